@@ -1,0 +1,131 @@
+use std::{
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::{Extensions, StatusCode};
+
+use crate::{Outcome, TrackingId};
+
+/// One attempt of a call: one time that the request was put on the wire.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// Its place in the call, counted from 1.
+    pub number: u32,
+    /// When it started, by this machine's clock.
+    pub started: SystemTime,
+    /// From its start to the response's head, or to the fault; under whole responses, to the body's end.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The response's status, if a head came.
+    pub status: Option<StatusCode>,
+    /// The server's name for it, if a tracking layer read one.
+    pub tracking_id: Option<TrackingId>,
+    /// How long the call had waited before it: backoff or `Retry-After`, and nothing else.
+    pub waited: Duration,
+    /// What went wrong where no status says it, in at most [`Attempt::MAX_FAULT`] bytes.
+    pub fault: Option<Box<str>>,
+}
+
+impl Attempt {
+    /// The longest [`Attempt::fault`], in bytes.
+    pub const MAX_FAULT: usize = 512;
+
+    /// An attempt that took no time and waited for none.
+    #[must_use]
+    pub fn new(number: u32, started: SystemTime, outcome: Outcome) -> Self {
+        Self {
+            number,
+            started,
+            duration: Duration::ZERO,
+            outcome,
+            status: None,
+            tracking_id: None,
+            waited: Duration::ZERO,
+            fault: None,
+        }
+    }
+
+    /// This attempt, with the error and its sources in one line as its fault.
+    #[must_use]
+    pub fn with_fault(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut line = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source.filter(|_| line.len() < Self::MAX_FAULT) {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            source = error.source();
+        }
+        let end = (0..=line.len().min(Self::MAX_FAULT))
+            .rev()
+            .find(|end| line.is_char_boundary(*end));
+        line.truncate(end.unwrap_or(0));
+        self.fault = Some(line.into());
+        self
+    }
+}
+
+/// What a call went through: its attempts, in order.
+///
+/// It stands in the response's extensions when the call did not succeed at once, and in
+/// [`CallError::attempts`](crate::CallError::attempts). A clone shares the list.
+///
+/// ```
+/// use martello_outcome::Attempts;
+///
+/// # let response = http::Response::new(());
+/// let attempts = Attempts::of(&response).map_or(1, |attempts| attempts.len());
+/// assert_eq!(attempts, 1);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Attempts(Option<Arc<[Attempt]>>);
+
+impl Attempts {
+    /// The attempts that led to this response; `None` if it came at once and is a success, or if the call
+    /// passed no retry layer.
+    pub fn of<B>(response: &http::Response<B>) -> Option<&Self> {
+        response.extensions().get()
+    }
+
+    /// How the last attempt ended.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.last().map(|attempt| attempt.outcome)
+    }
+
+    /// How long the call waited between its attempts.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.iter()
+            .fold(Duration::ZERO, |sum, attempt| sum.saturating_add(attempt.waited))
+    }
+}
+
+impl Deref for Attempts {
+    type Target = [Attempt];
+
+    fn deref(&self) -> &[Attempt] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<Vec<Attempt>> for Attempts {
+    fn from(attempts: Vec<Attempt>) -> Self {
+        Self((!attempts.is_empty()).then(|| attempts.into()))
+    }
+}
+
+/// Which attempt of its call a request is, in the request's extensions from the second attempt on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptNumber(pub u32);
+
+impl AttemptNumber {
+    /// The number of the attempt that a request with these extensions makes: 1 if nothing is said.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> u32 {
+        extensions.get::<Self>().map_or(1, |number| number.0)
+    }
+}

@@ -1,0 +1,185 @@
+use std::{borrow::Cow, error::Error, fmt};
+
+use http::StatusCode;
+
+use crate::{Attempts, Classifier, Outcome};
+
+/// Any error, as tower's own layers pass them.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What ended a call without a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client failed: no connection, or one that broke before the response's head had come.
+    Transport,
+    /// An attempt had no response head within its time.
+    AttemptTimeout,
+    /// The call as a whole had no time left, or not enough for another attempt.
+    Deadline,
+    /// So many calls wait for a permit already that this one was turned away.
+    LimitFull,
+    /// The call got no permit within its time.
+    LimitWaitTimeout,
+    /// Another attempt would have been safe, but the retry budget had nothing left for it.
+    Budget,
+    /// A body failed: it broke off, stood still for too long, or was larger than allowed.
+    Body,
+}
+
+impl ErrorKind {
+    /// The kind's name in lower case with underscores, as logs and metrics write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transport => "transport",
+            Self::AttemptTimeout => "attempt_timeout",
+            Self::Deadline => "deadline",
+            Self::LimitFull => "limit_full",
+            Self::LimitWaitTimeout => "limit_wait_timeout",
+            Self::Budget => "budget",
+            Self::Body => "body",
+        }
+    }
+}
+
+/// Why a call has no response: the one error of every layer of Martello.
+///
+/// A layer makes one only when something failed, and hands on the one it gets from a layer inside. The error
+/// of the client, or of the user's own layer, is its [`source`](Error::source).
+///
+/// ```
+/// use martello_outcome::{CallError, ErrorKind, Outcome};
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = CallError::from_source(refused);
+/// assert_eq!(error.kind(), ErrorKind::Transport);
+/// assert_eq!(error.outcome(), Outcome::Unsent);
+/// ```
+pub struct CallError(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    outcome: Outcome,
+    message: Cow<'static, str>,
+    last_status: Option<StatusCode>,
+    attempts: Attempts,
+    source: Option<BoxError>,
+}
+
+impl CallError {
+    /// An error that a layer raises itself. The message is in lower case, without a full stop, and says what
+    /// to do next; it must not repeat the source.
+    #[must_use]
+    pub fn new(kind: ErrorKind, outcome: Outcome, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            outcome,
+            message: message.into(),
+            last_status: None,
+            attempts: Attempts::default(),
+            source: None,
+        }))
+    }
+
+    /// Converts the error of an inner service: a `CallError` is handed on as it is, anything else becomes one
+    /// of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`] reads from it.
+    #[must_use]
+    pub fn from_source(error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(source) => {
+                let outcome = Classifier::default().error(&*source);
+                let message = match outcome {
+                    Outcome::Unsent => "the request could not be sent",
+                    _ => "the request failed on its way, and the server may have processed it",
+                };
+                Self::new(ErrorKind::Transport, outcome, message).with_source(source)
+            }
+        }
+    }
+
+    /// This error, caused by `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// This error, after these attempts. The last status among them becomes [`CallError::last_status`].
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: Attempts) -> Self {
+        self.0.last_status = attempts
+            .iter()
+            .rev()
+            .find_map(|attempt| attempt.status)
+            .or(self.0.last_status);
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// This error, about a response that came with this status.
+    #[must_use]
+    pub fn with_last_status(mut self, status: StatusCode) -> Self {
+        self.0.last_status = Some(status);
+        self
+    }
+
+    /// What ended the call.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// How the last attempt ended; for a call that ended before its first attempt, [`Outcome::Unsent`].
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0.outcome
+    }
+
+    /// What the call went through, in order; empty without a retry layer, and for a call that never got as
+    /// far as an attempt.
+    #[must_use]
+    pub fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    /// The status of the last attempt that had a response.
+    #[must_use]
+    pub fn last_status(&self) -> Option<StatusCode> {
+        self.0.last_status
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match self.0.attempts.len() {
+            0 | 1 => {}
+            count => write!(f, ", after {count} attempts")?,
+        }
+        match self.0.last_status {
+            Some(status) => write!(f, ", last status {}", status.as_u16()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallError")
+            .field("kind", &self.0.kind)
+            .field("outcome", &self.0.outcome)
+            .field("message", &self.0.message)
+            .field("last_status", &self.0.last_status)
+            .field("attempts", &self.0.attempts)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

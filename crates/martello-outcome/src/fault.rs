@@ -1,0 +1,84 @@
+//! Reads from an error whether the request can have reached the server.
+
+use std::{error::Error, io};
+
+use crate::{CallError, Outcome};
+
+/// A source chain longer than this is taken to go in circles.
+const DEEPEST: usize = 32;
+
+enum Evidence {
+    Unsent,
+    Ambiguous,
+    /// An outcome that a layer has already decided.
+    Decided(Outcome),
+}
+
+/// Walks from the outermost error inwards: the first error that says something decides, because what lies
+/// below it may speak of something else, such as the stream that a request body was read from.
+pub(crate) fn outcome(error: &(dyn Error + 'static)) -> Outcome {
+    let chain = std::iter::successors(Some(error), |error| inner(*error));
+    match chain.take(DEEPEST).find_map(evidence) {
+        Some(Evidence::Unsent) => Outcome::Unsent,
+        Some(Evidence::Decided(outcome)) => outcome,
+        Some(Evidence::Ambiguous) | None => Outcome::Ambiguous,
+    }
+}
+
+/// An `io::Error` that wraps another error leaves it out of its `source`.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped))
+}
+
+fn evidence(error: &(dyn Error + 'static)) -> Option<Evidence> {
+    if let Some(error) = error.downcast_ref::<CallError>() {
+        return Some(Evidence::Decided(error.outcome()));
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return io_evidence(error);
+    }
+    #[cfg(feature = "hyper-util")]
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return error.is_connect().then_some(Evidence::Unsent);
+    }
+    #[cfg(feature = "hyper")]
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return hyper_evidence(error);
+    }
+    #[cfg(feature = "h2")]
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        return h2_evidence(error);
+    }
+    None
+}
+
+/// Only a refused connection proves anything: a reset or an unreachable host can come in the middle of an
+/// exchange. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
+fn io_evidence(error: &io::Error) -> Option<Evidence> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Evidence::Unsent),
+        _ if error.get_ref().is_some() => None,
+        _ => Some(Evidence::Ambiguous),
+    }
+}
+
+#[cfg(feature = "hyper")]
+fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
+    // The request was handed back, or its connection was gone before it was taken.
+    if error.is_canceled() || error.is_closed() {
+        return Some(Evidence::Unsent);
+    }
+    // The user's request body failed while it was sent: whatever it says of its own source is not about
+    // this server.
+    error.is_user().then_some(Evidence::Ambiguous)
+}
+
+#[cfg(feature = "h2")]
+fn h2_evidence(error: &h2::Error) -> Option<Evidence> {
+    // RFC 9113 §8.7: a REFUSED_STREAM, and a stream above the last one that a GOAWAY names, were not processed.
+    // h2 gives a remote GOAWAY as the error of exactly those streams.
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let gone = error.is_go_away();
+    (error.is_remote() && (refused || gone)).then_some(Evidence::Unsent)
+}
