@@ -1,0 +1,159 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::{BodyError, BodyErrorKind, error::BoxError};
+
+/// Frames that one poll takes before it lets the other tasks of its thread run.
+const FRAMES_PER_POLL: usize = 32;
+
+pin_project! {
+    /// A future that reads a body to its end and yields it [`Whole`].
+    ///
+    /// It fails as soon as the body is, or declares to be, larger than the cap ([`BodyErrorKind::TooLarge`]),
+    /// when the body fails, and when it ends before the length that it declared ([`BodyErrorKind::Truncated`]).
+    /// Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the time. Dropping the future drops the
+    /// body.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Collect<B> {
+        #[pin]
+        body: B,
+        cap: usize,
+        declared: u64,
+        first: Bytes,
+        rest: BytesMut,
+        trailers: Option<HeaderMap>,
+    }
+}
+
+impl<B: Body> Collect<B> {
+    /// Reads `body`, of which at most `cap` bytes are kept.
+    pub fn new(body: B, cap: usize) -> Self {
+        let declared = body.size_hint().lower();
+        Self {
+            body,
+            cap,
+            declared,
+            first: Bytes::new(),
+            rest: BytesMut::new(),
+            trailers: None,
+        }
+    }
+}
+
+impl<B> Future for Collect<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Whole, BodyError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if usize::try_from(*this.declared).map_or(true, |declared| declared > *this.cap) {
+            return Poll::Ready(Err(BodyError::new(BodyErrorKind::TooLarge)));
+        }
+        for _ in 0..FRAMES_PER_POLL {
+            let frame = match std::task::ready!(this.body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Err(as_body_error(error))),
+                None => return Poll::Ready(finish(*this.declared, this.first, this.rest, this.trailers)),
+            };
+            match frame.into_data() {
+                Ok(mut data) => {
+                    if data.remaining() > *this.cap - this.first.len() - this.rest.len() {
+                        return Poll::Ready(Err(BodyError::new(BodyErrorKind::TooLarge)));
+                    }
+                    let data = data.copy_to_bytes(data.remaining());
+                    if this.first.is_empty() {
+                        *this.first = data;
+                    } else {
+                        this.rest.extend_from_slice(&data);
+                    }
+                }
+                Err(frame) => *this.trailers = frame.into_trailers().ok(),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// An error of this crate is handed on, any other is wrapped.
+fn as_body_error(error: impl Into<BoxError>) -> BodyError {
+    match error.into().downcast::<BodyError>() {
+        Ok(error) => *error,
+        Err(error) => BodyError::inner(error),
+    }
+}
+
+fn finish(
+    declared: u64,
+    first: &mut Bytes,
+    rest: &mut BytesMut,
+    trailers: &mut Option<HeaderMap>,
+) -> Result<Whole, BodyError> {
+    let bytes = if rest.is_empty() {
+        std::mem::take(first)
+    } else {
+        let mut bytes = BytesMut::with_capacity(first.len() + rest.len());
+        bytes.extend_from_slice(first);
+        bytes.extend_from_slice(rest);
+        bytes.freeze()
+    };
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) < declared {
+        return Err(BodyError::new(BodyErrorKind::Truncated));
+    }
+    Ok(Whole {
+        bytes,
+        trailers: trailers.take(),
+    })
+}
+
+/// A body that is all there: its bytes in one frame, and its trailers.
+#[derive(Clone, Debug, Default)]
+pub struct Whole {
+    bytes: Bytes,
+    trailers: Option<HeaderMap>,
+}
+
+impl Whole {
+    /// The bytes that are not yet read.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = if self.bytes.is_empty() {
+            self.trailers.take().map(Frame::trailers)
+        } else {
+            Some(Frame::data(std::mem::take(&mut self.bytes)))
+        };
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.bytes.len()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,55 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A body that holds a value, a permit for example, and drops it when the body has ended.
+    ///
+    /// Ended is: the end of the stream, the last frame of a body that says so, trailers, an error, or the drop
+    /// of the body, whichever comes first; a body that has nothing to yield has ended before it was polled.
+    /// The body inside is dropped before the value. Frames, trailers and hints pass through unchanged.
+    #[derive(Debug)]
+    pub struct Guarded<B, G> {
+        #[pin]
+        body: B,
+        guard: Option<G>,
+    }
+}
+
+impl<B: Body, G> Guarded<B, G> {
+    /// Holds `guard` until `body` has ended.
+    pub fn new(body: B, guard: Option<G>) -> Self {
+        let guard = guard.filter(|_| !body.is_end_stream());
+        Self { body, guard }
+    }
+}
+
+impl<B: Body, G> Body for Guarded<B, G> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let frame = std::task::ready!(this.body.as_mut().poll_frame(cx));
+        let more = matches!(&frame, Some(Ok(frame)) if !frame.is_trailers() && !this.body.is_end_stream());
+        if !more {
+            *this.guard = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
