@@ -1,0 +1,98 @@
+//! Serves one connection, one request after the other.
+
+use std::{io, sync::Arc};
+
+use http::Method;
+use tokio::net::TcpStream;
+
+use super::{
+    Reply,
+    journal::{InFlight, Shared},
+    reply::{At, End},
+    request::{Head, Unreadable},
+    response::{Pieces, interim},
+    wire::Wire,
+};
+
+/// What becomes of the connection.
+enum Then {
+    NextRequest,
+    Close,
+    Abandon,
+    Reset,
+}
+
+pub(super) async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>) {
+    let mut wire = Wire::new(stream);
+    loop {
+        match exchange(&mut wire, number, &shared).await {
+            Ok(Then::NextRequest) => {}
+            Ok(Then::Close) => return wire.close().await,
+            Ok(Then::Reset) => return drop(wire.reset()),
+            Ok(Then::Abandon) | Err(Unreadable::Gone) => return,
+            Err(Unreadable::Refuse(status)) => {
+                let refusal = Reply::status(status).close_connection();
+                for piece in Pieces::of(&refusal, &Method::GET) {
+                    let _ = wire.write(&piece).await;
+                }
+                return wire.close().await;
+            }
+        }
+    }
+}
+
+async fn exchange(wire: &mut Wire, number: usize, shared: &Arc<Shared>) -> Result<Then, Unreadable> {
+    let mut head = Head::read(wire, number).await?;
+    let (mut in_flight, scripted) = shared.arrived(&mut head.request);
+    let at = scripted.as_ref().map_or(At::BodyRead, |reply| reply.at);
+    if at == At::BodyRead {
+        read_body(&mut head, wire, shared).await?;
+    }
+    let reply = scripted.unwrap_or_else(|| shared.handle(&head.request));
+    answer(wire, &mut in_flight, &reply, &head.request.method).await?;
+    // Whoever is not counted out by now has an ending for which no byte is written.
+    drop(in_flight);
+    let then = ending(&reply, head.keep_alive);
+    if at == At::HeadRead && matches!(then, Then::NextRequest) {
+        read_body(&mut head, wire, shared).await?;
+    }
+    Ok(then)
+}
+
+async fn read_body(head: &mut Head, wire: &mut Wire, shared: &Shared) -> Result<(), Unreadable> {
+    let read = head.read_body(wire).await;
+    shared.body_read(&head.request);
+    read
+}
+
+async fn answer(wire: &mut Wire, in_flight: &mut InFlight, reply: &Reply, method: &Method) -> io::Result<()> {
+    for status in &reply.interim {
+        wire.write(&interim(*status)).await?;
+    }
+    wire.pause(reply.delay).await?;
+    let mut pieces = Pieces::of(reply, method).peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() && reply.end != End::Stall {
+            in_flight.finish(&wire.stream, piece).await?;
+        } else {
+            wire.write(&piece).await?;
+        }
+        if let Some((_, every)) = reply.pace.filter(|_| pieces.peek().is_some()) {
+            wire.pause(every).await?;
+        }
+    }
+    if reply.end == End::Stall {
+        wire.departure().await;
+    }
+    Ok(())
+}
+
+fn ending(reply: &Reply, keep_alive: bool) -> Then {
+    match reply.end {
+        End::Reset => Then::Reset,
+        End::Stall => Then::Abandon,
+        End::Close if reply.at == At::NeverReadBody => Then::Abandon,
+        End::KeepAlive if keep_alive => Then::NextRequest,
+        End::Close | End::KeepAlive => Then::Close,
+    }
+}

@@ -1,0 +1,135 @@
+//! What the server has seen. One lock guards it all, so that its numbers agree with each other.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::{net::TcpStream, sync::watch};
+
+use super::{Received, Reply};
+
+/// So many requests are remembered, the newest ones.
+const MOST_REQUESTS: usize = 10_000;
+/// So many bytes of their bodies are remembered.
+const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+pub(super) type Handler = Box<dyn FnMut(&Received) -> Reply + Send>;
+
+/// What the server and its connections share.
+pub(super) struct Shared {
+    pub(super) journal: watch::Sender<Journal>,
+    handler: Mutex<Handler>,
+}
+
+#[derive(Default)]
+pub(super) struct Journal {
+    pub(super) connections: usize,
+    pub(super) received: usize,
+    pub(super) in_flight: usize,
+    pub(super) most_in_flight: usize,
+    pub(super) script: VecDeque<Reply>,
+    pub(super) requests: VecDeque<Received>,
+    body_bytes: usize,
+}
+
+impl Shared {
+    pub(super) fn new(handler: Handler) -> Self {
+        Self { journal: watch::Sender::new(Journal::default()), handler: Mutex::new(handler) }
+    }
+
+    /// Counts a connection and returns its number.
+    pub(super) fn connected(&self) -> usize {
+        let mut number = 0;
+        self.journal.send_modify(|journal| {
+            journal.connections += 1;
+            number = journal.connections;
+        });
+        number
+    }
+
+    /// Records a request whose head has arrived, gives it its number, and takes the next scripted reply for it.
+    pub(super) fn arrived(self: &Arc<Self>, request: &mut Received) -> (InFlight, Option<Reply>) {
+        let mut reply = None;
+        self.journal.send_modify(|journal| {
+            journal.received += 1;
+            request.sequence = journal.received;
+            journal.in_flight += 1;
+            journal.most_in_flight = journal.most_in_flight.max(journal.in_flight);
+            reply = journal.script.pop_front();
+            journal.requests.push_back(request.clone());
+            journal.forget_the_oldest();
+        });
+        (InFlight { shared: Arc::clone(self), counted: true }, reply)
+    }
+
+    /// Completes the record of a request with what was read of its body.
+    pub(super) fn body_read(&self, request: &Received) {
+        self.journal.send_modify(|journal| {
+            let mut newest_first = journal.requests.iter_mut().rev();
+            if let Some(record) = newest_first.find(|record| record.sequence == request.sequence) {
+                journal.body_bytes += request.body.len();
+                record.clone_from(request);
+            }
+            journal.forget_the_oldest();
+        });
+    }
+
+    pub(super) fn handle(&self, request: &Received) -> Reply {
+        let mut handler = self.handler.lock().unwrap_or_else(PoisonError::into_inner);
+        handler(request)
+    }
+}
+
+impl Journal {
+    fn forget_the_oldest(&mut self) {
+        while self.requests.len() > MOST_REQUESTS || self.body_bytes > MOST_BODY_BYTES {
+            let Some(oldest) = self.requests.pop_front() else { return };
+            self.body_bytes = self.body_bytes.saturating_sub(oldest.body.len());
+        }
+    }
+}
+
+/// One request in flight; counted until it is finished or dropped.
+pub(super) struct InFlight {
+    shared: Arc<Shared>,
+    counted: bool,
+}
+
+impl InFlight {
+    /// Writes the last bytes of a response, and counts the request out in the same instant.
+    ///
+    /// The lock is held across the (non-blocking) write: a client that has seen the end of this response cannot have
+    /// its next request counted before this one is counted out.
+    pub(super) async fn finish(&mut self, stream: &TcpStream, mut last: Bytes) -> io::Result<()> {
+        while !last.is_empty() {
+            stream.writable().await?;
+            let mut written = Ok(0);
+            self.shared.journal.send_if_modified(|journal| {
+                written = stream.try_write(&last);
+                let finished = matches!(written, Ok(n) if n == last.len());
+                if finished {
+                    journal.in_flight = journal.in_flight.saturating_sub(1);
+                    self.counted = false;
+                }
+                finished
+            });
+            match written {
+                Ok(n) => drop(last.split_to(n)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if self.counted {
+            self.shared.journal.send_modify(|journal| journal.in_flight = journal.in_flight.saturating_sub(1));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! A scripted HTTP/1.1 server on a real socket.
+
+mod connection;
+mod journal;
+mod received;
+mod refused;
+mod reply;
+mod request;
+mod response;
+mod wire;
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use http::Uri;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+
+use self::journal::{Journal, Shared};
+pub use self::{received::Received, refused::Refused, reply::Reply};
+
+/// A scripted HTTP/1.1 server on a loopback socket, which behaves as badly as it is told.
+///
+/// Each request takes the next scripted [`Reply`], first in, first out. Without one it is answered by the handler, which is
+/// where a simulator keeps its state, or with an empty 200.
+///
+/// The value owns the server: dropping it closes the port and every connection, at the runtime's next turn; [`stop`](Self::stop)
+/// waits for that. The server needs a tokio runtime with I/O and time. Its delays are tokio's: under a paused clock they pass as soon
+/// as the runtime is idle, and a runtime that waits for a socket counts as idle, so tests with real sockets let the clock run.
+///
+/// The latest 10,000 requests are kept, with at most 64 MiB of bodies; the counts go on beyond that.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: oneshot::Sender<()>,
+    accepting: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1 that answers 200 with an empty body until told otherwise.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        Self::with(|_| Reply::ok()).await
+    }
+
+    /// Starts a server on a free port of 127.0.0.1 whose handler decides about each request without a scripted reply.
+    ///
+    /// The handler is called once the request's body has been read, for one request at a time, in no particular order between
+    /// connections. If it panics, the connection closes.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn with(handler: impl FnMut(&Received) -> Reply + Send + 'static) -> io::Result<Self> {
+        Self::bind(any_port(), handler).await
+    }
+
+    /// Starts a server like [`with`](Self::with) on this address; so an outage can end on the port on which it began.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind(
+        address: SocketAddr,
+        handler: impl FnMut(&Received) -> Reply + Send + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(Box::new(handler)));
+        let (stop, stopped) = oneshot::channel();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, Arc::clone(&shared), stopped));
+        Ok(Self { address, shared, stop, accepting })
+    }
+
+    /// A port that refuses connections.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub fn refused() -> io::Result<Refused> {
+        Refused::bind()
+    }
+
+    /// Stops listening, breaks off every connection, and returns when all that is done.
+    pub async fn stop(mut self) {
+        drop(self.stop);
+        while self.accepting.join_next().await.is_some() {}
+    }
+
+    /// Scripts the reply to the next request for which none is scripted yet.
+    pub fn reply(&self, reply: Reply) {
+        self.replies([reply]);
+    }
+
+    /// Scripts the replies to the next requests, in this order.
+    pub fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
+        let replies: Vec<_> = replies.into_iter().collect();
+        self.shared.journal.send_modify(|journal| journal.script.extend(replies));
+    }
+
+    /// The address on which the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// An `http` URI of this server. `path` may have a query; what a URI does not allow is percent-encoded.
+    #[must_use]
+    pub fn uri(&self, path: &str) -> Uri {
+        uri(self.address, path)
+    }
+
+    /// The requests so far, in the order in which their heads arrived.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.shared.journal.borrow().requests.iter().cloned().collect()
+    }
+
+    /// How many connections have been accepted in total.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.journal.borrow().connections
+    }
+
+    /// How many requests are in flight: from the arrival of the head until the last byte of the response's body is handed to
+    /// the kernel, or the connection is gone.
+    ///
+    /// A stalled or trickled body counts, and so does one that is not read, as soon as it is larger than what the kernel buffers
+    /// (some megabytes on loopback). A peer that closes its sending side is taken to have left.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.journal.borrow().in_flight
+    }
+
+    /// The most requests that were ever in flight at once.
+    ///
+    /// Exact for a client that starts a request after the end of another response: the server counts a response out in the same instant
+    /// in which it writes the last byte.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        self.shared.journal.borrow().most_in_flight
+    }
+
+    /// Waits until so many requests have arrived in total.
+    pub async fn received(&self, requests: usize) {
+        self.wait_until(|journal| journal.received >= requests).await;
+    }
+
+    /// Waits until no request is in flight.
+    pub async fn idle(&self) {
+        self.wait_until(|journal| journal.in_flight == 0).await;
+    }
+
+    async fn wait_until(&self, condition: impl FnMut(&Journal) -> bool) {
+        // Fails only when the sender is gone, and `self` holds it.
+        let _ = self.shared.journal.subscribe().wait_for(condition).await;
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let number = shared.connected();
+                    connections.spawn(connection::serve(stream, number, Arc::clone(&shared)));
+                }
+                // A peer that left before it was accepted, or no file descriptors: the next may fare better.
+                Err(_) => tokio::task::yield_now().await,
+            },
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// Longer paths are cut: no URI holds more.
+const MOST_PATH_BYTES: usize = 60_000;
+
+fn uri(address: SocketAddr, path: &str) -> Uri {
+    let mut text = format!("http://{address}/");
+    for byte in path.strip_prefix('/').unwrap_or(path).bytes().take(MOST_PATH_BYTES / 3) {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text.parse().unwrap_or_default()
+}

@@ -1,0 +1,222 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// What the [`Server`](super::Server) does with one request: a response, a fault, or a response with a fault in it.
+///
+/// The faults combine: `Reply::status(503).delay(..).body(..).cut_after(10)` waits, announces the whole body, sends
+/// ten bytes of it and closes. Of several ways to end (`stall_after`, `cut_after`, `reset_after`, `close_connection`) the
+/// last one named holds.
+///
+/// Responses to `HEAD` and those with status 1xx, 204 or 304 carry no body bytes, whatever is scripted; `HEAD` and 304 still
+/// announce the length.
+#[derive(Debug, Clone)]
+#[must_use = "a reply does nothing until it is handed to a server"]
+pub struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(Bytes, Bytes)>,
+    pub(super) content: Content,
+    pub(super) framing: Framing,
+    pub(super) interim: Vec<u16>,
+    pub(super) delay: Duration,
+    pub(super) pace: Option<(usize, Duration)>,
+    pub(super) at: At,
+    /// So many bytes of the body are sent, then comes the end.
+    pub(super) limit: Option<usize>,
+    pub(super) end: End,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Nothing,
+    Raw(Bytes),
+    Body(Bytes),
+    EndlessBody,
+    EndlessHeaders,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Framing {
+    Length(Option<u64>),
+    Chunked(Vec<(Bytes, Bytes)>),
+}
+
+/// When the reply is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    BodyRead,
+    HeadRead,
+    /// As `HeadRead`, and the body is never read.
+    NeverReadBody,
+}
+
+/// What becomes of the connection after the last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    KeepAlive,
+    Close,
+    Stall,
+    Reset,
+}
+
+impl Reply {
+    /// A reply with this status, no headers and an empty body.
+    ///
+    /// Any number is sent as it is, three digits or not. A 101 ends HTTP on its connection: the server then stays silent
+    /// until the peer leaves.
+    pub fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            content: Content::Body(Bytes::new()),
+            framing: Framing::Length(None),
+            interim: Vec::new(),
+            delay: Duration::ZERO,
+            pace: None,
+            at: At::BodyRead,
+            limit: None,
+            end: End::KeepAlive,
+        }
+    }
+
+    /// A reply with status 200 and an empty body.
+    pub fn ok() -> Self {
+        Self::status(200)
+    }
+
+    /// A reply that writes exactly these bytes and leaves the connection open.
+    pub fn raw(bytes: impl Into<Bytes>) -> Self {
+        Self { content: Content::Raw(bytes.into()), ..Self::ok() }
+    }
+
+    /// Closes the connection without an answer, once the request has been read.
+    pub fn close() -> Self {
+        Self { content: Content::Nothing, end: End::Close, ..Self::ok() }
+    }
+
+    /// Closes the connection as soon as the request's head is there, without reading its body.
+    ///
+    /// Where bytes of the body have arrived already, the kernel turns this into a reset.
+    pub fn close_before_reading() -> Self {
+        Self { at: At::NeverReadBody, ..Self::close() }
+    }
+
+    /// Resets the connection (TCP RST) without an answer, once the request has been read.
+    pub fn reset() -> Self {
+        Self { end: End::Reset, ..Self::close() }
+    }
+
+    /// Never answers: reads the request, then stays silent until the peer leaves.
+    pub fn silence() -> Self {
+        Self { end: End::Stall, ..Self::close() }
+    }
+
+    /// Starts a head with this reply's status and headers and never ends it, up to 64 MiB.
+    pub fn endless_headers() -> Self {
+        Self { content: Content::EndlessHeaders, end: End::Close, ..Self::ok() }
+    }
+
+    /// Adds a header line. Names may repeat, and nothing is checked: control characters are sent as they are.
+    ///
+    /// A `content-length` or `transfer-encoding` given here replaces the server's own line and changes nothing else.
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push(line(name, value));
+        self
+    }
+
+    /// Sets the body, sent with a `content-length`.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.content = Content::Body(body.into());
+        self
+    }
+
+    /// Sends a body that never ends, in chunks, until the peer leaves or 256 MiB are sent.
+    pub fn endless_body(mut self) -> Self {
+        self.content = Content::EndlessBody;
+        self.end = End::Close;
+        self.chunked()
+    }
+
+    /// Sends the body in chunks instead of with a `content-length`: chunks of 16 KiB, or of [`trickle`](Self::trickle)'s size.
+    pub fn chunked(mut self) -> Self {
+        if !matches!(self.framing, Framing::Chunked(_)) {
+            self.framing = Framing::Chunked(Vec::new());
+        }
+        self
+    }
+
+    /// Adds a trailer behind a body that is sent in chunks, which this implies.
+    pub fn trailer(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self = self.chunked();
+        if let Framing::Chunked(trailers) = &mut self.framing {
+            trailers.push(line(name, value));
+        }
+        self
+    }
+
+    /// Sends this `content-length` whatever the body's length is, and closes the connection after the body.
+    pub fn declare_length(mut self, length: u64) -> Self {
+        self.framing = Framing::Length(Some(length));
+        self.end = End::Close;
+        self
+    }
+
+    /// Sends an informational response (100 to 199, except 101) before the final head. May be repeated.
+    pub fn interim(mut self, status: u16) -> Self {
+        self.interim.push(status);
+        self
+    }
+
+    /// Waits before the head, after any [`interim`](Self::interim) response.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Sends the body in pieces of `size` bytes (at least 1), the first with the head, and waits `every` between two of them.
+    pub fn trickle(mut self, size: usize, every: Duration) -> Self {
+        self.pace = Some((size.max(1), every));
+        self
+    }
+
+    /// Answers as soon as the request's head is there. The request's body is read after the answer.
+    ///
+    /// For scripted replies only: a handler is asked when the whole body has been read.
+    pub fn early(mut self) -> Self {
+        self.at = At::HeadRead;
+        self
+    }
+
+    /// Sends so many bytes of the body, then nothing, and keeps the connection open until the peer leaves.
+    pub fn stall_after(self, bytes: usize) -> Self {
+        self.ends(bytes, End::Stall)
+    }
+
+    /// Sends so many bytes of the body, then closes the connection.
+    pub fn cut_after(self, bytes: usize) -> Self {
+        self.ends(bytes, End::Close)
+    }
+
+    /// Sends so many bytes of the body, then resets the connection (TCP RST).
+    ///
+    /// Bytes that the kernel has not handed to the peer by then are lost.
+    pub fn reset_after(self, bytes: usize) -> Self {
+        self.ends(bytes, End::Reset)
+    }
+
+    /// Sends `connection: close` with the head and closes after the body.
+    pub fn close_connection(mut self) -> Self {
+        self.end = End::Close;
+        self.header("connection", "close")
+    }
+
+    fn ends(mut self, bytes: usize, end: End) -> Self {
+        self.limit = Some(bytes);
+        self.end = end;
+        self
+    }
+}
+
+fn line(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> (Bytes, Bytes) {
+    (Bytes::copy_from_slice(name.as_ref()), Bytes::copy_from_slice(value.as_ref()))
+}
