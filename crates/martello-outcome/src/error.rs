@@ -106,7 +106,8 @@ impl CallError {
         self
     }
 
-    /// This error, after these attempts. The last status among them becomes [`CallError::last_status`].
+    /// This error, after these attempts: the outcome of the last becomes [`CallError::outcome`], and the last
+    /// status among them [`CallError::last_status`].
     #[must_use]
     pub fn with_attempts(mut self, attempts: Attempts) -> Self {
         self.0.last_status = attempts
@@ -114,6 +115,7 @@ impl CallError {
             .rev()
             .find_map(|attempt| attempt.status)
             .or(self.0.last_status);
+        self.0.outcome = attempts.outcome().unwrap_or(self.0.outcome);
         self.0.attempts = attempts;
         self
     }

@@ -43,6 +43,7 @@ mod head;
 mod id;
 mod notes;
 mod outcome;
+mod queued;
 mod repeatable;
 mod retry_after;
 
@@ -55,5 +56,6 @@ pub use head::RequestHead;
 pub use id::{CallerId, InvalidId, TrackingId};
 pub use notes::CallNotes;
 pub use outcome::Outcome;
+pub use queued::Queued;
 pub use repeatable::Repeatable;
 pub use retry_after::RetryAfter;
