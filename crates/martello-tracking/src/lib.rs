@@ -1,1 +1,14 @@
+#![doc = include_str!("../README.md")]
 
+mod future;
+mod hand_on;
+mod layer;
+mod lines;
+mod service;
+mod trail;
+
+pub use future::ResponseFuture;
+pub use hand_on::{HandOn, HandOnFuture, HandOnLayer};
+pub use layer::{TrackingBuilder, TrackingLayer};
+pub use service::Tracking;
+pub use trail::{Trail, TrailEntry};

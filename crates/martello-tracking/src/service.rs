@@ -1,0 +1,73 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use martello_outcome::{AttemptNumber, CallerId};
+use tower_service::Service;
+
+use crate::{
+    ResponseFuture, Trail,
+    future::Read,
+    layer::{Config, Sends},
+};
+
+/// A service whose responses bear the server's id: see [`TrackingLayer`](crate::TrackingLayer).
+///
+/// Responses, errors and readiness are those of the service inside.
+#[derive(Clone, Debug)]
+pub struct Tracking<S> {
+    inner: S,
+    config: Option<Config>,
+}
+
+impl<S> Tracking<S> {
+    pub(crate) fn new(inner: S, config: Option<Config>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Tracking<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let Some(config) = &self.config else {
+            return ResponseFuture::new(self.inner.call(request), None);
+        };
+        if let Some(sends) = &config.sends {
+            send_caller_id(&mut request, sends);
+        }
+        let extensions = request.extensions();
+        let trail = extensions
+            .get::<Trail>()
+            .map(|trail| trail.start(AttemptNumber::of(extensions)));
+        let read = Read {
+            header: config.reads.clone(),
+            trail,
+        };
+        ResponseFuture::new(self.inner.call(request), Some(read))
+    }
+}
+
+fn send_caller_id<B>(request: &mut Request<B>, sends: &Sends) {
+    let known = CallerId::of(request.extensions());
+    let Some(id) = known.or_else(|| (sends.source)(request.extensions())) else {
+        return;
+    };
+    if known.is_none() {
+        request.extensions_mut().insert(id);
+    }
+    if !request.headers().contains_key(&sends.header) {
+        // Fails only where the map is full, and then the request matters more than its id.
+        let _ = request
+            .headers_mut()
+            .try_insert(sends.header.clone(), id.to_header());
+    }
+}
