@@ -20,6 +20,8 @@ enum Then {
     Close,
     Abandon,
     Reset,
+    /// The peer was told that this is no HTTP connection any more.
+    Silence,
 }
 
 pub(super) async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>) {
@@ -29,6 +31,7 @@ pub(super) async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>)
             Ok(Then::NextRequest) => {}
             Ok(Then::Close) => return wire.close().await,
             Ok(Then::Reset) => return drop(wire.reset()),
+            Ok(Then::Silence) => return wire.departure().await,
             Ok(Then::Abandon) | Err(Unreadable::Gone) => return,
             Err(Unreadable::Refuse(status)) => {
                 let refusal = Reply::status(status).close_connection();
@@ -92,6 +95,7 @@ fn ending(reply: &Reply, keep_alive: bool) -> Then {
         End::Reset => Then::Reset,
         End::Stall => Then::Abandon,
         End::Close if reply.at == At::NeverReadBody => Then::Abandon,
+        End::KeepAlive if reply.status == 101 => Then::Silence,
         End::KeepAlive if keep_alive => Then::NextRequest,
         End::Close | End::KeepAlive => Then::Close,
     }

@@ -37,7 +37,10 @@ pub(super) struct Journal {
 
 impl Shared {
     pub(super) fn new(handler: Handler) -> Self {
-        Self { journal: watch::Sender::new(Journal::default()), handler: Mutex::new(handler) }
+        Self {
+            journal: watch::Sender::new(Journal::default()),
+            handler: Mutex::new(handler),
+        }
     }
 
     /// Counts a connection and returns its number.
@@ -62,7 +65,13 @@ impl Shared {
             journal.requests.push_back(request.clone());
             journal.forget_the_oldest();
         });
-        (InFlight { shared: Arc::clone(self), counted: true }, reply)
+        (
+            InFlight {
+                shared: Arc::clone(self),
+                counted: true,
+            },
+            reply,
+        )
     }
 
     /// Completes the record of a request with what was read of its body.
@@ -86,7 +95,9 @@ impl Shared {
 impl Journal {
     fn forget_the_oldest(&mut self) {
         while self.requests.len() > MOST_REQUESTS || self.body_bytes > MOST_BODY_BYTES {
-            let Some(oldest) = self.requests.pop_front() else { return };
+            let Some(oldest) = self.requests.pop_front() else {
+                return;
+            };
             self.body_bytes = self.body_bytes.saturating_sub(oldest.body.len());
         }
     }
@@ -129,7 +140,9 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.counted {
-            self.shared.journal.send_modify(|journal| journal.in_flight = journal.in_flight.saturating_sub(1));
+            self.shared
+                .journal
+                .send_modify(|journal| journal.in_flight = journal.in_flight.saturating_sub(1));
         }
     }
 }

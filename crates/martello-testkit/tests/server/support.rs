@@ -1,0 +1,49 @@
+//! A client of hyper-util's, and a raw connection, towards the server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use martello_testkit::Server;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+pub(crate) type Http = Client<HttpConnector, Full<Bytes>>;
+
+pub(crate) fn client() -> Http {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+pub(crate) async fn read<B>(response: Response<B>) -> Result<Bytes, B::Error>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
+pub(crate) fn post(uri: Uri, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(uri).body(Full::new(body.into())).unwrap()
+}
+
+/// Nothing here takes longer; a test that waits in vain fails instead of hanging.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), future)
+        .await
+        .expect("this should not take five seconds")
+}
+
+/// Sends bytes over a connection of its own, and returns what comes back until the server closes.
+pub(crate) async fn raw(server: &Server, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(server.address()).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    soon(stream.read_to_end(&mut answer)).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
