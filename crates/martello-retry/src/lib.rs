@@ -1,1 +1,23 @@
+#![doc = include_str!("../README.md")]
 
+mod backoff;
+mod body;
+mod budget;
+mod builder;
+mod call;
+mod copy;
+mod future;
+mod layer;
+mod policy;
+mod service;
+mod snapshot;
+mod step;
+
+pub use body::RetryBody;
+pub use budget::Budget;
+pub use builder::RetryBuilder;
+pub use copy::{ByTryCopy, CopyBody, CopyWith};
+pub use future::ResponseFuture;
+pub use layer::RetryLayer;
+pub use policy::{AttemptView, Decision, ResponseHead};
+pub use service::Retry;

@@ -1,0 +1,40 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Exponential backoff with jitter, drawn anew for each wait from one generator that all clones of a layer
+/// share: two generators cloned from one would draw the same waits, and their calls would come back together.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    pub(crate) base: Duration,
+    pub(crate) cap: Duration,
+    /// How much of the wait is drawn by lot, from 0 to 1.
+    pub(crate) jitter: f64,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(100),
+            cap: Duration::from_secs(10),
+            jitter: 1.0,
+            random: Mutex::new(fastrand::Rng::new()),
+        }
+    }
+}
+
+impl Backoff {
+    pub(crate) fn seed(&mut self, seed: u64) {
+        self.random = Mutex::new(fastrand::Rng::with_seed(seed));
+    }
+
+    /// The wait after attempt `number`, counted from 1.
+    pub(crate) fn wait(&self, number: u32) -> Duration {
+        let doublings = number.saturating_sub(1).min(31);
+        let ceiling = self.base.saturating_mul(1 << doublings).min(self.cap);
+        let lot = self.random.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        ceiling.mul_f64(1.0 - self.jitter * lot)
+    }
+}

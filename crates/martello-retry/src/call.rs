@@ -1,0 +1,217 @@
+//! What one call knows of itself: the copy of its request, its clocks and its history.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::{Method, Request, StatusCode};
+use martello_outcome::{
+    Attempt, AttemptNumber, Attempts, CallError, CallNotes, CallOptions, ErrorKind, Outcome, RequestHead,
+    RetryAfter, TrackingId,
+};
+use tokio::time::Instant;
+
+use crate::{AttemptView, CopyBody, Decision, ResponseHead, layer::Config, snapshot::Snapshot};
+
+pub(crate) struct Call<C, B> {
+    pub(crate) config: Arc<Config>,
+    copy: C,
+    /// What another attempt would be made of; `None` if there is to be none.
+    again: Option<(Snapshot, B)>,
+    number: u32,
+    deadline: Option<Duration>,
+    is_connect: bool,
+    /// When the call first had to wait. A call that never does reads no clock.
+    started: Option<Instant>,
+    /// When the present attempt first had to wait, once it was not queued any more.
+    attempt_started: Option<Instant>,
+    /// The wait before the present attempt.
+    waited: Duration,
+    history: Vec<Attempt>,
+}
+
+/// What a call does after a failed attempt.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
+pub(crate) enum Verdict<B> {
+    /// Send this request, after this wait.
+    Again(Request<B>, Duration),
+    /// Leave it at this attempt, for want of what the kind says, if of anything.
+    Stop(Option<ErrorKind>),
+}
+
+/// How an attempt failed.
+pub(crate) struct Failed<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) response: Option<ResponseHead<'a>>,
+    pub(crate) error: Option<&'a CallError>,
+}
+
+impl<C: CopyBody<B>, B> Call<C, B> {
+    pub(crate) fn new(config: Arc<Config>, copy: C, request: &Request<B>) -> Self {
+        let options = CallOptions::of(request.extensions());
+        let once = config.attempts == 1 || options.is_without_retry();
+        let body = if once {
+            None
+        } else {
+            copy.copy(request.body(), config.replay_cap)
+        };
+        let again = body.and_then(|body| Some((Snapshot::of(request)?, body)));
+        Self {
+            copy,
+            again,
+            number: 1,
+            deadline: options.get_deadline().or(config.deadline),
+            is_connect: request.method() == Method::CONNECT,
+            started: None,
+            attempt_started: None,
+            waited: Duration::ZERO,
+            history: Vec::new(),
+            config,
+        }
+    }
+
+    /// Whether this response hands its connection over, so that its body is nobody's to read.
+    pub(crate) fn hands_over(&self, status: StatusCode) -> bool {
+        self.is_connect || status == StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// Decides, in this order: can it be sent again, should it, in time, and at whose cost.
+    pub(crate) fn decide(&mut self, failed: &Failed<'_>) -> Verdict<B> {
+        let Some(next) = self.next_request() else {
+            return Verdict::Stop(None);
+        };
+        let config = &*self.config;
+        let head = RequestHead::from(&next);
+        let asked = failed.response.and_then(|response| retry_after(response));
+        let view = AttemptView {
+            request: head,
+            number: self.number,
+            outcome: failed.outcome,
+            response: failed.response,
+            error: failed.error,
+            repeatable: config.repeatable.allows(head),
+            backoff: config.backoff.wait(self.number),
+            retry_after: asked.map(|asked| asked.min(config.retry_after_cap)),
+            retry_after_exceeds_cap: asked.is_some_and(|asked| asked > config.retry_after_cap),
+            time_left: self.time_left(),
+        };
+        let Decision::RetryAfter(wait) = config.policy.decide(&view) else {
+            return Verdict::Stop(None);
+        };
+        if view.time_left.is_some_and(|left| wait >= left) {
+            return Verdict::Stop(Some(ErrorKind::Deadline));
+        }
+        if !config.budget.withdraw() {
+            return Verdict::Stop(Some(ErrorKind::Budget));
+        }
+        Verdict::Again(next, wait)
+    }
+
+    /// The request of the next attempt, while there may be one. It keeps a copy for the one after.
+    fn next_request(&mut self) -> Option<Request<B>> {
+        let (snapshot, body) = self.again.take()?;
+        if self.number >= self.config.attempts || !self.copy.is_intact(&body) {
+            return None;
+        }
+        let more = self.number + 1 < self.config.attempts;
+        let copy = if more {
+            self.copy.copy(&body, self.config.replay_cap)
+        } else {
+            None
+        };
+        let mut request = snapshot.request(body)?;
+        request.extensions_mut().insert(AttemptNumber(self.number + 1));
+        self.again = copy.map(|copy| (snapshot, copy));
+        Some(request)
+    }
+
+    /// The next attempt begins.
+    pub(crate) fn begin(&mut self, request: &Request<B>, waited: Duration) {
+        self.number += 1;
+        self.attempt_started = None;
+        self.waited = waited;
+        if let Some(notes) = CallNotes::of(request.extensions()) {
+            notes.attempt(self.number);
+            notes.waited_for_retry(waited);
+        }
+    }
+}
+
+impl<C, B> Call<C, B> {
+    /// Writes down how the present attempt ended.
+    pub(crate) fn record(
+        &mut self,
+        outcome: Outcome,
+        head: Option<ResponseHead<'_>>,
+        error: Option<&CallError>,
+    ) {
+        let duration = self
+            .attempt_started
+            .map_or(Duration::ZERO, |started| started.elapsed());
+        let now = SystemTime::now();
+        let mut attempt = Attempt::new(self.number, now.checked_sub(duration).unwrap_or(now), outcome);
+        attempt.duration = duration;
+        attempt.waited = self.waited;
+        attempt.status = head.map(|head| head.status);
+        attempt.tracking_id = head.and_then(|head| head.extensions.get::<TrackingId>().copied());
+        if let Some(error) = error {
+            attempt = attempt.with_fault(error);
+        }
+        self.history.push(attempt);
+    }
+
+    /// What the call went through so far.
+    pub(crate) fn attempts(&mut self) -> Attempts {
+        Attempts::from(std::mem::take(&mut self.history))
+    }
+
+    /// Whether this is the first attempt.
+    pub(crate) fn is_first(&self) -> bool {
+        self.number == 1
+    }
+
+    /// The call has to wait: its clocks run from now on, if they did not before. That of the attempt stands
+    /// while the request is queued.
+    pub(crate) fn waits(&mut self, queued: bool) {
+        if self.started.is_none() || (self.attempt_started.is_none() && !queued) {
+            let now = Instant::now();
+            self.started.get_or_insert(now);
+            if !queued {
+                self.attempt_started.get_or_insert(now);
+            }
+        }
+    }
+
+    /// When the whole call must be over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.started?.checked_add(self.deadline?)
+    }
+
+    /// When the present attempt must be over.
+    pub(crate) fn attempt_deadline(&self) -> Option<Instant> {
+        self.attempt_started?.checked_add(self.config.attempt_timeout?)
+    }
+
+    /// Whether the present attempt has begun, and does not stand in a queue.
+    pub(crate) fn is_on_the_wire(&self) -> bool {
+        self.attempt_started.is_some()
+    }
+
+    /// What is left of the deadline.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(
+            self.started
+                .map_or(deadline, |started| deadline.saturating_sub(started.elapsed())),
+        )
+    }
+}
+
+/// The clock is read only where there is something to measure against it.
+fn retry_after(response: ResponseHead<'_>) -> Option<Duration> {
+    let asked = response.headers.contains_key(http::header::RETRY_AFTER);
+    asked
+        .then(|| RetryAfter::from_headers(response.headers, SystemTime::now()))?
+        .map(RetryAfter::duration)
+}

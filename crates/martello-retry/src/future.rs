@@ -1,0 +1,224 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response, response::Parts};
+use http_body::Body;
+use martello_body::{Collect, Drain, IdleTimeout};
+use martello_outcome::{BoxError, CallError, ErrorKind, Outcome, Queued};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
+use tower_service::Service;
+
+use crate::{
+    CopyBody, RetryBody,
+    call::Call,
+    step::{self, Step},
+};
+
+pin_project! {
+    /// The response of a [`Retry`](crate::Retry): its attempts, and the waits between them.
+    ///
+    /// Dropping it drops the attempt under way, with its connection over HTTP/1, and whatever it held.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, C, B, R>
+    where
+        S: Service<Request<B>>,
+    {
+        service: S,
+        call: Call<C, B>,
+        #[pin]
+        state: State<S::Future, B, R>,
+        // Of the attempt, or of the wait after it; made when something is pending.
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, B, R> {
+        Attempt { #[pin] response: F },
+        Collect { #[pin] body: Collect<IdleTimeout<R>>, head: Option<Parts>, last: Option<Outcome> },
+        // The failed response's body is drained beside the wait.
+        Rest { #[pin] drain: Option<Drain<R>>, next: Option<Request<B>>, wait: Duration },
+        Ready { next: Option<Request<B>>, waited: Duration },
+        Done,
+    }
+}
+
+impl<S, C, B, R> ResponseFuture<S, C, B, R>
+where
+    S: Service<Request<B>>,
+{
+    pub(crate) fn new(service: S, call: Call<C, B>, response: S::Future) -> Self {
+        Self {
+            service,
+            call,
+            state: State::Attempt { response },
+            timer: None,
+        }
+    }
+}
+
+impl<S, C, B, R> Future for ResponseFuture<S, C, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: Body,
+    R::Error: Into<BoxError>,
+    C: CopyBody<B>,
+{
+    type Output = Result<Response<RetryBody<R>>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut this = self.as_mut().project();
+            let (call, timer) = (this.call, this.timer.as_mut());
+            let step = match this.state.as_mut().project() {
+                StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
+                    (Poll::Ready(Ok(response)), _) => step::answered(call, response),
+                    (Poll::Ready(Err(error)), _) => step::faulted(call, CallError::from_source(error), None),
+                    (Poll::Pending, queued) => {
+                        call.waits(queued);
+                        step::timed_out(call, ready!(poll_clocks(call, timer, cx)))
+                    }
+                },
+                StateProjection::Collect { body, head, last } => match body.poll(cx) {
+                    Poll::Ready(body) => step::collected(call, head.take(), body, *last),
+                    Poll::Pending => {
+                        call.waits(false);
+                        ready!(poll_until(call.deadline(), timer, cx));
+                        step::timed_out(call, ErrorKind::Deadline)
+                    }
+                },
+                StateProjection::Rest {
+                    mut drain,
+                    next,
+                    wait,
+                } => {
+                    let drained = poll_maybe(drain.as_mut(), cx);
+                    ready!(poll_maybe(timer, cx));
+                    ready!(drained);
+                    Step::Ready(next.take(), *wait)
+                }
+                StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
+                    Poll::Ready(Ok(())) => {
+                        let Some(next) = next.take() else {
+                            return Poll::Pending;
+                        };
+                        call.begin(&next, *waited);
+                        let response = this.service.call(next);
+                        this.state.set(State::Attempt { response });
+                        this.timer.set(None);
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => step::local(call, CallError::from_source(error)),
+                    Poll::Pending => {
+                        call.waits(true);
+                        ready!(poll_until(call.deadline(), timer, cx));
+                        step::local(call, step::deadline())
+                    }
+                },
+                StateProjection::Done => return Poll::Pending,
+            };
+            if let Poll::Ready(result) = self.as_mut().enter(step) {
+                return Poll::Ready(result);
+            }
+        }
+    }
+}
+
+impl<S, C, B, R> ResponseFuture<S, C, B, R>
+where
+    S: Service<Request<B>>,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    fn enter(self: Pin<&mut Self>, step: Step<B, R>) -> Poll<Result<Response<RetryBody<R>>, CallError>> {
+        let mut this = self.project();
+        let config = &this.call.config;
+        match step {
+            Step::Return(result) => {
+                this.state.set(State::Done);
+                this.timer.set(None);
+                return Poll::Ready(result);
+            }
+            Step::Collect {
+                head,
+                body,
+                cap,
+                last,
+            } => {
+                let body = Collect::new(IdleTimeout::new(body, config.idle_timeout), cap);
+                this.state.set(State::Collect {
+                    body,
+                    head: Some(head),
+                    last,
+                });
+                this.timer.set(None);
+            }
+            Step::Rest { body, wait, next } => {
+                let time = config
+                    .drain_time
+                    .min(this.call.time_left().unwrap_or(Duration::MAX));
+                let drain = body.map(|body| Drain::new(body, config.drain_bytes, time));
+                this.state.set(State::Rest {
+                    drain,
+                    next: Some(next),
+                    wait,
+                });
+                this.timer
+                    .set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
+                this.call.waits(true);
+            }
+            Step::Ready(next, waited) => this.state.set(State::Ready { next, waited }),
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits for the attempt's timeout or the call's deadline, and tells which came.
+fn poll_clocks<C, B>(
+    call: &Call<C, B>,
+    timer: Pin<&mut Option<Sleep>>,
+    cx: &mut Context<'_>,
+) -> Poll<ErrorKind> {
+    match (call.attempt_deadline(), call.deadline()) {
+        (Some(attempt), deadline) if deadline.is_none_or(|deadline| attempt < deadline) => {
+            poll_until(Some(attempt), timer, cx).map(|()| ErrorKind::AttemptTimeout)
+        }
+        (_, deadline) => poll_until(deadline, timer, cx).map(|()| ErrorKind::Deadline),
+    }
+}
+
+fn poll_until(due: Option<Instant>, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+    let Some(due) = due else { return Poll::Pending };
+    if timer
+        .as_ref()
+        .as_pin_ref()
+        .is_none_or(|timer| timer.deadline() != due)
+    {
+        timer.set(Some(tokio::time::sleep_until(due)));
+    }
+    poll_maybe(timer, cx)
+}
+
+/// Polls what is there, and forgets it when it is done; what is not there is done.
+fn poll_maybe<F: Future>(mut future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<()> {
+    if let Some(present) = future.as_mut().as_pin_mut() {
+        ready!(present.poll(cx));
+        future.set(None);
+    }
+    Poll::Ready(())
+}
+
+impl<S: Service<Request<B>>, C, B, R> fmt::Debug for ResponseFuture<S, C, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,141 @@
+//! Whether to send again, and after how long. No I/O, no clock, no sleeping.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::{Extensions, HeaderMap, Response, StatusCode, response::Parts};
+use martello_outcome::{CallError, Outcome, RequestHead};
+
+/// What to do after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Send again after this long; zero sends at once.
+    RetryAfter(Duration),
+    /// Leave it at this attempt.
+    Stop,
+}
+
+/// A failed attempt, as a decision sees it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AttemptView<'a> {
+    /// The request as it would be sent again.
+    pub request: RequestHead<'a>,
+    /// The attempt's number, counted from 1.
+    pub number: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The head of its response, if one came.
+    pub response: Option<ResponseHead<'a>>,
+    /// Its error, if it had no response, or one whose body failed.
+    pub error: Option<&'a CallError>,
+    /// Whether the request may be sent again although this attempt may have been processed.
+    pub repeatable: bool,
+    /// What backoff with jitter would wait now.
+    pub backoff: Duration,
+    /// What the response's `Retry-After` asks for, up to the layer's cap.
+    pub retry_after: Option<Duration>,
+    /// Whether `Retry-After` asks for more than the layer's cap.
+    pub retry_after_exceeds_cap: bool,
+    /// What is left of the call's deadline, if it has one.
+    pub time_left: Option<Duration>,
+}
+
+/// The head of a response, borrowed, without the type of its body.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// What the layers inside have said about it.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> ResponseHead<'a> {
+    pub(crate) fn of<B>(response: &'a Response<B>) -> Self {
+        Self {
+            status: response.status(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+        }
+    }
+
+    pub(crate) fn of_parts(parts: &'a Parts) -> Self {
+        Self {
+            status: parts.status,
+            headers: &parts.headers,
+            extensions: &parts.extensions,
+        }
+    }
+}
+
+impl AttemptView<'_> {
+    /// How long to wait if it is sent again: the greater of backoff and `Retry-After`.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.backoff.max(self.retry_after.unwrap_or(Duration::ZERO))
+    }
+
+    /// What the layer decides by itself: an unsent request goes again always, one that was unavailable or
+    /// ended ambiguous goes again if it is repeatable, and nothing else does. It stops where `Retry-After`
+    /// asks for more than the cap: to come back earlier than asked would only add to the load.
+    #[must_use]
+    pub fn default_decision(&self) -> Decision {
+        let again = match self.outcome {
+            Outcome::Unsent => true,
+            Outcome::Unavailable | Outcome::Ambiguous => self.repeatable,
+            _ => false,
+        };
+        self.retry_if(again)
+    }
+
+    /// Sends again after [`AttemptView::wait`] if `again`, unless `Retry-After` exceeds its cap.
+    #[must_use]
+    pub fn retry_if(&self, again: bool) -> Decision {
+        if again && !self.retry_after_exceeds_cap {
+            Decision::RetryAfter(self.wait())
+        } else {
+            Decision::Stop
+        }
+    }
+
+    /// Whether the server turned the request away unprocessed and says when to come back: 429 with a
+    /// `Retry-After` (RFC 6585 §4).
+    pub(crate) fn is_rate_limited(&self) -> bool {
+        let status = self.response.map(|response| response.status);
+        status == Some(StatusCode::TOO_MANY_REQUESTS)
+            && (self.retry_after.is_some() || self.retry_after_exceeds_cap)
+    }
+}
+
+/// Who decides.
+#[derive(Clone)]
+pub(crate) enum Policy {
+    Default { too_many_requests: bool },
+    User(Arc<dyn Fn(&AttemptView<'_>) -> Decision + Send + Sync>),
+}
+
+impl Policy {
+    pub(crate) fn decide(&self, view: &AttemptView<'_>) -> Decision {
+        match self {
+            Self::Default {
+                too_many_requests: true,
+            } if view.is_rate_limited() => view.retry_if(true),
+            Self::Default { .. } => view.default_decision(),
+            Self::User(decide) => decide(view),
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default { too_many_requests } => f
+                .debug_struct("Default")
+                .field("too_many_requests", too_many_requests)
+                .finish(),
+            Self::User(_) => f.write_str("User(fn)"),
+        }
+    }
+}

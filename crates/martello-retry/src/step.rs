@@ -1,0 +1,201 @@
+//! What follows from how an attempt ended.
+
+use std::time::Duration;
+
+use http::{Request, Response, response::Parts};
+use http_body::Body;
+use martello_body::{BodyError, BodyErrorKind, Whole};
+use martello_outcome::{CallError, ErrorKind, Outcome};
+
+use crate::{
+    CopyBody, ResponseHead, RetryBody, body,
+    call::{Call, Failed, Verdict},
+};
+
+/// What a call does next.
+pub(crate) enum Step<B, R> {
+    /// It is over.
+    Return(Result<Response<RetryBody<R>>, CallError>),
+    /// It reads the response's body to its end: of a success, or of the failure that it is left with.
+    Collect {
+        head: Parts,
+        body: R,
+        cap: usize,
+        last: Option<Outcome>,
+    },
+    /// It lets the failed response go, and waits.
+    Rest {
+        body: Option<R>,
+        wait: Duration,
+        next: Request<B>,
+    },
+    /// It waits for the service to be ready for another attempt.
+    Ready(Option<Request<B>>, Duration),
+}
+
+/// A response's head has come.
+pub(crate) fn answered<C, B, R>(call: &mut Call<C, B>, response: Response<R>) -> Step<B, R>
+where
+    C: CopyBody<B>,
+    R: Body,
+{
+    let status = response.status();
+    let outcome = call.config.classifier.status(status);
+    let whole = call.config.whole.filter(|_| !call.hands_over(status));
+    if !outcome.is_success() {
+        let head = ResponseHead::of(&response);
+        call.record(outcome, Some(head), None);
+        if let Verdict::Again(next, wait) = call.decide(&Failed {
+            outcome,
+            response: Some(head),
+            error: None,
+        }) {
+            let body = (!call.hands_over(status)).then(|| response.into_body());
+            return Step::Rest { body, wait, next };
+        }
+    }
+    let last = (!outcome.is_success()).then_some(outcome);
+    match whole {
+        Some(cap) => {
+            let (head, body) = response.into_parts();
+            Step::Collect {
+                head,
+                body,
+                cap,
+                last,
+            }
+        }
+        None => {
+            let idle_timeout = call.config.idle_timeout;
+            let response = response.map(|body| RetryBody::live(body, idle_timeout));
+            Step::Return(Ok(finished(call, response, last)))
+        }
+    }
+}
+
+/// A response's body was read to its end, or failed on the way.
+pub(crate) fn collected<C, B, R>(
+    call: &mut Call<C, B>,
+    head: Option<Parts>,
+    body: Result<Whole, BodyError>,
+    last: Option<Outcome>,
+) -> Step<B, R>
+where
+    C: CopyBody<B>,
+{
+    match (body, head) {
+        (Ok(body), Some(head)) => {
+            let response = Response::from_parts(head, RetryBody::whole(body));
+            Step::Return(Ok(finished(call, response, last)))
+        }
+        (Ok(_), None) => local(call, deadline()),
+        (Err(error), head) => {
+            let error = body_failed(error);
+            match last {
+                // The attempt is in the history already, with the outcome that its status had.
+                Some(_) => local(call, error),
+                None => faulted(call, error, head.as_ref()),
+            }
+        }
+    }
+}
+
+fn body_failed(error: BodyError) -> CallError {
+    if error.kind() == BodyErrorKind::TooLarge {
+        // The server did its part, and would answer the same again.
+        let message = "the response's body is larger than `whole_responses` allows";
+        return CallError::new(ErrorKind::Body, Outcome::Rejected, message).with_source(error);
+    }
+    body::failed(error)
+}
+
+/// An attempt ended in an error.
+pub(crate) fn faulted<C, B, R>(call: &mut Call<C, B>, error: CallError, head: Option<&Parts>) -> Step<B, R>
+where
+    C: CopyBody<B>,
+{
+    if is_local(error.kind()) {
+        return local(call, error);
+    }
+    let outcome = error.outcome();
+    let response = head.map(ResponseHead::of_parts);
+    call.record(outcome, response, Some(&error));
+    match call.decide(&Failed {
+        outcome,
+        response,
+        error: Some(&error),
+    }) {
+        Verdict::Again(next, wait) => Step::Rest {
+            body: None,
+            wait,
+            next,
+        },
+        Verdict::Stop(None) => local(call, error),
+        Verdict::Stop(Some(kind)) => {
+            let message = match kind {
+                ErrorKind::Budget => "the attempt failed, and the retry budget is spent",
+                _ => "the attempt failed, and another would begin after the deadline",
+            };
+            local(call, CallError::new(kind, outcome, message).with_source(error))
+        }
+    }
+}
+
+/// An attempt, or the call, had no time left.
+pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind) -> Step<B, R>
+where
+    C: CopyBody<B>,
+{
+    if kind == ErrorKind::AttemptTimeout {
+        let message = "no response came within the attempt timeout";
+        return faulted(call, CallError::new(kind, Outcome::Ambiguous, message), None);
+    }
+    let error = deadline();
+    if call.is_on_the_wire() {
+        call.record(Outcome::Ambiguous, None, Some(&error));
+    }
+    local(call, error)
+}
+
+pub(crate) fn deadline() -> CallError {
+    CallError::new(
+        ErrorKind::Deadline,
+        Outcome::Unsent,
+        "the call's deadline has passed",
+    )
+}
+
+/// An error that ends the call, with all that it went through.
+pub(crate) fn local<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
+    let attempts = call.attempts();
+    Step::Return(Err(if attempts.is_empty() {
+        error
+    } else {
+        error.with_attempts(attempts)
+    }))
+}
+
+/// Whether a layer inside refused by itself, so that there was no attempt, and another would meet the same.
+fn is_local(kind: ErrorKind) -> bool {
+    use ErrorKind::{Budget, Deadline, LimitFull, LimitWaitTimeout};
+    matches!(kind, LimitFull | LimitWaitTimeout | Deadline | Budget)
+}
+
+/// The response as the caller gets it. One that succeeds at once bears no history.
+fn finished<C, B, R>(
+    call: &mut Call<C, B>,
+    mut response: Response<RetryBody<R>>,
+    last: Option<Outcome>,
+) -> Response<RetryBody<R>> {
+    if last.is_none() {
+        call.config.budget.deposit();
+        if call.is_first() {
+            return response;
+        }
+        let head = ResponseHead::of(&response);
+        call.record(Outcome::Success, Some(head), None);
+    }
+    let attempts = call.attempts();
+    response.extensions_mut().insert(attempts);
+    response
+}
