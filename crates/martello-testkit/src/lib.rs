@@ -1,6 +1,7 @@
-//! Tools to test a tower stack over HTTP with.
+#![doc = include_str!("../README.md")]
 
 mod body;
+pub mod contract;
 mod server;
 
 pub use body::{ScriptHandle, ScriptedBody, ScriptedError};

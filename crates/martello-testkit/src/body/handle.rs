@@ -86,11 +86,7 @@ impl ScriptHandle {
     pub(super) fn poll_release(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.seen.waiting.register(cx.waker());
         let one_less = |releases: usize| releases.checked_sub(1);
-        match self
-            .seen
-            .releases
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-        {
+        match self.seen.releases.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
             Ok(_) => Poll::Ready(()),
             Err(_) => Poll::Pending,
         }

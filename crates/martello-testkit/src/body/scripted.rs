@@ -156,8 +156,7 @@ impl Body for ScriptedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.end_stream
-            .unwrap_or(matches!(self.steps.front(), Some(Step::End) | None))
+        self.end_stream.unwrap_or(matches!(self.steps.front(), Some(Step::End) | None))
     }
 
     fn size_hint(&self) -> SizeHint {

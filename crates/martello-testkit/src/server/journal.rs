@@ -37,10 +37,7 @@ pub(super) struct Journal {
 
 impl Shared {
     pub(super) fn new(handler: Handler) -> Self {
-        Self {
-            journal: watch::Sender::new(Journal::default()),
-            handler: Mutex::new(handler),
-        }
+        Self { journal: watch::Sender::new(Journal::default()), handler: Mutex::new(handler) }
     }
 
     /// Counts a connection and returns its number.
@@ -65,13 +62,7 @@ impl Shared {
             journal.requests.push_back(request.clone());
             journal.forget_the_oldest();
         });
-        (
-            InFlight {
-                shared: Arc::clone(self),
-                counted: true,
-            },
-            reply,
-        )
+        (InFlight { shared: Arc::clone(self), counted: true }, reply)
     }
 
     /// Completes the record of a request with what was read of its body.

@@ -72,12 +72,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&shared), stopped));
-        Ok(Self {
-            address,
-            shared,
-            stop,
-            accepting,
-        })
+        Ok(Self { address, shared, stop, accepting })
     }
 
     /// A port that refuses connections.
@@ -102,9 +97,7 @@ impl Server {
     /// Scripts the replies to the next requests, in this order.
     pub fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
         let replies: Vec<_> = replies.into_iter().collect();
-        self.shared
-            .journal
-            .send_modify(|journal| journal.script.extend(replies));
+        self.shared.journal.send_modify(|journal| journal.script.extend(replies));
     }
 
     /// The address on which the server listens.
@@ -168,10 +161,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Server")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -204,12 +194,7 @@ const MOST_PATH_BYTES: usize = 60_000;
 
 fn uri(address: SocketAddr, path: &str) -> Uri {
     let mut text = format!("http://{address}/");
-    for byte in path
-        .strip_prefix('/')
-        .unwrap_or(path)
-        .bytes()
-        .take(MOST_PATH_BYTES / 3)
-    {
+    for byte in path.strip_prefix('/').unwrap_or(path).bytes().take(MOST_PATH_BYTES / 3) {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
             text.push(char::from(byte));
         } else {

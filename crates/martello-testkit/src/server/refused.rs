@@ -17,10 +17,7 @@ impl Refused {
     pub(super) fn bind() -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(super::any_port())?;
-        Ok(Self {
-            address: socket.local_addr()?,
-            _socket: socket,
-        })
+        Ok(Self { address: socket.local_addr()?, _socket: socket })
     }
 
     /// The address that refuses.

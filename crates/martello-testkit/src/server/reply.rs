@@ -86,54 +86,34 @@ impl Reply {
 
     /// A reply that writes exactly these bytes and leaves the connection open.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            content: Content::Raw(bytes.into()),
-            ..Self::ok()
-        }
+        Self { content: Content::Raw(bytes.into()), ..Self::ok() }
     }
 
     /// Closes the connection without an answer, once the request has been read.
     pub fn close() -> Self {
-        Self {
-            content: Content::Nothing,
-            end: End::Close,
-            ..Self::ok()
-        }
+        Self { content: Content::Nothing, end: End::Close, ..Self::ok() }
     }
 
     /// Closes the connection as soon as the request's head is there, without reading its body.
     ///
     /// Where bytes of the body have arrived already, the kernel turns this into a reset.
     pub fn close_before_reading() -> Self {
-        Self {
-            at: At::NeverReadBody,
-            ..Self::close()
-        }
+        Self { at: At::NeverReadBody, ..Self::close() }
     }
 
     /// Resets the connection (TCP RST) without an answer, once the request has been read.
     pub fn reset() -> Self {
-        Self {
-            end: End::Reset,
-            ..Self::close()
-        }
+        Self { end: End::Reset, ..Self::close() }
     }
 
     /// Never answers: reads the request, then stays silent until the peer leaves.
     pub fn silence() -> Self {
-        Self {
-            end: End::Stall,
-            ..Self::close()
-        }
+        Self { end: End::Stall, ..Self::close() }
     }
 
     /// Starts a head with this reply's status and headers and never ends it, up to 64 MiB.
     pub fn endless_headers() -> Self {
-        Self {
-            content: Content::EndlessHeaders,
-            end: End::Close,
-            ..Self::ok()
-        }
+        Self { content: Content::EndlessHeaders, end: End::Close, ..Self::ok() }
     }
 
     /// Adds a header line. Names may repeat, and nothing is checked: control characters are sent as they are.
@@ -238,8 +218,5 @@ impl Reply {
 }
 
 fn line(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> (Bytes, Bytes) {
-    (
-        Bytes::copy_from_slice(name.as_ref()),
-        Bytes::copy_from_slice(value.as_ref()),
-    )
+    (Bytes::copy_from_slice(name.as_ref()), Bytes::copy_from_slice(value.as_ref()))
 }

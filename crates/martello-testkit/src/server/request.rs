@@ -86,11 +86,7 @@ fn parse(buffer: &[u8], connection: usize) -> Result<Option<(Head, usize)>, Unre
     let request = Received {
         method: Method::from_bytes(method.as_bytes()).map_err(|_| MALFORMED)?,
         uri: target.parse::<Uri>().map_err(|_| MALFORMED)?,
-        version: if version == 0 {
-            Version::HTTP_10
-        } else {
-            Version::HTTP_11
-        },
+        version: if version == 0 { Version::HTTP_10 } else { Version::HTTP_11 },
         body: Bytes::new(),
         trailers: HeaderMap::new(),
         complete: false,
@@ -124,11 +120,7 @@ fn to_map(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Unreadable> {
 fn delimited(headers: &HeaderMap) -> Result<Delimited, Unreadable> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let chunked = has_token(headers, header::TRANSFER_ENCODING, "chunked");
-        return if chunked {
-            Ok(Delimited::Chunked)
-        } else {
-            Err(Unreadable::Refuse(501))
-        };
+        return if chunked { Ok(Delimited::Chunked) } else { Err(Unreadable::Refuse(501)) };
     }
     let mut length = None;
     for value in headers.get_all(header::CONTENT_LENGTH) {
@@ -145,10 +137,7 @@ fn delimited(headers: &HeaderMap) -> Result<Delimited, Unreadable> {
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     let values = headers.get_all(name);
-    let mut tokens = values
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
+    let mut tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     tokens.any(|found| found.trim().eq_ignore_ascii_case(token))
 }
 
@@ -157,11 +146,7 @@ async fn more(wire: &mut Wire, bound: usize, beyond: Unreadable) -> Result<(), U
     if wire.buffer.len() >= bound {
         return Err(beyond);
     }
-    if wire.fill().await? {
-        Ok(())
-    } else {
-        Err(Unreadable::Gone)
-    }
+    if wire.fill().await? { Ok(()) } else { Err(Unreadable::Gone) }
 }
 
 /// Moves so many bytes of the wire to the body.

@@ -52,19 +52,10 @@ impl Pieces {
         let limit = reply.limit.unwrap_or(usize::MAX);
         let (head, body) = match &reply.content {
             Content::Nothing => (BytesMut::new(), Source::Whole(Bytes::new())),
-            Content::Raw(bytes) => (
-                BytesMut::new(),
-                Source::Whole(bytes.slice(..limit.min(bytes.len()))),
-            ),
+            Content::Raw(bytes) => (BytesMut::new(), Source::Whole(bytes.slice(..limit.min(bytes.len())))),
             Content::EndlessHeaders => {
                 let unit = format!("x-endless: {}\r\n", "e".repeat(PIECE - 13));
-                (
-                    head(reply, None),
-                    Source::Repeated {
-                        unit: unit.into(),
-                        left: MOST_ENDLESS_HEADERS,
-                    },
-                )
+                (head(reply, None), Source::Repeated { unit: unit.into(), left: MOST_ENDLESS_HEADERS })
             }
             Content::Body(bytes) => {
                 let sent = if bodiless { 0 } else { limit.min(bytes.len()) };
@@ -72,13 +63,7 @@ impl Pieces {
             }
             Content::EndlessBody => {
                 let left = if bodiless { 0 } else { limit.min(MOST_ENDLESS_BODY) };
-                (
-                    head(reply, Some(0)),
-                    Source::Repeated {
-                        unit: vec![b'e'; PIECE].into(),
-                        left,
-                    },
-                )
+                (head(reply, Some(0)), Source::Repeated { unit: vec![b'e'; PIECE].into(), left })
             }
         };
         let written_in_chunks = chunked && matches!(reply.content, Content::Body(_) | Content::EndlessBody);
@@ -152,9 +137,7 @@ pub(super) fn interim(status: u16) -> BytesMut {
 }
 
 fn status_line(status: u16) -> BytesMut {
-    let reason = StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     BytesMut::from(format!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or_default()).as_str())
 }
 

@@ -19,10 +19,7 @@ impl Wire {
     pub(super) fn new(stream: TcpStream) -> Self {
         // NOTE: without this, a trickled response would be held back by Nagle's algorithm.
         let _ = stream.set_nodelay(true);
-        Self {
-            stream,
-            buffer: BytesMut::new(),
-        }
+        Self { stream, buffer: BytesMut::new() }
     }
 
     /// Reads more into the buffer; false when the peer has sent its last byte.

@@ -25,23 +25,14 @@ async fn giving(reply: Reply) -> Server {
 async fn call(reply: Reply) -> Option<(StatusCode, Option<usize>)> {
     let server = giving(reply).await;
     let response = soon(client().request(post(server.uri("/"), "ask"))).await.ok()?;
-    Some((
-        response.status(),
-        soon(read(response)).await.ok().map(|body| body.len()),
-    ))
+    Some((response.status(), soon(read(response)).await.ok().map(|body| body.len())))
 }
 
 #[tokio::test]
 async fn a_cut_body_breaks_off_after_so_many_bytes() {
     let server = giving(Reply::ok().body("0123456789").cut_after(4)).await;
-    assert_eq!(
-        raw(&server, GET).await.unwrap(),
-        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123"
-    );
-    assert_eq!(
-        call(Reply::ok().body("0123456789").cut_after(4)).await,
-        Some((StatusCode::OK, None))
-    );
+    assert_eq!(raw(&server, GET).await.unwrap(), "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123");
+    assert_eq!(call(Reply::ok().body("0123456789").cut_after(4)).await, Some((StatusCode::OK, None)));
     assert_eq!(
         call(Reply::ok().body("0123456789").chunked().cut_after(4)).await,
         Some((StatusCode::OK, None))
@@ -51,16 +42,10 @@ async fn a_cut_body_breaks_off_after_so_many_bytes() {
 #[tokio::test]
 async fn a_reset_comes_before_the_head_or_within_the_body() {
     assert_eq!(call(Reply::reset()).await, None);
-    assert_eq!(
-        call(Reply::ok().body("0123456789").reset_after(4)).await,
-        Some((StatusCode::OK, None))
-    );
+    assert_eq!(call(Reply::ok().body("0123456789").reset_after(4)).await, Some((StatusCode::OK, None)));
     for reply in [Reply::reset(), Reply::ok().body("0123456789").reset_after(4)] {
         let server = giving(reply).await;
-        assert_eq!(
-            raw(&server, GET).await.unwrap_err().kind(),
-            io::ErrorKind::ConnectionReset
-        );
+        assert_eq!(raw(&server, GET).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 }
 
@@ -74,10 +59,7 @@ async fn a_closed_connection_ends_in_order_and_without_an_answer() {
 async fn a_connection_closed_before_reading_leaves_the_body_unread() {
     let server = giving(Reply::close_before_reading()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream
-        .write_all(b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     soon(stream.read_to_end(&mut answer)).await.unwrap();
     assert_eq!(answer, b"");
@@ -90,11 +72,7 @@ async fn a_stalled_body_says_nothing_more() {
     let response = client().get(server.uri("/")).await.unwrap();
     let mut body = response.into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "0123");
-    assert!(
-        tokio::time::timeout(Duration::from_millis(30), body.frame())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(30), body.frame()).await.is_err());
     assert_eq!(server.in_flight(), 1);
     drop(body);
     soon(server.idle()).await;
@@ -102,43 +80,26 @@ async fn a_stalled_body_says_nothing_more() {
 
 #[tokio::test]
 async fn a_trickled_body_comes_in_pieces() {
-    let server = giving(
-        Reply::ok()
-            .body("0123456789")
-            .trickle(4, Duration::from_millis(20)),
-    )
-    .await;
+    let server = giving(Reply::ok().body("0123456789").trickle(4, Duration::from_millis(20))).await;
     let mut body = client().get(server.uri("/")).await.unwrap().into_body();
     for piece in ["0123", "4567", "89"] {
         assert_eq!(server.in_flight(), 1);
-        assert_eq!(
-            soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(),
-            piece
-        );
+        assert_eq!(soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(), piece);
     }
     soon(server.idle()).await;
 }
 
 #[tokio::test]
 async fn a_declared_length_need_not_be_true() {
-    assert_eq!(
-        call(Reply::ok().body("abc").declare_length(10)).await,
-        Some((StatusCode::OK, None))
-    );
-    assert_eq!(
-        call(Reply::ok().body("abcdef").declare_length(3)).await,
-        Some((StatusCode::OK, Some(3)))
-    );
+    assert_eq!(call(Reply::ok().body("abc").declare_length(10)).await, Some((StatusCode::OK, None)));
+    assert_eq!(call(Reply::ok().body("abcdef").declare_length(3)).await, Some((StatusCode::OK, Some(3))));
 }
 
 #[tokio::test]
 async fn an_early_answer_does_not_wait_for_the_body() {
     let server = giving(Reply::status(403).early()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream
-        .write_all(b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 22];
     soon(stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 403 Forbidden");
@@ -146,10 +107,7 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     // The rest of the request is read all the same, and the connection goes on.
     stream.write_all(b"abcGET /next HTTP/1.1\r\n\r\n").await.unwrap();
     soon(server.received(2)).await;
-    assert_eq!(
-        (server.requests()[0].body.as_ref(), server.connections()),
-        (b"abc".as_slice(), 1)
-    );
+    assert_eq!((server.requests()[0].body.as_ref(), server.connections()), (b"abc".as_slice(), 1));
 }
 
 #[tokio::test]
@@ -169,13 +127,7 @@ async fn endless_headers_and_bodies_last_until_the_peer_leaves() {
     let mut body = client().get(server.uri("/")).await.unwrap().into_body();
     let mut bytes = 0;
     while bytes < 8 * 1024 * 1024 {
-        bytes += soon(body.frame())
-            .await
-            .unwrap()
-            .unwrap()
-            .into_data()
-            .unwrap()
-            .len();
+        bytes += soon(body.frame()).await.unwrap().unwrap().into_data().unwrap().len();
     }
     assert_eq!(server.in_flight(), 1);
     drop(body);
@@ -195,36 +147,21 @@ async fn raw_bytes_are_written_as_they_are() {
 
 #[tokio::test]
 async fn header_values_are_not_checked() {
-    let reply = Reply::ok()
-        .header("Trackingid", b"a\x1b[31m\x07")
-        .header("Trackingid", "b")
-        .close_connection();
+    let reply =
+        Reply::ok().header("Trackingid", b"a\x1b[31m\x07").header("Trackingid", "b").close_connection();
     let answer = raw(&giving(reply).await, GET).await.unwrap();
-    assert!(
-        answer.contains("Trackingid: a\x1b[31m\x07\r\nTrackingid: b\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("Trackingid: a\x1b[31m\x07\r\nTrackingid: b\r\n"), "{answer}");
 }
 
 #[tokio::test]
 async fn after_a_101_the_server_is_silent() {
     let server = giving(Reply::status(101).header("upgrade", "x")).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\n\r\nthis is not HTTP\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\nthis is not HTTP\r\n\r\n").await.unwrap();
     soon(server.received(1)).await;
     let mut answer = vec![0; 1024];
     let length = soon(stream.read(&mut answer)).await.unwrap();
-    assert_eq!(
-        &answer[..length],
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n"
-    );
+    assert_eq!(&answer[..length], b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n");
     soon(server.idle()).await;
-    assert!(
-        tokio::time::timeout(Duration::from_millis(20), stream.read(&mut answer))
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(20), stream.read(&mut answer)).await.is_err());
 }

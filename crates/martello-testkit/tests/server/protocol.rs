@@ -33,30 +33,16 @@ async fn a_second_request_uses_the_same_connection() {
 
 #[tokio::test]
 async fn scripted_replies_come_first_in_their_order_then_the_handler() {
-    let server = Server::with(|request: &Received| Reply::ok().body(request.uri.to_string()))
-        .await
-        .unwrap();
-    server.reply(
-        Reply::status(503)
-            .header("retry-after", "1")
-            .body(vec![0; 512 * 1024]),
-    );
+    let server = Server::with(|request: &Received| Reply::ok().body(request.uri.to_string())).await.unwrap();
+    server.reply(Reply::status(503).header("retry-after", "1").body(vec![0; 512 * 1024]));
     server.replies([Reply::status(504), Reply::status(404).body("gone")]);
     let client = client();
     let first = client.get(server.uri("/a")).await.unwrap();
-    assert_eq!(
-        (first.status().as_u16(), first.headers()["retry-after"].as_bytes()),
-        (503, b"1".as_slice())
-    );
+    assert_eq!((first.status().as_u16(), first.headers()["retry-after"].as_bytes()), (503, b"1".as_slice()));
     assert_eq!(read(first).await.unwrap().len(), 512 * 1024);
     assert_eq!(client.get(server.uri("/b")).await.unwrap().status(), 504);
     assert_eq!(client.get(server.uri("/c")).await.unwrap().status(), 404);
-    assert_eq!(
-        read(client.get(server.uri("/d?e=f g")).await.unwrap())
-            .await
-            .unwrap(),
-        "/d?e=f%20g"
-    );
+    assert_eq!(read(client.get(server.uri("/d?e=f g")).await.unwrap()).await.unwrap(), "/d?e=f%20g");
     server.idle().await;
 }
 
@@ -64,10 +50,7 @@ async fn scripted_replies_come_first_in_their_order_then_the_handler() {
 async fn a_request_is_recorded_whole() {
     let server = Server::start().await.unwrap();
     let client = client();
-    client
-        .request(post(server.uri("/orders?x=1"), "one"))
-        .await
-        .unwrap();
+    client.request(post(server.uri("/orders?x=1"), "one")).await.unwrap();
     client.get(server.uri("/")).await.unwrap();
     let requests = server.requests();
     let first = &requests[0];
@@ -85,12 +68,7 @@ async fn a_chunked_request_is_read_with_its_trailers() {
     let server = Server::start().await.unwrap();
     let request = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
         3\r\nabc\r\n4;note=x\r\ndefg\r\n0\r\nchecksum: 7\r\n\r\n";
-    assert!(
-        raw(&server, request)
-            .await
-            .unwrap()
-            .starts_with("HTTP/1.1 200 OK\r\n")
-    );
+    assert!(raw(&server, request).await.unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
     let received = server.requests().remove(0);
     assert_eq!(received.body, "abcdefg");
     assert_eq!(received.trailers["checksum"], "7");
@@ -99,15 +77,9 @@ async fn a_chunked_request_is_read_with_its_trailers() {
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_turn() {
-    let server = Server::with(|request| Reply::ok().body(request.uri.to_string()))
-        .await
-        .unwrap();
-    let answer = raw(
-        &server,
-        "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nconnection: close\r\n\r\n",
-    )
-    .await
-    .unwrap();
+    let server = Server::with(|request| Reply::ok().body(request.uri.to_string())).await.unwrap();
+    let answer =
+        raw(&server, "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
     assert!(answer.find("/1").unwrap() < answer.find("/2").unwrap());
     assert_eq!(server.connections(), 1);
 }
@@ -139,10 +111,7 @@ async fn what_is_not_http_gets_400_and_the_connection_is_closed() {
         "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nabc\r\n",
     ] {
         let answer = raw(&server, bad).await.unwrap();
-        assert!(
-            answer.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"),
-            "{bad:?}: {answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"), "{bad:?}: {answer}");
     }
     soon(server.idle()).await;
 }
@@ -178,14 +147,7 @@ async fn responses_to_head_and_with_204_or_304_have_no_body() {
 async fn a_chunked_body_arrives_with_its_trailers() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::ok().body(vec![7; 40_000]).trailer("checksum", "7"));
-    let body = client()
-        .get(server.uri("/"))
-        .await
-        .unwrap()
-        .into_body()
-        .collect()
-        .await
-        .unwrap();
+    let body = client().get(server.uri("/")).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap()["checksum"], "7");
     assert_eq!(body.to_bytes(), vec![7; 40_000]);
 }
@@ -230,10 +192,7 @@ async fn a_dropped_server_leaves_no_task_behind() {
     drop(server);
     let mut nothing = Vec::new();
     soon(stream.read_to_end(&mut nothing)).await.unwrap();
-    assert_eq!(
-        tokio::runtime::Handle::current().metrics().num_alive_tasks(),
-        before
-    );
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
 }
 
 #[tokio::test]
@@ -266,13 +225,7 @@ async fn a_delay_comes_before_the_head() {
     server.reply(Reply::ok().delay(Duration::from_millis(50)));
     let client = client();
     let call = client.get(server.uri("/"));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(20), call)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
     // Whoever leaves during the delay is not counted until its end.
-    tokio::time::timeout(Duration::from_millis(20), server.idle())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_millis(20), server.idle()).await.unwrap();
 }

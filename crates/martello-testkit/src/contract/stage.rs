@@ -1,0 +1,144 @@
+//! The scenarios, each on a stage of its own: a layered service, and the service in memory inside it where there is one.
+
+use std::{error::Error, future::poll_fn, task::Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{
+    Memory,
+    driver::{self, Driven, Wakers},
+    exchange::{call, read, ready, whole},
+    violation::{Fault, Scenario},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How many handles or calls are abandoned before the others have to go on: more than a usual limit has permits.
+const ABANDONED: usize = 8;
+const CROWD: usize = 32;
+/// Calls are dropped at so many points; whoever takes more polls is not tried further.
+const MOST_POLLS: usize = 100;
+
+pub(super) struct Stage<'a, T, M> {
+    pub(super) service: T,
+    pub(super) memory: Option<&'a Memory>,
+    pub(super) make_request: &'a M,
+}
+
+impl<T, M, B, R> Stage<'_, T, M>
+where
+    T: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>> + Clone,
+    M: Fn() -> Request<B>,
+    R: Body<Error: Into<BoxError>>,
+{
+    pub(super) async fn play(&self, scenario: Scenario) -> Result<(), Fault> {
+        match scenario {
+            Scenario::ReadyThenCall | Scenario::PendingReadiness | Scenario::ChangingWakers => {
+                let wakers =
+                    if scenario == Scenario::ReadyThenCall { Wakers::Same } else { Wakers::Changing };
+                self.complete(self.whole(), wakers).await?;
+            }
+            Scenario::AbandonedHandles => self.abandoned_handles().await?,
+            Scenario::CallOnClone => self.call_on_clone().await?,
+            Scenario::RefusedReadiness => self.refused_readiness().await?,
+            Scenario::ManyCalls => self.crowd(CROWD, 0).await?,
+            Scenario::DroppedCrowd => self.crowd(CROWD, CROWD / 2).await?,
+            Scenario::UnreadBodies => self.unread_bodies().await?,
+            Scenario::DroppedCalls => self.dropped_calls().await?,
+        }
+        self.nothing_stranded().await
+    }
+
+    fn whole(&self) -> impl Future<Output = Result<(), Fault>> + use<T, M, B, R> {
+        whole(self.service.clone(), (self.make_request)())
+    }
+
+    async fn complete<V>(
+        &self,
+        future: impl Future<Output = Result<V, Fault>>,
+        wakers: Wakers,
+    ) -> Result<V, Fault> {
+        driver::complete(future, wakers, self.memory).await?
+    }
+
+    async fn abandoned_handles(&self) -> Result<(), Fault> {
+        let mut handles = vec![self.service.clone(); ABANDONED];
+        for handle in &mut handles {
+            let once = poll_fn(|cx| Poll::Ready(handle.poll_ready(cx).is_ready()));
+            driver::drop_after(once, 1, self.memory).await?;
+        }
+        self.complete(self.whole(), Wakers::Same).await?;
+        drop(handles);
+        self.complete(self.whole(), Wakers::Same).await
+    }
+
+    async fn call_on_clone(&self) -> Result<(), Fault> {
+        let mut original = self.service.clone();
+        self.complete(ready(&mut original), Wakers::Same).await?;
+        self.complete(whole(original.clone(), (self.make_request)()), Wakers::Same).await?;
+        let body = self.complete(call(&mut original, (self.make_request)()), Wakers::Same).await?;
+        self.complete(read(body), Wakers::Same).await
+    }
+
+    async fn refused_readiness(&self) -> Result<(), Fault> {
+        match self.complete(self.whole(), Wakers::Same).await {
+            Err(Fault::Failed(_)) => Ok(()),
+            Err(other) => Err(other),
+            Ok(()) => Err(Fault::Answered),
+        }
+    }
+
+    async fn crowd(&self, calls: usize, dropped: usize) -> Result<(), Fault> {
+        let mut calls: Vec<_> = (0..calls).map(|_| Driven::new(self.whole(), Wakers::Same)).collect();
+        calls.iter_mut().for_each(Driven::step);
+        // One by one: the turn that the first gives back goes to one that is dropped next, without having been polled.
+        calls.drain(..dropped).for_each(drop);
+        driver::run(&mut calls, self.memory).await?;
+        calls.iter_mut().filter_map(Driven::output).collect()
+    }
+
+    async fn unread_bodies(&self) -> Result<(), Fault> {
+        for _ in 0..ABANDONED {
+            let unread = async {
+                let mut service = self.service.clone();
+                ready(&mut service).await?;
+                call(&mut service, (self.make_request)()).await
+            };
+            drop(self.complete(unread, Wakers::Same).await?);
+        }
+        self.complete(self.whole(), Wakers::Same).await
+    }
+
+    async fn dropped_calls(&self) -> Result<(), Fault> {
+        for polls in 0..MOST_POLLS {
+            let mut all_completed = true;
+            for _ in 0..ABANDONED {
+                all_completed &= driver::drop_after(self.whole(), polls, self.memory).await?;
+            }
+            self.nothing_stranded().await?;
+            match self.complete(self.whole(), Wakers::Same).await {
+                Err(Fault::Hung) => return Err(Fault::HungAfterDrop { polls }),
+                completed => completed?,
+            }
+            if all_completed {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything of the calls is gone, at the latest when other tasks have had their turns.
+    async fn nothing_stranded(&self) -> Result<(), Fault> {
+        let Some(memory) = self.memory else { return Ok(()) };
+        for _ in 0..ABANDONED * CROWD {
+            if memory.live_futures() + memory.live_bodies() == 0 {
+                return Ok(());
+            }
+            memory.beat();
+            tokio::task::yield_now().await;
+        }
+        Err(Fault::Stranded { futures: memory.live_futures(), bodies: memory.live_bodies() })
+    }
+}

@@ -1,0 +1,143 @@
+//! Layers that lose something when a call or a body is dropped.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    mem::forget,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
+use tower::{ServiceExt, service_fn};
+use tower_layer::layer_fn;
+
+use crate::{Fault, Inner, Scenario, violation};
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_loses_a_permit_with_a_dropped_call_is_named() {
+    let permits = Arc::new(Semaphore::new(1));
+    let (scenario, fault) = violation!(layer_fn(move |inner: Inner| {
+        let permits = Arc::clone(&permits);
+        service_fn(move |request| {
+            let (inner, permits) = (inner.clone(), Arc::clone(&permits));
+            async move {
+                permits.acquire().await.unwrap().forget();
+                let response = inner.oneshot(request).await;
+                permits.add_permits(1);
+                response
+            }
+        })
+    }));
+    assert_eq!(scenario, Scenario::DroppedCalls);
+    assert_eq!(fault, Fault::HungAfterDrop { polls: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_loses_a_permit_with_an_unread_body_is_named() {
+    let permits = Arc::new(Semaphore::new(5));
+    let found = violation!(layer_fn(move |inner: Inner| {
+        let permits = Arc::clone(&permits);
+        service_fn(move |request| {
+            let (inner, permits) = (inner.clone(), Arc::clone(&permits));
+            async move {
+                permits.acquire().await.unwrap().forget();
+                let response = inner.oneshot(request).await?;
+                Ok::<_, martello_testkit::contract::MemoryError>(response.map(|body| {
+                    body.map_frame(move |frame| {
+                        permits.add_permits(usize::from(frame.is_trailers()));
+                        frame
+                    })
+                }))
+            }
+        })
+    }));
+    assert_eq!(found, (Scenario::UnreadBodies, Fault::Hung));
+}
+
+/// A future that lives on when it is dropped, as if it were handed to a task that nobody owns.
+struct Detached<F>(Option<Pin<Box<F>>>);
+
+impl<F> Drop for Detached<F> {
+    fn drop(&mut self) {
+        forget(self.0.take());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_keeps_a_dropped_future_alive_is_named() {
+    let found = violation!(layer_fn(|inner: Inner| {
+        service_fn(move |request| {
+            let mut call = Detached(Some(Box::pin(inner.clone().oneshot(request))));
+            poll_fn(move |cx| {
+                let Some(future) = &mut call.0 else { return Poll::Pending };
+                let polled = future.as_mut().poll(cx);
+                if polled.is_ready() {
+                    call.0 = None;
+                }
+                polled
+            })
+        })
+    }));
+    assert_eq!(found, (Scenario::DroppedCalls, Fault::Stranded { futures: 8, bodies: 0 }));
+}
+
+/// A queue whose turn is lost with a waiter that is dropped after it was given the turn.
+#[derive(Default)]
+struct Queue {
+    busy: bool,
+    waiters: VecDeque<(Arc<AtomicBool>, Waker)>,
+}
+
+struct Turn(Arc<Mutex<Queue>>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut queue = self.0.lock().unwrap();
+        match queue.waiters.pop_front() {
+            Some((granted, waker)) => {
+                granted.store(true, Ordering::SeqCst);
+                waker.wake();
+            }
+            None => queue.busy = false,
+        }
+    }
+}
+
+async fn turn(queue: Arc<Mutex<Queue>>) -> Turn {
+    let mut granted: Option<Arc<AtomicBool>> = None;
+    poll_fn(|cx| {
+        let mut waiting = queue.lock().unwrap();
+        if !waiting.busy || granted.as_ref().is_some_and(|granted| granted.load(Ordering::SeqCst)) {
+            waiting.busy = true;
+            return Poll::Ready(());
+        }
+        let granted = granted.get_or_insert_default();
+        waiting.waiters.retain(|(other, _)| !Arc::ptr_eq(other, granted));
+        waiting.waiters.push_back((Arc::clone(granted), cx.waker().clone()));
+        Poll::Pending
+    })
+    .await;
+    Turn(queue)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_whose_dropped_waiter_keeps_its_turn_is_named() {
+    let queue = Arc::new(Mutex::new(Queue::default()));
+    let found = violation!(layer_fn(move |inner: Inner| {
+        let queue = Arc::clone(&queue);
+        service_fn(move |request| {
+            let (inner, queue) = (inner.clone(), Arc::clone(&queue));
+            async move {
+                let _turn = turn(queue).await;
+                inner.oneshot(request).await
+            }
+        })
+    }));
+    assert_eq!(found, (Scenario::DroppedCrowd, Fault::Hung));
+}
