@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use martello_testkit::contract::{MemoryBody, Misuse};
+use martello_testkit::contract::{MemoryBody, MemoryFuture, Misuse, StrictFuture};
 use tower::{
     service_fn,
     util::{MapFutureLayer, MapResponseLayer},
@@ -22,7 +22,7 @@ use crate::{Body as Full, Fault, Inner, Scenario, contract, violation};
 
 #[tokio::test(start_paused = true)]
 async fn a_layer_whose_future_keeps_the_first_waker_is_named() {
-    let found = violation!(MapFutureLayer::new(|call| {
+    let found = violation!(MapFutureLayer::new(|call: StrictFuture<MemoryFuture<Full>>| {
         let mut call = Box::pin(call);
         let mut first: Option<Waker> = None;
         poll_fn(move |cx| {

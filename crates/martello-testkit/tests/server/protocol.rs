@@ -8,6 +8,7 @@ use martello_testkit::{Received, Reply, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::Instant,
 };
 
 use crate::support::{client, post, raw, read, soon};
@@ -220,12 +221,15 @@ async fn a_panicking_handler_closes_its_connection_and_the_server_lives_on() {
 }
 
 #[tokio::test]
-async fn a_delay_comes_before_the_head() {
+async fn a_delay_comes_before_the_head_and_ends_early_when_the_peer_leaves() {
     let server = Server::start().await.unwrap();
-    server.reply(Reply::ok().delay(Duration::from_millis(50)));
+    let (short, long) = (Duration::from_millis(30), Duration::from_secs(60));
+    server.replies([short, long].map(|delay| Reply::ok().delay(delay)));
     let client = client();
-    let call = client.get(server.uri("/"));
-    assert!(tokio::time::timeout(Duration::from_millis(20), call).await.is_err());
-    // Whoever leaves during the delay is not counted until its end.
-    tokio::time::timeout(Duration::from_millis(20), server.idle()).await.unwrap();
+    let start = Instant::now();
+    soon(client.get(server.uri("/"))).await.unwrap();
+    assert!(start.elapsed() >= short);
+
+    assert!(tokio::time::timeout(short, client.get(server.uri("/"))).await.is_err());
+    soon(server.idle()).await;
 }
