@@ -38,14 +38,7 @@ impl<B: Body> Collect<B> {
     /// Reads `body`, of which at most `cap` bytes are kept.
     pub fn new(body: B, cap: usize) -> Self {
         let declared = body.size_hint().lower();
-        Self {
-            body,
-            cap,
-            declared,
-            first: Bytes::new(),
-            rest: BytesMut::new(),
-            trailers: None,
-        }
+        Self { body, cap, declared, first: Bytes::new(), rest: BytesMut::new(), trailers: None }
     }
 }
 
@@ -112,10 +105,7 @@ fn finish(
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) < declared {
         return Err(BodyError::new(BodyErrorKind::Truncated));
     }
-    Ok(Whole {
-        bytes,
-        trailers: trailers.take(),
-    })
+    Ok(Whole { bytes, trailers: trailers.take() })
 }
 
 /// A body that is all there: its bytes in one frame, and its trailers.

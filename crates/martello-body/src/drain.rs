@@ -49,12 +49,7 @@ pin_project! {
 impl<B: Body> Drain<B> {
     /// Reads at most `bytes` bytes of `body`, for at most `time`.
     pub fn new(body: B, bytes: u64, time: Duration) -> Self {
-        Self {
-            body,
-            bytes_left: bytes,
-            time,
-            timer: None,
-        }
+        Self { body, bytes_left: bytes, time, timer: None }
     }
 }
 

@@ -35,10 +35,7 @@ impl BodyError {
     }
 
     pub(crate) fn inner(source: impl Into<BoxError>) -> Self {
-        Self {
-            kind: BodyErrorKind::Inner,
-            source: Some(source.into()),
-        }
+        Self { kind: BodyErrorKind::Inner, source: Some(source.into()) }
     }
 
     /// What went wrong.

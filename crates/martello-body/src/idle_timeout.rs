@@ -7,7 +7,7 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::{BodyError, BodyErrorKind, error::BoxError};
 
@@ -21,9 +21,10 @@ pin_project! {
         #[pin]
         body: B,
         timeout: Option<Duration>,
-        // Made when the reader first has to wait: a body whose frames are there costs no timer.
-        #[pin]
-        timer: Option<Sleep>,
+        // Made when the reader first has to wait: a body whose frames are there costs no timer. Boxed, so that
+        // the body stays `Unpin` where the body inside is, and `frame().await` on a response keeps working.
+        timer: Option<Pin<Box<Sleep>>>,
+        running: bool,
         failed: bool,
     }
 }
@@ -31,12 +32,7 @@ pin_project! {
 impl<B> IdleTimeout<B> {
     /// Fails `body` when a frame takes longer than `timeout`; `None` waits for ever.
     pub fn new(body: B, timeout: Option<Duration>) -> Self {
-        Self {
-            body,
-            timeout,
-            timer: None,
-            failed: false,
-        }
+        Self { body, timeout, timer: None, running: false, failed: false }
     }
 }
 
@@ -52,26 +48,24 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
-        let mut this = self.project();
+        let this = self.project();
         if *this.failed {
             return Poll::Ready(None);
         }
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
-            if this.timer.is_some() {
-                this.timer.set(None);
-            }
+            *this.running = false;
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::inner)));
         }
-        let Some(timeout) = *this.timeout else {
-            return Poll::Pending;
-        };
-        if this.timer.is_none() {
-            this.timer.set(Some(tokio::time::sleep(timeout)));
+        let Some(timeout) = *this.timeout else { return Poll::Pending };
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        if !*this.running {
+            // A sum beyond what the clock can tell is as good as never; the timer as made is long enough then.
+            if let Some(due) = Instant::now().checked_add(timeout) {
+                timer.as_mut().reset(due);
+            }
+            *this.running = true;
         }
-        let Some(timer) = this.timer.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
-        std::task::ready!(timer.poll(cx));
+        std::task::ready!(timer.as_mut().poll(cx));
         *this.failed = true;
         Poll::Ready(Some(Err(BodyError::new(BodyErrorKind::Idle))))
     }

@@ -26,6 +26,8 @@ pub(crate) struct Recorded {
     position: u64,
     /// Whether this handle has yielded the trailers.
     past_trailers: bool,
+    /// Whether this handle has come to its end, or failed.
+    over: bool,
     /// The attempt that this handle is for; a newer one takes the stream over.
     generation: u32,
 }
@@ -78,6 +80,7 @@ impl Recorded {
             shared: Arc::new(Mutex::new(shared)),
             position: 0,
             past_trailers: false,
+            over: false,
             generation: 0,
         }
     }
@@ -87,14 +90,13 @@ impl Recorded {
             shared: Arc::clone(&self.shared),
             position: 0,
             past_trailers: false,
+            over: false,
             generation: self.generation.saturating_add(1),
         })
     }
 
     pub(crate) fn is_intact(&self) -> bool {
-        let shared = self.lock();
-        let unread = shared.pulled == 0 && !matches!(shared.stream, State::Failed);
-        unread || shared.is_recorded()
+        self.lock().is_intact()
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -121,10 +123,16 @@ impl Recorded {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
         let mut shared = lock(&self.shared);
         let older = match shared.admit(self.generation) {
             Ok(older) => older,
-            Err(superseded) => return Poll::Ready(Some(Err(superseded))),
+            Err(superseded) => {
+                self.over = true;
+                return Poll::Ready(Some(Err(superseded)));
+            }
         };
         let frame = shared.poll_at(self.position, self.past_trailers, cx);
         drop(shared);
@@ -132,9 +140,13 @@ impl Recorded {
         if let Some(older) = older {
             older.wake();
         }
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            self.past_trailers |= frame.is_trailers();
-            self.position += frame.data_ref().map_or(0, length);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.past_trailers |= frame.is_trailers();
+                self.position += frame.data_ref().map_or(0, length);
+            }
+            Poll::Ready(_) => self.over = true,
+            Poll::Pending => {}
         }
         frame
     }
@@ -155,25 +167,20 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 
 impl Shared {
     fn start_recording(&mut self, cap: usize) -> bool {
-        match self.recording {
-            Recording::On { .. } => self.is_recorded(),
-            Recording::Lost => false,
-            Recording::Off => {
-                let untouched = self.pulled == 0 && matches!(self.stream, State::Open(_));
-                let fits = usize::try_from(self.declared.lower()).is_ok_and(|lower| lower <= cap);
-                if untouched && fits {
-                    self.recording = Recording::On {
-                        bytes: BytesMut::new(),
-                        cap,
-                    };
-                }
-                untouched && fits
-            }
+        let fits = usize::try_from(self.declared.lower()).is_ok_and(|lower| lower <= cap);
+        if matches!(self.recording, Recording::Off) && self.is_intact() && fits {
+            self.recording = Recording::On { bytes: BytesMut::new(), cap };
         }
+        matches!(self.recording, Recording::On { .. }) && self.is_intact()
     }
 
-    fn is_recorded(&self) -> bool {
-        matches!(self.recording, Recording::On { .. }) && !matches!(self.stream, State::Failed)
+    /// Whether the stream can still be read from its start.
+    fn is_intact(&self) -> bool {
+        match self.recording {
+            Recording::Off => self.pulled == 0 && matches!(self.stream, State::Open(_)),
+            Recording::On { .. } => !matches!(self.stream, State::Failed),
+            Recording::Lost => false,
+        }
     }
 
     /// Lets this generation read, and returns the waker of the reader that it replaces.
@@ -206,11 +213,7 @@ impl Shared {
                 Poll::Ready(frame) => Poll::Ready(self.take(frame)),
             },
             State::Ended if past_trailers => Poll::Ready(None),
-            State::Ended => Poll::Ready(
-                self.trailers
-                    .clone()
-                    .map(|trailers| Ok(Frame::trailers(trailers))),
-            ),
+            State::Ended => Poll::Ready(self.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers)))),
             State::Failed => Poll::Ready(Some(Err(BodyError::new(BodyErrorKind::Poisoned)))),
         }
     }
@@ -258,10 +261,7 @@ impl Shared {
             }
             fits
         } else if let Some(trailers) = frame.trailers_ref() {
-            let size = trailers
-                .iter()
-                .map(|(name, value)| name.as_str().len() + value.len())
-                .sum::<usize>();
+            let size = trailers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>();
             let fits = size <= *cap - bytes.len();
             self.trailers = fits.then(|| trailers.clone());
             fits

@@ -33,17 +33,11 @@ pin_project! {
 
 impl<B> RetryBody<B> {
     pub(crate) fn live(body: B, idle_timeout: Option<Duration>) -> Self {
-        Self {
-            inner: Inner::Live {
-                body: IdleTimeout::new(body, idle_timeout),
-            },
-        }
+        Self { inner: Inner::Live { body: IdleTimeout::new(body, idle_timeout) } }
     }
 
     pub(crate) fn whole(body: Whole) -> Self {
-        Self {
-            inner: Inner::Whole { body },
-        }
+        Self { inner: Inner::Whole { body } }
     }
 }
 

@@ -46,25 +46,13 @@ impl Budget {
     /// When `per_success` is not from 0.001 to 10, `most` not from 1 to 1,000,000, or `reserve` above `most`.
     pub fn new(per_success: f64, reserve: u32, most: u32) -> Result<Self, ConfigError> {
         if !(0.001..=10.0).contains(&per_success) {
-            return Err(ConfigError::new(
-                "budget per success",
-                per_success,
-                "0.001 to 10 tokens",
-            ));
+            return Err(ConfigError::new("budget per success", per_success, "0.001 to 10 tokens"));
         }
         if !(1..=1_000_000).contains(&most) {
-            return Err(ConfigError::new(
-                "most in the budget",
-                most,
-                "1 to 1,000,000 tokens",
-            ));
+            return Err(ConfigError::new("most in the budget", most, "1 to 1,000,000 tokens"));
         }
         if reserve > most {
-            return Err(ConfigError::new(
-                "budget reserve",
-                reserve,
-                "at most what the budget can hold",
-            ));
+            return Err(ConfigError::new("budget reserve", reserve, "at most what the budget can hold"));
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -82,10 +70,7 @@ impl Budget {
     /// The tokens in the account now.
     #[must_use]
     pub fn tokens(&self) -> f64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "at most a million tokens, far below 2^53 millionths"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "at most a million tokens, far below 2^53 millionths")]
         let millionths = self.0.balance.load(Ordering::Relaxed) as f64;
         millionths / 1e6
     }
@@ -96,11 +81,7 @@ impl Budget {
         let mut balance = self.0.balance.load(Ordering::Relaxed);
         while balance < self.0.most {
             let more = (balance + self.0.deposit).min(self.0.most);
-            match self
-                .0
-                .balance
-                .compare_exchange_weak(balance, more, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.0.balance.compare_exchange_weak(balance, more, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => balance = now,
             }
@@ -110,10 +91,7 @@ impl Budget {
     /// Pays for one retry, or says that there is nothing to pay with.
     pub(crate) fn withdraw(&self) -> bool {
         let pay = |balance: u64| balance.checked_sub(TOKEN);
-        self.0
-            .balance
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay)
-            .is_ok()
+        self.0.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok()
     }
 }
 
@@ -131,8 +109,6 @@ impl Default for Budget {
 
 impl fmt::Debug for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Budget")
-            .field("tokens", &self.tokens())
-            .finish_non_exhaustive()
+        f.debug_struct("Budget").field("tokens", &self.tokens()).finish_non_exhaustive()
     }
 }

@@ -121,9 +121,7 @@ impl RetryBuilder {
     /// Sends again after a 429 that has a `Retry-After`, whatever the method, because the server did not
     /// process it.
     pub fn retry_too_many_requests(mut self) -> Self {
-        self.config.policy = Policy::Default {
-            too_many_requests: true,
-        };
+        self.config.policy = Policy::Default { too_many_requests: true };
         self
     }
 
@@ -186,11 +184,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     let (base, cap) = (config.backoff.base, config.backoff.cap);
     let within = |field, duration: Option<Duration>, most| match duration {
         Some(duration) if duration < MILLISECOND || duration > most => {
-            let allowed = if most == HOUR {
-                "1 ms to 1 h"
-            } else {
-                "1 ms to 24 h"
-            };
+            let allowed = if most == HOUR { "1 ms to 1 h" } else { "1 ms to 24 h" };
             Err(ConfigError::new(field, format_args!("{duration:?}"), allowed))
         }
         _ => Ok(()),
@@ -199,19 +193,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         true => Ok(()),
         false => Err(ConfigError::new(field, format_args!("{value:?}"), allowed)),
     };
-    require(
-        (1..=100).contains(&config.attempts),
-        "attempts",
-        &config.attempts,
-        "1 to 100",
-    )?;
+    require((1..=100).contains(&config.attempts), "attempts", &config.attempts, "1 to 100")?;
     within("backoff base", Some(base), HOUR)?;
-    require(
-        (base..=HOUR).contains(&cap),
-        "backoff cap",
-        &cap,
-        "from the base to 1 h",
-    )?;
+    require((base..=HOUR).contains(&cap), "backoff cap", &cap, "from the base to 1 h")?;
     let jitter = config.backoff.jitter;
     require((0.0..=1.0).contains(&jitter), "jitter", &jitter, "0.0 to 1.0")?;
     let cap = config.retry_after_cap;
@@ -222,17 +206,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     let cap = config.replay_cap;
     require(cap <= 64 << 20, "replay cap", &cap, "at most 64 MiB")?;
     let time = config.drain_time;
-    require(
-        time <= Duration::from_secs(60),
-        "drain time",
-        &time,
-        "at most 1 min",
-    )?;
+    require(time <= Duration::from_secs(60), "drain time", &time, "at most 1 min")?;
     let whole = config.whole.unwrap_or(1);
-    require(
-        (1..=1 << 30).contains(&whole),
-        "whole responses",
-        &whole,
-        "1 byte to 1 GiB",
-    )
+    require((1..=1 << 30).contains(&whole), "whole responses", &whole, "1 byte to 1 GiB")
 }

@@ -51,11 +51,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     pub(crate) fn new(config: Arc<Config>, copy: C, request: &Request<B>) -> Self {
         let options = CallOptions::of(request.extensions());
         let once = config.attempts == 1 || options.is_without_retry();
-        let body = if once {
-            None
-        } else {
-            copy.copy(request.body(), config.replay_cap)
-        };
+        let body = if once { None } else { copy.copy(request.body(), config.replay_cap) };
         let again = body.and_then(|body| Some((Snapshot::of(request)?, body)));
         Self {
             copy,
@@ -115,11 +111,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             return None;
         }
         let more = self.number + 1 < self.config.attempts;
-        let copy = if more {
-            self.copy.copy(&body, self.config.replay_cap)
-        } else {
-            None
-        };
+        let copy = if more { self.copy.copy(&body, self.config.replay_cap) } else { None };
         let mut request = snapshot.request(body)?;
         request.extensions_mut().insert(AttemptNumber(self.number + 1));
         self.again = copy.map(|copy| (snapshot, copy));
@@ -146,9 +138,7 @@ impl<C, B> Call<C, B> {
         head: Option<ResponseHead<'_>>,
         error: Option<&CallError>,
     ) {
-        let duration = self
-            .attempt_started
-            .map_or(Duration::ZERO, |started| started.elapsed());
+        let duration = self.attempt_started.map_or(Duration::ZERO, |started| started.elapsed());
         let now = SystemTime::now();
         let mut attempt = Attempt::new(self.number, now.checked_sub(duration).unwrap_or(now), outcome);
         attempt.duration = duration;
@@ -201,17 +191,12 @@ impl<C, B> Call<C, B> {
     /// What is left of the deadline.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline?;
-        Some(
-            self.started
-                .map_or(deadline, |started| deadline.saturating_sub(started.elapsed())),
-        )
+        Some(self.started.map_or(deadline, |started| deadline.saturating_sub(started.elapsed())))
     }
 }
 
 /// The clock is read only where there is something to measure against it.
 fn retry_after(response: ResponseHead<'_>) -> Option<Duration> {
     let asked = response.headers.contains_key(http::header::RETRY_AFTER);
-    asked
-        .then(|| RetryAfter::from_headers(response.headers, SystemTime::now()))?
-        .map(RetryAfter::duration)
+    asked.then(|| RetryAfter::from_headers(response.headers, SystemTime::now()))?.map(RetryAfter::duration)
 }

@@ -56,12 +56,7 @@ where
     S: Service<Request<B>>,
 {
     pub(crate) fn new(service: S, call: Call<C, B>, response: S::Future) -> Self {
-        Self {
-            service,
-            call,
-            state: State::Attempt { response },
-            timer: None,
-        }
+        Self { service, call, state: State::Attempt { response }, timer: None }
     }
 }
 
@@ -96,11 +91,7 @@ where
                         step::timed_out(call, ErrorKind::Deadline)
                     }
                 },
-                StateProjection::Rest {
-                    mut drain,
-                    next,
-                    wait,
-                } => {
+                StateProjection::Rest { mut drain, next, wait } => {
                     let drained = poll_maybe(drain.as_mut(), cx);
                     ready!(poll_maybe(timer, cx));
                     ready!(drained);
@@ -148,32 +139,16 @@ where
                 this.timer.set(None);
                 return Poll::Ready(result);
             }
-            Step::Collect {
-                head,
-                body,
-                cap,
-                last,
-            } => {
+            Step::Collect { head, body, cap, last } => {
                 let body = Collect::new(IdleTimeout::new(body, config.idle_timeout), cap);
-                this.state.set(State::Collect {
-                    body,
-                    head: Some(head),
-                    last,
-                });
+                this.state.set(State::Collect { body, head: Some(head), last });
                 this.timer.set(None);
             }
             Step::Rest { body, wait, next } => {
-                let time = config
-                    .drain_time
-                    .min(this.call.time_left().unwrap_or(Duration::MAX));
+                let time = config.drain_time.min(this.call.time_left().unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Drain::new(body, config.drain_bytes, time));
-                this.state.set(State::Rest {
-                    drain,
-                    next: Some(next),
-                    wait,
-                });
-                this.timer
-                    .set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
+                this.state.set(State::Rest { drain, next: Some(next), wait });
+                this.timer.set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
                 this.call.waits(true);
             }
             Step::Ready(next, waited) => this.state.set(State::Ready { next, waited }),
@@ -198,11 +173,7 @@ fn poll_clocks<C, B>(
 
 fn poll_until(due: Option<Instant>, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
     let Some(due) = due else { return Poll::Pending };
-    if timer
-        .as_ref()
-        .as_pin_ref()
-        .is_none_or(|timer| timer.deadline() != due)
-    {
+    if timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() != due) {
         timer.set(Some(tokio::time::sleep_until(due)));
     }
     poll_maybe(timer, cx)

@@ -40,9 +40,7 @@ impl Default for Config {
             whole: None,
             classifier: Classifier::default(),
             repeatable: Repeatable::default(),
-            policy: Policy::Default {
-                too_many_requests: false,
-            },
+            policy: Policy::Default { too_many_requests: false },
         }
     }
 }
@@ -80,10 +78,7 @@ impl RetryLayer {
     /// answers `None` the request is sent once.
     #[must_use]
     pub fn copy_with<B>(self, copy: fn(&B) -> Option<B>) -> RetryLayer<CopyWith<B>> {
-        RetryLayer {
-            config: self.config,
-            copy: CopyWith(copy),
-        }
+        RetryLayer { config: self.config, copy: CopyWith(copy) }
     }
 }
 
@@ -103,10 +98,7 @@ impl Default for RetryLayer {
 
 impl RetryLayer {
     pub(crate) fn new(config: Config) -> Self {
-        Self {
-            config: Arc::new(config),
-            copy: ByTryCopy,
-        }
+        Self { config: Arc::new(config), copy: ByTryCopy }
     }
 }
 
@@ -120,8 +112,6 @@ impl<S, C: Clone> Layer<S> for RetryLayer<C> {
 
 impl<C> fmt::Debug for RetryLayer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RetryLayer")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("RetryLayer").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -54,19 +54,11 @@ pub struct ResponseHead<'a> {
 
 impl<'a> ResponseHead<'a> {
     pub(crate) fn of<B>(response: &'a Response<B>) -> Self {
-        Self {
-            status: response.status(),
-            headers: response.headers(),
-            extensions: response.extensions(),
-        }
+        Self { status: response.status(), headers: response.headers(), extensions: response.extensions() }
     }
 
     pub(crate) fn of_parts(parts: &'a Parts) -> Self {
-        Self {
-            status: parts.status,
-            headers: &parts.headers,
-            extensions: &parts.extensions,
-        }
+        Self { status: parts.status, headers: &parts.headers, extensions: &parts.extensions }
     }
 }
 
@@ -119,9 +111,7 @@ pub(crate) enum Policy {
 impl Policy {
     pub(crate) fn decide(&self, view: &AttemptView<'_>) -> Decision {
         match self {
-            Self::Default {
-                too_many_requests: true,
-            } if view.is_rate_limited() => view.retry_if(true),
+            Self::Default { too_many_requests: true } if view.is_rate_limited() => view.retry_if(true),
             Self::Default { .. } => view.default_decision(),
             Self::User(decide) => decide(view),
         }
@@ -131,10 +121,9 @@ impl Policy {
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Default { too_many_requests } => f
-                .debug_struct("Default")
-                .field("too_many_requests", too_many_requests)
-                .finish(),
+            Self::Default { too_many_requests } => {
+                f.debug_struct("Default").field("too_many_requests", too_many_requests).finish()
+            }
             Self::User(_) => f.write_str("User(fn)"),
         }
     }

@@ -48,16 +48,11 @@ impl Snapshot {
 
 fn encode(headers: &HeaderMap) -> Option<Bytes> {
     const LENGTHS: usize = 6;
-    let size = headers
-        .iter()
-        .map(|(name, value)| LENGTHS + name.as_str().len() + value.len())
-        .sum();
+    let size = headers.iter().map(|(name, value)| LENGTHS + name.as_str().len() + value.len()).sum();
     let mut bytes = Vec::with_capacity(size);
     for (name, value) in headers {
         let name = name.as_str().as_bytes();
-        let length = u32::try_from(value.len())
-            .ok()
-            .filter(|length| length & SENSITIVE == 0)?;
+        let length = u32::try_from(value.len()).ok().filter(|length| length & SENSITIVE == 0)?;
         let sensitive = if value.is_sensitive() { SENSITIVE } else { 0 };
         bytes.extend_from_slice(&u16::try_from(name.len()).ok()?.to_be_bytes());
         bytes.extend_from_slice(&(length | sensitive).to_be_bytes());
@@ -101,9 +96,7 @@ mod tests {
     use super::*;
 
     fn again(request: &Request<()>) -> Request<()> {
-        Snapshot::of(request)
-            .and_then(|snapshot| snapshot.request(()))
-            .expect("it was a request")
+        Snapshot::of(request).and_then(|snapshot| snapshot.request(())).expect("it was a request")
     }
 
     #[test]
@@ -135,10 +128,8 @@ mod tests {
 
     #[test]
     fn no_secret_is_in_the_debug_text() {
-        let request = Request::get("/path?token=hidden")
-            .header("authorization", "Bearer hidden")
-            .body(())
-            .unwrap();
+        let request =
+            Request::get("/path?token=hidden").header("authorization", "Bearer hidden").body(()).unwrap();
         let text = format!("{:?}", Snapshot::of(&request));
         assert!(text.contains("/path") && !text.contains("hidden"), "{text}");
     }

@@ -17,18 +17,9 @@ pub(crate) enum Step<B, R> {
     /// It is over.
     Return(Result<Response<RetryBody<R>>, CallError>),
     /// It reads the response's body to its end: of a success, or of the failure that it is left with.
-    Collect {
-        head: Parts,
-        body: R,
-        cap: usize,
-        last: Option<Outcome>,
-    },
+    Collect { head: Parts, body: R, cap: usize, last: Option<Outcome> },
     /// It lets the failed response go, and waits.
-    Rest {
-        body: Option<R>,
-        wait: Duration,
-        next: Request<B>,
-    },
+    Rest { body: Option<R>, wait: Duration, next: Request<B> },
     /// It waits for the service to be ready for another attempt.
     Ready(Option<Request<B>>, Duration),
 }
@@ -45,11 +36,9 @@ where
     if !outcome.is_success() {
         let head = ResponseHead::of(&response);
         call.record(outcome, Some(head), None);
-        if let Verdict::Again(next, wait) = call.decide(&Failed {
-            outcome,
-            response: Some(head),
-            error: None,
-        }) {
+        if let Verdict::Again(next, wait) =
+            call.decide(&Failed { outcome, response: Some(head), error: None })
+        {
             let body = (!call.hands_over(status)).then(|| response.into_body());
             return Step::Rest { body, wait, next };
         }
@@ -58,12 +47,7 @@ where
     match whole {
         Some(cap) => {
             let (head, body) = response.into_parts();
-            Step::Collect {
-                head,
-                body,
-                cap,
-                last,
-            }
+            Step::Collect { head, body, cap, last }
         }
         None => {
             let idle_timeout = call.config.idle_timeout;
@@ -120,16 +104,8 @@ where
     let outcome = error.outcome();
     let response = head.map(ResponseHead::of_parts);
     call.record(outcome, response, Some(&error));
-    match call.decide(&Failed {
-        outcome,
-        response,
-        error: Some(&error),
-    }) {
-        Verdict::Again(next, wait) => Step::Rest {
-            body: None,
-            wait,
-            next,
-        },
+    match call.decide(&Failed { outcome, response, error: Some(&error) }) {
+        Verdict::Again(next, wait) => Step::Rest { body: None, wait, next },
         Verdict::Stop(None) => local(call, error),
         Verdict::Stop(Some(kind)) => {
             let message = match kind {
@@ -158,21 +134,13 @@ where
 }
 
 pub(crate) fn deadline() -> CallError {
-    CallError::new(
-        ErrorKind::Deadline,
-        Outcome::Unsent,
-        "the call's deadline has passed",
-    )
+    CallError::new(ErrorKind::Deadline, Outcome::Unsent, "the call's deadline has passed")
 }
 
 /// An error that ends the call, with all that it went through.
 pub(crate) fn local<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
     let attempts = call.attempts();
-    Step::Return(Err(if attempts.is_empty() {
-        error
-    } else {
-        error.with_attempts(attempts)
-    }))
+    Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
 }
 
 /// Whether a layer inside refused by itself, so that there was no attempt, and another would meet the same.

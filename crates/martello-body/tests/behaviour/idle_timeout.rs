@@ -1,0 +1,54 @@
+//! Bodies that stand still.
+
+use std::time::Duration;
+
+use http_body::{Body as _, SizeHint};
+use http_body_util::BodyExt;
+use martello_body::{BodyErrorKind, IdleTimeout};
+use martello_testkit::ScriptedBody;
+use tokio::time::{Instant, sleep};
+
+const TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
+
+#[tokio::test(start_paused = true)]
+async fn each_frame_has_the_whole_timeout() {
+    let script = ScriptedBody::new().wait().data("one").wait().data("two").wait();
+    let handle = script.handle();
+    let mut body = IdleTimeout::new(script, TIMEOUT);
+    for _ in 0..2 {
+        let release = async {
+            sleep(Duration::from_secs(29)).await;
+            handle.release();
+        };
+        let (frame, ()) = tokio::join!(body.frame(), release);
+        frame.unwrap().unwrap();
+    }
+    let start = Instant::now();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), start.elapsed()), (BodyErrorKind::Idle, Duration::from_secs(30)));
+    assert!(body.frame().await.is_none() && body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_timeout_it_waits() {
+    let mut body = IdleTimeout::new(ScriptedBody::new().wait(), None);
+    assert!(tokio::time::timeout(Duration::from_secs(1_000_000), body.frame()).await.is_err());
+}
+
+/// Outside a runtime a timer would panic.
+#[test]
+fn a_body_whose_frames_are_there_takes_no_timer() {
+    let mut body =
+        tokio_test::task::spawn(IdleTimeout::new(ScriptedBody::new().data("one").end(), TIMEOUT).collect());
+    tokio_test::assert_ready!(body.poll()).unwrap();
+}
+
+#[tokio::test]
+async fn hints_and_errors_pass_through() {
+    let script = ScriptedBody::new().error("reset").claim_size(SizeHint::with_exact(7));
+    let mut body = IdleTimeout::new(script, TIMEOUT);
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(7), false));
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), BodyErrorKind::Inner);
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("reset"));
+}

@@ -1,0 +1,7 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
+
+mod bounded;
+mod guarded;
+mod idle_timeout;
+mod recorded;

@@ -1,0 +1,141 @@
+//! What is sent again, and what is not.
+
+use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+
+use crate::support::{Answer, Script, request, seconds};
+use martello_outcome::{CallOptions, ErrorKind, Outcome};
+use martello_retry::{Decision, RetryLayer};
+use tower::{Layer, ServiceExt};
+
+async fn attempts(layer: RetryLayer, method: &str, answers: impl IntoIterator<Item = Answer>) -> usize {
+    let script = Script::new(answers);
+    let _ = layer.layer(script.clone()).oneshot(request(method)).await;
+    script.attempts()
+}
+
+fn statuses(status: u16) -> Vec<Answer> {
+    (0..9).map(|_| Answer::status(status)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_unavailable_statuses_are_sent_again_and_only_if_repeatable() {
+    for status in 100..600 {
+        for (method, repeatable) in
+            [("GET", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false)]
+        {
+            let expected = if repeatable && matches!(status, 503 | 504) { 4 } else { 1 };
+            let attempts = attempts(RetryLayer::default(), method, statuses(status)).await;
+            assert_eq!(attempts, expected, "{method} answered {status}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_unavailable_statuses_is_the_users() {
+    let layer = || RetryLayer::builder().unavailable([500]).build().unwrap();
+    assert_eq!(attempts(layer(), "PUT", statuses(500)).await, 4);
+    assert_eq!(attempts(layer(), "PUT", statuses(503)).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unsent_request_goes_again_whatever_its_method() {
+    let answers = || (0..9).map(|_| Answer::fault(ConnectionRefused));
+    assert_eq!(attempts(RetryLayer::default(), "POST", answers()).await, 4);
+    assert_eq!(attempts(RetryLayer::default(), "PUT", answers()).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ambiguous_request_goes_again_only_if_repeatable() {
+    for fault in [ConnectionReset, BrokenPipe] {
+        let answers = || (0..9).map(|_| Answer::fault(fault));
+        assert_eq!(attempts(RetryLayer::default(), "POST", answers()).await, 1);
+        assert_eq!(attempts(RetryLayer::default(), "PUT", answers()).await, 4);
+        let assumed = RetryLayer::builder().assume_idempotent().build().unwrap();
+        assert_eq!(attempts(assumed, "POST", answers()).await, 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotency_key_counts_where_the_server_honours_it() {
+    for (honours, expected) in [(false, 1), (true, 4)] {
+        let mut builder = RetryLayer::builder();
+        if honours {
+            builder = builder.honours_idempotency_key();
+        }
+        let script = Script::statuses([503, 503, 503, 503]);
+        let mut request = request("POST");
+        request.headers_mut().insert("idempotency-key", "8e03978e".parse().unwrap());
+        let _ = builder.build().unwrap().layer(script.clone()).oneshot(request).await;
+        assert_eq!(script.attempts(), expected);
+        assert!(script.seen(|seen| seen.headers.contains_key("idempotency-key")).iter().all(|kept| *kept));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_can_say_otherwise() {
+    for (options, method, expected) in [
+        (CallOptions::new().without_retry(), "PUT", 1),
+        (CallOptions::new().assume_idempotent(), "POST", 4),
+        (CallOptions::new(), "POST", 1),
+    ] {
+        let script = Script::statuses([503; 9]);
+        let mut request = request(method);
+        request.extensions_mut().insert(options);
+        let response = RetryLayer::default().layer(script.clone()).oneshot(request).await.unwrap();
+        assert_eq!((script.attempts(), response.status().as_u16()), (expected, 503));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_requests_goes_again_only_on_request_and_only_with_a_time() {
+    let limited = || (0..9).map(|_| Answer::status(429).header("retry-after", "1"));
+    let layer = || RetryLayer::builder().retry_too_many_requests().build().unwrap();
+    assert_eq!(attempts(RetryLayer::default(), "PUT", limited()).await, 1);
+    assert_eq!(attempts(layer(), "POST", limited()).await, 4);
+    assert_eq!(attempts(layer(), "POST", statuses(429)).await, 1);
+    let too_long = [Answer::status(429).header("retry-after", "61")];
+    assert_eq!(attempts(layer(), "PUT", too_long).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_users_decision_sees_the_attempt_and_is_followed_within_the_bounds() {
+    let layer = RetryLayer::builder()
+        .decide(|attempt| {
+            assert_eq!(attempt.request.method, "POST");
+            assert!(!attempt.repeatable);
+            let response = attempt.response.expect("it was answered");
+            assert_eq!((attempt.outcome, response.status.as_u16()), (Outcome::Rejected, 409));
+            assert_eq!(response.headers["x-why"], "busy");
+            assert!(attempt.time_left.is_some_and(|left| left <= seconds(120)));
+            Decision::RetryAfter(seconds(u64::from(attempt.number)))
+        })
+        .build()
+        .unwrap();
+    let start = tokio::time::Instant::now();
+    let answers = (0..9).map(|_| Answer::status(409).header("x-why", "busy"));
+    assert_eq!(attempts(layer, "POST", answers).await, 4);
+    assert_eq!(start.elapsed().as_secs(), 1 + 2 + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_users_decision_can_stop_what_would_be_sent_again() {
+    let layer = RetryLayer::builder().decide(|_| Decision::Stop).build().unwrap();
+    assert_eq!(attempts(layer, "PUT", statuses(503)).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
+    use martello_outcome::CallError;
+    for kind in [ErrorKind::LimitFull, ErrorKind::LimitWaitTimeout, ErrorKind::Deadline, ErrorKind::Budget] {
+        let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = calls.clone();
+        let inner = tower::service_fn(move |_: http::Request<martello_body::Body>| {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let error = CallError::new(kind, Outcome::Unsent, "full");
+            async move { Err::<http::Response<martello_body::Body>, _>(error) }
+        });
+        let error = RetryLayer::default().layer(inner).oneshot(request("PUT")).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome(), error.attempts().len()), (kind, Outcome::Unsent, 0));
+        assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,13 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod bodies;
+mod budget;
+mod configuration;
+mod decisions;
+mod history;
+mod support;
+mod timeouts;
+mod waits;
+mod whole_responses;
+mod wire;
