@@ -4,6 +4,7 @@
 mod bodies;
 mod budget;
 mod configuration;
+mod contract;
 mod decisions;
 mod history;
 mod support;
