@@ -1,0 +1,127 @@
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use http::{header, uri::Authority};
+use martello_outcome::RequestHead;
+
+use crate::list::{List, Slab};
+
+/// Names the group of requests that a request shares its permits with.
+pub(crate) type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> Cow<'a, str> + Send + Sync;
+
+/// The requests that share one set of permits.
+#[derive(Debug)]
+pub(crate) struct Group {
+    key: Option<Arc<str>>,
+    /// Permits that are taken.
+    pub(crate) held: usize,
+    /// Who waits for one.
+    pub(crate) waiting: List,
+    /// The response bodies that hold one.
+    pub(crate) unread: List,
+}
+
+/// The groups that hold a permit; one without a key stays for good.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    by_key: HashMap<Arc<str>, usize>,
+    without_key: Option<usize>,
+    groups: Slab<Group>,
+}
+
+impl Groups {
+    pub(crate) fn new() -> Self {
+        Self { by_key: HashMap::new(), without_key: None, groups: Slab::new() }
+    }
+
+    /// The group of this key, which is made if there is none.
+    pub(crate) fn of(&mut self, key: Option<&str>) -> usize {
+        let known = match key {
+            Some(key) => self.by_key.get(key).copied(),
+            None => self.without_key,
+        };
+        known.unwrap_or_else(|| self.add(key))
+    }
+
+    fn add(&mut self, key: Option<&str>) -> usize {
+        let key: Option<Arc<str>> = key.map(Arc::from);
+        let group = self.groups.insert(Group {
+            key: key.clone(),
+            held: 0,
+            waiting: List::new(),
+            unread: List::new(),
+        });
+        match key {
+            Some(key) => {
+                self.by_key.insert(key, group);
+            }
+            None => self.without_key = Some(group),
+        }
+        group
+    }
+
+    /// Forgets the group if it has a key and holds nothing: then nobody waits in it either.
+    pub(crate) fn forget_if_idle(&mut self, group: usize) {
+        let Some(Group { key: Some(key), held: 0, .. }) = self.groups.get(group) else {
+            return;
+        };
+        self.by_key.remove(key);
+        self.groups.remove(group);
+    }
+
+    pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut Group> {
+        self.groups.get_mut(group)
+    }
+
+    pub(crate) fn keys(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> + use<> {
+        self.groups.indices()
+    }
+}
+
+/// The authority that the request goes to: of its URI or, for want of one, its `Host`; in lower case, without
+/// userinfo and without the default port of its scheme.
+pub(crate) fn authority(head: RequestHead<'_>) -> Cow<'_, str> {
+    let host = || head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = head.uri.authority().map(Authority::as_str).or_else(host);
+    let authority = authority.unwrap_or_default();
+    let authority = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
+    let default_port = match head.uri.scheme_str() {
+        Some("https") => ":443",
+        Some("http") => ":80",
+        _ => "",
+    };
+    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
+    if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(authority.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(authority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn authority_of(uri: &str) -> String {
+        let request = Request::get(uri).header("host", "by.header").body(()).unwrap();
+        authority(RequestHead::from(&request)).into_owned()
+    }
+
+    #[test]
+    fn an_authority_is_one_however_it_is_written() {
+        assert_eq!(authority_of("https://api.example/orders"), "api.example");
+        assert_eq!(authority_of("https://user:secret@API.example:443/"), "api.example");
+        assert_eq!(authority_of("http://api.example:80/"), "api.example");
+        assert_eq!(authority_of("http://[::1]:8080/"), "[::1]:8080");
+    }
+
+    #[test]
+    fn a_uri_without_an_authority_goes_by_the_host_header() {
+        assert_eq!(authority_of("/orders"), "by.header");
+    }
+}
