@@ -53,6 +53,37 @@ async fn a_layer_that_polls_a_completed_future_is_named() {
     assert_eq!(found, (Scenario::ReadyThenCall, Fault::Misused(Misuse::PolledAfterCompletion)));
 }
 
+/// A body that keeps the first waker of each frame.
+struct KeepsTheFirst {
+    inner: MemoryBody,
+    first: Option<Waker>,
+}
+
+impl Body for KeepsTheFirst {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let waker = this.first.get_or_insert_with(|| cx.waker().clone());
+        let polled = Pin::new(&mut this.inner).poll_frame(&mut Context::from_waker(waker));
+        if polled.is_ready() {
+            this.first = None;
+        }
+        polled
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_keeps_the_first_waker_of_a_frame_is_named() {
+    let keep = |inner| KeepsTheFirst { inner, first: None };
+    let found = violation!(MapResponseLayer::new(move |response: Response<_>| response.map(keep)));
+    assert_eq!(found, (Scenario::ChangingWakers, Fault::Hung));
+}
+
 /// A body that tells lies about another one.
 struct Lying {
     inner: MemoryBody,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::Request;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_testkit::{Reply, Server};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tower::{ServiceExt, layer::util::Identity, limit::ConcurrencyLimitLayer, service_fn};
 use tower_layer::{Layer, layer_fn};
 
@@ -47,6 +47,18 @@ fn limit_in_the_future() -> impl Layer<
 #[tokio::test(start_paused = true)]
 async fn a_layer_with_timers_and_one_permit_in_its_future_passes() {
     contract::check_layer(limit_in_the_future(), request).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_works_in_a_task_of_its_own_passes() {
+    let in_a_task = layer_fn(|inner: Inner| {
+        service_fn(move |request: Request<Body>| {
+            let mut task = JoinSet::new();
+            task.spawn(inner.clone().oneshot(request));
+            async move { task.join_next().await.unwrap().unwrap() }
+        })
+    });
+    contract::check_layer(in_a_task, request).await.unwrap();
 }
 
 #[tokio::test]

@@ -111,6 +111,16 @@ async fn an_early_answer_does_not_wait_for_the_body() {
 }
 
 #[tokio::test]
+async fn an_early_answer_that_closes_is_not_lost_in_a_reset() {
+    let server = giving(Reply::status(403).early().close_connection()).await;
+    let body = "b".repeat(4 * 1024 * 1024);
+    let request = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    assert!(
+        raw(&server, &request).await.unwrap().starts_with("HTTP/1.1 403 Forbidden\r\nconnection: close\r\n")
+    );
+}
+
+#[tokio::test]
 async fn interim_responses_come_before_the_final_one() {
     let reply = Reply::ok().interim(102).interim(103).close_connection();
     let answer = raw(&giving(reply.clone()).await, GET).await.unwrap();
