@@ -1,0 +1,175 @@
+use http::{Extensions, HeaderName};
+use martello_outcome::{CallerId, Classifier, ConfigError};
+use tracing::level_filters::LevelFilter;
+
+use crate::{
+    LogLayer, Redaction,
+    excerpt::Excerpt,
+    redaction::header_name,
+    settings::{Config, Kind},
+};
+
+/// Names that each list may have: the events of one call are to stay readable.
+const NAMES: usize = 32;
+
+/// Collects what a [`LogLayer`] is to write; [`build_calls`](Self::build_calls) and
+/// [`build_attempts`](Self::build_attempts) check it. One builder, cloned, makes both layers of a stack.
+///
+/// | what | default | reason |
+/// |---|---|---|
+/// | healthy calls | info | one line per call is what a person reads |
+/// | failed calls | warn | somebody may have to act |
+/// | healthy attempts | debug | the call's event says the same |
+/// | failed attempts | info | mostly a retry heals them, and the ids for the support desk stand in them |
+/// | the call's span | info | the events of other code in the call are found by it |
+/// | headers shown | none | each costs, and may be private |
+/// | query values | masked | they may be secret |
+/// | body excerpts | off | they may be private |
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct LogBuilder {
+    config: Config,
+    invalid: Option<ConfigError>,
+}
+
+impl LogBuilder {
+    /// The level of events of what went well: outcome success, and a body that was not cut short by the server.
+    /// A [`Level`](tracing::Level), or [`LevelFilter::OFF`] for no such events.
+    pub fn healthy(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.config.healthy = Some(level.into());
+        self
+    }
+
+    /// The level of events of what failed: any other outcome, a future that was dropped, a body that broke.
+    pub fn failed(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.config.failed = Some(level.into());
+        self
+    }
+
+    /// The level of a call's span. A layer of attempts has none: its events lie in the span of their call.
+    pub fn span(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.config.span = level.into();
+        self
+    }
+
+    /// Shows these headers of the request: at most 32 names, eight lines of each, 256 bytes of each line. What is
+    /// secret (see [`Redaction`]) is masked all the same.
+    pub fn request_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.config.request_headers = self.names("request_headers", names);
+        self
+    }
+
+    /// Shows these headers of the response, within the same bounds.
+    pub fn response_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.config.response_headers = self.names("response_headers", names);
+        self
+    }
+
+    /// Masks these headers too.
+    pub fn hide_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        for name in names {
+            match self.config.redaction.clone().hide_header(name) {
+                Ok(redaction) => self.config.redaction = redaction,
+                Err(error) => self.refuse(error),
+            }
+        }
+        self
+    }
+
+    /// Shows the values of these query parameters; see [`Redaction::show_query`].
+    pub fn show_query<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        for name in names {
+            self.config.redaction = self.config.redaction.show_query(name);
+        }
+        self
+    }
+
+    /// What is masked, in place of everything said before by [`hide_headers`](Self::hide_headers) and
+    /// [`show_query`](Self::show_query).
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.config.redaction = redaction;
+        self
+    }
+
+    /// Shows the first bytes of the response's body, 0 to 4,096, when its status is no success, its type is textual
+    /// and it has no content coding. What the server says there is written as it is, escaped but not masked.
+    ///
+    /// There is none of the request: its body would have to change its type, and would be the caller's no more.
+    pub fn excerpt(mut self, bytes: usize) -> Self {
+        if bytes > Excerpt::MAX {
+            self.refuse(ConfigError::new("excerpt", bytes, "0 to 4096 bytes"));
+        }
+        self.config.excerpt = bytes;
+        self
+    }
+
+    /// Reads outcomes from statuses. Where a retry layer inside has decided, its word stands.
+    pub fn classifier(mut self, classifier: Classifier) -> Self {
+        self.config.classifier = classifier;
+        self
+    }
+
+    /// Finds the caller's own id in the request's extensions, in place of [`CallerId::of`]. It is asked once per
+    /// record.
+    pub fn caller_id_with(mut self, source: fn(&Extensions) -> Option<CallerId>) -> Self {
+        self.config.caller_id = source;
+        self
+    }
+
+    /// Measures too, through the `metrics` facade: see [the crate's page](crate#metrics). Off by default.
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, metrics: bool) -> Self {
+        self.config.metrics = metrics;
+        self
+    }
+
+    /// A layer of calls.
+    ///
+    /// # Errors
+    ///
+    /// When a header name is none by RFC 9110 §5.1, a list is longer than 32 names, or the excerpt is longer than
+    /// 4,096 bytes.
+    pub fn build_calls(self) -> Result<LogLayer, ConfigError> {
+        self.build(Kind::Call)
+    }
+
+    /// A layer of attempts.
+    ///
+    /// # Errors
+    ///
+    /// As [`build_calls`](Self::build_calls).
+    pub fn build_attempts(self) -> Result<LogLayer, ConfigError> {
+        self.build(Kind::Attempt)
+    }
+
+    fn build(self, kind: Kind) -> Result<LogLayer, ConfigError> {
+        match self.invalid {
+            Some(error) => Err(error),
+            None => Ok(LogLayer::new(kind, self.config)),
+        }
+    }
+
+    fn names<N: AsRef<str>>(
+        &mut self,
+        field: &'static str,
+        names: impl IntoIterator<Item = N>,
+    ) -> Vec<HeaderName> {
+        let mut known = Vec::new();
+        for name in names {
+            match header_name(field, name.as_ref()) {
+                Ok(_) if known.len() == NAMES => {
+                    self.refuse(ConfigError::new(field, "longer", "at most 32 names"));
+                    break;
+                }
+                Ok(name) => known.push(name),
+                Err(error) => self.refuse(error),
+            }
+        }
+        known
+    }
+
+    /// The first mistake is the one to mend first.
+    fn refuse(&mut self, error: ConfigError) {
+        self.invalid.get_or_insert(error);
+    }
+}

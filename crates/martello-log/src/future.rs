@@ -1,0 +1,80 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Response;
+use http_body::Body;
+use martello_outcome::{BoxError, CallError};
+use pin_project_lite::pin_project;
+
+use crate::{LogBody, record::Record};
+
+pin_project! {
+    /// The response of a [`Log`](crate::Log). Dropping it before it is ready writes the record of something
+    /// cancelled, after what is inside was dropped. It must not be polled after it was ready.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        // Taken out when it is done, in the call's span: what it still holds may have something to say.
+        #[pin]
+        inner: Option<F>,
+        record: Option<Box<Record>>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(record) = this.record.take() {
+                let _entered = record.enter();
+                this.inner.set(None);
+            }
+        }
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn new(inner: F, record: Option<Box<Record>>) -> Self {
+        Self { inner: Some(inner), record }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Into<BoxError>,
+    R: Body,
+{
+    type Output = Result<Response<LogBody<R>>, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let Some(record) = this.record.as_deref() else {
+            let result = std::task::ready!(inner.poll(cx)).map_err(CallError::from_source);
+            return Poll::Ready(result.map(|response| response.map(|body| LogBody::new(body, None))));
+        };
+        let result = {
+            let _entered = record.enter();
+            let result = std::task::ready!(inner.poll(cx));
+            this.inner.set(None);
+            result
+        };
+        let record = this.record.take();
+        Poll::Ready(match result {
+            Ok(response) => {
+                let record = record.and_then(|record| record.answered(&response));
+                Ok(response.map(|body| LogBody::new(body, record)))
+            }
+            Err(error) => {
+                let error = CallError::from_source(error);
+                if let Some(record) = record {
+                    record.failed(&error);
+                }
+                Err(error)
+            }
+        })
+    }
+}

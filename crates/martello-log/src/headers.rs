@@ -1,0 +1,22 @@
+use std::fmt::Write;
+
+use http::{HeaderMap, HeaderName};
+
+use crate::Redaction;
+
+/// Lines of one name that are written; a server may send thousands.
+const LINES: usize = 8;
+
+/// The lines of these names as `name: "value", name: "value"`; `None` if there are none. Made at once, so that
+/// the record keeps no secret and no buffer of the connection.
+pub(crate) fn shown(headers: &HeaderMap, names: &[HeaderName], redaction: &Redaction) -> Option<Box<str>> {
+    let mut shown = String::new();
+    for name in names {
+        for value in headers.get_all(name).iter().take(LINES) {
+            let comma = if shown.is_empty() { "" } else { ", " };
+            // A string takes everything.
+            let _ = write!(shown, "{comma}{name}: {}", redaction.value(name, value));
+        }
+    }
+    (!shown.is_empty()).then(|| shown.into())
+}

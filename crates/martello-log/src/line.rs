@@ -1,0 +1,87 @@
+use std::fmt::{self, Write};
+
+/// Writes text that others chose so that it stays on its line and within its bound: control characters,
+/// whatever is not printable, quotes and backslashes come out escaped, and what is too long ends in `…`.
+#[derive(Debug)]
+pub(crate) struct Line<W> {
+    out: W,
+    /// Bytes of the text that may still be written, before escapes make them longer.
+    left: usize,
+    full: bool,
+}
+
+impl<W: Write> Line<W> {
+    pub(crate) fn new(out: W, bound: usize) -> Self {
+        Self { out, left: bound, full: false }
+    }
+
+    /// Bytes that are UTF-8 for the most part; what is not comes out as `\xff`.
+    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) -> fmt::Result {
+        for chunk in bytes.utf8_chunks() {
+            self.write_str(chunk.valid())?;
+            for byte in chunk.invalid() {
+                if self.spend(1)? {
+                    write!(self.out, "\\x{byte:02x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this many bytes more may be written.
+    fn spend(&mut self, bytes: usize) -> Result<bool, fmt::Error> {
+        if self.full {
+            return Ok(false);
+        }
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => {
+                self.full = true;
+                self.out.write_char('…')?;
+            }
+        }
+        Ok(!self.full)
+    }
+}
+
+impl<W: Write> Write for Line<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left && text.bytes().all(|byte| is_plain(byte.into())) {
+            self.left -= text.len();
+            return self.out.write_str(text);
+        }
+        for char in text.chars() {
+            if self.full {
+                break;
+            }
+            self.write_char(char)?;
+        }
+        Ok(())
+    }
+
+    fn write_char(&mut self, char: char) -> fmt::Result {
+        if !self.spend(char.len_utf8())? {
+            return Ok(());
+        }
+        if is_plain(char) { self.out.write_char(char) } else { write!(self.out, "{}", char.escape_debug()) }
+    }
+}
+
+fn is_plain(char: char) -> bool {
+    matches!(char, ' '..='~') && !matches!(char, '"' | '\\')
+}
+
+/// Bytes between quotes, escaped and bounded, as [`Line`] does it: a value cannot pass for the next field.
+#[derive(Debug)]
+pub(crate) struct Quoted<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) bound: usize,
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        Line::new(&mut *f, self.bound).write_bytes(self.bytes)?;
+        f.write_char('"')
+    }
+}

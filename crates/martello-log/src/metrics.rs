@@ -1,0 +1,99 @@
+//! Measurements through the `metrics` facade, under OpenTelemetry's names where there is one.
+
+use std::time::Duration;
+
+use http::{Method, Uri};
+use martello_outcome::CallNotes;
+use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::{record::Record, settings::Kind};
+
+const ACTIVE: &str = "http.client.active_requests";
+const ATTEMPTS: &str = "martello.client.attempts";
+const ATTEMPT_DURATION: &str = "http.client.request.duration";
+const CALL_DURATION: &str = "martello.client.call.duration";
+const PERMIT_WAIT: &str = "martello.client.call.permit_wait";
+
+/// Tells the installed recorder what is measured, and in which unit. To be called once, after it was installed.
+pub fn describe_metrics() {
+    describe_gauge!(ACTIVE, Unit::Count, "attempts in flight, including bodies that are being read");
+    describe_counter!(ATTEMPTS, Unit::Count, "attempts by outcome");
+    describe_histogram!(ATTEMPT_DURATION, Unit::Seconds, "duration of attempts to the end of the body");
+    describe_histogram!(CALL_DURATION, Unit::Seconds, "duration of calls to the end of the body");
+    describe_histogram!(PERMIT_WAIT, Unit::Seconds, "time that calls waited for permits");
+}
+
+pub(crate) fn started(record: &Record) {
+    if record.settings.metrics() && record.settings.kind == Kind::Attempt {
+        gauge!(ACTIVE, target_labels(record)).increment(1.0);
+    }
+}
+
+pub(crate) fn ended(record: &Record) {
+    if !record.settings.metrics() {
+        return;
+    }
+    let took = record.started.elapsed();
+    match record.settings.kind {
+        Kind::Call => {
+            histogram!(CALL_DURATION, result_labels(record)).record(took);
+            let waited = record.notes.as_ref().map_or(Duration::ZERO, CallNotes::permit_wait);
+            histogram!(PERMIT_WAIT, target_labels(record)).record(waited);
+        }
+        Kind::Attempt => {
+            gauge!(ACTIVE, target_labels(record)).decrement(1.0);
+            histogram!(ATTEMPT_DURATION, result_labels(record)).record(took);
+            let mut labels = target_labels(record);
+            labels.push(Label::from_static_parts("outcome", record.outcome_name()));
+            counter!(ATTEMPTS, labels).increment(1);
+        }
+    }
+}
+
+fn result_labels(record: &Record) -> Vec<Label> {
+    let mut labels = target_labels(record);
+    if let Some(answer) = &record.answer {
+        let status = answer.status.as_str().to_owned();
+        labels.push(Label::new("http.response.status_code", status));
+    }
+    if let Some(error_type) = record.error_type() {
+        labels.push(Label::new("error.type", error_type.to_owned()));
+    }
+    labels
+}
+
+fn target_labels(record: &Record) -> Vec<Label> {
+    let uri = &record.asked.uri;
+    let mut labels = vec![Label::from_static_parts("http.request.method", known(&record.asked.method))];
+    if let Some(host) = uri.host() {
+        labels.push(Label::new("server.address", host.to_owned()));
+    }
+    if let Some(port) = port(uri) {
+        labels.push(Label::new("server.port", port.to_string()));
+    }
+    labels
+}
+
+fn port(uri: &Uri) -> Option<u16> {
+    uri.port_u16().or(match uri.scheme_str() {
+        Some("http") => Some(80),
+        Some("https") => Some(443),
+        _ => None,
+    })
+}
+
+/// The set of methods is open, that of a label must not be.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::PATCH => "PATCH",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    }
+}

@@ -1,0 +1,252 @@
+use std::{sync::Arc, time::Duration};
+
+use bytes::Buf;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use martello_outcome::{
+    AttemptNumber, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId,
+};
+use tokio::time::Instant;
+use tracing::{Span, span::Entered};
+
+use crate::{
+    event,
+    excerpt::Excerpt,
+    headers,
+    settings::{Kind, Settings},
+};
+
+/// The outcome of a future that was dropped before it had one.
+const CANCELLED: &str = "cancelled";
+
+/// What is known of one call or attempt. It belongs to the future, then to the body, and whatever becomes of those,
+/// its drop writes the one event: hence exactly one, always.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) span: Span,
+    pub(crate) started: Instant,
+    pub(crate) asked: Asked,
+    pub(crate) notes: Option<CallNotes>,
+    pub(crate) attempts: Attempts,
+    /// `None` until there is one; a record that never gets one was cancelled.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What the request said.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) size: Option<u64>,
+    pub(crate) headers: Option<Box<str>>,
+    pub(crate) caller_id: Option<CallerId>,
+    pub(crate) number: u32,
+}
+
+/// What the response said.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) after: Duration,
+    pub(crate) tracking_id: Option<TrackingId>,
+    pub(crate) headers: Option<Box<str>>,
+    /// Bytes read of the body.
+    pub(crate) size: u64,
+    pub(crate) excerpt: Option<Excerpt>,
+    /// `None` where there is no body.
+    pub(crate) end: Option<BodyEnd>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyEnd {
+    Complete,
+    /// Read to its end only to be thrown away.
+    Drained,
+    Dropped,
+    Broken,
+}
+
+impl BodyEnd {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Drained => "drained",
+            Self::Dropped => "dropped",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// What went wrong, of the call or of its body.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) text: Box<str>,
+}
+
+impl Record {
+    /// The record of this request, unless nobody would read it. Then this reads no clock and allocates nothing.
+    pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
+        let number = match settings.kind {
+            Kind::Call => 1,
+            Kind::Attempt => note_attempt(request),
+        };
+        let span = event::span(settings, request);
+        let wanted = event::enabled(settings.kind, settings.healthy)
+            || event::enabled(settings.kind, settings.failed)
+            || !span.is_disabled()
+            || settings.metrics();
+        wanted.then(|| Box::new(Self::new(settings, span, number, request)))
+    }
+
+    fn new<B: Body>(settings: &Arc<Settings>, span: Span, number: u32, request: &mut Request<B>) -> Self {
+        let config = &settings.config;
+        let asked = Asked {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            size: request.body().size_hint().exact(),
+            headers: headers::shown(request.headers(), &config.request_headers, &config.redaction),
+            caller_id: (config.caller_id)(request.extensions()),
+            number,
+        };
+        let notes = (settings.kind == Kind::Call).then(CallNotes::default);
+        if let Some(notes) = &notes {
+            request.extensions_mut().insert(notes.clone());
+        }
+        let record = Self {
+            settings: Arc::clone(settings),
+            span,
+            started: Instant::now(),
+            asked,
+            notes,
+            attempts: Attempts::default(),
+            outcome: None,
+            answer: None,
+            failure: None,
+        };
+        #[cfg(feature = "metrics")]
+        crate::metrics::started(&record);
+        record
+    }
+
+    /// Enters the span of the call, if this is the record of one.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        self.span.enter()
+    }
+
+    /// Takes down the response's head. The record comes back if there is a body to wait for.
+    pub(crate) fn answered<R: Body>(mut self: Box<Self>, response: &Response<R>) -> Option<Box<Self>> {
+        let config = &self.settings.config;
+        let status = response.status();
+        self.attempts = Attempts::of(response).cloned().unwrap_or_default();
+        let outcome = self.attempts.outcome().unwrap_or_else(|| config.classifier.status(status));
+        // RFC 9110 §6.4.1.
+        let bodiless = self.asked.method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || response.body().is_end_stream();
+        let excerpt = if outcome.is_success() { 0 } else { config.excerpt };
+        self.answer = Some(Answer {
+            status,
+            after: self.started.elapsed(),
+            tracking_id: TrackingId::of(response).copied(),
+            headers: headers::shown(response.headers(), &config.response_headers, &config.redaction),
+            size: 0,
+            excerpt: Excerpt::new(response.headers(), excerpt),
+            end: (!bodiless).then_some(BodyEnd::Dropped),
+        });
+        self.outcome = Some(outcome);
+        (!bodiless).then_some(self)
+    }
+
+    /// Takes down the error that stands in place of a response.
+    pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
+        self.attempts = error.attempts().clone();
+        self.outcome = Some(error.outcome());
+        self.failure = Some(Failure { kind: error.kind(), text: crate::cause::of(error) });
+    }
+
+    /// Takes down what was read of the body.
+    pub(crate) fn read(&mut self, data: &impl Buf) {
+        if let Some(answer) = &mut self.answer {
+            let size = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
+            answer.size = answer.size.saturating_add(size);
+            if let Some(excerpt) = &mut answer.excerpt {
+                excerpt.push(data);
+            }
+        }
+    }
+
+    pub(crate) fn body_ended(&mut self) {
+        let drained = martello_body::draining();
+        self.body_end(if drained { BodyEnd::Drained } else { BodyEnd::Complete });
+    }
+
+    pub(crate) fn body_broke(&mut self, text: Box<str>) {
+        self.body_end(BodyEnd::Broken);
+        let kind = ErrorKind::Body;
+        self.failure = Some(Failure { kind, text });
+    }
+
+    fn body_end(&mut self, end: BodyEnd) {
+        if let Some(answer) = &mut self.answer {
+            answer.end = Some(end);
+        }
+    }
+
+    /// The name of the outcome, also for a record that has none.
+    pub(crate) fn outcome_name(&self) -> &'static str {
+        self.outcome.map_or(CANCELLED, Outcome::as_str)
+    }
+
+    /// What failed, as OpenTelemetry's `error.type`: the status, or the kind of the error.
+    pub(crate) fn error_type(&self) -> Option<&str> {
+        match (&self.answer, &self.failure) {
+            _ if self.outcome.is_none() => Some(CANCELLED),
+            (Some(answer), _) if answer.status.as_u16() >= 400 => Some(answer.status.as_str()),
+            (_, failure) => failure.as_ref().map(|failure| failure.kind.as_str()),
+        }
+    }
+
+    /// The server's name for the attempt, or for the last one of the call.
+    pub(crate) fn tracking_id(&self) -> Option<TrackingId> {
+        let answered = self.answer.as_ref().and_then(|answer| answer.tracking_id);
+        answered.or_else(|| self.attempts.last().and_then(|attempt| attempt.tracking_id))
+    }
+
+    /// How many attempts the call made, as far as anybody said.
+    pub(crate) fn attempt_count(&self) -> u32 {
+        let noted = self.notes.as_ref().map_or(0, CallNotes::attempts);
+        let listed = self.attempts.last().map_or(0, |attempt| attempt.number);
+        noted.max(listed)
+    }
+
+    /// Whether the event goes out at the healthy level.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.outcome.is_some_and(Outcome::is_success) && self.failure.is_none()
+    }
+}
+
+/// Tells the record of the call, if there is one, which attempt this is; it may never come to say so itself.
+fn note_attempt<B>(request: &Request<B>) -> u32 {
+    let extensions = request.extensions();
+    let number = AttemptNumber::of(extensions);
+    if let Some(notes) = CallNotes::of(extensions) {
+        notes.attempt(number);
+    }
+    number
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        {
+            let _entered = self.span.enter();
+            event::write(self);
+        }
+        event::close_span(self);
+        #[cfg(feature = "metrics")]
+        crate::metrics::ended(self);
+    }
+}

@@ -1,0 +1,53 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use martello_outcome::{BoxError, CallError};
+use tower_service::Service;
+
+use crate::{LogBody, ResponseFuture, record::Record, settings::Settings};
+
+/// A service that writes a record of what passes it: see [`LogLayer`](crate::LogLayer).
+///
+/// Requests and readiness are those of the service inside. A response's body is wrapped, and an error becomes a
+/// [`CallError`].
+#[derive(Clone, Debug)]
+pub struct Log<S> {
+    inner: S,
+    settings: Option<Arc<Settings>>,
+}
+
+impl<S> Log<S> {
+    pub(crate) fn new(inner: S, settings: Option<Arc<Settings>>) -> Self {
+        Self { inner, settings }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Log<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: Body,
+    R: Body,
+{
+    type Response = Response<LogBody<R>>;
+    type Error = CallError;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.inner.poll_ready(cx).map_err(CallError::from_source)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let settings = self.settings.as_ref();
+        let record = settings.and_then(|settings| Record::start(settings, &mut request));
+        let inner = {
+            let _entered = record.as_deref().map(Record::enter);
+            self.inner.call(request)
+        };
+        ResponseFuture::new(inner, record)
+    }
+}

@@ -1,0 +1,65 @@
+use std::fmt::{self, Write};
+
+use http::Uri;
+
+use crate::{Redaction, line::Line, redaction::MASK};
+
+/// A URL as it may be written into a log: see [`Redaction::url`].
+#[derive(Clone, Copy, Debug)]
+pub struct MaskedUrl<'a> {
+    uri: &'a Uri,
+    redaction: &'a Redaction,
+}
+
+impl<'a> MaskedUrl<'a> {
+    /// The longest URL that is written in full, in bytes.
+    pub const MAX: usize = 2_048;
+
+    pub(crate) fn new(uri: &'a Uri, redaction: &'a Redaction) -> Self {
+        Self { uri, redaction }
+    }
+}
+
+impl fmt::Display for MaskedUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line::new(f, Self::MAX);
+        if let Some(scheme) = self.uri.scheme_str() {
+            line.write_str(scheme)?;
+            line.write_str("://")?;
+        }
+        if let Some(authority) = self.uri.authority() {
+            let authority = authority.as_str();
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            line.write_str(host)?;
+        }
+        line.write_str(self.uri.path())?;
+        match self.uri.query() {
+            Some(query) => write_query(&mut line, query, self.redaction),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Some servers separate by semicolons. A value must not hide another parameter behind one.
+fn write_query(line: &mut impl Write, query: &str, redaction: &Redaction) -> fmt::Result {
+    line.write_char('?')?;
+    for pair in query.split_inclusive(['&', ';']) {
+        let (pair, separator) = match pair.strip_suffix(['&', ';']) {
+            Some(bare) => (bare, pair.get(bare.len()..).unwrap_or_default()),
+            None => (pair, ""),
+        };
+        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
+        if pair.is_empty() || redaction.shows_query(name) {
+            line.write_str(pair)?;
+        } else if value.is_some() {
+            line.write_str(name)?;
+            line.write_char('=')?;
+            line.write_str(MASK)?;
+        } else {
+            // Without a name it may be a token as a whole.
+            line.write_str(MASK)?;
+        }
+        line.write_str(separator)?;
+    }
+    Ok(())
+}
