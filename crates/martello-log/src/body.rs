@@ -1,10 +1,10 @@
 use std::{
-    fmt::Display,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
+use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
 use crate::{cause, record::Record};
@@ -13,29 +13,19 @@ pin_project! {
     /// The body of a response, with the record that is written when it ends.
     ///
     /// Ended is: the end of the stream, the last frame of a body that says so, trailers, an error, or the drop of
-    /// the body, whichever comes first. Frames, trailers and hints pass through unchanged; a body that failed is
-    /// dropped at once, and yields nothing more.
+    /// the body, whichever comes first. Frames, trailers and hints pass through unchanged; an error becomes a
+    /// [`CallError`], and a body that failed is dropped at once, and yields nothing more.
     #[derive(Debug)]
-    pub struct LogBody<B>
-    where
-        B: Body,
-    {
+    pub struct LogBody<B> {
         #[pin]
         inner: Option<B>,
         record: Option<Box<Record>>,
     }
 
-    impl<B> PinnedDrop for LogBody<B>
-    where
-        B: Body,
-    {
+    impl<B> PinnedDrop for LogBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(mut record) = this.record.take() {
-                // It may have ended without being asked for the frame that says so.
-                if this.inner.as_ref().as_pin_ref().is_some_and(|inner| inner.is_end_stream()) {
-                    record.body_ended();
-                }
+            if let Some(record) = this.record.take() {
                 let _entered = record.enter();
                 this.inner.set(None);
             }
@@ -43,7 +33,7 @@ pin_project! {
     }
 }
 
-impl<B: Body> LogBody<B> {
+impl<B> LogBody<B> {
     pub(crate) fn new(inner: B, record: Option<Box<Record>>) -> Self {
         Self { inner: Some(inner), record }
     }
@@ -52,25 +42,25 @@ impl<B: Body> LogBody<B> {
 impl<B> Body for LogBody<B>
 where
     B: Body,
-    B::Error: Display + 'static,
+    B::Error: Into<BoxError>,
 {
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = CallError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, CallError>>> {
         let mut this = self.project();
         let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
         let Some(record) = this.record.as_deref_mut() else {
-            return inner.poll_frame(cx);
+            return inner.poll_frame(cx).map_err(CallError::from_body);
         };
         let frame = {
             let _entered = record.enter();
-            std::task::ready!(inner.as_mut().poll_frame(cx))
+            std::task::ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body))
         };
         match &frame {
             Some(Ok(frame)) => {
@@ -83,7 +73,7 @@ where
                 }
             }
             Some(Err(error)) => {
-                record.body_broke(cause::of_body(error));
+                record.body_broke(cause::of(error));
                 {
                     let _entered = record.enter();
                     this.inner.set(None);

@@ -1,13 +1,6 @@
 //! What went wrong, in words: in one line, quoted, escaped and bounded.
 
-use std::{
-    any::Any,
-    error::Error,
-    fmt::{Display, Write},
-};
-
-use martello_body::BodyError;
-use martello_outcome::BoxError;
+use std::{error::Error, fmt::Write};
 
 use crate::line::Line;
 
@@ -27,18 +20,6 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Box<str> {
         }
         Ok(())
     })
-}
-
-/// The error of a body, which need not be one that has sources: bodies of tower-http yield a `BoxError`.
-pub(crate) fn of_body<E: Display + 'static>(error: &E) -> Box<str> {
-    let any: &dyn Any = error;
-    if let Some(error) = any.downcast_ref::<BodyError>() {
-        of(error)
-    } else if let Some(error) = any.downcast_ref::<BoxError>() {
-        of(&**error)
-    } else {
-        quoted(|line| write!(line, "{error}"))
-    }
 }
 
 fn quoted(write: impl FnOnce(&mut Line<&mut String>) -> std::fmt::Result) -> Box<str> {

@@ -82,12 +82,16 @@ impl CallError {
         }))
     }
 
-    /// Converts the error of an inner service: a `CallError` is handed on as it is, anything else becomes one
+    /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is, anything else becomes one
     /// of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`] reads from it.
     #[must_use]
     pub fn from_source(error: impl Into<BoxError>) -> Self {
-        match error.into().downcast::<Self>() {
-            Ok(error) => *error,
+        let boxed = match error.into().downcast::<Self>() {
+            Ok(error) => return *error,
+            Err(error) => error.downcast::<Box<Self>>(),
+        };
+        match boxed {
+            Ok(error) => **error,
             Err(source) => {
                 let outcome = Classifier::default().error(&*source);
                 let message = match outcome {
@@ -96,6 +100,18 @@ impl CallError {
                 };
                 Self::new(ErrorKind::Transport, outcome, message).with_source(source)
             }
+        }
+    }
+
+    /// Converts the error of a response's body: a `CallError` is handed on as it is, anything else becomes one of
+    /// kind [`ErrorKind::Body`]. It is [ambiguous](Outcome::Ambiguous): nobody knows what became of a call whose
+    /// answer broke off.
+    #[must_use]
+    pub fn from_body(error: impl Into<BoxError>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(source) => Self::new(ErrorKind::Body, Outcome::Ambiguous, "the response's body failed")
+                .with_source(source),
         }
     }
 
@@ -110,11 +126,7 @@ impl CallError {
     /// status among them [`CallError::last_status`].
     #[must_use]
     pub fn with_attempts(mut self, attempts: Attempts) -> Self {
-        self.0.last_status = attempts
-            .iter()
-            .rev()
-            .find_map(|attempt| attempt.status)
-            .or(self.0.last_status);
+        self.0.last_status = attempts.iter().rev().find_map(|attempt| attempt.status).or(self.0.last_status);
         self.0.outcome = attempts.outcome().unwrap_or(self.0.outcome);
         self.0.attempts = attempts;
         self

@@ -6,14 +6,14 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
-use martello_body::{BodyError, IdleTimeout, Whole};
-use martello_outcome::{BoxError, CallError, ErrorKind, Outcome};
+use martello_body::{IdleTimeout, Whole};
+use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
 pin_project! {
     /// The body of a response: read from the wire under an idle timeout, or already whole.
     ///
-    /// It fails with a [`CallError`] of kind [`ErrorKind::Body`] when it breaks off, or when its next frame
+    /// It fails with a [`CallError`] of kind [`Body`](martello_outcome::ErrorKind::Body) when it breaks off, or when its next frame
     /// takes longer than the idle timeout.
     #[derive(Debug)]
     pub struct RetryBody<B> {
@@ -58,7 +58,7 @@ where
                 // For `Bytes`, the data of hyper's bodies, this hands over the buffer and copies nothing.
                 let bytes =
                     |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
-                frame.map(|frame| frame.map(bytes).map_err(failed))
+                frame.map(|frame| frame.map(bytes).map_err(CallError::from_body))
             }),
             InnerProjection::Whole { body } => {
                 let frame = Pin::new(body).poll_frame(cx);
@@ -80,9 +80,4 @@ where
             Inner::Whole { body } => body.size_hint(),
         }
     }
-}
-
-/// Nobody knows what became of a call whose answer broke off.
-pub(crate) fn failed(error: BodyError) -> CallError {
-    CallError::new(ErrorKind::Body, Outcome::Ambiguous, "the response's body failed").with_source(error)
 }

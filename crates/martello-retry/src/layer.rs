@@ -88,6 +88,12 @@ impl<C> RetryLayer<C> {
     pub fn budget(&self) -> &Budget {
         &self.config.budget
     }
+
+    /// What decides the outcome of each attempt.
+    #[must_use]
+    pub fn classifier(&self) -> Classifier {
+        self.config.classifier
+    }
 }
 
 impl Default for RetryLayer {

@@ -8,7 +8,7 @@ use martello_body::{BodyError, BodyErrorKind, Whole};
 use martello_outcome::{CallError, ErrorKind, Outcome};
 
 use crate::{
-    CopyBody, ResponseHead, RetryBody, body,
+    CopyBody, ResponseHead, RetryBody,
     call::{Call, Failed, Verdict},
 };
 
@@ -90,7 +90,7 @@ fn body_failed(error: BodyError) -> CallError {
         let message = "the response's body is larger than `whole_responses` allows";
         return CallError::new(ErrorKind::Body, Outcome::Rejected, message).with_source(error);
     }
-    body::failed(error)
+    CallError::from_body(error)
 }
 
 /// An attempt ended in an error.
