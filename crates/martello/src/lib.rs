@@ -1,1 +1,35 @@
+#![doc = include_str!("../README.md")]
 
+#[cfg(feature = "stack")]
+mod stack;
+
+pub use martello_body as body;
+#[doc(inline)]
+pub use martello_body::{Body, TryCopy};
+#[cfg(feature = "limit")]
+pub use martello_limit as limit;
+#[cfg(feature = "limit")]
+#[doc(inline)]
+pub use martello_limit::ConcurrencyLimitLayer;
+#[cfg(feature = "log")]
+pub use martello_log as log;
+#[cfg(feature = "log")]
+#[doc(inline)]
+pub use martello_log::LogLayer;
+pub use martello_outcome as outcome;
+#[doc(inline)]
+pub use martello_outcome::{
+    Attempt, Attempts, CallError, CallOptions, CallerId, ConfigError, ErrorKind, Outcome, TrackingId,
+};
+#[cfg(feature = "retry")]
+pub use martello_retry as retry;
+#[cfg(feature = "retry")]
+#[doc(inline)]
+pub use martello_retry::{Budget, RetryLayer};
+#[cfg(feature = "tracking")]
+pub use martello_tracking as tracking;
+#[cfg(feature = "tracking")]
+#[doc(inline)]
+pub use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
+#[cfg(feature = "stack")]
+pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};

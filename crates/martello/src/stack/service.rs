@@ -1,0 +1,45 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use martello_body::Body;
+use martello_outcome::{BoxError, CallError};
+use tower_service::Service;
+
+use super::{Inner, ResponseBody, StackFuture};
+
+/// A client `C` with a stack around it: one type, whatever the stack has switched on.
+///
+/// It takes a request with a [`Body`] and yields a response, or a [`CallError`]. Clone it for each call, or for
+/// each task; clones share permits and budget, and a handle at rest holds nothing.
+///
+/// ```
+/// use hyper_util::client::legacy::{Client, connect::HttpConnector};
+/// use martello::{Body, Stacked};
+///
+/// struct Api {
+///     orders: Stacked<Client<HttpConnector, Body>>,
+///     plans: Stacked<Client<HttpConnector, Body>>,
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stacked<C>(pub(super) Inner<C>);
+
+impl<C, R> Service<Request<Body>> for Stacked<C>
+where
+    C: Service<Request<Body>, Response = Response<R>> + Clone,
+    C::Error: Into<BoxError>,
+    R: http_body::Body,
+    R::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = CallError;
+    type Future = StackFuture<C, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        StackFuture::new(self.0.call(request))
+    }
+}
