@@ -87,9 +87,15 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn send(api: Stacked<Client<HttpConnector, Body>>, uri: Uri, business_id: String, order: String) -> Sent {
+async fn send(
+    api: Stacked<Client<HttpConnector, Body>>,
+    uri: Uri,
+    business_id: String,
+    order: String,
+) -> Sent {
     let start = Instant::now();
-    let response = match Request::put(uri).header("content-type", "application/json").body(Body::from(order)) {
+    let response = match Request::put(uri).header("content-type", "application/json").body(Body::from(order))
+    {
         Ok(request) => api.oneshot(request).await,
         Err(error) => Err(CallError::from_source(error)),
     };

@@ -87,7 +87,10 @@ impl Planner {
             // The id of a request whose connection was lost never reached the caller.
             let received: Vec<_> = log.iter().map(|(id, answered)| answered.then_some(id.clone())).collect();
             if reported.get(order.as_str()) != Some(&received) {
-                wrong.push(format!("{order}: received {received:?}, reported {:?}", reported.get(order.as_str())));
+                wrong.push(format!(
+                    "{order}: received {received:?}, reported {:?}",
+                    reported.get(order.as_str())
+                ));
             }
         }
         if reported.len() != books.log.len() {

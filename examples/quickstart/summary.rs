@@ -46,7 +46,12 @@ impl fmt::Display for Summary {
         let attempts: usize = self.sent.iter().map(|sent| sent.attempts.len()).sum();
         let delivered = self.sent.iter().filter(|sent| sent.delivered).count();
         let causes = self.causes();
-        writeln!(f, "  orders delivered  {delivered} of {} in {}", self.sent.len(), Seconds(self.started.elapsed()))?;
+        writeln!(
+            f,
+            "  orders delivered  {delivered} of {} in {}",
+            self.sent.len(),
+            Seconds(self.started.elapsed())
+        )?;
         writeln!(f, "  attempts          {attempts}")?;
         write!(f, "  retries           {}", causes.values().sum::<usize>())?;
         for (index, (cause, count)) in causes.iter().enumerate() {
@@ -57,7 +62,12 @@ impl fmt::Display for Summary {
         for (index, attempt) in slowest.attempts.iter().enumerate() {
             let id = attempt.tracking_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
             let cause = &attempt.cause;
-            write!(f, "\n    attempt {}: {:11} {cause:4} Trackingid {id}", index + 1, attempt.outcome.as_str())?;
+            write!(
+                f,
+                "\n    attempt {}: {:11} {cause:4} Trackingid {id}",
+                index + 1,
+                attempt.outcome.as_str()
+            )?;
         }
         Ok(())
     }
