@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
-use crate::{cause, record::Record};
+use crate::record::Record;
 
 pin_project! {
     /// The body of a response, with the record that is written when it ends.
@@ -73,7 +73,7 @@ where
                 }
             }
             Some(Err(error)) => {
-                record.body_broke(cause::of(error));
+                record.body_broke(error);
                 {
                     let _entered = record.enter();
                     this.inner.set(None);

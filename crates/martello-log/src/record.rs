@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{Span, span::Entered};
 
 use crate::{
-    event,
+    cause, event,
     excerpt::Excerpt,
     headers,
     settings::{Kind, Settings},
@@ -85,6 +85,13 @@ impl BodyEnd {
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) text: Box<str>,
+}
+
+impl Failure {
+    fn of(error: &CallError) -> Self {
+        let (kind, text) = (error.kind(), cause::of(error));
+        Self { kind, text }
+    }
 }
 
 impl Record {
@@ -165,7 +172,7 @@ impl Record {
     pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
         self.attempts = error.attempts().clone();
         self.outcome = Some(error.outcome());
-        self.failure = Some(Failure { kind: error.kind(), text: crate::cause::of(error) });
+        self.failure = Some(Failure::of(error));
     }
 
     /// Takes down what was read of the body.
@@ -184,10 +191,9 @@ impl Record {
         self.body_end(if drained { BodyEnd::Drained } else { BodyEnd::Complete });
     }
 
-    pub(crate) fn body_broke(&mut self, text: Box<str>) {
+    pub(crate) fn body_broke(&mut self, error: &CallError) {
         self.body_end(BodyEnd::Broken);
-        let kind = ErrorKind::Body;
-        self.failure = Some(Failure { kind, text });
+        self.failure = Some(Failure::of(error));
     }
 
     fn body_end(&mut self, end: BodyEnd) {

@@ -1,0 +1,177 @@
+//! How the body ended, and that the reader of a body sees no difference.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response};
+use http_body::{Body, SizeHint};
+use http_body_util::{BodyExt, Full};
+use martello_body::Drain;
+use martello_log::{LogBody, LogLayer};
+use martello_outcome::ErrorKind;
+use martello_testkit::ScriptedBody;
+use tower::{Layer, ServiceExt};
+use tracing::Level;
+
+use crate::support::{Recorder, Written, answering, put, status};
+
+async fn response(method: Method, response: Response<ScriptedBody>) -> Response<LogBody<ScriptedBody>> {
+    let mut request = put("");
+    *request.method_mut() = method;
+    // The service is called once.
+    let answer = std::sync::Mutex::new(Some(response));
+    let answer = std::sync::Arc::new(answer);
+    let client = answering(move || answer.lock().unwrap().take().unwrap());
+    LogLayer::calls().layer(client).oneshot(request).await.unwrap()
+}
+
+async fn body(body: ScriptedBody) -> LogBody<ScriptedBody> {
+    response(Method::GET, Response::new(body)).await.into_body()
+}
+
+#[track_caller]
+fn assert_end(event: &Written, end: Option<&str>, size: Option<&str>) {
+    assert_eq!((event.get("body_end"), event.get("http.response.body.size")), (end, size));
+}
+
+#[tokio::test]
+async fn a_body_that_was_read_is_complete() {
+    let recorder = Recorder::new();
+    let mut body = body(ScriptedBody::new().data("some").data("more")).await;
+    body.frame().await.unwrap().unwrap();
+    assert!(recorder.events().is_empty(), "half the body is still to come");
+    body.frame().await.unwrap().unwrap();
+    assert_end(&recorder.event(), Some("complete"), Some("8"));
+    assert!(body.frame().await.is_none());
+    drop(body);
+    recorder.event();
+}
+
+#[tokio::test]
+async fn a_body_that_says_nothing_of_its_end_is_complete_at_its_end() {
+    let recorder = Recorder::new();
+    let mut body = body(ScriptedBody::new().data("some").claim_end_stream(false)).await;
+    body.frame().await.unwrap().unwrap();
+    assert!(recorder.events().is_empty());
+    assert!(body.frame().await.is_none());
+    assert_end(&recorder.event(), Some("complete"), Some("4"));
+}
+
+#[tokio::test]
+async fn trailers_are_the_end_and_pass() {
+    let recorder = Recorder::new();
+    let trailers = HeaderMap::from_iter([(http::header::ETAG, HeaderValue::from_static("7"))]);
+    let script = ScriptedBody::new().data("some").trailers(trailers.clone()).claim_end_stream(false);
+    let mut body = body(script).await;
+    body.frame().await.unwrap().unwrap();
+    let last = body.frame().await.unwrap().unwrap();
+    assert_eq!(last.into_trailers().unwrap(), trailers);
+    assert_end(&recorder.event(), Some("complete"), Some("4"));
+}
+
+#[tokio::test]
+async fn a_body_that_was_thrown_away_is_drained() {
+    let recorder = Recorder::new();
+    let body = body(ScriptedBody::new().data("some").data("more")).await;
+    assert!(Drain::new(body, 100, Duration::from_secs(1)).await);
+    let event = recorder.event();
+    assert_end(&event, Some("drained"), Some("8"));
+    assert_eq!(event.level, Level::INFO);
+}
+
+#[tokio::test]
+async fn a_drain_that_gives_up_drops_the_body() {
+    let recorder = Recorder::new();
+    let script = ScriptedBody::new().data("some").data("more").data("rest").claim_size(SizeHint::default());
+    assert!(!Drain::new(body(script).await, 6, Duration::from_secs(1)).await);
+    assert_end(&recorder.event(), Some("dropped"), Some("8"));
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_read_is_dropped_which_is_healthy() {
+    let recorder = Recorder::new();
+    drop(body(ScriptedBody::new().data("some")).await);
+    let event = recorder.event();
+    assert_end(&event, Some("dropped"), None);
+    assert_eq!((event.level, event.get("outcome")), (Level::INFO, Some("success")));
+    assert_eq!(event.get("error.type"), None);
+}
+
+#[tokio::test]
+async fn a_body_that_was_half_read_is_dropped() {
+    let recorder = Recorder::new();
+    let mut body = body(ScriptedBody::new().data("some").wait().data("more")).await;
+    body.frame().await.unwrap().unwrap();
+    let mut task = tokio_test::task::spawn(body);
+    assert!(task.enter(|cx, body| body.poll_frame(cx)).is_pending());
+    drop(task);
+    assert_end(&recorder.event(), Some("dropped"), Some("4"));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_is_a_failure_that_says_why() {
+    let recorder = Recorder::new();
+    let script = ScriptedBody::new().data("some").error("the line went dead").data("more");
+    let handle = script.handle();
+    let mut body = body(script).await;
+    body.frame().await.unwrap().unwrap();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Body);
+    assert!(handle.dropped(), "what is inside goes before the event is written");
+
+    let event = recorder.event();
+    assert_end(&event, Some("broken"), Some("4"));
+    assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("success")));
+    assert_eq!(event.get("error.type"), Some("body"));
+    assert_eq!(event.get("error"), Some("\"the response's body failed: the line went dead\""));
+    assert!(body.is_end_stream());
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn responses_that_have_no_body_end_at_the_head() {
+    for (method, code, empty) in [
+        (Method::HEAD, 200, false),
+        (Method::GET, 204, false),
+        (Method::GET, 304, false),
+        (Method::GET, 200, true),
+    ] {
+        let recorder = Recorder::new();
+        let script = if empty { ScriptedBody::new() } else { ScriptedBody::new().data("none of it") };
+        let answer = Response::builder().status(code).body(script).unwrap();
+        let response = response(method, answer).await;
+        assert_end(&recorder.event(), None, None);
+        drop(response);
+        recorder.event();
+    }
+}
+
+#[tokio::test]
+async fn hints_and_frames_pass_unchanged() {
+    let _recorder = Recorder::new();
+    for layer in [LogLayer::calls(), LogLayer::attempts(), LogLayer::off()] {
+        let response = layer.layer(answering(|| status(200))).oneshot(put("")).await.unwrap();
+        let mut body = response.into_body();
+        assert_eq!(body.size_hint().exact(), Some(8));
+        assert!(!body.is_end_stream());
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "some");
+        assert_eq!(body.size_hint().exact(), Some(4));
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "more");
+        assert!(body.is_end_stream());
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_length_is_unknown_says_nothing_of_it() {
+    let recorder = Recorder::new();
+    let unknown = ScriptedBody::new().data("some").claim_size(SizeHint::default());
+    let request = put("").map(|_| unknown);
+    drop(LogLayer::calls().layer(answering(|| status(200))).oneshot(request).await.unwrap());
+    assert_eq!(recorder.event().get("http.request.body.size"), None);
+}
+
+#[test]
+fn a_body_moves_to_other_threads() {
+    fn is_send_sync<T: Send + Sync + Unpin>() {}
+    is_send_sync::<LogBody<Full<Bytes>>>();
+}

@@ -1,0 +1,73 @@
+//! Calls that end in an error.
+
+use std::{error::Error, io, time::SystemTime};
+
+use http::{Request, Response, StatusCode};
+use martello_log::LogLayer;
+use martello_outcome::{Attempt, Attempts, BoxError, CallError, ErrorKind, Outcome};
+use martello_testkit::ScriptedBody;
+use tower::{Layer, ServiceExt, service_fn};
+use tracing::Level;
+
+use crate::support::{Recorder, put};
+
+type Answer<E> = Result<Response<ScriptedBody>, E>;
+
+#[tokio::test]
+async fn the_clients_error_becomes_a_call_error_with_its_cause() {
+    let recorder = Recorder::new();
+    let client =
+        service_fn(async |_: Request<_>| Answer::Err(io::Error::from(io::ErrorKind::ConnectionRefused)));
+    let error = LogLayer::attempts().layer(client).oneshot(put("")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
+    assert!(error.source().unwrap().is::<io::Error>());
+
+    let event = recorder.event();
+    assert_eq!((event.level, event.get("outcome")), (Level::INFO, Some("unsent")));
+    assert_eq!(event.get("error.type"), Some("transport"));
+    assert_eq!(event.get("error"), Some("\"the request could not be sent: connection refused\""));
+    assert_eq!(event.get("body_end"), None);
+}
+
+#[tokio::test]
+async fn an_error_of_this_house_is_handed_on_with_its_history_read() {
+    let recorder = Recorder::new();
+    let inner = service_fn(async |_: Request<_>| {
+        let attempts = [(1, "first"), (2, "second")].map(|(number, id)| {
+            let mut attempt = Attempt::new(number, SystemTime::UNIX_EPOCH, Outcome::Unavailable);
+            attempt.status = Some(StatusCode::SERVICE_UNAVAILABLE);
+            attempt.tracking_id = id.parse().ok();
+            attempt
+        });
+        let error = CallError::new(ErrorKind::Deadline, Outcome::Unavailable, "no time left");
+        Answer::Err(error.with_attempts(Attempts::from(attempts.to_vec())))
+    });
+    let error = LogLayer::calls().layer(inner).oneshot(put("")).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Deadline, 2));
+    assert!(error.source().is_none());
+
+    let event = recorder.event();
+    assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("unavailable")));
+    assert_eq!(event.get("error.type"), Some("deadline"));
+    assert_eq!(event.get("attempts"), Some("2"));
+    assert_eq!(event.get("tracking_id"), Some("second"));
+    assert_eq!(event.get("earlier_tracking_ids"), Some("first"));
+}
+
+#[tokio::test]
+async fn errors_of_layers_that_are_off_or_unheard_are_converted_too() {
+    let _recorder = Recorder::at(tracing::level_filters::LevelFilter::OFF);
+    for layer in [LogLayer::calls(), LogLayer::off()] {
+        let client = service_fn(async |_: Request<_>| Answer::Err(BoxError::from("a bug")));
+        let error: CallError = layer.layer(client).oneshot(put("")).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Ambiguous);
+    }
+}
+
+#[tokio::test]
+async fn a_long_chain_of_causes_is_cut() {
+    let recorder = Recorder::new();
+    let client = service_fn(async |_: Request<_>| Answer::Err(BoxError::from("x".repeat(10_000))));
+    LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
+    assert!(recorder.event().get("error").unwrap().len() < 520);
+}

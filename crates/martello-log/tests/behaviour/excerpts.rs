@@ -1,0 +1,45 @@
+//! The first bytes of the response's body.
+
+use http::Response;
+use http_body_util::BodyExt;
+use martello_log::LogLayer;
+use martello_testkit::ScriptedBody;
+use tower::{Layer, ServiceExt};
+
+use crate::support::{Recorder, answering, put};
+
+async fn excerpt(
+    bytes: usize,
+    status: u16,
+    kind: &'static str,
+    coding: Option<&'static str>,
+) -> Option<String> {
+    let recorder = Recorder::new();
+    let layer = LogLayer::builder().excerpt(bytes).build_calls().unwrap();
+    let client = answering(move || {
+        let mut response = Response::builder().status(status).header("content-type", kind);
+        if let Some(coding) = coding {
+            response = response.header("content-encoding", coding);
+        }
+        response.body(ScriptedBody::new().data("{\"a\":").data("\n1}")).unwrap()
+    });
+    let body = layer.layer(client).oneshot(put("")).await.unwrap().into_body();
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "{\"a\":\n1}");
+    recorder.event().get("excerpt").map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_failed_response_shows_the_first_bytes_of_its_body() {
+    let whole = Some(r#""{\"a\":\n1}""#.to_owned());
+    assert_eq!(excerpt(4_096, 500, "application/problem+json; charset=utf-8", None).await, whole);
+    assert_eq!(excerpt(4_096, 500, "Text/HTML", None).await, whole);
+    assert_eq!(excerpt(7, 500, "text/plain", None).await, Some(r#""{\"a\":\n1""#.to_owned()));
+}
+
+#[tokio::test]
+async fn nothing_is_shown_of_what_is_healthy_or_not_text_or_not_asked_for() {
+    assert_eq!(excerpt(0, 500, "application/json", None).await, None);
+    assert_eq!(excerpt(100, 200, "application/json", None).await, None);
+    assert_eq!(excerpt(100, 500, "application/octet-stream", None).await, None);
+    assert_eq!(excerpt(100, 500, "application/json", Some("gzip")).await, None);
+}

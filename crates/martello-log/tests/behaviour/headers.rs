@@ -1,0 +1,89 @@
+//! Headers that are shown, and those that never are.
+
+use http::{HeaderName, HeaderValue, Response};
+use martello_log::{LogLayer, MaskedValue, Redaction};
+use martello_testkit::ScriptedBody;
+use tower::{Layer, ServiceExt};
+
+use crate::support::{Recorder, answering, put};
+
+const ALWAYS_HIDDEN: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-auth-token",
+    "x-amz-security-token",
+];
+
+fn masked(name: &'static str, value: &'static str) -> String {
+    let name = HeaderName::from_static(name);
+    let value = HeaderValue::from_static(value);
+    Redaction::default().value(&name, &value).to_string()
+}
+
+#[tokio::test]
+async fn chosen_headers_are_shown_and_secret_ones_masked() {
+    let recorder = Recorder::new();
+    let log = LogLayer::builder()
+        .request_headers(["If-Match", "authorization", "x-signed", "x-tenant", "absent"])
+        .response_headers(["retry-after", "set-cookie", "x-many"])
+        .hide_headers(["X-Tenant"])
+        .build_calls()
+        .unwrap();
+    let mut request = put("");
+    let mut signed = HeaderValue::from_static("secret");
+    signed.set_sensitive(true);
+    request.headers_mut().insert("x-signed", signed);
+    request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer secret"));
+    request.headers_mut().insert("x-tenant", HeaderValue::from_static("secret"));
+    request.headers_mut().insert("x-other", HeaderValue::from_static("not asked for"));
+    request.headers_mut().insert("if-match", HeaderValue::from_static("W/\"24\""));
+    let client = answering(|| {
+        let response = Response::builder().header("retry-after", "5").header("set-cookie", "secret");
+        let response = (0..20).fold(response, |response, line| response.header("x-many", line));
+        response.body(ScriptedBody::new()).unwrap()
+    });
+    drop(log.layer(client).oneshot(request).await.unwrap());
+
+    let event = recorder.event();
+    let request = r#"if-match: "W/\"24\"", authorization: ***, x-signed: ***, x-tenant: ***"#;
+    assert_eq!(event.get("request_headers"), Some(request));
+    let response = event.get("response_headers").unwrap();
+    assert!(response.starts_with(r#"retry-after: "5", set-cookie: ***, x-many: "0","#), "{response}");
+    assert!(response.ends_with(r#"x-many: "7""#), "{response}");
+}
+
+#[test]
+fn credentials_are_hidden_whatever_is_asked_for() {
+    let redaction = Redaction::default();
+    for name in ALWAYS_HIDDEN {
+        assert!(redaction.hides(&HeaderName::from_static(name)), "{name}");
+        assert_eq!(masked(name, "secret"), "***");
+    }
+    assert!(!redaction.hides(&http::header::ETAG));
+}
+
+#[test]
+fn urls_in_headers_are_masked_as_urls() {
+    let link = "https://me:secret@api.example/a?key=secret";
+    for name in ["location", "content-location", "referer"] {
+        assert_eq!(masked(name, link), r#""https://api.example/a?key=***""#);
+    }
+    assert_eq!(masked("link", "</a?key=secret>; rel=next"), "***");
+    assert_eq!(masked("refresh", "5; url=/a?key=secret"), "***");
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let text = masked("etag", "a".repeat(65_000).leak());
+    assert_eq!(text.len(), MaskedValue::MAX + "\"…\"".len());
+}
+
+#[test]
+fn even_debug_shows_no_secret() {
+    let name = HeaderName::from_static("cookie");
+    let value = HeaderValue::from_static("secret");
+    assert_eq!(format!("{:?}", Redaction::default().value(&name, &value)), "***");
+}

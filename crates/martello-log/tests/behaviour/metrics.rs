@@ -1,0 +1,126 @@
+//! What is measured, under which names.
+
+use std::{collections::BTreeMap, future::pending, time::Duration};
+
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
+use martello_log::{LogBuilder, LogLayer, describe_metrics};
+use martello_outcome::CallNotes;
+use martello_testkit::ScriptedBody;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tower::{Layer, ServiceExt, service_fn};
+use tracing::level_filters::LevelFilter;
+
+use crate::support::{Recorder, answering, put, status};
+
+/// Each measurement as `name{label=value,...}`, with its value or its values' sum.
+fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let snapshot = snapshotter.snapshot().into_vec().into_iter();
+    snapshot
+        .map(|(key, _, _, value)| {
+            let key = key.key();
+            let labels: Vec<_> =
+                key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let value = match value {
+                DebugValue::Counter(count) => f64::from(u32::try_from(count).unwrap()),
+                DebugValue::Gauge(value) => value.into_inner(),
+                DebugValue::Histogram(values) => values.into_iter().map(f64::from).sum(),
+            };
+            (format!("{}{{{}}}", key.name(), labels.join(",")), value)
+        })
+        .collect()
+}
+
+fn log() -> LogBuilder {
+    LogLayer::builder().metrics(true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_measured_where_no_event_is_on() {
+    let _recorder = Recorder::at(LevelFilter::OFF);
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let inner = service_fn(async |request: Request<_>| {
+        CallNotes::of(request.extensions()).unwrap().waited_for_permit(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok::<_, std::convert::Infallible>(status(503))
+    });
+    drop(log().build_calls().unwrap().layer(inner).oneshot(put("")).await.unwrap());
+
+    let target = "http.request.method=PUT,server.address=api.example,server.port=443";
+    let result = "http.response.status_code=503,error.type=503";
+    let expected = [
+        (format!("martello.client.call.duration{{{target},{result}}}"), 3.0),
+        (format!("martello.client.call.permit_wait{{{target}}}"), 2.0),
+    ];
+    assert_eq!(measured(&snapshotter), expected.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_counted_timed_and_seen_while_active() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let client = log().build_attempts().unwrap().layer(answering(|| status(200)));
+    let response = client.oneshot(put("")).await.unwrap();
+    let target = "http.request.method=PUT,server.address=api.example,server.port=443";
+    let active = format!("http.client.active_requests{{{target}}}");
+    assert_eq!(measured(&snapshotter), [(active.clone(), 1.0)].into());
+
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    response.into_body().collect().await.unwrap();
+    let expected = [
+        // The recorder sets a gauge back to zero when it is looked at.
+        (active, -1.0),
+        (format!("http.client.request.duration{{{target},http.response.status_code=200}}"), 0.5),
+        (format!("martello.client.attempts{{{target},outcome=success}}"), 1.0),
+    ];
+    assert_eq!(measured(&snapshotter), expected.into());
+}
+
+#[tokio::test]
+async fn a_cancelled_attempt_is_no_longer_active() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let inner =
+        service_fn(async |_: Request<_>| pending::<Result<Response<ScriptedBody>, std::io::Error>>().await);
+    let mut call = tokio_test::task::spawn(log().build_attempts().unwrap().layer(inner).oneshot(put("")));
+    assert!(call.poll().is_pending());
+    drop(call);
+    let measured = measured(&snapshotter);
+    let value = |name: &str| measured.iter().find(|(key, _)| key.starts_with(name)).map(|(_, value)| *value);
+    assert_eq!(value("http.client.active_requests"), Some(0.0));
+    let cancelled = measured.keys().filter(|key| key.contains("outcome=cancelled")).count();
+    assert_eq!(cancelled, 1, "{measured:?}");
+}
+
+#[tokio::test]
+async fn unknown_methods_share_one_label() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let mut request = put("");
+    *request.method_mut() = Method::from_bytes(b"PURGE").unwrap();
+    drop(log().build_attempts().unwrap().layer(answering(|| status(200))).oneshot(request).await.unwrap());
+    let measured = measured(&snapshotter);
+    assert!(measured.keys().all(|key| key.contains("http.request.method=_OTHER")), "{measured:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_measured_unless_asked_for() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    for layer in [LogLayer::calls(), LogLayer::attempts(), LogLayer::off()] {
+        drop(layer.layer(answering(|| status(200))).oneshot(put("")).await.unwrap());
+    }
+    assert!(measured(&snapshotter).is_empty());
+}
+
+#[test]
+fn everything_is_described_with_its_unit() {
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, describe_metrics);
+}
