@@ -1,0 +1,20 @@
+//! A file per behaviour.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that panics has failed"
+)]
+
+mod bodies;
+mod configuration;
+mod contract;
+mod keys;
+mod model;
+mod permits;
+mod queue;
+mod readiness;
+mod sharing;
+mod snapshot;
+mod support;
+mod wire;
