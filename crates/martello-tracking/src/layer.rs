@@ -53,12 +53,7 @@ impl TrackingLayer {
 
 impl Default for TrackingLayer {
     fn default() -> Self {
-        Self {
-            config: Some(Config {
-                reads: lines::default_header(),
-                sends: None,
-            }),
-        }
+        Self { config: Some(Config { reads: lines::default_header(), sends: None }) }
     }
 }
 
@@ -125,14 +120,9 @@ impl TrackingBuilder {
             None => lines::default_header(),
         };
         let sends = match self.sends {
-            Some((name, source)) => Some(Sends {
-                header: lines::header_name("caller_id", &name)?,
-                source,
-            }),
+            Some((name, source)) => Some(Sends { header: lines::header_name("caller_id", &name)?, source }),
             None => None,
         };
-        Ok(TrackingLayer {
-            config: Some(Config { reads, sends }),
-        })
+        Ok(TrackingLayer { config: Some(Config { reads, sends }) })
     }
 }

@@ -45,13 +45,8 @@ where
             send_caller_id(&mut request, sends);
         }
         let extensions = request.extensions();
-        let trail = extensions
-            .get::<Trail>()
-            .map(|trail| trail.start(AttemptNumber::of(extensions)));
-        let read = Read {
-            header: config.reads.clone(),
-            trail,
-        };
+        let trail = extensions.get::<Trail>().map(|trail| trail.start(AttemptNumber::of(extensions)));
+        let read = Read { header: config.reads.clone(), trail };
         ResponseFuture::new(self.inner.call(request), Some(read))
     }
 }
@@ -66,8 +61,6 @@ fn send_caller_id<B>(request: &mut Request<B>, sends: &Sends) {
     }
     if !request.headers().contains_key(&sends.header) {
         // Fails only where the map is full, and then the request matters more than its id.
-        let _ = request
-            .headers_mut()
-            .try_insert(sends.header.clone(), id.to_header());
+        let _ = request.headers_mut().try_insert(sends.header.clone(), id.to_header());
     }
 }

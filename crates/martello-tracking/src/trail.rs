@@ -102,11 +102,7 @@ impl Trail {
         let start = entries.started;
         entries.started = start.saturating_add(1);
         drop(entries);
-        Started {
-            trail: self.clone(),
-            start,
-            attempt,
-        }
+        Started { trail: self.clone(), start, attempt }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -116,10 +112,7 @@ impl Trail {
 
 impl fmt::Debug for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trail")
-            .field("entries", &self.entries())
-            .field("dropped", &self.dropped())
-            .finish()
+        f.debug_struct("Trail").field("entries", &self.entries()).field("dropped", &self.dropped()).finish()
     }
 }
 

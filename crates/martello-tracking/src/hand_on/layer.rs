@@ -41,17 +41,13 @@ impl HandOnLayer {
     ///
     /// When the name is none by RFC 9110 §5.1.
     pub fn with_header(name: impl AsRef<str>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            header: lines::header_name("header", name.as_ref())?,
-        })
+        Ok(Self { header: lines::header_name("header", name.as_ref())? })
     }
 }
 
 impl Default for HandOnLayer {
     fn default() -> Self {
-        Self {
-            header: lines::default_header(),
-        }
+        Self { header: lines::default_header() }
     }
 }
 

@@ -1,7 +1,5 @@
 //! What a server's response bears of the ids of its outbound calls.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::convert::Infallible;
 
 use http::{Request, Response};
@@ -11,20 +9,11 @@ use tower::{Layer, ServiceExt, service_fn};
 /// One outbound call, answered with these ids.
 async fn outbound(trail: &Trail, ids: &[String]) {
     let client = service_fn(async |_: Request<()>| {
-        let response = ids.iter().fold(Response::builder(), |response, id| {
-            response.header("trackingid", id)
-        });
+        let response = ids.iter().fold(Response::builder(), |response, id| response.header("trackingid", id));
         Ok::<_, Infallible>(response.body(()).expect("a response"))
     });
-    let request = Request::builder()
-        .extension(trail.clone())
-        .body(())
-        .expect("a request");
-    TrackingLayer::default()
-        .layer(client)
-        .oneshot(request)
-        .await
-        .expect("a response");
+    let request = Request::builder().extension(trail.clone()).body(()).expect("a request");
+    TrackingLayer::default().layer(client).oneshot(request).await.expect("a response");
 }
 
 /// The lines on the response of a server that put `own` there after outbound calls answered with `behind`.
@@ -34,22 +23,14 @@ async fn lines(layer: &HandOnLayer, own: &[&str], behind: &[Vec<String>]) -> Vec
         for ids in behind {
             outbound(trail, ids).await;
         }
-        let response = own.iter().fold(Response::builder(), |response, id| {
-            response.header("trackingid", *id)
-        });
+        let response =
+            own.iter().fold(Response::builder(), |response, id| response.header("trackingid", *id));
         Ok::<_, Infallible>(response.body(()).expect("a response"))
     });
-    let response = layer
-        .layer(handler)
-        .oneshot(Request::new(()))
-        .await
-        .expect("a response");
+    let response = layer.layer(handler).oneshot(Request::new(())).await.expect("a response");
     let text = |value: &http::HeaderValue| value.to_str().expect("text").to_owned();
     let names = ["trackingid", "x-behind"];
-    names
-        .iter()
-        .flat_map(|name| response.headers().get_all(*name).iter().map(text))
-        .collect()
+    names.iter().flat_map(|name| response.headers().get_all(*name).iter().map(text)).collect()
 }
 
 fn one(id: &str) -> Vec<String> {
@@ -72,10 +53,7 @@ async fn the_ids_of_one_outbound_response_keep_their_order() {
 #[tokio::test]
 async fn without_outbound_calls_the_response_is_as_it_was() {
     assert_eq!(lines(&HandOnLayer::default(), &["own"], &[]).await, ["own"]);
-    assert_eq!(
-        lines(&HandOnLayer::default(), &[], &[]).await,
-        Vec::<String>::new()
-    );
+    assert_eq!(lines(&HandOnLayer::default(), &[], &[]).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -95,12 +73,7 @@ async fn more_lines_than_eight_that_are_there_already_stay() {
 
 #[tokio::test]
 async fn an_id_that_a_proxy_copied_is_not_repeated() {
-    let lines = lines(
-        &HandOnLayer::default(),
-        &["copied"],
-        &[one("first"), one("copied")],
-    )
-    .await;
+    let lines = lines(&HandOnLayer::default(), &["copied"], &[one("first"), one("copied")]).await;
     assert_eq!(lines, ["copied", "first"]);
 }
 
@@ -108,12 +81,7 @@ async fn an_id_that_a_proxy_copied_is_not_repeated() {
 async fn another_header_is_written_by_configuration() {
     let layer = HandOnLayer::with_header("X-Behind").expect("a layer");
     assert_eq!(lines(&layer, &["own"], &[one("behind")]).await, ["own", "behind"]);
-    assert_eq!(
-        HandOnLayer::with_header("x behind")
-            .expect_err("no header name")
-            .field(),
-        "header"
-    );
+    assert_eq!(HandOnLayer::with_header("x behind").expect_err("no header name").field(), "header");
 }
 
 #[tokio::test]
@@ -127,10 +95,7 @@ async fn each_request_has_a_trail_of_its_own() {
         outbound(Trail::of(request.extensions()).expect("a trail"), &one("inside")).await;
         Ok::<_, Infallible>(Response::new(()))
     });
-    let request = Request::builder()
-        .extension(outside.clone())
-        .body(())
-        .expect("a request");
+    let request = Request::builder().extension(outside.clone()).body(()).expect("a request");
     layer.layer(handler).oneshot(request).await.expect("a response");
     assert_eq!(outside.ids(), []);
 }
@@ -138,9 +103,6 @@ async fn each_request_has_a_trail_of_its_own() {
 #[tokio::test]
 async fn the_error_of_the_service_inside_passes_through() {
     let handler = service_fn(async |_: Request<()>| Err::<Response<()>, _>("broken"));
-    let result = HandOnLayer::default()
-        .layer(handler)
-        .oneshot(Request::new(()))
-        .await;
+    let result = HandOnLayer::default().layer(handler).oneshot(Request::new(())).await;
     assert_eq!(result.map(|_| ()), Err("broken"));
 }

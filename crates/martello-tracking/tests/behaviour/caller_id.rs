@@ -1,7 +1,5 @@
 //! How the caller's own id reaches the server.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::convert::Infallible;
 
 use http::{HeaderValue, Request, Response};
@@ -30,10 +28,7 @@ fn id(text: &str) -> CallerId {
 }
 
 fn sending() -> TrackingLayer {
-    TrackingLayer::builder()
-        .caller_id(HEADER)
-        .build()
-        .expect("a layer")
+    TrackingLayer::builder().caller_id(HEADER).build().expect("a layer")
 }
 
 fn sending_request_id() -> TrackingLayer {
@@ -45,24 +40,15 @@ fn sending_request_id() -> TrackingLayer {
 
 #[tokio::test]
 async fn the_callers_id_is_sent_in_the_header_of_choice() {
-    let request = Request::builder()
-        .extension(id("mine"))
-        .body(())
-        .expect("a request");
+    let request = Request::builder().extension(id("mine")).body(()).expect("a request");
     let (lines, _) = seen(&sending(), request).await;
     assert_eq!(lines, ["mine"]);
 }
 
 #[tokio::test]
 async fn without_a_header_of_choice_or_without_an_id_nothing_is_sent() {
-    let request = Request::builder()
-        .extension(id("mine"))
-        .body(())
-        .expect("a request");
-    assert_eq!(
-        seen(&TrackingLayer::default(), request).await.0,
-        Vec::<HeaderValue>::new()
-    );
+    let request = Request::builder().extension(id("mine")).body(()).expect("a request");
+    assert_eq!(seen(&TrackingLayer::default(), request).await.0, Vec::<HeaderValue>::new());
     assert_eq!(seen(&sending(), Request::new(())).await, (vec![], None));
 }
 

@@ -1,7 +1,5 @@
 //! Which line of a response becomes its id.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::convert::Infallible;
 
 use http::{HeaderValue, Request, Response};
@@ -18,16 +16,8 @@ async fn id_of(layer: TrackingLayer, lines: &[(&'static str, &[u8])]) -> Option<
         }
         Ok::<_, Infallible>(response)
     });
-    let response = layer
-        .layer(client)
-        .oneshot(Request::new(()))
-        .await
-        .expect("a response");
-    assert_eq!(
-        response.headers().len(),
-        lines.len(),
-        "the lines stay on the response"
-    );
+    let response = layer.layer(client).oneshot(Request::new(())).await.expect("a response");
+    assert_eq!(response.headers().len(), lines.len(), "the lines stay on the response");
     TrackingId::of(&response).copied()
 }
 
@@ -49,42 +39,25 @@ async fn a_response_without_the_header_has_no_id() {
 
 #[tokio::test]
 async fn another_header_is_read_by_configuration() {
-    let layer = TrackingLayer::builder()
-        .header("X-Request-Id")
-        .build()
-        .expect("a layer");
+    let layer = TrackingLayer::builder().header("X-Request-Id").build().expect("a layer");
     let found = id_of(layer, &[("trackingid", b"a"), ("x-request-id", b"b")]).await;
     assert_eq!(found, id("b"));
 }
 
 #[tokio::test]
 async fn of_several_lines_the_first_is_the_attempts_id() {
-    let found = id_of(
-        TrackingLayer::default(),
-        &[("trackingid", b"own"), ("trackingid", b"handed-on")],
-    )
-    .await;
+    let found =
+        id_of(TrackingLayer::default(), &[("trackingid", b"own"), ("trackingid", b"handed-on")]).await;
     assert_eq!(found, id("own"));
 }
 
 #[tokio::test]
 async fn a_line_that_is_no_id_is_ignored_and_not_cut() {
     let endless = [b'a'; 64 * 1024];
-    for line in [
-        &endless[..],
-        b"",
-        b"two words",
-        b"a\tb",
-        b"\x80abc",
-        "é".as_bytes(),
-    ] {
+    for line in [&endless[..], b"", b"two words", b"a\tb", b"\x80abc", "é".as_bytes()] {
         let alone = id_of(TrackingLayer::default(), &[("trackingid", line)]).await;
         assert_eq!(alone, None);
-        let before = id_of(
-            TrackingLayer::default(),
-            &[("trackingid", line), ("trackingid", b"next")],
-        )
-        .await;
+        let before = id_of(TrackingLayer::default(), &[("trackingid", line), ("trackingid", b"next")]).await;
         assert_eq!(before, id("next"));
     }
 }
@@ -107,27 +80,18 @@ async fn the_error_of_the_client_passes_through_unchanged() {
     #[derive(Debug, PartialEq)]
     struct NotEvenAnError;
     let client = service_fn(async |_: Request<()>| Err::<Response<()>, _>(NotEvenAnError));
-    let result = TrackingLayer::default()
-        .layer(client)
-        .oneshot(Request::new(()))
-        .await;
+    let result = TrackingLayer::default().layer(client).oneshot(Request::new(())).await;
     assert_eq!(result.map(|_| ()), Err(NotEvenAnError));
 }
 
 #[test]
 fn a_header_name_that_is_none_is_refused_with_its_field() {
     for name in ["", "two words", "tracking:id", "é", "line\nbreak"] {
-        let error = TrackingLayer::builder()
-            .header(name)
-            .build()
-            .expect_err("no header name");
+        let error = TrackingLayer::builder().header(name).build().expect_err("no header name");
         assert_eq!(error.field(), "header");
         assert!(error.to_string().contains("must be a header name"), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
-        let error = TrackingLayer::builder()
-            .caller_id(name)
-            .build()
-            .expect_err("no header name");
+        let error = TrackingLayer::builder().caller_id(name).build().expect_err("no header name");
         assert_eq!(error.field(), "caller_id");
     }
 }

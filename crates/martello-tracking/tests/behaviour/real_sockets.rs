@@ -1,7 +1,5 @@
 //! Tracking over hyper's client, and inside an axum service, on loopback sockets.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use axum::{Extension, Router, routing::get};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -23,9 +21,7 @@ fn http() -> Http {
 }
 
 fn get_with(trail: &Trail, uri: Uri, attempt: u32) -> Request<Full<Bytes>> {
-    let request = Request::get(uri)
-        .extension(trail.clone())
-        .extension(AttemptNumber(attempt));
+    let request = Request::get(uri).extension(trail.clone()).extension(AttemptNumber(attempt));
     request.body(Full::default()).expect("a request")
 }
 
@@ -44,31 +40,16 @@ async fn a_503_and_the_200_after_it_each_have_their_id() {
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(TrackingId::of(&response).map(TrackingId::as_str), Some(id));
     }
-    assert_eq!(
-        trail
-            .entries()
-            .iter()
-            .map(|entry| entry.attempt)
-            .collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(trail.entries().iter().map(|entry| entry.attempt).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(trail.last(), "served-2".parse().ok());
 }
 
 #[tokio::test]
 async fn the_id_of_an_answered_attempt_outlives_the_reset_of_the_next() {
     let server = Server::start().await.expect("a server");
-    server.replies([
-        Reply::status(503).header("Trackingid", "refused-1"),
-        Reply::reset(),
-    ]);
+    server.replies([Reply::status(503).header("Trackingid", "refused-1"), Reply::reset()]);
     let (http, trail) = (http(), Trail::default());
-    assert!(
-        http.clone()
-            .oneshot(get_with(&trail, server.uri("/"), 1))
-            .await
-            .is_ok()
-    );
+    assert!(http.clone().oneshot(get_with(&trail, server.uri("/"), 1)).await.is_ok());
     assert!(http.oneshot(get_with(&trail, server.uri("/"), 2)).await.is_err());
     assert_eq!(trail.last(), "refused-1".parse().ok());
 }
@@ -82,10 +63,7 @@ async fn front(
         let response = http().oneshot(get_with(&trail, behind.clone(), attempt)).await;
         assert!(response.is_ok());
     }
-    let own = (
-        http::HeaderName::from_static("trackingid"),
-        http::HeaderValue::from_static("front"),
-    );
+    let own = (http::HeaderName::from_static("trackingid"), http::HeaderValue::from_static("front"));
     (HeaderMap::from_iter([own]), "done")
 }
 
@@ -96,26 +74,18 @@ async fn an_axum_service_hands_on_the_ids_of_the_server_behind_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let app = Router::new().route("/", get(front));
-    let app = app
-        .layer(Extension(behind.uri("/")))
-        .layer(HandOnLayer::default());
+    let app = app.layer(Extension(behind.uri("/"))).layer(HandOnLayer::default());
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(listener, app).await });
 
     let trail = Trail::default();
     let uri = format!("http://{address}/").parse().expect("a URI");
-    let response = http()
-        .oneshot(get_with(&trail, uri, 1))
-        .await
-        .expect("a response");
+    let response = http().oneshot(get_with(&trail, uri, 1)).await.expect("a response");
 
     assert_eq!(response.status(), StatusCode::OK);
     let lines: Vec<_> = response.headers().get_all("trackingid").iter().collect();
     assert_eq!(lines, ["front", "behind-2", "behind-1"]);
     assert_eq!(TrackingId::of(&response).map(TrackingId::as_str), Some("front"));
     let ids = trail.ids();
-    assert_eq!(
-        ids.iter().map(TrackingId::as_str).collect::<Vec<_>>(),
-        ["front", "behind-2", "behind-1"]
-    );
+    assert_eq!(ids.iter().map(TrackingId::as_str).collect::<Vec<_>>(), ["front", "behind-2", "behind-1"]);
 }

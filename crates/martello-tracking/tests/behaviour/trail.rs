@@ -1,7 +1,5 @@
 //! What a trail holds, and in which order.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use http::{Request, Response};
 use martello_outcome::{AttemptNumber, TrackingId};
 use martello_tracking::{Tracking, TrackingLayer, Trail};
@@ -25,9 +23,7 @@ fn attempt(trail: &Trail, number: u32) -> Request<()> {
 }
 
 fn answer(ids: &[&str]) -> Response<()> {
-    let response = ids.iter().fold(Response::builder(), |response, id| {
-        response.header("Trackingid", *id)
-    });
+    let response = ids.iter().fold(Response::builder(), |response, id| response.header("Trackingid", *id));
     response.body(()).expect("a response")
 }
 
@@ -52,11 +48,8 @@ async fn attempts(trail: &Trail, answers: impl IntoIterator<Item = Vec<String>>)
 async fn the_ids_of_all_attempts_are_kept_in_order_with_their_numbers() {
     let trail = Trail::default();
     attempts(&trail, [vec!["a".to_owned()], vec![], vec!["c".to_owned()]]).await;
-    let entries: Vec<_> = trail
-        .entries()
-        .iter()
-        .map(|entry| (entry.attempt, entry.id.as_str().to_owned()))
-        .collect();
+    let entries: Vec<_> =
+        trail.entries().iter().map(|entry| (entry.attempt, entry.id.as_str().to_owned())).collect();
     assert_eq!(entries, [(1, "a".to_owned()), (3, "c".to_owned())]);
     assert_eq!(texts(&trail.ids()), ["a", "c"]);
     assert_eq!(trail.last(), "c".parse().ok());
@@ -90,22 +83,12 @@ async fn the_ids_so_far_are_there_when_the_call_errs_and_when_it_is_dropped() {
     handle.allow(3);
     tokio_test::assert_ready_ok!(service.poll_ready());
     let first = service.call(attempt(&trail, 1));
-    handle
-        .next_request()
-        .await
-        .expect("a request")
-        .1
-        .send_response(answer(&["first"]));
+    handle.next_request().await.expect("a request").1.send_response(answer(&["first"]));
     first.await.expect("a response");
 
     tokio_test::assert_ready_ok!(service.poll_ready());
     let failing = service.call(attempt(&trail, 2));
-    handle
-        .next_request()
-        .await
-        .expect("a request")
-        .1
-        .send_error("broken");
+    handle.next_request().await.expect("a request").1.send_error("broken");
     assert!(failing.await.is_err());
 
     tokio_test::assert_ready_ok!(service.poll_ready());
@@ -126,15 +109,7 @@ async fn several_calls_on_one_trail_stay_in_the_order_in_which_they_were_made() 
 #[tokio::test]
 async fn handed_on_ids_are_kept_behind_the_servers_own_which_is_the_last() {
     let trail = Trail::default();
-    attempts(
-        &trail,
-        [vec![
-            "own".to_owned(),
-            "not an id".to_owned(),
-            "behind".to_owned(),
-        ]],
-    )
-    .await;
+    attempts(&trail, [vec!["own".to_owned(), "not an id".to_owned(), "behind".to_owned()]]).await;
     assert_eq!(texts(&trail.ids()), ["own", "behind"]);
     assert_eq!(trail.last(), "own".parse().ok());
 }
@@ -153,18 +128,6 @@ async fn beyond_the_bound_the_oldest_go_and_are_counted() {
     assert_eq!(trail.ids().len(), Trail::MAX);
     assert_eq!(trail.ids().first().map(TrackingId::as_str), Some("3"));
     assert_eq!(trail.dropped(), 3);
-}
-
-#[tokio::test]
-async fn a_service_is_called_only_when_the_one_inside_is_ready() {
-    let (mut service, mut handle) = tracked();
-    handle.allow(0);
-    tokio_test::assert_pending!(service.poll_ready());
-    handle.allow(1);
-    assert!(service.is_woken());
-    tokio_test::assert_ready_ok!(service.poll_ready());
-    handle.send_error("closed");
-    tokio_test::assert_ready_err!(service.poll_ready());
 }
 
 #[test]

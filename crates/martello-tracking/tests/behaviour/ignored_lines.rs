@@ -1,7 +1,5 @@
 //! What is said about lines that are no ids: that there was one, and nothing of what it held.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::{
     convert::Infallible,
     io,
@@ -37,17 +35,9 @@ async fn logged(line: &'static str) -> String {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let client = service_fn(async |_: Request<()>| {
-        Ok::<_, Infallible>(
-            Response::builder()
-                .header("trackingid", line)
-                .body(())
-                .expect("a response"),
-        )
+        Ok::<_, Infallible>(Response::builder().header("trackingid", line).body(()).expect("a response"))
     });
-    let response = TrackingLayer::default()
-        .layer(client)
-        .oneshot(Request::new(()))
-        .await;
+    let response = TrackingLayer::default().layer(client).oneshot(Request::new(())).await;
     assert!(response.is_ok());
     let bytes = output.0.lock().expect("no panic").clone();
     String::from_utf8(bytes).expect("text")
@@ -57,10 +47,7 @@ async fn logged(line: &'static str) -> String {
 async fn an_ignored_line_leaves_one_event_with_its_length_and_without_its_content() {
     let log = logged("secret words").await;
     assert_eq!(log.lines().count(), 1, "{log}");
-    assert!(
-        log.contains("DEBUG") && log.contains("length=12") && log.contains("trackingid"),
-        "{log}"
-    );
+    assert!(log.contains("DEBUG") && log.contains("length=12") && log.contains("trackingid"), "{log}");
     assert!(!log.contains("secret"), "{log}");
 }
 

@@ -1,0 +1,10 @@
+//! What the crate promises, a file for each part of it.
+#![expect(clippy::expect_used, reason = "a test that panics has failed")]
+
+mod caller_id;
+mod contract;
+mod hand_on;
+mod ignored_lines;
+mod real_sockets;
+mod response_id;
+mod trail;
