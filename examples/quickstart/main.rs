@@ -12,6 +12,7 @@ mod summary;
 use std::{error::Error, io::IsTerminal, process::ExitCode, time::Duration};
 
 use http::{Request, Uri};
+use http_body_util::BodyExt;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -100,10 +101,10 @@ async fn send(
         Err(error) => Err(CallError::from_source(error)),
     };
     let took = start.elapsed();
-    let delivered = response.as_ref().is_ok_and(|response| response.status().is_success());
     let attempts = match &response {
         Ok(response) => match Attempts::of(response) {
             Some(attempts) => tries(attempts),
+            // It succeeded at once.
             None => vec![Try {
                 outcome: Outcome::Success,
                 cause: String::new(),
@@ -111,6 +112,10 @@ async fn send(
             }],
         },
         Err(error) => tries(error.attempts()),
+    };
+    let delivered = match response {
+        Ok(response) => response.status().is_success() && response.into_body().collect().await.is_ok(),
+        Err(_) => false,
     };
     Sent { business_id, took, attempts, delivered }
 }

@@ -33,3 +33,8 @@ pub use martello_tracking as tracking;
 pub use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
 #[cfg(feature = "stack")]
 pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};
+
+/// The program on the front page of the repository compiles and runs.
+#[cfg(all(doctest, feature = "stack"))]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;

@@ -1,0 +1,81 @@
+//! Five at a time.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use martello::{ConcurrencyLimitLayer, ErrorKind, Outcome, Stack};
+use martello_testkit::{Reply, Server};
+use tokio::task::JoinSet;
+use tower::{Layer, ServiceExt};
+
+use crate::support::{http, quick, request};
+
+#[tokio::test]
+async fn a_sixth_request_does_not_start_while_five_bodies_stream() {
+    let server = Server::with(|_| Reply::ok().body("streaming").stall_after(3)).await.unwrap();
+    let layer = quick().build().unwrap();
+    let stack = layer.layer(http());
+    let mut streaming = Vec::new();
+    for _ in 0..5 {
+        streaming.push(stack.clone().oneshot(request("GET", server.uri("/"))).await.unwrap());
+    }
+    let sixth = stack.oneshot(request("GET", server.uri("/")));
+    let mut sixth = std::pin::pin!(sixth);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut sixth).await.is_err());
+    let snapshot = layer.limit().snapshot();
+    assert_eq!((server.requests().len(), snapshot.unread, snapshot.waiting), (5, 5, 1));
+
+    drop(streaming.pop());
+    sixth.await.unwrap();
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[tokio::test]
+async fn two_endpoints_that_share_a_limit_never_exceed_five_together() {
+    let every = Duration::from_millis(2);
+    let server = Server::with(move |_| Reply::ok().body(vec![b'-'; 40]).trickle(10, every)).await.unwrap();
+    let five = ConcurrencyLimitLayer::default();
+    let orders = quick().limit(five.clone()).build().unwrap().layer(http());
+    let plans = quick().limit(five).without_retry().build().unwrap().layer(http());
+    let mut calls = JoinSet::new();
+    for call in 0..40 {
+        let stack = if call % 2 == 0 { orders.clone() } else { plans.clone() };
+        let request = request("GET", server.uri("/"));
+        calls
+            .spawn(async move { stack.oneshot(request).await.unwrap().into_body().collect().await.unwrap() });
+    }
+    assert_eq!(calls.join_all().await.len(), 40);
+    assert_eq!((server.requests().len(), server.most_in_flight()), (40, 5));
+}
+
+#[tokio::test]
+async fn no_permit_is_held_between_attempts() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::status(503).header("retry-after", "1"));
+    let one = ConcurrencyLimitLayer::new(1).unwrap();
+    let stack = quick().limit(one).build().unwrap().layer(http());
+    let mut waiting = std::pin::pin!(stack.clone().oneshot(request("PUT", server.uri("/slow"))));
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut waiting).await.is_err());
+    let response = stack.oneshot(request("PUT", server.uri("/quick"))).await.unwrap();
+    assert_eq!((response.status().as_u16(), server.requests().len()), (200, 2));
+    drop(response);
+    assert_eq!(waiting.await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_full_of_unread_bodies_says_so() {
+    let answer = |_| async {
+        let body = martello_testkit::ScriptedBody::new().data("unread").wait();
+        Ok::<_, std::io::Error>(http::Response::new(body))
+    };
+    let stack = Stack::new().build().unwrap().layer(tower::service_fn(answer));
+    let uri: http::Uri = "http://api.example/".parse().unwrap();
+    let mut unread = Vec::new();
+    for _ in 0..5 {
+        unread.push(stack.clone().oneshot(request("GET", uri.clone())).await.unwrap());
+    }
+    let error = stack.oneshot(request("GET", uri)).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitWaitTimeout, Outcome::Unsent));
+    let text = error.to_string();
+    assert!(text.contains("5 of them by response bodies") && text.contains("30s"), "{text}");
+}

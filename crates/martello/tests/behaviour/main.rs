@@ -1,0 +1,13 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod by_hand;
+mod configuration;
+mod contract;
+mod foreign_layers;
+mod hand_on;
+mod hostile;
+mod limit;
+mod records;
+mod sending;
+mod support;
