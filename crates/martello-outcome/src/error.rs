@@ -82,37 +82,38 @@ impl CallError {
         }))
     }
 
-    /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is, anything else becomes one
-    /// of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`] reads from it.
+    /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is. Anything else
+    /// becomes one of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`] reads from it.
     #[must_use]
     pub fn from_source(error: impl Into<BoxError>) -> Self {
-        let boxed = match error.into().downcast::<Self>() {
-            Ok(error) => return *error,
-            Err(error) => error.downcast::<Box<Self>>(),
+        let source = match Self::unwrapped(error.into()) {
+            Ok(error) => return error,
+            Err(source) => source,
         };
-        match boxed {
-            Ok(error) => **error,
-            Err(source) => {
-                let outcome = Classifier::default().error(&*source);
-                let message = match outcome {
-                    Outcome::Unsent => "the request could not be sent",
-                    _ => "the request failed on its way, and the server may have processed it",
-                };
-                Self::new(ErrorKind::Transport, outcome, message).with_source(source)
-            }
-        }
+        let outcome = Classifier::default().error(&*source);
+        let message = match outcome {
+            Outcome::Unsent => "the request could not be sent",
+            _ => "the request failed on its way, and the server may have processed it",
+        };
+        Self::new(ErrorKind::Transport, outcome, message).with_source(source)
     }
 
-    /// Converts the error of a response's body: a `CallError` is handed on as it is, anything else becomes one of
-    /// kind [`ErrorKind::Body`]. It is [ambiguous](Outcome::Ambiguous): nobody knows what became of a call whose
-    /// answer broke off.
+    /// Converts the error of a response's body: a `CallError`, boxed or not, is handed on as it is. Anything else
+    /// becomes one of kind [`ErrorKind::Body`], which is [ambiguous](Outcome::Ambiguous): nobody knows what became
+    /// of a call whose answer broke off.
     #[must_use]
     pub fn from_body(error: impl Into<BoxError>) -> Self {
-        match error.into().downcast::<Self>() {
-            Ok(error) => *error,
-            Err(source) => Self::new(ErrorKind::Body, Outcome::Ambiguous, "the response's body failed")
-                .with_source(source),
-        }
+        Self::unwrapped(error.into()).unwrap_or_else(|source| {
+            Self::new(ErrorKind::Body, Outcome::Ambiguous, "the response's body failed").with_source(source)
+        })
+    }
+
+    fn unwrapped(error: BoxError) -> Result<Self, BoxError> {
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return Ok(*error),
+            Err(error) => error,
+        };
+        error.downcast::<Box<Self>>().map(|error| **error)
     }
 
     /// This error, caused by `source`.
