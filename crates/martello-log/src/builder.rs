@@ -21,7 +21,7 @@ const NAMES: usize = 32;
 /// | failed calls | warn | somebody may have to act |
 /// | healthy attempts | debug | the call's event says the same |
 /// | failed attempts | info | mostly a retry heals them, and the ids for the support desk stand in them |
-/// | the call's span | info | the events of other code in the call are found by it |
+/// | the call's span | debug | it costs as much as half an event, and at info the events say everything |
 /// | headers shown | none | each costs, and may be private |
 /// | query values | masked | they may be secret |
 /// | body excerpts | off | they may be private |

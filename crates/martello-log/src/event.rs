@@ -10,6 +10,7 @@ use crate::{
     fields::Fields,
     record::Record,
     settings::{Kind, Settings},
+    url,
 };
 
 /// The target of a call's span and event.
@@ -98,7 +99,7 @@ pub(crate) fn span<B>(settings: &Arc<Settings>, request: &Request<B>) -> Span {
         LEVEL,
         "call",
         http.request.method = request.method().as_str(),
-        server.address = request.uri().host(),
+        server.address = url::host_and_port(request.uri()).map(|(host, _)| host),
         http.response.status_code = Empty,
         error.type = Empty,
     ))

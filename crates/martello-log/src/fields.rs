@@ -7,7 +7,7 @@ use http::Method;
 use martello_outcome::{Attempts, CallNotes, CallerId, TrackingId};
 use tracing::field::{DisplayValue, display};
 
-use crate::{MaskedUrl, excerpt::Excerpt, record::Record};
+use crate::{MaskedUrl, excerpt::Excerpt, record::Record, url};
 
 /// Ids of earlier attempts that are written.
 const EARLIER: usize = 16;
@@ -25,9 +25,9 @@ pub(crate) struct Fields<'a> {
     pub(crate) outcome: DisplayValue<&'static str>,
     pub(crate) error_type: Shown<&'a str>,
     pub(crate) error: Shown<&'a str>,
-    pub(crate) tracking_id: Shown<TrackingId>,
+    pub(crate) tracking_id: Shown<&'a TrackingId>,
     pub(crate) earlier_tracking_ids: Shown<EarlierIds<'a>>,
-    pub(crate) caller_id: Shown<CallerId>,
+    pub(crate) caller_id: Shown<&'a CallerId>,
     pub(crate) resend_count: Option<u32>,
     pub(crate) attempts: Option<u32>,
     pub(crate) wait_permit: Option<u64>,
@@ -45,6 +45,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn of(record: &'a Record) -> Self {
         let asked = &record.asked;
+        let (host, port) = url::host_and_port(&asked.uri).unzip();
         let answer = record.answer.as_ref();
         let notes = record.notes.as_ref();
         let wait = |wait: fn(&CallNotes) -> Duration| notes.map(|notes| millis(wait(notes))).filter(is_some);
@@ -52,15 +53,15 @@ impl<'a> Fields<'a> {
         Self {
             method: display(&asked.method),
             url: display(record.settings.config.redaction.url(&asked.uri)),
-            server_address: asked.uri.host().map(display),
-            server_port: asked.uri.port_u16(),
+            server_address: host.map(display),
+            server_port: port.flatten(),
             status: answer.map(|answer| answer.status.as_u16()),
             outcome: display(record.outcome_name()),
             error_type: record.error_type().map(display),
             error: record.failure.as_ref().map(|failure| display(&*failure.text)),
             tracking_id: record.tracking_id().map(display),
             earlier_tracking_ids: EarlierIds::of(&record.attempts).map(display),
-            caller_id: asked.caller_id.map(display),
+            caller_id: asked.caller_id.as_ref().map(display),
             resend_count: Some(asked.number.saturating_sub(1)).filter(|count| *count > 0),
             attempts: Some(record.attempt_count()).filter(|count| *count > 1),
             wait_permit: wait(CallNotes::permit_wait),

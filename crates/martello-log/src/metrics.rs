@@ -6,7 +6,7 @@ use http::{Method, Uri};
 use martello_outcome::CallNotes;
 use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::{record::Record, settings::Kind};
+use crate::{record::Record, settings::Kind, url};
 
 const ACTIVE: &str = "http.client.active_requests";
 const ATTEMPTS: &str = "martello.client.attempts";
@@ -65,21 +65,21 @@ fn result_labels(record: &Record) -> Vec<Label> {
 fn target_labels(record: &Record) -> Vec<Label> {
     let uri = &record.asked.uri;
     let mut labels = vec![Label::from_static_parts("http.request.method", known(&record.asked.method))];
-    if let Some(host) = uri.host() {
+    if let Some((host, port)) = url::host_and_port(uri) {
         labels.push(Label::new("server.address", host.to_owned()));
-    }
-    if let Some(port) = port(uri) {
-        labels.push(Label::new("server.port", port.to_string()));
+        if let Some(port) = port.or_else(|| default_port(uri)) {
+            labels.push(Label::new("server.port", port.to_string()));
+        }
     }
     labels
 }
 
-fn port(uri: &Uri) -> Option<u16> {
-    uri.port_u16().or(match uri.scheme_str() {
+fn default_port(uri: &Uri) -> Option<u16> {
+    match uri.scheme_str() {
         Some("http") => Some(80),
         Some("https") => Some(443),
         _ => None,
-    })
+    }
 }
 
 /// The set of methods is open, that of a label must not be.

@@ -217,9 +217,9 @@ impl Record {
     }
 
     /// The server's name for the attempt, or for the last one of the call.
-    pub(crate) fn tracking_id(&self) -> Option<TrackingId> {
-        let answered = self.answer.as_ref().and_then(|answer| answer.tracking_id);
-        answered.or_else(|| self.attempts.last().and_then(|attempt| attempt.tracking_id))
+    pub(crate) fn tracking_id(&self) -> Option<&TrackingId> {
+        let answered = self.answer.as_ref().and_then(|answer| answer.tracking_id.as_ref());
+        answered.or_else(|| self.attempts.last().and_then(|attempt| attempt.tracking_id.as_ref()))
     }
 
     /// How many attempts the call made, as far as anybody said.

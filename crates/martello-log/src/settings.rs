@@ -34,7 +34,7 @@ impl Default for Config {
         Self {
             healthy: None,
             failed: None,
-            span: LevelFilter::INFO,
+            span: LevelFilter::DEBUG,
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             redaction: Redaction::default(),

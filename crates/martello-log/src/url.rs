@@ -27,10 +27,8 @@ impl fmt::Display for MaskedUrl<'_> {
             line.write_str(scheme)?;
             line.write_str("://")?;
         }
-        if let Some(authority) = self.uri.authority() {
-            let authority = authority.as_str();
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            line.write_str(host)?;
+        if let Some(authority) = without_userinfo(self.uri) {
+            line.write_str(authority)?;
         }
         line.write_str(self.uri.path())?;
         match self.uri.query() {
@@ -38,6 +36,23 @@ impl fmt::Display for MaskedUrl<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Host and explicit port, as `Uri::host` and `Uri::port_u16` find them in three times the instructions.
+pub(crate) fn host_and_port(uri: &Uri) -> Option<(&str, Option<u16>)> {
+    let authority = without_userinfo(uri)?;
+    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (rest, port) = authority.split_at_checked(authority.len() - digits)?;
+    Some(match rest.strip_suffix(':') {
+        Some(host) => (host, port.parse().ok()),
+        None => (authority, None),
+    })
+}
+
+fn without_userinfo(uri: &Uri) -> Option<&str> {
+    let authority = uri.authority()?.as_str();
+    let start = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
+    authority.get(start..)
 }
 
 /// Some servers separate by semicolons. A value must not hide another parameter behind one.
