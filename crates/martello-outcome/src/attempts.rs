@@ -1,4 +1,6 @@
 use std::{
+    error::Error,
+    fmt::{self, Write},
     ops::Deref,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -49,22 +51,43 @@ impl Attempt {
         }
     }
 
-    /// This attempt, with the error and its sources in one line as its fault.
+    /// This attempt, with the error and its sources in one line as its fault. A control character becomes a
+    /// space; what does not fit is cut between characters.
     #[must_use]
-    pub fn with_fault(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut line = error.to_string();
+    pub fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
+        let mut line = Line::default();
+        // Writing fails once the line is full, and then nothing more is asked of the error.
+        let _ = line.write_chain(error);
+        self.fault = Some(line.0.into());
+        self
+    }
+}
+
+/// The start of a text in one line, in at most [`Attempt::MAX_FAULT`] bytes.
+#[derive(Default)]
+struct Line(String);
+
+impl Line {
+    fn write_chain(&mut self, error: &(dyn Error + 'static)) -> fmt::Result {
+        write!(self, "{error}")?;
         let mut source = error.source();
-        while let Some(error) = source.filter(|_| line.len() < Self::MAX_FAULT) {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
+        while let Some(error) = source {
+            write!(self, ": {error}")?;
             source = error.source();
         }
-        let end = (0..=line.len().min(Self::MAX_FAULT))
-            .rev()
-            .find(|end| line.is_char_boundary(*end));
-        line.truncate(end.unwrap_or(0));
-        self.fault = Some(line.into());
-        self
+        Ok(())
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            if self.0.len() + char.len_utf8() > Attempt::MAX_FAULT {
+                return Err(fmt::Error);
+            }
+            self.0.push(if char.is_control() { ' ' } else { char });
+        }
+        Ok(())
     }
 }
 
@@ -99,8 +122,7 @@ impl Attempts {
     /// How long the call waited between its attempts.
     #[must_use]
     pub fn waited(&self) -> Duration {
-        self.iter()
-            .fold(Duration::ZERO, |sum, attempt| sum.saturating_add(attempt.waited))
+        self.iter().fold(Duration::ZERO, |sum, attempt| sum.saturating_add(attempt.waited))
     }
 }
 

@@ -28,11 +28,7 @@ impl Classifier {
         for status in statuses {
             let Some((word, bit)) = place(status).and_then(|(word, bit)| Some((set.get_mut(word)?, bit)))
             else {
-                return Err(ConfigError::new(
-                    "unavailable",
-                    status,
-                    "statuses from 400 to 599",
-                ));
+                return Err(ConfigError::new("unavailable", status, "statuses from 400 to 599"));
             };
             *word |= bit;
         }
@@ -61,8 +57,8 @@ impl Classifier {
     /// [`source`](Error::source) chain, proves that the request did not reach the server, and
     /// [`Outcome::Ambiguous`] in every other case.
     ///
-    /// A connection that the operating system refused is recognised always; what else is, depends on the
-    /// [features](crate#features).
+    /// A connection that the operating system refused is recognised when the error is itself that `io::Error`;
+    /// within another error, and whatever else there is, as the [features](crate#features) have it.
     #[must_use]
     pub fn error(&self, error: &(dyn Error + 'static)) -> Outcome {
         fault::outcome(error)

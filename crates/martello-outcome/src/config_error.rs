@@ -20,11 +20,7 @@ impl ConfigError {
     /// An error about `field`, which was `value` where only `expected` is allowed.
     #[must_use]
     pub fn new(field: &'static str, value: impl Display, expected: &'static str) -> Self {
-        Self {
-            field,
-            value: value.to_string(),
-            expected,
-        }
+        Self { field, value: value.to_string(), expected }
     }
 
     /// The name of the field.

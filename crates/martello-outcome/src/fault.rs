@@ -18,7 +18,8 @@ enum Evidence {
 /// below it may speak of something else, such as the stream that a request body was read from.
 pub(crate) fn outcome(error: &(dyn Error + 'static)) -> Outcome {
     let chain = std::iter::successors(Some(error), |error| inner(*error));
-    match chain.take(DEEPEST).find_map(evidence) {
+    let mut chain = chain.take(DEEPEST).enumerate();
+    match chain.find_map(|(depth, error)| evidence(error, depth)) {
         Some(Evidence::Unsent) => Outcome::Unsent,
         Some(Evidence::Decided(outcome)) => outcome,
         Some(Evidence::Ambiguous) | None => Outcome::Ambiguous,
@@ -31,12 +32,12 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped))
 }
 
-fn evidence(error: &(dyn Error + 'static)) -> Option<Evidence> {
+fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Evidence> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return Some(Evidence::Decided(error.outcome()));
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return io_evidence(error);
+        return io_evidence(error, depth);
     }
     #[cfg(feature = "hyper-util")]
     if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
@@ -55,9 +56,12 @@ fn evidence(error: &(dyn Error + 'static)) -> Option<Evidence> {
 
 /// Only a refused connection proves anything: a reset or an unreachable host can come in the middle of an
 /// exchange. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
-fn io_evidence(error: &io::Error) -> Option<Evidence> {
+///
+/// Within another error it proves nothing unless hyper's own errors are understood: one of those may say that
+/// it was the request body whose source refused, while the request was on its way.
+fn io_evidence(error: &io::Error, depth: usize) -> Option<Evidence> {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Evidence::Unsent),
+        io::ErrorKind::ConnectionRefused if depth == 0 || cfg!(feature = "hyper") => Some(Evidence::Unsent),
         _ if error.get_ref().is_some() => None,
         _ => Some(Evidence::Ambiguous),
     }

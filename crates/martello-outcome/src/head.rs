@@ -1,7 +1,11 @@
+use std::fmt;
+
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 /// The head of a request, borrowed, without the type of its body.
-#[derive(Clone, Copy, Debug)]
+///
+/// Its `Debug` names the header fields without their values, and leaves out the target's query and userinfo.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct RequestHead<'a> {
     /// The method.
@@ -22,5 +26,17 @@ impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
             headers: request.headers(),
             extensions: request.extensions(),
         }
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .field("host", &self.uri.host())
+            .field("path", &self.uri.path())
+            .field("headers", &names)
+            .finish_non_exhaustive()
     }
 }

@@ -30,10 +30,7 @@ impl Text {
             return Err(InvalidId);
         }
         let mut bytes = [0; MAX];
-        bytes
-            .get_mut(..text.len())
-            .ok_or(InvalidId)?
-            .copy_from_slice(text);
+        bytes.get_mut(..text.len()).ok_or(InvalidId)?.copy_from_slice(text);
         let length = u8::try_from(text.len()).map_err(|_| InvalidId)?;
         Ok(Self { length, bytes })
     }

@@ -32,11 +32,7 @@ impl RetryAfter {
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, now: SystemTime) -> Option<Self> {
         let lines = headers.get_all(header::RETRY_AFTER);
-        lines
-            .iter()
-            .filter_map(|line| parse(line, headers, now))
-            .max()
-            .map(|after| Self { after })
+        lines.iter().filter_map(|line| parse(line, headers, now)).max().map(|after| Self { after })
     }
 
     /// How long to wait, from the moment the response came.

@@ -1,0 +1,90 @@
+//! The one error of every layer.
+
+use std::{error::Error, io, time::SystemTime};
+
+use http::StatusCode;
+use martello_outcome::{Attempt, Attempts, BoxError, CallError, ErrorKind, Outcome};
+
+fn attempts() -> Attempts {
+    let mut first = Attempt::new(1, SystemTime::UNIX_EPOCH, Outcome::Unavailable);
+    first.status = Some(StatusCode::SERVICE_UNAVAILABLE);
+    let second = Attempt::new(2, SystemTime::UNIX_EPOCH, Outcome::Ambiguous);
+    Attempts::from(vec![first, second])
+}
+
+fn full() -> CallError {
+    CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "the limit is full")
+}
+
+#[test]
+fn a_call_error_is_handed_on_as_it_is_boxed_or_not() {
+    let with = |error: CallError| error.with_attempts(attempts());
+    let handed_on = [
+        CallError::from_source(with(full())),
+        CallError::from_source(BoxError::from(with(full()))),
+        CallError::from_source(Box::new(with(full()))),
+    ];
+    for error in handed_on {
+        assert_eq!(error.kind(), ErrorKind::LimitFull);
+        assert_eq!(error.attempts().len(), 2);
+        assert!(error.source().is_none());
+    }
+}
+
+#[test]
+fn another_error_becomes_the_source_of_a_transport_error() {
+    let error = CallError::from_source(io::Error::from(io::ErrorKind::ConnectionReset));
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Ambiguous));
+    let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
+    let expected = "the request failed on its way, and the server may have processed it";
+    assert_eq!(error.to_string(), expected);
+
+    let error = CallError::from_source(io::Error::from(io::ErrorKind::ConnectionRefused));
+    assert_eq!(error.outcome(), Outcome::Unsent);
+    assert_eq!(error.to_string(), "the request could not be sent");
+}
+
+#[test]
+fn a_text_will_do_as_the_error_of_a_users_layer() {
+    let error = CallError::from_source("no credentials");
+    assert_eq!(error.outcome(), Outcome::Ambiguous);
+    assert_eq!(error.source().unwrap().to_string(), "no credentials");
+}
+
+#[test]
+fn attempts_set_the_outcome_and_the_last_status() {
+    let error = full().with_attempts(attempts());
+    assert_eq!(error.outcome(), Outcome::Ambiguous);
+    assert_eq!(error.last_status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(error.to_string(), "the limit is full, after 2 attempts, last status 503");
+}
+
+#[test]
+fn no_attempts_leave_the_outcome_and_the_last_status_as_they_were() {
+    let error = full().with_last_status(StatusCode::BAD_GATEWAY).with_attempts(Attempts::default());
+    assert_eq!(error.outcome(), Outcome::Unsent);
+    assert_eq!(error.last_status(), Some(StatusCode::BAD_GATEWAY));
+    assert_eq!(error.to_string(), "the limit is full, last status 502");
+}
+
+#[test]
+fn one_attempt_is_not_counted_in_the_text() {
+    let one = Attempts::from(vec![Attempt::new(1, SystemTime::UNIX_EPOCH, Outcome::Unsent)]);
+    assert_eq!(full().with_attempts(one).to_string(), "the limit is full");
+}
+
+#[test]
+fn a_source_is_not_repeated_in_the_text() {
+    let error = full().with_source("sixty bodies are unread");
+    assert_eq!(error.to_string(), "the limit is full");
+    assert_eq!(error.source().unwrap().to_string(), "sixty bodies are unread");
+}
+
+#[test]
+fn a_kind_has_a_name_for_logs_and_metrics() {
+    let kinds = [ErrorKind::Transport, ErrorKind::AttemptTimeout, ErrorKind::Deadline, ErrorKind::LimitFull];
+    assert_eq!(kinds.map(ErrorKind::as_str), ["transport", "attempt_timeout", "deadline", "limit_full"]);
+    let kinds = [ErrorKind::LimitWaitTimeout, ErrorKind::Budget, ErrorKind::Body];
+    assert_eq!(kinds.map(ErrorKind::as_str), ["limit_wait_timeout", "budget", "body"]);
+}
