@@ -43,7 +43,8 @@ async fn ten_successes_pay_for_one_retry_exactly() {
 #[tokio::test(start_paused = true)]
 async fn a_call_pays_in_once_however_many_attempts_it_took() {
     let budget = Budget::new(0.5, 3, 100).unwrap();
-    let script = Script::statuses([503, 503, 503, 200]);
+    let lost = Answer::fault(std::io::ErrorKind::ConnectionReset);
+    let script = Script::new([Answer::status(503), lost, Answer::status(504), Answer::status(200)]);
     layer(&budget).layer(script).oneshot(request("PUT")).await.unwrap();
     assert_eq!(budget.tokens(), 0.5);
 }
