@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::Request;
 use martello_outcome::{CallError, ErrorKind, Outcome, RequestHead};
 use tokio::time::Instant;
 
@@ -37,14 +38,19 @@ impl Gate {
         Self { max_wait, release, key, queue: Mutex::new(queue) }
     }
 
-    pub(crate) fn enter(self: &Arc<Self>, head: RequestHead<'_>) -> Entry {
-        let key = self.key.as_ref().map(|key| key(head));
+    pub(crate) fn enter<B>(self: &Arc<Self>, request: &Request<B>) -> Entry {
+        let key = self.key.as_ref().map(|key| key(RequestHead::from(request)));
         let mut queue = self.lock();
         let group = queue.group(key.as_deref());
         if queue.take(group) {
             drop(queue);
             return Entry::Permit(Permit::new(self, group));
         }
+        self.wait(queue, group)
+    }
+
+    #[cold]
+    fn wait(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, group: usize) -> Entry {
         let now = Instant::now();
         if let Some(waiter) = queue.join(group, now) {
             return Entry::Place(Place { gate: Arc::clone(self), group, waiter: Some(waiter), since: now });
@@ -90,22 +96,15 @@ impl Permit {
         Self { gate: Arc::clone(gate), group, body: None }
     }
 
-    /// The permit, counted as held by a response body from now on.
-    pub(crate) fn held_by_body(mut self) -> Self {
+    /// From now on it counts as held by a response body.
+    pub(crate) fn goes_into_body(&mut self) {
         self.body = self.gate.lock().body_begins(self.group, Instant::now);
-        self
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let next = {
-            let mut queue = self.gate.lock();
-            if let Some(body) = self.body {
-                queue.body_ends(self.group, body);
-            }
-            queue.give_back(self.group)
-        };
+        let next = self.gate.lock().give_back(self.group, self.body);
         if let Some(next) = next {
             next.wake();
         }

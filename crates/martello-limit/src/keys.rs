@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
 use http::{header, uri::Authority};
 use martello_outcome::RequestHead;
@@ -20,42 +20,35 @@ pub(crate) struct Group {
     pub(crate) unread: List,
 }
 
-/// The groups that hold a permit; one without a key stays for good.
+impl Group {
+    fn new(key: Option<Arc<str>>) -> Self {
+        Self { key, held: 0, waiting: List::new(), unread: List::new() }
+    }
+}
+
+/// The groups that hold a permit, and the one without a key, which is always there.
 #[derive(Debug)]
 pub(crate) struct Groups {
     by_key: HashMap<Arc<str>, usize>,
-    without_key: Option<usize>,
     groups: Slab<Group>,
+    pub(crate) without_key: usize,
 }
 
 impl Groups {
     pub(crate) fn new() -> Self {
-        Self { by_key: HashMap::new(), without_key: None, groups: Slab::new() }
+        let mut groups = Slab::new();
+        let without_key = groups.insert(Group::new(None));
+        Self { by_key: HashMap::new(), groups, without_key }
     }
 
     /// The group of this key, which is made if there is none.
-    pub(crate) fn of(&mut self, key: Option<&str>) -> usize {
-        let known = match key {
-            Some(key) => self.by_key.get(key).copied(),
-            None => self.without_key,
-        };
-        known.unwrap_or_else(|| self.add(key))
-    }
-
-    fn add(&mut self, key: Option<&str>) -> usize {
-        let key: Option<Arc<str>> = key.map(Arc::from);
-        let group = self.groups.insert(Group {
-            key: key.clone(),
-            held: 0,
-            waiting: List::new(),
-            unread: List::new(),
-        });
-        match key {
-            Some(key) => {
-                self.by_key.insert(key, group);
-            }
-            None => self.without_key = Some(group),
+    pub(crate) fn of(&mut self, key: &str) -> usize {
+        if let Some(group) = self.by_key.get(key) {
+            return *group;
         }
+        let key: Arc<str> = Arc::from(key);
+        let group = self.groups.insert(Group::new(Some(Arc::clone(&key))));
+        self.by_key.insert(key, group);
         group
     }
 
@@ -76,7 +69,7 @@ impl Groups {
         self.by_key.len()
     }
 
-    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn indices(&self) -> Range<usize> {
         self.groups.indices()
     }
 }

@@ -10,6 +10,7 @@ mod queue;
 mod release;
 mod service;
 mod snapshot;
+mod waiting;
 
 pub use builder::ConcurrencyLimitBuilder;
 pub use future::ResponseFuture;

@@ -1,6 +1,8 @@
 //! Linked lists whose nodes live in one slab: everything takes the same short time, wherever in a list it
 //! happens, and a slab that has once been large enough allocates nothing more.
 
+use std::ops::Range;
+
 /// An index that lies beyond every slab, so that a look-up past the end of a list finds nothing.
 const NONE: usize = usize::MAX;
 
@@ -24,14 +26,20 @@ impl<T> Slab<T> {
         Self { nodes: Vec::new(), vacant: NONE }
     }
 
+    /// Keeps a value that stands in no list.
     pub(crate) fn insert(&mut self, value: T) -> usize {
+        self.insert_behind(NONE, value)
+    }
+
+    fn insert_behind(&mut self, before: usize, value: T) -> usize {
+        let node = Node { value: Some(value), before, after: NONE };
         let index = self.vacant;
-        if let Some(node) = self.nodes.get_mut(index) {
-            self.vacant = node.after;
-            node.value = Some(value);
+        if let Some(vacant) = self.nodes.get_mut(index) {
+            self.vacant = vacant.after;
+            *vacant = node;
             return index;
         }
-        self.nodes.push(Node { value: Some(value), before: NONE, after: NONE });
+        self.nodes.push(node);
         self.nodes.len() - 1
     }
 
@@ -54,7 +62,7 @@ impl<T> Slab<T> {
         self.nodes.get_mut(index)?.value.as_mut()
     }
 
-    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> + use<T> {
+    pub(crate) fn indices(&self) -> Range<usize> {
         0..self.nodes.len()
     }
 
@@ -92,15 +100,16 @@ impl List {
         slab.get(self.first)
     }
 
-    pub(crate) fn push<T>(&mut self, slab: &mut Slab<T>, index: usize) {
-        slab.set_before(index, self.last);
-        slab.set_after(index, NONE);
+    /// Keeps a value in the slab, at the end of this list.
+    pub(crate) fn push<T>(&mut self, slab: &mut Slab<T>, value: T) -> usize {
+        let index = slab.insert_behind(self.last, value);
         slab.set_after(self.last, index);
         if self.len == 0 {
             self.first = index;
         }
         self.last = index;
         self.len += 1;
+        index
     }
 
     /// Takes a value of this list out of it, and leaves it in the slab.

@@ -51,7 +51,10 @@ impl Queue {
 
     /// The group of this key. A new one must take a permit.
     pub(crate) fn group(&mut self, key: Option<&str>) -> usize {
-        self.groups.of(key)
+        match key {
+            Some(key) => self.groups.of(key),
+            None => self.groups.without_key,
+        }
     }
 
     /// Takes a permit of the group, if one is free.
@@ -65,9 +68,14 @@ impl Queue {
         }
     }
 
-    /// Gives a permit to the first who waits, whose waker is returned, or makes it free.
-    pub(crate) fn give_back(&mut self, group: usize) -> Option<Waker> {
+    /// Takes a permit back from the body that held it, if one did. It goes to the first who waits, whose waker is
+    /// returned, or is free.
+    pub(crate) fn give_back(&mut self, group: usize, body: Option<usize>) -> Option<Waker> {
         let of = self.groups.get_mut(group)?;
+        if let Some(body) = body {
+            of.unread.unlink(&mut self.bodies, body);
+            self.bodies.remove(body);
+        }
         if let Some(first) = of.waiting.pop(&mut self.waiters) {
             self.waiting -= 1;
             return match self.waiters.get_mut(first).map(|first| std::mem::replace(first, Waiter::Granted)) {
@@ -87,10 +95,8 @@ impl Queue {
         if self.waiting >= self.max_waiting {
             return None;
         }
-        let waiter = self.waiters.insert(Waiter::Waiting(None));
-        of.waiting.push(&mut self.waiters, waiter);
         self.waiting += 1;
-        Some(waiter)
+        Some(of.waiting.push(&mut self.waiters, Waiter::Waiting(None)))
     }
 
     /// Whether it is this waiter's turn, which then is one no longer; if not, its waker is swapped with this.
@@ -129,16 +135,7 @@ impl Queue {
     pub(crate) fn body_begins(&mut self, group: usize, now: impl FnOnce() -> Instant) -> Option<usize> {
         let of = self.groups.get_mut(group)?;
         let since = (of.waiting.len() > 0).then(now);
-        let body = self.bodies.insert(since);
-        of.unread.push(&mut self.bodies, body);
-        Some(body)
-    }
-
-    pub(crate) fn body_ends(&mut self, group: usize, body: usize) {
-        if let Some(of) = self.groups.get_mut(group) {
-            of.unread.unlink(&mut self.bodies, body);
-            self.bodies.remove(body);
-        }
+        Some(of.unread.push(&mut self.bodies, since))
     }
 
     /// How the group stands at this moment.
@@ -179,4 +176,27 @@ fn stamp(group: &Group, bodies: &mut Slab<Option<Instant>>, now: Instant) {
         since.get_or_insert(now);
         changed
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_was_large_enough_once_grows_no_more() {
+        let mut queue = Queue::new(1, 10);
+        for _ in 0..100 {
+            let group = queue.group(Some("key"));
+            assert!(queue.take(group));
+            let body = queue.body_begins(group, || unreachable!("nobody waits"));
+            let waiters = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
+            assert!(queue.give_back(group, body).is_none(), "the first has no waker yet");
+            assert!(queue.poll(waiters[0], &mut None).is_ready());
+            assert!(matches!(queue.leave(group, waiters[1]), Left::Waiting { waker: None }));
+            assert!(queue.give_back(group, None).is_none());
+        }
+        let sizes =
+            (queue.waiters.indices().len(), queue.bodies.indices().len(), queue.groups.indices().len());
+        assert_eq!(sizes, (2, 1, 2));
+    }
 }

@@ -5,7 +5,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use martello_outcome::{BoxError, CallError, RequestHead};
+use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
 use crate::{
@@ -58,12 +58,9 @@ where
             return ResponseFuture::sent(self.inner.call(request), None, holds);
         };
         let holds = Holds::of(gate.release, request.method());
-        match gate.enter(RequestHead::from(&request)) {
+        match gate.enter(&request) {
             Entry::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
-            Entry::Place(place) => {
-                self.give_up_readiness();
-                ResponseFuture::waiting(self.inner.clone(), request, place, holds)
-            }
+            Entry::Place(place) => ResponseFuture::waiting(self.give_up_readiness(), request, place, holds),
             Entry::Refused(error) => {
                 self.give_up_readiness();
                 ResponseFuture::failed(error, holds)
@@ -73,8 +70,11 @@ where
 }
 
 impl<S: Clone> ConcurrencyLimit<S> {
-    /// A clone is not ready, and so holds nothing of what the readiness may have reserved.
-    fn give_up_readiness(&mut self) {
+    /// A clone is not ready, and so holds nothing of what the readiness may have reserved. Another one is
+    /// returned.
+    #[cold]
+    fn give_up_readiness(&mut self) -> S {
         self.inner = self.inner.clone();
+        self.inner.clone()
     }
 }
