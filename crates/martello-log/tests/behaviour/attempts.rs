@@ -4,7 +4,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use martello_log::LogLayer;
 use martello_outcome::{AttemptNumber, CallNotes, TrackingId};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::{Level, level_filters::LevelFilter};
 
 use crate::support::{Recorder, answering, put, status};
@@ -54,6 +54,19 @@ async fn the_call_hears_of_an_attempt_that_nobody_else_does() {
     drop(LogLayer::attempts().layer(answering(|| status(200))).oneshot(request).await.unwrap());
     assert_eq!(notes.attempts(), 3);
     assert!(recorder.events().is_empty());
+}
+
+#[tokio::test]
+async fn the_notes_of_the_call_go_on_to_the_layers_inside() {
+    let recorder = Recorder::new();
+    let (request, notes) = third();
+    let inner = service_fn(async |request: Request<_>| {
+        CallNotes::of(request.extensions()).unwrap().attempt(7);
+        Ok::<_, std::convert::Infallible>(status(200))
+    });
+    drop(LogLayer::attempts().layer(inner).oneshot(request).await.unwrap());
+    assert_eq!(notes.attempts(), 7);
+    recorder.event();
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! Futures that are dropped before they are ready.
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{
+    convert::Infallible,
+    future::pending,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use martello_log::LogLayer;
@@ -67,6 +73,37 @@ async fn what_is_inside_goes_before_the_event_and_in_the_calls_span() {
     let targets: Vec<_> = events.iter().map(|event| event.target).collect();
     assert_eq!(targets, ["martello::test", "martello::attempt", "martello::call"]);
     assert!(events.iter().all(|event| event.spans == ["call"]), "{events:#?}");
+}
+
+/// Is ready at once, and still holds something.
+struct Keeps {
+    _talks: Talks,
+}
+
+impl Future for Keeps {
+    type Output = Never;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Never> {
+        Poll::Ready(Ok(Response::new(ScriptedBody::new())))
+    }
+}
+
+#[tokio::test]
+async fn what_a_ready_future_still_holds_goes_before_the_event_too() {
+    let recorder = Recorder::new();
+    let inner = service_fn(|_: Request<_>| {
+        info!(target: "martello::test", "called");
+        Keeps { _talks: Talks }
+    });
+    let mut service = LogLayer::calls().layer(inner);
+    let mut call = service.ready().await.unwrap().call(put(""));
+    (&mut call).await.unwrap();
+
+    let events = recorder.events();
+    let targets: Vec<_> = events.iter().map(|event| event.target).collect();
+    assert_eq!(targets, ["martello::test", "martello::test", "martello::call"]);
+    assert!(events.iter().all(|event| event.spans == ["call"]), "{events:#?}");
+    assert!(tokio_test::task::spawn(call).poll().is_pending(), "a second poll is a mistake, and no panic");
 }
 
 #[tokio::test]

@@ -71,3 +71,26 @@ async fn a_long_chain_of_causes_is_cut() {
     LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
     assert!(recorder.event().get("error").unwrap().len() < 520);
 }
+
+#[derive(Debug)]
+struct Circular;
+
+impl std::fmt::Display for Circular {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl Error for Circular {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&Circular)
+    }
+}
+
+#[tokio::test]
+async fn causes_that_go_in_circles_end() {
+    let recorder = Recorder::new();
+    let client = service_fn(async |_: Request<_>| Answer::Err(Circular));
+    LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
+    assert!(recorder.event().get("error").unwrap().len() < 200);
+}

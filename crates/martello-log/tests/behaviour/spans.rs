@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use martello_log::LogLayer;
 use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt, service_fn};
-use tracing::{Span, info, info_span};
+use tracing::{Span, info, info_span, level_filters::LevelFilter};
 
 use crate::support::{Recorder, answering, get, put, status};
 
@@ -78,4 +78,15 @@ async fn an_attempt_has_no_span() {
     drop(LogLayer::attempts().layer(answering(|| status(200))).oneshot(put("")).await.unwrap());
     assert!(recorder.spans().is_empty());
     assert!(recorder.event().spans.is_empty());
+}
+
+#[tokio::test]
+async fn a_span_needs_no_event() {
+    let recorder = Recorder::new();
+    let log = LogLayer::builder().healthy(LevelFilter::OFF).failed(LevelFilter::OFF).build_calls().unwrap();
+    drop(log.layer(answering(|| status(200))).oneshot(put("")).await.unwrap());
+    let spans = recorder.spans();
+    assert_eq!(spans.len(), 1);
+    assert_eq!(spans[0].get("http.response.status_code"), Some("200"));
+    assert!(recorder.events().is_empty());
 }
