@@ -53,6 +53,14 @@ fn a_text_will_do_as_the_error_of_a_users_layer() {
 }
 
 #[test]
+fn a_body_that_failed_is_ambiguous_whatever_its_error_says() {
+    let error = CallError::from_body(io::Error::from(io::ErrorKind::ConnectionRefused));
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
+    assert!(error.source().unwrap().is::<io::Error>());
+    assert_eq!(CallError::from_body(Box::new(full())).kind(), ErrorKind::LimitFull);
+}
+
+#[test]
 fn attempts_set_the_outcome_and_the_last_status() {
     let error = full().with_attempts(attempts());
     assert_eq!(error.outcome(), Outcome::Ambiguous);

@@ -1,7 +1,7 @@
-//! Nothing that is written for people shows what a header or a query holds.
+//! Nothing that is written for people shows what a header or a query holds, or breaks out of its line.
 
 use http::Request;
-use martello_outcome::{Attempt, CallError, Outcome, RequestHead};
+use martello_outcome::{Attempt, Outcome, RequestHead};
 
 #[test]
 fn the_head_of_a_request_shows_neither_header_values_nor_query_nor_userinfo() {
@@ -21,11 +21,4 @@ fn the_fault_of_an_attempt_stays_on_one_line() {
     let error = std::io::Error::other("first\r\n200 OK\u{1b}[2Jsecond\u{85}");
     let attempt = Attempt::new(1, std::time::SystemTime::UNIX_EPOCH, Outcome::Ambiguous).with_fault(&error);
     assert_eq!(attempt.fault.as_deref(), Some("first  200 OK [2Jsecond "));
-}
-
-#[test]
-fn a_call_error_shows_no_more_than_its_parts() {
-    let error = CallError::from_source(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
-    let shown = format!("{error:?}");
-    assert!(shown.starts_with("CallError { kind: Transport, outcome: Ambiguous"), "{shown}");
 }
