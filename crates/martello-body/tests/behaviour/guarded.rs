@@ -39,7 +39,8 @@ async fn it_is_let_go_with_the_last_frame_of_a_body_that_says_so() {
 
 #[tokio::test]
 async fn it_is_let_go_with_the_trailers() {
-    let (mut body, held) = guarded(ScriptedBody::new().data("x").trailers(HeaderMap::new()).end());
+    let (mut body, held) =
+        guarded(ScriptedBody::new().data("x").trailers(HeaderMap::new()).end().claim_end_stream(false));
     body.frame().await.unwrap().unwrap();
     assert!(held());
     assert!(body.frame().await.unwrap().unwrap().is_trailers());
