@@ -7,7 +7,6 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use martello_body::Guarded;
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -23,7 +22,10 @@ pin_project! {
     /// The response of a [`ConcurrencyLimit`](crate::ConcurrencyLimit). Dropping it leaves the queue, or gives
     /// the permit back.
     ///
-    /// Where a request has to wait, it must be polled in a tokio runtime with its time enabled.
+    /// # Panics
+    ///
+    /// When a request has to wait for a permit outside a tokio runtime whose time is enabled: the wait has a
+    /// bound. One that finds a free permit needs no runtime.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
@@ -100,7 +102,7 @@ fn hand_on<R: Body>(response: Response<R>, permit: Option<Permit>, holds: Holds)
     if let Some(permit) = &mut permit {
         permit.goes_into_body();
     }
-    response.map(|body| Guarded::new(body, permit))
+    response.map(|body| LimitBody::new(body, permit))
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {

@@ -72,19 +72,19 @@ impl Gate {
     }
 }
 
+/// Says nothing of the queue: its keys may be credentials, and writing them takes its lock.
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("max_wait", &self.max_wait)
             .field("release", &self.release)
             .field("keyed", &self.key.is_some())
-            .field("queue", &self.queue)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 /// The right to have one request in flight. It is given back when it is dropped.
-pub struct Permit {
+pub(crate) struct Permit {
     gate: Arc<Gate>,
     group: usize,
     /// Which body holds it.

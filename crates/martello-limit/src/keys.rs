@@ -1,4 +1,4 @@
-use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use http::{header, uri::Authority};
 use martello_outcome::RequestHead;
@@ -9,7 +9,6 @@ use crate::list::{List, Slab};
 pub(crate) type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> Cow<'a, str> + Send + Sync;
 
 /// The requests that share one set of permits.
-#[derive(Debug)]
 pub(crate) struct Group {
     key: Option<Arc<str>>,
     /// Permits that are taken.
@@ -27,7 +26,6 @@ impl Group {
 }
 
 /// The groups that hold a permit, and the one without a key, which is always there.
-#[derive(Debug)]
 pub(crate) struct Groups {
     by_key: HashMap<Arc<str>, usize>,
     groups: Slab<Group>,
@@ -69,8 +67,9 @@ impl Groups {
         self.by_key.len()
     }
 
-    pub(crate) fn indices(&self) -> Range<usize> {
-        self.groups.indices()
+    /// The groups that there are now, not those that there once were.
+    pub(crate) fn alive(&self) -> Vec<usize> {
+        std::iter::once(self.without_key).chain(self.by_key.values().copied()).collect()
     }
 }
 

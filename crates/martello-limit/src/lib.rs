@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 mod builder;
 mod future;
 mod gate;
@@ -12,13 +13,11 @@ mod service;
 mod snapshot;
 mod waiting;
 
+pub use body::LimitBody;
 pub use builder::ConcurrencyLimitBuilder;
 pub use future::ResponseFuture;
-pub use gate::Permit;
 pub use layer::ConcurrencyLimitLayer;
+pub use martello_outcome::{CallError, ConfigError, ErrorKind, RequestHead};
 pub use release::Release;
 pub use service::ConcurrencyLimit;
 pub use snapshot::Snapshot;
-
-/// The body of a response, which holds the permit until it has ended. It yields what the inner body yields.
-pub type LimitBody<B> = martello_body::Guarded<B, Permit>;

@@ -1,19 +1,15 @@
 //! Linked lists whose nodes live in one slab: everything takes the same short time, wherever in a list it
 //! happens, and a slab that has once been large enough allocates nothing more.
 
-use std::ops::Range;
-
 /// An index that lies beyond every slab, so that a look-up past the end of a list finds nothing.
 const NONE: usize = usize::MAX;
 
 /// Values at indices that stay theirs until they are removed.
-#[derive(Debug)]
 pub(crate) struct Slab<T> {
     nodes: Vec<Node<T>>,
     vacant: usize,
 }
 
-#[derive(Debug)]
 struct Node<T> {
     value: Option<T>,
     before: usize,
@@ -62,10 +58,6 @@ impl<T> Slab<T> {
         self.nodes.get_mut(index)?.value.as_mut()
     }
 
-    pub(crate) fn indices(&self) -> Range<usize> {
-        0..self.nodes.len()
-    }
-
     fn set_before(&mut self, index: usize, before: usize) {
         if let Some(node) = self.nodes.get_mut(index) {
             node.before = before;
@@ -80,7 +72,6 @@ impl<T> Slab<T> {
 }
 
 /// Some of the values of a slab, in the order in which they were pushed.
-#[derive(Debug)]
 pub(crate) struct List {
     first: usize,
     last: usize,

@@ -14,7 +14,6 @@ use crate::{
 /// and is free only when there is none.
 ///
 /// It locks nothing, reads no clock, and neither wakes nor drops a waker: all that is the caller's.
-#[derive(Debug)]
 pub(crate) struct Queue {
     permits: usize,
     max_waiting: usize,
@@ -25,7 +24,6 @@ pub(crate) struct Queue {
     bodies: Slab<Option<Instant>>,
 }
 
-#[derive(Debug)]
 enum Waiter {
     Waiting(Option<Waker>),
     Granted,
@@ -159,7 +157,7 @@ impl Queue {
             keys: self.groups.keys(),
             ..Snapshot::default()
         };
-        for group in self.groups.indices() {
+        for group in self.groups.alive() {
             let standing = self.standing(group, now);
             snapshot.in_flight += standing.held;
             snapshot.unread += standing.unread;

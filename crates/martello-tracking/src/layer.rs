@@ -67,7 +67,7 @@ impl<S> Layer<S> for TrackingLayer {
 
 /// Collects what a [`TrackingLayer`] is to do.
 #[derive(Clone, Debug, Default)]
-#[must_use]
+#[must_use = "a builder does nothing until it is built"]
 pub struct TrackingBuilder {
     reads: Option<String>,
     sends: Option<(String, CallerIdSource)>,
@@ -91,7 +91,8 @@ impl TrackingBuilder {
     /// as tower-http's `RequestId`.
     ///
     /// A [`CallerId`] that stands in the extensions goes before what `source` finds. What it finds is put there
-    /// as a [`CallerId`], for the layers inside.
+    /// as a [`CallerId`], for the layers inside. A layer outside, such as a log, has looked already: give it the
+    /// same function, as `Stack::caller_id_with` of the facade does.
     ///
     /// ```
     /// use martello_outcome::CallerId;

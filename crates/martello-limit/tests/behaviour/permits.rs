@@ -2,12 +2,13 @@
 
 use std::{future::poll_fn, pin::Pin};
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use martello_limit::ConcurrencyLimitLayer;
 use martello_testkit::ScriptedBody;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
+use tower::Layer;
 
 use crate::support::{answered, get, limit, limited, unread, waiting};
 
@@ -119,4 +120,29 @@ async fn the_permit_of_a_response_is_not_returned_before_its_future_and_body_are
     assert_eq!((layer.snapshot().in_flight, handle.dropped()), (1, false));
     drop(response);
     assert_eq!((layer.snapshot().in_flight, handle.dropped()), (0, true));
+}
+
+/// Otherwise the next request could start while this one is still there: six at a time.
+#[tokio::test]
+async fn what_was_permitted_is_gone_before_its_permit_comes_back() {
+    struct Witness(ConcurrencyLimitLayer);
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            assert_eq!(self.0.snapshot().in_flight, 1, "the permit was back already");
+        }
+    }
+    let layer = limit(1);
+    let watched = layer.clone();
+    let client = tower::service_fn(move |_: Request<()>| {
+        let witness = Witness(watched.clone());
+        async move {
+            std::future::pending::<()>().await;
+            drop(witness);
+            Ok::<_, std::convert::Infallible>(Response::new(ScriptedBody::new()))
+        }
+    });
+    let mut call = tokio_test::task::spawn(tower::ServiceExt::oneshot(layer.layer(client), Request::new(())));
+    assert!(call.poll().is_pending());
+    drop(call);
+    assert_eq!(layer.snapshot().in_flight, 0);
 }

@@ -11,6 +11,7 @@ use crate::{Trail, lines};
 pin_project! {
     /// The response of a [`HandOn`](crate::HandOn).
     #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
     pub struct HandOnFuture<F> {
         #[pin]
         inner: F,

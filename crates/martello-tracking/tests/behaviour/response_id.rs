@@ -51,6 +51,17 @@ async fn of_several_lines_the_first_is_the_attempts_id() {
     assert_eq!(found, id("own"));
 }
 
+/// RFC 9110 §5.3 allows a proxy to do so.
+#[tokio::test]
+async fn of_lines_that_a_proxy_joined_the_first_id_is_the_attempts() {
+    for (joined, own) in
+        [("own, handed-on", "own"), ("with,comma, b, c", "with,comma"), ("two words, b", "b")]
+    {
+        let found = id_of(TrackingLayer::default(), &[("trackingid", joined.as_bytes())]).await;
+        assert_eq!(found, id(own), "{joined}");
+    }
+}
+
 #[tokio::test]
 async fn a_line_that_is_no_id_is_ignored_and_not_cut() {
     let endless = [b'a'; 64 * 1024];
