@@ -67,6 +67,11 @@ impl Groups {
         self.by_key.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.groups.capacity()
+    }
+
     /// The groups that there are now, not those that there once were.
     pub(crate) fn alive(&self) -> Vec<usize> {
         std::iter::once(self.without_key).chain(self.by_key.values().copied()).collect()

@@ -58,6 +58,12 @@ impl<T> Slab<T> {
         self.nodes.get_mut(index)?.value.as_mut()
     }
 
+    /// How many values it has room for without growing.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.nodes.len()
+    }
+
     fn set_before(&mut self, index: usize, before: usize) {
         if let Some(node) = self.nodes.get_mut(index) {
             node.before = before;

@@ -193,8 +193,7 @@ mod tests {
             assert!(matches!(queue.leave(group, waiters[1]), Left::Waiting { waker: None }));
             assert!(queue.give_back(group, None).is_none());
         }
-        let sizes =
-            (queue.waiters.indices().len(), queue.bodies.indices().len(), queue.groups.indices().len());
+        let sizes = (queue.waiters.capacity(), queue.bodies.capacity(), queue.groups.capacity());
         assert_eq!(sizes, (2, 1, 2));
     }
 }
