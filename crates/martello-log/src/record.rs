@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -21,7 +21,6 @@ const CANCELLED: &str = "cancelled";
 
 /// What is known of one call or attempt. It belongs to the future, then to the body, and whatever becomes of those,
 /// its drop writes the one event: hence exactly one, always.
-#[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) settings: Arc<Settings>,
     pub(crate) span: Span,
@@ -36,7 +35,6 @@ pub(crate) struct Record {
 }
 
 /// What the request said.
-#[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -47,7 +45,6 @@ pub(crate) struct Asked {
 }
 
 /// What the response said.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) after: Duration,
@@ -81,7 +78,6 @@ impl BodyEnd {
 }
 
 /// What went wrong, of the call or of its body.
-#[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) text: Box<str>,
@@ -243,6 +239,13 @@ fn note_attempt<B>(request: &Request<B>) -> u32 {
         notes.attempt(number);
     }
     number
+}
+
+/// Says nothing of the request, which may hold secrets: a user prints responses.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").finish_non_exhaustive()
+    }
 }
 
 impl Drop for Record {

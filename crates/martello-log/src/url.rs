@@ -5,7 +5,7 @@ use http::Uri;
 use crate::{Redaction, line::Line, redaction::MASK};
 
 /// A URL as it may be written into a log: see [`Redaction::url`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct MaskedUrl<'a> {
     uri: &'a Uri,
     redaction: &'a Redaction,
@@ -35,6 +35,13 @@ impl fmt::Display for MaskedUrl<'_> {
             Some(query) => write_query(&mut line, query, self.redaction),
             None => Ok(()),
         }
+    }
+}
+
+/// Shows no more than the display does.
+impl fmt::Debug for MaskedUrl<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -169,7 +169,8 @@ pub(crate) fn put(body: &'static str) -> Request<Full<Bytes>> {
 /// A client that answers each request like this.
 pub(crate) fn answering<B>(
     answer: impl Fn() -> Response<ScriptedBody> + Clone,
-) -> impl Service<Request<B>, Response = Response<ScriptedBody>, Error = Infallible, Future: Send> + Clone {
+) -> impl Service<Request<B>, Response = Response<ScriptedBody>, Error = Infallible, Future: Send + Debug> + Clone
+{
     service_fn(move |_| std::future::ready(Ok(answer())))
 }
 

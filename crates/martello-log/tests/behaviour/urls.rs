@@ -2,7 +2,7 @@
 
 use http::Uri;
 use martello_log::{LogLayer, MaskedUrl, Redaction};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::support::{Recorder, answering, get, status};
 
@@ -64,4 +64,18 @@ async fn no_field_holds_what_the_url_hides() {
     assert_eq!(written.len(), 3);
     assert!(!format!("{written:?}").contains("secret"));
     assert_eq!(written[0].get("url.full"), Some("https://api.example/a?key=***&limit=9"));
+}
+
+#[tokio::test]
+async fn debug_holds_neither_password_nor_query() {
+    let _recorder = Recorder::new();
+    let uri = "https://me:secret@api.example/a?key=secret";
+    let mut service = LogLayer::calls().layer(answering(|| status(200)));
+    let future = service.ready().await.unwrap().call(get(uri));
+    assert!(!format!("{future:?}").contains("secret"), "{future:?}");
+    let response = future.await.unwrap();
+    assert!(!format!("{response:?}").contains("secret"), "{response:?}");
+
+    let (redaction, uri) = (Redaction::default(), Uri::from_static(uri));
+    assert_eq!(format!("{:?}", redaction.url(&uri)), "https://api.example/a?key=***");
 }
