@@ -1,10 +1,7 @@
 //! The server over real sockets.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
 
-#[cfg(test)]
 mod counts;
-#[cfg(test)]
 mod faults;
-#[cfg(test)]
 mod protocol;
-#[cfg(test)]
 mod support;
