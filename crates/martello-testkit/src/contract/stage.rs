@@ -35,16 +35,22 @@ where
 {
     pub(super) async fn play(&self, scenario: Scenario) -> Result<(), Fault> {
         match scenario {
-            Scenario::ReadyThenCall | Scenario::PendingReadiness | Scenario::ChangingWakers => {
-                let wakers =
-                    if scenario == Scenario::ReadyThenCall { Wakers::Same } else { Wakers::Changing };
-                self.complete(self.whole(), wakers).await?;
+            Scenario::ReadyThenCall => self.complete(self.whole(), Wakers::Same).await?,
+            Scenario::PendingReadiness => self.complete(self.whole(), Wakers::Changing).await?,
+            Scenario::ChangingWakers => {
+                self.complete(self.whole(), Wakers::Changing).await?;
+                // Only in a crowd does a call wait in the layer's own queue.
+                self.crowd(0, Wakers::Changing).await?;
             }
             Scenario::AbandonedHandles => self.abandoned_handles().await?,
             Scenario::CallOnClone => self.call_on_clone().await?,
             Scenario::RefusedReadiness => self.refused_readiness().await?,
-            Scenario::ManyCalls => self.crowd(CROWD, 0).await?,
-            Scenario::DroppedCrowd => self.crowd(CROWD, CROWD / 2).await?,
+            Scenario::ManyCalls => self.crowd(0, Wakers::Same).await?,
+            Scenario::DroppedCrowd => {
+                for wakers in [Wakers::Same, Wakers::Changing] {
+                    self.crowd(CROWD / 2, wakers).await?;
+                }
+            }
             Scenario::UnreadBodies => self.unread_bodies().await?,
             Scenario::DroppedCalls => self.dropped_calls().await?,
         }
@@ -90,11 +96,13 @@ where
         }
     }
 
-    async fn crowd(&self, calls: usize, dropped: usize) -> Result<(), Fault> {
-        let mut calls: Vec<_> = (0..calls).map(|_| Driven::new(self.whole(), Wakers::Same)).collect();
+    async fn crowd(&self, dropped: usize, wakers: Wakers) -> Result<(), Fault> {
+        let mut calls: Vec<_> = (0..CROWD).map(|_| Driven::new(self.whole(), wakers)).collect();
         calls.iter_mut().for_each(Driven::step);
-        // One by one: the turn that the first gives back goes to one that is dropped next, without having been polled.
-        calls.drain(..dropped).for_each(drop);
+        // First some that wait in the middle. Then those in front, one by one: the turn that the first gives back goes to one that
+        // is dropped next, without having been polled.
+        calls.drain(dropped / 2..dropped).for_each(drop);
+        calls.drain(..dropped / 2).for_each(drop);
         driver::run(&mut calls, self.memory).await?;
         calls.iter_mut().filter_map(Driven::output).collect()
     }

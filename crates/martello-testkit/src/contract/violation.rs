@@ -25,17 +25,19 @@ pub enum Scenario {
     CallOnClone,
     /// The inner service is pending several times before it is ready, and each poll brings another waker.
     PendingReadiness,
-    /// Each poll of the response future and of the body brings another waker.
-    ChangingWakers,
     /// The inner service answers readiness with an error.
     RefusedReadiness,
     /// Many clones are called at once.
     ManyCalls,
+    /// Each poll of the response future and of the body brings another waker: of a call alone, then of many at once, so that a call
+    /// that waits in the layer's own queue is polled again too.
+    ChangingWakers,
     /// Responses are dropped unread.
     UnreadBodies,
     /// Calls are dropped after every number of polls: while waiting for readiness, for the head, and within the body.
     DroppedCalls,
-    /// Many clones are called at once, and half of the calls are dropped one after the other.
+    /// Many clones are called at once, and half of the calls are dropped one after the other, some while they wait; with the same
+    /// waker at each poll, then with another.
     DroppedCrowd,
 }
 
@@ -48,9 +50,9 @@ impl Scenario {
             }
             Self::CallOnClone => "a clone can be called while the original stays ready",
             Self::PendingReadiness => "readiness wakes the waker of the latest poll",
-            Self::ChangingWakers => "a response wakes the waker of the latest poll",
             Self::RefusedReadiness => "an inner service that refuses to become ready makes the call fail",
             Self::ManyCalls => "calls on clones complete beside each other",
+            Self::ChangingWakers => "a call wakes the waker of the latest poll",
             Self::UnreadBodies => "a response that is dropped unread gives back everything it held",
             Self::DroppedCalls => "a call that is dropped at any point gives back everything it held",
             Self::DroppedCrowd => "a call that is dropped while it waits passes its turn on",

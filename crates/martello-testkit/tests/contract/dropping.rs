@@ -1,16 +1,6 @@
 //! Layers that lose something when a call or a body is dropped.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    mem::forget,
-    pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Poll, Waker},
-};
+use std::{future::poll_fn, mem::forget, pin::Pin, sync::Arc, task::Poll};
 
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
@@ -85,59 +75,4 @@ async fn a_layer_that_keeps_a_dropped_future_alive_is_named() {
         })
     }));
     assert_eq!(found, (Scenario::DroppedCalls, Fault::Stranded { futures: 8, bodies: 0 }));
-}
-
-/// A queue whose turn is lost with a waiter that is dropped after it was given the turn.
-#[derive(Default)]
-struct Queue {
-    busy: bool,
-    waiters: VecDeque<(Arc<AtomicBool>, Waker)>,
-}
-
-struct Turn(Arc<Mutex<Queue>>);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut queue = self.0.lock().unwrap();
-        match queue.waiters.pop_front() {
-            Some((granted, waker)) => {
-                granted.store(true, Ordering::SeqCst);
-                waker.wake();
-            }
-            None => queue.busy = false,
-        }
-    }
-}
-
-async fn turn(queue: Arc<Mutex<Queue>>) -> Turn {
-    let mut granted: Option<Arc<AtomicBool>> = None;
-    poll_fn(|cx| {
-        let mut waiting = queue.lock().unwrap();
-        if !waiting.busy || granted.as_ref().is_some_and(|granted| granted.load(Ordering::SeqCst)) {
-            waiting.busy = true;
-            return Poll::Ready(());
-        }
-        let granted = granted.get_or_insert_default();
-        waiting.waiters.retain(|(other, _)| !Arc::ptr_eq(other, granted));
-        waiting.waiters.push_back((Arc::clone(granted), cx.waker().clone()));
-        Poll::Pending
-    })
-    .await;
-    Turn(queue)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_layer_whose_dropped_waiter_keeps_its_turn_is_named() {
-    let queue = Arc::new(Mutex::new(Queue::default()));
-    let found = violation!(layer_fn(move |inner: Inner| {
-        let queue = Arc::clone(&queue);
-        service_fn(move |request| {
-            let (inner, queue) = (inner.clone(), Arc::clone(&queue));
-            async move {
-                let _turn = turn(queue).await;
-                inner.oneshot(request).await
-            }
-        })
-    }));
-    assert_eq!(found, (Scenario::DroppedCrowd, Fault::Hung));
 }
