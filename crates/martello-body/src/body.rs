@@ -72,10 +72,10 @@ impl TryCopy for Body {
         }
     }
 
-    fn is_intact(&self) -> bool {
+    fn claim(&self) -> bool {
         match &self.0 {
             Repr::Bytes(_) => true,
-            Repr::Stream(stream) => stream.is_intact(),
+            Repr::Stream(stream) => stream.claim(),
         }
     }
 }

@@ -95,8 +95,16 @@ impl Recorded {
         })
     }
 
-    pub(crate) fn is_intact(&self) -> bool {
-        self.lock().is_intact()
+    pub(crate) fn claim(&self) -> bool {
+        let mut shared = self.lock();
+        if !shared.is_intact() {
+            return false;
+        }
+        let older = shared.admit(self.generation);
+        drop(shared);
+        let newest = older.is_ok();
+        wake(older.ok().flatten());
+        newest
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -136,10 +144,7 @@ impl Recorded {
         };
         let frame = shared.poll_at(self.position, self.past_trailers, cx);
         drop(shared);
-        // The older reader finds out that it was superseded; woken outside the lock, because it may take it.
-        if let Some(older) = older {
-            older.wake();
-        }
+        wake(older);
         match &frame {
             Poll::Ready(Some(Ok(frame))) => {
                 self.past_trailers |= frame.is_trailers();
@@ -153,6 +158,13 @@ impl Recorded {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         lock(&self.shared)
+    }
+}
+
+/// Lets the older reader find out that it was superseded; outside the lock, because it may take it.
+fn wake(older: Option<Waker>) {
+    if let Some(older) = older {
+        older.wake();
     }
 }
 
@@ -251,6 +263,10 @@ impl Shared {
 
     fn record(&mut self, frame: &Frame<Bytes>) {
         self.pulled += frame.data_ref().map_or(0, length);
+        if frame.is_trailers() {
+            // They are the last; who sends a body need not ask for what comes after them.
+            self.stream = State::Ended;
+        }
         let Recording::On { bytes, cap } = &mut self.recording else {
             return;
         };

@@ -1,4 +1,4 @@
-use bytes::Buf;
+use bytes::Bytes;
 use http_body_util::{Either, Empty, Full};
 
 /// A body of which there can be a second one that yields the same.
@@ -12,9 +12,12 @@ pub trait TryCopy: Sized {
     /// its bytes with its copy keeps nothing for it.
     fn try_copy(&self, cap: usize) -> Option<Self>;
 
-    /// Whether this copy can still yield everything: a copy that depends on a recording can lose it, when
-    /// the original turns out longer than the cap or fails.
-    fn is_intact(&self) -> bool {
+    /// Decides that this copy is sent from now on, and says whether it can still yield everything.
+    ///
+    /// A copy that depends on a recording can have lost it, when the original turned out longer than the cap or
+    /// failed. If it has not, the original yields nothing more: a connection may still be sending it, and would
+    /// outgrow the cap in the meantime.
+    fn claim(&self) -> bool {
         true
     }
 }
@@ -31,7 +34,13 @@ impl<D> TryCopy for Empty<D> {
     }
 }
 
-impl<D: Buf + Clone> TryCopy for Full<D> {
+impl TryCopy for Full<Bytes> {
+    fn try_copy(&self, _cap: usize) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
+impl TryCopy for Full<&'static [u8]> {
     fn try_copy(&self, _cap: usize) -> Option<Self> {
         Some(self.clone())
     }
@@ -45,10 +54,10 @@ impl<L: TryCopy, R: TryCopy> TryCopy for Either<L, R> {
         }
     }
 
-    fn is_intact(&self) -> bool {
+    fn claim(&self) -> bool {
         match self {
-            Self::Left(left) => left.is_intact(),
-            Self::Right(right) => right.is_intact(),
+            Self::Left(left) => left.claim(),
+            Self::Right(right) => right.claim(),
         }
     }
 }

@@ -134,6 +134,15 @@ impl Deref for Attempts {
     }
 }
 
+impl<'a> IntoIterator for &'a Attempts {
+    type Item = &'a Attempt;
+    type IntoIter = std::slice::Iter<'a, Attempt>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl From<Vec<Attempt>> for Attempts {
     fn from(attempts: Vec<Attempt>) -> Self {
         Self((!attempts.is_empty()).then(|| attempts.into()))

@@ -98,6 +98,15 @@ impl CallError {
         Self::new(ErrorKind::Transport, outcome, message).with_source(source)
     }
 
+    /// Converts an error of readiness: a `CallError`, boxed or not, is handed on as it is. Anything else becomes one
+    /// of kind [`ErrorKind::Transport`] that is [unsent](Outcome::Unsent): no request was given away yet.
+    #[must_use]
+    pub fn from_readiness(error: impl Into<BoxError>) -> Self {
+        Self::unwrapped(error.into()).unwrap_or_else(|source| {
+            Self::new(ErrorKind::Transport, Outcome::Unsent, "the service was not ready").with_source(source)
+        })
+    }
+
     /// Converts the error of a response's body: a `CallError`, boxed or not, is handed on as it is. Anything else
     /// becomes one of kind [`ErrorKind::Body`], which is [ambiguous](Outcome::Ambiguous): nobody knows what became
     /// of a call whose answer broke off.

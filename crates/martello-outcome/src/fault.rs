@@ -54,14 +54,12 @@ fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Evidence> {
     None
 }
 
-/// Only a refused connection proves anything: a reset or an unreachable host can come in the middle of an
-/// exchange. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
-///
-/// Within another error it proves nothing unless hyper's own errors are understood: one of those may say that
-/// it was the request body whose source refused, while the request was on its way.
+/// Only a refused connection proves anything, and only where it is the client's own word: a reset or an
+/// unreachable host can come in the middle of an exchange, and what lies below another error may speak of a
+/// lazy connection that had taken the request, or of the source of the request's body. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
 fn io_evidence(error: &io::Error, depth: usize) -> Option<Evidence> {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused if depth == 0 || cfg!(feature = "hyper") => Some(Evidence::Unsent),
+        io::ErrorKind::ConnectionRefused if depth == 0 => Some(Evidence::Unsent),
         _ if error.get_ref().is_some() => None,
         _ => Some(Evidence::Ambiguous),
     }
@@ -73,16 +71,24 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
     if error.is_canceled() || error.is_closed() {
         return Some(Evidence::Unsent);
     }
-    // The user's request body failed while it was sent: whatever it says of its own source is not about
-    // this server.
-    error.is_user().then_some(Evidence::Ambiguous)
+    // hyper was at work on the request. Only HTTP/2 says more; the source of any other error, such as that of the
+    // user's own request body, is not about whether it was sent.
+    #[cfg(feature = "h2")]
+    if error.source().is_some_and(|source| source.is::<h2::Error>()) {
+        return None;
+    }
+    Some(Evidence::Ambiguous)
 }
 
+/// RFC 9113 §8.7: a stream that was refused, and one above the last that a GOAWAY names, were not processed. h2
+/// gives a GOAWAY as the error of those streams.
+///
+/// But a graceful GOAWAY (NO_ERROR), which first names no stream at all, can also become the error of a request
+/// that has just been sent: hyper asks for readiness once more after it sent one, and hands that request what it
+/// is told. The two cannot be told apart, so a graceful GOAWAY proves nothing.
 #[cfg(feature = "h2")]
 fn h2_evidence(error: &h2::Error) -> Option<Evidence> {
-    // RFC 9113 §8.7: a REFUSED_STREAM, and a stream above the last one that a GOAWAY names, were not processed.
-    // h2 gives a remote GOAWAY as the error of exactly those streams.
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let gone = error.is_go_away();
+    let gone = error.is_go_away() && error.reason() != Some(h2::Reason::NO_ERROR);
     (error.is_remote() && (refused || gone)).then_some(Evidence::Unsent)
 }

@@ -63,10 +63,37 @@ async fn trailers_are_sent_again_too() {
     let original = Body::new(ScriptedBody::new().data("x").trailers(trailers.clone()).end());
     let copy = original.try_copy(CAP).unwrap();
     assert_eq!(original.collect().await.unwrap().trailers(), Some(&trailers));
-    assert!(copy.is_intact() && !copy.is_end_stream());
+    assert!(copy.claim() && !copy.is_end_stream());
     let again = copy.collect().await.unwrap();
     assert_eq!(again.trailers(), Some(&trailers));
     assert_eq!(again.to_bytes(), "x");
+}
+
+/// A connection sends what it has, and does not ask for what comes after the trailers.
+#[tokio::test]
+async fn trailers_are_sent_again_when_nobody_asked_for_the_end() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-checksum", "7".parse().unwrap());
+    let script = ScriptedBody::new().data("x").trailers(trailers.clone()).end();
+    let mut original = Body::new(script.claim_end_stream(false));
+    let copy = original.try_copy(CAP).unwrap();
+    for _ in 0..2 {
+        original.frame().await.unwrap().unwrap();
+    }
+    drop(original);
+    assert!(copy.claim() && !copy.is_end_stream());
+    assert_eq!(copy.collect().await.unwrap().trailers(), Some(&trailers));
+}
+
+#[test]
+fn a_claimed_copy_keeps_the_original_from_outgrowing_the_cap() {
+    let mut original =
+        Body::new(ScriptedBody::new().data("1234").data("5678").end().claim_size(SizeHint::new()));
+    let copy = original.try_copy(4).unwrap();
+    assert_eq!(data(poll(&mut original)), "1234");
+    assert!(copy.claim());
+    assert_eq!(kind(&poll(&mut original)), Some(BodyErrorKind::Superseded));
+    assert!(copy.claim(), "it is still all there");
 }
 
 #[tokio::test]
@@ -79,7 +106,7 @@ async fn over_the_cap_the_original_goes_on_and_the_copy_says_why_it_cannot() {
         let original = Body::new(script.end());
         let mut copy = original.try_copy(4).unwrap();
         assert_eq!(text(original).await, "12345");
-        assert!(!copy.is_intact() && copy.try_copy(4).is_none());
+        assert!(!copy.claim() && copy.try_copy(4).is_none());
         assert_eq!(kind(&poll(&mut copy)), Some(BodyErrorKind::NotRecorded));
     }
 }
@@ -97,7 +124,7 @@ async fn trailers_count_against_the_cap() {
     let original = Body::new(ScriptedBody::new().trailers(trailers).end());
     let copy = original.try_copy(CAP).unwrap();
     original.collect().await.unwrap();
-    assert!(!copy.is_intact());
+    assert!(!copy.claim());
 }
 
 #[test]
@@ -113,7 +140,7 @@ fn an_error_of_the_stream_poisons_the_copy() {
     let mut copy = original.try_copy(CAP).unwrap();
     data(poll(&mut original));
     assert_eq!(kind(&poll(&mut original)), Some(BodyErrorKind::Inner));
-    assert!(!copy.is_intact());
+    assert!(!copy.claim());
     assert!(kind(&poll(&mut copy)).is_some());
     assert!(matches!(poll(&mut original), Poll::Ready(None)), "it has failed already");
 }
@@ -167,7 +194,7 @@ fn a_stream_that_panics_fails_its_copies_and_panics_no_further() {
     let mut copy = original.try_copy(CAP).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut original).is_ready()));
     assert!(panicked.is_err());
-    assert!(!copy.is_intact());
+    assert!(!copy.claim());
     assert_eq!(kind(&poll(&mut copy)), Some(BodyErrorKind::Poisoned));
 }
 
@@ -202,6 +229,7 @@ proptest! {
     fn any_order_of_polls_copies_and_drops_yields_the_stream_or_an_error(
         frames in proptest::collection::vec(proptest::option::of("[a-z]{0,9}"), 0..12),
         fails in any::<bool>(),
+        trailing in any::<bool>(),
         cap in 0..80_usize,
         steps in steps(),
     ) {
@@ -213,7 +241,11 @@ proptest! {
             };
         }
         let whole: String = frames.iter().flatten().map(String::as_str).collect();
-        let script = if fails { script.error("broke") } else { script.end() };
+        let script = match (fails, trailing) {
+            (true, _) => script.error("broke"),
+            (false, true) => script.trailers(HeaderMap::new()).end(),
+            (false, false) => script.end(),
+        };
         let mut handles = vec![(Body::new(script), String::new(), false)];
         for step in steps {
             let count = handles.len().max(1);
@@ -222,7 +254,10 @@ proptest! {
                     let Some((body, seen, ended)) = handles.get_mut(index % count) else { continue };
                     match poll(body) {
                         Poll::Ready(Some(Ok(frame))) => {
-                            let frame = frame.into_data().unwrap();
+                            let Ok(frame) = frame.into_data() else {
+                                prop_assert_eq!(&*seen, &whole, "trailers come last");
+                                continue;
+                            };
                             seen.push_str(std::str::from_utf8(&frame).unwrap());
                             prop_assert!(whole.starts_with(seen.as_str()), "{seen} of {whole}");
                         }
@@ -252,7 +287,7 @@ proptest! {
                 }
                 Step::Hints(index) => {
                     if let Some((body, ..)) = handles.get(index % count) {
-                        let _ = (body.size_hint(), body.is_end_stream(), body.is_intact());
+                        let _ = (body.size_hint(), body.is_end_stream());
                     }
                 }
             }

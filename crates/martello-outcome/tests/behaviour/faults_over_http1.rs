@@ -1,6 +1,12 @@
 //! Errors of real connections over HTTP/1.1.
 
-use std::{io, iter, net::SocketAddr, time::Duration};
+use std::{
+    io, iter,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -14,7 +20,11 @@ use hyper_util::{
 };
 use martello_outcome::{CallError, Outcome};
 use martello_testkit::{Reply, Server};
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::oneshot,
+};
 
 use super::fault_chains::outcome;
 
@@ -116,4 +126,49 @@ async fn an_attempt_that_has_no_answer_in_time_is_ambiguous() {
     server.reply(Reply::silence());
     let waiting = tokio::time::timeout(Duration::from_millis(50), send(get(server.uri("/"))));
     assert_eq!(outcome(waiting.await.unwrap_err()), Outcome::Ambiguous);
+}
+
+/// Takes what is written, and refuses to be read from after that.
+#[derive(Default)]
+struct Tunnel {
+    written: usize,
+    reader: Option<Waker>,
+}
+
+impl AsyncRead for Tunnel {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.written > 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionRefused.into()));
+        }
+        self.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Tunnel {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.written += bytes.len();
+        self.reader.take().into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// As of a tunnel that connects when it is first written to.
+#[tokio::test]
+async fn a_connection_that_is_refused_after_it_took_the_request_is_ambiguous() {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(Tunnel::default())).await.unwrap();
+    let (sent, _) = tokio::join!(sender.send_request(get(Uri::from_static("/"))), connection);
+    assert_eq!(outcome(sent.unwrap_err()), Outcome::Ambiguous);
 }

@@ -134,7 +134,10 @@ where
 
 #[tokio::test]
 async fn of_a_connection_that_goes_away_only_streams_above_the_last_are_unsent() {
-    for reason in [Reason::NO_ERROR, Reason::INTERNAL_ERROR] {
+    // hyper can give the graceful one to a request that it has just sent: it proves nothing.
+    for (reason, expected) in
+        [(Reason::NO_ERROR, Outcome::Ambiguous), (Reason::INTERNAL_ERROR, Outcome::Unsent)]
+    {
         let (listener, address) = listen().await;
         let mut tasks = JoinSet::new();
         let (sender, mut server) = tokio::join!(connect(address, &mut tasks), Frames::accept(&listener));
@@ -149,7 +152,7 @@ async fn of_a_connection_that_goes_away_only_streams_above_the_last_are_unsent()
             _ = &mut above => unreachable!("the server has not answered"),
         }
         server.go_away(1, reason).await;
-        assert_eq!(outcome(above.await.unwrap_err()), Outcome::Unsent, "{reason}");
+        assert_eq!(outcome(above.await.unwrap_err()), expected, "{reason}");
 
         // Then it dies with stream 1 in its hands.
         drop(server);
