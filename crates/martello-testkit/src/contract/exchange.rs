@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::violation::Fault;
+use super::{original::Original, violation::Fault};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -26,8 +26,8 @@ where
     service.call(request).await.map(Response::into_body).map_err(failed)
 }
 
-/// Reads a body to its end, and checks that it keeps its own word.
-pub(super) async fn read<R>(body: R) -> Result<(), Fault>
+/// Reads a body to its end, and checks that it keeps its own word and, where that is known, brings what it was given.
+pub(super) async fn read<R>(body: R, mut original: Option<Original>) -> Result<(), Fault>
 where
     R: Body<Error: Into<BoxError>>,
 {
@@ -43,21 +43,28 @@ where
         };
         let length = frame.data_ref().map_or(0, Buf::remaining);
         bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        if let Some(original) = &mut original {
+            original.take(frame)?;
+        }
     }
     if bytes < hint.lower() || hint.upper().is_some_and(|upper| bytes > upper) {
         return Err(Fault::WrongSizeHint { bytes });
     }
-    Ok(())
+    original.map_or(Ok(()), |original| original.end())
 }
 
 /// Waits for readiness, calls, and reads the response.
-pub(super) async fn whole<S, B, R>(mut service: S, request: Request<B>) -> Result<(), Fault>
+pub(super) async fn whole<S, B, R>(
+    mut service: S,
+    request: Request<B>,
+    original: Option<Original>,
+) -> Result<(), Fault>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
     R: Body<Error: Into<BoxError>>,
 {
     ready(&mut service).await?;
-    read(call(&mut service, request).await?).await
+    read(call(&mut service, request).await?, original).await
 }
 
 fn failed(error: impl Into<BoxError>) -> Fault {

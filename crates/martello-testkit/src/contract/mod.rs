@@ -29,6 +29,7 @@
 mod driver;
 mod exchange;
 mod memory;
+mod original;
 mod stage;
 mod strict;
 mod violation;
@@ -65,6 +66,9 @@ const ANYWHERE: [Scenario; 8] = [
 ///
 /// Each scenario layers a new service; the layer's own state is shared by all of them.
 ///
+/// What is read has to be what the service gave: its bytes in any frames, and its trailers among any others. A layer that means to change bodies
+/// is for [`check_layer_over`] instead, where this is not looked at: over a [`Memory`], for example.
+///
 /// # Errors
 /// The first promise that is broken.
 pub async fn check_layer<L, M, B, R>(layer: L, make_request: M) -> Result<(), Violation>
@@ -97,7 +101,8 @@ where
 
 /// Puts a layer through the scenarios that any inner service allows, over this service: a client and its sockets, for example.
 ///
-/// The service inside has to answer every request. See [`Server`](crate::Server), which does unless told otherwise.
+/// The service inside has to answer every request. See [`Server`](crate::Server), which does unless told otherwise. What
+/// its bodies bring is not compared with anything.
 ///
 /// # Errors
 /// The first promise that is broken.

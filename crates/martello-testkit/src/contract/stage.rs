@@ -7,9 +7,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{
-    Memory,
+    Memory, MemoryBody,
     driver::{self, Driven, Wakers},
     exchange::{call, read, ready, whole},
+    original::Original,
     violation::{Fault, Scenario},
 };
 
@@ -58,7 +59,11 @@ where
     }
 
     fn whole(&self) -> impl Future<Output = Result<(), Fault>> + use<T, M, B, R> {
-        whole(self.service.clone(), (self.make_request)())
+        whole(self.service.clone(), (self.make_request)(), self.original())
+    }
+
+    fn original(&self) -> Option<Original> {
+        self.memory.map(|_| MemoryBody::original())
     }
 
     async fn complete<V>(
@@ -83,13 +88,15 @@ where
     async fn call_on_clone(&self) -> Result<(), Fault> {
         let mut original = self.service.clone();
         self.complete(ready(&mut original), Wakers::Same).await?;
-        self.complete(whole(original.clone(), (self.make_request)()), Wakers::Same).await?;
+        let clone = whole(original.clone(), (self.make_request)(), self.original());
+        self.complete(clone, Wakers::Same).await?;
         let body = self.complete(call(&mut original, (self.make_request)()), Wakers::Same).await?;
-        self.complete(read(body), Wakers::Same).await
+        self.complete(read(body, self.original()), Wakers::Same).await
     }
 
     async fn refused_readiness(&self) -> Result<(), Fault> {
-        match self.complete(self.whole(), Wakers::Same).await {
+        let refused = whole(self.service.clone(), (self.make_request)(), None);
+        match self.complete(refused, Wakers::Same).await {
             Err(Fault::Failed(_)) => Ok(()),
             Err(other) => Err(other),
             Ok(()) => Err(Fault::Answered),

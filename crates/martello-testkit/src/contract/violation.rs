@@ -93,6 +93,10 @@ pub enum Fault {
     },
     /// A body went on after `is_end_stream` had said that it was at its end.
     FrameAfterEnd,
+    /// A body brought other bytes than the inner service gave it.
+    ChangedBody,
+    /// A body ended without the trailers that the inner service gave it.
+    LostTrailers,
 }
 
 impl fmt::Display for Fault {
@@ -114,6 +118,12 @@ impl fmt::Display for Fault {
             }
             Self::FrameAfterEnd => {
                 formatter.write_str("a body went on after it had said that it was at its end")
+            }
+            Self::ChangedBody => {
+                formatter.write_str("a body brought other bytes than the inner service gave it")
+            }
+            Self::LostTrailers => {
+                formatter.write_str("a body ended without the trailers that the inner service gave it")
             }
         }
     }

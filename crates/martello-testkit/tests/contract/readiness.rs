@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{Request, Response};
+use http_body_util::Either;
 use martello_testkit::contract::{Memory, Misuse};
 use tower::{ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
 use tower_layer::layer_fn;
@@ -131,8 +132,10 @@ async fn a_layer_that_answers_for_a_service_that_refuses_is_named() {
         service_fn(move |request: Request<Body>| {
             let inner = inner.clone();
             async move {
-                let response = inner.oneshot(request).await.map(|response| response.map(|_| ()));
-                Ok::<_, Infallible>(Response::new(Body::from(format!("{response:?}"))))
+                let response = inner.oneshot(request).await.map(|response| response.map(Either::Left));
+                Ok::<_, Infallible>(
+                    response.unwrap_or_else(|_| Response::new(Either::Right(Body::default()))),
+                )
             }
         })
     }));

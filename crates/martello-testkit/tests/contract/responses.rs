@@ -2,17 +2,18 @@
 
 use std::{
     convert::Infallible,
-    future::poll_fn,
+    future::{self, poll_fn},
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use martello_testkit::contract::{MemoryBody, MemoryFuture, Misuse, StrictFuture};
+use http_body_util::BodyExt;
+use martello_testkit::contract::{Memory, MemoryBody, MemoryError, MemoryFuture, Misuse, StrictFuture};
 use tower::{
-    service_fn,
+    ServiceExt, service_fn,
     util::{MapFutureLayer, MapResponseLayer},
 };
 use tower_layer::layer_fn;
@@ -125,6 +126,89 @@ async fn a_body_that_goes_on_after_its_end_is_named() {
     let lie = |inner| Lying { inner, size: None, at_end: true };
     let found = violation!(MapResponseLayer::new(move |response: Response<_>| response.map(lie)));
     assert_eq!(found, (Scenario::ReadyThenCall, Fault::FrameAfterEnd));
+}
+
+/// A body whose frames pass through a function, which may swallow them.
+struct Through {
+    inner: MemoryBody,
+    change: fn(Frame<Bytes>) -> Option<Frame<Bytes>>,
+}
+
+impl Body for Through {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        while let Some(Ok(frame)) = ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            if let Some(frame) = (self.change)(frame) {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+fn through(
+    change: fn(Frame<Bytes>) -> Option<Frame<Bytes>>,
+) -> MapResponseLayer<impl Fn(Response<MemoryBody>) -> Response<Through> + Clone> {
+    MapResponseLayer::new(move |response: Response<_>| response.map(|inner| Through { inner, change }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_loses_or_changes_its_trailers_is_named() {
+    let lose = |frame: Frame<Bytes>| Some(frame).filter(Frame::is_data);
+    assert_eq!(violation!(through(lose)), (Scenario::ReadyThenCall, Fault::LostTrailers));
+    let empty =
+        |frame: Frame<Bytes>| Some(if frame.is_data() { frame } else { Frame::trailers(HeaderMap::new()) });
+    assert_eq!(violation!(through(empty)), (Scenario::ReadyThenCall, Fault::LostTrailers));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_changes_its_bytes_is_named() {
+    let other = |frame: Frame<Bytes>| Some(frame.map_data(|data| Bytes::from(vec![b'x'; data.len()])));
+    let fewer = |frame: Frame<Bytes>| Some(frame.map_data(|data| data.slice(1..)));
+    let more = |frame: Frame<Bytes>| Some(frame.map_data(|data| [data, Bytes::from("!")].concat().into()));
+    let none = |frame: Frame<Bytes>| Some(frame).filter(Frame::is_trailers);
+    for change in [other, fewer, more, none] as [fn(Frame<Bytes>) -> Option<Frame<Bytes>>; 4] {
+        assert_eq!(violation!(through(change)), (Scenario::ReadyThenCall, Fault::ChangedBody));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_in_other_frames_and_with_more_trailers_is_the_same() {
+    let more = |frame: Frame<Bytes>| {
+        Some(match frame.into_trailers() {
+            Ok(mut trailers) => {
+                trailers.insert("more", HeaderValue::from_static("of them"));
+                Frame::trailers(trailers)
+            }
+            Err(frame) => frame,
+        })
+    };
+    contract::check_layer(through(more), crate::request).await.unwrap();
+    let whole = layer_fn(|inner: Inner| {
+        service_fn(move |request: Request<Full>| {
+            let inner = inner.clone();
+            async move {
+                let (head, body) = inner.oneshot(request).await?.into_parts();
+                let Ok(body) = body.collect().await;
+                let trailers = future::ready(body.trailers().cloned().map(Ok));
+                let body = Full::new(body.to_bytes()).with_trailers(trailers);
+                Ok::<_, MemoryError>(Response::from_parts(head, body))
+            }
+        })
+    });
+    contract::check_layer(whole, crate::request).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_means_to_change_bodies_is_probed_over_a_memory_of_ones_own() {
+    let shout = |frame: Frame<Bytes>| Some(frame.map_data(|data| data.to_ascii_uppercase().into()));
+    assert_eq!(violation!(through(shout)), (Scenario::ReadyThenCall, Fault::ChangedBody));
+    contract::check_layer_over(through(shout), Memory::new(), crate::request).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 
-use super::pulse::Gate;
+use super::{super::original::Original, pulse::Gate};
 
 const FRAMES: [&str; 2] = ["mar", "tello"];
 
@@ -25,6 +25,10 @@ pub struct MemoryBody {
 impl MemoryBody {
     pub(super) fn new(gate: Gate, alive: &Arc<()>) -> Self {
         Self { gate, sent: 0, _alive: Arc::clone(alive) }
+    }
+
+    pub(in crate::contract) fn original() -> Original {
+        Original::new(FRAMES.concat().into(), trailers())
     }
 }
 

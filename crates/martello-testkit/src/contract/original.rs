@@ -1,0 +1,54 @@
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::Frame;
+
+use super::violation::Fault;
+
+/// What the service inside puts into a body, to be held against what comes out of the layer.
+///
+/// How it is cut into frames is the layer's own affair, and so are further trailers.
+pub(super) struct Original {
+    data: Bytes,
+    trailers: HeaderMap,
+}
+
+impl Original {
+    pub(super) fn new(data: Bytes, trailers: HeaderMap) -> Self {
+        Self { data, trailers }
+    }
+
+    /// Strikes out what this frame brings.
+    pub(super) fn take(&mut self, frame: Frame<impl Buf>) -> Result<(), Fault> {
+        match frame.into_data() {
+            Ok(mut data) => {
+                while data.has_remaining() {
+                    let length = data.chunk().len();
+                    if !self.data.starts_with(data.chunk()) {
+                        return Err(Fault::ChangedBody);
+                    }
+                    self.data.advance(length);
+                    data.advance(length);
+                }
+            }
+            Err(frame) => {
+                let found = frame.into_trailers().unwrap_or_default();
+                let brought = |(name, value)| found.get_all(name).iter().any(|other| other == value);
+                if self.trailers.iter().all(brought) {
+                    self.trailers.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing may be left at the end.
+    pub(super) fn end(&self) -> Result<(), Fault> {
+        if !self.data.is_empty() {
+            Err(Fault::ChangedBody)
+        } else if !self.trailers.is_empty() {
+            Err(Fault::LostTrailers)
+        } else {
+            Ok(())
+        }
+    }
+}
