@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http_body::{Body, Frame, SizeHint};
@@ -25,10 +25,8 @@ pin_project! {
     impl<B> PinnedDrop for LogBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(record) = this.record.take() {
-                let _entered = record.enter();
-                this.inner.set(None);
-            }
+            let _entered = this.record.as_deref().map(Record::enter);
+            this.inner.set(None);
         }
     }
 }
@@ -55,33 +53,27 @@ where
         let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let Some(record) = this.record.as_deref_mut() else {
-            return inner.poll_frame(cx).map_err(CallError::from_body);
-        };
-        let frame = {
-            let _entered = record.enter();
-            std::task::ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body))
-        };
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    record.read(data);
-                }
-                if frame.is_trailers() || inner.is_end_stream() {
-                    record.body_ended();
-                    *this.record = None;
-                }
-            }
-            Some(Err(error)) => {
-                record.body_broke(error);
-                {
-                    let _entered = record.enter();
+        let (frame, last) = {
+            let _entered = this.record.as_deref().map(Record::enter);
+            let frame =
+                ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body));
+            let last = match &frame {
+                Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
+                Some(Err(_)) => {
                     this.inner.set(None);
+                    true
                 }
-                *this.record = None;
+                None => true,
+            };
+            (frame, last)
+        };
+        if let Some(record) = this.record.as_deref_mut() {
+            match &frame {
+                Some(Ok(frame)) => record.read(frame, last),
+                Some(Err(error)) => record.body_broke(error),
+                None => record.body_ended(),
             }
-            None => {
-                record.body_ended();
+            if last {
                 *this.record = None;
             }
         }

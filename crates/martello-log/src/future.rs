@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::Response;
@@ -25,10 +25,8 @@ pin_project! {
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(record) = this.record.take() {
-                let _entered = record.enter();
-                this.inner.set(None);
-            }
+            let _entered = this.record.as_deref().map(Record::enter);
+            this.inner.set(None);
         }
     }
 }
@@ -52,13 +50,9 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let Some(record) = this.record.as_deref() else {
-            let result = std::task::ready!(inner.poll(cx)).map_err(CallError::from_source);
-            return Poll::Ready(result.map(|response| response.map(|body| LogBody::new(body, None))));
-        };
         let result = {
-            let _entered = record.enter();
-            let result = std::task::ready!(inner.poll(cx));
+            let _entered = this.record.as_deref().map(Record::enter);
+            let result = ready!(inner.poll(cx)).map_err(CallError::from_source);
             this.inner.set(None);
             result
         };
@@ -69,7 +63,6 @@ where
                 Ok(response.map(|body| LogBody::new(body, record)))
             }
             Err(error) => {
-                let error = CallError::from_source(error);
                 if let Some(record) = record {
                     record.failed(&error);
                 }

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body::Body;
+use http_body::{Body, Frame};
 use martello_outcome::{
     AttemptNumber, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId,
 };
@@ -171,14 +171,17 @@ impl Record {
         self.failure = Some(Failure::of(error));
     }
 
-    /// Takes down what was read of the body.
-    pub(crate) fn read(&mut self, data: &impl Buf) {
-        if let Some(answer) = &mut self.answer {
+    /// Takes down a frame of the body.
+    pub(crate) fn read(&mut self, frame: &Frame<impl Buf>, last: bool) {
+        if let (Some(answer), Some(data)) = (&mut self.answer, frame.data_ref()) {
             let size = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
             answer.size = answer.size.saturating_add(size);
             if let Some(excerpt) = &mut answer.excerpt {
                 excerpt.push(data);
             }
+        }
+        if last {
+            self.body_ended();
         }
     }
 

@@ -11,7 +11,7 @@ use martello_log::{LogBody, LogLayer};
 use martello_outcome::ErrorKind;
 use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt};
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
 
 use crate::support::{Recorder, Written, answering, put, status};
 
@@ -126,6 +126,22 @@ async fn a_body_that_breaks_is_a_failure_that_says_why() {
     assert_eq!(event.get("error"), Some("\"the response's body failed: the line went dead\""));
     assert!(body.is_end_stream());
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_broken_body_reads_the_same_whoever_listens() {
+    for layer in [LogLayer::calls(), LogLayer::off()] {
+        let _recorder = Recorder::at(LevelFilter::OFF);
+        let script = ScriptedBody::new().error("the line went dead").data("more");
+        let handle = script.handle();
+        let script = std::sync::Arc::new(std::sync::Mutex::new(Some(script)));
+        let client = answering(move || Response::new(script.lock().unwrap().take().unwrap()));
+        let mut body = layer.layer(client).oneshot(put("")).await.unwrap().into_body();
+        body.frame().await.unwrap().unwrap_err();
+        assert!(handle.dropped());
+        assert!(body.is_end_stream());
+        assert!(body.frame().await.is_none());
+    }
 }
 
 #[tokio::test]

@@ -107,6 +107,20 @@ async fn what_a_ready_future_still_holds_goes_before_the_event_too() {
 }
 
 #[tokio::test]
+async fn what_a_ready_future_still_holds_goes_at_once_whoever_listens() {
+    let recorder = Recorder::at(Level::INFO);
+    let levels = LogLayer::builder().healthy(Level::TRACE).failed(Level::TRACE);
+    for layer in [levels.build_attempts().unwrap(), LogLayer::off()] {
+        let before = recorder.events().len();
+        let mut service = layer.layer(service_fn(|_: Request<_>| Keeps { _talks: Talks }));
+        let mut call = service.ready().await.unwrap().call(put(""));
+        (&mut call).await.unwrap();
+        assert_eq!(recorder.events().len(), before + 1);
+        assert!(tokio_test::task::spawn(call).poll().is_pending());
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_panics_leaves_one_event() {
     let recorder = Recorder::new();
     let inner = service_fn(async |_: Request<_>| -> Never { panic!("a bug of the user's") });
