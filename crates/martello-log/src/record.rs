@@ -192,6 +192,10 @@ impl Record {
 
     pub(crate) fn body_broke(&mut self, error: &CallError) {
         self.body_end(BodyEnd::Broken);
+        // What a failed status said stands.
+        if self.outcome.is_some_and(Outcome::is_success) {
+            self.outcome = Some(error.outcome());
+        }
         self.failure = Some(Failure::of(error));
     }
 

@@ -121,11 +121,23 @@ async fn a_body_that_breaks_is_a_failure_that_says_why() {
 
     let event = recorder.event();
     assert_end(&event, Some("broken"), Some("4"));
-    assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("success")));
+    assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("ambiguous")));
     assert_eq!(event.get("error.type"), Some("body"));
     assert_eq!(event.get("error"), Some("\"the response's body failed: the line went dead\""));
     assert!(body.is_end_stream());
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn what_a_failed_status_said_stands_though_its_body_breaks() {
+    let recorder = Recorder::new();
+    let script = ScriptedBody::new().error("the line went dead");
+    let answer = Response::builder().status(503).body(script).unwrap();
+    response(Method::GET, answer).await.into_body().collect().await.unwrap_err();
+    let event = recorder.event();
+    assert_end(&event, Some("broken"), None);
+    assert_eq!((event.get("outcome"), event.get("error.type")), (Some("unavailable"), Some("503")));
+    assert!(event.get("error").is_some());
 }
 
 #[tokio::test]

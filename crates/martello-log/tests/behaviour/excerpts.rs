@@ -1,10 +1,14 @@
 //! The first bytes of the response's body.
 
-use http::Response;
-use http_body_util::BodyExt;
+use std::{convert::Infallible, future::ready};
+
+use bytes::Buf;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Channel};
 use martello_log::LogLayer;
+use martello_outcome::BoxError;
 use martello_testkit::ScriptedBody;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{Recorder, answering, put};
 
@@ -42,4 +46,21 @@ async fn nothing_is_shown_of_what_is_healthy_or_not_text_or_not_asked_for() {
     assert_eq!(excerpt(100, 200, "application/json", None).await, None);
     assert_eq!(excerpt(100, 500, "application/octet-stream", None).await, None);
     assert_eq!(excerpt(100, 500, "application/json", Some("gzip")).await, None);
+}
+
+#[tokio::test]
+async fn a_frame_in_pieces_is_shown_as_far_as_it_has_no_gap() {
+    let recorder = Recorder::new();
+    let layer = LogLayer::builder().excerpt(100).build_calls().unwrap();
+    let (mut sender, body) = Channel::<_, Infallible>::new(2);
+    for piece in ["one", "three"] {
+        sender.send_data(piece.as_bytes().chain(&b"two"[..])).await.unwrap();
+    }
+    drop(sender);
+    let mut answer =
+        Some(Response::builder().status(500).header("content-type", "text/plain").body(body).unwrap());
+    let client = service_fn(move |_: Request<_>| ready(answer.take().ok_or(BoxError::from("called twice"))));
+    let body = layer.layer(client).oneshot(put("")).await.unwrap().into_body();
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "onetwothreetwo");
+    assert_eq!(recorder.event().get("excerpt"), Some("\"one\""));
 }

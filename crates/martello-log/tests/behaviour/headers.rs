@@ -7,14 +7,30 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::{Recorder, answering, put};
 
-const ALWAYS_HIDDEN: [&str; 7] = [
+const ALWAYS_HIDDEN: [&str; 23] = [
+    "api-key",
+    "apikey",
+    "authentication-info",
     "authorization",
-    "proxy-authorization",
     "cookie",
+    "cookie2",
+    "ocp-apim-subscription-key",
+    "private-token",
+    "proxy-authentication-info",
+    "proxy-authorization",
     "set-cookie",
-    "x-api-key",
-    "x-auth-token",
+    "set-cookie2",
+    "x-access-token",
     "x-amz-security-token",
+    "x-api-key",
+    "x-api-token",
+    "x-auth-token",
+    "x-csrf-token",
+    "x-forwarded-authorization",
+    "x-functions-key",
+    "x-goog-api-key",
+    "x-vault-token",
+    "x-xsrf-token",
 ];
 
 fn masked(name: &'static str, value: &'static str) -> String {

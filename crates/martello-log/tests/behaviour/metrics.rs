@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use martello_log::{LogBuilder, LogLayer, describe_metrics};
 use martello_outcome::CallNotes;
 use martello_testkit::ScriptedBody;
+use metrics::Unit;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::level_filters::LevelFilter;
@@ -97,6 +98,20 @@ async fn a_cancelled_attempt_is_no_longer_active() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_is_no_success() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let client = answering(|| Response::new(ScriptedBody::new().error("the line went dead")));
+    let response = log().build_attempts().unwrap().layer(client).oneshot(put("")).await.unwrap();
+    response.into_body().collect().await.unwrap_err();
+    let measured = measured(&snapshotter);
+    let find = |end: &str| measured.keys().filter(|key| key.ends_with(end)).count();
+    assert_eq!(find("outcome=ambiguous}"), 1, "{measured:?}");
+    assert_eq!(find("http.response.status_code=200,error.type=body}"), 1, "{measured:?}");
+}
+
+#[tokio::test]
 async fn unknown_methods_share_one_label() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -119,8 +134,24 @@ async fn nothing_is_measured_unless_asked_for() {
     assert!(measured(&snapshotter).is_empty());
 }
 
-#[test]
-fn everything_is_described_with_its_unit() {
+#[tokio::test]
+async fn everything_is_described_with_its_unit() {
     let recorder = DebuggingRecorder::new();
-    metrics::with_local_recorder(&recorder, describe_metrics);
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    describe_metrics();
+    for layer in [log().build_calls().unwrap(), log().build_attempts().unwrap()] {
+        drop(layer.layer(answering(|| status(200))).oneshot(put("")).await.unwrap());
+    }
+    let snapshot = snapshotter.snapshot().into_vec().into_iter();
+    let units: BTreeMap<_, _> =
+        snapshot.map(|(key, unit, _, _)| (key.key().name().to_owned(), unit)).collect();
+    let expected = [
+        ("http.client.active_requests", Unit::Count),
+        ("http.client.request.duration", Unit::Seconds),
+        ("martello.client.attempts", Unit::Count),
+        ("martello.client.call.duration", Unit::Seconds),
+        ("martello.client.call.permit_wait", Unit::Seconds),
+    ];
+    assert_eq!(units, expected.map(|(name, unit)| (name.to_owned(), Some(unit))).into());
 }

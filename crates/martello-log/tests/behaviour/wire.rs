@@ -34,7 +34,7 @@ async fn a_body_that_is_cut_short_is_broken_for_the_attempt_and_the_call() {
     let server = Server::with(|_| Reply::ok().body("x".repeat(1_000)).cut_after(600)).await.unwrap();
     call(put(server.uri("/orders/1"))).await.unwrap().into_body().collect().await.unwrap_err();
     let events = recorder.events();
-    let broken = |target| (target, Some("success"), Some("broken"));
+    let broken = |target| (target, Some("ambiguous"), Some("broken"));
     assert_eq!(ends(&events), [broken("martello::attempt"), broken("martello::call")]);
     assert_eq!(events[1].get("http.response.body.size"), Some("600"));
 }
