@@ -47,17 +47,29 @@ pub(super) async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>)
 async fn exchange(wire: &mut Wire, number: usize, shared: &Arc<Shared>) -> Result<Then, Unreadable> {
     let mut head = Head::read(wire, number).await?;
     let (mut in_flight, scripted) = shared.arrived(&mut head.request);
-    let at = scripted.as_ref().map_or(At::BodyRead, |reply| reply.at);
-    if at == At::BodyRead {
+    let early = scripted.as_ref().is_some_and(|reply| reply.at != At::BodyRead);
+    if !early {
+        head.invite_body(wire).await?;
         read_body(&mut head, wire, shared).await?;
     }
-    let reply = scripted.unwrap_or_else(|| shared.handle(&head.request));
+    let mut reply = scripted.unwrap_or_else(|| shared.handle(&head.request));
+    announce(wire, &reply).await?;
+    let mut then = ending(&reply, head.keep_alive);
+    if early
+        && matches!(then, Then::NextRequest)
+        && !reply.interim.contains(&100)
+        && head.withholds_body(wire)
+    {
+        // RFC 9110 §10.1.1: its body may come or not, and could not be told from the next request.
+        reply = reply.close_connection();
+        then = Then::Close;
+    }
     answer(wire, &mut in_flight, &reply, &head.request.method).await?;
     // Whoever is not counted out by now has an ending for which no byte is written.
     drop(in_flight);
-    let then = ending(&reply, head.keep_alive);
-    if at == At::HeadRead && matches!(then, Then::NextRequest) {
-        read_body(&mut head, wire, shared).await?;
+    if early && matches!(then, Then::NextRequest) && read_body(&mut head, wire, shared).await.is_err() {
+        // It has had its answer.
+        then = Then::Close;
     }
     Ok(then)
 }
@@ -68,11 +80,15 @@ async fn read_body(head: &mut Head, wire: &mut Wire, shared: &Shared) -> Result<
     read
 }
 
-async fn answer(wire: &mut Wire, in_flight: &mut InFlight, reply: &Reply, method: &Method) -> io::Result<()> {
+/// Everything that comes before the final head.
+async fn announce(wire: &mut Wire, reply: &Reply) -> io::Result<()> {
     for status in &reply.interim {
         wire.write(&interim(*status)).await?;
     }
-    wire.pause(reply.delay).await?;
+    wire.pause(reply.delay).await
+}
+
+async fn answer(wire: &mut Wire, in_flight: &mut InFlight, reply: &Reply, method: &Method) -> io::Result<()> {
     let mut pieces = Pieces::of(reply, method).peekable();
     while let Some(piece) = pieces.next() {
         if pieces.peek().is_none() && reply.end != End::Stall {

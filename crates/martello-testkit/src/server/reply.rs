@@ -181,6 +181,9 @@ impl Reply {
 
     /// Answers as soon as the request's head is there. The request's body is read after the answer.
     ///
+    /// A request that expects `100-continue` gets none but one that is scripted as [`interim`](Self::interim). If it has sent nothing of its
+    /// body when it is answered, the answer carries `connection: close` and the connection closes without the body (RFC 9110 §10.1.1).
+    ///
     /// For scripted replies only: a handler is asked when the whole body has been read.
     pub fn early(mut self) -> Self {
         self.at = At::HeadRead;

@@ -5,7 +5,7 @@ use std::io;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 
-use super::{Received, wire::Wire};
+use super::{Received, response::interim, wire::Wire};
 
 const MOST_HEADERS: usize = 128;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
@@ -54,11 +54,21 @@ impl Head {
         }
     }
 
+    /// Has the peer send its body, if it waits to be told.
+    pub(super) async fn invite_body(&self, wire: &mut Wire) -> io::Result<()> {
+        if self.expects_continue {
+            wire.write(&interim(100)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the peer waits to be told before it sends its body, and has sent none of it so far.
+    pub(super) fn withholds_body(&self, wire: &mut Wire) -> bool {
+        self.expects_continue && !matches!(self.delimited, Delimited::Length(0)) && !wire.has_more()
+    }
+
     /// Reads the body into the request. What was read before a failure is kept there too.
     pub(super) async fn read_body(&mut self, wire: &mut Wire) -> Result<(), Unreadable> {
-        if self.expects_continue {
-            wire.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-        }
         let mut body = BytesMut::new();
         let read = match self.delimited {
             Delimited::Length(length) => take(wire, length, &mut body).await,

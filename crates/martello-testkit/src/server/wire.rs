@@ -27,6 +27,11 @@ impl Wire {
         Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
     }
 
+    /// Whether more has arrived already.
+    pub(super) fn has_more(&mut self) -> bool {
+        !self.buffer.is_empty() || self.stream.try_read_buf(&mut self.buffer).is_ok_and(|bytes| bytes > 0)
+    }
+
     pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
     }

@@ -110,6 +110,55 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     assert_eq!((server.requests()[0].body.as_ref(), server.connections()), (b"abc".as_slice(), 1));
 }
 
+const EXPECTING: &str = "POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n";
+const NEXT: &str = "GET /next HTTP/1.1\r\nconnection: close\r\n\r\n";
+const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn an_early_answer_to_a_request_that_waits_for_100_is_the_last_on_its_connection() {
+    let server = giving(Reply::status(403).early()).await;
+    assert_eq!(
+        raw(&server, EXPECTING).await.unwrap(),
+        "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    let received = server.requests().remove(0);
+    assert_eq!((received.body.as_ref(), received.complete), (b"".as_slice(), false));
+}
+
+#[tokio::test]
+async fn an_early_answer_comes_without_a_100_to_a_body_that_did_not_wait_for_it() {
+    // However the request falls into what is read at once.
+    for length in 0..70 {
+        let server = giving(Reply::status(403).early()).await;
+        let request = format!("{}abc{NEXT}", EXPECTING.replace("/ ", &format!("/{} ", "x".repeat(length))));
+        let answer = raw(&server, &request).await.unwrap();
+        assert_eq!(answer, format!("{FORBIDDEN}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+        assert_eq!(server.requests()[0].body, "abc");
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_after_a_scripted_100_waits_for_the_body() {
+    let server = giving(Reply::status(403).interim(100).early()).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(EXPECTING.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 25 + FORBIDDEN.len()];
+    soon(stream.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, format!("HTTP/1.1 100 Continue\r\n\r\n{FORBIDDEN}").as_bytes());
+    stream.write_all(format!("abc{NEXT}").as_bytes()).await.unwrap();
+    let mut next = Vec::new();
+    soon(stream.read_to_end(&mut next)).await.unwrap();
+    assert_eq!(next, b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(server.requests()[0].body, "abc");
+}
+
+#[tokio::test]
+async fn an_early_answer_is_the_only_one_though_the_body_is_malformed() {
+    let server = giving(Reply::status(403).early()).await;
+    let request = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
+    assert_eq!(raw(&server, request).await.unwrap(), FORBIDDEN);
+}
+
 #[tokio::test]
 async fn an_early_answer_that_closes_is_not_lost_in_a_reset() {
     let server = giving(Reply::status(403).early().close_connection()).await;
