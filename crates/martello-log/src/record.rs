@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{Span, span::Entered};
 
 use crate::{
-    cause, event,
+    Redaction, cause, event,
     excerpt::Excerpt,
     headers,
     settings::{Kind, Settings},
@@ -84,8 +84,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn of(error: &CallError) -> Self {
-        let (kind, text) = (error.kind(), cause::of(error));
+    fn of(error: &CallError, uri: &Uri, redaction: &Redaction) -> Self {
+        let (kind, text) = (error.kind(), cause::of(error, uri, redaction));
         Self { kind, text }
     }
 }
@@ -168,7 +168,7 @@ impl Record {
     pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
         self.attempts = error.attempts().clone();
         self.outcome = Some(error.outcome());
-        self.failure = Some(Failure::of(error));
+        self.failure = Some(Failure::of(error, &self.asked.uri, &self.settings.config.redaction));
     }
 
     /// Takes down a frame of the body.
@@ -196,7 +196,7 @@ impl Record {
         if self.outcome.is_some_and(Outcome::is_success) {
             self.outcome = Some(error.outcome());
         }
-        self.failure = Some(Failure::of(error));
+        self.failure = Some(Failure::of(error, &self.asked.uri, &self.settings.config.redaction));
     }
 
     fn body_end(&mut self, end: BodyEnd) {

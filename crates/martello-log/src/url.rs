@@ -1,8 +1,14 @@
-use std::fmt::{self, Write};
+use std::{
+    cmp::Reverse,
+    fmt::{self, Write},
+};
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 
 use crate::{Redaction, line::Line, redaction::MASK};
+
+/// What stands between the parameters of a query; some servers take semicolons.
+const SEPARATORS: [char; 2] = ['&', ';'];
 
 /// A URL as it may be written into a log: see [`Redaction::url`].
 #[derive(Clone, Copy)]
@@ -77,15 +83,36 @@ fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
     line.write_str(path)
 }
 
-/// Some servers separate by semicolons. A value must not hide another parameter behind one.
+/// What is hidden of this URL, the longest first, to be masked where others quote it. Shorter than four bytes it
+/// could be any word.
+pub(crate) fn secrets<'a>(uri: &'a Uri, redaction: &Redaction) -> Vec<&'a str> {
+    let authority = uri.authority().map(Authority::as_str);
+    let userinfo = authority.and_then(|authority| authority.rsplit_once('@')).map(|(userinfo, _)| userinfo);
+    let query = uri.query();
+    let hidden = query.unwrap_or_default().split(SEPARATORS).map(|pair| match name_and_value(pair) {
+        (name, _) if redaction.shows_query(name) => "",
+        (_, value) => value.unwrap_or(pair),
+    });
+    let names = userinfo.unwrap_or_default().split(':');
+    let mut secrets: Vec<_> = userinfo.into_iter().chain(query).chain(names).chain(hidden).collect();
+    secrets.retain(|secret| secret.len() >= 4);
+    secrets.sort_by_key(|secret| Reverse(secret.len()));
+    secrets
+}
+
+fn name_and_value(pair: &str) -> (&str, Option<&str>) {
+    pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)))
+}
+
+/// A value must not hide another parameter behind a semicolon.
 fn write_query(line: &mut impl Write, query: &str, redaction: &Redaction) -> fmt::Result {
     line.write_char('?')?;
-    for pair in query.split_inclusive(['&', ';']) {
-        let (pair, separator) = match pair.strip_suffix(['&', ';']) {
+    for pair in query.split_inclusive(SEPARATORS) {
+        let (pair, separator) = match pair.strip_suffix(SEPARATORS) {
             Some(bare) => (bare, pair.get(bare.len()..).unwrap_or_default()),
             None => (pair, ""),
         };
-        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
+        let (name, value) = name_and_value(pair);
         if pair.is_empty() || redaction.shows_query(name) {
             line.write_str(pair)?;
         } else if value.is_some() {

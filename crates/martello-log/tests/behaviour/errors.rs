@@ -1,15 +1,16 @@
 //! Calls that end in an error.
 
-use std::{error::Error, io, time::SystemTime};
+use std::{error::Error, future::ready, io, time::SystemTime};
 
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use martello_log::LogLayer;
 use martello_outcome::{Attempt, Attempts, BoxError, CallError, ErrorKind, Outcome};
 use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::Level;
 
-use crate::support::{Recorder, put};
+use crate::support::{Recorder, get, put};
 
 type Answer<E> = Result<Response<ScriptedBody>, E>;
 
@@ -62,6 +63,41 @@ async fn errors_of_layers_that_are_off_or_unheard_are_converted_too() {
         let error: CallError = layer.layer(client).oneshot(put("")).await.unwrap_err();
         assert_eq!(error.outcome(), Outcome::Ambiguous);
     }
+}
+
+/// As reqwest words it.
+const SENDING: &str =
+    "error sending request for url (https://me:hunter2@api.example/a?key=secret&limit=5000&x=y&secret-too)";
+
+async fn error_of(answer: impl Fn() -> Answer<BoxError> + Clone) -> String {
+    let recorder = Recorder::new();
+    let log = LogLayer::builder().show_query(["limit"]).build_calls().unwrap();
+    let client = service_fn(move |_: Request<_>| ready(answer()));
+    let uri = "https://me:hunter2@api.example/a?key=secret&limit=5000&x=y&secret-too";
+    if let Ok(response) = log.layer(client).oneshot(get(uri)).await {
+        response.into_body().collect().await.unwrap_err();
+    }
+    recorder.event().get("error").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_secret_in_the_requests_url_is_masked_in_an_error_too() {
+    let text = error_of(|| Err(SENDING.into())).await;
+    assert!(text.ends_with(r#": error sending request for url (https://***@api.example/a?***)""#), "{text}");
+    let text = error_of(|| Ok(Response::new(ScriptedBody::new().error(SENDING)))).await;
+    assert!(text.ends_with(r#": error sending request for url (https://***@api.example/a?***)""#), "{text}");
+}
+
+#[tokio::test]
+async fn values_are_masked_wherever_an_error_puts_them() {
+    let text = error_of(|| Err("no secret-too for me with hunter2: /a?limit=5000&key=secret".into())).await;
+    assert!(text.ends_with(r#": no *** for me with ***: /a?limit=5000&key=***""#), "{text}");
+}
+
+#[tokio::test]
+async fn a_secret_is_masked_before_the_text_is_cut() {
+    let text = error_of(|| Err(format!("{}hunter2", "x".repeat(430)).into())).await;
+    assert!(!text.contains("hun"), "{text}");
 }
 
 #[tokio::test]
