@@ -31,6 +31,7 @@ pub use self::{received::Received, refused::Refused, reply::Reply};
 /// as the runtime is idle, and a runtime that waits for a socket counts as idle, so tests with real sockets let the clock run.
 ///
 /// The latest 10,000 requests are kept, with at most 64 MiB of bodies; the counts go on beyond that.
+/// A request's head of more than 64 KiB is answered with 431, a body of more than 16 MiB with 413.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -107,6 +108,8 @@ impl Server {
     }
 
     /// An `http` URI of this server. `path` may have a query; what a URI does not allow is percent-encoded.
+    ///
+    /// A path is cut where the URI would come to more than 65,534 bytes, the most that [`Uri`] holds.
     #[must_use]
     pub fn uri(&self, path: &str) -> Uri {
         uri(self.address, path)
@@ -189,17 +192,18 @@ fn any_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// Longer paths are cut: no URI holds more.
-const MOST_PATH_BYTES: usize = 60_000;
+/// The most that [`Uri`] holds.
+const MOST_URI_BYTES: usize = 65_534;
 
 fn uri(address: SocketAddr, path: &str) -> Uri {
     let mut text = format!("http://{address}/");
-    for byte in path.strip_prefix('/').unwrap_or(path).bytes().take(MOST_PATH_BYTES / 3) {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
+    for byte in path.strip_prefix('/').unwrap_or(path).bytes() {
+        let as_it_is = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
+        let piece = if as_it_is { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+        if text.len() + piece.len() > MOST_URI_BYTES {
+            break;
         }
+        text.push_str(&piece);
     }
     text.parse().unwrap_or_default()
 }
