@@ -8,6 +8,7 @@ use martello_testkit::{Reply, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::Instant,
 };
 
 use crate::support::{client, post, raw, read, soon};
@@ -80,12 +81,19 @@ async fn a_stalled_body_says_nothing_more() {
 
 #[tokio::test]
 async fn a_trickled_body_comes_in_pieces() {
-    let server = giving(Reply::ok().body("0123456789").trickle(4, Duration::from_millis(50))).await;
+    let trickled = |every| Reply::ok().body("0123456789").trickle(4, every);
+    // The first piece does not wait for the others,
+    let server = giving(trickled(Duration::from_secs(60))).await;
     let mut body = client().get(server.uri("/")).await.unwrap().into_body();
+    assert_eq!(soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "0123");
     assert_eq!(server.in_flight(), 1);
-    for piece in ["0123", "4567", "89"] {
-        assert_eq!(soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(), piece);
-    }
+
+    // and these take their time.
+    let every = Duration::from_millis(20);
+    let (server, start) = (giving(trickled(every)).await, Instant::now());
+    let response = client().get(server.uri("/")).await.unwrap();
+    assert_eq!(soon(read(response)).await.unwrap(), "0123456789");
+    assert!(start.elapsed() >= 2 * every);
     soon(server.idle()).await;
 }
 
