@@ -33,6 +33,10 @@ pin_project! {
     /// It stops early at a bound: of bytes, also where the body declares to have more, and of time, which
     /// starts when it first has to wait. A body that fails has not come to its end. Dropping the future drops
     /// the body, and with it, over HTTP/1, the connection.
+    ///
+    /// # Panics
+    ///
+    /// When it has to wait outside a tokio runtime whose time is enabled.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     #[project = DrainProjection]

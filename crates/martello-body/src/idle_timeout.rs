@@ -16,6 +16,10 @@ pin_project! {
     ///
     /// The time runs only while a reader waits for a frame, so that a slow reader fails nothing. After the
     /// error the body yields nothing more.
+    ///
+    /// # Panics
+    ///
+    /// When a reader has to wait outside a tokio runtime whose time is enabled.
     #[derive(Debug)]
     pub struct IdleTimeout<B> {
         #[pin]

@@ -49,7 +49,7 @@ where
     type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.inner.poll_ready(cx).map_err(CallError::from_source)
+        self.inner.poll_ready(cx).map_err(CallError::from_readiness)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {

@@ -55,7 +55,7 @@ where
             *this.queued = None;
             this.timer.set(None);
         }
-        ready!(this.inner.poll_ready(cx)).map_err(CallError::from_source)?;
+        ready!(this.inner.poll_ready(cx)).map_err(CallError::from_readiness)?;
         match this.request.take() {
             Some(request) => Poll::Ready(Ok((this.inner.call(request), this.permit.take()))),
             None => Poll::Pending,

@@ -11,7 +11,19 @@ pub(crate) struct Backoff {
     pub(crate) cap: Duration,
     /// How much of the wait is drawn by lot, from 0 to 1.
     pub(crate) jitter: f64,
+    seed: Option<u64>,
     random: Mutex<fastrand::Rng>,
+}
+
+/// A generator of its own, from the same seed if there is one.
+impl Clone for Backoff {
+    fn clone(&self) -> Self {
+        Self { random: generator(self.seed), ..*self }
+    }
+}
+
+fn generator(seed: Option<u64>) -> Mutex<fastrand::Rng> {
+    Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed))
 }
 
 impl Default for Backoff {
@@ -20,14 +32,16 @@ impl Default for Backoff {
             base: Duration::from_millis(100),
             cap: Duration::from_secs(10),
             jitter: 1.0,
-            random: Mutex::new(fastrand::Rng::new()),
+            seed: None,
+            random: generator(None),
         }
     }
 }
 
 impl Backoff {
     pub(crate) fn seed(&mut self, seed: u64) {
-        self.random = Mutex::new(fastrand::Rng::with_seed(seed));
+        self.seed = Some(seed);
+        self.random = generator(self.seed);
     }
 
     /// The wait after attempt `number`, counted from 1.

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use martello_outcome::{Classifier, ConfigError};
 
-use crate::{AttemptView, Budget, Decision, RetryLayer, layer::Config, policy::Policy};
+use crate::{AttemptView, Budget, Decision, RetryLayer, layer::Config, policy::Decide};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -21,7 +21,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// | budget | 0.1 per success, 10 to begin with, at most 100 | an outage must not be made worse |
 /// | replay cap | 64 KiB | what most entities fit into |
 /// | drain | 1 MiB or 1 s | dearer than a new connection |
-#[derive(Debug, Default)]
+///
+/// A clone is for another layer: the two share the budget, and draw their own jitter.
+#[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct RetryBuilder {
     config: Config,
@@ -118,10 +120,10 @@ impl RetryBuilder {
         self
     }
 
-    /// Sends again after a 429 that has a `Retry-After`, whatever the method, because the server did not
-    /// process it.
+    /// Sends again after a 429 that has a `Retry-After` (RFC 6585 §4), whatever the method, because the server did
+    /// not process it.
     pub fn retry_too_many_requests(mut self) -> Self {
-        self.config.policy = Policy::Default { too_many_requests: true };
+        self.config.too_many_requests = true;
         self
     }
 
@@ -149,7 +151,7 @@ impl RetryBuilder {
 
     /// Decides about each failed attempt in place of [`AttemptView::default_decision`]. Attempts, deadline,
     /// budget and what can be sent again at all still bound the answer. It is not asked after the last
-    /// attempt.
+    /// attempt. [`AttemptView::new`] makes an attempt to test it with.
     ///
     /// ```
     /// use martello_retry::{Decision, RetryLayer};
@@ -163,7 +165,7 @@ impl RetryBuilder {
     /// # Ok::<(), martello_outcome::ConfigError>(())
     /// ```
     pub fn decide(mut self, decide: impl Fn(&AttemptView<'_>) -> Decision + Send + Sync + 'static) -> Self {
-        self.config.policy = Policy::User(Arc::new(decide));
+        self.config.decide = Some(Decide(Arc::new(decide)));
         self
     }
 

@@ -21,7 +21,8 @@ pub(crate) struct Call<C, B> {
     again: Option<(Snapshot, B)>,
     number: u32,
     deadline: Option<Duration>,
-    is_connect: bool,
+    /// Neither HEAD nor CONNECT.
+    may_have_body: bool,
     /// When the call first had to wait. A call that never does reads no clock.
     started: Option<Instant>,
     /// When the present attempt first had to wait, once it was not queued any more.
@@ -58,7 +59,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             again,
             number: 1,
             deadline: options.get_deadline().or(config.deadline),
-            is_connect: request.method() == Method::CONNECT,
+            may_have_body: !matches!(*request.method(), Method::CONNECT | Method::HEAD),
             started: None,
             attempt_started: None,
             waited: Duration::ZERO,
@@ -67,49 +68,69 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         }
     }
 
-    /// Whether this response hands its connection over, so that its body is nobody's to read.
-    pub(crate) fn hands_over(&self, status: StatusCode) -> bool {
-        self.is_connect || status == StatusCode::SWITCHING_PROTOCOLS
+    /// Whether a response with this status has a body that is ours to read (RFC 9110 §6.4.1): one that hands its
+    /// connection over has not, nor one that has no body at all.
+    pub(crate) fn has_body(&self, status: StatusCode) -> bool {
+        let bodiless = matches!(
+            status,
+            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+        self.may_have_body && !bodiless
     }
 
-    /// Decides, in this order: can it be sent again, should it, in time, and at whose cost.
+    /// Decides, in this order: can it be sent again, should it, in time, and at whose cost. Only then does the copy
+    /// of the body take over from what may still be on its way.
     pub(crate) fn decide(&mut self, failed: &Failed<'_>) -> Verdict<B> {
-        let Some(next) = self.next_request() else {
+        if !self.may_go_again(failed) {
             return Verdict::Stop(None);
+        }
+        let Some(next) = self.next_request() else { return Verdict::Stop(None) };
+        let view = self.view(RequestHead::from(&next), failed);
+        let decision = match &self.config.decide {
+            Some(decide) => (decide.0)(&view),
+            None => view.default_decision(),
         };
+        let Decision::Retry { after } = decision else { return Verdict::Stop(None) };
+        if view.time_left.is_some_and(|left| after >= left) {
+            return Verdict::Stop(Some(ErrorKind::Deadline));
+        }
+        if !self.config.budget.withdraw() {
+            return Verdict::Stop(Some(ErrorKind::Budget));
+        }
+        if self.copy.claim(next.body()) { Verdict::Again(next, after) } else { Verdict::Stop(None) }
+    }
+
+    /// Without a decision of the user's own, most failures are final whatever the request: for those it need not
+    /// be built again.
+    fn may_go_again(&self, failed: &Failed<'_>) -> bool {
+        let retried = match failed.outcome {
+            Outcome::Unsent | Outcome::Unavailable | Outcome::Ambiguous => true,
+            Outcome::Faulty => self.config.too_many_requests,
+            _ => false,
+        };
+        self.number < self.config.attempts && (retried || self.config.decide.is_some())
+    }
+
+    fn view<'a>(&self, request: RequestHead<'a>, failed: &Failed<'a>) -> AttemptView<'a> {
         let config = &*self.config;
-        let head = RequestHead::from(&next);
-        let asked = failed.response.and_then(|response| retry_after(response));
-        let view = AttemptView {
-            request: head,
+        let asked = failed.response.and_then(retry_after);
+        AttemptView {
             number: self.number,
-            outcome: failed.outcome,
             response: failed.response,
             error: failed.error,
-            repeatable: config.repeatable.allows(head),
+            repeatable: config.repeatable.allows(request),
             backoff: config.backoff.wait(self.number),
             retry_after: asked.map(|asked| asked.min(config.retry_after_cap)),
             retry_after_exceeds_cap: asked.is_some_and(|asked| asked > config.retry_after_cap),
             time_left: self.time_left(),
-        };
-        let Decision::RetryAfter(wait) = config.policy.decide(&view) else {
-            return Verdict::Stop(None);
-        };
-        if view.time_left.is_some_and(|left| wait >= left) {
-            return Verdict::Stop(Some(ErrorKind::Deadline));
+            retry_too_many_requests: config.too_many_requests,
+            ..AttemptView::new(request, failed.outcome)
         }
-        if !config.budget.withdraw() {
-            return Verdict::Stop(Some(ErrorKind::Budget));
-        }
-        Verdict::Again(next, wait)
     }
 
-    /// The request of the next attempt, while there may be one. It keeps a copy for the one after.
+    /// The request of the next attempt. It keeps a copy for the one after.
     fn next_request(&mut self) -> Option<Request<B>> {
         let (snapshot, body) = self.again.take()?;
-        if self.number >= self.config.attempts || !self.copy.is_intact(&body) {
-            return None;
-        }
         let more = self.number + 1 < self.config.attempts;
         let copy = if more { self.copy.copy(&body, self.config.replay_cap) } else { None };
         let mut request = snapshot.request(body)?;

@@ -9,8 +9,8 @@ pub trait CopyBody<B> {
     /// A body that yields what `body` will yield; `None` sends the request once only.
     fn copy(&self, body: &B, cap: usize) -> Option<B>;
 
-    /// Whether the copy can still yield everything.
-    fn is_intact(&self, body: &B) -> bool;
+    /// Decides that this copy is sent from now on, and says whether it can still yield everything.
+    fn claim(&self, body: &B) -> bool;
 }
 
 /// Copies bodies that know how to be copied: [`TryCopy`].
@@ -23,8 +23,8 @@ impl<B: TryCopy> CopyBody<B> for ByTryCopy {
         body.try_copy(cap)
     }
 
-    fn is_intact(&self, body: &B) -> bool {
-        body.is_intact()
+    fn claim(&self, body: &B) -> bool {
+        body.claim()
     }
 }
 
@@ -36,7 +36,7 @@ impl<B> CopyBody<B> for CopyWith<B> {
         (self.0)(body)
     }
 
-    fn is_intact(&self, _body: &B) -> bool {
+    fn claim(&self, _body: &B) -> bool {
         true
     }
 }

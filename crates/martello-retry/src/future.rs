@@ -24,6 +24,10 @@ pin_project! {
     /// The response of a [`Retry`](crate::Retry): its attempts, and the waits between them.
     ///
     /// Dropping it drops the attempt under way, with its connection over HTTP/1, and whatever it held.
+    ///
+    /// # Panics
+    ///
+    /// When it has to wait outside a tokio runtime whose time is enabled: its waits have bounds.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, C, B, R>
     where
@@ -84,11 +88,13 @@ where
                     }
                 },
                 StateProjection::Collect { body, head, last } => match body.poll(cx) {
-                    Poll::Ready(body) => step::collected(call, head.take(), body, *last),
+                    Poll::Ready(body) => {
+                        step::collected(call, head.take(), body.map_err(step::body_failed), *last)
+                    }
                     Poll::Pending => {
                         call.waits(false);
                         ready!(poll_until(call.deadline(), timer, cx));
-                        step::timed_out(call, ErrorKind::Deadline)
+                        step::collected(call, head.take(), Err(step::deadline(Outcome::Ambiguous)), *last)
                     }
                 },
                 StateProjection::Rest { mut drain, next, wait } => {
@@ -108,11 +114,11 @@ where
                         this.timer.set(None);
                         continue;
                     }
-                    Poll::Ready(Err(error)) => step::local(call, CallError::from_source(error)),
+                    Poll::Ready(Err(error)) => step::local(call, CallError::from_readiness(error)),
                     Poll::Pending => {
                         call.waits(true);
                         ready!(poll_until(call.deadline(), timer, cx));
-                        step::local(call, step::deadline())
+                        step::local(call, step::deadline(Outcome::Unsent))
                     }
                 },
                 StateProjection::Done => return Poll::Pending,

@@ -3,10 +3,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use martello_outcome::{Classifier, Repeatable};
 use tower_layer::Layer;
 
-use crate::{Budget, ByTryCopy, CopyWith, Retry, RetryBuilder, backoff::Backoff, policy::Policy};
+use crate::{Budget, ByTryCopy, CopyWith, Retry, RetryBuilder, backoff::Backoff, policy::Decide};
 
 /// What a layer was told. In a layer, it was checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) attempts: u32,
     pub(crate) backoff: Backoff,
@@ -21,7 +21,8 @@ pub(crate) struct Config {
     pub(crate) whole: Option<usize>,
     pub(crate) classifier: Classifier,
     pub(crate) repeatable: Repeatable,
-    pub(crate) policy: Policy,
+    pub(crate) too_many_requests: bool,
+    pub(crate) decide: Option<Decide>,
 }
 
 impl Default for Config {
@@ -40,7 +41,8 @@ impl Default for Config {
             whole: None,
             classifier: Classifier::default(),
             repeatable: Repeatable::default(),
-            policy: Policy::Default { too_many_requests: false },
+            too_many_requests: false,
+            decide: None,
         }
     }
 }

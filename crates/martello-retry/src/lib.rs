@@ -19,5 +19,6 @@ pub use builder::RetryBuilder;
 pub use copy::{ByTryCopy, CopyBody, CopyWith};
 pub use future::ResponseFuture;
 pub use layer::RetryLayer;
+pub use martello_outcome::{Attempts, CallError, CallOptions, ConfigError, ErrorKind, Outcome, RequestHead};
 pub use policy::{AttemptView, Decision, ResponseHead};
 pub use service::Retry;

@@ -7,9 +7,13 @@ use martello_outcome::{CallError, Outcome, RequestHead};
 
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Decision {
-    /// Send again after this long; zero sends at once.
-    RetryAfter(Duration),
+    /// Send again.
+    Retry {
+        /// After this long; zero sends at once.
+        after: Duration,
+    },
     /// Leave it at this attempt.
     Stop,
 }
@@ -38,10 +42,14 @@ pub struct AttemptView<'a> {
     pub retry_after_exceeds_cap: bool,
     /// What is left of the call's deadline, if it has one.
     pub time_left: Option<Duration>,
+    /// Whether the layer sends again after a 429 that says when to come back.
+    pub retry_too_many_requests: bool,
 }
 
 /// The head of a response, borrowed, without the type of its body.
-#[derive(Clone, Copy, Debug)]
+///
+/// Its `Debug` names the header fields without their values.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
     /// The status.
@@ -62,6 +70,37 @@ impl<'a> ResponseHead<'a> {
     }
 }
 
+impl fmt::Debug for ResponseHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> AttemptView<'a> {
+    /// A first attempt of a request that is not repeatable, without response, error, backoff or deadline: for
+    /// tests of a decision, which set the fields that they need.
+    #[must_use]
+    pub fn new(request: RequestHead<'a>, outcome: Outcome) -> Self {
+        Self {
+            request,
+            number: 1,
+            outcome,
+            response: None,
+            error: None,
+            repeatable: false,
+            backoff: Duration::ZERO,
+            retry_after: None,
+            retry_after_exceeds_cap: false,
+            time_left: None,
+            retry_too_many_requests: false,
+        }
+    }
+}
+
 impl AttemptView<'_> {
     /// How long to wait if it is sent again: the greater of backoff and `Retry-After`.
     #[must_use]
@@ -70,14 +109,15 @@ impl AttemptView<'_> {
     }
 
     /// What the layer decides by itself: an unsent request goes again always, one that was unavailable or
-    /// ended ambiguous goes again if it is repeatable, and nothing else does. It stops where `Retry-After`
-    /// asks for more than the cap: to come back earlier than asked would only add to the load.
+    /// ended ambiguous goes again if it is repeatable, one that was answered 429 with a `Retry-After` goes again
+    /// if the layer was told so, and nothing else does. It stops where `Retry-After` asks for more than the cap:
+    /// to come back earlier than asked would only add to the load.
     #[must_use]
     pub fn default_decision(&self) -> Decision {
         let again = match self.outcome {
             Outcome::Unsent => true,
             Outcome::Unavailable | Outcome::Ambiguous => self.repeatable,
-            _ => false,
+            _ => self.retry_too_many_requests && self.is_rate_limited(),
         };
         self.retry_if(again)
     }
@@ -86,7 +126,7 @@ impl AttemptView<'_> {
     #[must_use]
     pub fn retry_if(&self, again: bool) -> Decision {
         if again && !self.retry_after_exceeds_cap {
-            Decision::RetryAfter(self.wait())
+            Decision::Retry { after: self.wait() }
         } else {
             Decision::Stop
         }
@@ -94,37 +134,19 @@ impl AttemptView<'_> {
 
     /// Whether the server turned the request away unprocessed and says when to come back: 429 with a
     /// `Retry-After` (RFC 6585 §4).
-    pub(crate) fn is_rate_limited(&self) -> bool {
+    fn is_rate_limited(&self) -> bool {
         let status = self.response.map(|response| response.status);
         status == Some(StatusCode::TOO_MANY_REQUESTS)
             && (self.retry_after.is_some() || self.retry_after_exceeds_cap)
     }
 }
 
-/// Who decides.
+/// A decision of the user's own.
 #[derive(Clone)]
-pub(crate) enum Policy {
-    Default { too_many_requests: bool },
-    User(Arc<dyn Fn(&AttemptView<'_>) -> Decision + Send + Sync>),
-}
+pub(crate) struct Decide(pub(crate) Arc<dyn Fn(&AttemptView<'_>) -> Decision + Send + Sync>);
 
-impl Policy {
-    pub(crate) fn decide(&self, view: &AttemptView<'_>) -> Decision {
-        match self {
-            Self::Default { too_many_requests: true } if view.is_rate_limited() => view.retry_if(true),
-            Self::Default { .. } => view.default_decision(),
-            Self::User(decide) => decide(view),
-        }
-    }
-}
-
-impl fmt::Debug for Policy {
+impl fmt::Debug for Decide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default { too_many_requests } => {
-                f.debug_struct("Default").field("too_many_requests", too_many_requests).finish()
-            }
-            Self::User(_) => f.write_str("User(fn)"),
-        }
+        f.write_str("Decide(fn)")
     }
 }

@@ -6,7 +6,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use martello_outcome::{BoxError, CallError};
+use martello_outcome::{AttemptNumber, BoxError, CallError};
 use tower_service::Service;
 
 use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::Call, layer::Config};
@@ -41,10 +41,12 @@ where
     type Future = ResponseFuture<S, C, B, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.inner.poll_ready(cx).map_err(CallError::from_source)
+        self.inner.poll_ready(cx).map_err(CallError::from_readiness)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // That of a retry layer outside says nothing of the attempts here.
+        request.extensions_mut().remove::<AttemptNumber>();
         // The service that was readied makes the first attempt; what stays behind is a clone at rest.
         let clone = self.inner.clone();
         let mut service = mem::replace(&mut self.inner, clone);

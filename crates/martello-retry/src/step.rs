@@ -32,14 +32,14 @@ where
 {
     let status = response.status();
     let outcome = call.config.classifier.status(status);
-    let whole = call.config.whole.filter(|_| !call.hands_over(status));
+    let whole = call.config.whole.filter(|_| call.has_body(status));
     if !outcome.is_success() {
         let head = ResponseHead::of(&response);
         call.record(outcome, Some(head), None);
         if let Verdict::Again(next, wait) =
             call.decide(&Failed { outcome, response: Some(head), error: None })
         {
-            let body = (!call.hands_over(status)).then(|| response.into_body());
+            let body = call.has_body(status).then(|| response.into_body());
             return Step::Rest { body, wait, next };
         }
     }
@@ -61,34 +61,34 @@ where
 pub(crate) fn collected<C, B, R>(
     call: &mut Call<C, B>,
     head: Option<Parts>,
-    body: Result<Whole, BodyError>,
+    body: Result<Whole, CallError>,
     last: Option<Outcome>,
 ) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
-    match (body, head) {
-        (Ok(body), Some(head)) => {
+    match (body, head, last) {
+        (Ok(body), Some(head), last) => {
             let response = Response::from_parts(head, RetryBody::whole(body));
             Step::Return(Ok(finished(call, response, last)))
         }
-        (Ok(_), None) => local(call, deadline()),
-        (Err(error), head) => {
-            let error = body_failed(error);
-            match last {
-                // The attempt is in the history already, with the outcome that its status had.
-                Some(_) => local(call, error),
-                None => faulted(call, error, head.as_ref()),
-            }
+        (Ok(_), None, _) => local(call, deadline(Outcome::Ambiguous)),
+        // The attempt is in the history already, with the outcome that its status had.
+        (Err(error), _, Some(_)) => local(call, error),
+        // The call has no time for another attempt, or the server did its part and would answer the same again.
+        (Err(error), head, None) if error.kind() == ErrorKind::Deadline || error.outcome().is_success() => {
+            call.record(error.outcome(), head.as_ref().map(ResponseHead::of_parts), Some(&error));
+            local(call, error)
         }
+        (Err(error), head, None) => faulted(call, error, head.as_ref()),
     }
 }
 
-fn body_failed(error: BodyError) -> CallError {
+/// Why there is no whole body.
+pub(crate) fn body_failed(error: BodyError) -> CallError {
     if error.kind() == BodyErrorKind::TooLarge {
-        // The server did its part, and would answer the same again.
         let message = "the response's body is larger than `whole_responses` allows";
-        return CallError::new(ErrorKind::Body, Outcome::Rejected, message).with_source(error);
+        return CallError::new(ErrorKind::Body, Outcome::Success, message).with_source(error);
     }
     CallError::from_body(error)
 }
@@ -98,7 +98,7 @@ pub(crate) fn faulted<C, B, R>(call: &mut Call<C, B>, error: CallError, head: Op
 where
     C: CopyBody<B>,
 {
-    if is_local(error.kind()) {
+    if was_refused_inside(&error) {
         return local(call, error);
     }
     let outcome = error.outcome();
@@ -126,15 +126,16 @@ where
         let message = "no response came within the attempt timeout";
         return faulted(call, CallError::new(kind, Outcome::Ambiguous, message), None);
     }
-    let error = deadline();
-    if call.is_on_the_wire() {
-        call.record(Outcome::Ambiguous, None, Some(&error));
+    if !call.is_on_the_wire() {
+        return local(call, deadline(Outcome::Unsent));
     }
+    let error = deadline(Outcome::Ambiguous);
+    call.record(Outcome::Ambiguous, None, Some(&error));
     local(call, error)
 }
 
-pub(crate) fn deadline() -> CallError {
-    CallError::new(ErrorKind::Deadline, Outcome::Unsent, "the call's deadline has passed")
+pub(crate) fn deadline(outcome: Outcome) -> CallError {
+    CallError::new(ErrorKind::Deadline, outcome, "the call's deadline has passed")
 }
 
 /// An error that ends the call, with all that it went through.
@@ -144,9 +145,10 @@ pub(crate) fn local<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B,
 }
 
 /// Whether a layer inside refused by itself, so that there was no attempt, and another would meet the same.
-fn is_local(kind: ErrorKind) -> bool {
+fn was_refused_inside(error: &CallError) -> bool {
     use ErrorKind::{Budget, Deadline, LimitFull, LimitWaitTimeout};
-    matches!(kind, LimitFull | LimitWaitTimeout | Deadline | Budget)
+    error.outcome() == Outcome::Unsent
+        && matches!(error.kind(), LimitFull | LimitWaitTimeout | Deadline | Budget)
 }
 
 /// The response as the caller gets it. One that succeeds at once bears no history.

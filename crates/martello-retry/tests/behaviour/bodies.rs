@@ -4,12 +4,16 @@ use std::io;
 
 use http::Request;
 use http_body::SizeHint;
+use http_body_util::BodyExt;
 use martello_body::Body;
+use martello_outcome::AttemptNumber;
 use martello_retry::RetryLayer;
 use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt};
 
 use crate::support::{Answer, Script};
+
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn put(body: ScriptedBody) -> Request<Body> {
     Request::put("http://api.example/orders/1").body(Body::new(body)).unwrap()
@@ -86,11 +90,41 @@ async fn a_failed_responses_body_is_drained_within_bounds() {
         let handle = body.handle();
         let script = Script::new([Answer::body(503, body)]);
         let start = tokio::time::Instant::now();
-        let layer =
-            RetryLayer::builder().decide(|_| martello_retry::Decision::RetryAfter(std::time::Duration::ZERO));
+        let layer = RetryLayer::builder()
+            .decide(|_| martello_retry::Decision::Retry { after: std::time::Duration::ZERO });
         let response =
             layer.build().unwrap().layer(script).oneshot(put(ScriptedBody::new().end())).await.unwrap();
         assert_eq!((response.status().as_u16(), handle.ended(), handle.dropped()), (200, drained, true));
         assert!(start.elapsed() <= std::time::Duration::from_secs(1), "took {:?}", start.elapsed());
     }
+}
+
+/// The server answers early, and the connection would go on reading the body during the wait.
+#[tokio::test(start_paused = true)]
+async fn an_upload_does_not_outgrow_its_copy_during_the_wait() {
+    let stream = ScriptedBody::new().data("12345").data("67890").end().claim_size(SizeHint::new());
+    let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let inner = tower::service_fn(move |request: Request<Body>| {
+        let keep = keep.clone();
+        async move {
+            let first = AttemptNumber::of(request.extensions()) == 1;
+            let mut body = request.into_body();
+            if first {
+                body.frame().await.unwrap().unwrap();
+                keep.send(body).unwrap();
+            } else {
+                assert_eq!(body.collect().await.unwrap().to_bytes(), "1234567890");
+            }
+            let status = if first { 503 } else { 200 };
+            Ok::<_, io::Error>(http::Response::builder().status(status).body(ScriptedBody::new()).unwrap())
+        }
+    });
+    let layer = RetryLayer::builder().backoff(SECOND, SECOND).jitter(0.0).replay_cap(8).build().unwrap();
+    let connection = async {
+        let mut body = kept.recv().await.unwrap();
+        tokio::time::sleep(SECOND / 2).await;
+        body.frame().await.unwrap().unwrap_err();
+    };
+    let (response, ()) = tokio::join!(layer.layer(inner).oneshot(put(stream)), connection);
+    assert_eq!(response.unwrap().status(), 200);
 }

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use martello_retry::{RetryBuilder, RetryLayer};
+use tower::{Layer, ServiceExt};
+
+use crate::support::{Script, request};
 
 fn refused(configure: impl FnOnce(RetryBuilder) -> RetryBuilder) -> String {
     configure(RetryLayer::builder()).build().unwrap_err().to_string()
@@ -64,4 +67,12 @@ fn the_ends_of_each_range_are_allowed() {
     least.build().unwrap();
     let most = RetryLayer::builder().attempts(100).backoff(hour, hour).jitter(1.0).deadline(24 * hour);
     most.retry_after_cap(24 * hour).attempt_timeout(hour).idle_timeout(hour).build().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_builder_shares_its_budget() {
+    let builder = RetryLayer::builder();
+    let (one, other) = (builder.clone().build().unwrap(), builder.attempts(2).build().unwrap());
+    one.layer(Script::statuses([503; 9])).oneshot(request("PUT")).await.unwrap();
+    assert_eq!(other.budget().tokens(), 7.0);
 }

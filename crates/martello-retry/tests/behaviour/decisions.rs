@@ -3,8 +3,8 @@
 use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
 
 use crate::support::{Answer, Script, request, seconds};
-use martello_outcome::{CallOptions, ErrorKind, Outcome};
-use martello_retry::{Decision, RetryLayer};
+use martello_outcome::{CallOptions, ErrorKind, Outcome, RequestHead};
+use martello_retry::{AttemptView, Decision, RetryLayer};
 use tower::{Layer, ServiceExt};
 
 async fn attempts(layer: RetryLayer, method: &str, answers: impl IntoIterator<Item = Answer>) -> usize {
@@ -107,7 +107,7 @@ async fn the_users_decision_sees_the_attempt_and_is_followed_within_the_bounds()
             assert_eq!((attempt.outcome, response.status.as_u16()), (Outcome::Rejected, 409));
             assert_eq!(response.headers["x-why"], "busy");
             assert!(attempt.time_left.is_some_and(|left| left <= seconds(120)));
-            Decision::RetryAfter(seconds(u64::from(attempt.number)))
+            Decision::Retry { after: seconds(u64::from(attempt.number)) }
         })
         .build()
         .unwrap();
@@ -138,4 +138,71 @@ async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
         assert_eq!((error.kind(), error.outcome(), error.attempts().len()), (kind, Outcome::Unsent, 0));
         assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_falls_back_falls_back_to_what_the_layer_was_told() {
+    let layer =
+        || RetryLayer::builder().retry_too_many_requests().decide(|attempt| attempt.default_decision());
+    let limited = || (0..9).map(|_| Answer::status(429).header("retry-after", "1"));
+    assert_eq!(attempts(layer().build().unwrap(), "POST", limited()).await, 4);
+    assert_eq!(attempts(layer().unavailable([500]).build().unwrap(), "PUT", statuses(500)).await, 4);
+}
+
+#[test]
+fn a_decision_can_be_tested_by_itself() {
+    let decide = |attempt: &AttemptView<'_>| attempt.retry_if(attempt.number < 3);
+    let request = request("POST");
+    let mut attempt = AttemptView::new(RequestHead::from(&request), Outcome::Rejected);
+    attempt.backoff = seconds(1);
+    assert_eq!(decide(&attempt), Decision::Retry { after: seconds(1) });
+    attempt.number = 3;
+    assert_eq!(decide(&attempt), Decision::Stop);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_header_value_is_in_the_debug_text_of_an_attempt() {
+    let (say, said) = std::sync::mpsc::channel();
+    let layer = RetryLayer::builder().decide(move |attempt| {
+        say.send(format!("{attempt:?}")).unwrap();
+        Decision::Stop
+    });
+    let mut request = request("PUT");
+    request.headers_mut().insert("authorization", "Bearer hidden".parse().unwrap());
+    let script = Script::new([Answer::status(503).header("set-cookie", "session=hidden")]);
+    layer.build().unwrap().layer(script).oneshot(request).await.unwrap();
+    let text = said.recv().unwrap();
+    assert!(text.contains("set-cookie") && !text.contains("hidden"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_call_that_ended_on_the_wire_is_an_attempt() {
+    let script = Script::new([Answer::status(429).header("retry-after", "1"), Answer::never()]);
+    let inner = RetryLayer::builder().deadline(seconds(5)).build().unwrap().layer(script.clone());
+    let outer = RetryLayer::builder().retry_too_many_requests().build().unwrap().layer(inner);
+    let error = outer.oneshot(request("POST")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Deadline, Outcome::Ambiguous));
+    assert_eq!((error.attempts().len(), script.attempts()), (2, 2));
+    assert_eq!(script.seen(|seen| seen.number), [1, 1], "each is the first of the inner call");
+}
+
+#[tokio::test]
+async fn a_request_whose_service_is_not_ready_is_unsent() {
+    #[derive(Clone)]
+    struct Gone;
+    impl tower::Service<http::Request<martello_body::Body>> for Gone {
+        type Response = http::Response<martello_body::Body>;
+        type Error = std::io::Error;
+        type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+            std::task::Poll::Ready(Err(BrokenPipe.into()))
+        }
+
+        fn call(&mut self, _: http::Request<martello_body::Body>) -> Self::Future {
+            unreachable!("it is never ready")
+        }
+    }
+    let error = RetryLayer::default().layer(Gone).oneshot(request("POST")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
 }

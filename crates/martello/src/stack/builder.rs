@@ -34,7 +34,9 @@ use super::StackLayer;
 ///     .build()?;
 /// # Ok::<(), martello::ConfigError>(())
 /// ```
-#[derive(Debug)]
+///
+/// A clone is for another endpoint of the same API: the two share limit and budget.
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct Stack {
     retry: RetryBuilder,
