@@ -98,8 +98,13 @@ pub(crate) fn span<B>(settings: &Arc<Settings>, request: &Request<B>) -> Span {
         target: CALL,
         LEVEL,
         "call",
+        otel.kind = "client",
+        otel.name = request.method().as_str(),
+        otel.status_code = Empty,
         http.request.method = request.method().as_str(),
-        server.address = url::host_and_port(request.uri()).map(|(host, _)| host),
+        url.full = %settings.config.redaction.url(request.uri()),
+        server.address = url::server(request.uri()).map(|(host, _)| host),
+        server.port = url::server(request.uri()).and_then(|(_, port)| port),
         http.response.status_code = Empty,
         error.type = Empty,
     ))
@@ -115,5 +120,6 @@ pub(crate) fn close_span(record: &Record) {
     }
     if let Some(error_type) = record.error_type() {
         record.span.record("error.type", error_type);
+        record.span.record("otel.status_code", "ERROR");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Uri};
+use http::Method;
 use martello_outcome::CallNotes;
 use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
@@ -63,23 +63,14 @@ fn result_labels(record: &Record) -> Vec<Label> {
 }
 
 fn target_labels(record: &Record) -> Vec<Label> {
-    let uri = &record.asked.uri;
     let mut labels = vec![Label::from_static_parts("http.request.method", known(&record.asked.method))];
-    if let Some((host, port)) = url::host_and_port(uri) {
+    if let Some((host, port)) = url::server(&record.asked.uri) {
         labels.push(Label::new("server.address", host.to_owned()));
-        if let Some(port) = port.or_else(|| default_port(uri)) {
+        if let Some(port) = port {
             labels.push(Label::new("server.port", port.to_string()));
         }
     }
     labels
-}
-
-fn default_port(uri: &Uri) -> Option<u16> {
-    match uri.scheme_str() {
-        Some("http") => Some(80),
-        Some("https") => Some(443),
-        _ => None,
-    }
 }
 
 /// The set of methods is open, that of a label must not be.

@@ -65,6 +65,20 @@ pub(crate) fn host_and_port(uri: &Uri) -> Option<(&str, Option<u16>)> {
     })
 }
 
+/// Host and port; where none is explicit, the port is that of the scheme.
+pub(crate) fn server(uri: &Uri) -> Option<(&str, Option<u16>)> {
+    let (host, port) = host_and_port(uri)?;
+    Some((host, port.or_else(|| default_port(uri))))
+}
+
+fn default_port(uri: &Uri) -> Option<u16> {
+    match uri.scheme_str() {
+        Some("http") => Some(80),
+        Some("https") => Some(443),
+        _ => None,
+    }
+}
+
 fn without_userinfo(authority: &str) -> &str {
     authority.rsplit('@').next().unwrap_or(authority)
 }

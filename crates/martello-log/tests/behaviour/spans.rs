@@ -15,17 +15,34 @@ use crate::support::{Recorder, answering, get, put, status};
 async fn the_span_tells_at_its_end_what_exporters_ask_for() {
     let recorder = Recorder::new();
     let client = LogLayer::calls().layer(answering(|| status(503)));
-    drop(client.oneshot(get("https://api.example:8443/orders")).await.unwrap());
+    drop(client.oneshot(get("https://api.example:8443/orders?key=secret")).await.unwrap());
     let spans = recorder.spans();
     assert_eq!(spans.len(), 1);
     let expected = [
+        ("otel.kind", "client"),
+        ("otel.name", "GET"),
+        ("otel.status_code", "ERROR"),
         ("http.request.method", "GET"),
+        ("url.full", "https://api.example:8443/orders?key=***"),
         ("server.address", "api.example"),
+        ("server.port", "8443"),
         ("http.response.status_code", "503"),
         ("error.type", "503"),
     ];
     assert_eq!(spans[0].fields, expected.map(|(name, value)| (name, value.to_owned())).into());
     assert_eq!(recorder.event().get("server.port"), Some("8443"));
+}
+
+#[tokio::test]
+async fn the_port_of_a_span_is_that_of_the_scheme_unless_it_is_explicit() {
+    for (uri, port) in
+        [("https://api.example/", Some("443")), ("http://api.example/", Some("80")), ("/orders", None)]
+    {
+        let recorder = Recorder::new();
+        drop(LogLayer::calls().layer(answering(|| status(200))).oneshot(get(uri)).await.unwrap());
+        let span = &recorder.spans()[0];
+        assert_eq!((span.get("server.port"), span.get("otel.status_code")), (port, None));
+    }
 }
 
 #[tokio::test(start_paused = true)]
