@@ -42,7 +42,7 @@ impl TryCopy for Full<Bytes> {
 
 impl TryCopy for Full<&'static [u8]> {
     fn try_copy(&self, _cap: usize) -> Option<Self> {
-        Some(self.clone())
+        Some(*self)
     }
 }
 

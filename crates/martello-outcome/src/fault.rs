@@ -74,7 +74,7 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
     // hyper was at work on the request. Only HTTP/2 says more; the source of any other error, such as that of the
     // user's own request body, is not about whether it was sent.
     #[cfg(feature = "h2")]
-    if error.source().is_some_and(|source| source.is::<h2::Error>()) {
+    if error.source().is_some_and(<dyn Error>::is::<h2::Error>) {
         return None;
     }
     Some(Evidence::Ambiguous)
