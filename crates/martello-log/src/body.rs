@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
-use crate::record::Record;
+use crate::recording::Recording;
 
 pin_project! {
     /// The body of a response, with the record that is written when it ends.
@@ -19,21 +19,21 @@ pin_project! {
     pub struct LogBody<B> {
         #[pin]
         inner: Option<B>,
-        record: Option<Box<Record>>,
+        recording: Option<Box<Recording>>,
     }
 
     impl<B> PinnedDrop for LogBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _entered = this.record.as_deref().map(Record::enter);
+            let _entered = this.recording.as_deref().map(Recording::enter);
             this.inner.set(None);
         }
     }
 }
 
 impl<B> LogBody<B> {
-    pub(crate) fn new(inner: B, record: Option<Box<Record>>) -> Self {
-        Self { inner: Some(inner), record }
+    pub(crate) fn new(inner: B, recording: Option<Box<Recording>>) -> Self {
+        Self { inner: Some(inner), recording }
     }
 }
 
@@ -54,7 +54,7 @@ where
             return Poll::Ready(None);
         };
         let (frame, last) = {
-            let _entered = this.record.as_deref().map(Record::enter);
+            let _entered = this.recording.as_deref().map(Recording::enter);
             let frame =
                 ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body));
             let last = match &frame {
@@ -67,14 +67,15 @@ where
             };
             (frame, last)
         };
-        if let Some(record) = this.record.as_deref_mut() {
+        if let Some(recording) = this.recording.as_deref_mut() {
+            let record = &mut recording.record;
             match &frame {
                 Some(Ok(frame)) => record.read(frame, last),
                 Some(Err(error)) => record.body_broke(error),
                 None => record.body_ended(),
             }
             if last {
-                *this.record = None;
+                *this.recording = None;
             }
         }
         Poll::Ready(frame)

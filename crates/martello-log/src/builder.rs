@@ -6,7 +6,7 @@ use crate::{
     LogLayer, Redaction,
     excerpt::Excerpt,
     redaction::header_name,
-    settings::{Config, Kind},
+    settings::{Config, Kind, Levels, Settings},
 };
 
 /// Names that each list may have: the events of one call are to stay readable.
@@ -25,30 +25,40 @@ const NAMES: usize = 32;
 /// | headers shown | none | each costs, and may be private |
 /// | query values | masked | they may be secret |
 /// | body excerpts | off | they may be private |
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct LogBuilder {
+    calls: Levels,
+    attempts: Levels,
     config: Config,
     invalid: Option<ConfigError>,
+}
+
+impl Default for LogBuilder {
+    fn default() -> Self {
+        Self { calls: Levels::CALLS, attempts: Levels::ATTEMPTS, config: Config::default(), invalid: None }
+    }
 }
 
 impl LogBuilder {
     /// The level of events of what went well: outcome success, and a body that was not cut short by the server.
     /// A [`Level`](tracing::Level), or [`LevelFilter::OFF`] for no such events.
     pub fn healthy(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.config.healthy = Some(level.into());
+        self.calls.healthy = level.into();
+        self.attempts.healthy = self.calls.healthy;
         self
     }
 
     /// The level of events of what failed: any other outcome, a future that was dropped, a body that broke.
     pub fn failed(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.config.failed = Some(level.into());
+        self.calls.failed = level.into();
+        self.attempts.failed = self.calls.failed;
         self
     }
 
     /// The level of a call's span. A layer of attempts has none: its events lie in the span of their call.
     pub fn span(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.config.span = level.into();
+        self.calls.span = level.into();
         self
     }
 
@@ -142,11 +152,20 @@ impl LogBuilder {
         self.build(Kind::Attempt)
     }
 
-    fn build(self, kind: Kind) -> Result<LogLayer, ConfigError> {
-        match self.invalid {
+    fn build(mut self, kind: Kind) -> Result<LogLayer, ConfigError> {
+        match self.invalid.take() {
             Some(error) => Err(error),
-            None => Ok(LogLayer::new(kind, self.config)),
+            None => Ok(self.layer(kind)),
         }
+    }
+
+    /// The layer, whatever was refused.
+    pub(crate) fn layer(self, kind: Kind) -> LogLayer {
+        let levels = match kind {
+            Kind::Call => self.calls,
+            Kind::Attempt => self.attempts,
+        };
+        LogLayer::new(Settings { kind, levels, config: self.config })
     }
 
     fn names<N: AsRef<str>>(

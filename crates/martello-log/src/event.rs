@@ -1,13 +1,13 @@
 //! The only room that speaks to `tracing`. Its macros want a level that is known when they are compiled, so each
 //! use is spelled out five times.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 
 use crate::{
-    fields::Fields,
+    earlier_ids::EarlierIds,
     record::Record,
     settings::{Kind, Settings},
     url,
@@ -36,40 +36,6 @@ macro_rules! at_level {
     }};
 }
 
-/// One event with all fields; those without a value are not recorded.
-macro_rules! write_event {
-    ($name:literal, $target:expr, $level:expr, $fields:expr) => {
-        at_level!($level, (), |LEVEL| tracing::event!(
-            name: $name,
-            target: $target,
-            LEVEL,
-            http.request.method = $fields.method,
-            url.full = $fields.url,
-            server.address = $fields.server_address,
-            server.port = $fields.server_port,
-            http.response.status_code = $fields.status,
-            outcome = $fields.outcome,
-            error.type = $fields.error_type,
-            error = $fields.error,
-            tracking_id = $fields.tracking_id,
-            earlier_tracking_ids = $fields.earlier_tracking_ids,
-            caller_id = $fields.caller_id,
-            http.request.resend_count = $fields.resend_count,
-            attempts = $fields.attempts,
-            wait_permit_ms = $fields.wait_permit,
-            wait_retry_ms = $fields.wait_retry,
-            head_ms = $fields.head,
-            total_ms = $fields.total,
-            http.request.body.size = $fields.request_size,
-            http.response.body.size = $fields.response_size,
-            body_end = $fields.body_end,
-            request_headers = $fields.request_headers,
-            response_headers = $fields.response_headers,
-            excerpt = $fields.excerpt,
-        ))
-    };
-}
-
 /// Whether anybody listens to events of this kind and level.
 pub(crate) fn enabled(kind: Kind, level: LevelFilter) -> bool {
     match kind {
@@ -78,23 +44,63 @@ pub(crate) fn enabled(kind: Kind, level: LevelFilter) -> bool {
     }
 }
 
-/// Writes the event of a record that is complete.
+/// Writes the event of a record that is complete. A value that says nothing (no retry, no wait, an empty body) is
+/// left out: each one written costs about a thousand instructions, and the reader's patience.
 pub(crate) fn write(record: &Record) {
-    let settings = &record.settings;
-    let level = if record.is_healthy() { settings.healthy } else { settings.failed };
-    if !enabled(settings.kind, level) {
-        return;
+    let Record { settings, asked, notes, answer, .. } = record;
+    let level = if record.is_healthy() { settings.levels.healthy } else { settings.levels.failed };
+    let (notes, answer) = (notes.as_ref(), answer.as_ref());
+    let (host, port) = url::host_and_port(&asked.uri).unzip();
+
+    macro_rules! write_event {
+        ($name:literal, $target:expr) => {
+            at_level!(level, (), |LEVEL| tracing::event!(
+                name: $name,
+                target: $target,
+                LEVEL,
+                http.request.method = %asked.method,
+                url.full = %settings.config.redaction.url(&asked.uri),
+                server.address = host.map(display),
+                server.port = port.flatten(),
+                http.response.status_code = answer.map(|answer| answer.status.as_u16()),
+                outcome = %record.outcome_name(),
+                error.type = record.error_type().map(display),
+                error = record.failure.as_ref().map(|failure| display(&*failure.text)),
+                tracking_id = record.tracking_id().map(display),
+                earlier_tracking_ids = EarlierIds::of(&record.attempts).map(display),
+                caller_id = asked.caller_id.as_ref().map(display),
+                http.request.resend_count = above(0, asked.number.saturating_sub(1).into()),
+                attempts = above(1, record.attempt_count().into()),
+                wait_permit_ms = notes.and_then(|notes| above(0, millis(notes.permit_wait()))),
+                wait_retry_ms = notes.and_then(|notes| above(0, millis(notes.retry_wait()))),
+                head_ms = answer.map(|answer| millis(answer.after)),
+                total_ms = millis(record.took),
+                http.request.body.size = asked.size.and_then(|size| above(0, size)),
+                http.response.body.size = answer.and_then(|answer| above(0, answer.size)),
+                body_end = answer.and_then(|answer| answer.end).map(|end| display(end.as_str())),
+                request_headers = asked.headers.as_deref().map(display),
+                response_headers = answer.and_then(|answer| answer.headers.as_deref()).map(display),
+                excerpt = answer.and_then(|answer| answer.excerpt()).map(display),
+            ))
+        };
     }
-    let fields = Fields::of(record);
     match settings.kind {
-        Kind::Call => write_event!("call", CALL, level, fields),
-        Kind::Attempt => write_event!("attempt", ATTEMPT, level, fields),
+        Kind::Call => write_event!("call", CALL),
+        Kind::Attempt => write_event!("attempt", ATTEMPT),
     }
 }
 
+fn above(least: u64, number: u64) -> Option<u64> {
+    (number > least).then_some(number)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The span of a call; one that is disabled where nobody listens, or for an attempt.
-pub(crate) fn span<B>(settings: &Arc<Settings>, request: &Request<B>) -> Span {
-    at_level!(settings.span, Span::none(), |LEVEL| tracing::span!(
+pub(crate) fn span<B>(settings: &Settings, request: &Request<B>) -> Span {
+    at_level!(settings.levels.span, Span::none(), |LEVEL| tracing::span!(
         target: CALL,
         LEVEL,
         "call",
@@ -111,15 +117,15 @@ pub(crate) fn span<B>(settings: &Arc<Settings>, request: &Request<B>) -> Span {
 }
 
 /// Completes a call's span, for those who export spans.
-pub(crate) fn close_span(record: &Record) {
-    if record.span.is_disabled() {
+pub(crate) fn close_span(span: &Span, record: &Record) {
+    if span.is_disabled() {
         return;
     }
     if let Some(answer) = &record.answer {
-        record.span.record("http.response.status_code", answer.status.as_u16());
+        span.record("http.response.status_code", answer.status.as_u16());
     }
     if let Some(error_type) = record.error_type() {
-        record.span.record("error.type", error_type);
-        record.span.record("otel.status_code", "ERROR");
+        span.record("error.type", error_type);
+        span.record("otel.status_code", "ERROR");
     }
 }

@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
-use crate::{LogBody, record::Record};
+use crate::{LogBody, recording::Recording};
 
 pin_project! {
     /// The response of a [`Log`](crate::Log). Dropping it before it is ready writes the record of something
@@ -19,21 +19,21 @@ pin_project! {
         // Taken out when it is done, in the call's span: what it still holds may have something to say.
         #[pin]
         inner: Option<F>,
-        record: Option<Box<Record>>,
+        recording: Option<Box<Recording>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _entered = this.record.as_deref().map(Record::enter);
+            let _entered = this.recording.as_deref().map(Recording::enter);
             this.inner.set(None);
         }
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, record: Option<Box<Record>>) -> Self {
-        Self { inner: Some(inner), record }
+    pub(crate) fn new(inner: F, recording: Option<Box<Recording>>) -> Self {
+        Self { inner: Some(inner), recording }
     }
 }
 
@@ -51,20 +51,20 @@ where
             return Poll::Pending;
         };
         let result = {
-            let _entered = this.record.as_deref().map(Record::enter);
+            let _entered = this.recording.as_deref().map(Recording::enter);
             let result = ready!(inner.poll(cx)).map_err(CallError::from_source);
             this.inner.set(None);
             result
         };
-        let record = this.record.take();
+        let recording = this.recording.take();
         Poll::Ready(match result {
             Ok(response) => {
-                let record = record.and_then(|record| record.answered(&response));
-                Ok(response.map(|body| LogBody::new(body, record)))
+                let recording = recording.and_then(|recording| recording.answered(&response));
+                Ok(response.map(|body| LogBody::new(body, recording)))
             }
             Err(error) => {
-                if let Some(record) = record {
-                    record.failed(&error);
+                if let Some(recording) = recording {
+                    recording.failed(&error);
                 }
                 Err(error)
             }

@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use crate::{
     Log, LogBuilder,
-    settings::{Config, Kind, Settings},
+    settings::{Kind, Settings},
 };
 
 /// Writes one record per call, or one per attempt.
@@ -20,13 +20,13 @@ impl LogLayer {
     /// A span and an event per call, for the outermost place of a stack, with the defaults of [`LogBuilder`].
     #[must_use]
     pub fn calls() -> Self {
-        Self::new(Kind::Call, Config::default())
+        Self::builder().layer(Kind::Call)
     }
 
     /// An event per attempt, for the place inside retry and limit, with the defaults of [`LogBuilder`].
     #[must_use]
     pub fn attempts() -> Self {
-        Self::new(Kind::Attempt, Config::default())
+        Self::builder().layer(Kind::Attempt)
     }
 
     /// A layer that passes everything through, for a stack from which logging is left out at the same type. Only
@@ -52,8 +52,8 @@ impl LogLayer {
         LogBuilder::default()
     }
 
-    pub(crate) fn new(kind: Kind, config: Config) -> Self {
-        Self { settings: Some(Arc::new(Settings::new(kind, config))) }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings: Some(Arc::new(settings)) }
     }
 }
 

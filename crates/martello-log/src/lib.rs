@@ -3,9 +3,9 @@
 mod body;
 mod builder;
 mod cause;
+mod earlier_ids;
 mod event;
 mod excerpt;
-mod fields;
 mod future;
 mod headers;
 mod layer;
@@ -13,6 +13,7 @@ mod line;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod record;
+mod recording;
 mod redaction;
 mod service;
 mod settings;

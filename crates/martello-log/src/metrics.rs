@@ -33,16 +33,15 @@ pub(crate) fn ended(record: &Record) {
     if !record.settings.metrics() {
         return;
     }
-    let took = record.started.elapsed();
     match record.settings.kind {
         Kind::Call => {
-            histogram!(CALL_DURATION, result_labels(record)).record(took);
+            histogram!(CALL_DURATION, result_labels(record)).record(record.took);
             let waited = record.notes.as_ref().map_or(Duration::ZERO, CallNotes::permit_wait);
             histogram!(PERMIT_WAIT, target_labels(record)).record(waited);
         }
         Kind::Attempt => {
             gauge!(ACTIVE, target_labels(record)).decrement(1.0);
-            histogram!(ATTEMPT_DURATION, result_labels(record)).record(took);
+            histogram!(ATTEMPT_DURATION, result_labels(record)).record(record.took);
             let mut labels = target_labels(record);
             labels.push(Label::from_static_parts("outcome", record.outcome_name()));
             counter!(ATTEMPTS, labels).increment(1);

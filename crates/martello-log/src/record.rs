@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -7,10 +7,9 @@ use martello_outcome::{
     AttemptNumber, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId,
 };
 use tokio::time::Instant;
-use tracing::{Span, span::Entered};
 
 use crate::{
-    Redaction, cause, event,
+    Redaction, cause,
     excerpt::Excerpt,
     headers,
     settings::{Kind, Settings},
@@ -19,12 +18,12 @@ use crate::{
 /// The outcome of a future that was dropped before it had one.
 const CANCELLED: &str = "cancelled";
 
-/// What is known of one call or attempt. It belongs to the future, then to the body, and whatever becomes of those,
-/// its drop writes the one event: hence exactly one, always.
+/// What is known of one call or attempt.
 pub(crate) struct Record {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) span: Span,
     pub(crate) started: Instant,
+    /// The time to the end of all, once that has come.
+    pub(crate) took: Duration,
     pub(crate) asked: Asked,
     pub(crate) notes: Option<CallNotes>,
     pub(crate) attempts: Attempts,
@@ -55,6 +54,13 @@ pub(crate) struct Answer {
     pub(crate) excerpt: Option<Excerpt>,
     /// `None` where there is no body.
     pub(crate) end: Option<BodyEnd>,
+}
+
+impl Answer {
+    /// What is to be shown of the body.
+    pub(crate) fn excerpt(&self) -> Option<&Excerpt> {
+        self.excerpt.as_ref().filter(|excerpt| !excerpt.is_empty())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,57 +97,33 @@ impl Failure {
 }
 
 impl Record {
-    /// The record of this request, unless nobody would read it. Then this reads no clock and allocates nothing.
-    pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
-        let number = match settings.kind {
-            Kind::Call => 1,
-            Kind::Attempt => note_attempt(request),
-        };
-        let span = event::span(settings, request);
-        let wanted = event::enabled(settings.kind, settings.healthy)
-            || event::enabled(settings.kind, settings.failed)
-            || !span.is_disabled()
-            || settings.metrics();
-        wanted.then(|| Box::new(Self::new(settings, span, number, request)))
-    }
-
-    fn new<B: Body>(settings: &Arc<Settings>, span: Span, number: u32, request: &mut Request<B>) -> Self {
+    /// Of this request, from now on.
+    pub(crate) fn new<B: Body>(settings: &Arc<Settings>, request: &Request<B>) -> Self {
         let config = &settings.config;
+        let extensions = request.extensions();
         let asked = Asked {
             method: request.method().clone(),
             uri: request.uri().clone(),
             size: request.body().size_hint().exact(),
             headers: headers::shown(request.headers(), &config.request_headers, &config.redaction),
-            caller_id: (config.caller_id)(request.extensions()),
-            number,
+            caller_id: (config.caller_id)(extensions),
+            number: if settings.kind == Kind::Attempt { AttemptNumber::of(extensions) } else { 1 },
         };
-        let notes = (settings.kind == Kind::Call).then(CallNotes::default);
-        if let Some(notes) = &notes {
-            request.extensions_mut().insert(notes.clone());
-        }
-        let record = Self {
+        Self {
             settings: Arc::clone(settings),
-            span,
             started: Instant::now(),
+            took: Duration::ZERO,
             asked,
-            notes,
+            notes: (settings.kind == Kind::Call).then(CallNotes::default),
             attempts: Attempts::default(),
             outcome: None,
             answer: None,
             failure: None,
-        };
-        #[cfg(feature = "metrics")]
-        crate::metrics::started(&record);
-        record
+        }
     }
 
-    /// Enters the span of the call, if this is the record of one.
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        self.span.enter()
-    }
-
-    /// Takes down the response's head. The record comes back if there is a body to wait for.
-    pub(crate) fn answered<R: Body>(mut self: Box<Self>, response: &Response<R>) -> Option<Box<Self>> {
+    /// Takes down the response's head, and says whether there is a body to wait for.
+    pub(crate) fn answered<R: Body>(&mut self, response: &Response<R>) -> bool {
         let config = &self.settings.config;
         let status = response.status();
         self.attempts = Attempts::of(response).cloned().unwrap_or_default();
@@ -161,11 +143,11 @@ impl Record {
             end: (!bodiless).then_some(BodyEnd::Dropped),
         });
         self.outcome = Some(outcome);
-        (!bodiless).then_some(self)
+        !bodiless
     }
 
     /// Takes down the error that stands in place of a response.
-    pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
+    pub(crate) fn failed(&mut self, error: &CallError) {
         self.attempts = error.attempts().clone();
         self.outcome = Some(error.outcome());
         self.failure = Some(Failure::of(error, &self.asked.uri, &self.settings.config.redaction));
@@ -235,34 +217,5 @@ impl Record {
     /// Whether the event goes out at the healthy level.
     pub(crate) fn is_healthy(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_success) && self.failure.is_none()
-    }
-}
-
-/// Tells the record of the call, if there is one, which attempt this is; it may never come to say so itself.
-fn note_attempt<B>(request: &Request<B>) -> u32 {
-    let extensions = request.extensions();
-    let number = AttemptNumber::of(extensions);
-    if let Some(notes) = CallNotes::of(extensions) {
-        notes.attempt(number);
-    }
-    number
-}
-
-/// Says nothing of the request, which may hold secrets: a user prints responses.
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").finish_non_exhaustive()
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        {
-            let _entered = self.span.enter();
-            event::write(self);
-        }
-        event::close_span(self);
-        #[cfg(feature = "metrics")]
-        crate::metrics::ended(self);
     }
 }

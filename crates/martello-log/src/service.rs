@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
-use crate::{LogBody, ResponseFuture, record::Record, settings::Settings};
+use crate::{LogBody, ResponseFuture, recording::Recording, settings::Settings};
 
 /// A service that writes a record of what passes it: see [`LogLayer`](crate::LogLayer).
 ///
@@ -43,11 +43,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = self.settings.as_ref();
-        let record = settings.and_then(|settings| Record::start(settings, &mut request));
+        let recording = settings.and_then(|settings| Recording::start(settings, &mut request));
         let inner = {
-            let _entered = record.as_deref().map(Record::enter);
+            let _entered = recording.as_deref().map(Recording::enter);
             self.inner.call(request)
         };
-        ResponseFuture::new(inner, record)
+        ResponseFuture::new(inner, recording)
     }
 }

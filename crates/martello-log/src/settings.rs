@@ -1,6 +1,6 @@
 use http::{Extensions, HeaderName};
 use martello_outcome::{CallerId, Classifier};
-use tracing::{Level, level_filters::LevelFilter};
+use tracing::level_filters::LevelFilter;
 
 use crate::Redaction;
 
@@ -11,14 +11,45 @@ pub(crate) enum Kind {
     Attempt,
 }
 
+/// What a layer that is on does.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    pub(crate) levels: Levels,
+    pub(crate) config: Config,
+}
+
+impl Settings {
+    /// Whether the layer measures. Without the feature it does not.
+    pub(crate) fn metrics(&self) -> bool {
+        #[cfg(feature = "metrics")]
+        let metrics = self.config.metrics;
+        #[cfg(not(feature = "metrics"))]
+        let metrics = false;
+        metrics
+    }
+}
+
+/// The levels of the two events and the span, which differ by kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels {
+    pub(crate) healthy: LevelFilter,
+    pub(crate) failed: LevelFilter,
+    pub(crate) span: LevelFilter,
+}
+
+impl Levels {
+    pub(crate) const CALLS: Self =
+        Self { healthy: LevelFilter::INFO, failed: LevelFilter::WARN, span: LevelFilter::DEBUG };
+    pub(crate) const ATTEMPTS: Self =
+        Self { healthy: LevelFilter::DEBUG, failed: LevelFilter::INFO, span: LevelFilter::OFF };
+}
+
 pub(crate) type CallerIdSource = fn(&Extensions) -> Option<CallerId>;
 
-/// What a user chose, for either kind.
+/// What a user chose for both kinds.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) healthy: Option<LevelFilter>,
-    pub(crate) failed: Option<LevelFilter>,
-    pub(crate) span: LevelFilter,
     pub(crate) request_headers: Vec<HeaderName>,
     pub(crate) response_headers: Vec<HeaderName>,
     pub(crate) redaction: Redaction,
@@ -32,9 +63,6 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            healthy: None,
-            failed: None,
-            span: LevelFilter::DEBUG,
             request_headers: Vec::new(),
             response_headers: Vec::new(),
             redaction: Redaction::default(),
@@ -44,40 +72,5 @@ impl Default for Config {
             #[cfg(feature = "metrics")]
             metrics: false,
         }
-    }
-}
-
-/// What a layer that is on does.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) kind: Kind,
-    pub(crate) healthy: LevelFilter,
-    pub(crate) failed: LevelFilter,
-    pub(crate) span: LevelFilter,
-    pub(crate) config: Config,
-}
-
-impl Settings {
-    pub(crate) fn new(kind: Kind, config: Config) -> Self {
-        let (healthy, failed, span) = match kind {
-            Kind::Call => (Level::INFO, Level::WARN, config.span),
-            Kind::Attempt => (Level::DEBUG, Level::INFO, LevelFilter::OFF),
-        };
-        Self {
-            kind,
-            healthy: config.healthy.unwrap_or(healthy.into()),
-            failed: config.failed.unwrap_or(failed.into()),
-            span,
-            config,
-        }
-    }
-
-    /// Whether the layer measures. Without the feature it does not.
-    pub(crate) fn metrics(&self) -> bool {
-        #[cfg(feature = "metrics")]
-        let metrics = self.config.metrics;
-        #[cfg(not(feature = "metrics"))]
-        let metrics = false;
-        metrics
     }
 }

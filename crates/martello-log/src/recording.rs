@@ -1,0 +1,83 @@
+use std::{fmt, sync::Arc};
+
+use http::{Request, Response};
+use http_body::Body;
+use martello_outcome::{AttemptNumber, CallError, CallNotes};
+use tracing::{Span, span::Entered};
+
+use crate::{
+    event,
+    record::Record,
+    settings::{Kind, Settings},
+};
+
+/// A record that is not complete yet. It belongs to the future, then to the body, and whatever becomes of those, its
+/// drop writes the one event: hence exactly one, always.
+pub(crate) struct Recording {
+    span: Span,
+    pub(crate) record: Record,
+}
+
+impl Recording {
+    /// The record of this request, unless nobody would read it. Then this reads no clock and allocates nothing.
+    pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
+        if settings.kind == Kind::Attempt {
+            note_attempt(request);
+        }
+        let span = event::span(settings, request);
+        let wanted = event::enabled(settings.kind, settings.levels.healthy)
+            || event::enabled(settings.kind, settings.levels.failed)
+            || !span.is_disabled()
+            || settings.metrics();
+        if !wanted {
+            return None;
+        }
+        let record = Record::new(settings, request);
+        if let Some(notes) = &record.notes {
+            request.extensions_mut().insert(notes.clone());
+        }
+        #[cfg(feature = "metrics")]
+        crate::metrics::started(&record);
+        Some(Box::new(Self { span, record }))
+    }
+
+    /// Enters the span of the call, if this is the record of one.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        self.span.enter()
+    }
+
+    /// Takes down the response's head, and goes on if there is a body to wait for.
+    pub(crate) fn answered<R: Body>(mut self: Box<Self>, response: &Response<R>) -> Option<Box<Self>> {
+        self.record.answered(response).then_some(self)
+    }
+
+    /// Takes down the error that stands in place of a response.
+    pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
+        self.record.failed(error);
+    }
+}
+
+/// Tells the record of the call, if there is one, which attempt this is; it may never come to say so itself.
+fn note_attempt<B>(request: &Request<B>) {
+    let extensions = request.extensions();
+    if let Some(notes) = CallNotes::of(extensions) {
+        notes.attempt(AttemptNumber::of(extensions));
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.record.took = self.record.started.elapsed();
+        self.span.in_scope(|| event::write(&self.record));
+        event::close_span(&self.span, &self.record);
+        #[cfg(feature = "metrics")]
+        crate::metrics::ended(&self.record);
+    }
+}
+
+/// Says nothing of the request, which may hold secrets: a user prints responses.
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").finish_non_exhaustive()
+    }
+}
