@@ -121,6 +121,25 @@ impl LogBuilder {
 
     /// Finds the caller's own id in the request's extensions, in place of [`CallerId::of`]. It is asked once per
     /// record.
+    ///
+    /// The log reads the id before a tracking layer, further in, may put one among the extensions: the same function
+    /// belongs on both, as `Stack::caller_id_with` of the facade does it.
+    ///
+    /// ```
+    /// use http::Extensions;
+    /// use martello_log::{CallerId, LogLayer};
+    ///
+    /// #[derive(Clone)]
+    /// struct JobId(String);
+    ///
+    /// fn job(extensions: &Extensions) -> Option<CallerId> {
+    ///     extensions.get::<JobId>()?.0.parse().ok()
+    /// }
+    ///
+    /// let calls = LogLayer::builder().caller_id_with(job).build_calls()?;
+    /// # let _: LogLayer = calls;
+    /// # Ok::<(), martello_log::ConfigError>(())
+    /// ```
     pub fn caller_id_with(mut self, source: fn(&Extensions) -> Option<CallerId>) -> Self {
         self.config.caller_id = source;
         self

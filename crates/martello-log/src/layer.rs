@@ -30,7 +30,7 @@ impl LogLayer {
     }
 
     /// A layer that passes everything through, for a stack from which logging is left out at the same type. Only
-    /// an error becomes a [`CallError`](martello_outcome::CallError), as with every other.
+    /// an error becomes a [`CallError`](crate::CallError), as with every other.
     #[must_use]
     pub fn off() -> Self {
         Self { settings: None }
@@ -46,7 +46,7 @@ impl LogLayer {
     /// let calls = log.clone().failed(Level::ERROR).build_calls()?;
     /// let attempts = log.build_attempts()?;
     /// # let _: (LogLayer, LogLayer) = (calls, attempts);
-    /// # Ok::<(), martello_outcome::ConfigError>(())
+    /// # Ok::<(), martello_log::ConfigError>(())
     /// ```
     pub fn builder() -> LogBuilder {
         LogBuilder::default()

@@ -23,6 +23,7 @@ pub use body::LogBody;
 pub use builder::LogBuilder;
 pub use future::ResponseFuture;
 pub use layer::LogLayer;
+pub use martello_outcome::{CallError, CallerId, Classifier, ConfigError};
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 pub use redaction::{MaskedValue, Redaction};

@@ -55,7 +55,7 @@ const LINKS: [HeaderName; 5] =
 ///
 /// let url = Uri::from_static("https://me:secret@api.example/plannings?limit=100&key=abc");
 /// assert_eq!(redaction.url(&url).to_string(), "https://api.example/plannings?limit=100&key=***");
-/// # Ok::<(), martello_outcome::ConfigError>(())
+/// # Ok::<(), martello_log::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Redaction {
@@ -153,6 +153,6 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName, ConfigError> {
-    HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| ConfigError::new(field, name.escape_debug(), "header names by RFC 9110 §5.1"))
+    let refused = |_| ConfigError::new(field, format_args!("{name:?}"), "header names by RFC 9110 §5.1");
+    HeaderName::from_bytes(name.as_bytes()).map_err(refused)
 }

@@ -12,10 +12,24 @@ fn refused(builder: LogBuilder) -> String {
 fn header_names_that_are_none_are_refused_by_field() {
     let rule = "but must be header names by RFC 9110 §5.1";
     let builder = LogLayer::builder;
-    assert_eq!(refused(builder().request_headers(["a b"])), format!("`request_headers` is a b, {rule}"));
-    assert_eq!(refused(builder().response_headers(["ok", ""])), format!("`response_headers` is , {rule}"));
-    assert_eq!(refused(builder().hide_headers(["a\n"])), format!("`hide_headers` is a\\n, {rule}"));
+    assert_eq!(refused(builder().request_headers(["a b"])), format!("`request_headers` is \"a b\", {rule}"));
+    assert_eq!(
+        refused(builder().response_headers(["ok", ""])),
+        format!("`response_headers` is \"\", {rule}")
+    );
+    assert_eq!(refused(builder().hide_headers(["a\n"])), format!("`hide_headers` is \"a\\n\", {rule}"));
     assert!(Redaction::default().hide_header("a:").is_err());
+}
+
+#[test]
+fn this_crate_alone_names_what_its_signatures_hold() {
+    fn theirs(_: &http::Extensions) -> Option<martello_log::CallerId> {
+        None
+    }
+    let classifier: martello_log::Classifier = martello_outcome::Classifier::default();
+    let builder = LogLayer::builder().classifier(classifier).caller_id_with(theirs);
+    let _: Result<LogLayer, martello_log::ConfigError> = builder.build_calls();
+    let _: Option<martello_log::CallError> = None::<martello_outcome::CallError>;
 }
 
 #[test]
