@@ -142,7 +142,12 @@ async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
 
 #[tokio::test(start_paused = true)]
 async fn a_decision_that_falls_back_falls_back_to_what_the_layer_was_told() {
-    let layer = || RetryLayer::builder().retry_too_many_requests().decide(AttemptView::default_decision);
+    let layer = || {
+        RetryLayer::builder().retry_too_many_requests().decide(|attempt| match attempt.outcome {
+            Outcome::Rejected => Decision::Stop,
+            _ => attempt.default_decision(),
+        })
+    };
     let limited = || (0..9).map(|_| Answer::status(429).header("retry-after", "1"));
     assert_eq!(attempts(layer().build().unwrap(), "POST", limited()).await, 4);
     assert_eq!(attempts(layer().unavailable([500]).build().unwrap(), "PUT", statuses(500)).await, 4);
