@@ -38,7 +38,7 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        self.inner.poll_ready(cx).map_err(CallError::from_source)
+        self.inner.poll_ready(cx).map_err(CallError::from_readiness)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
