@@ -53,20 +53,16 @@ where
         let Some(mut inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let (frame, last) = {
-            let _entered = this.recording.as_deref().map(Recording::enter);
-            let frame =
-                ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body));
-            let last = match &frame {
-                Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
-                Some(Err(_)) => {
-                    this.inner.set(None);
-                    true
-                }
-                None => true,
-            };
-            (frame, last)
+        let entered = this.recording.as_deref().map(Recording::enter);
+        let frame = ready!(inner.as_mut().poll_frame(cx)).map(|frame| frame.map_err(CallError::from_body));
+        let last = match &frame {
+            Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
+            Some(Err(_)) | None => true,
         };
+        if let Some(Err(_)) = frame {
+            this.inner.set(None);
+        }
+        drop(entered);
         if let Some(recording) = this.recording.as_deref_mut() {
             let record = &mut recording.record;
             match &frame {

@@ -50,12 +50,10 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let result = {
-            let _entered = this.recording.as_deref().map(Recording::enter);
-            let result = ready!(inner.poll(cx)).map_err(CallError::from_source);
-            this.inner.set(None);
-            result
-        };
+        let entered = this.recording.as_deref().map(Recording::enter);
+        let result = ready!(inner.poll(cx));
+        this.inner.set(None);
+        drop(entered);
         let recording = this.recording.take();
         Poll::Ready(match result {
             Ok(response) => {
@@ -63,6 +61,7 @@ where
                 Ok(response.map(|body| LogBody::new(body, recording)))
             }
             Err(error) => {
+                let error = CallError::from_source(error);
                 if let Some(recording) = recording {
                     recording.failed(&error);
                 }

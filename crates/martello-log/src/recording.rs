@@ -32,13 +32,13 @@ impl Recording {
         if !wanted {
             return None;
         }
-        let record = Record::new(settings, request);
-        if let Some(notes) = &record.notes {
+        let recording = Box::new(Self { span, record: Record::new(settings, request) });
+        if let Some(notes) = &recording.record.notes {
             request.extensions_mut().insert(notes.clone());
         }
         #[cfg(feature = "metrics")]
-        crate::metrics::started(&record);
-        Some(Box::new(Self { span, record }))
+        crate::metrics::started(&recording.record);
+        Some(recording)
     }
 
     /// Enters the span of the call, if this is the record of one.
