@@ -190,7 +190,7 @@ async fn a_stopped_server_has_closed_its_port_and_its_connections() {
         let (address, uri) = (server.address(), server.uri("/"));
         soon(server.stop()).await;
         assert!(soon(read(response)).await.is_err());
-        let gone = client().get(uri.clone()).await;
+        let gone = soon(client().get(uri.clone())).await;
 
         match Server::bind(address, |_| Reply::status(201)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
