@@ -6,6 +6,7 @@ mod budget;
 mod configuration;
 mod contract;
 mod decisions;
+mod handed_back;
 mod history;
 mod support;
 mod timeouts;

@@ -75,22 +75,6 @@ async fn a_post_goes_again_after_a_refused_connection() {
     assert_eq!(error.attempts().len(), 4);
 }
 
-/// hyper-util's client sends a request again by itself when its idle connection turned out to be closed.
-#[tokio::test]
-async fn what_the_client_sends_again_by_itself_counts_once() {
-    let server = Server::start().await.unwrap();
-    server.replies([Reply::ok().close_connection(), Reply::ok()]);
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let service = quick().build().unwrap().layer(client);
-    for _ in 0..2 {
-        let request = Request::post(server.uri("/")).body(Body::from("{}")).unwrap();
-        let response = service.clone().oneshot(request).await.unwrap();
-        assert!(Attempts::of(&response).is_none());
-        response.into_body().collect().await.unwrap();
-    }
-    assert_eq!(server.requests().len(), 2);
-}
-
 #[tokio::test]
 async fn retry_after_is_waited_for() {
     let server = Server::start().await.unwrap();
