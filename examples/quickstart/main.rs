@@ -4,12 +4,16 @@
 //! cargo run --example quickstart
 //! RUST_LOG=martello=info cargo run --example quickstart     # with a line per attempt and per call
 //! ```
-#![expect(clippy::print_stdout, reason = "its summary is what it is for")]
 
 mod planner;
 mod summary;
 
-use std::{error::Error, io::IsTerminal, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use http::{Request, Uri};
 use http_body_util::BodyExt;
@@ -75,15 +79,20 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     bar.finish_and_clear();
 
-    println!("{summary}");
-    println!("  most in flight    {} (as the server saw it)", planner.most_in_flight());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{summary}")?;
+    writeln!(out, "  most in flight    {} (as the server saw it)", planner.most_in_flight())?;
     let faults = planner.check(&orders, &summary);
     for fault in &faults {
-        println!("  WRONG: {fault}");
+        writeln!(out, "  WRONG: {fault}")?;
     }
     if faults.is_empty() {
-        println!("  The server holds exactly the {} orders, and its log of requests equals", orders.len());
-        println!("  the attempts reported here, Trackingid by Trackingid.");
+        writeln!(
+            out,
+            "  The server holds exactly the {} orders, and its log of requests equals",
+            orders.len()
+        )?;
+        writeln!(out, "  the attempts reported here, Trackingid by Trackingid.")?;
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -100,7 +100,8 @@ impl Planner {
     }
 }
 
-/// Which request meets which fault, in order of arrival.
+/// Which order meets which fault, counted as they come in. A fault meets an order once: its second attempt goes
+/// through, unless everything is down.
 fn faults(random: &mut fastrand::Rng) -> BTreeMap<usize, Fault> {
     use Fault::{Busy, Reset, SlowBody, Timeout, Unavailable};
     let kinds = [Unavailable, Unavailable, Unavailable, Timeout, Timeout, Reset, Busy, SlowBody, SlowBody];
@@ -114,7 +115,9 @@ impl Books {
         let id = format!("{:08x}-{:016x}", random.u32(..), random.u64(..));
         let order = request.uri.path().trim_start_matches("/orders/").to_owned();
         self.received += 1;
-        let (reply, done, answered) = self.decide();
+        let fault =
+            if self.log.contains_key(&order) { None } else { self.faults.remove(&(self.log.len() + 1)) };
+        let (reply, done, answered) = self.decide(fault);
         let known = self.orders.contains_key(&order);
         self.log.entry(order.clone()).or_default().push((id.clone(), answered));
         if done {
@@ -128,8 +131,7 @@ impl Books {
     }
 
     /// The reply if it is not the order itself, whether the order is written, and whether an answer goes out.
-    fn decide(&mut self) -> (Option<Reply>, bool, bool) {
-        let fault = self.faults.get(&self.received).copied();
+    fn decide(&mut self, fault: Option<Fault>) -> (Option<Reply>, bool, bool) {
         if self.received == OUTAGE_AT {
             self.outage_ends = Some(Instant::now() + OUTAGE);
         }
