@@ -150,7 +150,7 @@ fn progress_bar(orders: usize) -> ProgressBar {
     } else {
         ProgressDrawTarget::stderr()
     };
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {per_sec}, {eta} left");
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} orders, {eta} left");
     ProgressBar::with_draw_target(u64::try_from(orders).ok(), target)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
