@@ -92,3 +92,22 @@ async fn outcomes_are_those_of_the_retry() {
     stack.oneshot(request("PUT", server.uri("/"))).await.unwrap();
     assert_eq!(written.of(ATTEMPT)[0]["outcome"], "unavailable");
 }
+
+/// What is written in a drop is written while the thread unwinds, too, and a second panic there would abort.
+#[tokio::test]
+async fn a_call_that_a_panic_drops_writes_one_of_each_and_gives_its_permit_back() {
+    let (written, _guard) = Written::listen();
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::silence());
+    let layer = quick().build().unwrap();
+    let call = layer.layer(http()).oneshot(request("PUT", server.uri("/")));
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        let mut call = std::pin::pin!(call);
+        let early = tokio::time::timeout(Duration::from_millis(100), &mut call).await;
+        assert!(early.is_ok(), "of the user's own");
+    });
+    assert!(tasks.join_next().await.unwrap().unwrap_err().is_panic());
+    assert_eq!((written.of(ATTEMPT).len(), written.of(CALL).len()), (1, 1));
+    assert_eq!(layer.limit().snapshot().in_flight, 0);
+}
