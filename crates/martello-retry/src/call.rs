@@ -100,15 +100,11 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         if self.copy.claim(next.body()) { Verdict::Again(next, after) } else { Verdict::Stop(None) }
     }
 
-    /// Without a decision of the user's own, most failures are final whatever the request: for those it need not
-    /// be built again.
+    /// Without a decision of the user's own a rejection is final whatever the request, which then need not be built
+    /// again.
     fn may_go_again(&self, failed: &Failed<'_>) -> bool {
-        let retried = match failed.outcome {
-            Outcome::Unsent | Outcome::Unavailable | Outcome::Ambiguous => true,
-            Outcome::Faulty => self.config.too_many_requests,
-            _ => false,
-        };
-        self.number < self.config.attempts && (retried || self.config.decide.is_some())
+        let rejected = failed.outcome == Outcome::Rejected && self.config.decide.is_none();
+        self.number < self.config.attempts && !rejected
     }
 
     fn view<'a>(&self, request: RequestHead<'a>, failed: &Failed<'a>) -> AttemptView<'a> {
