@@ -1,4 +1,5 @@
 use http::{Method, StatusCode};
+use martello_outcome::is_bodiless;
 
 /// When the permit of a request that was answered is given back.
 ///
@@ -34,11 +35,9 @@ impl Holds {
         }
     }
 
-    /// Whether a response with this status may have a body (RFC 9110 §6.4.1), which then holds the permit.
+    /// Whether a response with this status may have a body which then holds the permit.
     pub(crate) fn at(self, status: StatusCode) -> bool {
-        let bodiless = status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED;
+        let bodiless = is_bodiless(status);
         match self {
             Self::Nothing => false,
             Self::AllButTunnels => !bodiless && !status.is_success(),

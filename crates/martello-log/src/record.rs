@@ -4,7 +4,7 @@ use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame};
 use martello_outcome::{
-    AttemptNumber, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId,
+    AttemptNumber, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId, is_bodiless,
 };
 use tokio::time::Instant;
 
@@ -128,10 +128,8 @@ impl Record {
         let status = response.status();
         self.attempts = Attempts::of(response).cloned().unwrap_or_default();
         let outcome = self.attempts.outcome().unwrap_or_else(|| config.classifier.status(status));
-        // RFC 9110 §6.4.1.
-        let bodiless = self.asked.method == Method::HEAD
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-            || response.body().is_end_stream();
+        let bodiless =
+            self.asked.method == Method::HEAD || is_bodiless(status) || response.body().is_end_stream();
         let excerpt = if outcome.is_success() { 0 } else { config.excerpt };
         self.answer = Some(Answer {
             status,

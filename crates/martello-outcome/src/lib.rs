@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attempts;
+mod bodiless;
 mod call_options;
 mod classifier;
 mod config_error;
@@ -15,6 +16,7 @@ mod repeatable;
 mod retry_after;
 
 pub use attempts::{Attempt, AttemptNumber, Attempts};
+pub use bodiless::is_bodiless;
 pub use call_options::CallOptions;
 pub use classifier::Classifier;
 pub use config_error::ConfigError;

@@ -8,7 +8,7 @@ use std::{
 use http::{Method, Request, StatusCode};
 use martello_outcome::{
     Attempt, AttemptNumber, Attempts, CallError, CallNotes, CallOptions, ErrorKind, Outcome, RequestHead,
-    RetryAfter, TrackingId,
+    RetryAfter, TrackingId, is_bodiless,
 };
 use tokio::time::Instant;
 
@@ -68,14 +68,10 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         }
     }
 
-    /// Whether a response with this status has a body that is ours to read (RFC 9110 §6.4.1): one that hands its
-    /// connection over has not, nor one that has no body at all.
+    /// Whether a response with this status has a body that is ours to read: one that hands its connection over has
+    /// not, nor one that has no body at all.
     pub(crate) fn has_body(&self, status: StatusCode) -> bool {
-        let bodiless = matches!(
-            status,
-            StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        );
-        self.may_have_body && !bodiless
+        self.may_have_body && !is_bodiless(status)
     }
 
     /// Decides, in this order: can it be sent again, should it, in time, and at whose cost. Only then does the copy
