@@ -1,0 +1,51 @@
+//! Instructions, counted by callgrind: by difference of two lengths of one run, so that neither start nor set-up counts.
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{case::Case, fixture::Error, subjects::Drive};
+
+/// Two lengths of as many digits, so that the stack begins at the same address in both.
+const CALLS: (u64, u64) = (1_000, 3_000);
+
+/// Whether this machine can count.
+#[must_use]
+pub fn are_countable() -> bool {
+    let version =
+        Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// Instructions per call. Ask only for what the subject can do.
+///
+/// # Errors
+///
+/// When valgrind is missing, or a call fails.
+pub fn count_of(case: Case, subject: &str, drive: Drive) -> Result<f64, Error> {
+    let short = run(case, subject, drive, CALLS.0)?;
+    let long = run(case, subject, drive, CALLS.1)?;
+    Ok((long as f64 - short as f64) / (CALLS.1 - CALLS.0) as f64)
+}
+
+fn run(case: Case, subject: &str, drive: Drive, calls: u64) -> Result<u64, Error> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe()?)
+        .args(["one", "--case", case.name(), "--subject", subject, "--drive", drive.name()])
+        .args(["--runs", &calls.to_string()])
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .current_dir(Path::new("/"))
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(said.into());
+    }
+    // ==4711== Collected : 123456
+    let collected = said.lines().find_map(|line| line.split("Collected : ").nth(1));
+    let count = collected.ok_or_else(|| format!("callgrind did not say how much it collected: {said}"))?;
+    Ok(count.trim().parse()?)
+}
