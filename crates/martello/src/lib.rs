@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "reqwest")]
+mod reqwest;
 #[cfg(feature = "stack")]
 mod stack;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::{ReqwestFuture, ReqwestService};
 pub use martello_body as body;
 #[doc(inline)]
 pub use martello_body::{Body, TryCopy};

@@ -1,0 +1,131 @@
+//! reqwest's client under a stack, on a real socket.
+
+use std::{error::Error, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use http::{Request, Uri};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use martello::{Attempts, Body, CallError, ErrorKind, Outcome, ReqwestService, Stacked, TrackingId};
+use martello_testkit::{Reply, Server};
+use tower::{Layer, ServiceExt};
+
+use crate::support::{quick, request};
+
+fn stacked(client: reqwest::ClientBuilder) -> Stacked<ReqwestService> {
+    // A proxy of the environment has no business with a server on this machine.
+    quick().build().unwrap().layer(ReqwestService::new(client.no_proxy()).unwrap())
+}
+
+fn api() -> Stacked<ReqwestService> {
+    stacked(reqwest::Client::builder())
+}
+
+fn outcomes(attempts: &Attempts) -> Vec<Outcome> {
+    attempts.iter().map(|attempt| attempt.outcome).collect()
+}
+
+async fn error_of(client: reqwest::ClientBuilder, uri: Uri) -> CallError {
+    stacked(client).oneshot(request("POST", uri)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_503_is_sent_again_and_each_attempt_keeps_its_tracking_id() {
+    let server = Server::start().await.unwrap();
+    let id = |status, id: &str| Reply::status(status).header("trackingid", id).body("{}");
+    server.replies([id(503, "first"), id(201, "second")]);
+    let response = api().oneshot(request("PUT", server.uri("/orders/1?a=b"))).await.unwrap();
+    assert_eq!((response.status().as_u16(), TrackingId::of(&response).unwrap().as_str()), (201, "second"));
+    let ids: Vec<_> =
+        Attempts::of(&response).unwrap().iter().map(|attempt| attempt.tracking_id.unwrap()).collect();
+    assert_eq!(ids.iter().map(TrackingId::as_str).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "{}");
+    for received in server.requests() {
+        assert_eq!((received.method.as_str(), received.uri.to_string().as_str()), ("PUT", "/orders/1?a=b"));
+        assert_eq!((received.body.as_ref(), received.header("content-length")), (&b"{}"[..], Some("2")));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_unsent_even_for_a_post() {
+    let refused = Server::refused().unwrap();
+    let error = error_of(reqwest::Client::builder(), refused.uri("/")).await;
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    assert_eq!(outcomes(error.attempts()), [Outcome::Unsent; 4]);
+    assert!(error.source().unwrap().is::<reqwest::Error>());
+}
+
+#[tokio::test]
+async fn a_timeout_of_the_clients_own_is_ambiguous() {
+    let server = Server::start().await.unwrap();
+    let soon = Duration::from_millis(50);
+    let client = reqwest::Client::builder;
+    for client in [client().timeout(soon), client().read_timeout(soon)] {
+        server.reply(Reply::silence());
+        let error = error_of(client, server.uri("/")).await;
+        assert_eq!(outcomes(error.attempts()), [Outcome::Ambiguous]);
+        let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
+        assert!(source.unwrap().is_timeout());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_is_ambiguous() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::reset());
+    let error = error_of(reqwest::Client::builder(), server.uri("/")).await;
+    assert_eq!(outcomes(error.attempts()), [Outcome::Ambiguous]);
+}
+
+/// What reqwest met behind the redirect would pass for the fate of the request before it.
+#[tokio::test]
+async fn a_redirect_comes_back_whatever_the_clients_policy() {
+    let (server, refused) = (Server::start().await.unwrap(), Server::refused().unwrap());
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(10));
+    server.reply(Reply::status(303).header("location", refused.uri("/elsewhere").to_string()));
+    let response = stacked(client).oneshot(request("POST", server.uri("/"))).await.unwrap();
+    assert_eq!(response.status(), 303);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_response_streams() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::ok().body("the whole body").stall_after(3));
+    let response = api().oneshot(request("GET", server.uri("/"))).await.unwrap();
+    let mut body = response.into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "the");
+    assert_eq!(server.in_flight(), 1, "the rest is still to come");
+}
+
+#[tokio::test]
+async fn trailers_come_through() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::ok().body("body").trailer("checksum", "1234"));
+    let asks = Request::get(server.uri("/")).header("te", "trailers").body(Body::empty()).unwrap();
+    let whole = api().oneshot(asks).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(whole.trailers().unwrap()["checksum"], "1234");
+}
+
+#[tokio::test]
+async fn a_streamed_request_is_sent_as_it_comes_and_again_from_its_recording() {
+    let server = Server::start().await.unwrap();
+    server.replies([Reply::status(503), Reply::ok()]);
+    let pieces = stream::iter(["one ", "two"]).map(|piece| Ok::<_, CallError>(Frame::data(piece.into())));
+    let request = Request::put(server.uri("/")).body(Body::new(StreamBody::new(pieces))).unwrap();
+    assert_eq!(api().oneshot(request).await.unwrap().status(), 200);
+    let received = server.requests();
+    assert_eq!(received.len(), 2);
+    for received in received {
+        assert_eq!((received.body.as_ref(), received.header("content-length")), (&b"one two"[..], None));
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_reqwest_does_not_take_is_an_error() {
+    for uri in ["/orders/1", "ftp://api.example/"] {
+        let error = error_of(reqwest::Client::builder(), Uri::from_static(uri)).await;
+        let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
+        assert!(source.unwrap().is_builder(), "{uri}");
+    }
+}
