@@ -8,6 +8,7 @@ mod foreign_layers;
 mod hand_on;
 mod hostile;
 mod limit;
+mod over_http2;
 mod over_reqwest;
 mod records;
 mod sending;
