@@ -1,40 +1,41 @@
-//! What happens to a request, and who listens.
+use std::{fmt, str::FromStr, time::Duration};
 
-use std::{fmt, str::FromStr};
-
-use tracing::{
-    Event, Id, Level, Metadata, Subscriber,
-    level_filters::LevelFilter,
-    span::{Attributes, Record},
-};
-
-use crate::fixture::Error;
+use crate::Error;
 
 /// One situation in which every subject is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// Answered 200 at once; nobody listens.
+    /// Answered 200 at once; nobody listens to what is logged.
     Happy,
     /// As `Happy`, and the response bears no `Trackingid`.
     HappyNoId,
-    /// As `Happy`, with a subscriber that asks for both events and does nothing with them.
+    /// As `Happy`, with a subscriber that asks for all events and does nothing with them.
     HappyNoop,
-    /// As `Happy`, with all that is logged written at info, into a sink.
+    /// As `Happy`, with all events written at info, into a sink.
     HappyInfo,
-    /// As `HappyInfo`, but the events of healthy attempts stay at debug, which is not written.
+    /// As `HappyInfo`, but only a call's own event is at info; those of its parts are at debug.
     HappyInfoAttempts,
     /// Answered 503, 503, 200, with no wait between.
     Retry,
+    /// Answered 200 at once, but all permits are taken when the call begins.
+    Wait,
+    /// Answered 200 over HTTP/1.1 on loopback; nobody listens.
+    Loopback,
+    /// Answered 503, 503, 200 over loopback, with 512 KiB in each 503 and 10 ms between.
+    Big503,
 }
 
 impl Case {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Happy,
         Self::HappyNoId,
         Self::HappyNoop,
         Self::HappyInfo,
         Self::HappyInfoAttempts,
         Self::Retry,
+        Self::Wait,
+        Self::Loopback,
+        Self::Big503,
     ];
 
     #[must_use]
@@ -46,13 +47,27 @@ impl Case {
             Self::HappyInfo => "happy_info",
             Self::HappyInfoAttempts => "happy_info_attempts",
             Self::Retry => "retry",
+            Self::Wait => "wait",
+            Self::Loopback => "loopback",
+            Self::Big503 => "big_503",
         }
     }
 
     /// How often each call is sent.
     #[must_use]
     pub fn attempts(self) -> u64 {
-        if self == Self::Retry { 3 } else { 1 }
+        if self.is_retried() { 3 } else { 1 }
+    }
+
+    #[must_use]
+    pub fn is_retried(self) -> bool {
+        matches!(self, Self::Retry | Self::Big503)
+    }
+
+    /// Between two attempts.
+    #[must_use]
+    pub fn wait(self) -> Duration {
+        if self == Self::Big503 { Duration::from_millis(10) } else { Duration::ZERO }
     }
 
     #[must_use]
@@ -60,30 +75,15 @@ impl Case {
         self != Self::HappyNoId
     }
 
-    /// Whether each healthy attempt is an event of the level at which calls are.
+    /// Whether the events inside a call are of the level at which its own event is.
     #[must_use]
-    pub fn logs_attempts(self) -> bool {
+    pub fn logs_parts(self) -> bool {
         matches!(self, Self::HappyNoop | Self::HappyInfo)
     }
 
-    /// Puts the case's listener in place, for the whole process.
-    ///
-    /// # Errors
-    ///
-    /// When there is one already.
-    pub fn listen(self) -> Result<(), Error> {
-        match self {
-            Self::HappyNoop => tracing::subscriber::set_global_default(Idle)?,
-            Self::HappyInfo | Self::HappyInfoAttempts => {
-                let sink = tracing_subscriber::fmt()
-                    .with_max_level(Level::INFO)
-                    .with_ansi(false)
-                    .with_writer(std::io::sink);
-                tracing::subscriber::set_global_default(sink.finish())?;
-            }
-            Self::Happy | Self::HappyNoId | Self::Retry => {}
-        }
-        Ok(())
+    #[must_use]
+    pub fn is_over_sockets(self) -> bool {
+        matches!(self, Self::Loopback | Self::Big503)
     }
 }
 
@@ -100,27 +100,4 @@ impl FromStr for Case {
         let case = Self::ALL.into_iter().find(|case| case.name() == name);
         case.ok_or_else(|| format!("no case is called {name}").into())
     }
-}
-
-/// Asks for everything from info up, and does nothing with it.
-struct Idle;
-
-impl Subscriber for Idle {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::INFO
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::INFO)
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &Event<'_>) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }

@@ -5,8 +5,8 @@ use std::{
     cell::Cell,
 };
 
-use super::Bench;
-use crate::{case::Case, fixture::Error, subjects::Drive};
+use super::{Bench, Found};
+use crate::{Error, case::Case, listener, subjects::Drive};
 
 /// Calls before counting, after which everything that is made once is there.
 const WARM_UP: u64 = 200;
@@ -58,29 +58,48 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What one call allocates.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Allocated {
-    pub allocations: f64,
-    pub bytes: f64,
-}
-
-/// Counts by the difference of two points in one run. Nothing where the subject cannot do the case.
+/// What one call allocates, and how many events of it were heard: by the difference of two lengths in one run, which
+/// leaves out what a run makes once. Nothing where the subject cannot do the case.
 ///
 /// # Errors
 ///
 /// When a call fails.
-pub fn count_of(case: Case, subject: &str, drive: Drive) -> Result<Option<Allocated>, Error> {
-    let Some(mut bench) = Bench::new(case, subject, drive)? else {
-        return Ok(None);
+pub fn find(case: Case, subject: &str, drive: Drive) -> Result<Vec<Found>, Error> {
+    let Some(mut bench) = Bench::new(case, subject)? else {
+        return Ok(Vec::new());
     };
-    bench.run(WARM_UP)?;
-    let mut counted = |calls| {
-        let before = (ALLOCATIONS.get(), BYTES.get());
-        bench.run(calls).map(|()| (ALLOCATIONS.get() - before.0, BYTES.get() - before.1))
+    bench.run(WARM_UP, drive)?;
+    let mut count = |calls| {
+        let before = Counts::now();
+        bench.run(calls, drive).map(|()| Counts::now().since(before))
     };
-    // What a run makes once is in both.
-    let (short, long) = (counted(CALLS)?, counted(2 * CALLS)?);
-    let per_call = |short: u64, long: u64| (long as f64 - short as f64) / CALLS as f64;
-    Ok(Some(Allocated { allocations: per_call(short.0, long.0), bytes: per_call(short.1, long.1) }))
+    let (short, long) = (count(CALLS)?, count(2 * CALLS)?);
+    let counts = long.since(short);
+    let per_call = |count: u64| count as f64 / CALLS as f64;
+    Ok(vec![
+        Found::new("allocations", per_call(counts.allocations), "allocations"),
+        Found::new("bytes", per_call(counts.bytes), "bytes"),
+        Found::new("events", per_call(counts.events), "events"),
+    ])
+}
+
+#[derive(Clone, Copy)]
+struct Counts {
+    allocations: u64,
+    bytes: u64,
+    events: u64,
+}
+
+impl Counts {
+    fn now() -> Self {
+        Self { allocations: ALLOCATIONS.get(), bytes: BYTES.get(), events: listener::heard() }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            allocations: self.allocations.saturating_sub(before.allocations),
+            bytes: self.bytes.saturating_sub(before.bytes),
+            events: self.events.saturating_sub(before.events),
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{case::Case, fixture::Error, subjects::Drive};
+use super::{Bench, Found};
+use crate::{Error, case::Case, subjects::Drive};
 
 /// Two lengths of as many digits, so that the stack begins at the same address in both.
 const CALLS: (u64, u64) = (1_000, 3_000);
@@ -19,15 +20,20 @@ pub fn are_countable() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Instructions per call. Ask only for what the subject can do.
+/// Instructions per call. Nothing where the subject cannot do
+/// the case.
 ///
 /// # Errors
 ///
 /// When valgrind is missing, or a call fails.
-pub fn count_of(case: Case, subject: &str, drive: Drive) -> Result<f64, Error> {
+pub fn find(case: Case, subject: &str, drive: Drive) -> Result<Vec<Found>, Error> {
+    if Bench::new(case, subject)?.is_none() {
+        return Ok(Vec::new());
+    }
     let short = run(case, subject, drive, CALLS.0)?;
     let long = run(case, subject, drive, CALLS.1)?;
-    Ok((long as f64 - short as f64) / (CALLS.1 - CALLS.0) as f64)
+    let per_call = (long as f64 - short as f64) / (CALLS.1 - CALLS.0) as f64;
+    Ok(vec![Found::new("instructions", per_call, "instructions")])
 }
 
 fn run(case: Case, subject: &str, drive: Drive, calls: u64) -> Result<u64, Error> {

@@ -1,22 +1,66 @@
-//! How each number is found.
+//! How each number is found. Everything is measured in a process of its own, so that no case inherits what another
+//! has left behind: a listener, a warm allocator, a branch predictor.
 
 pub mod allocations;
+pub mod connections;
 pub mod instructions;
+mod quartiles;
+pub mod throughput;
+pub mod time;
+
+use std::fmt;
+
+use tokio::runtime::{self, Runtime};
 
 use crate::{
+    Error,
     case::Case,
-    fixture::{ANSWERED, Error, SENT, Server},
-    subjects::{self, Drive, Tally},
+    fixture::{ANSWERED, SENT},
+    place::Place,
+    subjects::{self, Drive, Subject, Tally},
 };
 
-/// Makes calls in memory, and checks that all the work was done.
-#[expect(missing_debug_implementations, reason = "a subject has no type")]
+/// What is measured of a subject in a case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub measure: String,
+    pub value: f64,
+    pub unit: String,
+}
+
+impl Found {
+    /// To four decimals, which is more than can be found again.
+    fn new(measure: &str, value: f64, unit: &str) -> Self {
+        Self { measure: measure.to_owned(), value: (value * 1e4).round() / 1e4, unit: unit.to_owned() }
+    }
+
+    /// From a line that another process printed.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let value = words.next()?.parse().ok()?;
+        Some(Self::new(words.next()?, value, words.next()?))
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.value, self.measure, self.unit)
+    }
+}
+
+/// A subject in its place, and a check that it does its work.
 pub struct Bench {
     case: Case,
-    drive: Drive,
-    server: Server,
-    subject: Box<dyn subjects::Subject>,
-    runtime: tokio::runtime::Runtime,
+    place: Place,
+    subject: Box<dyn Subject>,
+    runtime: Runtime,
+}
+
+impl fmt::Debug for Bench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bench").field("case", &self.case).field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl Bench {
@@ -25,36 +69,61 @@ impl Bench {
     /// # Errors
     ///
     /// When there is no such subject, or its maker refuses its configuration.
-    pub fn new(case: Case, subject: &str, drive: Drive) -> Result<Option<Self>, Error> {
-        let server = Server::new(case)?;
-        let Some(subject) = subjects::in_memory(subject, case, server.clone())? else {
-            return Ok(None);
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Some(Self { case, drive, server, subject, runtime }))
+    pub fn new(case: Case, subject: &str) -> Result<Option<Self>, Error> {
+        Self::at(Place::of(case)?, case, subject)
     }
 
+    /// In a place that it shares with others.
+    fn at(place: Place, case: Case, subject: &str) -> Result<Option<Self>, Error> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let subject = {
+            let _inside = runtime.enter();
+            subjects::make(subject, case, &place)?
+        };
+        Ok(subject.map(|subject| Self { case, place, subject, runtime }))
+    }
+
+    /// Makes so many calls, one after the other.
+    ///
     /// # Errors
     ///
     /// When a call fails, or anything of the work was left out.
-    pub fn run(&mut self, calls: u64) -> Result<(), Error> {
-        let (attempts, sent) = self.server.counts();
-        let found = self.runtime.block_on(self.subject.drive(calls, self.drive))?;
-        let expected = Tally {
-            answered: calls,
-            bytes: calls * ANSWERED,
-            identified: if self.case.has_id() { calls } else { 0 },
-        };
+    pub fn run(&mut self, calls: u64, drive: Drive) -> Result<(), Error> {
+        let before = self.place.answers().counts();
+        let found = self.runtime.block_on(self.subject.drive(calls, drive))?;
+        self.check(before, calls, found)
+    }
+
+    /// Makes so many calls in each of so many tasks.
+    fn run_in_tasks(&mut self, tasks: u64, calls: u64) -> Result<(), Error> {
+        let before = self.place.answers().counts();
+        let found = self.runtime.block_on(async {
+            let mut running = tokio::task::JoinSet::new();
+            for _ in 0..tasks {
+                let mut subject = self.subject.fork();
+                running.spawn(async move { subject.drive(calls, Drive::Both).await });
+            }
+            let mut found = Tally::default();
+            while let Some(tally) = running.join_next().await {
+                found += tally??;
+            }
+            Ok::<_, Error>(found)
+        })?;
+        self.check(before, tasks * calls, found)
+    }
+
+    fn check(&self, before: (u64, u64), calls: u64, found: Tally) -> Result<(), Error> {
+        let identified = if self.case.has_id() { calls } else { 0 };
+        let expected = Tally { answered: calls, bytes: calls * ANSWERED, identified };
         if found != expected {
-            return Err(format!("expected {expected:?} of {calls} calls, found {found:?}").into());
+            return Err(format!("expected {expected:?}, found {found:?}").into());
         }
-        let (attempts, sent) = (self.server.counts().0 - attempts, self.server.counts().1 - sent);
+        let after = self.place.answers().counts();
+        let (attempts, bytes) = (after.0 - before.0, after.1 - before.1);
         let expected = calls * self.case.attempts();
-        if (attempts, sent) != (expected, expected * SENT) {
-            return Err(format!(
-                "expected {expected} attempts of {SENT} bytes, the server saw {attempts} and {sent} bytes"
-            )
-            .into());
+        if (attempts, bytes) != (expected, expected * SENT) {
+            let should = format!("expected {expected} attempts of {SENT} bytes");
+            return Err(format!("{should}, the server saw {attempts} with {bytes} bytes").into());
         }
         Ok(())
     }

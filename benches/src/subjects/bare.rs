@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
 
-use super::{Subject, typed};
-use crate::{case::Case, fixture::Server};
+use super::{Subject, drive};
+use crate::{case::Case, place::Client};
 
-/// It does not retry, so it has no such case.
-pub(super) fn subject(case: Case, server: Server, uri: Uri) -> Option<Box<dyn Subject>> {
-    (case != Case::Retry).then(|| typed::<Full<Bytes>, _>(server, uri))
+/// Where the others retry, its caller does: each attempt is a request made anew, each response is read to its end.
+pub(super) fn subject<C: Client<Full<Bytes>>>(case: Case, client: C, uri: Uri) -> Option<Box<dyn Subject>> {
+    (case != Case::Wait)
+        .then(|| drive::asking::<Full<Bytes>, _>(client, uri).sending(case.attempts()).boxed())
 }
