@@ -2,11 +2,12 @@
 
 mod bare;
 mod drive;
-mod martello;
+mod layers;
 #[cfg(feature = "peers")]
 mod reqwest;
 #[cfg(feature = "peers")]
 mod resilience;
+mod stack;
 #[cfg(feature = "peers")]
 mod tower;
 mod waiting;
@@ -21,13 +22,13 @@ type Made = Result<Option<Box<dyn Subject>>, Error>;
 /// All of them, in the order of the table, and the file that builds each.
 pub const ALL: &[(&str, &str)] = &[
     ("bare", "bare.rs"),
-    ("martello_limit", "martello.rs"),
-    ("martello_retry", "martello.rs"),
-    ("martello_tracking", "martello.rs"),
-    ("martello_log", "martello.rs"),
-    ("martello_four", "martello.rs"),
-    ("martello_stack", "martello.rs"),
-    ("martello_stack_request_id", "martello.rs"),
+    ("martello_limit", "layers.rs"),
+    ("martello_retry", "layers.rs"),
+    ("martello_tracking", "layers.rs"),
+    ("martello_log", "layers.rs"),
+    ("martello_four", "layers.rs"),
+    ("martello_stack", "stack.rs"),
+    ("martello_stack_request_id", "stack.rs"),
     ("tower_limit", "tower.rs"),
     ("tower_retry", "tower.rs"),
     ("tower_by_hand", "tower.rs"),
@@ -48,8 +49,10 @@ pub fn make(name: &str, case: Case, place: &Place) -> Made {
     match (maker(name)?, place) {
         ("bare.rs", Place::Memory(client)) => Ok(bare::subject(case, client.clone(), uri)),
         ("bare.rs", Place::Loopback(server)) => Ok(bare::subject(case, server.client(), uri)),
-        ("martello.rs", Place::Memory(client)) => martello::subject(name, case, client.clone(), uri),
-        ("martello.rs", Place::Loopback(server)) => martello::subject(name, case, server.client(), uri),
+        ("layers.rs", Place::Memory(client)) => layers::subject(name, case, client.clone(), uri),
+        ("layers.rs", Place::Loopback(server)) => layers::subject(name, case, server.client(), uri),
+        ("stack.rs", Place::Memory(client)) => stack::subject(name, case, client.clone(), uri),
+        ("stack.rs", Place::Loopback(server)) => stack::subject(name, case, server.client(), uri),
         #[cfg(feature = "peers")]
         ("tower.rs", Place::Memory(client)) => Ok(tower::subject(name, case, client.clone(), uri)),
         #[cfg(feature = "peers")]
@@ -67,7 +70,7 @@ pub fn make(name: &str, case: Case, place: &Place) -> Made {
 /// Whether what this file builds is part of this build.
 #[must_use]
 pub fn are_built(file: &str) -> bool {
-    cfg!(feature = "peers") || matches!(file, "bare.rs" | "martello.rs")
+    cfg!(feature = "peers") || matches!(file, "bare.rs" | "layers.rs" | "stack.rs")
 }
 
 fn maker(name: &str) -> Result<&'static str, Error> {

@@ -1,0 +1,75 @@
+//! The guard: fails when a layer's happy path allocates anything else than the table below says.
+//!
+//! Allocations are exact, so the table is. Where a layer has become better, lower its number: what was won stays won.
+
+use std::process::ExitCode;
+
+use martello_benches::{Error, case::Case, measure::allocations, subjects::Drive};
+
+/// What one call allocates more often than without the layer.
+const TABLE: &[(&str, Case, f64)] = &[
+    ("martello_limit", Case::Happy, 0.0),
+    ("martello_limit", Case::Wait, 0.0),
+    ("martello_retry", Case::Happy, 2.0),
+    ("martello_tracking", Case::Happy, 3.0),
+    ("martello_tracking", Case::HappyNoId, 0.0),
+    ("martello_log", Case::Happy, 0.0),
+    ("martello_four", Case::Happy, 5.0),
+    ("martello_four", Case::HappyNoId, 2.0),
+    ("martello_stack", Case::Happy, 5.0),
+    ("martello_stack", Case::HappyNoId, 2.0),
+];
+
+fn main() -> ExitCode {
+    match check() {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(wrong) => {
+            println!(
+                "{wrong} of {} are not as the table in benches/src/bin/allocations.rs says",
+                TABLE.len()
+            );
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("allocations: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many lines of the table are wrong.
+fn check() -> Result<usize, Error> {
+    let mut wrong = 0;
+    println!("{:<18} {:<12} {:>8} {:>6}", "subject", "case", "expected", "found");
+    for &(subject, case, expected) in TABLE {
+        let found = added(subject, case)?;
+        let verdict = if found > expected {
+            "more than it should"
+        } else if found < expected {
+            "better: lower the table"
+        } else {
+            ""
+        };
+        wrong += usize::from(!verdict.is_empty());
+        println!("{subject:<18} {case:<12} {expected:>8} {found:>6} {verdict}");
+    }
+    Ok(wrong)
+}
+
+/// The greater of the two ways to call.
+fn added(subject: &str, case: Case) -> Result<f64, Error> {
+    // Where every call waits there is no bare; it would allocate what it does without waiting.
+    let base = if case == Case::Wait { Case::Happy } else { case };
+    let mut most = f64::MIN;
+    for drive in [Drive::Ready, Drive::Oneshot] {
+        most = most.max(allocations_of(subject, case, drive)? - allocations_of("bare", base, drive)?);
+    }
+    Ok(most)
+}
+
+fn allocations_of(subject: &str, case: Case, drive: Drive) -> Result<f64, Error> {
+    let found = allocations::find(case, subject, drive)?;
+    let allocations = found.iter().find(|found| found.measure == "allocations");
+    let allocations = allocations.ok_or_else(|| format!("{subject} cannot do {case}"))?;
+    Ok(allocations.value)
+}
