@@ -7,6 +7,12 @@ use crate::{CallError, Outcome};
 /// A source chain longer than this is taken to go in circles.
 const DEEPEST: usize = 32;
 
+/// Why hyper-util's connector has no connection: whoever built a client on it, such as tonic, hands that on. It is at
+/// work before there is anything to give a request to.
+#[cfg(feature = "hyper-util")]
+type ConnectError =
+    <hyper_util::client::legacy::connect::HttpConnector as tower_service::Service<http::Uri>>::Error;
+
 enum Evidence {
     Unsent,
     Ambiguous,
@@ -42,6 +48,10 @@ fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Evidence> {
     #[cfg(feature = "hyper-util")]
     if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
         return error.is_connect().then_some(Evidence::Unsent);
+    }
+    #[cfg(feature = "hyper-util")]
+    if error.is::<ConnectError>() {
+        return Some(Evidence::Unsent);
     }
     #[cfg(feature = "hyper")]
     if let Some(error) = error.downcast_ref::<hyper::Error>() {

@@ -18,26 +18,39 @@ use hyper_util::{
     client::legacy::{Client, Error, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
 };
-use martello_outcome::{CallError, Outcome};
+use martello_outcome::{BoxError, CallError, Outcome};
 use martello_testkit::{Reply, Server};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::oneshot,
 };
+use tower::ServiceExt;
 
-use super::fault_chains::outcome;
+use super::fault_chains::{Wrapped, outcome};
 
 /// A body whose own source, another server, refuses the connection, once it is told to.
 pub(super) fn broken_body() -> (oneshot::Sender<()>, impl Body<Data = Bytes, Error = io::Error> + Send + Unpin)
 {
+    body_that_fails_with(io::ErrorKind::ConnectionRefused.into())
+}
+
+fn body_that_fails_with(
+    error: io::Error,
+) -> (oneshot::Sender<()>, impl Body<Data = Bytes, Error = io::Error> + Send + Unpin) {
     let (fail, told) = oneshot::channel();
     let start = stream::once(std::future::ready(Ok(Frame::data(Bytes::from("start")))));
     let end = stream::once(async {
         let _ = told.await;
-        Err(io::Error::from(io::ErrorKind::ConnectionRefused))
+        Err(error)
     });
     (fail, StreamBody::new(start.chain(end).boxed()))
+}
+
+/// What hyper-util's connector says of a port that nobody listens on.
+async fn connect_error() -> BoxError {
+    let refused = Server::refused().unwrap();
+    HttpConnector::new().oneshot(refused.uri("/")).await.unwrap_err().into()
 }
 
 async fn send<B>(request: Request<B>) -> Result<(), Error>
@@ -75,6 +88,14 @@ async fn a_host_without_an_address_is_unsent() {
     assert_eq!(outcome(error), Outcome::Unsent);
 }
 
+/// As tonic's channel and a client of the user's own hand it on.
+#[tokio::test]
+async fn a_connection_that_the_connector_could_not_make_is_unsent_whichever_client_says_so() {
+    assert_eq!(outcome(connect_error().await), Outcome::Unsent);
+    assert_eq!(outcome(Wrapped(connect_error().await)), Outcome::Unsent);
+    assert_eq!(outcome(io::Error::other(connect_error().await)), Outcome::Unsent);
+}
+
 #[tokio::test]
 async fn a_reset_before_the_head_is_ambiguous() {
     assert_eq!(outcome_of(Reply::reset()).await, Outcome::Ambiguous);
@@ -92,14 +113,16 @@ async fn an_answer_that_is_not_http_is_ambiguous() {
 
 #[tokio::test]
 async fn a_request_body_that_fails_is_ambiguous_whatever_its_own_source_says() {
-    let server = Server::start().await.unwrap();
-    let (fail, body) = broken_body();
-    let request = Request::post(server.uri("/")).body(body).unwrap();
-    let (sent, ()) = tokio::join!(send(request), async {
-        server.received(1).await;
-        fail.send(()).unwrap();
-    });
-    assert_eq!(outcome(sent.unwrap_err()), Outcome::Ambiguous);
+    for error in [io::ErrorKind::ConnectionRefused.into(), io::Error::other(connect_error().await)] {
+        let server = Server::start().await.unwrap();
+        let (fail, body) = body_that_fails_with(error);
+        let request = Request::post(server.uri("/")).body(body).unwrap();
+        let (sent, ()) = tokio::join!(send(request), async {
+            server.received(1).await;
+            fail.send(()).unwrap();
+        });
+        assert_eq!(outcome(sent.unwrap_err()), Outcome::Ambiguous);
+    }
 }
 
 #[tokio::test]
