@@ -1,0 +1,86 @@
+//! hyper's connections, as the services that the pools keep.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, Uri, header::HOST, uri::PathAndQuery};
+use hyper::{
+    Error,
+    body::Incoming,
+    client::conn::{http1, http2},
+    rt::Executor,
+};
+use hyper_util::rt::TokioExecutor;
+use martello::Body;
+use support::Failure;
+use tower::Service;
+
+use crate::Stream;
+
+/// Boxed, because a cache wants futures that can be moved.
+type Pending<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// One request at a time.
+#[derive(Debug)]
+pub(crate) struct Http1(http1::SendRequest<Body>);
+
+impl Http1 {
+    pub(crate) fn handshake(stream: Stream) -> Pending<Self, Failure> {
+        Box::pin(async {
+            let (sender, connection) = http1::handshake(stream).await?;
+            TokioExecutor::new().execute(connection);
+            Ok(Self(sender))
+        })
+    }
+}
+
+impl Service<Request<Body>> for Http1 {
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = Pending<Response<Incoming>, Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    /// HTTP/1.1 says the host in a header, and only the path in the first line (RFC 9112 §3.2.1).
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let host = request.uri().authority().and_then(|host| host.as_str().parse().ok());
+        if let Some(host) = host {
+            request.headers_mut().entry(HOST).or_insert(host);
+        }
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        Box::pin(self.0.send_request(request))
+    }
+}
+
+/// Any number of requests at a time, as many as the server allows.
+#[derive(Clone, Debug)]
+pub(crate) struct Http2(http2::SendRequest<Body>);
+
+impl Http2 {
+    pub(crate) fn handshake(stream: Stream) -> Pending<Self, Failure> {
+        Box::pin(async {
+            let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+            TokioExecutor::new().execute(connection);
+            Ok(Self(sender))
+        })
+    }
+}
+
+impl Service<Request<Body>> for Http2 {
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = Pending<Response<Incoming>, Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}

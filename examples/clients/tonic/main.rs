@@ -1,0 +1,60 @@
+//! A tonic channel. gRPC has two ways to be unavailable: a proxy's 503, and a status of its own in a response that is
+//! otherwise a 200.
+//!
+//! Every gRPC is a POST, which goes again only if somebody said that it may: `assume_idempotent` for the stack, or
+//! `CallOptions` in the extensions of one request.
+//!
+//! ```text
+//! cargo run --example tonic
+//! ```
+
+mod orders;
+mod planner;
+
+use http::{Request, Response, StatusCode};
+use martello::{Attempts, Body, Stack, retry::RetryBuilder};
+use support::{Failure, Log, PATIENCE, Run};
+use tokio::time::timeout;
+use tonic::{Code, Status, transport::Channel};
+use tower::ServiceBuilder;
+
+use crate::{
+    orders::{Order, OrdersClient, PLAN, WRITE},
+    planner::Planner,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let (log, planner) = (Log::start(), Planner::start().await?);
+
+    let channel = Channel::builder(planner.uri("/")?).connect_lazy();
+    let stack = Stack::new().retry(RetryBuilder::assume_idempotent).build()?;
+    let service = ServiceBuilder::new()
+        .map_request(|request: Request<tonic::body::Body>| request.map(Body::new))
+        .layer(stack)
+        .map_response(as_http)
+        .map_request(|request: Request<Body>| request.map(tonic::body::Body::new))
+        .service(channel);
+    let mut api = OrdersClient::with_origin(service, planner.uri("/")?);
+
+    let mut run = Run::new(&log);
+    let order = Order { business_id: "DO-1".to_owned(), stops: 3 };
+    let response = api.write(order.clone()).await?;
+    let attempts = response.extensions().get::<Attempts>().cloned().unwrap_or_default();
+    run.check("the order, as it was sent", response.into_inner() == order);
+    run.attempts(&planner.uri(WRITE)?, &attempts, &Planner::TRACKING_IDS.map(str::to_owned))?;
+
+    let given_up = timeout(PATIENCE, api.plan(order)).await.is_err();
+    run.given_up(&planner.uri(PLAN)?, given_up)?;
+    run.end()
+}
+
+/// gRPC's own “unavailable” comes in the head of a 200, where nobody but tonic looks. tonic goes by it whatever the
+/// status is, so that may be the one that the stack knows.
+fn as_http<B>(mut response: Response<B>) -> Response<B> {
+    let status = Status::from_header_map(response.headers());
+    if status.is_some_and(|status| status.code() == Code::Unavailable) {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! The planner's gRPC. Of the attempts to write an order the first finds the proxy without a server, the second a
+//! server that is about to go, and the third is served by tonic. Plans take longer than anybody waits.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use support::{Failure, Server};
+use tonic::{Status, body::Body, server::Grpc};
+use tonic_prost::ProstCodec;
+
+use crate::orders::{Order, PLAN};
+
+#[derive(Debug)]
+pub(crate) struct Planner {
+    server: Server,
+}
+
+impl Planner {
+    /// The Trackingid of each attempt to write an order.
+    pub(crate) const TRACKING_IDS: [&str; 3] = ["order-1", "order-2", "order-3"];
+
+    pub(crate) async fn start() -> Result<Self, Failure> {
+        let written = Arc::new(AtomicUsize::new(0));
+        let server = Server::start(None, move |request| answer(request, Arc::clone(&written))).await?;
+        Ok(Self { server })
+    }
+
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, Failure> {
+        Ok(format!("http://{}{path}", self.server.address()).parse()?)
+    }
+}
+
+async fn answer(request: Request<Incoming>, written: Arc<AtomicUsize>) -> Response<Body> {
+    if request.uri().path() == PLAN {
+        std::future::pending::<()>().await;
+    }
+    let number = written.fetch_add(1, Relaxed);
+    let mut response = match number {
+        0 => {
+            let mut response = Response::new(Body::new("no server is available".to_owned()));
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
+        1 => Status::unavailable("this server is about to go").into_http(),
+        _ => {
+            let write = tower::service_fn(async |order: tonic::Request<Order>| {
+                Ok::<_, Status>(tonic::Response::new(order.into_inner()))
+            });
+            Grpc::new(ProstCodec::default()).unary(write, request).await
+        }
+    };
+    if let Some(id) = Planner::TRACKING_IDS.get(number) {
+        response.headers_mut().insert("trackingid", HeaderValue::from_static(id));
+    }
+    response
+}

@@ -1,0 +1,18 @@
+//! Whether a client's own errors are read rightly.
+
+use http::Request;
+use martello::{CallError, Outcome};
+use martello_testkit::Server;
+use support::Failure;
+use tonic::transport::Channel;
+use tower::ServiceExt;
+
+#[tokio::test]
+async fn a_connection_that_tonics_channel_could_not_make_is_unsent() -> Result<(), Failure> {
+    let refused = Server::refused()?;
+    let channel = Channel::builder(refused.uri("/")).connect_lazy();
+    let request = Request::post(refused.uri("/")).body(tonic::body::Body::empty())?;
+    let outcome = channel.oneshot(request).await.map_err(|error| CallError::from_source(error).outcome());
+    assert_eq!(outcome.err(), Some(Outcome::Unsent));
+    Ok(())
+}
