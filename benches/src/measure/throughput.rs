@@ -11,9 +11,9 @@ use crate::{Error, case::Case, place::Place};
 
 const TASKS: u64 = 5;
 /// Calls of each task in a round.
-const CALLS: u64 = 300;
+const CALLS: u64 = 100;
 /// Each is a round of bare and one of the subject, in an order that changes from pair to pair.
-const PAIRS: usize = 41;
+const PAIRS: usize = 201;
 
 /// The ratio to bare. That of bare to bare is the control: how far from 1 is chance.
 ///

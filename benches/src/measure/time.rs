@@ -12,8 +12,8 @@ use super::{Bench, Found, quartiles};
 use crate::{Error, case::Case, subjects::Drive};
 
 /// Short ones, and many: what another process takes away falls on few of them, and the median does not see it.
-const ROUNDS: usize = 201;
-const ROUND: Duration = Duration::from_millis(2);
+const ROUNDS: usize = 1_001;
+const ROUND: Duration = Duration::from_micros(250);
 
 /// The ratio to bare, and the time of a call in microseconds. Nothing where the subject, or bare, cannot do the case.
 ///

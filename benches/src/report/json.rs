@@ -18,3 +18,24 @@ pub fn json(rows: &[Row]) -> String {
     json.push_str("]\n");
     json
 }
+
+#[cfg(test)]
+mod tests {
+    use super::json;
+    use crate::{case::Case, measure::Found, report::Row};
+
+    #[test]
+    fn a_row_is_an_object_and_the_last_has_no_comma() {
+        let row = |line| Found::parse(line).map(|found| Row { case: Case::Happy, subject: "bare", found });
+        let rows: Vec<_> =
+            ["11 allocations allocations", "0.95 time_ratio ratio"].into_iter().filter_map(row).collect();
+        let expected = concat!(
+            "[\n",
+            r#"  {"case":"happy","subject":"bare","measure":"allocations","value":11,"unit":"allocations"},"#,
+            "\n",
+            r#"  {"case":"happy","subject":"bare","measure":"time_ratio","value":0.95,"unit":"ratio"}"#,
+            "\n]\n",
+        );
+        assert_eq!(json(&rows), expected);
+    }
+}

@@ -62,7 +62,9 @@ fn line(rows: &[Row], case: Case, subject: &str, file: &str) -> Option<String> {
     let own = |measure: &str| of(subject, measure);
     let ratio = |measure: &str| {
         let (q1, q3) = (own(&format!("{measure}_q1"))?, own(&format!("{measure}_q3"))?);
-        Some(format!("{:.2} ({q1:.2}–{q3:.2})", own(measure)?))
+        let median = own(measure)?;
+        let decimals = if median < 100.0 { 2 } else { 0 };
+        Some(format!("{median:.decimals$} ({q1:.decimals$}–{q3:.decimals$})"))
     };
     let over = |measure: &str, decimals| Some(number(Some(own(measure)? - of("bare", measure)?), decimals));
     let name = format!("[`{subject}`](src/subjects/{file})");
