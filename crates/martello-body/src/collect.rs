@@ -105,14 +105,15 @@ fn finish(
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) < declared {
         return Err(BodyError::new(BodyErrorKind::Truncated));
     }
-    Ok(Whole { bytes, trailers: trailers.take() })
+    Ok(Whole { bytes, trailers: trailers.take().map(Box::new) })
 }
 
 /// A body that is all there: its bytes in one frame, and its trailers.
 #[derive(Clone, Debug, Default)]
 pub struct Whole {
     bytes: Bytes,
-    trailers: Option<HeaderMap>,
+    /// Boxed, because they are rare and four times as large as all the rest, which moves with each response.
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl Whole {
@@ -132,7 +133,7 @@ impl Body for Whole {
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = if self.bytes.is_empty() {
-            self.trailers.take().map(Frame::trailers)
+            self.trailers.take().map(|trailers| Frame::trailers(*trailers))
         } else {
             Some(Frame::data(std::mem::take(&mut self.bytes)))
         };

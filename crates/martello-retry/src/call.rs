@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use martello_outcome::{
     Attempt, AttemptNumber, Attempts, CallError, CallNotes, CallOptions, ErrorKind, Outcome, RequestHead,
     RetryAfter, TrackingId, is_bodiless,
@@ -18,7 +18,7 @@ pub(crate) struct Call<C, B> {
     pub(crate) config: Arc<Config>,
     copy: C,
     /// What another attempt would be made of; `None` if there is to be none.
-    again: Option<(Snapshot, B)>,
+    again: Snapshot<B>,
     number: u32,
     deadline: Option<Duration>,
     /// Neither HEAD nor CONNECT.
@@ -33,10 +33,9 @@ pub(crate) struct Call<C, B> {
 }
 
 /// What a call does after a failed attempt.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub(crate) enum Verdict<B> {
     /// Send this request, after this wait.
-    Again(Request<B>, Duration),
+    Again(Box<Request<B>>, Duration),
     /// Leave it at this attempt, for want of what the kind says, if of anything.
     Stop(Option<ErrorKind>),
 }
@@ -49,14 +48,12 @@ pub(crate) struct Failed<'a> {
 }
 
 impl<C: CopyBody<B>, B> Call<C, B> {
+    #[inline(always)]
     pub(crate) fn new(config: Arc<Config>, copy: C, request: &Request<B>) -> Self {
         let options = CallOptions::of(request.extensions());
-        let once = config.attempts == 1 || options.is_without_retry();
-        let body = if once { None } else { copy.copy(request.body(), config.replay_cap) };
-        let again = body.and_then(|body| Some((Snapshot::of(request)?, body)));
         Self {
             copy,
-            again,
+            again: Snapshot::none(),
             number: 1,
             deadline: options.get_deadline().or(config.deadline),
             may_have_body: !matches!(*request.method(), Method::CONNECT | Method::HEAD),
@@ -66,6 +63,21 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             history: Vec::new(),
             config,
         }
+    }
+
+    /// Keeps what another attempt would be made of.
+    pub(crate) fn keep(&mut self, request: &Request<B>) {
+        let once = self.config.attempts == 1 || CallOptions::of(request.extensions()).is_without_retry();
+        let body = if once { None } else { self.copy.copy(request.body(), self.config.replay_cap) };
+        if let Some(body) = body {
+            self.again.keep(request, body);
+        }
+    }
+
+    /// Whether the first attempt is all of it.
+    pub(crate) fn succeeds_at_once<R>(&self, response: &Response<R>) -> bool {
+        let config = &*self.config;
+        self.number == 1 && config.whole.is_none() && config.classifier.status(response.status()).is_success()
     }
 
     /// Whether a response with this status has a body that is ours to read: one that hands its connection over has
@@ -93,7 +105,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         if !self.config.budget.withdraw() {
             return Verdict::Stop(Some(ErrorKind::Budget));
         }
-        if self.copy.claim(next.body()) { Verdict::Again(next, after) } else { Verdict::Stop(None) }
+        if self.copy.claim(next.body()) { Verdict::Again(Box::new(next), after) } else { Verdict::Stop(None) }
     }
 
     /// Without a decision of the user's own a rejection is final whatever the request, which then need not be built
@@ -122,12 +134,9 @@ impl<C: CopyBody<B>, B> Call<C, B> {
 
     /// The request of the next attempt. It keeps a copy for the one after.
     fn next_request(&mut self) -> Option<Request<B>> {
-        let (snapshot, body) = self.again.take()?;
         let more = self.number + 1 < self.config.attempts;
-        let copy = if more { self.copy.copy(&body, self.config.replay_cap) } else { None };
-        let mut request = snapshot.request(body)?;
+        let mut request = self.again.request(&self.copy, self.config.replay_cap, more)?;
         request.extensions_mut().insert(AttemptNumber(self.number + 1));
-        self.again = copy.map(|copy| (snapshot, copy));
         Some(request)
     }
 

@@ -49,10 +49,9 @@ where
         request.extensions_mut().remove::<AttemptNumber>();
         // The service that was readied makes the first attempt; what stays behind is a clone at rest.
         let clone = self.inner.clone();
-        let mut service = mem::replace(&mut self.inner, clone);
+        let service = mem::replace(&mut self.inner, clone);
         let call = Call::new(Arc::clone(&self.config), self.copy.clone(), &request);
-        let response = service.call(request);
-        ResponseFuture::new(service, call, response)
+        ResponseFuture::new(service, call, request)
     }
 }
 

@@ -19,9 +19,9 @@ pub(crate) enum Step<B, R> {
     /// It reads the response's body to its end: of a success, or of the failure that it is left with.
     Collect { head: Parts, body: R, cap: usize, last: Option<Outcome> },
     /// It lets the failed response go, and waits.
-    Rest { body: Option<R>, wait: Duration, next: Request<B> },
+    Rest { body: Option<R>, wait: Duration, next: Box<Request<B>> },
     /// It waits for the service to be ready for another attempt.
-    Ready(Option<Request<B>>, Duration),
+    Ready(Option<Box<Request<B>>>, Duration),
 }
 
 /// A response's head has come.
@@ -50,8 +50,7 @@ where
             Step::Collect { head, body, cap, last }
         }
         None => {
-            let idle_timeout = call.config.idle_timeout;
-            let response = response.map(|body| RetryBody::live(body, idle_timeout));
+            let response = live(call, response);
             Step::Return(Ok(finished(call, response, last)))
         }
     }
@@ -149,6 +148,17 @@ fn was_refused_inside(error: &CallError) -> bool {
     use ErrorKind::{Budget, Deadline, LimitFull, LimitWaitTimeout};
     error.outcome() == Outcome::Unsent
         && matches!(error.kind(), LimitFull | LimitWaitTimeout | Deadline | Budget)
+}
+
+/// The response of a call whose first attempt succeeded.
+pub(crate) fn at_once<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
+    call.config.budget.deposit();
+    live(call, response)
+}
+
+fn live<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
+    let idle_timeout = call.config.idle_timeout;
+    response.map(|body| RetryBody::live(body, idle_timeout))
 }
 
 /// The response as the caller gets it. One that succeeds at once bears no history.
