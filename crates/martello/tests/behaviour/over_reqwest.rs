@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, StreamBody};
 use martello::{Attempts, Body, CallError, ErrorKind, Outcome, ReqwestService, Stacked, TrackingId};
 use martello_testkit::{Reply, Server};
 use tower::{Layer, ServiceExt};
+use tower_http::follow_redirect::FollowRedirectLayer;
 
 use crate::support::{quick, request};
 
@@ -86,6 +87,19 @@ async fn a_redirect_comes_back_whatever_the_clients_policy() {
     let response = stacked(client).oneshot(request("POST", server.uri("/"))).await.unwrap();
     assert_eq!(response.status(), 303);
     assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn who_follows_a_redirect_around_the_stack_has_attempts_for_each_request() {
+    let server = Server::start().await.unwrap();
+    let moved = Reply::status(307).header("location", "/elsewhere");
+    server.replies([Reply::status(503), moved, Reply::status(503), Reply::ok()]);
+    let following = FollowRedirectLayer::new().layer(api());
+    let get = Request::get(server.uri("/")).body(Body::empty()).unwrap();
+    let response = following.oneshot(get).await.unwrap();
+    assert_eq!((response.status().as_u16(), Attempts::of(&response).unwrap().len()), (200, 2));
+    let paths = server.requests().iter().map(|received| received.uri.path().to_owned()).collect::<Vec<_>>();
+    assert_eq!(paths, ["/", "/", "/elsewhere", "/elsewhere"]);
 }
 
 #[tokio::test]
