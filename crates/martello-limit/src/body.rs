@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use martello_body::Guarded;
 use pin_project_lite::pin_project;
 
-use crate::gate::Permit;
+use crate::permit::Permit;
 
 pin_project! {
     /// The body of a response, which holds its permit until it has ended: see [`Release::Body`](crate::Release).

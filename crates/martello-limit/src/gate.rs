@@ -1,7 +1,7 @@
 use std::{
     fmt,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -11,9 +11,13 @@ use tokio::time::Instant;
 
 use crate::{
     Release,
-    keys::KeyFn,
-    queue::{Left, Queue},
+    keys::{KeyFn, WITHOUT_KEY},
+    list::{Index, NONE},
+    permit::Permit,
+    place::Place,
+    queue::Queue,
     snapshot::Snapshot,
+    tally::Tally,
 };
 
 /// The permits of one layer value, and the rules by which they are given out.
@@ -23,6 +27,7 @@ pub(crate) struct Gate {
     pub(crate) max_wait: Duration,
     pub(crate) release: Release,
     key: Option<Arc<KeyFn>>,
+    tally: Tally,
     queue: Mutex<Queue>,
 }
 
@@ -35,13 +40,24 @@ pub(crate) enum Entry {
 
 impl Gate {
     pub(crate) fn new(queue: Queue, max_wait: Duration, release: Release, key: Option<Arc<KeyFn>>) -> Self {
-        Self { max_wait, release, key, queue: Mutex::new(queue) }
+        let tally = Tally::new(queue.permits());
+        Self { max_wait, release, key, tally, queue: Mutex::new(queue) }
     }
 
+    #[inline]
     pub(crate) fn enter<B>(self: &Arc<Self>, request: &Request<B>) -> Entry {
-        let key = self.key.as_ref().map(|key| key(RequestHead::from(request)));
+        if self.tally.take() {
+            return Entry::Permit(Permit::new(self, WITHOUT_KEY));
+        }
+        match &self.key {
+            None => self.enter_by(None),
+            Some(key) => self.enter_by(Some(&key(RequestHead::from(request)))),
+        }
+    }
+
+    fn enter_by(self: &Arc<Self>, key: Option<&str>) -> Entry {
         let mut queue = self.lock();
-        let group = queue.group(key.as_deref());
+        let group = queue.group(key);
         if queue.take(group) {
             drop(queue);
             return Entry::Permit(Permit::new(self, group));
@@ -50,15 +66,40 @@ impl Gate {
     }
 
     #[cold]
-    fn wait(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, group: usize) -> Entry {
+    fn wait(self: &Arc<Self>, mut queue: Locked<'_>, group: Index) -> Entry {
         let now = Instant::now();
         if let Some(waiter) = queue.join(group, now) {
-            return Entry::Place(Place { gate: Arc::clone(self), group, waiter: Some(waiter), since: now });
+            return Entry::Place(Place::new(self, group, waiter, now));
         }
         let (waiting, standing) = (queue.waiting(), queue.standing(group, now));
         drop(queue);
         let message = format!("{waiting} requests wait for a permit, and no more may: {standing}");
         Entry::Refused(CallError::new(ErrorKind::LimitFull, Outcome::Unsent, message))
+    }
+
+    /// Counts a permit of the group as held by a body. Returned is the body's batch.
+    #[inline]
+    pub(crate) fn body_begins(&self, group: Index) -> Index {
+        self.tally.body_begins().unwrap_or_else(|| self.body_begins_in_queue(group))
+    }
+
+    fn body_begins_in_queue(&self, group: Index) -> Index {
+        self.lock().body_begins(group, Instant::now).unwrap_or(NONE)
+    }
+
+    /// Takes a permit of the group back, from a body of this batch or, if it is [`NONE`], from no body.
+    #[inline]
+    pub(crate) fn give_back(&self, group: Index, batch: Index) {
+        if !self.tally.give_back(batch) {
+            self.give_back_to_queue(group, batch);
+        }
+    }
+
+    fn give_back_to_queue(&self, group: Index, batch: Index) {
+        let next = self.lock().give_back(group, batch);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -67,8 +108,44 @@ impl Gate {
     }
 
     /// Nothing of the user's runs under the lock, so that no panic can have left the queue half changed.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = self.tally.hand_over() {
+            queue.take_over(counts);
+        }
+        Locked { queue, gate: self }
+    }
+}
+
+/// The queue of a gate, which counts as long as this lives, and beyond while somebody waits.
+pub(crate) struct Locked<'a> {
+    queue: MutexGuard<'a, Queue>,
+    gate: &'a Gate,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // With keys there are many groups, and the queue counts them all.
+        if self.gate.key.is_some() {
+            return;
+        }
+        if let Some(counts) = self.queue.hand_over() {
+            self.gate.tally.take_over(counts);
+        }
     }
 }
 
@@ -83,103 +160,47 @@ impl fmt::Debug for Gate {
     }
 }
 
-/// The right to have one request in flight. It is given back when it is dropped.
-pub(crate) struct Permit {
-    gate: Arc<Gate>,
-    group: usize,
-    /// Which body holds it.
-    body: Option<usize>,
-}
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Barrier,
+            atomic::{AtomicUsize, Ordering},
+        },
+        thread,
+    };
 
-impl Permit {
-    fn new(gate: &Arc<Gate>, group: usize) -> Self {
-        Self { gate: Arc::clone(gate), group, body: None }
-    }
+    use super::*;
 
-    /// From now on it counts as held by a response body.
-    pub(crate) fn goes_into_body(&mut self) {
-        self.body = self.gate.lock().body_begins(self.group, Instant::now);
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let next = self.gate.lock().give_back(self.group, self.body);
-        if let Some(next) = next {
-            next.wake();
-        }
-    }
-}
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").finish_non_exhaustive()
-    }
-}
-
-/// A place in the queue for a permit. Dropping it leaves the queue, or passes on the permit that had come.
-#[derive(Debug)]
-pub(crate) struct Place {
-    gate: Arc<Gate>,
-    group: usize,
-    waiter: Option<usize>,
-    since: Instant,
-}
-
-impl Place {
-    /// When the request began to wait.
-    pub(crate) fn since(&self) -> Instant {
-        self.since
-    }
-
-    /// Until when it waits.
-    pub(crate) fn until(&self) -> Instant {
-        self.since + self.gate.max_wait
-    }
-
-    /// The permit, once it has come. A place that yielded it yields no other.
-    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Permit> {
-        let Some(waiter) = self.waiter else {
-            return Poll::Pending;
+    #[test]
+    fn threads_that_count_by_turns_lose_no_permit_and_invent_none() {
+        let queue = Queue::new(1, 10);
+        let gate = Arc::new(Gate::new(queue, Duration::from_secs(1), Release::Body, None));
+        let (held, start) = (AtomicUsize::new(0), Barrier::new(4));
+        let use_permit = |permit: Permit, in_body: bool| {
+            assert!(held.fetch_add(1, Ordering::SeqCst) < 1);
+            let permit = if in_body { permit.into_body() } else { permit };
+            held.fetch_sub(1, Ordering::SeqCst);
+            drop(permit);
         };
-        let mut waker = Some(Waker::clone(cx.waker()));
-        let turn = self.gate.lock().poll(waiter, &mut waker);
-        turn.map(|()| {
-            self.waiter = None;
-            Permit::new(&self.gate, self.group)
-        })
-    }
-
-    /// Leaves the queue.
-    ///
-    /// # Errors
-    ///
-    /// That the permit did not come in time, unless it came at the last moment.
-    pub(crate) fn give_up(&mut self) -> Result<Permit, CallError> {
-        let waited = self.gate.max_wait;
-        // While it stands here, its group is there too.
-        let standing = self.gate.lock().standing(self.group, Instant::now());
-        self.leave().ok_or_else(|| {
-            let message = format!("no permit came within {waited:?}: {standing}");
-            CallError::new(ErrorKind::LimitWaitTimeout, Outcome::Unsent, message)
-        })
-    }
-
-    fn leave(&mut self) -> Option<Permit> {
-        let waiter = self.waiter.take()?;
-        let left = self.gate.lock().leave(self.group, waiter);
-        match left {
-            Left::Granted => Some(Permit::new(&self.gate, self.group)),
-            Left::Waiting { waker } => {
-                drop(waker);
-                None
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    for round in 0..100_000 {
+                        if round % 8 == 0 {
+                            assert!(gate.snapshot().in_flight <= 1);
+                        }
+                        match gate.enter(&Request::new(())) {
+                            Entry::Permit(permit) => use_permit(permit, round % 2 == 0),
+                            Entry::Place(place) => drop(place),
+                            Entry::Refused(error) => panic!("{error}"),
+                        }
+                    }
+                });
             }
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(self.leave());
+        });
+        let left = gate.snapshot();
+        assert_eq!((left.in_flight, left.unread, left.waiting), (0, 0, 0));
     }
 }

@@ -3,7 +3,10 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use http::{header, uri::Authority};
 use martello_outcome::RequestHead;
 
-use crate::list::{List, Slab};
+use crate::{
+    list::{Index, List, NONE, Slab},
+    unread::{Batch, Unread},
+};
 
 /// Names the group of requests that a request shares its permits with.
 pub(crate) type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> Cow<'a, str> + Send + Sync;
@@ -16,51 +19,55 @@ pub(crate) struct Group {
     /// Who waits for one.
     pub(crate) waiting: List,
     /// The response bodies that hold one.
-    pub(crate) unread: List,
+    pub(crate) unread: Unread,
 }
 
 impl Group {
-    fn new(key: Option<Arc<str>>) -> Self {
-        Self { key, held: 0, waiting: List::new(), unread: List::new() }
+    fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
+        Self { key, held: 0, waiting: List::new(), unread: Unread::new(batches) }
     }
 }
+
+/// The group of requests without a key.
+pub(crate) const WITHOUT_KEY: Index = NONE;
 
 /// The groups that hold a permit, and the one without a key, which is always there.
 pub(crate) struct Groups {
-    by_key: HashMap<Arc<str>, usize>,
+    by_key: HashMap<Arc<str>, Index>,
     groups: Slab<Group>,
-    pub(crate) without_key: usize,
+    /// Apart from the others, because the tally counts it by turns.
+    pub(crate) without_key: Group,
 }
 
 impl Groups {
-    pub(crate) fn new() -> Self {
-        let mut groups = Slab::new();
-        let without_key = groups.insert(Group::new(None));
-        Self { by_key: HashMap::new(), groups, without_key }
+    pub(crate) fn new(batches: &mut Slab<Batch>) -> Self {
+        Self { by_key: HashMap::new(), groups: Slab::new(), without_key: Group::new(None, batches) }
     }
 
     /// The group of this key, which is made if there is none.
-    pub(crate) fn of(&mut self, key: &str) -> usize {
+    pub(crate) fn of(&mut self, key: &str, batches: &mut Slab<Batch>) -> Index {
         if let Some(group) = self.by_key.get(key) {
             return *group;
         }
         let key: Arc<str> = Arc::from(key);
-        let group = self.groups.insert(Group::new(Some(Arc::clone(&key))));
+        let group = self.groups.insert(Group::new(Some(Arc::clone(&key)), batches));
         self.by_key.insert(key, group);
         group
     }
 
     /// Forgets the group if it has a key and holds nothing: then nobody waits in it either.
-    pub(crate) fn forget_if_idle(&mut self, group: usize) {
+    pub(crate) fn forget_if_idle(&mut self, group: Index, batches: &mut Slab<Batch>) {
         let Some(Group { key: Some(key), held: 0, .. }) = self.groups.get(group) else {
             return;
         };
         self.by_key.remove(key);
-        self.groups.remove(group);
+        if let Some(group) = self.groups.remove(group) {
+            group.unread.forget(batches);
+        }
     }
 
-    pub(crate) fn get_mut(&mut self, group: usize) -> Option<&mut Group> {
-        self.groups.get_mut(group)
+    pub(crate) fn get_mut(&mut self, group: Index) -> Option<&mut Group> {
+        if group == WITHOUT_KEY { Some(&mut self.without_key) } else { self.groups.get_mut(group) }
     }
 
     pub(crate) fn keys(&self) -> usize {
@@ -73,8 +80,8 @@ impl Groups {
     }
 
     /// The groups that there are now, not those that there once were.
-    pub(crate) fn alive(&self) -> Vec<usize> {
-        std::iter::once(self.without_key).chain(self.by_key.values().copied()).collect()
+    pub(crate) fn alive(&self) -> Vec<Index> {
+        std::iter::once(WITHOUT_KEY).chain(self.by_key.values().copied()).collect()
     }
 }
 

@@ -7,10 +7,14 @@ mod gate;
 mod keys;
 mod layer;
 mod list;
+mod permit;
+mod place;
 mod queue;
 mod release;
 mod service;
 mod snapshot;
+mod tally;
+mod unread;
 mod waiting;
 
 pub use body::LimitBody;

@@ -3,9 +3,11 @@ use std::task::{Poll, Waker};
 use tokio::time::Instant;
 
 use crate::{
-    keys::{Group, Groups},
-    list::Slab,
+    keys::{Group, Groups, WITHOUT_KEY},
+    list::{Index, Slab},
     snapshot::{Snapshot, Standing},
+    tally::Counts,
+    unread::Batch,
 };
 
 /// Who holds permits and who waits for one, in each group first come, first served.
@@ -20,8 +22,7 @@ pub(crate) struct Queue {
     waiting: usize,
     groups: Groups,
     waiters: Slab<Waiter>,
-    /// Since when at least each body holds its permit. Bodies that nobody waited for have no time yet.
-    bodies: Slab<Option<Instant>>,
+    batches: Slab<Batch>,
 }
 
 enum Waiter {
@@ -37,26 +38,30 @@ pub(crate) enum Left {
 
 impl Queue {
     pub(crate) fn new(permits: usize, max_waiting: usize) -> Self {
-        Self {
-            permits,
-            max_waiting,
-            waiting: 0,
-            groups: Groups::new(),
-            waiters: Slab::new(),
-            bodies: Slab::new(),
-        }
+        let mut batches = Slab::new();
+        let groups = Groups::new(&mut batches);
+        Self { permits, max_waiting, waiting: 0, groups, waiters: Slab::new(), batches }
+    }
+
+    /// Counts the group without a key from here.
+    pub(crate) fn take_over(&mut self, counts: Counts) {
+        self.groups.without_key.held = counts.held;
+        self.groups.without_key.unread.untimed = counts.untimed;
+    }
+
+    /// The counts of the group without a key, unless somebody waits in it.
+    pub(crate) fn hand_over(&self) -> Option<Counts> {
+        let Group { held, waiting, unread, .. } = &self.groups.without_key;
+        waiting.is_empty().then_some(Counts { held: *held, untimed: unread.untimed, batch: unread.next })
     }
 
     /// The group of this key. A new one must take a permit.
-    pub(crate) fn group(&mut self, key: Option<&str>) -> usize {
-        match key {
-            Some(key) => self.groups.of(key),
-            None => self.groups.without_key,
-        }
+    pub(crate) fn group(&mut self, key: Option<&str>) -> Index {
+        key.map_or(WITHOUT_KEY, |key| self.groups.of(key, &mut self.batches))
     }
 
     /// Takes a permit of the group, if one is free.
-    pub(crate) fn take(&mut self, group: usize) -> bool {
+    pub(crate) fn take(&mut self, group: Index) -> bool {
         match self.groups.get_mut(group) {
             Some(group) if group.held < self.permits => {
                 group.held += 1;
@@ -68,37 +73,43 @@ impl Queue {
 
     /// Takes a permit back from the body that held it, if one did. It goes to the first who waits, whose waker is
     /// returned, or is free.
-    pub(crate) fn give_back(&mut self, group: usize, body: Option<usize>) -> Option<Waker> {
+    pub(crate) fn give_back(&mut self, group: Index, batch: Index) -> Option<Waker> {
         let of = self.groups.get_mut(group)?;
-        if let Some(body) = body {
-            of.unread.unlink(&mut self.bodies, body);
-            self.bodies.remove(body);
-        }
-        if let Some(first) = of.waiting.pop(&mut self.waiters) {
-            self.waiting -= 1;
-            return match self.waiters.get_mut(first).map(|first| std::mem::replace(first, Waiter::Granted)) {
-                Some(Waiter::Waiting(waker)) => waker,
-                Some(Waiter::Granted) | None => None,
-            };
+        of.unread.end(batch, &mut self.batches);
+        if !of.waiting.is_empty() {
+            return self.pass_on(group);
         }
         of.held -= 1;
-        self.groups.forget_if_idle(group);
+        if group != WITHOUT_KEY {
+            self.groups.forget_if_idle(group, &mut self.batches);
+        }
         None
     }
 
+    fn pass_on(&mut self, group: Index) -> Option<Waker> {
+        let first = self.groups.get_mut(group)?.waiting.pop(&mut self.waiters)?;
+        self.waiting -= 1;
+        match std::mem::replace(self.waiters.get_mut(first)?, Waiter::Granted) {
+            Waiter::Waiting(waker) => waker,
+            Waiter::Granted => None,
+        }
+    }
+
     /// Joins the end of the group's queue, unless so many wait already that it is full.
-    pub(crate) fn join(&mut self, group: usize, now: Instant) -> Option<usize> {
+    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<Index> {
         let of = self.groups.get_mut(group)?;
-        stamp(of, &mut self.bodies, now);
+        of.unread.time(now, &mut self.batches);
         if self.waiting >= self.max_waiting {
             return None;
         }
         self.waiting += 1;
-        Some(of.waiting.push(&mut self.waiters, Waiter::Waiting(None)))
+        let waiter = self.waiters.insert(Waiter::Waiting(None));
+        of.waiting.push(&mut self.waiters, waiter);
+        Some(waiter)
     }
 
     /// Whether it is this waiter's turn, which then is one no longer; if not, its waker is swapped with this.
-    pub(crate) fn poll(&mut self, waiter: usize, waker: &mut Option<Waker>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> Poll<()> {
         match self.waiters.get_mut(waiter) {
             Some(Waiter::Waiting(older)) => {
                 std::mem::swap(older, waker);
@@ -113,7 +124,7 @@ impl Queue {
     }
 
     /// Takes a waiter out. If it was granted a permit in the meantime, that is the caller's now.
-    pub(crate) fn leave(&mut self, group: usize, waiter: usize) -> Left {
+    pub(crate) fn leave(&mut self, group: Index, waiter: Index) -> Left {
         if let (Some(of), Some(Waiter::Waiting(_))) = (self.groups.get_mut(group), self.waiters.get(waiter)) {
             of.waiting.unlink(&mut self.waiters, waiter);
             self.waiting -= 1;
@@ -125,23 +136,31 @@ impl Queue {
         }
     }
 
+    pub(crate) fn permits(&self) -> usize {
+        self.permits
+    }
+
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Counts a permit of the group as held by a body. The clock is read only if somebody waits for it.
-    pub(crate) fn body_begins(&mut self, group: usize, now: impl FnOnce() -> Instant) -> Option<usize> {
+    /// Counts a permit of the group as held by a body. Returned is the body's batch. The clock is read only if
+    /// somebody waits for the permit.
+    pub(crate) fn body_begins(&mut self, group: Index, now: impl FnOnce() -> Instant) -> Option<Index> {
         let of = self.groups.get_mut(group)?;
-        let since = (of.waiting.len() > 0).then(now);
-        Some(of.unread.push(&mut self.bodies, since))
+        let batch = of.unread.begin();
+        if !of.waiting.is_empty() {
+            of.unread.time(now(), &mut self.batches);
+        }
+        Some(batch)
     }
 
     /// How the group stands at this moment.
-    pub(crate) fn standing(&mut self, group: usize, now: Instant) -> Standing {
+    pub(crate) fn standing(&mut self, group: Index, now: Instant) -> Standing {
         let mut standing = Standing { permits: self.permits, ..Standing::default() };
         if let Some(of) = self.groups.get_mut(group) {
-            stamp(of, &mut self.bodies, now);
-            let oldest = of.unread.first(&self.bodies).copied().flatten();
+            of.unread.time(now, &mut self.batches);
+            let oldest = of.unread.oldest(&self.batches);
             standing.held = of.held;
             standing.unread = of.unread.len();
             standing.oldest = oldest.map(|since| now.saturating_duration_since(since));
@@ -167,18 +186,10 @@ impl Queue {
     }
 }
 
-/// Notes the moment on those bodies of the group that have none. They are the last ones of the list.
-fn stamp(group: &Group, bodies: &mut Slab<Option<Instant>>, now: Instant) {
-    group.unread.change_from_last(bodies, |since| {
-        let changed = since.is_none();
-        since.get_or_insert(now);
-        changed
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::NONE;
 
     #[test]
     fn a_queue_that_was_large_enough_once_grows_no_more() {
@@ -186,14 +197,14 @@ mod tests {
         for _ in 0..100 {
             let group = queue.group(Some("key"));
             assert!(queue.take(group));
-            let body = queue.body_begins(group, || unreachable!("nobody waits"));
+            let batch = queue.body_begins(group, || unreachable!("nobody waits")).unwrap();
             let waiters = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
-            assert!(queue.give_back(group, body).is_none(), "the first has no waker yet");
+            assert!(queue.give_back(group, batch).is_none(), "the first has no waker yet");
             assert!(queue.poll(waiters[0], &mut None).is_ready());
             assert!(matches!(queue.leave(group, waiters[1]), Left::Waiting { waker: None }));
-            assert!(queue.give_back(group, None).is_none());
+            assert!(queue.give_back(group, NONE).is_none());
         }
-        let sizes = (queue.waiters.capacity(), queue.bodies.capacity(), queue.groups.capacity());
-        assert_eq!(sizes, (2, 1, 2));
+        let sizes = (queue.waiters.capacity(), queue.batches.capacity(), queue.groups.capacity());
+        assert_eq!(sizes, (2, 3, 1));
     }
 }

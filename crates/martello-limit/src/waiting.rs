@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::gate::{Permit, Place};
+use crate::{permit::Permit, place::Place};
 
 pin_project! {
     /// A request that found no free permit. It waits for one, and then for the inner service.
@@ -21,12 +21,8 @@ pin_project! {
         queued: Option<InQueue>,
         inner: S,
         request: Option<Q>,
-        permit: Option<Permit>,
     }
 }
-
-/// A request that is with the inner service, and its permit.
-type Sent<F> = (F, Option<Permit>);
 
 impl<S, B> Waiting<S, Request<B>>
 where
@@ -34,30 +30,28 @@ where
 {
     pub(crate) fn new(inner: S, request: Request<B>, place: Place) -> Self {
         let notes = CallNotes::of(request.extensions()).cloned();
-        Self {
-            timer: None,
-            queued: Some(InQueue { place, notes }),
-            inner,
-            request: Some(request),
-            permit: None,
-        }
+        Self { timer: None, queued: Some(InQueue { place, notes }), inner, request: Some(request) }
     }
 
-    /// Sends the request when its turn has come and the inner service is ready.
+    /// Sends the request when its turn has come, with which comes its permit, and the inner service is ready.
     #[cold]
-    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Sent<S::Future>, CallError>>
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        permit: &mut Option<Permit>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Future, CallError>>
     where
         S::Error: Into<BoxError>,
     {
         let mut this = self.project();
         if let Some(queued) = this.queued {
-            *this.permit = Some(ready!(queued.poll(this.timer.as_mut(), cx))?);
+            *permit = Some(ready!(queued.poll(this.timer.as_mut(), cx))?);
             *this.queued = None;
             this.timer.set(None);
         }
         ready!(this.inner.poll_ready(cx)).map_err(CallError::from_readiness)?;
         match this.request.take() {
-            Some(request) => Poll::Ready(Ok((this.inner.call(request), this.permit.take()))),
+            Some(request) => Poll::Ready(Ok(this.inner.call(request))),
             None => Poll::Pending,
         }
     }
