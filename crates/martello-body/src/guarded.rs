@@ -37,12 +37,16 @@ impl<B: Body, G> Body for Guarded<B, G> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = std::task::ready!(this.body.as_mut().poll_frame(cx));
-        let more = matches!(&frame, Some(Ok(frame)) if !frame.is_trailers() && !this.body.is_end_stream());
-        if !more {
+        let frame = this.body.as_mut().poll_frame(cx);
+        let ended = match &frame {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.body.is_end_stream(),
+            Poll::Ready(Some(Err(_)) | None) => true,
+        };
+        if ended {
             *this.guard = None;
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

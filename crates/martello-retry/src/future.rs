@@ -157,12 +157,13 @@ where
         let StateProjection::First { request } = this.state.as_mut().project() else {
             return Poll::Pending;
         };
+        if let Some(request) = request {
+            this.call.keep(request);
+        }
         let Some(request) = request.take() else {
             return Poll::Pending;
         };
-        this.call.keep(&request);
-        let response = this.service.call(request);
-        this.state.set(State::Attempt { response });
+        this.state.set(State::Attempt { response: this.service.call(request) });
         Poll::Ready(())
     }
 

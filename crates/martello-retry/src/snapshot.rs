@@ -68,7 +68,7 @@ struct Headers {
 impl Headers {
     /// Headers up to this length, in bytes, take no allocation. Those with a token of a kilobyte take one; room for
     /// it would move with the futures of all calls.
-    const SHORT: usize = 384;
+    const SHORT: usize = 256;
 
     /// Marks a value that is sensitive, beside its length.
     const SENSITIVE: u64 = 1 << 47;
