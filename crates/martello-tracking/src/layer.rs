@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http::{Extensions, HeaderName};
 use martello_outcome::{CallerId, ConfigError};
 use tower_layer::Layer;
@@ -10,11 +12,13 @@ use crate::{Tracking, lines};
 /// share, because what was read belongs to the response and to the request's [`Trail`](crate::Trail).
 #[derive(Clone, Debug)]
 pub struct TrackingLayer {
-    config: Option<Config>,
+    // Shared by services and futures: a header's name and what is sent are 88 bytes, which every clone of a service
+    // and every response's future would carry about.
+    config: Option<Arc<Config>>,
 }
 
 /// What a layer that is on does.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Config {
     /// The response's header that holds the server's id.
     pub(crate) reads: HeaderName,
@@ -22,7 +26,7 @@ pub(crate) struct Config {
 }
 
 /// How the caller's own id reaches the server.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sends {
     pub(crate) header: HeaderName,
     pub(crate) source: CallerIdSource,
@@ -44,6 +48,10 @@ impl TrackingLayer {
         TrackingBuilder::default()
     }
 
+    fn new(config: Config) -> Self {
+        Self { config: Some(Arc::new(config)) }
+    }
+
     /// A layer that passes everything through, for a stack from which tracking is left out at the same type.
     #[must_use]
     pub fn off() -> Self {
@@ -53,7 +61,7 @@ impl TrackingLayer {
 
 impl Default for TrackingLayer {
     fn default() -> Self {
-        Self { config: Some(Config { reads: lines::default_header(), sends: None }) }
+        Self::new(Config { reads: lines::default_header(), sends: None })
     }
 }
 
@@ -124,6 +132,6 @@ impl TrackingBuilder {
             Some((name, source)) => Some(Sends { header: lines::header_name("caller_id", &name)?, source }),
             None => None,
         };
-        Ok(TrackingLayer { config: Some(Config { reads, sends }) })
+        Ok(TrackingLayer::new(Config { reads, sends }))
     }
 }

@@ -1,4 +1,7 @@
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use martello_outcome::{AttemptNumber, CallerId};
@@ -16,11 +19,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Tracking<S> {
     inner: S,
-    config: Option<Config>,
+    config: Option<Arc<Config>>,
 }
 
 impl<S> Tracking<S> {
-    pub(crate) fn new(inner: S, config: Option<Config>) -> Self {
+    pub(crate) fn new(inner: S, config: Option<Arc<Config>>) -> Self {
         Self { inner, config }
     }
 }
@@ -38,17 +41,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(config) = &self.config else {
-            return ResponseFuture::new(self.inner.call(request), None);
-        };
-        if let Some(sends) = &config.sends {
-            send_caller_id(&mut request, sends);
-        }
-        let extensions = request.extensions();
-        let trail = extensions.get::<Trail>().map(|trail| trail.start(AttemptNumber::of(extensions)));
-        let read = Read { header: config.reads.clone(), trail };
-        ResponseFuture::new(self.inner.call(request), Some(read))
+        let read = self.config.as_ref().map(|config| begin(config, &mut request));
+        ResponseFuture::new(self.inner.call(request), read)
     }
+}
+
+fn begin<B>(config: &Arc<Config>, request: &mut Request<B>) -> Read {
+    if let Some(sends) = &config.sends {
+        send_caller_id(request, sends);
+    }
+    let extensions = request.extensions();
+    let trail = Trail::of(extensions).map(|trail| trail.start(AttemptNumber::of(extensions)));
+    Read::new(config, trail)
 }
 
 fn send_caller_id<B>(request: &mut Request<B>, sends: &Sends) {
