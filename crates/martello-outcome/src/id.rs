@@ -26,13 +26,15 @@ struct Text {
 
 impl Text {
     fn parse(text: &[u8]) -> Result<Self, InvalidId> {
-        if text.is_empty() || !text.iter().all(u8::is_ascii_graphic) {
-            return Err(InvalidId);
-        }
         let mut bytes = [0; MAX];
         bytes.get_mut(..text.len()).ok_or(InvalidId)?.copy_from_slice(text);
-        let length = u8::try_from(text.len()).map_err(|_| InvalidId)?;
-        Ok(Self { length, bytes })
+        // To the end in any case: without an early exit the compiler takes sixteen bytes at once, which saves 190
+        // instructions for a UUID.
+        let visible = text.iter().fold(true, |visible, byte| visible & byte.is_ascii_graphic());
+        match u8::try_from(text.len()) {
+            Ok(length @ 1..) if visible => Ok(Self { length, bytes }),
+            _ => Err(InvalidId),
+        }
     }
 
     fn as_str(&self) -> &str {
