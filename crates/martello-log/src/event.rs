@@ -50,7 +50,6 @@ pub(crate) fn write(record: &Record) {
     let Record { settings, asked, notes, answer, .. } = record;
     let level = if record.is_healthy() { settings.levels.healthy } else { settings.levels.failed };
     let (notes, answer) = (notes.as_ref(), answer.as_ref());
-    let (host, port) = url::host_and_port(&asked.uri).unzip();
 
     macro_rules! write_event {
         ($name:literal, $target:expr) => {
@@ -60,8 +59,8 @@ pub(crate) fn write(record: &Record) {
                 LEVEL,
                 http.request.method = %asked.method,
                 url.full = %settings.config.redaction.url(&asked.uri),
-                server.address = host.map(display),
-                server.port = port.flatten(),
+                server.address = url::Host::of(&asked.uri).map(display),
+                server.port = url::port(&asked.uri),
                 http.response.status_code = answer.map(|answer| answer.status.as_u16()),
                 outcome = %record.outcome_name(),
                 error.type = record.error_type().map(display),

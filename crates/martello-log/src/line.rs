@@ -46,7 +46,7 @@ impl<W: Write> Line<W> {
 
 impl<W: Write> Write for Line<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= self.left && text.bytes().all(|byte| is_plain(byte.into())) {
+        if text.len() <= self.left && is_plain_text(text) {
             self.left -= text.len();
             return self.out.write_str(text);
         }
@@ -65,6 +65,12 @@ impl<W: Write> Write for Line<W> {
         }
         if is_plain(char) { self.out.write_char(char) } else { write!(self.out, "{}", char.escape_debug()) }
     }
+}
+
+/// Whether a text comes out as it is, but for its length. Looks to the end in any case: without an early exit the
+/// compiler takes eight or sixteen bytes at once, which saves 160 instructions for a URL.
+pub(crate) fn is_plain_text(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & is_plain(byte.into()))
 }
 
 fn is_plain(char: char) -> bool {

@@ -3,9 +3,16 @@ use std::{
     fmt::{self, Write},
 };
 
-use http::{Uri, uri::Authority};
+use http::{
+    Uri,
+    uri::{Authority, PathAndQuery},
+};
 
-use crate::{Redaction, line::Line, redaction::MASK};
+use crate::{
+    Redaction,
+    line::{self, Line},
+    redaction::MASK,
+};
 
 /// What stands between the parameters of a query; some servers take semicolons.
 const SEPARATORS: [char; 2] = ['&', ';'];
@@ -26,24 +33,42 @@ impl<'a> MaskedUrl<'a> {
     }
 }
 
-impl fmt::Display for MaskedUrl<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line::new(f, Self::MAX);
+impl MaskedUrl<'_> {
+    /// Whether it needs neither escapes nor a cut. Masks make it twice as long at most.
+    fn is_plain(&self) -> bool {
+        let authority = self.uri.authority().map_or("", Authority::as_str);
+        let rest = self.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let short = authority.len() + rest.len() <= Self::MAX / 4;
+        short && line::is_plain_text(authority) && line::is_plain_text(rest)
+    }
+
+    fn write(&self, out: &mut impl Write) -> fmt::Result {
         if let Some(scheme) = self.uri.scheme_str() {
-            line.write_str(scheme)?;
-            line.write_str("://")?;
+            out.write_str(scheme)?;
+            out.write_str("://")?;
         }
+        let rest = self.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let path = rest.len().saturating_sub(self.uri.query().map_or(0, |query| query.len() + 1));
         match self.uri.authority() {
             Some(authority) => {
-                line.write_str(without_userinfo(authority.as_str()))?;
-                line.write_str(self.uri.path())?;
+                out.write_str(without_userinfo(authority.as_str()))?;
+                if rest.starts_with('?') {
+                    out.write_char('/')?;
+                }
+                write_masked(out, rest, path, self.redaction)
             }
-            None => write_path(&mut line, self.uri.path())?,
+            None => {
+                write_path(out, self.uri.path())?;
+                write_masked(out, rest.get(path..).unwrap_or_default(), 0, self.redaction)
+            }
         }
-        match self.uri.query() {
-            Some(query) => write_query(&mut line, query, self.redaction),
-            None => Ok(()),
-        }
+    }
+}
+
+impl fmt::Display for MaskedUrl<'_> {
+    /// One look at the whole, where nearly every URL is plain: a look at each piece costs 300 instructions more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_plain() { self.write(f) } else { self.write(&mut Line::new(f, Self::MAX)) }
     }
 }
 
@@ -54,21 +79,46 @@ impl fmt::Debug for MaskedUrl<'_> {
     }
 }
 
-/// Host and explicit port, as `Uri::host` and `Uri::port_u16` find them in three times the instructions.
-pub(crate) fn host_and_port(uri: &Uri) -> Option<(&str, Option<u16>)> {
-    let authority = without_userinfo(uri.authority()?.as_str());
-    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let (rest, port) = authority.split_at_checked(authority.len() - digits)?;
-    Some(match rest.strip_suffix(':') {
-        Some(host) => (host, port.parse().ok()),
-        None => (authority, None),
-    })
+/// The host, looked for when it is written and not before: an event may have no reader for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Host<'a>(&'a Uri);
+
+impl<'a> Host<'a> {
+    /// `None` where the URL has no authority.
+    pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
+        uri.authority().map(|_| Self(uri))
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(host(self.0).unwrap_or_default())
+    }
 }
 
 /// Host and port; where none is explicit, the port is that of the scheme.
 pub(crate) fn server(uri: &Uri) -> Option<(&str, Option<u16>)> {
-    let (host, port) = host_and_port(uri)?;
-    Some((host, port.or_else(|| default_port(uri))))
+    let host = host(uri)?;
+    Some((host, port(uri).or_else(|| default_port(uri))))
+}
+
+/// The host, as `Uri::host` finds it in three times the instructions.
+pub(crate) fn host(uri: &Uri) -> Option<&str> {
+    let authority = without_userinfo(uri.authority()?.as_str());
+    Some(without_port(authority).map_or(authority, |(host, _)| host))
+}
+
+/// The explicit port. Most authorities have none, and end in a letter: so much is seen at a glance.
+pub(crate) fn port(uri: &Uri) -> Option<u16> {
+    let (_, port) = without_port(uri.authority()?.as_str())?;
+    port.parse().ok()
+}
+
+fn without_port(authority: &str) -> Option<(&str, &str)> {
+    authority.as_bytes().last().filter(|last| last.is_ascii_digit() || **last == b':')?;
+    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (host, port) = authority.split_at_checked(authority.len() - digits)?;
+    Some((host.strip_suffix(':')?, port))
 }
 
 fn default_port(uri: &Uri) -> Option<u16> {
@@ -120,26 +170,28 @@ fn name_and_value(pair: &str) -> (&str, Option<&str>) {
     pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)))
 }
 
-/// A value must not hide another parameter behind a semicolon.
-fn write_query(line: &mut impl Write, query: &str, redaction: &Redaction) -> fmt::Result {
-    line.write_char('?')?;
-    for pair in query.split_inclusive(SEPARATORS) {
-        let (pair, separator) = match pair.strip_suffix(SEPARATORS) {
-            Some(bare) => (bare, pair.get(bare.len()..).unwrap_or_default()),
-            None => (pair, ""),
-        };
-        let (name, value) = name_and_value(pair);
-        if pair.is_empty() || redaction.shows_query(name) {
-            line.write_str(pair)?;
-        } else if value.is_some() {
-            line.write_str(name)?;
-            line.write_char('=')?;
-            line.write_str(MASK)?;
-        } else {
+/// A path of this length and the query after it with its question mark, but for what is hidden. In pieces as long as
+/// they come, because each costs a hundred instructions, however short it is. A value must not hide another parameter
+/// behind a semicolon.
+fn write_masked(out: &mut impl Write, text: &str, path: usize, redaction: &Redaction) -> fmt::Result {
+    let mut written = 0;
+    let mut start = path + 1;
+    let pairs = text.as_bytes().get(start..).unwrap_or_default();
+    for pair in pairs.split(|byte| SEPARATORS.contains(&char::from(*byte))) {
+        let end = start + pair.len();
+        let equals = pair.iter().position(|byte| *byte == b'=');
+        let name_end = start + equals.unwrap_or(pair.len());
+        if !pair.is_empty() && !redaction.shows_query(text.get(start..name_end).unwrap_or_default()) {
             // Without a name it may be a token as a whole.
-            line.write_str(MASK)?;
+            let hidden = if equals.is_some() { name_end + 1 } else { start };
+            out.write_str(text.get(written..hidden).unwrap_or_default())?;
+            out.write_str(MASK)?;
+            written = end;
         }
-        line.write_str(separator)?;
+        start = end + 1;
     }
-    Ok(())
+    match text.get(written..) {
+        Some(rest) if !rest.is_empty() => out.write_str(rest),
+        _ => Ok(()),
+    }
 }

@@ -43,6 +43,8 @@ fn other_forms_of_targets_pass() {
     assert_eq!(masked("*"), "*");
     assert_eq!(masked("api.example:443"), "api.example:443");
     assert_eq!(masked("https://api.example"), "https://api.example/");
+    assert_eq!(masked("https://api.example?key=secret"), "https://api.example/?key=***");
+    assert_eq!(masked("https://api.example?"), "https://api.example/?");
 }
 
 #[test]
@@ -50,6 +52,22 @@ fn a_long_url_is_cut() {
     let text = masked(&format!("https://api.example/{}", "a".repeat(50_000)));
     assert!(text.len() <= MaskedUrl::MAX + '…'.len_utf8());
     assert!(text.ends_with("a…"));
+}
+
+#[test]
+fn masks_make_no_url_longer_than_its_bound() {
+    for parameters in [1, 100, 250, 255, 260, 500, 600, 10_000] {
+        let text = masked(&format!("/?{}", ["b"].repeat(parameters).join("&")));
+        let (whole, bound) = (1 + 4 * parameters, MaskedUrl::MAX);
+        let length = if whole > bound { bound + '…'.len_utf8() } else { whole };
+        assert_eq!(text.len(), length, "{parameters}");
+    }
+}
+
+#[test]
+fn what_is_not_plain_is_escaped_wherever_it_stands() {
+    assert_eq!(masked(r#"https://api.example/"a"#), r#"https://api.example/\"a"#);
+    assert_eq!(masked(r"https://api.example/a?limit=\5"), r"https://api.example/a?limit=\\5");
 }
 
 #[tokio::test]
