@@ -184,7 +184,7 @@ impl LogBuilder {
             Kind::Call => self.calls,
             Kind::Attempt => self.attempts,
         };
-        LogLayer::new(Settings { kind, levels, config: self.config })
+        LogLayer::new(Settings::new(kind, levels, self.config))
     }
 
     fn names<N: AsRef<str>>(

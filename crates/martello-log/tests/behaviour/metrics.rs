@@ -58,6 +58,17 @@ async fn a_call_is_measured_where_no_event_is_on() {
     assert_eq!(measured(&snapshotter), expected.into());
 }
 
+#[tokio::test]
+async fn a_layer_whose_levels_are_all_off_measures() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let (off, client) = (LevelFilter::OFF, answering(|| status(200)));
+    let layer = log().healthy(off).failed(off).span(off).build_calls().unwrap();
+    drop(layer.layer(client).oneshot(put("")).await.unwrap());
+    assert_eq!(measured(&snapshotter).len(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn attempts_are_counted_timed_and_seen_while_active() {
     let recorder = DebuggingRecorder::new();
