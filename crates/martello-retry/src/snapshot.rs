@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 use bytes::{Buf, Bytes};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use martello_outcome::CallNotes;
 
 use crate::CopyBody;
 
@@ -17,6 +18,9 @@ struct Rest<B> {
     uri: Uri,
     version: Version,
     extensions: Extensions,
+    /// Instead of the extensions, where there are no others: their clone allocates nothing, which saves the 660
+    /// instructions and three allocations that a clone of the map takes.
+    notes: Option<CallNotes>,
     body: B,
 }
 
@@ -29,11 +33,15 @@ impl<B> Snapshot<B> {
     /// more: to return it filled costs 250 instructions a call.
     pub(crate) fn keep(&mut self, request: &Request<B>, body: B) {
         self.headers.push(request.headers());
+        let extensions = request.extensions();
+        let notes = if extensions.len() == 1 { CallNotes::of(extensions).cloned() } else { None };
+        let extensions = if notes.is_some() { Extensions::new() } else { extensions.clone() };
         self.rest = Some(Rest {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            extensions: request.extensions().clone(),
+            extensions,
+            notes,
             body,
         });
     }
@@ -41,15 +49,18 @@ impl<B> Snapshot<B> {
     /// The request again; `None` if there is none, or it cannot be built. If there may be `more` attempts, it stays
     /// with a copy of its body.
     pub(crate) fn request(&mut self, copy: &impl CopyBody<B>, cap: usize, more: bool) -> Option<Request<B>> {
-        let Rest { method, uri, version, extensions, body } = self.rest.take()?;
+        let Rest { method, uri, version, extensions, notes, body } = self.rest.take()?;
         let mut request = Request::new(());
         *request.headers_mut() = self.headers.map()?;
         *request.method_mut() = method.clone();
         *request.uri_mut() = uri.clone();
         *request.version_mut() = version;
         *request.extensions_mut() = extensions.clone();
+        if let Some(notes) = &notes {
+            request.extensions_mut().insert(notes.clone());
+        }
         let next = if more { copy.copy(&body, cap) } else { None };
-        self.rest = next.map(|body| Rest { method, uri, version, extensions, body });
+        self.rest = next.map(|body| Rest { method, uri, version, extensions, notes, body });
         Some(request.map(|()| body))
     }
 }
