@@ -10,14 +10,14 @@ use martello_benches::{Error, case::Case, measure::allocations, subjects::Drive}
 const TABLE: &[(&str, Case, f64)] = &[
     ("martello_limit", Case::Happy, 0.0),
     ("martello_limit", Case::Wait, 0.0),
-    ("martello_retry", Case::Happy, 2.0),
+    ("martello_retry", Case::Happy, 1.0),
     ("martello_tracking", Case::Happy, 3.0),
     ("martello_tracking", Case::HappyNoId, 0.0),
     ("martello_log", Case::Happy, 0.0),
-    ("martello_four", Case::Happy, 5.0),
-    ("martello_four", Case::HappyNoId, 2.0),
-    ("martello_stack", Case::Happy, 5.0),
-    ("martello_stack", Case::HappyNoId, 2.0),
+    ("martello_four", Case::Happy, 4.0),
+    ("martello_four", Case::HappyNoId, 1.0),
+    ("martello_stack", Case::Happy, 4.0),
+    ("martello_stack", Case::HappyNoId, 1.0),
 ];
 
 fn main() -> ExitCode {
