@@ -46,7 +46,7 @@ impl<W: Write> Line<W> {
 
 impl<W: Write> Write for Line<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.len() <= self.left && is_plain_text(text) {
+        if !self.full && text.len() <= self.left && is_plain_text(text) {
             self.left -= text.len();
             return self.out.write_str(text);
         }

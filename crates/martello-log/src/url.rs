@@ -34,7 +34,7 @@ impl<'a> MaskedUrl<'a> {
 }
 
 impl MaskedUrl<'_> {
-    /// Whether it needs neither escapes nor a cut. Masks make it twice as long at most.
+    /// Whether it needs neither escapes nor a cut. Masks make it two and a half times as long at most.
     fn is_plain(&self) -> bool {
         let authority = self.uri.authority().map_or("", Authority::as_str);
         let rest = self.uri.path_and_query().map_or("", PathAndQuery::as_str);

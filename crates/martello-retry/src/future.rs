@@ -23,7 +23,7 @@ use crate::{
 pin_project! {
     /// The response of a [`Retry`](crate::Retry): its attempts, and the waits between them.
     ///
-    /// It sends nothing before it is polled. Dropping it drops the attempt under way, with its connection over HTTP/1, and whatever it held.
+    /// Dropping it drops the attempt under way, with its connection over HTTP/1, and whatever it held.
     ///
     /// # Panics
     ///
@@ -46,8 +46,6 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, B, R> {
-        // Not sent before the first poll, so that what is kept of it is written where the future stays.
-        First { request: Option<Request<B>> },
         Attempt { #[pin] response: F },
         // What only some calls need is boxed, so that all others move a future of half the size.
         Collect { body: Pin<Box<Collect<IdleTimeout<R>>>>, head: Option<Parts>, last: Option<Outcome> },
@@ -62,9 +60,15 @@ impl<S, C, B, R> ResponseFuture<S, C, B, R>
 where
     S: Service<Request<B>>,
 {
-    /// `service` is ready for the first attempt.
-    pub(crate) fn new(service: S, call: Call<C, B>, request: Request<B>) -> Self {
-        Self { service, call, state: State::First { request: Some(request) }, timer: None }
+    /// Sends the first attempt by `service`, which is ready for it.
+    pub(crate) fn new(service: S, call: Call<C, B>, request: Request<B>) -> Self
+    where
+        C: CopyBody<B>,
+    {
+        let mut future = Self { service, call, state: State::Done, timer: None };
+        future.call.keep(&request);
+        future.state = State::Attempt { response: future.service.call(request) };
+        future
     }
 }
 
@@ -83,14 +87,11 @@ where
             let mut this = self.as_mut().project();
             let (call, timer) = (this.call, this.timer.as_mut());
             let step = match this.state.as_mut().project() {
-                StateProjection::First { .. } => {
-                    ready!(self.as_mut().start());
-                    continue;
-                }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
                     // Most calls end here. As a `Step` they would take 60 instructions more.
                     (Poll::Ready(Ok(response)), _) if call.succeeds_at_once(&response) => {
                         this.state.set(State::Done);
+                        this.timer.set(None);
                         return Poll::Ready(Ok(step::at_once(call, response)));
                     }
                     (Poll::Ready(Ok(response)), _) => step::answered(call, response),
@@ -149,24 +150,6 @@ where
     R: Body,
     R::Error: Into<BoxError>,
 {
-    fn start(self: Pin<&mut Self>) -> Poll<()>
-    where
-        C: CopyBody<B>,
-    {
-        let mut this = self.project();
-        let StateProjection::First { request } = this.state.as_mut().project() else {
-            return Poll::Pending;
-        };
-        if let Some(request) = request {
-            this.call.keep(request);
-        }
-        let Some(request) = request.take() else {
-            return Poll::Pending;
-        };
-        this.state.set(State::Attempt { response: this.service.call(request) });
-        Poll::Ready(())
-    }
-
     fn enter(self: Pin<&mut Self>, step: Step<B, R>) -> Poll<Result<Response<RetryBody<R>>, CallError>> {
         let mut this = self.project();
         let config = &this.call.config;

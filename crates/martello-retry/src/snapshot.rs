@@ -29,8 +29,8 @@ impl<B> Snapshot<B> {
         Self { headers: Headers::default(), rest: None }
     }
 
-    /// Keeps the head of this request, and this body. It is filled where it stands, once its future will move no
-    /// more: to return it filled costs 250 instructions a call.
+    /// Keeps the head of this request, and this body. It is filled where it stands: it is large, and to
+    /// return it filled would move it once more.
     pub(crate) fn keep(&mut self, request: &Request<B>, body: B) {
         self.headers.push(request.headers());
         let extensions = request.extensions();
@@ -90,17 +90,27 @@ impl Headers {
             // `http` sees to it that a name has less than 2^16 bytes. That a value has less than 2^47 is a matter of
             // memory.
             let lengths = (name.len() as u64) << 48 | mark | value.len() as u64;
-            self.push_bytes(&lengths.to_le_bytes());
-            self.push_bytes(name.as_bytes());
-            self.push_bytes(value.as_bytes());
+            self.push_bytes(&lengths.to_le_bytes(), headers);
+            self.push_bytes(name.as_bytes(), headers);
+            self.push_bytes(value.as_bytes(), headers);
         }
     }
 
     #[inline]
-    fn push_bytes(&mut self, bytes: &[u8]) {
+    fn push_bytes(&mut self, bytes: &[u8], of: &HeaderMap) {
         if !self.long.is_empty() || self.short.try_extend_from_slice(bytes).is_err() {
-            self.long.extend_from_slice(bytes);
+            self.push_long(bytes, of);
         }
+    }
+
+    /// Makes room once for all that may come: to grow takes an allocation for each doubling.
+    #[inline(never)]
+    fn push_long(&mut self, bytes: &[u8], of: &HeaderMap) {
+        if self.long.capacity() == 0 {
+            let lengths = of.iter().map(|(name, value)| size_of::<u64>() + name.as_str().len() + value.len());
+            self.long.reserve_exact(lengths.sum());
+        }
+        self.long.extend_from_slice(bytes);
     }
 
     fn map(&self) -> Option<HeaderMap> {

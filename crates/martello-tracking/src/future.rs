@@ -65,11 +65,11 @@ impl Read {
     /// Apart, so that a response without an id passes at the price of the look-up.
     #[inline(never)]
     fn read(&self, line: &HeaderValue, headers: &HeaderMap) -> Option<TrackingId> {
-        match (&self.trail, TrackingId::from_header(line)) {
+        let Some(trail) = &self.trail else {
             // Nearly always: one line that is one id. The iterators that several need cost 400 instructions.
-            (None, Ok(id)) => Some(id),
-            (trail, _) => self.ids(headers, trail.as_ref()),
-        }
+            return TrackingId::from_header(line).ok().or_else(|| self.ids(headers, None));
+        };
+        self.ids(headers, Some(trail))
     }
 
     fn ids(&self, headers: &HeaderMap, trail: Option<&Started>) -> Option<TrackingId> {

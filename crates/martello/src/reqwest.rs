@@ -19,6 +19,8 @@ use tower_service::Service;
 /// would pass for unsent. A redirect comes back as the response that it is; to follow it, put tower-http's
 /// `FollowRedirect` around the finished stack, where each request has its own attempts.
 ///
+/// reqwest sends URLs as the WHATWG writes them: `/a/../b` goes out as `/b`, where hyper sends what the `Uri` says.
+///
 /// Bodies stream in both directions. The request's extensions stay behind. The error is reqwest's own, and what is
 /// unsent is read from its sources; with HTTP/2 that wants this crate's feature `h2`. A timeout that is set on the
 /// client is a fault of the attempt, as [ambiguous](crate::Outcome::Ambiguous) as the attempt timeout, which it cuts
@@ -103,7 +105,7 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Sent { #[pin] response: <Client as Service<::reqwest::Request>>::Future },
-        /// The request's URI is no URL, which reqwest needs.
+        /// The request's URI is no URL, which reqwest needs; or it is over.
         Invalid { error: Option<Error> },
     }
 }
@@ -111,14 +113,16 @@ pin_project! {
 impl Future for ReqwestFuture {
     type Output = Result<Response<::reqwest::Body>, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.as_mut().project().state.project() {
             StateProjection::Sent { response } => {
                 let response = ready!(response.poll(cx));
-                Poll::Ready(response.map(Response::from))
+                self.set(Self { state: State::Invalid { error: None } });
+                // Its URL is the caller's own, with whatever secrets it bears, in a form that no log would know again.
+                Poll::Ready(response.map(Response::from).map_err(Error::without_url))
             }
             StateProjection::Invalid { error } => match error.take() {
-                Some(error) => Poll::Ready(Err(error)),
+                Some(error) => Poll::Ready(Err(error.without_url())),
                 None => Poll::Pending,
             },
         }

@@ -47,7 +47,10 @@ impl Service<Request<Body>> for Http1 {
 
     /// HTTP/1.1 says the host in a header, and only the path in the first line (RFC 9112 §3.2.1).
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let host = request.uri().authority().and_then(|host| host.as_str().parse().ok());
+        // Without the user and password that an authority may have.
+        let uri = request.uri();
+        let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let host = uri.host().and_then(|host| format!("{host}{port}").parse().ok());
         if let Some(host) = host {
             request.headers_mut().entry(HOST).or_insert(host);
         }

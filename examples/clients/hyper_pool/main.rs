@@ -49,6 +49,9 @@ async fn main() -> Result<(), Failure> {
 /// hyper-util's pools have no names; a box gives the client one, for the fields of a struct.
 type Client = BoxCloneSyncService<Request<Body>, Response<UnsyncBoxBody<Bytes, hyper::Error>>, CallError>;
 
+/// How many connections an attempt may find closed before it gives up.
+const CLOSED: u32 = 16;
+
 /// What fails before the request is given away is unsent; only this client knows when that is, and says so.
 fn client(https: HttpsConnector<HttpConnector>) -> Client {
     let origin = move |_: &Uri| {
@@ -71,10 +74,18 @@ fn client(https: HttpsConnector<HttpConnector>) -> Client {
     BoxCloneSyncService::new(service_fn(move |request: Request<Body>| {
         let origin = origins.lock().unwrap_or_else(PoisonError::into_inner).service(request.uri()).clone();
         async move {
-            let connecting = origin.oneshot(request.uri().clone());
-            let mut connection = connecting.await.map_err(CallError::from_readiness)?;
-            // One that has closed meanwhile fails here, and is not put back: the next attempt takes another.
-            connection.ready().await.map_err(CallError::from_readiness)?;
+            let mut closed = 0;
+            let mut connection = loop {
+                let connecting = origin.clone().oneshot(request.uri().clone());
+                let mut connection = connecting.await.map_err(CallError::from_readiness)?;
+                match connection.ready().await {
+                    Ok(_) => break connection,
+                    // It closed while it was idle, and is not put back. There may be more of them than a call has
+                    // attempts.
+                    Err(_) if closed < CLOSED => closed += 1,
+                    Err(error) => return Err(CallError::from_readiness(error)),
+                }
+            };
             let response = connection.call(request).await.map_err(CallError::from_source)?;
             // It goes back when the body has ended.
             Ok(response.map(|body| Guarded::new(body, Some(connection)).boxed_unsync()))

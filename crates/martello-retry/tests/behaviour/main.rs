@@ -8,6 +8,7 @@ mod contract;
 mod decisions;
 mod handed_back;
 mod history;
+mod readiness;
 mod support;
 mod timeouts;
 mod waits;
