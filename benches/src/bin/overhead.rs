@@ -40,8 +40,9 @@ fn everything(words: &[String]) -> Result<(), Error> {
     let only = option(words, "--case").map(str::parse::<Case>).transpose()?;
     let rows = plan::run(only)?;
     println!("{}\n{}", report::budgets(&rows), report::tables(&rows));
-    // What was measured in part would stand for the whole.
-    if only.is_none() && cfg!(feature = "peers") {
+    // What was measured in part, or without optimisation, would stand for the whole.
+    let whole = only.is_none() && cfg!(feature = "peers") && instructions::are_countable();
+    if whole && !cfg!(debug_assertions) {
         report::rewrite(Path::new(env!("CARGO_MANIFEST_DIR")), &rows)?;
     }
     Ok(())

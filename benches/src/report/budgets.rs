@@ -60,6 +60,14 @@ const BUDGETS: &[Budget] = &[
         bound: Bound::Least(0.95),
     },
     Budget {
+        what: "a wait of zero, twice, takes no timer (1 ms each)",
+        case: Case::Retry,
+        subject: "martello_four",
+        measure: "time",
+        absolute: true,
+        bound: Bound::Most(1_000.0),
+    },
+    Budget {
         what: "five calls of 503, 503, 200 with large bodies",
         case: Case::Big503,
         subject: "martello_four",

@@ -21,7 +21,7 @@ pub fn rewrite(manifest: &Path, rows: &[Row]) -> Result<(), Error> {
     let (machine, versions) = (machine::machine(), machine::versions(manifest));
     let (budgets, tables) = (budgets(rows), tables(rows));
     let written = format!(
-        "{before}{BEGIN}\n{machine}.\n\nVersions: {versions}.\n\n### Budgets\n\nOf the four layers by hand, over bare.\n\n{budgets}\n{tables}{END}{after}"
+        "{before}{BEGIN}\n{machine}.\n\nVersions: {versions}.\n\n### Budgets\n\nOf a layer alone, or of the four by hand, over bare.\n\n{budgets}\n{tables}{END}{after}"
     );
     Ok(fs::write(path, written)?)
 }

@@ -33,8 +33,8 @@ pub const ALL: &[(&str, &str)] = &[
     ("tower_retry", "tower.rs"),
     ("tower_by_hand", "tower.rs"),
     ("tower_by_hand_lean", "tower.rs"),
+    ("tower_resilience_bare", "resilience.rs"),
     ("tower_resilience", "resilience.rs"),
-    ("tower_resilience_traced", "resilience.rs"),
     ("reqwest", "reqwest.rs"),
     ("reqwest_middleware", "reqwest.rs"),
 ];

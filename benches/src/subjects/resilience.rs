@@ -25,7 +25,7 @@ pub(super) fn subject<C: Client<Full<Bytes>>>(name: &str, case: Case, client: C,
     let bulkhead = BulkheadLayer::builder().max_concurrent_calls(5).build()?;
     let resilient = ServiceBuilder::new().layer(retry).layer(bulkhead).service(client);
     Ok(Some(match name {
-        "tower_resilience" => drive::asking::<Full<Bytes>, _>(resilient, uri).boxed(),
+        "tower_resilience_bare" => drive::asking::<Full<Bytes>, _>(resilient, uri).boxed(),
         _ => {
             let traced = ServiceBuilder::new().layer(request_id()).layer(trace(case)).layer(early_drops());
             let traced = traced.layer(propagate()).service(resilient);
