@@ -17,7 +17,7 @@ use crate::{AttemptView, CopyBody, Decision, ResponseHead, layer::Config, snapsh
 pub(crate) struct Call<C, B> {
     pub(crate) config: Arc<Config>,
     copy: C,
-    /// What another attempt would be made of; `None` if there is to be none.
+    /// What another attempt would be made of.
     again: Snapshot<B>,
     number: u32,
     deadline: Option<Duration>,

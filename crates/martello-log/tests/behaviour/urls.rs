@@ -70,6 +70,13 @@ fn what_is_not_plain_is_escaped_wherever_it_stands() {
     assert_eq!(masked(r"https://api.example/a?limit=\5"), r"https://api.example/a?limit=\\5");
 }
 
+#[test]
+fn nothing_follows_the_cut() {
+    let uri = format!("http://h/{}?n\u{1d11e}=secret", "a".repeat(2_034));
+    let shown = masked(&uri);
+    assert!(shown.ends_with('…'), "{}", &shown[2_030..]);
+}
+
 #[tokio::test]
 async fn no_field_holds_what_the_url_hides() {
     let recorder = Recorder::new();

@@ -1,6 +1,6 @@
 //! reqwest's client under a stack, on a real socket.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, task::Poll, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use http::{Request, Uri};
@@ -8,7 +8,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use martello::{Attempts, Body, CallError, ErrorKind, Outcome, ReqwestService, Stacked, TrackingId};
 use martello_testkit::{Reply, Server};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
 use crate::support::{quick, request};
@@ -54,6 +54,28 @@ async fn a_refused_connection_is_unsent_even_for_a_post() {
     assert_eq!(error.kind(), ErrorKind::Transport);
     assert_eq!(outcomes(error.attempts()), [Outcome::Unsent; 4]);
     assert!(error.source().unwrap().is::<reqwest::Error>());
+}
+
+/// reqwest escapes a URL its own way, so that what hides the request's own secrets would not find them.
+#[tokio::test]
+async fn no_error_holds_the_url() {
+    let refused = Server::refused().unwrap();
+    let uri = refused.uri("/a?token=it's-secret").to_string().replace("http://", "http://me:se;cret@");
+    let error = error_of(reqwest::Client::builder(), uri.parse().unwrap()).await;
+    let (text, fault) = (format!("{error:?}"), error.attempts()[0].fault.clone().unwrap());
+    for secret in ["secret", "se;cret", "se%3Bcret", "token"] {
+        assert!(!text.contains(secret) && !fault.contains(secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_was_ready_is_pending_from_then_on() {
+    let refused = Server::refused().unwrap();
+    let mut http = ReqwestService::new(reqwest::Client::builder().no_proxy()).unwrap();
+    let mut response = std::pin::pin!(http.call(request("GET", refused.uri("/"))));
+    assert!(response.as_mut().await.is_err());
+    let pending = std::future::poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending()));
+    assert!(pending.await);
 }
 
 #[tokio::test]
