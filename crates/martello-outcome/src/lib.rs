@@ -24,7 +24,7 @@ pub use error::{BoxError, CallError, ErrorKind};
 pub use head::RequestHead;
 pub use id::{CallerId, InvalidId, TrackingId};
 pub use notes::CallNotes;
-pub use outcome::Outcome;
+pub use outcome::{Outcome, UnknownOutcome};
 pub use queued::Queued;
 pub use repeatable::Repeatable;
 pub use retry_after::RetryAfter;

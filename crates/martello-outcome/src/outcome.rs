@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// How one attempt ended.
 ///
@@ -28,6 +28,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::Success, Self::Unavailable, Self::Faulty, Self::Rejected, Self::Unsent, Self::Ambiguous];
+
     /// The outcome's name in lower case, as logs and metrics write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,5 +55,19 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A word that names no [`Outcome`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an outcome is success, unavailable, faulty, rejected, unsent or ambiguous")]
+#[non_exhaustive]
+pub struct UnknownOutcome;
+
+impl FromStr for Outcome {
+    type Err = UnknownOutcome;
+
+    fn from_str(word: &str) -> Result<Self, UnknownOutcome> {
+        Self::ALL.iter().copied().find(|outcome| outcome.as_str() == word).ok_or(UnknownOutcome)
     }
 }

@@ -1,0 +1,3 @@
+//! The `martello` command.
+
+fn main() {}

@@ -1,0 +1,66 @@
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AttemptRecord, Entry, StoredRequest, state::words};
+use crate::InvalidEntry;
+
+/// All that a store knows of an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// The entry at a glance.
+    pub entry: Entry,
+    /// Its requests: the first as it was stored, the last as it is sent next.
+    pub revisions: Vec<Revision>,
+    /// Every attempt ever made that has ended, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// What else happened to it, in order.
+    pub events: Vec<EntryEvent>,
+    /// Whether a newer entry of its key was delivered: replayed, it would overwrite that.
+    pub overtaken: bool,
+}
+
+/// One version of an entry's request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The request.
+    pub request: StoredRequest,
+}
+
+/// Something that happened to an entry, other than an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// More about it: the reason of a death, the number of a revision, the id of a job or of another entry.
+    pub detail: Option<Box<str>>,
+}
+
+words! {
+    /// What can happen to an entry, other than an attempt.
+    EventKind, "event", "one of the words of `EventKind`" {
+        /// It became a dead letter; the detail is the [`Reason`](crate::Reason).
+        Died = "died",
+        /// It was cancelled by hand.
+        Cancelled = "cancelled",
+        /// A newer entry of its key took its place; the detail is that entry's id.
+        Superseded = "superseded",
+        /// A new revision was made; the detail is its number.
+        Edited = "edited",
+        /// It was put back into the queue; the detail is the job's id, if one did it.
+        Replayed = "replayed",
+        /// The job that had put it back was cancelled before its turn came; the detail is the job's id.
+        Returned = "returned",
+        /// It is kept from purges.
+        Kept = "kept",
+        /// It is no longer kept from purges.
+        Unkept = "unkept",
+    }
+}

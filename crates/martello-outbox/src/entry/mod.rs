@@ -1,0 +1,19 @@
+//! What is in the outbox: a request, what was asked for with it, and all that it has been through.
+
+mod attempt;
+mod detail;
+mod id;
+mod name;
+mod new;
+mod request;
+mod state;
+mod summary;
+
+pub use attempt::AttemptRecord;
+pub use detail::{Detail, EntryEvent, EventKind, Revision};
+pub use id::EntryId;
+pub use name::{InvalidEntry, OrderKey, QueueName};
+pub use new::{Enqueued, NewEntry, WhenPending};
+pub use request::StoredRequest;
+pub use state::{Reason, State};
+pub use summary::Entry;

@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use super::{AttemptRecord, EntryId, OrderKey, QueueName, Reason, StoredRequest};
+
+/// A request on its way into a store, with what was asked for. Durations count from the moment that it is stored.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct NewEntry {
+    /// Its name.
+    pub id: EntryId,
+    /// The queue that it goes into.
+    pub queue: QueueName,
+    /// The request, as its revision 1.
+    pub request: StoredRequest,
+    /// What it is ordered by; without one, by nothing.
+    pub order_key: Option<OrderKey>,
+    /// What becomes of older entries of its key.
+    pub when_pending: WhenPending,
+    /// At most one entry with this text is stored in its queue; at most 255 bytes.
+    pub dedup_key: Option<Box<str>>,
+    /// How long it waits before its first delivery.
+    pub delay: Duration,
+    /// How long it may take to be delivered. Replayed, it has as long again.
+    pub expires_in: Duration,
+    /// How many attempts a worker may make, from 1.
+    pub max_attempts: u32,
+    /// Whether it may be sent again when an earlier attempt may have been processed.
+    pub repeatable: bool,
+    /// The attempts that were made before it was stored, numbered from 1 on.
+    pub attempts: Vec<AttemptRecord>,
+    /// Whether it is stored as a dead letter straight away, and why.
+    pub dead: Option<Reason>,
+}
+
+impl NewEntry {
+    /// Seven days: an outage of a long weekend passes, and nobody is surprised by a write of last month.
+    pub const EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    /// Twenty: with a backoff from 1 s to 1 h, those last for about half a day.
+    pub const MAX_ATTEMPTS: u32 = 20;
+
+    /// An entry that asks for nothing special, and must not be sent twice.
+    #[must_use]
+    pub fn new(queue: QueueName, request: StoredRequest) -> Self {
+        Self {
+            id: EntryId::new(),
+            queue,
+            request,
+            order_key: None,
+            when_pending: WhenPending::default(),
+            dedup_key: None,
+            delay: Duration::ZERO,
+            expires_in: Self::EXPIRES_IN,
+            max_attempts: Self::MAX_ATTEMPTS,
+            repeatable: false,
+            attempts: Vec::new(),
+            dead: None,
+        }
+    }
+}
+
+/// What becomes of the older entries of a key when a new one is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenPending {
+    /// The new one waits behind them: right for whatever the server does not simply replace.
+    #[default]
+    Wait,
+    /// Those that no worker has are cancelled: right where each request carries the whole state.
+    Supersede,
+}
+
+/// What became of an entry that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is stored, durably.
+    Stored(EntryId),
+    /// Its queue has one with its `dedup_key` already, which is this; nothing was stored.
+    Duplicate(EntryId),
+}
+
+impl Enqueued {
+    /// The entry that stands for the request now.
+    #[must_use]
+    pub const fn id(self) -> EntryId {
+        match self {
+            Self::Stored(id) | Self::Duplicate(id) => id,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use martello_body::Body;
+
+use super::InvalidEntry;
+
+/// A request as it is stored: without credentials, whole, and perhaps sealed.
+///
+/// Its `Debug` shows neither query nor values of headers nor body. A clone shares the body.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredRequest {
+    /// The method.
+    pub method: Method,
+    /// The target, absolute and without userinfo.
+    pub uri: Uri,
+    /// The header fields, without those that are secret.
+    pub headers: HeaderMap,
+    /// The body, as it goes on the wire; sealed if [`StoredRequest::sealed`] says so.
+    pub body: Bytes,
+    /// Whether the body was sealed before it was stored.
+    pub sealed: bool,
+}
+
+impl StoredRequest {
+    /// The largest head that is stored, in bytes of names and values: what servers accept is less.
+    pub const MAX_HEADERS: usize = 64 * 1024;
+
+    /// The target's host, without userinfo and port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// The value of the `Idempotency-Key` header, if it has one.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.headers.get("idempotency-key").and_then(|value| value.to_str().ok())
+    }
+
+    /// The headers as an engine stores them: a JSON array of pairs, in order, repeated names included. A byte that
+    /// is not ASCII becomes the character of its number, so that every value survives.
+    #[must_use]
+    pub fn headers_to_json(&self) -> String {
+        let text =
+            |value: &HeaderValue| value.as_bytes().iter().map(|byte| char::from(*byte)).collect::<String>();
+        let pairs: Vec<(&str, String)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+        // Strings always serialise.
+        serde_json::to_string(&pairs).unwrap_or_default()
+    }
+
+    /// The headers that [`StoredRequest::headers_to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// When the text is something else.
+    pub fn headers_from_json(text: &str) -> Result<HeaderMap, InvalidEntry> {
+        let invalid = || InvalidEntry::new("headers", "a JSON array of pairs of name and value");
+        let pairs: Vec<(String, String)> = serde_json::from_str(text).map_err(|_| invalid())?;
+        let mut headers = HeaderMap::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
+            let value = HeaderValue::from_maybe_shared(Bytes::from(bytes.map_err(|_| invalid())?));
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            headers.append(name, value.map_err(|_| invalid())?);
+        }
+        Ok(headers)
+    }
+
+    /// The request, to be sent.
+    #[must_use]
+    pub fn to_request(&self) -> Request<Body> {
+        let mut request = Request::new(Body::from(self.body.clone()));
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(&self.uri);
+        request.headers_mut().clone_from(&self.headers);
+        request
+    }
+
+    /// Checks what an engine relies on: an absolute target with a host and without userinfo, and a head of at most
+    /// [`StoredRequest::MAX_HEADERS`].
+    ///
+    /// # Errors
+    ///
+    /// The first of these that does not hold.
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        if self.uri.scheme().is_none() || self.host().is_empty() {
+            return Err(InvalidEntry::new("url", "absolute, with a scheme and a host"));
+        }
+        if self.uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(InvalidEntry::new("url", "without userinfo: credentials are not stored"));
+        }
+        let size: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if size > Self::MAX_HEADERS {
+            return Err(InvalidEntry::new("head", "at most 64 KiB of header names and values"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StoredRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("StoredRequest")
+            .field("method", &self.method)
+            .field("host", &self.host())
+            .field("path", &self.uri.path())
+            .field("headers", &names)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("sealed", &self.sealed)
+            .finish()
+    }
+}

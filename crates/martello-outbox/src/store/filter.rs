@@ -1,0 +1,105 @@
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::JobId;
+use crate::{Entry, InvalidEntry, OrderKey, QueueName, Reason, State};
+
+/// Which entries are meant: those that pass every condition that is set. Without one, all.
+///
+/// ```
+/// use martello_outbox::{Filter, State};
+///
+/// let filter = Filter { host: Some("api.example".into()), status: Some(422), ..Filter::state(State::Dead) };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    /// In this queue.
+    pub queue: Option<QueueName>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Dead, now or at last, for this reason.
+    pub reason: Option<Reason>,
+    /// To this host, compared without regard to case.
+    pub host: Option<String>,
+    /// Last answered with this status.
+    pub status: Option<u16>,
+    /// Whose last attempt ended like this, by the outcome's word.
+    pub outcome: Option<String>,
+    /// One of whose attempts bears this tracking id.
+    pub tracking_id: Option<String>,
+    /// Of this key.
+    pub order_key: Option<OrderKey>,
+    /// Last replayed by this job.
+    pub job: Option<JobId>,
+    /// In its state since this moment, or later.
+    pub changed_since: Option<Timestamp>,
+    /// In its state since before this moment.
+    pub changed_before: Option<Timestamp>,
+}
+
+impl Filter {
+    /// All entries in this state.
+    #[must_use]
+    pub fn state(state: State) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+
+    /// Whether no condition is set but that on the state.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self == Self { state: self.state, ..Self::default() }
+    }
+}
+
+/// A place in a list, from the [`Page`] before. Its text is for the store that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub i64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidEntry;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEntry> {
+        text.parse().map(Self).map_err(|_| InvalidEntry::new("cursor", "one that a page was listed with"))
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The entries, the newest first.
+    pub entries: Vec<Entry>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// Which dead letters to delete. All of them only by that name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purge {
+    /// Those that pass this filter, whose state is taken to be dead.
+    Matching(Filter),
+    /// All.
+    All,
+}
+
+impl Purge {
+    /// The purge of what passes a filter.
+    ///
+    /// # Errors
+    ///
+    /// When the filter has no condition but on the state, and would delete everything.
+    pub fn matching(filter: Filter) -> Result<Self, InvalidEntry> {
+        if filter.is_open() {
+            return Err(InvalidEntry::new("filter of a purge", "set, or the purge be one of all"));
+        }
+        Ok(Self::Matching(Filter { state: Some(State::Dead), ..filter }))
+    }
+}

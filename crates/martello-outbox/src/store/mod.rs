@@ -1,0 +1,166 @@
+//! What an engine does for the outbox.
+
+mod clock;
+mod error;
+mod filter;
+mod job;
+mod stats;
+mod turn;
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use tokio::sync::watch;
+
+pub use clock::{Clock, ManualClock};
+pub use error::{StoreError, StoreErrorKind};
+pub use filter::{Cursor, Filter, Page, Purge};
+pub use job::{JobId, ReplayJob};
+pub use stats::{Finding, QueueStats};
+pub use turn::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, WorkerId};
+
+use crate::{Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, QueueName, StoredRequest};
+
+/// The future of a store's operation.
+///
+/// Dropped, the operation may or may not take place: whoever needs to know looks, or does it again.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where entries are kept.
+///
+/// An engine stores and orders; what an outcome means, how long to wait and when to give up is decided by the
+/// worker. The suite in the feature `conformance` says whether an engine does what is promised
+/// here, and `MemoryStore` is the shortest engine that does.
+///
+/// # What every engine promises
+///
+/// - An operation takes place whole or not at all, also when the process dies in the middle; what it acknowledged,
+///   stays.
+/// - Any number of stores on the same data, in any number of processes, together behave like one.
+/// - Time is the store's: callers speak in durations. See [`Clock`].
+/// - Entries have an order, in which they were stored; of two entries of one key, no two are ever in it alike.
+///
+/// # The states of an entry
+///
+/// ```text
+///            claim            settle: Done
+///   Ready ──────────▶ Leased ──────────────▶ Done
+///    ▲ ▲ │              │ │
+///    │ │ │ Cancel       │ └──── settle: Dead ─────▶ Dead ──┐
+///    │ │ └─▶ Cancelled  │                            ▲      │ Replay
+///    │ └────────────────┘ settle: Again, GiveBack    │      │
+///    └─────────────────── lost lease ────────────────┘ ◀────┘
+/// ```
+///
+/// *Claimable* is an entry that is ready and due, whose queue is neither paused nor held, and which is at the
+/// *head of its key*: no other entry of its queue and key is leased, and none that is older is ready. An entry
+/// without a key is always at the head.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Stores these entries, in this order, all or none.
+    ///
+    /// An entry whose `dedup_key` its queue already has, in whatever state, is not stored: [`Enqueued::Duplicate`].
+    /// With [`WhenPending::Supersede`](crate::WhenPending), the ready entries of its queue and key become
+    /// cancelled, by this one. One with [`NewEntry::dead`] is stored as a dead letter, and supersedes nothing.
+    fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>>;
+
+    /// Whether an entry of this queue and key is ready or leased.
+    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool>;
+
+    /// One turn of a worker, whole or not at all, in this order:
+    ///
+    /// 1. Settles what the worker has done. A settlement whose lease is no longer the entry's is
+    ///    [`Settled::Fenced`] and changes nothing; one that was applied before (the worker did not hear of it) is
+    ///    [`Settled::Applied`] again and changes nothing.
+    /// 2. Takes the leases of this queue that have run out from their workers: the attempt is written down as
+    ///    [lost](crate::AttemptRecord::lost); then the entry is dead as `Ambiguous` if it is not repeatable, dead as
+    ///    `Crashed` if it has had its attempts, and else ready and due at once. The lease's fence is spent.
+    /// 3. Moves up to 100 of the queue's ready entries that have expired to the dead letters, as `Expired`.
+    /// 4. If anything is to be claimed, claims claimable entries, those due first and then the oldest, but no more
+    ///    than asked for, and so that at most [`Turn::cap`] of the queue are leased at once, by whomever. A claim
+    ///    counts the attempt (`attempts` and `tries`), spends a fence, and never hands out one twice.
+    fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned>;
+
+    /// Makes these leases last for `lease` from now, and tells for each whether it was still held.
+    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>>;
+
+    /// Claims nothing from this queue until it is resumed. What is leased goes on.
+    fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()>;
+
+    /// Claims nothing from this queue for this long, or longer if it is held for longer already.
+    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()>;
+
+    /// Ends pause and hold of this queue.
+    fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()>;
+
+    /// The queues that were ever used, by name, and how they stand.
+    fn queues(&self) -> StoreFuture<'_, Vec<QueueStats>>;
+
+    /// The entry at a glance.
+    fn entry(&self, id: EntryId) -> StoreFuture<'_, Option<Entry>>;
+
+    /// All that is known of the entry.
+    fn detail(&self, id: EntryId) -> StoreFuture<'_, Option<Detail>>;
+
+    /// Entries that pass the filter, the newest first, at most `limit` (1 to 1,000), after the cursor.
+    fn list(&self, filter: Filter, after: Option<Cursor>, limit: usize) -> StoreFuture<'_, Page>;
+
+    /// How many entries pass the filter.
+    fn count(&self, filter: Filter) -> StoreFuture<'_, u64>;
+
+    /// Changes one entry, and yields it as it then is. Fails with [`StoreErrorKind::NotFound`], or with
+    /// [`StoreErrorKind::Conflict`] if the entry's state does not allow the change.
+    fn change(&self, id: EntryId, change: Change) -> StoreFuture<'_, Entry>;
+
+    /// Puts the dead letters that pass the filter back into their queues, the oldest first, `per_second` of them in
+    /// each second (from 0.001 to 10,000): the n-th, counted from 0, is due after n ÷ `per_second`. At most
+    /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`]. A filter that nothing passes makes a job of none.
+    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob>;
+
+    /// The replays, the newest first, with their progress; those older than what they replayed are forgotten with it.
+    fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>>;
+
+    /// Makes dead letters again, with their reasons, of what the job has put back and no worker has claimed since.
+    /// Cancelled once more, it changes nothing. Fails with [`StoreErrorKind::NotFound`].
+    fn cancel_replay(&self, job: JobId) -> StoreFuture<'_, ReplayJob>;
+
+    /// Deletes the dead letters that pass the filter, except those that are kept, and tells how many. An
+    /// [open](Filter::is_open) filter is [`StoreErrorKind::Invalid`].
+    fn purge(&self, purge: Purge) -> StoreFuture<'_, u64>;
+
+    /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, and tells how many.
+    fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
+
+    /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at
+    /// once if it was this store, within 250 ms if it was another on the same machine, and in any case within a
+    /// second. It may change for nothing.
+    fn watch(&self, what: Watch) -> watch::Receiver<u64>;
+
+    /// Examines the data: the schema, its integrity, leases that have run out, the clock.
+    fn examine(&self) -> StoreFuture<'_, Vec<Finding>>;
+}
+
+/// What to watch for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// An entry may have become claimable: by being stored, replayed, given back, or by the end of another of its key.
+    Ready,
+    /// An entry may have come to an end: done, dead or cancelled.
+    Ended,
+}
+
+/// A change to one entry by hand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Ready becomes cancelled.
+    Cancel,
+    /// Ready becomes a dead letter, [`ByHand`](crate::Reason::ByHand).
+    Bury,
+    /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
+    /// id, place in the order, history, reason and idempotency key stay.
+    Replay,
+    /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay.
+    Edit(Box<StoredRequest>),
+    /// A dead letter is kept from purges.
+    Keep,
+    /// A dead letter is no longer kept from purges.
+    Unkeep,
+}

@@ -1,0 +1,135 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{AttemptRecord, Entry, EntryId, InvalidEntry, QueueName, Reason, StoredRequest};
+
+/// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be unique:
+/// a fence is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WorkerId(Arc<str>);
+
+impl WorkerId {
+    /// Checks the text.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty, longer than 128 bytes or has a control character.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidEntry> {
+        let text = text.as_ref();
+        if !(1..=128).contains(&text.len()) || text.chars().any(char::is_control) {
+            return Err(InvalidEntry::new("worker", "1 to 128 bytes without control characters"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The right of a worker to deliver an entry, for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The entry.
+    pub id: EntryId,
+    /// The token that tells this claim from every other of the entry, also across a loss of the store's last
+    /// moments: who comes with another does not hold it any more.
+    pub fence: Arc<str>,
+    /// Who claimed it.
+    pub worker: WorkerId,
+}
+
+/// What a worker asks of a store in one turn.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// The queue.
+    pub queue: QueueName,
+    /// The worker.
+    pub worker: WorkerId,
+    /// What came of what it had.
+    pub settle: Vec<Settlement>,
+    /// How many it would take on; zero claims nothing.
+    pub claim: usize,
+    /// How many of the queue may be leased at once, by whomever; from 1.
+    pub cap: usize,
+    /// How long its claims last without a heartbeat.
+    pub lease: Duration,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// The claim.
+    pub lease: Lease,
+    /// What becomes of the entry.
+    pub end: End,
+    /// What to write down; `None` only for [`End::GiveBack`]. Its number is [`Entry::attempts`] as claimed.
+    pub attempt: Option<AttemptRecord>,
+}
+
+/// What becomes of an entry after a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was delivered.
+    Done,
+    /// It is ready again, and due after this long.
+    Again {
+        /// From now.
+        after: Duration,
+        /// Whether the claim counts as a try; if not, `tries` is one less again.
+        counts: bool,
+    },
+    /// It is a dead letter.
+    Dead(Reason),
+    /// It was not sent: ready, due when it was, and the claim is taken out of `attempts` and `tries`.
+    GiveBack,
+}
+
+/// What came of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The entry is as was asked for, and durably so.
+    Applied,
+    /// The lease was lost before; nothing changed.
+    Fenced,
+}
+
+/// An entry that a worker has now.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Its right to it.
+    pub lease: Lease,
+    /// Until when, by the store's clock. Measure by the lease's duration from before the turn instead.
+    pub until: Timestamp,
+    /// The entry, with this claim counted.
+    pub entry: Entry,
+    /// The request of its last revision.
+    pub request: StoredRequest,
+}
+
+/// What a store did in one turn.
+#[derive(Clone, Debug, Default)]
+pub struct Turned {
+    /// What came of each settlement, in their order.
+    pub settled: Vec<Settled>,
+    /// What the worker has now, in addition.
+    pub claimed: Vec<Claimed>,
+    /// The entries that became dead letters by a lost lease or by expiry.
+    pub died: Vec<Entry>,
+    /// How many leases had run out.
+    pub lost: usize,
+    /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
+    /// asked for, or more entries than fit into one turn expired; else the time until an entry at the head of its key
+    /// is due, the hold ends, a lease runs out or an entry expires, whichever comes first. A time at which a pause
+    /// or a hold will still keep everything back does not count. `None` if there is nothing to wait for but a change.
+    pub next: Option<Duration>,
+}
