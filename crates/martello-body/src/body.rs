@@ -72,6 +72,13 @@ impl TryCopy for Body {
         }
     }
 
+    fn try_last_copy(&self, cap: usize) -> Option<Self> {
+        match &self.0 {
+            Repr::Bytes(bytes) => Some(Self(Repr::Bytes(bytes.clone()))),
+            Repr::Stream(stream) => stream.try_last_copy(cap).map(|copy| Self(Repr::Stream(copy))),
+        }
+    }
+
     fn claim(&self) -> bool {
         match &self.0 {
             Repr::Bytes(_) => true,

@@ -122,6 +122,12 @@ impl Whole {
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
+
+    /// The trailers that are not yet read.
+    #[must_use]
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_deref()
+    }
 }
 
 impl Body for Whole {

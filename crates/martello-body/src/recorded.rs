@@ -86,12 +86,20 @@ impl Recorded {
     }
 
     pub(crate) fn try_copy(&self, cap: usize) -> Option<Self> {
+        self.copy(cap, self.generation.saturating_add(1))
+    }
+
+    pub(crate) fn try_last_copy(&self, cap: usize) -> Option<Self> {
+        self.copy(cap, u32::MAX)
+    }
+
+    fn copy(&self, cap: usize, generation: u32) -> Option<Self> {
         self.lock().start_recording(cap).then(|| Self {
             shared: Arc::clone(&self.shared),
             position: 0,
             past_trailers: false,
             over: false,
-            generation: self.generation.saturating_add(1),
+            generation,
         })
     }
 

@@ -12,6 +12,12 @@ pub trait TryCopy: Sized {
     /// its bytes with its copy keeps nothing for it.
     fn try_copy(&self, cap: usize) -> Option<Self>;
 
+    /// A copy for when every other is over, whichever of them were sent: who stores a request that could not be sent
+    /// asks for it before the first attempt. What [`TryCopy::try_copy`] says of the cap holds.
+    fn try_last_copy(&self, cap: usize) -> Option<Self> {
+        self.try_copy(cap)
+    }
+
     /// Decides that this copy is sent from now on, and says whether it can still yield everything.
     ///
     /// A copy that depends on a recording can have lost it, when the original turned out longer than the cap or
@@ -51,6 +57,13 @@ impl<L: TryCopy, R: TryCopy> TryCopy for Either<L, R> {
         match self {
             Self::Left(left) => left.try_copy(cap).map(Self::Left),
             Self::Right(right) => right.try_copy(cap).map(Self::Right),
+        }
+    }
+
+    fn try_last_copy(&self, cap: usize) -> Option<Self> {
+        match self {
+            Self::Left(left) => left.try_last_copy(cap).map(Self::Left),
+            Self::Right(right) => right.try_last_copy(cap).map(Self::Right),
         }
     }
 

@@ -1,15 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod entry;
+mod key_lock;
+mod layer;
+mod not_stored;
+mod options;
+mod order;
+mod outbox;
+mod seal;
+mod sent;
 mod store;
+mod ticket;
+mod verdict;
 
+pub use builder::OutboxBuilder;
 pub use entry::{
     AttemptRecord, Detail, Enqueued, Entry, EntryEvent, EntryId, EventKind, InvalidEntry, NewEntry, OrderKey,
     QueueName, Reason, Revision, State, StoredRequest, WhenPending,
 };
+pub use layer::{OutboxFuture, OutboxLayer, OutboxService};
 pub use martello_outcome::{ConfigError, Outcome, TrackingId};
+pub use not_stored::{NotStored, NotStoredKind};
+pub use options::OutboxOptions;
+pub use outbox::Outbox;
+pub use seal::Sealing;
+pub use sent::Sent;
 pub use store::{
     Change, Claimed, Clock, Cursor, End, Filter, Finding, JobId, Lease, ManualClock, Page, Purge, QueueStats,
     ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture, Turn, Turned, Watch,
     WorkerId,
 };
+pub use ticket::Ticket;

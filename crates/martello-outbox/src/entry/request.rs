@@ -3,6 +3,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use martello_body::Body;
+use martello_log::Redaction;
+use uuid::Uuid;
 
 use super::InvalidEntry;
 
@@ -23,9 +25,60 @@ pub struct StoredRequest {
     pub sealed: bool,
 }
 
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Fields that belong to a connection and not to a request (RFC 9110 §7.6.1), and the length, which the client knows best.
+const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
 impl StoredRequest {
     /// The largest head that is stored, in bytes of names and values: what servers accept is less.
     pub const MAX_HEADERS: usize = 64 * 1024;
+
+    /// A request as it may be stored: without the headers that are secret or belong to a connection, and without the
+    /// target's userinfo.
+    ///
+    /// # Errors
+    ///
+    /// What [`StoredRequest::check`] finds.
+    pub fn new(
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+        redaction: &Redaction,
+    ) -> Result<Self, InvalidEntry> {
+        let mut kept = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            if !redaction.hides_value(name, value) && !HOP_BY_HOP.contains(&name.as_str()) {
+                kept.append(name, value.clone());
+            }
+        }
+        let request =
+            Self { method: method.clone(), uri: without_userinfo(uri)?, headers: kept, body, sealed: false };
+        request.check()?;
+        Ok(request)
+    }
+
+    /// Gives a request that changes something an `Idempotency-Key`, a random UUID, unless it has one
+    /// (draft-ietf-httpapi-idempotency-key-header).
+    pub fn assign_idempotency_key(method: &Method, headers: &mut HeaderMap) {
+        if method.is_safe() || headers.get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty()) {
+            return;
+        }
+        // A quoted UUID is always a value.
+        if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", Uuid::now_v7())) {
+            headers.insert(HeaderName::from_static(IDEMPOTENCY_KEY), value);
+        }
+    }
 
     /// The target's host, without userinfo and port.
     #[must_use]
@@ -36,7 +89,7 @@ impl StoredRequest {
     /// The value of the `Idempotency-Key` header, if it has one.
     #[must_use]
     pub fn idempotency_key(&self) -> Option<&str> {
-        self.headers.get("idempotency-key").and_then(|value| value.to_str().ok())
+        self.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok())
     }
 
     /// The headers as an engine stores them: a JSON array of pairs, in order, repeated names included. A byte that
@@ -112,4 +165,14 @@ impl fmt::Debug for StoredRequest {
             .field("sealed", &self.sealed)
             .finish()
     }
+}
+
+fn without_userinfo(uri: &Uri) -> Result<Uri, InvalidEntry> {
+    let Some((_, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
+        return Ok(uri.clone());
+    };
+    let invalid = |_| InvalidEntry::new("url", "absolute, with a scheme and a host");
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(host.parse().map_err(invalid)?);
+    Uri::from_parts(parts).map_err(|_| InvalidEntry::new("url", "absolute, with a scheme and a host"))
 }

@@ -1,0 +1,80 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use crate::OrderKey;
+
+type Turns = Mutex<HashMap<OrderKey, Arc<AsyncMutex<()>>>>;
+
+/// One call of each key at a time, first come, first served. A key that nobody uses is not remembered.
+#[derive(Debug, Default)]
+pub(crate) struct KeyLock(Arc<Turns>);
+
+/// The turn of a call. Dropped, it goes to the next.
+#[derive(Debug)]
+pub(crate) struct KeyGuard {
+    turns: Arc<Turns>,
+    key: OrderKey,
+    turn: Option<OwnedMutexGuard<()>>,
+    queue: Arc<AsyncMutex<()>>,
+}
+
+impl KeyLock {
+    pub(crate) async fn lock(&self, key: &OrderKey) -> KeyGuard {
+        let queue = Arc::clone(lock(&self.0).entry(key.clone()).or_default());
+        // Made before the wait, so that one that is given up is forgotten too.
+        let mut guard =
+            KeyGuard { turns: Arc::clone(&self.0), key: key.clone(), turn: None, queue: Arc::clone(&queue) };
+        guard.turn = Some(queue.lock_owned().await);
+        guard
+    }
+
+    #[cfg(test)]
+    fn keys(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+impl Drop for KeyGuard {
+    fn drop(&mut self) {
+        self.turn = None;
+        let mut turns = lock(&self.turns);
+        // The map's and this one's: whoever waits, or is about to, has another, and took it under this lock.
+        if Arc::strong_count(&self.queue) == 2 {
+            turns.remove(&self.key);
+        }
+    }
+}
+
+fn lock(turns: &Turns) -> MutexGuard<'_, HashMap<OrderKey, Arc<AsyncMutex<()>>>> {
+    turns.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    #[test]
+    fn one_call_of_a_key_at_a_time_in_the_order_they_came() {
+        let (locks, key) = (KeyLock::default(), OrderKey::new("a").unwrap());
+        let first = assert_ready!(task::spawn(locks.lock(&key)).poll());
+        let mut second = task::spawn(locks.lock(&key));
+        assert_pending!(second.poll());
+        let mut third = task::spawn(locks.lock(&key));
+        assert_pending!(third.poll());
+        drop(assert_ready!(task::spawn(locks.lock(&OrderKey::new("b").unwrap())).poll()));
+
+        drop(first);
+        assert_pending!(third.poll());
+        assert!(second.is_woken());
+        drop(second);
+        drop(assert_ready!(third.poll()));
+        drop(third);
+        assert_eq!(locks.keys(), 0);
+    }
+}

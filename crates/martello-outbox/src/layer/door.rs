@@ -1,0 +1,100 @@
+use std::future::poll_fn;
+
+use http::{Request, Response};
+use martello_body::TryCopy;
+use martello_outcome::{BoxError, CallError, RequestHead};
+use tower_service::Service;
+
+use super::ending::{Began, Ending};
+use crate::{AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, StoredRequest, Ticket};
+
+/// Sends the request if no older one of its key is under way or stored, and stores it if it has to go again.
+pub(super) async fn send<S, B, R>(
+    outbox: Outbox,
+    mut inner: S,
+    request: Request<B>,
+) -> Result<Sent<R>, NotStored>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + TryCopy,
+    B::Error: Into<BoxError>,
+{
+    let (mut head, body) = request.into_parts();
+    StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
+    let request = Request::from_parts(head, ());
+    let key = outbox.order_key(RequestHead::from(&request));
+    // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
+    let _turn = match &key {
+        Some(key) => Some(outbox.settings.keys.lock(key).await),
+        None => None,
+    };
+    if let Some(key) = &key
+        && outbox.store.pending(outbox.queue(), key).await?
+    {
+        return store(&outbox, &request, Some(body), None, None).await.map(Sent::Deferred);
+    }
+
+    let copy = body.try_last_copy(outbox.settings.max_body);
+    let began = Began::now();
+    let ready = poll_fn(|cx| inner.poll_ready(cx)).await.map_err(CallError::from_readiness);
+    let answer = match ready {
+        Ok(()) => inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source),
+        Err(error) => Err(error),
+    };
+    let ending = match &answer {
+        Ok(response) => Ending::of_response(&outbox, response, began),
+        Err(error) => Ending::of_error(error, began),
+    };
+    let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
+    let dead = match (ending.stored_as(repeatable), answer) {
+        (None, Ok(response)) => return Ok(Sent::Delivered(response)),
+        (None, Err(error)) => {
+            let message = "its error says that another attempt would meet the same";
+            return Err(NotStored::new(NotStoredKind::Request, message).failed(error));
+        }
+        (Some(dead), Ok(_)) => (dead, None),
+        (Some(dead), Err(error)) => (dead, Some(error)),
+    };
+    let (dead, error) = dead;
+    let stored = store(&outbox, &request, copy, Some(&ending), dead).await;
+    match (stored, error) {
+        (Ok(ticket), _) if dead.is_none() => Ok(Sent::Deferred(ticket)),
+        (Ok(ticket), _) => Ok(Sent::Parked(ticket)),
+        (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
+        (Err(not_stored), None) => Err(not_stored.answered(ending)),
+    }
+}
+
+async fn store<B>(
+    outbox: &Outbox,
+    request: &Request<()>,
+    body: Option<B>,
+    ending: Option<&Ending>,
+    dead: Option<Reason>,
+) -> Result<Ticket, NotStored>
+where
+    B: http_body::Body + TryCopy,
+    B::Error: Into<BoxError>,
+{
+    let Some(body) = body else {
+        let message = "its body cannot be had twice, or declares to be larger than the outbox's `max_body`";
+        return Err(NotStored::new(NotStoredKind::Body, message));
+    };
+    // From here on a connection that still sends the body gets no more of it; what is wrong with the copy, reading it says.
+    body.claim();
+    let body = outbox.whole(body).await?;
+    let mut entry = outbox.entry(RequestHead::from(request), body)?;
+    if let Some(ending) = ending {
+        entry.attempts = AttemptRecord::at_the_door(&ending.attempts);
+        entry.delay = entry.delay.max(ending.retry_after);
+    }
+    entry.dead = dead;
+    let ticket = outbox.put(entry).await?;
+    if dead.is_some()
+        && let Ok(entry) = ticket.status().await
+    {
+        outbox.died(&entry);
+    }
+    Ok(ticket)
+}

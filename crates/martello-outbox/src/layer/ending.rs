@@ -1,0 +1,78 @@
+use std::time::{Duration, SystemTime};
+
+use http::{Response, StatusCode};
+use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
+use tokio::time::Instant;
+
+use crate::{Outbox, Reason, verdict::Verdict};
+
+/// The longest `Retry-After` that is believed, which is the longest wait of a worker, too.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
+
+/// When a call began.
+#[derive(Clone, Copy)]
+pub(super) struct Began {
+    at: SystemTime,
+    instant: Instant,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        Self { at: SystemTime::now(), instant: Instant::now() }
+    }
+}
+
+/// How a call ended that was not answered, or not to the end of it.
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) attempts: Attempts,
+    pub(super) retry_after: Duration,
+}
+
+impl Ending {
+    /// A stack with a retry layer has written down the attempts, unless the first was a success; without one, the answer is
+    /// the only attempt.
+    pub(super) fn of_response<B>(outbox: &Outbox, response: &Response<B>, began: Began) -> Self {
+        let status = response.status();
+        let attempts = match Attempts::of(response) {
+            Some(attempts) if !attempts.is_empty() => attempts.clone(),
+            _ => {
+                let mut attempt = attempt(began, outbox.settings.classifier.status(status));
+                attempt.status = Some(status);
+                attempt.tracking_id = TrackingId::of(response).copied();
+                Attempts::from(vec![attempt])
+            }
+        };
+        let outcome = attempts.outcome().unwrap_or(Outcome::Ambiguous);
+        let retry_after = RetryAfter::from_headers(response.headers(), SystemTime::now());
+        let retry_after = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
+        Self { outcome, status: Some(status), attempts, retry_after }
+    }
+
+    pub(super) fn of_error(error: &CallError, began: Began) -> Self {
+        let made = matches!(error.kind(), ErrorKind::Transport | ErrorKind::AttemptTimeout | ErrorKind::Body);
+        let attempts = if error.attempts().is_empty() && made {
+            Attempts::from(vec![attempt(began, error.outcome()).with_fault(error)])
+        } else {
+            error.attempts().clone()
+        };
+        let status = attempts.last().and_then(|attempt| attempt.status);
+        Self { outcome: error.outcome(), status, attempts, retry_after: Duration::ZERO }
+    }
+
+    /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
+    pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
+        match Verdict::of(self.outcome, self.status, repeatable) {
+            Verdict::Again { .. } => Some(None),
+            Verdict::Dead(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
+            Verdict::Dead(_) | Verdict::Delivered => None,
+        }
+    }
+}
+
+fn attempt(began: Began, outcome: Outcome) -> Attempt {
+    let mut attempt = Attempt::new(1, began.at, outcome);
+    attempt.duration = began.instant.elapsed();
+    attempt
+}

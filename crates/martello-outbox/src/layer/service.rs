@@ -1,0 +1,52 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use martello_body::TryCopy;
+use martello_outcome::BoxError;
+use tower_service::Service;
+
+use super::{OutboxFuture, door};
+use crate::{NotStored, Outbox, Sent};
+
+/// The service of an [`OutboxLayer`](crate::OutboxLayer).
+///
+/// It is always ready, and a handle holds nothing: the stack inside is readied for each call once its turn has come, and
+/// what comes of that is treated as what comes of the call.
+///
+/// # Errors
+///
+/// [`NotStored`]: a request that could not be delivered, and could not be stored either.
+#[derive(Clone, Debug)]
+pub struct OutboxService<S> {
+    outbox: Outbox,
+    inner: S,
+}
+
+impl<S> OutboxService<S> {
+    pub(super) fn new(outbox: Outbox, inner: S) -> Self {
+        Self { outbox, inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for OutboxService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: http_body::Body + TryCopy + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+    R: http_body::Body + Send + 'static,
+{
+    type Response = Sent<R>;
+    type Error = NotStored;
+    type Future = OutboxFuture<R>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), NotStored>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> OutboxFuture<R> {
+        OutboxFuture::new(door::send(self.outbox.clone(), self.inner.clone(), request))
+    }
+}

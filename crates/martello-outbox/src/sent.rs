@@ -1,0 +1,35 @@
+use http::Response;
+
+use crate::Ticket;
+
+/// What became of a request that went through an [`OutboxLayer`](crate::OutboxLayer).
+#[derive(Debug)]
+pub enum Sent<B> {
+    /// The server has answered, and it is the caller's to say what that means: a success, or a rejection that the same
+    /// request would meet again.
+    Delivered(Response<B>),
+    /// It could not be delivered now, is stored, and will be delivered by a worker.
+    Deferred(Ticket),
+    /// Nobody knows whether the server has processed it, and it must not be sent twice: it is stored as a dead letter.
+    Parked(Ticket),
+}
+
+impl<B> Sent<B> {
+    /// The response, if there is one.
+    #[must_use]
+    pub fn delivered(self) -> Option<Response<B>> {
+        match self {
+            Self::Delivered(response) => Some(response),
+            Self::Deferred(_) | Self::Parked(_) => None,
+        }
+    }
+
+    /// The ticket of a request that was stored.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::Delivered(_) => None,
+            Self::Deferred(ticket) | Self::Parked(ticket) => Some(ticket),
+        }
+    }
+}

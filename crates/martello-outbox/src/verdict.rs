@@ -1,0 +1,69 @@
+//! What becomes of a request after an attempt: one rule for the door and for the worker.
+
+use http::StatusCode;
+use martello_outcome::Outcome;
+
+use crate::Reason;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is over: the server has done it.
+    Delivered,
+    /// It is to be delivered again.
+    Again {
+        /// Whether that was one of its tries. What may pass without the request's fault, such as a token that has run out,
+        /// is waited for until the request expires.
+        counts: bool,
+    },
+    /// It must not go again.
+    Dead(Reason),
+}
+
+impl Verdict {
+    pub(crate) fn of(outcome: Outcome, status: Option<StatusCode>, repeatable: bool) -> Self {
+        match outcome {
+            Outcome::Success => Self::Delivered,
+            Outcome::Rejected => Self::Dead(Reason::Rejected),
+            Outcome::Unsent => Self::Again { counts: true },
+            Outcome::Ambiguous if !repeatable => Self::Dead(Reason::Ambiguous),
+            _ if !repeatable && status.is_none_or(may_have_been_processed) => Self::Dead(Reason::Ambiguous),
+            Outcome::Faulty => Self::Again { counts: false },
+            _ => Self::Again { counts: true },
+        }
+    }
+}
+
+/// Whether a server that answered so may have done what it was asked to. It has not where it says that it refused
+/// to begin: 503, and those of the client's errors that a request can meet again with success (401, 407, 408, 425, 429).
+fn may_have_been_processed(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_processed_goes_again_only_if_it_is_repeatable() {
+        for (outcome, status, expected) in [
+            (Outcome::Unavailable, Some(503), Verdict::Again { counts: true }),
+            (Outcome::Unavailable, Some(502), Verdict::Dead(Reason::Ambiguous)),
+            (Outcome::Unavailable, Some(504), Verdict::Dead(Reason::Ambiguous)),
+            (Outcome::Faulty, Some(500), Verdict::Dead(Reason::Ambiguous)),
+            (Outcome::Faulty, Some(401), Verdict::Again { counts: false }),
+            (Outcome::Faulty, Some(429), Verdict::Again { counts: false }),
+            (Outcome::Ambiguous, None, Verdict::Dead(Reason::Ambiguous)),
+            // The head came and the body broke.
+            (Outcome::Ambiguous, Some(200), Verdict::Dead(Reason::Ambiguous)),
+            (Outcome::Unsent, None, Verdict::Again { counts: true }),
+            (Outcome::Rejected, Some(422), Verdict::Dead(Reason::Rejected)),
+            (Outcome::Success, Some(204), Verdict::Delivered),
+        ] {
+            let status = status.map(|status| StatusCode::from_u16(status).unwrap());
+            assert_eq!(Verdict::of(outcome, status, false), expected, "{outcome} {status:?}");
+            let dead = matches!(expected, Verdict::Dead(Reason::Ambiguous));
+            let again = Verdict::Again { counts: outcome != Outcome::Faulty };
+            assert_eq!(Verdict::of(outcome, status, true), if dead { again } else { expected });
+        }
+    }
+}
