@@ -17,7 +17,8 @@ pub struct Detail {
     pub attempts: Vec<AttemptRecord>,
     /// What else happened to it, in order.
     pub events: Vec<EntryEvent>,
-    /// Whether a newer entry of its key was delivered: replayed, it would overwrite that.
+    /// Whether a newer entry of its queue and key was delivered, and is not pruned yet: replayed, it would overwrite
+    /// that.
     pub overtaken: bool,
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{AttemptRecord, EntryId, OrderKey, QueueName, Reason, StoredRequest};
+use super::{AttemptRecord, EntryId, InvalidEntry, OrderKey, QueueName, Reason, StoredRequest};
 
 /// A request on its way into a store, with what was asked for. Durations count from the moment that it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,26 @@ impl NewEntry {
             attempts: Vec::new(),
             dead: None,
         }
+    }
+
+    /// Checks what an engine relies on: a request that [can be stored](StoredRequest::check), a `dedup_key` of at most
+    /// 255 bytes, at least one attempt allowed, and attempts that are numbered from 1 on.
+    ///
+    /// # Errors
+    ///
+    /// The first of these that does not hold.
+    pub fn check(&self) -> Result<(), InvalidEntry> {
+        self.request.check()?;
+        if self.dedup_key.as_ref().is_some_and(|key| key.len() > 255) {
+            return Err(InvalidEntry::new("dedup key", "at most 255 bytes"));
+        }
+        if self.max_attempts == 0 {
+            return Err(InvalidEntry::new("number of attempts", "1 or more"));
+        }
+        if !self.attempts.iter().map(|attempt| attempt.number).eq((1..).take(self.attempts.len())) {
+            return Err(InvalidEntry::new("attempts", "numbered from 1 on"));
+        }
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Entry {
     pub last_tracking_id: Option<TrackingId>,
     /// Whether it is kept from purges.
     pub kept: bool,
-    /// The job that replayed it last.
+    /// The job that replayed it last, unless it was replayed singly since.
     pub job: Option<JobId>,
     /// The entry that took its place.
     pub superseded_by: Option<EntryId>,

@@ -22,11 +22,11 @@ pub struct Filter {
     pub state: Option<State>,
     /// Dead, now or at last, for this reason.
     pub reason: Option<Reason>,
-    /// To this host, compared without regard to case.
+    /// To this host in its last revision, compared without regard to case.
     pub host: Option<String>,
-    /// Last answered with this status.
+    /// Whose last attempt was answered with this status.
     pub status: Option<u16>,
-    /// Whose last attempt ended like this, by the outcome's word.
+    /// Whose last attempt ended like this, by the outcome's word. A word that is none passes nothing.
     pub outcome: Option<String>,
     /// One of whose attempts bears this tracking id.
     pub tracking_id: Option<String>,

@@ -38,6 +38,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// - Any number of stores on the same data, in any number of processes, together behave like one.
 /// - Time is the store's: callers speak in durations. See [`Clock`].
 /// - Entries have an order, in which they were stored; of two entries of one key, no two are ever in it alike.
+/// - A moment has come when the clock shows it: an entry is due at its `due_at`, has expired at its `expires_at`, a
+///   lease has run out and a hold has ended at the end of its duration. Times are whole microseconds, and one that
+///   would lie past [`Timestamp::MAX`](jiff::Timestamp::MAX) is that.
 ///
 /// # The states of an entry
 ///
@@ -55,9 +58,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// *head of its key*: no other entry of its queue and key is leased, and none that is older is ready. An entry
 /// without a key is always at the head.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Stores these entries, in this order, all or none.
+    /// Stores these entries, in this order, all or none. Fails with [`StoreErrorKind::Invalid`] if one of them does
+    /// not pass [`NewEntry::check`].
     ///
     /// An entry whose `dedup_key` its queue already has, in whatever state, is not stored: [`Enqueued::Duplicate`].
+    /// Nor is one whose id is stored already, so that whoever heard of no answer may ask again.
     /// With [`WhenPending::Supersede`](crate::WhenPending), the ready entries of its queue and key become
     /// cancelled, by this one. One with [`NewEntry::dead`] is stored as a dead letter, and supersedes nothing.
     fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>>;
@@ -68,30 +73,37 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// One turn of a worker, whole or not at all, in this order:
     ///
     /// 1. Settles what the worker has done. A settlement whose lease is no longer the entry's is
-    ///    [`Settled::Fenced`] and changes nothing; one that was applied before (the worker did not hear of it) is
-    ///    [`Settled::Applied`] again and changes nothing.
+    ///    [`Settled::Fenced`] and changes nothing; one that was the last to be applied to its entry (the worker did
+    ///    not hear of it) is [`Settled::Applied`] again and changes nothing. A lease that has run out is the entry's
+    ///    still, until it is taken.
     /// 2. Takes the leases of this queue that have run out from their workers: the attempt is written down as
     ///    [lost](crate::AttemptRecord::lost); then the entry is dead as `Ambiguous` if it is not repeatable, dead as
     ///    `Crashed` if it has had its attempts, and else ready and due at once. The lease's fence is spent.
-    /// 3. Moves up to 100 of the queue's ready entries that have expired to the dead letters, as `Expired`.
+    /// 3. Moves up to 100 of the queue's ready entries that have expired to the dead letters, as `Expired`; those
+    ///    that expired first, first.
     /// 4. If anything is to be claimed, claims claimable entries, those due first and then the oldest, but no more
     ///    than asked for, and so that at most [`Turn::cap`] of the queue are leased at once, by whomever. A claim
-    ///    counts the attempt (`attempts` and `tries`), spends a fence, and never hands out one twice.
+    ///    counts the attempt (`attempts` and `tries`), spends a fence, and never hands out one twice. `due_at` stays.
+    ///
+    /// Fails with [`StoreErrorKind::Invalid`] if the cap is zero.
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned>;
 
-    /// Makes these leases last for `lease` from now, and tells for each whether it was still held.
+    /// Makes these leases last for `lease` from now, and tells for each whether it was still held. One that has run
+    /// out is held until a turn takes it.
     fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>>;
 
     /// Claims nothing from this queue until it is resumed. What is leased goes on.
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()>;
 
-    /// Claims nothing from this queue for this long, or longer if it is held for longer already.
+    /// Claims nothing from this queue for this long. If it is held for as long or longer already, that stays, and its
+    /// reason with it.
     fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()>;
 
     /// Ends pause and hold of this queue.
     fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()>;
 
-    /// The queues that were ever used, by name, and how they stand.
+    /// The queues that were ever used, by name, and how they stand: at least those that an entry was stored in and
+    /// those that were paused or held.
     fn queues(&self) -> StoreFuture<'_, Vec<QueueStats>>;
 
     /// The entry at a glance.
@@ -100,7 +112,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// All that is known of the entry.
     fn detail(&self, id: EntryId) -> StoreFuture<'_, Option<Detail>>;
 
-    /// Entries that pass the filter, the newest first, at most `limit` (1 to 1,000), after the cursor.
+    /// Entries that pass the filter, the newest first, at most `limit` (1 to 1,000), after the cursor. Fails with
+    /// [`StoreErrorKind::Invalid`] if the limit is out of its range.
     fn list(&self, filter: Filter, after: Option<Cursor>, limit: usize) -> StoreFuture<'_, Page>;
 
     /// How many entries pass the filter.
@@ -112,21 +125,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Puts the dead letters that pass the filter back into their queues, the oldest first, `per_second` of them in
     /// each second (from 0.001 to 10,000): the n-th, counted from 0, is due after n ÷ `per_second`. At most
-    /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`]. A filter that nothing passes makes a job of none.
+    /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`], and expires as long after it is due as it would
+    /// then. A filter that nothing passes makes a job of none. Fails with [`StoreErrorKind::Invalid`] if the rate is
+    /// out of its range.
     fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob>;
 
-    /// The replays, the newest first, with their progress; those older than what they replayed are forgotten with it.
+    /// The replays, the newest first, with their progress. [`Store::prune`] forgets them.
     fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>>;
 
-    /// Makes dead letters again, with their reasons, of what the job has put back and no worker has claimed since.
-    /// Cancelled once more, it changes nothing. Fails with [`StoreErrorKind::NotFound`].
+    /// Makes dead letters again, with their reasons, of what the job has put back and no worker has claimed since, not
+    /// even to give it back. Cancelled once more, it changes nothing. Fails with [`StoreErrorKind::NotFound`].
     fn cancel_replay(&self, job: JobId) -> StoreFuture<'_, ReplayJob>;
 
     /// Deletes the dead letters that pass the filter, except those that are kept, and tells how many. An
     /// [open](Filter::is_open) filter is [`StoreErrorKind::Invalid`].
     fn purge(&self, purge: Purge) -> StoreFuture<'_, u64>;
 
-    /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, and tells how many.
+    /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
+    /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago
+    /// and that no entry bears any more.
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
     /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at
@@ -141,7 +158,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 /// What to watch for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// An entry may have become claimable: by being stored, replayed, given back, or by the end of another of its key.
+    /// An entry may have become claimable: by being stored, replayed, given back or put off, by the end of another of
+    /// its key, by a lease that came free, or because the queue was resumed.
     Ready,
     /// An entry may have come to an end: done, dead or cancelled.
     Ended,
@@ -155,12 +173,14 @@ pub enum Change {
     /// Ready becomes a dead letter, [`ByHand`](crate::Reason::ByHand).
     Bury,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
-    /// id, place in the order, history, reason and idempotency key stay.
+    /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
+    /// before is no longer its last.
     Replay,
-    /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay.
+    /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
+    /// [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].
     Edit(Box<StoredRequest>),
-    /// A dead letter is kept from purges.
+    /// A dead letter is kept from purges. If it is already, nothing changes.
     Keep,
-    /// A dead letter is no longer kept from purges.
+    /// A dead letter is no longer kept from purges. If it is not, nothing changes.
     Unkeep,
 }

@@ -72,7 +72,8 @@ pub struct Settlement {
     pub lease: Lease,
     /// What becomes of the entry.
     pub end: End,
-    /// What to write down; `None` only for [`End::GiveBack`]. Its number is [`Entry::attempts`] as claimed.
+    /// What to write down; `None` only for [`End::GiveBack`], which writes nothing. Its number is
+    /// [`Entry::attempts`] as claimed.
     pub attempt: Option<AttemptRecord>,
 }
 
@@ -128,8 +129,10 @@ pub struct Turned {
     /// How many leases had run out.
     pub lost: usize,
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
-    /// asked for, or more entries than fit into one turn expired; else the time until an entry at the head of its key
-    /// is due, the hold ends, a lease runs out or an entry expires, whichever comes first. A time at which a pause
-    /// or a hold will still keep everything back does not count. `None` if there is nothing to wait for but a change.
+    /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
+    /// entry at the head of its key is due, the hold ends, a lease of the queue runs out or a ready entry expires,
+    /// whichever comes first. When an entry is due or the hold ends does not count while the queue is paused or as
+    /// many are leased as the cap allows, nor when an entry is due while the queue is held. `None` if there is nothing
+    /// to wait for but a change.
     pub next: Option<Duration>,
 }
