@@ -20,16 +20,25 @@ pub use martello_log as log;
 #[cfg(feature = "log")]
 #[doc(inline)]
 pub use martello_log::LogLayer;
+#[cfg(feature = "outbox")]
+pub use martello_outbox as outbox;
+#[cfg(feature = "outbox")]
+#[doc(inline)]
+pub use martello_outbox::{Outbox, OutboxLayer, Sent, Ticket};
 pub use martello_outcome as outcome;
 #[doc(inline)]
 pub use martello_outcome::{
     Attempt, Attempts, CallError, CallOptions, CallerId, ConfigError, ErrorKind, Outcome, TrackingId,
 };
+#[cfg(feature = "postgres")]
+pub use martello_postgres as postgres;
 #[cfg(feature = "retry")]
 pub use martello_retry as retry;
 #[cfg(feature = "retry")]
 #[doc(inline)]
 pub use martello_retry::{Budget, RetryLayer};
+#[cfg(feature = "sqlite")]
+pub use martello_sqlite as sqlite;
 #[cfg(feature = "tracking")]
 pub use martello_tracking as tracking;
 #[cfg(feature = "tracking")]
