@@ -27,8 +27,8 @@ pub use outbox::Outbox;
 pub use seal::Sealing;
 pub use sent::Sent;
 pub use store::{
-    Change, Claimed, Clock, Cursor, End, Filter, Finding, JobId, Lease, ManualClock, Page, Purge, QueueStats,
-    ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture, Turn, Turned, Watch,
-    WorkerId,
+    Change, Claimed, Clock, Cursor, End, Filter, Finding, JobId, Lease, ManualClock, MemoryStore, Page,
+    Purge, QueueStats, ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture, Turn,
+    Turned, Watch, WorkerId,
 };
 pub use ticket::Ticket;

@@ -4,6 +4,7 @@ mod clock;
 mod error;
 mod filter;
 mod job;
+mod memory;
 mod stats;
 mod turn;
 
@@ -15,6 +16,7 @@ pub use clock::{Clock, ManualClock};
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
 pub use job::{JobId, ReplayJob};
+pub use memory::MemoryStore;
 pub use stats::{Finding, QueueStats};
 pub use turn::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
@@ -29,7 +31,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// An engine stores and orders; what an outcome means, how long to wait and when to give up is decided by the
 /// worker. The suite in the feature `conformance` says whether an engine does what is promised
-/// here, and `MemoryStore` is the shortest engine that does.
+/// here, and [`MemoryStore`] is the shortest engine that does.
 ///
 /// # What every engine promises
 ///

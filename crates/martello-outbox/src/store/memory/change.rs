@@ -1,0 +1,51 @@
+use super::{data::Data, row::Moment};
+use crate::{Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError};
+
+impl Data {
+    pub(super) fn change(
+        &mut self,
+        id: EntryId,
+        change: Change,
+        at: &mut Moment,
+    ) -> Result<Entry, StoreError> {
+        let row = self.row_mut(id)?;
+        let wanted = match change {
+            Change::Cancel | Change::Bury => State::Ready,
+            Change::Replay | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
+        };
+        if row.entry.state != wanted {
+            return Err(StoreError::conflict(id, row.entry.state, wanted));
+        }
+        match change {
+            Change::Cancel => {
+                row.go(State::Cancelled, at);
+                row.note(EventKind::Cancelled, None, at);
+            }
+            Change::Bury => row.die(Reason::ByHand, at),
+            Change::Replay => {
+                row.replay(at.now, at);
+                row.entry.job = None;
+                row.note(EventKind::Replayed, None, at);
+            }
+            Change::Edit(request) => {
+                request.check()?;
+                row.entry.revision += 1;
+                row.entry.method = request.method.clone();
+                row.entry.uri = request.uri.clone();
+                let number = row.entry.revision;
+                row.revisions.push(Revision { number, at: at.now, request: *request });
+                row.note(EventKind::Edited, Some(number.to_string().into()), at);
+            }
+            Change::Keep if !row.entry.kept => {
+                row.entry.kept = true;
+                row.note(EventKind::Kept, None, at);
+            }
+            Change::Unkeep if row.entry.kept => {
+                row.entry.kept = false;
+                row.note(EventKind::Unkept, None, at);
+            }
+            Change::Keep | Change::Unkeep => {}
+        }
+        Ok(row.entry.clone())
+    }
+}

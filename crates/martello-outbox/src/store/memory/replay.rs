@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use super::{
+    data::{Data, Job},
+    list::passes,
+    row::{Moment, Row},
+};
+use crate::{EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
+
+impl Data {
+    pub(super) fn replay(
+        &mut self,
+        filter: Filter,
+        per_second: f64,
+        at: &mut Moment,
+    ) -> Result<ReplayJob, StoreError> {
+        if !(0.001..=10_000.0).contains(&per_second) {
+            let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
+        let id = JobId::new();
+        let dead =
+            self.rows.values_mut().filter(|row| row.entry.state == State::Dead && passes(row, &filter));
+        let mut total: u32 = 0;
+        for row in dead.take(usize::try_from(ReplayJob::MOST).unwrap_or(usize::MAX)) {
+            let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
+            row.replay(at.after(wait), at);
+            row.entry.job = Some(id);
+            row.untouched = true;
+            row.note(EventKind::Replayed, Some(id.to_string().into()), at);
+            total += 1;
+        }
+        self.jobs.push(Job {
+            id,
+            created_at: at.now,
+            cancelled_at: None,
+            filter,
+            per_second,
+            total: total.into(),
+            returned: 0,
+        });
+        self.replayed(id)
+    }
+
+    pub(super) fn replays(&self) -> Vec<ReplayJob> {
+        self.jobs.iter().rev().map(|job| self.progress(job)).collect()
+    }
+
+    pub(super) fn cancel_replay(&mut self, id: JobId, at: &mut Moment) -> Result<ReplayJob, StoreError> {
+        let found = self.jobs.iter_mut().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?;
+        if found.cancelled_at.is_none() {
+            found.cancelled_at = Some(at.now);
+            for row in self.rows.values_mut().filter(|row| row.entry.job == Some(id) && row.untouched) {
+                row.go(State::Dead, at);
+                row.untouched = true;
+                row.note(EventKind::Returned, Some(id.to_string().into()), at);
+                found.returned += 1;
+            }
+        }
+        self.replayed(id)
+    }
+
+    fn replayed(&self, id: JobId) -> Result<ReplayJob, StoreError> {
+        let job = self.jobs.iter().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?;
+        Ok(self.progress(job))
+    }
+
+    fn progress(&self, job: &Job) -> ReplayJob {
+        let count = |is: fn(&Row) -> bool| self.count(|row| row.entry.job == Some(job.id) && is(row));
+        ReplayJob {
+            id: job.id,
+            created_at: job.created_at,
+            cancelled_at: job.cancelled_at,
+            filter: job.filter.clone(),
+            per_second: job.per_second,
+            total: job.total,
+            returned: job.returned,
+            pending: count(|row| row.entry.state.is_pending()),
+            done: count(|row| row.entry.state == State::Done),
+            dead: count(|row| row.entry.state == State::Dead && !row.untouched),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    AttemptRecord, Entry, EntryEvent, EventKind, NewEntry, OrderKey, QueueName, Reason, Revision, State,
+    WorkerId,
+};
+
+/// A moment at which something is done, and what has come of it for those who watch.
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    /// Something may have become claimable.
+    pub(super) ready: bool,
+    /// Something may have come to an end.
+    pub(super) ended: bool,
+}
+
+impl Moment {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self { now: micros(now), ready: false, ended: false }
+    }
+
+    /// The moment so much later, or the last there is.
+    pub(super) fn after(&self, wait: Duration) -> Timestamp {
+        after(self.now, wait)
+    }
+
+    fn tell(&mut self, from: Option<State>, to: State) {
+        // What leaves ready or leased makes room for others of its key, or under the cap.
+        self.ready |= to != State::Leased && (to == State::Ready || from.is_some_and(State::is_pending));
+        self.ended |= !to.is_pending();
+    }
+}
+
+pub(super) fn after(start: Timestamp, wait: Duration) -> Timestamp {
+    let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    let end = start.as_microsecond().saturating_add(wait).min(Timestamp::MAX.as_microsecond());
+    Timestamp::from_microsecond(end).unwrap_or(Timestamp::MAX)
+}
+
+/// The time in whole microseconds, as every engine keeps it.
+pub(super) fn micros(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// An entry with all that belongs to it.
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    pub(super) revisions: Vec<Revision>,
+    pub(super) attempts: Vec<AttemptRecord>,
+    pub(super) events: Vec<EntryEvent>,
+    pub(super) expires_in: Duration,
+    /// Who has it, while it is leased.
+    pub(super) held: Option<Held>,
+    /// The fence of the settlement that was applied last.
+    pub(super) settled: Option<Arc<str>>,
+    /// Its job has put it back, and nothing but the job has moved it since.
+    pub(super) untouched: bool,
+}
+
+/// A lease, from the entry's side.
+pub(super) struct Held {
+    pub(super) fence: Arc<str>,
+    pub(super) worker: WorkerId,
+    pub(super) since: Timestamp,
+    pub(super) until: Timestamp,
+}
+
+impl Row {
+    pub(super) fn new(new: NewEntry, at: &mut Moment) -> Self {
+        let attempts: Vec<_> = new.attempts.into_iter().map(kept).collect();
+        let last = attempts.last();
+        let entry = Entry {
+            id: new.id,
+            queue: new.queue,
+            state: State::Ready,
+            reason: None,
+            method: new.request.method.clone(),
+            uri: new.request.uri.clone(),
+            revision: 1,
+            order_key: new.order_key,
+            dedup_key: new.dedup_key,
+            repeatable: new.repeatable,
+            attempts: last.map_or(0, |last| last.number),
+            tries: 0,
+            max_attempts: new.max_attempts,
+            created_at: at.now,
+            due_at: at.after(new.delay),
+            expires_at: at.after(new.expires_in),
+            changed_at: at.now,
+            last_outcome: last.map(|last| last.outcome),
+            last_status: last.and_then(|last| last.status),
+            last_tracking_id: last.and_then(|last| last.tracking_id),
+            kept: false,
+            job: None,
+            superseded_by: None,
+        };
+        let mut row = Self {
+            entry,
+            revisions: vec![Revision { number: 1, at: at.now, request: new.request }],
+            attempts,
+            events: Vec::new(),
+            expires_in: new.expires_in,
+            held: None,
+            settled: None,
+            untouched: false,
+        };
+        match new.dead {
+            Some(reason) => row.die(reason, at),
+            None => at.tell(None, State::Ready),
+        }
+        row
+    }
+
+    /// Brings the entry into another state.
+    pub(super) fn go(&mut self, state: State, at: &mut Moment) {
+        at.tell(Some(self.entry.state), state);
+        self.entry.state = state;
+        self.entry.changed_at = at.now;
+        self.untouched = false;
+        self.held = None;
+    }
+
+    pub(super) fn die(&mut self, reason: Reason, at: &mut Moment) {
+        self.go(State::Dead, at);
+        self.entry.reason = Some(reason);
+        self.note(EventKind::Died, Some(reason.as_str().into()), at);
+    }
+
+    pub(super) fn note(&mut self, kind: EventKind, detail: Option<Box<str>>, at: &Moment) {
+        self.events.push(EntryEvent { at: at.now, kind, detail });
+    }
+
+    /// Writes down an attempt that has ended.
+    pub(super) fn record(&mut self, attempt: AttemptRecord) {
+        self.entry.last_outcome = Some(attempt.outcome);
+        self.entry.last_status = attempt.status;
+        self.entry.last_tracking_id = attempt.tracking_id;
+        self.attempts.push(kept(attempt));
+    }
+
+    /// Puts a dead letter back, due at this time.
+    pub(super) fn replay(&mut self, due: Timestamp, at: &mut Moment) {
+        self.go(State::Ready, at);
+        self.entry.tries = 0;
+        self.entry.due_at = due;
+        self.entry.expires_at = after(due, self.expires_in);
+    }
+
+    pub(super) fn is(&self, queue: &QueueName, key: &OrderKey) -> bool {
+        self.entry.queue == *queue && self.entry.order_key.as_ref() == Some(key)
+    }
+}
+
+/// The attempt as it is kept: to the microsecond.
+fn kept(attempt: AttemptRecord) -> AttemptRecord {
+    let duration = u64::try_from(attempt.duration.as_micros()).unwrap_or(u64::MAX);
+    AttemptRecord { started: micros(attempt.started), duration: Duration::from_micros(duration), ..attempt }
+}

@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use super::{
+    data::{Data, Queue},
+    row::Moment,
+};
+use crate::{Finding, QueueName, QueueStats, State};
+
+impl Data {
+    pub(super) fn pause(&mut self, queue: &QueueName, why: &str) {
+        self.queues.entry(queue.clone()).or_default().paused = Some(why.to_owned());
+    }
+
+    pub(super) fn hold(&mut self, queue: &QueueName, wait: Duration, why: &str, at: &Moment) {
+        let queue = self.queues.entry(queue.clone()).or_default();
+        let until = at.after(wait);
+        if queue.held.as_ref().is_none_or(|(held, _)| *held < until) {
+            queue.held = Some((until, why.to_owned()));
+        }
+    }
+
+    pub(super) fn resume(&mut self, queue: &QueueName, at: &mut Moment) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            *queue = Queue::default();
+            at.ready = true;
+        }
+    }
+
+    pub(super) fn queues(&self, at: &Moment) -> Vec<QueueStats> {
+        self.queues.iter().map(|(name, queue)| self.stats(name, queue, at)).collect()
+    }
+
+    fn stats(&self, name: &QueueName, queue: &Queue, at: &Moment) -> QueueStats {
+        let count = |state| self.count(|row| row.entry.queue == *name && row.entry.state == state);
+        let rows = self.rows.values().filter(|row| row.entry.queue == *name);
+        let due = rows.filter(|row| row.entry.state == State::Ready && row.entry.due_at <= at.now);
+        let longest = due.map(|row| row.entry.due_at).min();
+        let held = queue.held(at.now);
+        QueueStats {
+            queue: name.clone(),
+            ready: count(State::Ready),
+            leased: count(State::Leased),
+            done: count(State::Done),
+            dead: count(State::Dead),
+            cancelled: count(State::Cancelled),
+            oldest_due: longest.map(|due| at.now.duration_since(due).unsigned_abs()),
+            paused: queue.paused.clone(),
+            held_until: held.map(|(until, _)| until),
+            held: held.map(|(_, why)| why.to_owned()),
+        }
+    }
+
+    pub(super) fn examine(&self, at: &Moment) -> Vec<Finding> {
+        let late = self.count(|row| row.held.as_ref().is_some_and(|held| held.until <= at.now));
+        let leases = if late == 0 {
+            Finding::well("leases", "none has run out")
+        } else {
+            let seen = format!("{late} have run out; a turn of a worker takes them, so see that one runs");
+            Finding::unwell("leases", seen)
+        };
+        vec![Finding::well("data", format!("{} entries in memory", self.rows.len())), leases]
+    }
+}

@@ -1,0 +1,181 @@
+use std::{collections::HashSet, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    data::{Data, Queue},
+    row::{Held, Moment, Row},
+};
+use crate::{
+    AttemptRecord, Claimed, End, Entry, Lease, OrderKey, QueueName, Reason, Settled, Settlement, State,
+    StoreError, StoreErrorKind, Turn, Turned,
+};
+
+/// How many expired entries one turn moves.
+const EXPIRED_AT_ONCE: usize = 100;
+
+impl Data {
+    pub(super) fn turn(&mut self, turn: &Turn, at: &mut Moment) -> Result<Turned, StoreError> {
+        if turn.cap == 0 {
+            return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more"));
+        }
+        let settled = turn.settle.iter().map(|settlement| self.settle(settlement, at)).collect();
+        let mut died = Vec::new();
+        let lost = self.reap(&turn.queue, &mut died, at);
+        let more_expired = self.expire(&turn.queue, &mut died, at);
+        let claimed = self.claim(turn, at);
+        let next = if claimed.len() == turn.claim || more_expired {
+            Some(Duration::ZERO)
+        } else {
+            self.next(turn, at.now)
+        };
+        Ok(Turned { settled, claimed, died, lost, next })
+    }
+
+    fn settle(&mut self, settlement: &Settlement, at: &mut Moment) -> Settled {
+        let Ok(row) = self.row_mut(settlement.lease.id) else {
+            return Settled::Fenced;
+        };
+        let fence = &settlement.lease.fence;
+        if row.settled.as_ref() == Some(fence) {
+            return Settled::Applied;
+        }
+        if row.held.as_ref().is_none_or(|held| held.fence != *fence) {
+            return Settled::Fenced;
+        }
+        row.settled = Some(fence.clone());
+        match settlement.end {
+            End::Done => row.go(State::Done, at),
+            End::Dead(reason) => row.die(reason, at),
+            End::Again { after, counts } => {
+                row.go(State::Ready, at);
+                row.entry.due_at = at.after(after);
+                row.entry.tries -= u32::from(!counts);
+            }
+            End::GiveBack => {
+                row.go(State::Ready, at);
+                row.entry.attempts -= 1;
+                row.entry.tries -= 1;
+            }
+        }
+        if let Some(attempt) = settlement.attempt.clone().filter(|_| settlement.end != End::GiveBack) {
+            row.record(attempt);
+        }
+        Settled::Applied
+    }
+
+    fn reap(&mut self, queue: &QueueName, died: &mut Vec<Entry>, at: &mut Moment) -> usize {
+        let mut lost = 0;
+        for row in self.rows.values_mut().filter(|row| row.entry.queue == *queue) {
+            let Some(held) = row.held.take_if(|held| held.until <= at.now) else {
+                continue;
+            };
+            lost += 1;
+            let worker = held.worker.as_str();
+            let (number, revision) = (row.entry.attempts, row.entry.revision);
+            row.record(AttemptRecord::lost(number, revision, held.since, at.now, worker));
+            if !row.entry.repeatable {
+                row.die(Reason::Ambiguous, at);
+            } else if row.entry.tries >= row.entry.max_attempts {
+                row.die(Reason::Crashed, at);
+            } else {
+                row.go(State::Ready, at);
+                row.entry.due_at = at.now;
+                continue;
+            }
+            died.push(row.entry.clone());
+        }
+        lost
+    }
+
+    /// Whether there are more than one turn moves.
+    fn expire(&mut self, queue: &QueueName, died: &mut Vec<Entry>, at: &mut Moment) -> bool {
+        let ready = self.rows.values_mut().filter(|row| row.entry.queue == *queue && is_ready(row));
+        let mut expired: Vec<&mut Row> = ready.filter(|row| row.entry.expires_at <= at.now).collect();
+        expired.sort_by_key(|row| row.entry.expires_at);
+        let more = expired.len() > EXPIRED_AT_ONCE;
+        for row in expired.into_iter().take(EXPIRED_AT_ONCE) {
+            row.die(Reason::Expired, at);
+            died.push(row.entry.clone());
+        }
+        more
+    }
+
+    fn claim(&mut self, turn: &Turn, at: &mut Moment) -> Vec<Claimed> {
+        let keeps_back = |queue: &Queue| queue.paused.is_some() || queue.held(at.now).is_some();
+        if self.queues.get(&turn.queue).is_some_and(keeps_back) {
+            return Vec::new();
+        }
+        let free = turn.cap.saturating_sub(self.leased(&turn.queue));
+        let mut due = self.heads(&turn.queue);
+        due.retain(|(due, _)| *due <= at.now);
+        due.sort_unstable();
+        let mut claimed = Vec::new();
+        for (_, place) in due.into_iter().take(turn.claim.min(free)) {
+            self.fences += 1;
+            let fence = self.fences.to_string();
+            if let Some(row) = self.rows.get_mut(&place) {
+                claimed.extend(lease(row, turn, &fence, at));
+            }
+        }
+        claimed
+    }
+
+    fn leased(&self, queue: &QueueName) -> usize {
+        self.rows.values().filter(|row| row.entry.queue == *queue && row.held.is_some()).count()
+    }
+
+    /// The ready entries of a queue that are at the head of their keys: when each is due, and its place.
+    fn heads(&self, queue: &QueueName) -> Vec<(Timestamp, i64)> {
+        let rows = || self.rows.iter().filter(|(_, row)| row.entry.queue == *queue);
+        let leased = rows().filter(|(_, row)| row.held.is_some());
+        let mut taken: HashSet<&OrderKey> =
+            leased.filter_map(|(_, row)| row.entry.order_key.as_ref()).collect();
+        let ready = rows().filter(|(_, row)| is_ready(row));
+        let heads = ready.filter(|(_, row)| row.entry.order_key.as_ref().is_none_or(|key| taken.insert(key)));
+        heads.map(|(place, row)| (row.entry.due_at, *place)).collect()
+    }
+
+    /// How long until there may be something to do, where less was claimed than asked for.
+    fn next(&self, turn: &Turn, now: Timestamp) -> Option<Duration> {
+        let rows = || self.rows.values().filter(|row| row.entry.queue == turn.queue);
+        let expiries = rows().filter(|row| is_ready(row)).map(|row| row.entry.expires_at);
+        let leases = rows().filter_map(|row| row.held.as_ref().map(|held| held.until));
+        let queue = self.queues.get(&turn.queue);
+        let starts =
+            if queue.is_some_and(|queue| queue.paused.is_some()) || self.leased(&turn.queue) >= turn.cap {
+                Vec::new()
+            } else if let Some((until, _)) = queue.and_then(|queue| queue.held(now)) {
+                vec![until]
+            } else {
+                self.heads(&turn.queue).into_iter().map(|(due, _)| due).collect()
+            };
+        let first = expiries.chain(leases).chain(starts).min()?;
+        Some(Duration::try_from(first.duration_since(now)).unwrap_or_default())
+    }
+
+    pub(super) fn heartbeat(&mut self, leases: &[Lease], lease: Duration, at: &Moment) -> Vec<bool> {
+        let mut prolong = |held: &Lease| {
+            let row = self.row_mut(held.id).ok()?;
+            let held = row.held.as_mut().filter(|current| current.fence == held.fence)?;
+            held.until = at.after(lease);
+            Some(())
+        };
+        leases.iter().map(|lease| prolong(lease).is_some()).collect()
+    }
+}
+
+fn is_ready(row: &Row) -> bool {
+    row.entry.state == State::Ready
+}
+
+fn lease(row: &mut Row, turn: &Turn, fence: &str, at: &mut Moment) -> Option<Claimed> {
+    let request = row.revisions.last()?.request.clone();
+    let lease = Lease { id: row.entry.id, fence: fence.into(), worker: turn.worker.clone() };
+    let until = at.after(turn.lease);
+    row.go(State::Leased, at);
+    row.entry.attempts += 1;
+    row.entry.tries += 1;
+    row.held = Some(Held { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
+    Some(Claimed { lease, until, entry: row.entry.clone(), request })
+}

@@ -1,0 +1,4 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod memory;
