@@ -1,4 +1,10 @@
 //! A file per behaviour.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
-mod memory;
+mod body_at_the_door;
+mod door;
+mod edit;
+mod failing_store;
+mod order_at_the_door;
+mod support;
+mod ticket;

@@ -1,0 +1,229 @@
+//! What becomes of a call: delivered, deferred, parked.
+
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderValue, Request};
+use martello_body::Body;
+use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, Reason, Sent, State};
+use martello_outcome::{BoxError, CallError, CallOptions, ErrorKind, Outcome, TrackingId};
+use martello_retry::RetryLayer;
+use tower::{Layer, ServiceExt};
+
+use crate::support::{Api, Inner, broken, deferred, detail, post, put, send, status, stored};
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_answers_for_good_is_handed_to_the_caller() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for expected in [200, 303, 404, 422, 501] {
+        let sent = send(&outbox, &Api::statuses([expected]), post("/orders")).await;
+        assert_eq!(sent.delivered().unwrap().status(), expected);
+    }
+    assert_eq!(stored(&outbox).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_processed_is_deferred_whatever_its_method() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for status in [401, 407, 408, 425, 429, 503] {
+        let id = deferred(send(&outbox, &Api::statuses([status]), post("/orders")).await);
+        let detail = detail(&outbox, id).await;
+        assert_eq!(detail.entry.state, State::Ready);
+        let attempt = &detail.attempts[0];
+        assert_eq!((attempt.number, attempt.status.unwrap().as_u16()), (1, status));
+        assert_eq!((detail.entry.attempts, detail.entry.tries), (1, 0), "the door's do not count as tries");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_processed_is_parked_unless_it_may_be_repeated() {
+    let keyed = Outbox::builder(MemoryStore::new()).honours_idempotency_key().build().unwrap();
+    let plain = Outbox::new(MemoryStore::new());
+    for answer in [|| status(500), || status(502), || status(504), broken] {
+        let Sent::Parked(ticket) = send(&plain, &Api::answering([answer()]), post("/orders")).await else {
+            panic!("not parked");
+        };
+        let entry = ticket.status().await.unwrap();
+        assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+
+        deferred(send(&plain, &Api::answering([answer()]), put("/orders/1")).await);
+        deferred(send(&keyed, &Api::answering([answer()]), post("/orders")).await);
+        let mut request = post("/orders");
+        request.extensions_mut().insert(CallOptions::new().assume_idempotent());
+        let id = deferred(send(&plain, &Api::answering([answer()]), request).await);
+        assert!(detail(&plain, id).await.entry.repeatable, "what the caller said is stored");
+        // The next one of this key is to be sent.
+        for entry in stored(&plain).await.into_iter().filter(|entry| entry.order_key.is_some()) {
+            if entry.state == State::Ready {
+                plain.store().change(entry.id, Change::Cancel).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_left_is_deferred_without_an_attempt() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let full = || CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "full");
+    let id = deferred(send(&outbox, &Api::answering([Err(full().into())]), post("/orders")).await);
+    assert_eq!(detail(&outbox, id).await.attempts, []);
+
+    let unready = Unready(Api::statuses([]).service());
+    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(unready);
+    deferred(door.oneshot(post("/orders")).await.unwrap());
+}
+
+/// A client that fails before it is given anything.
+#[derive(Clone)]
+struct Unready(Inner);
+
+impl tower::Service<Request<Body>> for Unready {
+    type Response = http::Response<Body>;
+    type Error = BoxError;
+    type Future = <Inner as tower::Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Err("no connection".into()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_of_the_stack_are_stored_with_their_ids() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let answer = |status: u16, id: &'static str| {
+        let mut response = crate::support::status(status)?;
+        response.extensions_mut().insert(id.parse::<TrackingId>().unwrap());
+        Ok(response)
+    };
+    let api = Api::answering([answer(503, "a-1"), answer(503, "a-2"), answer(503, "a-3")]);
+    let retry = RetryLayer::builder().attempts(3).build().unwrap();
+    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
+
+    let detail = detail(&outbox, id).await;
+    let ids: Vec<_> =
+        detail.attempts.iter().map(|attempt| attempt.tracking_id.unwrap().to_string()).collect();
+    assert_eq!(ids, ["a-1", "a-2", "a-3"]);
+    assert_eq!(detail.entry.attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_idempotency_key_is_on_all_attempts_and_in_the_store() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([503, 503]);
+    let retry = RetryLayer::builder().attempts(2).build().unwrap();
+    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
+
+    let key = |headers: &http::HeaderMap| headers["idempotency-key"].to_str().unwrap().to_owned();
+    let seen: Vec<_> = api.seen().iter().map(|seen| key(&seen.headers)).collect();
+    let stored = key(&detail(&outbox, id).await.revisions[0].request.headers);
+    assert_eq!(seen, [stored.as_str(), &stored]);
+    assert!(
+        stored.starts_with('"') && stored.ends_with('"') && stored.len() == 38,
+        "a quoted UUID: {stored}"
+    );
+
+    let mut own = put("/orders/2");
+    own.headers_mut().insert("idempotency-key", HeaderValue::from_static("mine"));
+    let api = Api::statuses([200, 200]);
+    send(&outbox, &api, own).await;
+    send(&outbox, &api, Request::get("https://api.example/").body(Body::empty()).unwrap()).await;
+    assert_eq!(key(&api.seen()[0].headers), "mine");
+    assert!(!api.seen()[1].headers.contains_key("idempotency-key"), "a GET changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_are_sent_and_not_stored() {
+    let outbox = Outbox::builder(MemoryStore::new())
+        .redaction(martello_log::Redaction::default().hide_header("x-tenant-secret").unwrap())
+        .build()
+        .unwrap();
+    let mut marked = HeaderValue::from_static("marked-secret");
+    marked.set_sensitive(true);
+    let request = Request::put("https://me:pass-secret@api.example/orders/1")
+        .header("authorization", "Bearer token-secret")
+        .header("cookie", "cookie-secret")
+        .header("x-tenant-secret", "tenant-secret")
+        .header("x-marked", marked)
+        .header("content-length", "2")
+        .header("content-type", "application/json")
+        .body(Body::from("{}"))
+        .unwrap();
+    let api = Api::statuses([503]);
+    let id = deferred(send(&outbox, &api, request).await);
+
+    assert_eq!(api.seen()[0].headers["authorization"], "Bearer token-secret");
+    let request = detail(&outbox, id).await.revisions.remove(0).request;
+    assert_eq!(request.uri, "https://api.example/orders/1");
+    let names: Vec<_> = request.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["content-type", "idempotency-key"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_and_the_callers_options_go_into_the_store() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let mut busy = status(503).unwrap();
+    busy.headers_mut().insert("retry-after", HeaderValue::from_static("90"));
+    let mut far = status(503).unwrap();
+    far.headers_mut().insert("retry-after", HeaderValue::from_static("99999999"));
+    let api = Api::answering([Ok(busy), Ok(far), status(503)]);
+    let wait = async |request| {
+        let entry = detail(&outbox, deferred(send(&outbox, &api, request).await)).await.entry;
+        (entry.due_at.duration_since(entry.created_at).as_secs(), entry)
+    };
+    assert_eq!(wait(put("/orders/1")).await.0, 90);
+    assert_eq!(
+        wait(put("/orders/2")).await.0,
+        3_600,
+        "a longer one than any wait of a worker is not believed"
+    );
+
+    let mut request = put("/orders/3");
+    let hour = Duration::from_secs(3_600);
+    let options = OutboxOptions::new().delay(hour / 2).expires_in(hour).max_attempts(3).dedup_key("three");
+    request.extensions_mut().insert(options);
+    let (delay, entry) = wait(request).await;
+    assert_eq!((delay, entry.max_attempts, entry.dedup_key.as_deref()), (1_800, 3, Some("three")));
+    assert_eq!(entry.expires_at.duration_since(entry.created_at).as_secs(), 3_600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_at_the_door_is_told_to_the_hook_and_a_panic_of_it_is_caught() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let outbox = Outbox::builder(MemoryStore::new())
+        .on_death(move |entry| {
+            hears.lock().unwrap().push((entry.id, entry.reason));
+            panic!("a hook of little worth");
+        })
+        .build()
+        .unwrap();
+    let sent = send(&outbox, &Api::answering([broken()]), post("/orders")).await;
+    assert!(matches!(sent, Sent::Parked(_)));
+    let id = sent.ticket().unwrap().id();
+    assert_eq!(*told.lock().unwrap(), [(id, Some(Reason::Ambiguous))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_is_not_stored() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([503]).held();
+    let mut call = tokio_test::task::spawn(crate::support::door(&outbox, &api).oneshot(put("/orders/1")));
+    tokio_test::assert_pending!(call.poll());
+    assert_eq!(api.seen().len(), 1);
+    drop(call);
+    api.release(1);
+    tokio::task::yield_now().await;
+    assert_eq!(stored(&outbox).await, []);
+    // And its turn is free.
+    let sent = send(&outbox, &Api::statuses([200]), put("/orders/1")).await;
+    assert!(sent.delivered().is_some());
+}

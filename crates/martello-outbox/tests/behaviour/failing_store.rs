@@ -1,0 +1,113 @@
+//! When the store fails, the caller gets both errors, and nothing is sent that could break the order.
+
+use std::{error::Error, time::Duration};
+
+use martello_outbox::*;
+use martello_outcome::Outcome;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use crate::support::{Api, broken, door, post, put};
+
+/// A store that fails where it is told to; what it is not asked for here it does not do either.
+#[derive(Debug)]
+struct Failing {
+    enqueue: bool,
+    pending: bool,
+}
+
+fn down<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
+    Box::pin(std::future::ready(Err(StoreError::new(StoreErrorKind::Unavailable, "the disk is on fire"))))
+}
+
+macro_rules! down {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        $(fn $name(&self, $($argument: $type),*) -> StoreFuture<'_, $result> {
+            $(let _ = $argument;)*
+            down()
+        })*
+    };
+}
+
+impl Store for Failing {
+    fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>> {
+        match self.enqueue {
+            true => down(),
+            false => {
+                Box::pin(async move { Ok(entries.iter().map(|entry| Enqueued::Stored(entry.id)).collect()) })
+            }
+        }
+    }
+
+    fn pending<'a>(&'a self, _: &'a QueueName, _: &'a OrderKey) -> StoreFuture<'a, bool> {
+        if self.pending { down() } else { Box::pin(std::future::ready(Ok(false))) }
+    }
+
+    fn pause<'a>(&'a self, _: &'a QueueName, _: &'a str) -> StoreFuture<'a, ()> {
+        down()
+    }
+
+    fn hold<'a>(&'a self, _: &'a QueueName, _: Duration, _: &'a str) -> StoreFuture<'a, ()> {
+        down()
+    }
+
+    fn resume<'a>(&'a self, _: &'a QueueName) -> StoreFuture<'a, ()> {
+        down()
+    }
+
+    fn watch(&self, _: Watch) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    down! {
+        turn(turn: Turn) -> Turned;
+        heartbeat(leases: Vec<Lease>, lease: Duration) -> Vec<bool>;
+        queues() -> Vec<QueueStats>;
+        entry(id: EntryId) -> Option<Entry>;
+        detail(id: EntryId) -> Option<Detail>;
+        list(filter: Filter, after: Option<Cursor>, limit: usize) -> Page;
+        count(filter: Filter) -> u64;
+        change(id: EntryId, change: Change) -> Entry;
+        replay(filter: Filter, per_second: f64) -> ReplayJob;
+        replays() -> Vec<ReplayJob>;
+        cancel_replay(job: JobId) -> ReplayJob;
+        purge(purge: Purge) -> u64;
+        prune(age: Duration, limit: usize) -> u64;
+        examine() -> Vec<Finding>;
+    }
+}
+
+fn causes(error: &NotStored) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_failed_and_cannot_be_stored_comes_back_with_both_errors() {
+    let outbox = Outbox::new(Failing { enqueue: true, pending: false });
+    let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (NotStoredKind::Store, Outcome::Unavailable));
+    assert_eq!((error.last_status().unwrap().as_u16(), error.attempts().len()), (503, 1));
+    let text = causes(&error);
+    assert!(text.contains("503") && text.contains("the disk is on fire"), "{text}");
+
+    let error = door(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
+    assert_eq!(error.call().unwrap().outcome(), Outcome::Ambiguous);
+    assert!(causes(&error).contains("the disk is on fire"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
+    let outbox = Outbox::new(Failing { enqueue: false, pending: true });
+    let api = Api::statuses([200, 200]);
+    let error = door(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome(), api.seen().len()), (NotStoredKind::Store, Outcome::Unsent, 0));
+    assert!(error.to_string().contains("not sent"), "{error}");
+    let sent = door(&outbox, &api).oneshot(post("/orders")).await.unwrap();
+    assert!(sent.delivered().is_some(), "what has no order does not ask");
+}
