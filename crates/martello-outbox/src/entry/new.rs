@@ -16,7 +16,7 @@ pub struct NewEntry {
     pub order_key: Option<OrderKey>,
     /// What becomes of older entries of its key.
     pub when_pending: WhenPending,
-    /// At most one entry with this text is stored in its queue; at most 255 bytes.
+    /// At most one entry with this text is stored in its queue; at most 255 bytes without control characters.
     pub dedup_key: Option<Box<str>>,
     /// How long it waits before its first delivery.
     pub delay: Duration,
@@ -58,15 +58,15 @@ impl NewEntry {
     }
 
     /// Checks what an engine relies on: a request that [can be stored](StoredRequest::check), a `dedup_key` of at most
-    /// 255 bytes, at least one attempt allowed, and attempts that are numbered from 1 on.
+    /// 255 bytes and without control characters, at least one attempt allowed, and attempts that are numbered from 1 on.
     ///
     /// # Errors
     ///
     /// The first of these that does not hold.
     pub fn check(&self) -> Result<(), InvalidEntry> {
         self.request.check()?;
-        if self.dedup_key.as_ref().is_some_and(|key| key.len() > 255) {
-            return Err(InvalidEntry::new("dedup key", "at most 255 bytes"));
+        if self.dedup_key.as_ref().is_some_and(|key| key.len() > 255 || key.chars().any(char::is_control)) {
+            return Err(InvalidEntry::new("dedup key", "at most 255 bytes without control characters"));
         }
         if self.max_attempts == 0 {
             return Err(InvalidEntry::new("number of attempts", "1 or more"));
