@@ -13,6 +13,7 @@ mod sent;
 mod store;
 mod ticket;
 mod verdict;
+mod worker;
 
 pub use builder::OutboxBuilder;
 pub use entry::{
@@ -32,3 +33,6 @@ pub use store::{
     Turned, Watch, WorkerId,
 };
 pub use ticket::Ticket;
+pub use worker::{
+    RunningWorker, Worker, WorkerHealth, WorkerMonitor, WorkerOptions, WorkerOptionsBuilder, WorkerPhase,
+};

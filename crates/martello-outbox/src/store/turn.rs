@@ -23,6 +23,11 @@ impl WorkerId {
         Ok(Self(text.into()))
     }
 
+    /// The name of a worker that was given none.
+    pub(crate) fn unnamed(process: u32, random: u32) -> Self {
+        Self(format!("worker-{process}-{random:08x}").into())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,213 @@
+//! One delivery, from the entry to the end of the response's body.
+
+use std::{
+    future::{pending, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Method, Request, Response, header};
+use martello_body::{Body, Drain};
+use martello_outcome::{
+    AttemptNumber, BoxError, CallError, CallOptions, CallerId, Outcome, Queued, is_bodiless,
+};
+use tokio::{sync::watch, time::Instant};
+use tower_service::Service;
+
+use super::{
+    excerpt::Excerpt,
+    report::{Came, Report, was_refused},
+};
+use crate::{EntryId, Outbox, StoredRequest};
+
+/// How much of a response's body is read so that its connection can be used again.
+const DRAIN: (u64, Duration) = (1024 * 1024, Duration::from_secs(1));
+
+/// What a worker tells its deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stop {
+    /// Go on.
+    No,
+    /// Come back if nothing is on the wire yet.
+    Unsent,
+    /// Come back whatever is on the wire.
+    Now,
+}
+
+/// What is to be delivered.
+pub(super) struct Job {
+    pub(super) outbox: Outbox,
+    pub(super) id: EntryId,
+    pub(super) attempt: u32,
+    pub(super) repeatable: bool,
+    pub(super) request: StoredRequest,
+    pub(super) timeout: Duration,
+}
+
+pub(super) async fn deliver<S, R>(mut service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
+where
+    S: Service<Request<Body>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: http_body::Body,
+{
+    let Job { outbox, id, attempt, repeatable, request, timeout } = job;
+    let mut stop = Stopping(stop);
+    let request = match prepared(&outbox, id, attempt, repeatable, request) {
+        Ok(request) => request,
+        Err(came) => return came,
+    };
+    let may_have_body = !matches!(*request.method(), Method::HEAD | Method::CONNECT);
+    let began = Instant::now();
+    tokio::select! {
+        biased;
+        ready = poll_fn(|cx| service.poll_ready(cx)) => {
+            if let Err(error) = ready.map_err(CallError::from_readiness) {
+                return failed(&error, began);
+            }
+        }
+        () = stop.at_least(Stop::Unsent) => return Came::Back { refused: false },
+        // Nothing bounds how long the user's service takes to be ready, and the entry may be another worker's to deliver.
+        () = tokio::time::sleep(timeout) => return Came::Back { refused: true },
+    }
+    let (answer, began) = match answer(service.call(request), timeout, &mut stop).await {
+        Ok(answered) => answered,
+        Err(came) => return came,
+    };
+    let response = match answer.map_err(CallError::from_source) {
+        Ok(response) => response,
+        Err(error) => return failed(&error, began),
+    };
+    let report = Report::of_response(&outbox, &response, began);
+    if !may_have_body || is_bodiless(response.status()) {
+        return Came::Ended(Box::new(report));
+    }
+    Came::Ended(Box::new(read(response, report, &mut stop).await))
+}
+
+/// The request as it is sent: one attempt, under the entry's name.
+fn prepared(
+    outbox: &Outbox,
+    id: EntryId,
+    attempt: u32,
+    repeatable: bool,
+    request: StoredRequest,
+) -> Result<Request<Body>, Came> {
+    // With nothing to open it with, the fault is the worker's and not the entry's.
+    let by_worker = request.sealed && outbox.settings.sealing.is_none();
+    let closed = |error| {
+        let outcome = if by_worker { Outcome::Unsent } else { Outcome::Rejected };
+        let report = Report::new(outcome, Instant::now()).with_fault(&error);
+        Came::Ended(Box::new(if by_worker { report } else { report.of_our_own() }))
+    };
+    let mut request = outbox.opened(id, request).map_err(closed)?.to_request();
+    let options = CallOptions::new().without_retry();
+    let extensions = request.extensions_mut();
+    extensions.insert(if repeatable { options.assume_idempotent() } else { options });
+    extensions.insert(AttemptNumber(attempt));
+    if let Ok(name) = id.to_string().parse::<CallerId>() {
+        extensions.insert(name);
+    }
+    Ok(request)
+}
+
+/// Waits for the answer, and tells when the attempt began: its time does not run while the request is queued in the
+/// user's stack.
+async fn answer<F: Future>(
+    call: F,
+    timeout: Duration,
+    stop: &mut Stopping,
+) -> Result<(F::Output, Instant), Came> {
+    let mut call = pin!(call);
+    let mut sent = false;
+    let mut began = Instant::now();
+    let mut timer = pin!(tokio::time::sleep(timeout));
+    loop {
+        match stop.level() {
+            Stop::Now if sent => {
+                let report = Report::new(Outcome::Ambiguous, began).of_our_own();
+                let report = report.saying("the worker was shut down before an answer came");
+                return Err(Came::Ended(Box::new(report)));
+            }
+            Stop::Unsent | Stop::Now if !sent => return Err(Came::Back { refused: false }),
+            _ => {}
+        }
+        tokio::select! {
+            biased;
+            progress = poll_fn(|cx| poll(call.as_mut(), &mut sent, cx)) => match progress {
+                Progress::Answered(answer) => return Ok((answer, began)),
+                Progress::Sent => {
+                    began = Instant::now();
+                    timer.as_mut().reset(began + timeout);
+                }
+            },
+            () = &mut timer, if sent => {
+                let report = Report::new(Outcome::Ambiguous, began);
+                let text = format!("no response came within the attempt timeout of {timeout:?}");
+                return Err(Came::Ended(Box::new(report.saying(text))));
+            }
+            () = stop.changed() => {}
+        }
+    }
+}
+
+enum Progress<T> {
+    /// The request is not queued any more, and may be on the wire from now on.
+    Sent,
+    Answered(T),
+}
+
+/// What was on the wire once, stays so: a stack that retries may queue its next attempt.
+fn poll<F: Future>(call: Pin<&mut F>, sent: &mut bool, cx: &mut Context<'_>) -> Poll<Progress<F::Output>> {
+    let (answer, queued) = Queued::observe(|| call.poll(cx));
+    match answer {
+        Poll::Ready(answer) => Poll::Ready(Progress::Answered(answer)),
+        Poll::Pending if queued || *sent => Poll::Pending,
+        Poll::Pending => {
+            *sent = true;
+            Poll::Ready(Progress::Sent)
+        }
+    }
+}
+
+fn failed(error: &CallError, began: Instant) -> Came {
+    match was_refused(error) {
+        true => Came::Back { refused: true },
+        false => Came::Ended(Box::new(Report::of_error(error, began))),
+    }
+}
+
+/// Reads the body to its end, within bounds. Of one that says why a request was rejected, the start is kept.
+async fn read<R: http_body::Body>(response: Response<R>, report: Report, stop: &mut Stopping) -> Report {
+    let keep =
+        report.outcome == Outcome::Rejected && !response.headers().contains_key(header::CONTENT_ENCODING);
+    let mut body = pin!(Excerpt::new(response.into_body(), keep));
+    tokio::select! {
+        biased;
+        _ = Drain::new(body.as_mut(), DRAIN.0, DRAIN.1) => {}
+        () = stop.at_least(Stop::Now) => {}
+    }
+    let text = body.text();
+    report.saying(text)
+}
+
+struct Stopping(watch::Receiver<Stop>);
+
+impl Stopping {
+    fn level(&mut self) -> Stop {
+        *self.0.borrow_and_update()
+    }
+
+    async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The worker is gone, and takes its deliveries along.
+            pending::<()>().await;
+        }
+    }
+
+    async fn at_least(&mut self, level: Stop) {
+        if self.0.wait_for(|now| *now >= level).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}

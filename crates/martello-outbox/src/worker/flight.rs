@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use jiff::Timestamp;
+use martello_outcome::{Outcome, TrackingId};
+use tokio::{task::AbortHandle, time::Instant};
+
+use super::report::Report;
+use crate::{AttemptRecord, Claimed, End, Entry, Lease, Settlement, State};
+
+/// An entry that this worker has.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) lease: Lease,
+    pub(super) entry: Entry,
+    /// When it was claimed, by the store's clock.
+    pub(super) claimed_at: Timestamp,
+    /// When this worker heard of it.
+    pub(super) received: Instant,
+    /// Until when it is this worker's, by its own clock: counted from before the store was asked.
+    pub(super) until: Instant,
+    /// The pace that it was claimed under.
+    pub(super) generation: u32,
+    pub(super) task: Option<AbortHandle>,
+}
+
+/// What is to be settled.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) flight: Flight,
+    pub(super) settlement: Settlement,
+}
+
+impl Flight {
+    /// The claim, of a turn that was asked for at `asked`.
+    pub(super) fn new(
+        claimed: &Claimed,
+        asked: Instant,
+        received: Instant,
+        lease: Duration,
+        generation: u32,
+    ) -> Self {
+        Self {
+            lease: claimed.lease.clone(),
+            entry: claimed.entry.clone(),
+            claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
+            received,
+            until: asked + lease,
+            generation,
+            task: None,
+        }
+    }
+
+    /// That moment by the store's clock, as far as this worker knows it.
+    pub(super) fn at(&self, moment: Instant) -> Timestamp {
+        let since = moment.saturating_duration_since(self.received);
+        self.claimed_at.checked_add(micros(since)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How long it had been due when it was claimed.
+    pub(super) fn pickup(&self) -> Duration {
+        Duration::try_from(self.claimed_at.duration_since(self.entry.due_at)).unwrap_or_default()
+    }
+
+    /// To be given back.
+    pub(super) fn back(self) -> Ending {
+        let settlement = Settlement { lease: self.lease.clone(), end: End::GiveBack, attempt: None };
+        Ending { flight: self, settlement }
+    }
+
+    /// To be settled after an attempt.
+    pub(super) fn ended(self, report: Report, end: End) -> Ending {
+        let attempt = AttemptRecord {
+            number: self.entry.attempts,
+            revision: self.entry.revision,
+            started: self.at(report.started),
+            duration: micros(report.duration),
+            outcome: report.outcome,
+            status: report.status,
+            tracking_id: report.tracking_id,
+            fault: report.fault,
+            worker: Some(self.lease.worker.as_str().into()),
+        };
+        let settlement = Settlement { lease: self.lease.clone(), end, attempt: Some(attempt) };
+        Ending { flight: self, settlement }
+    }
+}
+
+impl Ending {
+    /// How the attempt ended, if one was made.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.settlement.attempt.as_ref().map(|attempt| attempt.outcome)
+    }
+
+    /// The entry as it is once it is settled as a dead letter.
+    pub(super) fn buried(&self, now: Instant) -> Entry {
+        let attempt = self.settlement.attempt.as_ref();
+        let status: Option<StatusCode> = attempt.and_then(|attempt| attempt.status);
+        let tracking_id: Option<TrackingId> = attempt.and_then(|attempt| attempt.tracking_id);
+        let mut entry = self.flight.entry.clone();
+        if let End::Dead(reason) = self.settlement.end {
+            entry.state = State::Dead;
+            entry.reason = Some(reason);
+        }
+        entry.changed_at = self.flight.at(now);
+        entry.last_outcome = self.outcome();
+        entry.last_status = status;
+        entry.last_tracking_id = tracking_id;
+        entry
+    }
+}
+
+/// Whole microseconds, as both engines keep them.
+fn micros(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,173 @@
+//! What delivers: a worker.
+
+mod delivery;
+mod driver;
+mod endings;
+mod excerpt;
+mod flight;
+mod health;
+mod leases;
+mod options;
+mod pace;
+mod policy;
+mod report;
+mod running;
+mod slot;
+mod trouble;
+mod turns;
+
+use std::{fmt, future::Future};
+
+use http::{Request, Response};
+use martello_body::Body;
+use martello_outcome::BoxError;
+use tokio::{sync::oneshot, task::JoinSet};
+use tower_service::Service;
+
+use self::driver::Driver;
+pub use self::{
+    health::{WorkerHealth, WorkerMonitor, WorkerPhase},
+    options::{WorkerOptions, WorkerOptionsBuilder},
+    running::RunningWorker,
+};
+use crate::Outbox;
+
+impl Outbox {
+    /// A worker that delivers what is in this queue through `service`: a finished stack, without an
+    /// [`OutboxLayer`](crate::OutboxLayer). It does nothing until it is started.
+    pub fn worker<S>(&self, service: S) -> Worker<S> {
+        Worker {
+            monitor: WorkerMonitor::new(self.settings.concurrency),
+            outbox: self.clone(),
+            service,
+            options: WorkerOptions::default(),
+        }
+    }
+}
+
+/// Delivers the requests of one queue, any number of workers beside each other.
+///
+/// ```no_run
+/// use martello_body::Body;
+/// use martello_outbox::{MemoryStore, Outbox, WorkerOptions};
+///
+/// # async fn example<S>(stack: S) -> Result<(), Box<dyn std::error::Error>>
+/// # where
+/// #     S: tower::Service<http::Request<Body>, Response = http::Response<Body>, Error = std::convert::Infallible>,
+/// #     S: Clone + Send + 'static,
+/// #     S::Future: Send,
+/// # {
+/// let outbox = Outbox::new(MemoryStore::new());
+/// let worker = outbox.worker(stack).start();
+/// println!("{:?}", worker.health());
+/// worker.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What it does
+///
+/// A *claim* is one attempt. The entry's request goes through a clone of the service, once: it bears
+/// [`CallOptions::without_retry`](martello_outcome::CallOptions::without_retry), which a retry layer in the stack
+/// follows, and the entry's id as its [`CallerId`](martello_outcome::CallerId), which the log layers write.
+///
+/// How the attempt ended decides what becomes of the entry:
+///
+/// | outcome | the entry |
+/// |---|---|
+/// | success | is done |
+/// | unavailable, unsent | goes again after a wait, until it has had its attempts |
+/// | faulty | goes again after a wait, until it expires: it does not count as one of its attempts |
+/// | rejected | is a dead letter, with the first 512 bytes of the response's body |
+/// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
+///
+/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
+/// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
+/// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected.
+///
+/// After some failures in a row (five by default: anything but a success and a rejection) the worker holds the queue, for
+/// all workers, from one second up to a minute, and then tries with one entry at a time until one gets through. So an outage,
+/// or a token that has run out, costs few attempts and makes no dead letters.
+///
+/// # Where it goes
+///
+/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request. Give it the limit that the
+/// other callers of the API share. A retry layer is not needed.
+///
+/// # What it does not do
+///
+/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an entry that is
+/// sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it drops, so that no more are on
+/// the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
+#[must_use = "a worker does nothing until it is started"]
+pub struct Worker<S> {
+    outbox: Outbox,
+    service: S,
+    options: WorkerOptions,
+    monitor: WorkerMonitor,
+}
+
+impl<S> Worker<S> {
+    /// This worker, with these options in place of the defaults.
+    pub fn with(mut self, options: WorkerOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What tells how it stands, from now on until after its end.
+    #[must_use]
+    pub fn monitor(&self) -> WorkerMonitor {
+        self.monitor.clone()
+    }
+
+    /// Runs it as a task of its own.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn start<R>(self) -> RunningWorker
+    where
+        S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        R: http_body::Body + Send + 'static,
+    {
+        let monitor = self.monitor.clone();
+        let (stop, stopped) = oneshot::channel();
+        let mut task = JoinSet::new();
+        task.spawn(self.run_until(async {
+            // If nobody is left who could say so, the worker is about to be aborted.
+            let _ = stopped.await;
+        }));
+        RunningWorker { task, stop, monitor }
+    }
+
+    /// Runs it until `stop` ends, and then shuts it down as [`RunningWorker::shutdown`] does.
+    ///
+    /// Dropping the future aborts the deliveries under way, as dropping a [`RunningWorker`] does.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime whose time is enabled.
+    pub async fn run_until<R, F>(self, stop: F)
+    where
+        S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        R: http_body::Body + Send + 'static,
+        F: Future,
+    {
+        let Self { outbox, service, options, monitor } = self;
+        let send = move |job, stop| delivery::deliver(service.clone(), job, stop);
+        Driver::new(outbox, options, monitor).run(send, stop).await;
+    }
+}
+
+impl<S> fmt::Debug for Worker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("outbox", &self.outbox)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

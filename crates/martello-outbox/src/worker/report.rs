@@ -1,0 +1,112 @@
+//! How a delivery ended.
+
+use std::{
+    error::Error,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use http::{Response, StatusCode};
+use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
+use tokio::time::Instant;
+
+use crate::Outbox;
+
+/// What a delivery says at its end.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// Nothing was put on the wire: the entry is given back.
+    Back {
+        /// Because the user's stack would not take it, and not because the worker stops.
+        refused: bool,
+    },
+    /// An attempt was made, or the request cannot be sent at all.
+    Ended(Box<Report>),
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<StatusCode>,
+    pub(super) tracking_id: Option<TrackingId>,
+    pub(super) fault: Option<Box<str>>,
+    pub(super) retry_after: Duration,
+    pub(super) started: Instant,
+    pub(super) duration: Duration,
+    /// Whether it says nothing about how the server is.
+    pub(super) of_our_own: bool,
+}
+
+impl Report {
+    /// An attempt since then that ended with no answer.
+    pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
+        Self {
+            outcome,
+            status: None,
+            tracking_id: None,
+            fault: None,
+            retry_after: Duration::ZERO,
+            started,
+            duration: started.elapsed(),
+            of_our_own: false,
+        }
+    }
+
+    pub(super) fn of_response<B>(outbox: &Outbox, response: &Response<B>, started: Instant) -> Self {
+        let status = response.status();
+        let mut report = Self::new(outbox.settings.classifier.status(status), started);
+        let last = || Attempts::of(response).and_then(|attempts| attempts.last()?.tracking_id);
+        report.status = Some(status);
+        report.tracking_id = TrackingId::of(response).copied().or_else(last);
+        if !report.outcome.is_success() {
+            let asked = RetryAfter::from_headers(response.headers(), SystemTime::now());
+            report.retry_after = asked.map_or(Duration::ZERO, RetryAfter::duration);
+        }
+        report
+    }
+
+    pub(super) fn of_error(error: &CallError, started: Instant) -> Self {
+        let mut report = Self::new(error.outcome(), started);
+        let last = error.attempts().last();
+        report.status = last.and_then(|attempt| attempt.status).or(error.last_status());
+        report.tracking_id = last.and_then(|attempt| attempt.tracking_id);
+        report.with_fault(error)
+    }
+
+    /// This report, with the error and its sources as its fault.
+    pub(super) fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
+        self.fault = Attempt::new(1, SystemTime::UNIX_EPOCH, self.outcome).with_fault(error).fault;
+        self
+    }
+
+    /// This report, with this text as its fault, in one line and within its bound; an empty one says nothing.
+    pub(super) fn saying(self, text: impl Into<String>) -> Self {
+        let text = Said(text.into());
+        if text.0.trim().is_empty() { self } else { self.with_fault(&text) }
+    }
+
+    /// This report, of a failure that the server has no part in.
+    pub(super) fn of_our_own(mut self) -> Self {
+        self.of_our_own = true;
+        self
+    }
+}
+
+/// Whether a layer of the stack turned the request away, or let it wait for too long, before anything was sent.
+pub(super) fn was_refused(error: &CallError) -> bool {
+    let by_itself =
+        matches!(error.kind(), ErrorKind::LimitFull | ErrorKind::LimitWaitTimeout | ErrorKind::Deadline);
+    by_itself && error.outcome() == Outcome::Unsent && error.attempts().is_empty()
+}
+
+#[derive(Debug)]
+struct Said(String);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Said {}

@@ -1,0 +1,184 @@
+//! What a worker asks of the store, and what it makes of the answer.
+
+use std::time::Duration;
+
+use martello_outcome::Outcome;
+use tokio::{sync::watch, time::Instant};
+use tracing::Instrument;
+
+use super::{
+    delivery::{Job, Stop},
+    driver::Driver,
+    flight::{Ending, Flight},
+    report::Came,
+};
+use crate::{Claimed, End, Settled, StoreError, StoreErrorKind, Turn, Turned};
+
+/// The least wait after a turn in which nothing was done, whatever the store says.
+const NOTHING_DONE: Duration = Duration::from_millis(5);
+
+/// The turn under way.
+pub(super) struct Asked {
+    at: Instant,
+    settles: usize,
+    claims: usize,
+    generation: u32,
+}
+
+impl Asked {
+    pub(super) fn nothing(at: Instant) -> Self {
+        Self { at, settles: 0, claims: 0, generation: 0 }
+    }
+}
+
+impl Driver {
+    /// When the store is to be asked next, if at all before something happens.
+    pub(super) fn turn_at(&self, now: Instant) -> Option<Instant> {
+        let at = match (self.endings.is_empty(), self.room(now)) {
+            (false, _) => now,
+            (true, 0) => return None,
+            (true, _) => self.look_at,
+        };
+        Some(self.turns.resting(now).map_or(at, |until| until.max(at)))
+    }
+
+    fn room(&self, now: Instant) -> usize {
+        if self.is_draining() { 0 } else { self.pace.room(self.deliveries.len(), now) }
+    }
+
+    pub(super) fn ask(&mut self) -> Turn {
+        let at = Instant::now();
+        let settle: Vec<_> = self.endings.iter().map(|ending| ending.settlement.clone()).collect();
+        let claim = self.room(at);
+        self.asked = Asked { at, settles: settle.len(), claims: claim, generation: self.pace.generation() };
+        Turn {
+            queue: self.outbox.queue().clone(),
+            worker: self.worker.clone(),
+            settle,
+            claim,
+            cap: self.outbox.settings.concurrency,
+            lease: self.options.lease,
+        }
+    }
+
+    pub(super) fn turned<D>(
+        &mut self,
+        turned: Result<Turned, StoreError>,
+        send: impl Fn(Job, watch::Receiver<Stop>) -> D,
+    ) where
+        D: Future<Output = Came> + Send + 'static,
+    {
+        let now = Instant::now();
+        let turned = match turned {
+            Ok(turned) => turned,
+            Err(error) => return self.turn_failed(&error, now),
+        };
+        self.turns.passed();
+        self.monitor.turned(now);
+        self.monitor.update(|health| health.store_failing = false);
+        let idle = turned.settled.is_empty()
+            && turned.claimed.is_empty()
+            && turned.died.is_empty()
+            && turned.lost == 0;
+        let full = self.asked.claims > 0 && turned.claimed.len() >= self.asked.claims;
+        let next = if full { Duration::ZERO } else { turned.next.unwrap_or(self.options.poll_every) };
+        let least = if idle { NOTHING_DONE } else { Duration::ZERO };
+        self.look_at = now + next.clamp(least, self.options.poll_every);
+
+        let endings: Vec<Ending> = self.endings.drain(..self.asked.settles).collect();
+        for (ending, settled) in endings.iter().zip(turned.settled) {
+            self.settled(ending, settled, now);
+        }
+        for entry in &turned.died {
+            if let Some(reason) = entry.reason {
+                self.monitor.update(|health| health.count_dead(reason));
+            }
+            self.outbox.died(entry);
+        }
+        for claimed in turned.claimed {
+            self.claimed(claimed, now, &send);
+        }
+    }
+
+    fn turn_failed(&mut self, error: &StoreError, now: Instant) {
+        self.turns.failed(error, now, self.random.f64());
+        self.monitor.update(|health| {
+            health.store_failing = true;
+            health.store_failures += 1;
+        });
+        let (kind, before) = (error.kind(), self.endings.len());
+        if matches!(
+            kind,
+            StoreErrorKind::NotFound
+                | StoreErrorKind::Conflict
+                | StoreErrorKind::Invalid
+                | StoreErrorKind::Internal
+        ) {
+            // Perhaps one of the settlements is what it stumbles over, and the others must not wait for it for ever.
+            self.endings.retain(|ending| ending.flight.until > now);
+        }
+        let dropped = before - self.endings.len();
+        if dropped > 0 {
+            tracing::error!(
+                dropped,
+                "the outbox's store would not settle what a worker had, and leases have run out"
+            );
+        }
+    }
+
+    fn settled(&mut self, ending: &Ending, settled: Settled, now: Instant) {
+        if settled == Settled::Fenced {
+            tracing::warn!(
+                id = %ending.flight.entry.id,
+                attempt = ending.flight.entry.attempts,
+                outcome = ending.outcome().map(Outcome::as_str),
+                "a worker of the outbox had lost its lease before it settled, and changed nothing"
+            );
+            return self.monitor.update(|health| health.fenced += 1);
+        }
+        let outcome = ending.outcome();
+        self.monitor.update(|health| match (ending.settlement.end, outcome) {
+            (End::Done, _) => health.delivered += 1,
+            (End::Again { .. }, Some(outcome)) => health.count_again(outcome),
+            (End::Dead(reason), _) => health.count_dead(reason),
+            (End::GiveBack | End::Again { .. }, _) => health.given_back += 1,
+        });
+        if let End::Dead(_) = ending.settlement.end {
+            self.outbox.died(&ending.buried(now));
+        }
+    }
+
+    fn claimed<D>(&mut self, claimed: Claimed, now: Instant, send: impl Fn(Job, watch::Receiver<Stop>) -> D)
+    where
+        D: Future<Output = Came> + Send + 'static,
+    {
+        let mut flight = Flight::new(&claimed, self.asked.at, now, self.options.lease, self.asked.generation);
+        if flight.until <= now {
+            // The store took so long that somebody else may have it by now.
+            return self.monitor.update(|health| health.lost += 1);
+        }
+        if self.is_draining() {
+            return self.endings.push(flight.back());
+        }
+        let (id, attempt) = (claimed.entry.id, claimed.entry.attempts);
+        let job = Job {
+            outbox: self.outbox.clone(),
+            id,
+            attempt,
+            repeatable: claimed.entry.repeatable,
+            request: claimed.request,
+            timeout: self.options.attempt_timeout,
+        };
+        let span = tracing::info_span!("delivery", %id, attempt, queue = %claimed.entry.queue);
+        let task = self.deliveries.spawn(send(job, self.stop.subscribe()).instrument(span));
+        let pickup = flight.pickup();
+        let name = task.id();
+        flight.task = Some(task);
+        self.flights.insert(name, flight);
+        let in_flight = self.deliveries.len();
+        self.monitor.update(|health| {
+            health.last_pickup = Some(pickup);
+            health.in_flight = in_flight;
+        });
+    }
+}
