@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod entry;
 mod key_lock;
 mod layer;

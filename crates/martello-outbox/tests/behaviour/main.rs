@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod body_at_the_door;
+mod conformance;
 mod door;
 mod edit;
 mod failing_store;
+mod memory;
 mod order_at_the_door;
 mod support;
 mod ticket;

@@ -108,7 +108,8 @@ impl Data {
         }
         let free = turn.cap.saturating_sub(self.leased(&turn.queue));
         let mut due = self.heads(&turn.queue);
-        due.retain(|(due, _)| *due <= at.now);
+        let expired = |place: &i64| self.rows.get(place).is_some_and(|row| row.entry.expires_at <= at.now);
+        due.retain(|(due, place)| *due <= at.now && !expired(place));
         due.sort_unstable();
         let mut claimed = Vec::new();
         for (_, place) in due.into_iter().take(turn.claim.min(free)) {

@@ -1,0 +1,52 @@
+//! What a scenario says about what it found.
+
+use std::{fmt::Debug, panic::Location};
+
+use super::violation::{Fault, Played};
+use crate::{StoreError, StoreErrorKind};
+
+/// Where in the suite something was looked at.
+#[track_caller]
+pub(super) fn here() -> String {
+    let place = Location::caller();
+    format!(" [{}:{}]", place.file(), place.line())
+}
+
+#[track_caller]
+pub(super) fn fault<T>(found: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault(found.into() + &here()))
+}
+
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that what was just read can be handed in")]
+pub(super) fn same<T: Debug + PartialEq<U>, U: Debug>(what: &str, found: T, expected: U) -> Played {
+    if found == expected {
+        return Ok(());
+    }
+    fault(format!("{what}: expected {expected:?}, found {found:?}"))
+}
+
+#[track_caller]
+pub(super) fn holds(what: &str, found: bool) -> Played {
+    if found { Ok(()) } else { fault(format!("expected that {what}")) }
+}
+
+#[track_caller]
+pub(super) fn refused<T: Debug>(what: &str, found: Result<T, StoreError>, kind: StoreErrorKind) -> Played {
+    match found {
+        Err(error) if error.kind() == kind => Ok(()),
+        Err(error) => {
+            fault(format!("{what}: expected an error of kind {kind:?}, found {:?}: {error}", error.kind()))
+        }
+        Ok(value) => fault(format!("{what}: expected an error of kind {kind:?}, found {value:?}")),
+    }
+}
+
+/// The only one of these.
+#[track_caller]
+pub(super) fn only<T: Debug>(what: &str, found: Vec<T>) -> Result<T, Fault> {
+    match <[T; 1]>::try_from(found) {
+        Ok([one]) => Ok(one),
+        Err(found) => fault(format!("{what}: expected one, found {found:?}")),
+    }
+}

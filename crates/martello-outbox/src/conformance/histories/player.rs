@@ -1,0 +1,373 @@
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use http::Uri;
+
+use super::{
+    super::{
+        check::{fault, same},
+        engine::Open,
+        stage::{entry, request, start},
+        violation::{Fault, Played},
+    },
+    act::{Act, Changing, Ending, New, Pick, Sieve, Step},
+    renamed::Jobs,
+};
+use crate::{
+    AttemptRecord, Change, Claimed, Clock, Cursor, End, EntryId, Filter, Lease, ManualClock, MemoryStore,
+    NewEntry, OrderKey, Outcome, Purge, QueueName, QueueStats, Settled, Settlement, Store, StoreError,
+    StoreErrorKind, StoredRequest, Turn, WhenPending,
+};
+
+/// Plays steps on an engine and on the model.
+pub(super) struct Player<'a> {
+    engine: &'a dyn Open,
+    clock: ManualClock,
+    stores: [Arc<dyn Store>; 2],
+    model: MemoryStore,
+    ids: Vec<EntryId>,
+    leases: Vec<Had>,
+    jobs: Jobs,
+}
+
+/// A lease that was given, by the engine and by the model.
+struct Had {
+    engine: Lease,
+    model: Lease,
+    number: u32,
+    revision: u32,
+    applied: bool,
+}
+
+const QUEUES: [&str; 2] = ["default", "other"];
+const HOSTS: [&str; 2] = ["https://a.example/x", "https://b.example/y"];
+const TRACKED: [&str; 4] = ["t-0", "t-1", "t-2", "t-3"];
+
+fn nth(names: &[&'static str], nth: u8) -> &'static str {
+    names.get(usize::from(nth) % names.len().max(1)).copied().unwrap_or_default()
+}
+
+fn queue(number: u8) -> QueueName {
+    super::super::stage::queue(nth(&QUEUES, number))
+}
+
+fn key(number: u8) -> Option<OrderKey> {
+    OrderKey::new(format!("key-{number}")).ok()
+}
+
+fn to(host: u8) -> StoredRequest {
+    StoredRequest { uri: Uri::from_static(nth(&HOSTS, host)), ..request() }
+}
+
+impl<'a> Player<'a> {
+    pub(super) async fn new(engine: &'a dyn Open) -> Result<Self, Fault> {
+        let clock = ManualClock::new(start());
+        let model = MemoryStore::with_clock(Clock::Manual(clock.clone()));
+        let open = || async { engine.store(Clock::Manual(clock.clone())).await.map_err(Fault::opening) };
+        let stores = [open().await?, open().await?];
+        Ok(Self { engine, clock, stores, model, ids: Vec::new(), leases: Vec::new(), jobs: Jobs::default() })
+    }
+
+    pub(super) async fn play(&mut self, steps: &[Step]) -> Played {
+        for step in steps {
+            let [first, second] = &self.stores;
+            let (acts, sees) = if step.second { (second, first) } else { (first, second) };
+            let (acts, sees) = (Arc::clone(acts), Arc::clone(sees));
+            self.take(step, acts).await?;
+            self.compare(&*sees).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, step: &Step, engine: Arc<dyn Store>) -> Played {
+        let model = self.model.clone();
+        match &step.act {
+            Act::Pass(time) => {
+                self.clock.advance(*time);
+                Ok(())
+            }
+            Act::Enqueue(entries) => {
+                let entries: Vec<NewEntry> = entries.iter().map(|entry| self.make(entry)).collect();
+                self.ids.extend(entries.iter().map(|entry| entry.id));
+                alike("enqueue", engine.enqueue(entries.clone()).await, model.enqueue(entries).await)
+            }
+            Act::Turn { .. } => self.turn(&step.act, &*engine).await,
+            Act::Heartbeat(picks, time) => self.heartbeat(picks, *time, &*engine).await,
+            Act::Pause(of) => {
+                let of = queue(*of);
+                alike("pause", engine.pause(&of, "why").await, model.pause(&of, "why").await)
+            }
+            Act::Hold(of, time) => {
+                let (of, why) = (queue(*of), format!("for {time:?}"));
+                alike("hold", engine.hold(&of, *time, &why).await, model.hold(&of, *time, &why).await)
+            }
+            Act::Resume(of) => {
+                let of = queue(*of);
+                alike("resume", engine.resume(&of).await, model.resume(&of).await)
+            }
+            Act::Change(pick, changing) => {
+                let id = self.pick(*pick);
+                let found = engine.change(id, change(*changing)).await.map(|entry| self.jobs.entry(entry));
+                alike("change", found, model.change(id, change(*changing)).await)
+            }
+            Act::Replay(sieve, rate) => self.replay(sieve, *rate, &*engine).await,
+            Act::CancelReplay(pick) => {
+                let (of, model_of) = self.jobs.pick(*pick);
+                let found = engine.cancel_replay(of).await.map(|job| self.jobs.replay(job));
+                alike("cancel_replay", found, model.cancel_replay(model_of).await)
+            }
+            Act::List(sieve, limit) => self.list(&self.filters(sieve), *limit, &*engine).await,
+            Act::Purge(sieve) => {
+                let (of, model_of) = self.filters(sieve);
+                let found = engine.purge(Purge::Matching(of)).await;
+                alike("purge", found, model.purge(Purge::Matching(model_of)).await)
+            }
+            Act::PurgeAll => alike("purge", engine.purge(Purge::All).await, model.purge(Purge::All).await),
+            Act::Prune(age, limit) => {
+                alike("prune", engine.prune(*age, *limit).await, model.prune(*age, *limit).await)
+            }
+            Act::Reopen => self.reopen(step.second, engine).await,
+        }
+    }
+
+    async fn reopen(&mut self, second: bool, closed: Arc<dyn Store>) -> Played {
+        let clock = Clock::Manual(self.clock.clone());
+        let [first, other] = &mut self.stores;
+        let slot = if second { other } else { first };
+        // The closed one is dropped before the new one is opened: only the other keeps the data in use.
+        *slot = Arc::new(MemoryStore::new());
+        drop(closed);
+        *slot = self.engine.store(clock).await.map_err(Fault::opening)?;
+        Ok(())
+    }
+
+    fn make(&self, new: &New) -> NewEntry {
+        let attempts = (1..)
+            .zip(&new.attempts)
+            .map(|(number, (outcome, status))| self.attempt(number, 1, *outcome, *status));
+        let fresh = entry();
+        NewEntry {
+            id: new.again.filter(|_| !self.ids.is_empty()).map_or(fresh.id, |pick| self.pick(pick)),
+            queue: queue(new.queue),
+            request: to(new.host),
+            order_key: new.key.and_then(key),
+            when_pending: if new.supersede { WhenPending::Supersede } else { WhenPending::Wait },
+            dedup_key: new.dedup.map(|dedup| format!("dedup-{dedup}").into()),
+            delay: new.delay,
+            expires_in: new.expires,
+            max_attempts: new.max_attempts,
+            repeatable: new.repeatable,
+            attempts: attempts.collect(),
+            dead: new.dead,
+        }
+    }
+
+    fn attempt(&self, number: u32, revision: u32, outcome: Outcome, status: u16) -> AttemptRecord {
+        AttemptRecord {
+            number,
+            revision,
+            started: self.clock.now(),
+            duration: Duration::from_millis(u64::from(status)),
+            outcome,
+            status: http::StatusCode::from_u16(status).ok(),
+            tracking_id: TRACKED.get(number as usize % 5).and_then(|id| id.parse().ok()),
+            fault: (status == 503).then(|| "it is down".into()),
+            worker: (status == 200).then(|| "somebody".into()),
+        }
+    }
+
+    /// One of the entries; before there are any, one that is not there.
+    fn pick(&self, pick: Pick) -> EntryId {
+        let nth = usize::from(pick) % self.ids.len().max(1);
+        self.ids.get(nth).copied().unwrap_or_default()
+    }
+
+    /// The filter for the engine and for the model.
+    fn filters(&self, sieve: &Sieve) -> (Filter, Filter) {
+        let job = sieve.job.map(|pick| self.jobs.pick(pick));
+        let of = |job| Filter {
+            queue: sieve.queue.map(queue),
+            state: sieve.state,
+            reason: sieve.reason,
+            host: sieve
+                .host
+                .and_then(|host| Uri::from_static(nth(&HOSTS, host)).host().map(str::to_uppercase)),
+            status: sieve.status,
+            outcome: sieve.outcome.map(|outcome| outcome.to_string()),
+            tracking_id: sieve.tracking.map(|tracked| nth(&TRACKED, tracked).to_owned()),
+            order_key: sieve.key.and_then(key),
+            job,
+            changed_since: sieve.since.map(|ago| self.clock.now() - ago),
+            changed_before: sieve.before.map(|ago| self.clock.now() - ago),
+        };
+        (of(job.map(|(engine, _)| engine)), of(job.map(|(_, model)| model)))
+    }
+
+    async fn turn(&mut self, act: &Act, engine: &dyn Store) -> Played {
+        let Act::Turn { queue: of, worker, settle, claim, cap, lease } = act else { return Ok(()) };
+        let mut settled = Vec::new();
+        let (mut engines, mut models) = (Vec::new(), Vec::new());
+        for (pick, ending) in settle {
+            let at = usize::from(*pick) % self.leases.len().max(1);
+            let Some(had) = self.leases.get(at) else { continue };
+            let (end, attempt) = self.end(*ending, had);
+            engines.push(Settlement { lease: had.engine.clone(), end, attempt: attempt.clone() });
+            models.push(Settlement { lease: had.model.clone(), end, attempt });
+            settled.push(at);
+        }
+        let turn = |settle| Turn {
+            queue: queue(*of),
+            worker: super::super::stage::worker(nth(&["one", "two"], *worker)),
+            settle,
+            claim: *claim,
+            cap: *cap,
+            lease: *lease,
+        };
+        let (found, expected) = (engine.turn(turn(engines)).await?, self.model.turn(turn(models)).await?);
+        same("the number of answers to settlements", found.settled.len(), settled.len())?;
+        for (at, (found, expected)) in
+            settled.into_iter().zip(found.settled.into_iter().zip(expected.settled))
+        {
+            self.answered(at, found, expected)?;
+        }
+        let died: Vec<_> = found.died.into_iter().map(|entry| self.jobs.entry(entry)).collect();
+        same("turn: those that died", by_id(died), by_id(expected.died))?;
+        same("turn: how many leases were lost", found.lost, expected.lost)?;
+        self.claimed(found.claimed, expected.claimed)?;
+        same("turn: when the next is", found.next, expected.next)
+    }
+
+    fn end(&self, ending: Ending, had: &Had) -> (End, Option<AttemptRecord>) {
+        let (end, outcome, status) = match ending {
+            Ending::Done => (End::Done, Outcome::Success, 200),
+            Ending::Again(after, counts) => (End::Again { after, counts }, Outcome::Unavailable, 503),
+            Ending::Dead(reason) => (End::Dead(reason), Outcome::Rejected, 422),
+            Ending::GiveBack => return (End::GiveBack, None),
+        };
+        (end, Some(self.attempt(had.number, had.revision, outcome, status)))
+    }
+
+    fn answered(&mut self, at: usize, found: Settled, expected: Settled) -> Played {
+        let Some(had) = self.leases.get_mut(at) else { return Ok(()) };
+        // One that was applied, but was not the last to be: an engine that remembers more may say so.
+        if !(had.applied && expected == Settled::Fenced) {
+            same("turn: the answer to a settlement", found, expected)?;
+        }
+        had.applied |= expected == Settled::Applied;
+        Ok(())
+    }
+
+    fn claimed(&mut self, found: Vec<Claimed>, expected: Vec<Claimed>) -> Played {
+        let ids = |claimed: &[Claimed]| claimed.iter().map(|claimed| claimed.entry.id).collect::<Vec<_>>();
+        same("turn: what was claimed", ids(&found), ids(&expected))?;
+        for (engine, model) in found.into_iter().zip(expected) {
+            same("turn: a claimed entry", &self.jobs.entry(engine.entry), &model.entry)?;
+            same("turn: a claimed request", engine.request, model.request)?;
+            same("turn: the end of a lease", engine.until, model.until)?;
+            same("turn: the entry of a lease", engine.lease.id, model.lease.id)?;
+            same("turn: the worker of a lease", &engine.lease.worker, &model.lease.worker)?;
+            let used = self
+                .leases
+                .iter()
+                .any(|had| had.engine.id == engine.lease.id && had.engine.fence == engine.lease.fence);
+            same("turn: whether a fence was used before", used, false)?;
+            self.leases.push(Had {
+                engine: engine.lease,
+                model: model.lease,
+                number: model.entry.attempts,
+                revision: model.entry.revision,
+                applied: false,
+            });
+        }
+        Ok(())
+    }
+
+    async fn heartbeat(&self, picks: &[Pick], time: Duration, engine: &dyn Store) -> Played {
+        let picked =
+            picks.iter().filter_map(|pick| self.leases.get(usize::from(*pick) % self.leases.len().max(1)));
+        let (engines, models) = picked.map(|had| (had.engine.clone(), had.model.clone())).unzip();
+        alike("heartbeat", engine.heartbeat(engines, time).await, self.model.heartbeat(models, time).await)
+    }
+
+    async fn replay(&mut self, sieve: &Sieve, rate: f64, engine: &dyn Store) -> Played {
+        let (of, model_of) = self.filters(sieve);
+        let (found, expected) = (engine.replay(of, rate).await?, self.model.replay(model_of, rate).await?);
+        self.jobs.add(found.id, expected.id);
+        same("replay", self.jobs.replay(found), expected)
+    }
+
+    async fn list(&self, filters: &(Filter, Filter), limit: usize, engine: &dyn Store) -> Played {
+        let (filter, model_filter) = filters;
+        let (mut after, mut model_after): (Option<Cursor>, Option<Cursor>) = (None, None);
+        loop {
+            let found = engine.list(filter.clone(), after, limit).await?;
+            let expected = self.model.list(model_filter.clone(), model_after, limit).await?;
+            let entries: Vec<_> = found.entries.into_iter().map(|entry| self.jobs.entry(entry)).collect();
+            same("list: a page", entries, expected.entries)?;
+            same("list: whether there is another page", found.next.is_some(), expected.next.is_some())?;
+            (after, model_after) = (found.next, expected.next);
+            if after.is_none() {
+                break;
+            }
+        }
+        alike("count", engine.count(filter.clone()).await, self.model.count(model_filter.clone()).await)
+    }
+
+    /// Everything that can be seen.
+    async fn compare(&self, engine: &dyn Store) -> Played {
+        for id in &self.ids {
+            let found = engine.detail(*id).await?.map(|detail| self.jobs.detail(detail));
+            same("detail", found, self.model.detail(*id).await?)?;
+        }
+        let jobs: Vec<_> = engine.replays().await?.into_iter().map(|job| self.jobs.replay(job)).collect();
+        same("replays", jobs, self.model.replays().await?)?;
+        same("queues", used(engine.queues().await?), used(self.model.queues().await?))?;
+        for number in 0..3 {
+            if let Some(key) = key(number) {
+                let of = queue(0);
+                alike("pending", engine.pending(&of, &key).await, self.model.pending(&of, &key).await)?;
+            }
+        }
+        self.list(&Default::default(), 1000, engine).await
+    }
+}
+
+/// Without those that nobody can tell from queues that were never used.
+fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
+    let idle = |stats: &QueueStats| {
+        let count = stats.ready + stats.leased + stats.done + stats.dead + stats.cancelled;
+        count == 0 && stats.paused.is_none() && stats.held.is_none()
+    };
+    queues.into_iter().filter(|stats| !idle(stats)).collect()
+}
+
+fn by_id(mut entries: Vec<crate::Entry>) -> Vec<crate::Entry> {
+    entries.sort_by_key(|entry| entry.id);
+    entries
+}
+
+fn change(changing: Changing) -> Change {
+    match changing {
+        Changing::Cancel => Change::Cancel,
+        Changing::Bury => Change::Bury,
+        Changing::Replay => Change::Replay,
+        Changing::Edit(host) => Change::Edit(Box::new(StoredRequest { body: "edited".into(), ..to(host) })),
+        Changing::Keep => Change::Keep,
+        Changing::Unkeep => Change::Unkeep,
+    }
+}
+
+/// Whether two answers are the same; of errors, their kinds.
+#[track_caller]
+fn alike<T: Debug + PartialEq>(
+    what: &str,
+    found: Result<T, StoreError>,
+    expected: Result<T, StoreError>,
+) -> Played {
+    let kind = |error: StoreError| -> StoreErrorKind { error.kind() };
+    match (found, expected) {
+        (Err(found), Ok(expected)) => {
+            fault(format!("{what}: expected {expected:?}, found the error {:?}: {found}", found.kind()))
+        }
+        (found, expected) => same(what, found.map_err(kind), expected.map_err(kind)),
+    }
+}

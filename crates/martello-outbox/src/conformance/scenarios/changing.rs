@@ -1,0 +1,195 @@
+use http::{Method, Uri};
+
+use super::super::{
+    check::{holds, only, refused, same},
+    stage::{LEASE, Stage, entry, keyed, queue, request, seconds, turn},
+    violation::{Fault, Played},
+};
+use crate::{
+    Change, End, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, Settled, State, StoreErrorKind,
+    StoredRequest,
+};
+
+fn corrected() -> StoredRequest {
+    StoredRequest {
+        method: Method::POST,
+        uri: Uri::from_static("https://other.example/v2"),
+        body: "corrected".into(),
+        ..request()
+    }
+}
+
+fn every_change() -> [(Change, State); 6] {
+    [
+        (Change::Cancel, State::Ready),
+        (Change::Bury, State::Ready),
+        (Change::Replay, State::Dead),
+        (Change::Edit(Box::new(corrected())), State::Dead),
+        (Change::Keep, State::Dead),
+        (Change::Unkeep, State::Dead),
+    ]
+}
+
+/// An entry in this state.
+async fn one(stage: &Stage<'_>, state: State) -> Result<EntryId, Fault> {
+    let id = stage.put(entry()).await?;
+    match state {
+        State::Ready => {}
+        State::Leased => drop(stage.claim_one().await?),
+        State::Done => drop(stage.end(End::Done).await?),
+        State::Dead => drop(stage.end(End::Dead(Reason::Rejected)).await?),
+        State::Cancelled => drop(stage.store().change(id, Change::Cancel).await?),
+    }
+    Ok(id)
+}
+
+pub(in super::super) async fn a_change_that_the_state_does_not_allow_is_refused(stage: &Stage<'_>) -> Played {
+    for state in [State::Leased, State::Done, State::Dead, State::Cancelled, State::Ready] {
+        let id = one(stage, state).await?;
+        let before = stage.detail(id).await?;
+        same("the entry's state", before.entry.state, state)?;
+        for (change, allowed) in every_change() {
+            if allowed != state {
+                let what = format!("{change:?} of one that is {state}");
+                refused(&what, stage.store().change(id, change).await, StoreErrorKind::Conflict)?;
+            }
+        }
+        same("the entry", stage.detail(id).await?, before)?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn a_change_of_nothing_is_refused(stage: &Stage<'_>) -> Played {
+    for (change, _) in every_change() {
+        let what = format!("{change:?} of what is not there");
+        refused(&what, stage.store().change(EntryId::new(), change).await, StoreErrorKind::NotFound)?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn what_is_ready_can_be_cancelled_or_buried(stage: &Stage<'_>) -> Played {
+    for (change, state, reason, event, told) in [
+        (Change::Cancel, State::Cancelled, None, EventKind::Cancelled, None),
+        (Change::Bury, State::Dead, Some(Reason::ByHand), EventKind::Died, Some("by_hand".into())),
+    ] {
+        let id = one(stage, State::Ready).await?;
+        stage.pass(seconds(1));
+        let entry = stage.store().change(id, change).await?;
+        let detail = stage.detail(id).await?;
+        same("the entry, as it was told and as it is kept", &entry, &detail.entry)?;
+        same("the entry", (entry.state, entry.reason, entry.changed_at), (state, reason, stage.now()))?;
+        same("its events", detail.events, vec![EntryEvent { at: stage.now(), kind: event, detail: told }])?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn a_replay_puts_a_dead_letter_back_as_it_was(stage: &Stage<'_>) -> Played {
+    let new = NewEntry {
+        expires_in: seconds(100),
+        delay: seconds(5),
+        dedup_key: Some("a".into()),
+        attempts: super::enqueueing::at_the_door(),
+        ..keyed("k")
+    };
+    let id = stage.put(new).await?;
+    stage.pass(seconds(10));
+    stage.end(End::Dead(Reason::Exhausted)).await?;
+    stage.store().change(id, Change::Keep).await?;
+    let mut expected = stage.detail(id).await?;
+    stage.pass(seconds(500));
+    let entry = stage.store().change(id, Change::Replay).await?;
+    let now = stage.now();
+    (expected.entry.state, expected.entry.tries) = (State::Ready, 0);
+    (expected.entry.due_at, expected.entry.changed_at) = (now, now);
+    expected.entry.expires_at = now + seconds(100);
+    expected.events.push(EntryEvent { at: now, kind: EventKind::Replayed, detail: None });
+    same("the entry, as it was told", &entry, &expected.entry)?;
+    same("the entry", stage.detail(id).await?, expected)?;
+    let claimed = stage.claim_one().await?;
+    same("its next claim", (claimed.entry.attempts, claimed.entry.tries), (4, 1))
+}
+
+pub(in super::super) async fn an_edit_makes_a_revision_beside_the_old_ones(stage: &Stage<'_>) -> Played {
+    let id = stage.put_dead(entry()).await?;
+    let mut expected = stage.detail(id).await?;
+    for number in 2..=3 {
+        stage.pass(seconds(1));
+        let request = StoredRequest { body: format!("revision {number}").into(), ..corrected() };
+        let edited = stage.store().change(id, Change::Edit(Box::new(request.clone()))).await?;
+        let at = stage.now();
+        (expected.entry.method, expected.entry.uri) = (request.method.clone(), request.uri.clone());
+        expected.entry.revision = number;
+        expected.revisions.push(Revision { number, at, request });
+        let event = EntryEvent { at, kind: EventKind::Edited, detail: Some(number.to_string().into()) };
+        expected.events.push(event);
+        same("the entry, as it was told", &edited, &expected.entry)?;
+        same("the entry", stage.detail(id).await?, expected.clone())?;
+    }
+    stage.store().change(id, Change::Replay).await?;
+    let claimed = stage.claim_one().await?;
+    same("the request that is sent", claimed.request.body, &b"revision 3"[..])?;
+    same("its revision", claimed.entry.revision, 3)?;
+    stage.pass(LEASE);
+    stage.turn(turn(0)).await?;
+    let attempts = stage.detail(id).await?.attempts;
+    same("the revision of a lost attempt", attempts.last().map(|attempt| attempt.revision), Some(3))
+}
+
+pub(in super::super) async fn an_edit_that_cannot_be_stored_changes_nothing(stage: &Stage<'_>) -> Played {
+    let id = stage.put_dead(entry()).await?;
+    let before = stage.detail(id).await?;
+    for uri in ["/relative", "https://user:secret@api.example/"] {
+        let request = StoredRequest { uri: Uri::from_static(uri), ..request() };
+        let edited = stage.store().change(id, Change::Edit(Box::new(request))).await;
+        refused("such a request", edited, StoreErrorKind::Invalid)?;
+    }
+    same("the entry", stage.detail(id).await?, before)
+}
+
+pub(in super::super) async fn keeping_is_on_or_off(stage: &Stage<'_>) -> Played {
+    let id = stage.put_dead(entry()).await?;
+    let since = stage.entry(id).await?.changed_at;
+    stage.pass(seconds(1));
+    let mut events = stage.detail(id).await?.events;
+    for (change, kept, event) in [
+        (Change::Unkeep, false, None),
+        (Change::Keep, true, Some(EventKind::Kept)),
+        (Change::Keep, true, None),
+        (Change::Unkeep, false, Some(EventKind::Unkept)),
+    ] {
+        let what = format!("after {change:?}");
+        let entry = stage.store().change(id, change).await?;
+        events.extend(event.map(|kind| EntryEvent { at: stage.now(), kind, detail: None }));
+        same(&what, (entry.kept, entry.state, entry.changed_at), (kept, State::Dead, since))?;
+        same("its events", stage.detail(id).await?.events, events.clone())?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn an_entry_is_overtaken_when_a_newer_one_of_its_key_is_done(
+    stage: &Stage<'_>,
+) -> Played {
+    let older = stage.put_dead(keyed("k")).await?;
+    let id = stage.put(keyed("k")).await?;
+    stage.end(End::Dead(Reason::Rejected)).await?;
+    let keyless = stage.put_dead(entry()).await?;
+    let overtaken = |id| async move { Ok::<_, Fault>(stage.detail(id).await?.overtaken) };
+    for new in [entry(), keyed("K")] {
+        stage.put(new).await?;
+        stage.end(End::Done).await?;
+    }
+    let elsewhere = NewEntry { queue: queue("other"), ..keyed("k") };
+    stage.put(elsewhere).await?;
+    let other = || crate::Turn { queue: queue("other"), ..turn(1) };
+    let claimed = only("claims of the other queue", stage.turn(other()).await?.claimed)?;
+    same("its end", stage.settle(&claimed, End::Done).await?, Settled::Applied)?;
+    holds("what others did overtakes nothing", !overtaken(id).await? && !overtaken(keyless).await?)?;
+    stage.store().change(older, Change::Replay).await?;
+    same("the older one's end", stage.end(End::Done).await?, older)?;
+    holds("an older one overtakes nothing", !overtaken(id).await? && !overtaken(older).await?)?;
+    stage.put(keyed("k")).await?;
+    holds("a newer one that waits overtakes nothing", !overtaken(id).await?)?;
+    stage.end(End::Done).await?;
+    holds("a newer one that is done overtakes", overtaken(id).await? && overtaken(older).await?)?;
+    holds("one without a key is never overtaken", !overtaken(keyless).await?)
+}

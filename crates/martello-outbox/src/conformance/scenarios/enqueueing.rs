@@ -1,0 +1,286 @@
+use http::StatusCode;
+
+use super::super::{
+    check::{holds, refused, same},
+    stage::{Stage, entry, keyed, queue, request, seconds, start},
+    violation::Played,
+};
+use crate::{
+    AttemptRecord, Enqueued, EntryEvent, EntryId, EventKind, Filter, NewEntry, Outcome, Reason, Revision,
+    State, StoreErrorKind, WhenPending,
+};
+
+fn dedup(text: &str) -> NewEntry {
+    NewEntry { dedup_key: Some(text.into()), ..entry() }
+}
+
+fn superseding(key: &str) -> NewEntry {
+    NewEntry { when_pending: WhenPending::Supersede, ..keyed(key) }
+}
+
+/// Two attempts as a call makes them at the door.
+pub(super) fn at_the_door() -> Vec<AttemptRecord> {
+    let attempt = |number, status| AttemptRecord {
+        number,
+        revision: 1,
+        started: start(),
+        duration: seconds(u64::from(number)),
+        outcome: Outcome::Unavailable,
+        status: StatusCode::from_u16(status).ok(),
+        tracking_id: format!("door-{number}").parse().ok(),
+        fault: Some("the server went away".into()),
+        worker: None,
+    };
+    vec![attempt(1, 503), attempt(2, 504)]
+}
+
+pub(in super::super) async fn entries_are_stored_as_they_were_given(stage: &Stage<'_>) -> Played {
+    let new = NewEntry {
+        queue: queue("orders"),
+        dedup_key: Some("order 7".into()),
+        delay: seconds(5),
+        expires_in: seconds(50),
+        max_attempts: 3,
+        attempts: at_the_door(),
+        ..keyed("api.example/plans/7")
+    };
+    let id = stage.put(new.clone()).await?;
+    same("the id", id, new.id)?;
+    let detail = stage.detail(id).await?;
+    let found = detail.entry;
+    same("the queue", found.queue, new.queue)?;
+    same("the state and its reason", (found.state, found.reason), (State::Ready, None))?;
+    same("the method", found.method, new.request.method.clone())?;
+    same("the URL", found.uri, new.request.uri.clone())?;
+    same("the revision", found.revision, 1)?;
+    same("the order key", found.order_key, new.order_key)?;
+    same("the dedup key", found.dedup_key, new.dedup_key)?;
+    same(
+        "attempts, tries and how many it may have",
+        (found.attempts, found.tries, found.max_attempts),
+        (2, 0, 3),
+    )?;
+    same("when it was stored and last moved", (found.created_at, found.changed_at), (start(), start()))?;
+    same("when it is due", found.due_at, start() + seconds(5))?;
+    same("when it expires", found.expires_at, start() + seconds(50))?;
+    same("its last outcome", found.last_outcome, Some(Outcome::Unavailable))?;
+    same("its last status", found.last_status, Some(StatusCode::GATEWAY_TIMEOUT))?;
+    same("its last tracking id", found.last_tracking_id.map(|id| id.to_string()), Some("door-2".to_owned()))?;
+    holds("it may be repeated and is not kept", found.repeatable && !found.kept)?;
+    same("its job and its successor", (found.job, found.superseded_by), (None, None))?;
+    let revision = Revision { number: 1, at: start(), request: new.request };
+    same("its revisions", detail.revisions, vec![revision])?;
+    same("its attempts", detail.attempts, new.attempts)?;
+    same("its events", detail.events, Vec::new())?;
+    holds("it is not overtaken", !detail.overtaken)?;
+    let once = stage.put(NewEntry { repeatable: false, ..entry() }).await?;
+    holds("one that must not be sent twice says so", !stage.entry(once).await?.repeatable)
+}
+
+pub(in super::super) async fn an_enqueue_is_all_or_none(stage: &Stage<'_>) -> Played {
+    let waiting = stage.put(keyed("k")).await?;
+    let mut relative = request();
+    relative.uri = http::Uri::from_static("/plans/7");
+    let bad = [
+        NewEntry { request: relative, ..entry() },
+        NewEntry { max_attempts: 0, ..entry() },
+        dedup(&"x".repeat(256)),
+        NewEntry { attempts: at_the_door().split_off(1), ..entry() },
+    ];
+    for bad in bad {
+        let entries = vec![dedup("a"), superseding("k"), bad];
+        refused(
+            "a bad entry among good ones",
+            stage.store().enqueue(entries).await,
+            StoreErrorKind::Invalid,
+        )?;
+    }
+    same("what is stored", stage.store().count(Filter::default()).await?, 1)?;
+    same("the one before", stage.state(waiting).await?, State::Ready)?;
+    stage.put(dedup("a")).await?;
+    same("the answers to nothing", stage.store().enqueue(Vec::new()).await?, Vec::new())
+}
+
+pub(in super::super) async fn entries_are_in_the_order_in_which_they_were_stored(
+    stage: &Stage<'_>,
+) -> Played {
+    let mut expected = Vec::new();
+    for size in [3, 1, 64, 2] {
+        // Ids in the other direction, so that they cannot be what orders.
+        let mut entries: Vec<_> = (0..size).map(|_| entry()).collect();
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.id));
+        let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+        let answers = stage.store().enqueue(entries).await?;
+        same("the answers", answers, ids.iter().copied().map(Enqueued::Stored).collect::<Vec<_>>())?;
+        expected.extend(ids);
+    }
+    same("the claims", stage.claimable().await?, expected.clone())?;
+    expected.reverse();
+    let listed = stage.store().list(Filter::default(), None, 1000).await?.entries;
+    same("the list", listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), expected)
+}
+
+pub(in super::super) async fn a_dedup_key_is_stored_once_in_a_queue(stage: &Stage<'_>) -> Played {
+    let first = stage.put(dedup("a")).await?;
+    let elsewhere = NewEntry { queue: queue("other"), ..dedup("a") };
+    let (again, other, twice) = (dedup("a"), dedup("b"), dedup("b"));
+    let expected = vec![
+        Enqueued::Duplicate(first),
+        Enqueued::Stored(elsewhere.id),
+        Enqueued::Stored(other.id),
+        Enqueued::Duplicate(other.id),
+    ];
+    let not_stored = again.id;
+    let answers = stage.store().enqueue(vec![again, elsewhere, other, twice]).await?;
+    same("the answers", answers, expected)?;
+    same("the duplicate", stage.store().entry(not_stored).await?, None)?;
+    same("what is stored", stage.store().count(Filter::default()).await?, 3)?;
+    stage.put_some(2).await.map(drop)
+}
+
+pub(in super::super) async fn a_dedup_key_is_taken_in_whatever_state(stage: &Stage<'_>) -> Played {
+    use crate::{Change::Cancel, End};
+    let leased = stage.put(dedup("leased")).await?;
+    let claimed = stage.claim_one().await?;
+    let dead = stage.put_dead(dedup("dead")).await?;
+    let cancelled = stage.put(dedup("cancelled")).await?;
+    stage.store().change(cancelled, Cancel).await?;
+    let taken = |of: &[(&str, EntryId)]| {
+        (
+            of.iter().map(|(key, _)| dedup(key)).collect(),
+            of.iter().map(|(_, id)| Enqueued::Duplicate(*id)).collect(),
+        )
+    };
+    let (again, answers): (Vec<_>, Vec<_>) =
+        taken(&[("leased", leased), ("dead", dead), ("cancelled", cancelled)]);
+    same("while leased, dead, cancelled", stage.store().enqueue(again).await?, answers)?;
+    stage.settle(&claimed, End::Done).await?;
+    let (again, answers): (Vec<_>, Vec<_>) = taken(&[("leased", leased)]);
+    same("when done", stage.store().enqueue(again).await?, answers)
+}
+
+pub(in super::super) async fn an_entry_that_is_enqueued_again_is_stored_once(stage: &Stage<'_>) -> Played {
+    let new = superseding("k");
+    let id = stage.put(new.clone()).await?;
+    let before = stage.detail(id).await?;
+    stage.pass(seconds(1));
+    let answers = stage.store().enqueue(vec![new, keyed("k")]).await?;
+    same("the answer", answers.first(), Some(&Enqueued::Duplicate(id)))?;
+    same("what was stored before", stage.detail(id).await?, before)?;
+    same("what is stored", stage.store().count(Filter::default()).await?, 2)
+}
+
+pub(in super::super) async fn superseding_cancels_what_is_ready_of_the_key(stage: &Stage<'_>) -> Played {
+    let leased = stage.put(keyed("k")).await?;
+    stage.claim_one().await?;
+    let dead = stage.put_dead(keyed("k")).await?;
+    let late = stage.put(NewEntry { delay: seconds(9), ..keyed("k") }).await?;
+    let ready = stage.put(keyed("k")).await?;
+    let other_key = stage.put(keyed("K")).await?;
+    let other_queue = stage.put(NewEntry { queue: queue("other"), ..keyed("k") }).await?;
+    let keyless = stage.put(entry()).await?;
+    stage.pass(seconds(1));
+    let by = stage.put(superseding("k")).await?;
+    for id in [late, ready] {
+        let detail = stage.detail(id).await?;
+        let found = (detail.entry.state, detail.entry.superseded_by, detail.entry.changed_at);
+        same("what was superseded", found, (State::Cancelled, Some(by), stage.now()))?;
+        let detail_of = Some(by.to_string().into());
+        let event = EntryEvent { at: stage.now(), kind: EventKind::Superseded, detail: detail_of };
+        same("its events", detail.events, vec![event])?;
+    }
+    same("one that a worker has", stage.state(leased).await?, State::Leased)?;
+    same("a dead letter", stage.state(dead).await?, State::Dead)?;
+    for id in [other_key, other_queue, keyless, by] {
+        same("what is of no such key, or newer", stage.state(id).await?, State::Ready)?;
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn superseding_goes_by_the_order_of_a_batch(stage: &Stage<'_>) -> Played {
+    let (first, second, third) = (superseding("k"), keyed("k"), superseding("k"));
+    let (keyless, by) = (NewEntry { when_pending: WhenPending::Supersede, ..entry() }, third.id);
+    let ids = [first.id, second.id, third.id, keyless.id];
+    stage.store().enqueue(vec![first, second, third, keyless]).await?;
+    let mut states = Vec::new();
+    for id in ids {
+        let entry = stage.entry(id).await?;
+        states.push((entry.state, entry.superseded_by));
+    }
+    let cancelled = (State::Cancelled, Some(by));
+    same("the states", states, vec![cancelled, cancelled, (State::Ready, None), (State::Ready, None)])
+}
+
+pub(in super::super) async fn a_duplicate_supersedes_nothing(stage: &Stage<'_>) -> Played {
+    stage.put(dedup("a")).await?;
+    let waiting = stage.put(keyed("k")).await?;
+    let duplicate = NewEntry { dedup_key: Some("a".into()), ..superseding("k") };
+    stage.store().enqueue(vec![duplicate]).await?;
+    same("what waits", stage.state(waiting).await?, State::Ready)
+}
+
+pub(in super::super) async fn an_entry_can_be_dead_at_the_door(stage: &Stage<'_>) -> Played {
+    let waiting = stage.put(keyed("k")).await?;
+    for reason in Reason::ALL {
+        let new = NewEntry { dead: Some(*reason), attempts: at_the_door(), ..superseding("k") };
+        let detail = stage.detail(stage.put(new).await?).await?;
+        let found = (detail.entry.state, detail.entry.reason, detail.entry.attempts);
+        same("a dead letter", found, (State::Dead, Some(*reason), 2))?;
+        same("its attempts", detail.attempts, at_the_door())?;
+        let died = Some(reason.as_str().into());
+        let event = EntryEvent { at: stage.now(), kind: EventKind::Died, detail: died };
+        same("its events", detail.events, vec![event])?;
+    }
+    same("what waits of its key", stage.state(waiting).await?, State::Ready)?;
+    same("what can be claimed", stage.claimable().await?, vec![waiting])
+}
+
+pub(in super::super) async fn a_key_is_pending_while_one_of_it_is_ready_or_leased(
+    stage: &Stage<'_>,
+) -> Played {
+    use crate::{End, OrderKey, QueueName};
+    let (default, other) = (QueueName::default(), queue("other"));
+    let Some(key) = keyed("k").order_key else { return Ok(()) };
+    let pending = |at: &'static str, expected: bool| {
+        let (queue, key) = (&default, &key);
+        async move { same(at, stage.store().pending(queue, key).await?, expected) }
+    };
+    pending("before", false).await?;
+    stage.put_dead(keyed("k")).await?;
+    stage.put(entry()).await?;
+    pending("with a dead letter of the key, and one without", false).await?;
+    stage.end(End::Done).await?;
+    stage.put(NewEntry { delay: seconds(1), ..keyed("k") }).await?;
+    pending("with one that waits", true).await?;
+    stage.pass(seconds(1));
+    let claimed = stage.claim_one().await?;
+    pending("with one that is leased", true).await?;
+    same("another queue", stage.store().pending(&other, &key).await?, false)?;
+    if let Ok(other) = OrderKey::new("K") {
+        same("another key", stage.store().pending(&default, &other).await?, false)?;
+    }
+    stage.settle(&claimed, End::Done).await?;
+    pending("with one that is done", false).await
+}
+
+pub(in super::super) async fn times_end_with_the_last_that_can_be_told(stage: &Stage<'_>) -> Played {
+    use jiff::Timestamp;
+    let last = Timestamp::from_microsecond(Timestamp::MAX.as_microsecond()).unwrap_or(Timestamp::MAX);
+    let ever = std::time::Duration::MAX;
+    let late = stage.put(NewEntry { delay: ever, expires_in: ever, ..entry() }).await?;
+    let found = stage.entry(late).await?;
+    same("when it is due and expires", (found.due_at, found.expires_at), (last, last))?;
+    let early = stage.put(NewEntry { expires_in: ever, ..entry() }).await?;
+    let claimed = stage.turn(crate::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
+    same("the lease", claimed.first().map(|claimed| claimed.until), Some(last))?;
+    let leases = super::super::stage::lease(&claimed);
+    same("a heartbeat", stage.store().heartbeat(leases, ever).await?, vec![true])?;
+    for claimed in &claimed {
+        stage.settle(claimed, crate::End::Again { after: ever, counts: true }).await?;
+    }
+    same("when it is due again", stage.entry(early).await?.due_at, last)?;
+    let default = crate::QueueName::default();
+    stage.store().hold(&default, ever, "for ever").await?;
+    same("the hold", stage.stats(&default).await?.held_until, Some(last))?;
+    same("the prune of what is older than that", stage.store().prune(ever, 10).await?, 0)
+}

@@ -1,0 +1,17 @@
+//! The scenarios: each sentence of [`Store`](crate::Store) has at least one.
+
+pub(super) mod changing;
+pub(super) mod claiming;
+pub(super) mod crowds;
+pub(super) mod enqueueing;
+pub(super) mod keeping;
+pub(super) mod keys;
+pub(super) mod leases;
+pub(super) mod listing;
+pub(super) mod news;
+pub(super) mod next;
+pub(super) mod payloads;
+pub(super) mod queues;
+pub(super) mod removing;
+pub(super) mod replaying;
+pub(super) mod settling;
