@@ -1,0 +1,145 @@
+//! The threads of a store, and the way to them.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+use martello_outbox::{Clock, StoreError, StoreErrorKind, Watch};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    bells::Bells,
+    fault::{Fault, closed},
+    open::Place,
+    readers::{Question, Questions, Reader, question},
+    watcher::{Watching, watcher},
+    writer::{Message, Task, Tx, Writer},
+};
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) place: Place,
+    pub(crate) clock: Clock,
+    pub(crate) most: usize,
+    pub(crate) waiting: usize,
+    pub(crate) readers: usize,
+}
+
+/// The hold on the threads. When it is dropped, they do what was asked for until then, close the file and end.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    writes: mpsc::Sender<Message>,
+    reads: mpsc::Sender<Question>,
+    bells: Bells,
+    watching: Watching,
+    readers: usize,
+    /// Ends with the last thread.
+    alive: watch::Receiver<()>,
+}
+
+impl Engine {
+    pub(crate) async fn open(options: Options) -> Result<Self, StoreError> {
+        let (reply, opened) = oneshot::channel();
+        let run = move || match start(&options) {
+            Ok((engine, running)) => {
+                // Whoever opened it may have gone away; then the engine is dropped here, and its threads end.
+                drop(reply.send(Ok(engine)));
+                running.run();
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        };
+        spawn("martello-sqlite-writer", run)?;
+        opened.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Does something in a transaction, perhaps with others.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (work, answer) = Task::boxed(act);
+        self.writes.send(Message::Work(work)).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Reads something from one state of the file.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (question, answer) = question(read);
+        self.reads.send(question).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {
+        let receiver = self.bells.subscribe(what);
+        self.watching.wake();
+        receiver
+    }
+
+    /// Ends the threads, and waits until the file is closed.
+    pub(crate) async fn close(&self) {
+        self.watching.close();
+        for _ in 0..self.readers {
+            // Those that have ended already need not be told.
+            drop(self.reads.send(Question::Close).await);
+        }
+        drop(self.writes.send(Message::Close).await);
+        // Nothing is ever sent: it fails when the last thread has ended.
+        drop(self.alive.clone().changed().await);
+    }
+}
+
+/// The threads, as seen from the one that writes.
+struct Running {
+    writer: Writer,
+    messages: mpsc::Receiver<Message>,
+    others: Vec<JoinHandle<()>>,
+    alive: watch::Sender<()>,
+}
+
+impl Running {
+    /// Writes until the end, which the others have come to by then; and closes the file last.
+    fn run(self) {
+        self.writer.serve(self.messages);
+        for other in self.others {
+            // One that panicked has ended all the same.
+            drop(other.join());
+        }
+        drop(self.writer);
+        drop(self.alive);
+    }
+}
+
+fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
+    let connection = options.place.open()?;
+    let bells = Bells::new();
+    let (watching, watcher) = watcher(options.place.open_reader()?, bells.clone());
+    let (reads, questions) = mpsc::channel(options.waiting);
+    let questions: Questions = Arc::new(Mutex::new(questions));
+    let mut others = Vec::new();
+    for _ in 0..options.readers {
+        let reader = Reader { connection: options.place.open_reader()?, clock: options.clock.clone() };
+        let questions = Arc::clone(&questions);
+        others.push(spawn("martello-sqlite-reader", move || reader.serve(&questions))?);
+    }
+    others.push(spawn("martello-sqlite-watcher", move || watcher.serve())?);
+    let (writes, messages) = mpsc::channel(options.waiting);
+    let (alive, ended) = watch::channel(());
+    let writer =
+        Writer { connection, clock: options.clock.clone(), bells: bells.clone(), most: options.most };
+    let engine = Engine { writes, reads, bells, watching, readers: options.readers, alive: ended };
+    Ok((engine, Running { writer, messages, others, alive }))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let refused = |error: io::Error| {
+        let message = "the system gives no more threads: end some, or raise the limit";
+        StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(refused)
+}

@@ -1,0 +1,92 @@
+use std::path::Path;
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+
+use super::Place;
+use crate::fault::{self, explain};
+
+/// More than there are statements that are not made for a filter.
+const STATEMENTS: usize = 128;
+/// What a connection keeps of the file in memory, in KiB: the inner pages of all indexes of some million entries.
+const CACHE_KIB: i32 = 8 * 1024;
+/// After how many pages of 4 KiB the log is copied into the file, and what is left of a longer one, in bytes.
+const CHECKPOINT_PAGES: i32 = 1_000;
+const LOG_LIMIT: i32 = 64 * 1024 * 1024;
+/// What `PRAGMA synchronous` says for FULL.
+const FULL: i64 = 2;
+
+pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let connection =
+        Connection::open_with_flags(&place.path, flags).map_err(|error| unopened(&place.path, error))?;
+    // Where SQLite may not write, it reads.
+    if connection.is_readonly(MAIN_DB).map_err(explain)? {
+        let what = "may not be written to: give this user the right to";
+        return Err(fault::place(StoreErrorKind::ReadOnly, &place.path, what));
+    }
+    connection.busy_timeout(place.busy_timeout).map_err(explain)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    for (pragma, value) in [("cache_size", -CACHE_KIB), ("temp_store", 2), ("trusted_schema", 0)] {
+        connection.pragma_update(None, pragma, value).map_err(explain)?;
+    }
+    Ok(connection)
+}
+
+/// Write-ahead log, and each commit on the disk before it is acknowledged; asked for and looked at.
+pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    let beside = |error| beside(&place.path, error);
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(beside)?;
+    connection.pragma_update(None, "synchronous", FULL).map_err(explain)?;
+    let synchronous: i64 =
+        connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(explain)?;
+    if mode != "wal" || synchronous != FULL {
+        let what = "cannot be written durably here: put it on a local file system";
+        return Err(fault::place(StoreErrorKind::Unusable, &place.path, what));
+    }
+    let ask = |pragma, value: i32| {
+        let set = connection.pragma_update_and_check(None, pragma, value, |row| row.get::<_, i64>(0));
+        set.map(drop).map_err(explain)
+    };
+    ask("wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    ask("journal_size_limit", LOG_LIMIT)
+}
+
+/// The most bytes that the file may have. SQLite forgets it with the connection, and counts pages.
+pub(super) fn bound(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    let Some(bytes) = place.max_size else {
+        return Ok(());
+    };
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(explain)?;
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
+    let set = connection.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0));
+    set.map(drop).map_err(explain)
+}
+
+fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
+        return explain(error);
+    }
+    let what = if path.exists() {
+        "may not be opened: give this user the right to read and write it"
+    } else {
+        "cannot be made: give this user the right to write to its directory"
+    };
+    fault::place(StoreErrorKind::ReadOnly, path, what).with_source(error)
+}
+
+/// The file itself could be opened, so it is what SQLite puts beside it.
+fn beside(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            let what =
+                "has files beside it, which may not be written: give this user the right to its directory";
+            fault::place(StoreErrorKind::ReadOnly, path, what).with_source(error)
+        }
+        _ => explain(error),
+    }
+}

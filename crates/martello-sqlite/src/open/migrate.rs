@@ -1,0 +1,87 @@
+//! The versions of the schema: forward only, each in one transaction, whoever comes first.
+
+use std::path::Path;
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
+
+use super::{APPLICATION_ID, Place, connection};
+use crate::fault::{self, Fault};
+
+/// What leads from each version to the next, from an empty file on.
+const STEPS: &[&str] = &[include_str!("../schema_1.sql")];
+
+/// The version that this crate writes.
+pub(crate) const NEWEST: i32 = 1;
+
+pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> {
+    if version <= NEWEST {
+        return Ok(());
+    }
+    let what = format!(
+        "was written by a newer martello (schema {version}, this one knows {NEWEST}): update this program"
+    );
+    Err(fault::place(StoreErrorKind::Unusable, path, &what))
+}
+
+/// Makes the file one of ours, if it is empty, and brings it up to date.
+pub(super) fn prepare(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    mark(connection, place)?;
+    connection::make_durable(connection, place)?;
+    connection::bound(connection, place)?;
+    migrate(connection, place).map_err(StoreError::from)
+}
+
+/// Writes our name into an empty file, before there is a log: it must be in the file itself for all to see.
+fn mark(connection: &Connection, place: &Place) -> Result<(), StoreError> {
+    if ours(connection, place)? {
+        return Ok(());
+    }
+    let first = Transaction::new_unchecked(connection, Immediate).map_err(fault::explain)?;
+    if !ours(&first, place)? {
+        first.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault::explain)?;
+    }
+    first.commit().map_err(fault::explain)
+}
+
+/// Whether the file bears our name; `false` if it is empty.
+fn ours(connection: &Connection, place: &Place) -> Result<bool, StoreError> {
+    let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fault::explain);
+    let (id, version): (i32, i32) = (ask("application_id")?, ask("user_version")?);
+    if id == APPLICATION_ID {
+        refuse_newer(&place.path, version)?;
+        return Ok(true);
+    }
+    let things = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    if id != 0 || version != 0 || things.map_err(fault::explain)? != 0 {
+        let what = "is a database of another program: choose another path";
+        return Err(fault::place(StoreErrorKind::Unusable, &place.path, what));
+    }
+    Ok(false)
+}
+
+fn migrate(connection: &Connection, place: &Place) -> Result<(), Fault> {
+    let version = |connection: &Connection| -> rusqlite::Result<i32> {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    if version(connection)? == NEWEST {
+        return Ok(());
+    }
+    let transaction = Transaction::new_unchecked(connection, Immediate)?;
+    // Another process may have been quicker.
+    let from = version(&transaction)?;
+    refuse_newer(&place.path, from)?;
+    for step in STEPS.iter().skip(usize::try_from(from).unwrap_or_default()) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn there_is_a_step_to_each_version() {
+        assert_eq!(i32::try_from(super::STEPS.len()), Ok(super::NEWEST));
+    }
+}

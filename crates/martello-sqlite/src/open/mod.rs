@@ -1,0 +1,53 @@
+//! From a path to connections that can be relied on.
+
+mod connection;
+mod migrate;
+mod place;
+
+use std::{path::PathBuf, time::Duration};
+
+use martello_outbox::StoreError;
+use rusqlite::{Connection, config::DbConfig};
+
+pub(crate) use migrate::NEWEST;
+
+use crate::fault::explain;
+
+/// What a file of ours bears in its header, at byte 68: "Mtlo".
+const APPLICATION_ID: i32 = 0x4d74_6c6f;
+
+/// How a file is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Absolute, so that nothing in it has a meaning to SQLite.
+    pub(crate) path: PathBuf,
+    pub(crate) create: bool,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) max_size: Option<u64>,
+}
+
+impl Place {
+    /// The connection that writes, to a file that is there, ours, and up to date.
+    pub(crate) fn open(&self) -> Result<Connection, StoreError> {
+        place::look(self)?;
+        let connection = connection::connect(self, self.create)?;
+        // Until it is certain that the file is one of ours, closing it must not change it.
+        set_checkpoint_on_close(&connection, false)?;
+        migrate::prepare(&connection, self)?;
+        set_checkpoint_on_close(&connection, true)?;
+        Ok(connection)
+    }
+
+    /// One more connection to the file, to read with.
+    pub(crate) fn open_reader(&self) -> Result<Connection, StoreError> {
+        let connection = connection::connect(self, false)?;
+        connection::make_durable(&connection, self)?;
+        connection.pragma_update(None, "query_only", true).map_err(explain)?;
+        Ok(connection)
+    }
+}
+
+fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map_err(explain)?;
+    Ok(())
+}

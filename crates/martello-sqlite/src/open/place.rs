@@ -1,0 +1,102 @@
+//! A look at the place before anything is opened that could leave a trace: what is refused here stays as it was, down to
+//! the byte, and nothing is put beside it.
+
+use std::{fmt::Write as _, io, path::Path};
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{APPLICATION_ID, Place, migrate};
+use crate::fault::{self, explain};
+
+/// What the header of a file says.
+struct Header {
+    application_id: i32,
+    user_version: i32,
+}
+
+/// Whether a store may be opened here.
+pub(super) fn look(place: &Place) -> Result<(), StoreError> {
+    let path = place.path.as_path();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => look_around(place),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(fault::place(
+            StoreErrorKind::ReadOnly,
+            path,
+            "cannot be reached: give this user the right to its directory",
+        )),
+        Err(error) => Err(fault::place(
+            StoreErrorKind::Unusable,
+            path,
+            "cannot be a store: choose a path that can be a file",
+        )
+        .with_source(error)),
+        Ok(metadata) if !metadata.is_file() => {
+            Err(fault::place(StoreErrorKind::Unusable, path, "is no file: give the path of one"))
+        }
+        Ok(metadata) if metadata.len() == 0 => may_create(place),
+        // Another process may just be writing the first page.
+        Ok(_) => examine(path).or_else(|_| examine(path)),
+    }
+}
+
+fn look_around(place: &Place) -> Result<(), StoreError> {
+    let parent = place.path.parent().unwrap_or(Path::new("/"));
+    if !parent.is_dir() {
+        let what = "is no directory: make it before the store";
+        return Err(fault::place(StoreErrorKind::Unusable, parent, what));
+    }
+    may_create(place)
+}
+
+fn may_create(place: &Place) -> Result<(), StoreError> {
+    if place.create {
+        return Ok(());
+    }
+    let what = "holds no store: check the path, or let it be created";
+    Err(fault::place(StoreErrorKind::Unusable, &place.path, what))
+}
+
+fn examine(path: &Path) -> Result<(), StoreError> {
+    let header = header(path).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => {
+            fault::place(StoreErrorKind::ReadOnly, path, "may not be read: give this user the right to")
+                .with_source(error)
+        }
+        Some(ErrorCode::NotADatabase) => {
+            let what = "is no SQLite database: choose another path, or move the file away";
+            fault::place(StoreErrorKind::Unusable, path, what).with_source(error)
+        }
+        _ => explain(error),
+    })?;
+    if header.application_id != APPLICATION_ID {
+        let what = "is a database of another program: choose another path";
+        return Err(fault::place(StoreErrorKind::Unusable, path, what));
+    }
+    migrate::refuse_newer(path, header.user_version)
+}
+
+/// Reads the header through SQLite, and not as a file: closing a file takes away the locks that another store in this
+/// process has on it (<https://sqlite.org/howtocorrupt.html> §2.2). As an immutable file, it is neither locked nor
+/// recovered.
+fn header(path: &Path) -> rusqlite::Result<Header> {
+    let mut uri = String::from("file:");
+    if cfg!(windows) {
+        uri.push('/');
+    }
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(uri, "%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
+    Ok(Header { application_id: ask("application_id")?, user_version: ask("user_version")? })
+}

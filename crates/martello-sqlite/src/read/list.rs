@@ -1,0 +1,46 @@
+use martello_outbox::{Cursor, Filter, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use rusqlite::{params, params_from_iter};
+
+use super::{
+    entry::{select_wide, wide},
+    filter::Conditions,
+};
+use crate::{fault::Fault, readers::Reader, sql};
+
+/// Entries that pass the filter, the newest first.
+pub(crate) fn list(
+    reader: &Reader,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, Fault> {
+    if !(1..=1000).contains(&limit) {
+        return Err(StoreError::new(StoreErrorKind::Invalid, "the limit of a list must be 1 to 1,000").into());
+    }
+    let mut passing = Conditions::of(filter);
+    passing.add("seq < ?", after.map(|Cursor(place)| place.into()));
+    let sql = format!("{} {} ORDER BY seq DESC LIMIT {}", select_wide!("WHERE"), passing.sql, limit + 1);
+    let mut found = sql::all(&reader.connection, &sql, params_from_iter(&passing.values), wide)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(seq, _)| Cursor(*seq));
+    Ok(Page { entries: found.into_iter().map(|(_, entry)| entry).collect(), next })
+}
+
+/// How many entries pass the filter.
+pub(crate) fn count(reader: &Reader, filter: &Filter) -> Result<u64, Fault> {
+    let passing = Conditions::of(filter);
+    let sql = format!("SELECT count(*) FROM entry WHERE {}", passing.sql);
+    let count: i64 = reader
+        .connection
+        .prepare_cached(&sql)?
+        .query_row(params_from_iter(&passing.values), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// Whether an entry of this queue and key is ready or leased.
+pub(crate) fn pending(reader: &Reader, queue: &QueueName, key: &OrderKey) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM entry INDEXED BY entry_key WHERE order_key = ?1 AND queue = ?2 AND pending = 1";
+    let mut statement = reader.connection.prepare_cached(sql)?;
+    Ok(statement.exists(params![key.as_str(), queue.as_str()])?)
+}

@@ -1,0 +1,17 @@
+//! What is read. Those functions that take a connection are also for the writer, in the middle of its work.
+
+mod detail;
+mod entry;
+mod examine;
+mod filter;
+mod list;
+mod queues;
+mod replays;
+
+pub(crate) use detail::detail;
+pub(crate) use entry::{columns, entry, entry_at, narrow, perhaps, request, word};
+pub(crate) use examine::examine;
+pub(crate) use filter::Conditions;
+pub(crate) use list::{count, list, pending};
+pub(crate) use queues::queues;
+pub(crate) use replays::{replay, replays};

@@ -1,0 +1,164 @@
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use martello_outbox::{
+    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, Lease, NewEntry, OrderKey,
+    Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn, Turned, Watch,
+};
+use tokio::sync::watch;
+
+use crate::{SqliteStoreBuilder, engine::Engine, read, write};
+
+/// An outbox in one SQLite file.
+///
+/// A clone is the same store, with the same threads. When the last is dropped, the threads do what was asked for
+/// until then, close the file and end, without anybody waiting for them; [`SqliteStore::close`] waits. Another store
+/// on the same file, in this process or another, together with this one behaves like one.
+///
+/// An operation whose future is dropped before it was sent to the thread that writes does not take place; later, it
+/// may. It needs a tokio runtime for nothing but to wait for answers.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("outbox.db");
+/// use martello_outbox::{Filter, State, Store};
+/// use martello_sqlite::SqliteStore;
+///
+/// let store = SqliteStore::open(&path).await?;
+/// assert_eq!(store.count(Filter::state(State::Ready)).await?, 0);
+/// store.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    engine: Arc<Engine>,
+    path: Arc<Path>,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file with the [defaults](SqliteStoreBuilder#defaults), and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SqliteStoreBuilder::open`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::builder(path).open().await
+    }
+
+    /// Starts with the [defaults](SqliteStoreBuilder#defaults).
+    pub fn builder(path: impl AsRef<Path>) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::new(path.as_ref())
+    }
+
+    pub(crate) fn new(engine: Engine, path: &Path) -> Self {
+        Self { engine: Arc::new(engine), path: path.into() }
+    }
+
+    /// The file, as an absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the store for all clones: does what was asked for until now, and waits until the file is closed. What is
+    /// asked for later fails with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
+    ///
+    /// If no other store has the file open, all of it is then in the one file, and nothing lies beside it.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>> {
+        Box::pin(self.engine.write(move |tx| write::enqueue(tx, &entries)))
+    }
+
+    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
+        let (queue, key) = (queue.clone(), key.clone());
+        Box::pin(self.engine.read(move |reader| read::pending(reader, &queue, &key)))
+    }
+
+    fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
+        Box::pin(self.engine.write(move |tx| write::turn(tx, &turn)))
+    }
+
+    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.engine.write(move |tx| write::heartbeat(tx, &leases, lease)))
+    }
+
+    fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
+        let (queue, why) = (queue.clone(), why.to_owned());
+        Box::pin(self.engine.write(move |tx| write::pause(tx, &queue, &why)))
+    }
+
+    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
+        let (queue, why) = (queue.clone(), why.to_owned());
+        Box::pin(self.engine.write(move |tx| write::hold(tx, &queue, wait, &why)))
+    }
+
+    fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()> {
+        let queue = queue.clone();
+        Box::pin(self.engine.write(move |tx| write::resume(tx, &queue)))
+    }
+
+    fn queues(&self) -> StoreFuture<'_, Vec<QueueStats>> {
+        Box::pin(self.engine.read(read::queues))
+    }
+
+    fn entry(&self, id: EntryId) -> StoreFuture<'_, Option<Entry>> {
+        Box::pin(self.engine.read(move |reader| read::entry(&reader.connection, id)))
+    }
+
+    fn detail(&self, id: EntryId) -> StoreFuture<'_, Option<Detail>> {
+        Box::pin(self.engine.read(move |reader| read::detail(&reader.connection, id)))
+    }
+
+    fn list(&self, filter: Filter, after: Option<Cursor>, limit: usize) -> StoreFuture<'_, Page> {
+        Box::pin(self.engine.read(move |reader| read::list(reader, &filter, after, limit)))
+    }
+
+    fn count(&self, filter: Filter) -> StoreFuture<'_, u64> {
+        Box::pin(self.engine.read(move |reader| read::count(reader, &filter)))
+    }
+
+    fn change(&self, id: EntryId, change: Change) -> StoreFuture<'_, Entry> {
+        Box::pin(self.engine.write(move |tx| write::change(tx, id, &change)))
+    }
+
+    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob> {
+        Box::pin(self.engine.write(move |tx| write::replay(tx, &filter, per_second)))
+    }
+
+    fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>> {
+        Box::pin(self.engine.read(|reader| read::replays(&reader.connection)))
+    }
+
+    fn cancel_replay(&self, job: JobId) -> StoreFuture<'_, ReplayJob> {
+        Box::pin(self.engine.write(move |tx| write::cancel_replay(tx, job)))
+    }
+
+    fn purge(&self, purge: Purge) -> StoreFuture<'_, u64> {
+        Box::pin(self.engine.write(move |tx| write::purge(tx, &purge)))
+    }
+
+    fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64> {
+        Box::pin(self.engine.write(move |tx| write::prune(tx, age, limit)))
+    }
+
+    fn watch(&self, what: Watch) -> watch::Receiver<u64> {
+        self.engine.watch(what)
+    }
+
+    fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
+        Box::pin(self.engine.read(read::examine))
+    }
+}

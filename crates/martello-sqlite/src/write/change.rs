@@ -1,0 +1,123 @@
+use martello_outbox::{
+    Change, Entry, EntryId, EventKind, OrderKey, QueueName, Reason, State, StoreError, StoredRequest,
+};
+use rusqlite::{Row, params};
+
+use super::{heads, lapse::bury};
+use crate::{
+    code::{self, code},
+    fault::{Fault, damaged},
+    read::{entry_at, perhaps, word},
+    sql,
+    time::{after, duration},
+    writer::Tx,
+};
+
+/// Changes one entry by hand.
+pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<Entry, Fault> {
+    let read = |row: &Row<'_>| Ok::<_, Fault>((row.get::<_, i64>(0)?, code::state(row.get(1)?)?));
+    let found = sql::one(tx, "SELECT seq, state FROM entry WHERE id = ?1", params![id.as_bytes()], read)?;
+    let (seq, state) = found.ok_or_else(|| StoreError::no_entry(id))?;
+    let wanted = match change {
+        Change::Cancel | Change::Bury => State::Ready,
+        Change::Replay | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
+    };
+    if state != wanted {
+        return Err(StoreError::conflict(id, state, wanted).into());
+    }
+    match change {
+        Change::Cancel => {
+            leave(tx, seq, State::Cancelled, None)?;
+            tx.note(seq, EventKind::Cancelled, None)?;
+        }
+        Change::Bury => bury(tx, seq, Reason::ByHand)?,
+        Change::Replay => {
+            put_back(tx, seq, tx.now, None)?;
+            tx.note(seq, EventKind::Replayed, None)?;
+        }
+        Change::Edit(request) => edit(tx, seq, request)?,
+        Change::Keep => keep(tx, seq, true)?,
+        Change::Unkeep => keep(tx, seq, false)?,
+    }
+    entry_at(tx, seq)
+}
+
+/// Brings a ready entry to an end; the next of its key comes to the head, if it was there.
+pub(super) fn leave(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>) -> Result<(), Fault> {
+    let was = place(tx, seq)?;
+    let sql = "UPDATE entry SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
+             reason = coalesce(?4, reason)
+         WHERE seq = ?1";
+    sql::run(tx, sql, params![seq, code(to), tx.now, reason.map(Reason::as_str)])?;
+    tx.moved(&was.queue, Some(State::Ready), Some(to));
+    if was.head {
+        heads::promote(tx, was.queue.as_str(), was.key())?;
+    }
+    Ok(())
+}
+
+/// Makes a dead letter ready again, due at this time, by a job or by hand.
+pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16]>) -> Result<(), Fault> {
+    let was = place(tx, seq)?;
+    let head = heads::make_room(tx, seq, was.queue.as_str(), was.key())?;
+    let sql = "UPDATE entry SET state = 0, pending = 1, head = ?2, changed_at = ?3, tries = 0, due_at = ?4,
+             expires_at = ?5, job = ?6, untouched = ?6 IS NOT NULL
+         WHERE seq = ?1";
+    let expires = after(due, duration(was.expires_in));
+    sql::run(tx, sql, params![seq, head, tx.now, due, expires, job])?;
+    tx.moved(&was.queue, Some(State::Dead), Some(State::Ready));
+    Ok(())
+}
+
+/// What is asked of an entry before it is moved.
+struct Was {
+    queue: QueueName,
+    order_key: Option<OrderKey>,
+    head: bool,
+    expires_in: i64,
+}
+
+impl Was {
+    fn key(&self) -> Option<&str> {
+        self.order_key.as_ref().map(OrderKey::as_str)
+    }
+}
+
+fn place(tx: &Tx<'_>, seq: i64) -> Result<Was, Fault> {
+    let sql = "SELECT queue, order_key, head, expires_in FROM entry WHERE seq = ?1";
+    let read = |row: &Row<'_>| {
+        Ok::<_, Fault>(Was {
+            queue: word(row, 0, "queue name")?,
+            order_key: perhaps(row, 1, "order key")?,
+            head: row.get(2)?,
+            expires_in: row.get(3)?,
+        })
+    };
+    sql::one(tx, sql, params![seq], read)?.ok_or_else(|| damaged("entry").into())
+}
+
+fn edit(tx: &Tx<'_>, seq: i64, request: &StoredRequest) -> Result<(), Fault> {
+    request.check()?;
+    let sql = "INSERT INTO earlier_request (entry, number, made_at, method, url, headers, sealed, body)
+         SELECT entry, revision, made_at, method, url, headers, sealed, body
+         FROM request JOIN entry ON seq = entry WHERE entry = ?1";
+    sql::run(tx, sql, params![seq])?;
+    let sql = "UPDATE request SET made_at = ?2, method = ?3, url = ?4, headers = ?5, sealed = ?6, body = ?7
+         WHERE entry = ?1";
+    let (method, url) = (request.method.as_str(), request.uri.to_string());
+    let headers = request.headers_to_json();
+    sql::run(tx, sql, params![seq, tx.now, method, url, headers, request.sealed, &request.body[..]])?;
+    let sql = "UPDATE entry SET revision = revision + 1, host = ?2 WHERE seq = ?1 RETURNING revision";
+    let host = request.host().to_ascii_lowercase();
+    let number = sql::one(tx, sql, params![seq, host], |row| row.get::<_, u32>(0))?;
+    let number = number.ok_or_else(|| damaged("entry"))?;
+    Ok(tx.note(seq, EventKind::Edited, Some(&number.to_string()))?)
+}
+
+fn keep(tx: &Tx<'_>, seq: i64, kept: bool) -> Result<(), Fault> {
+    let sql = "UPDATE entry SET kept = ?2 WHERE seq = ?1 AND kept <> ?2";
+    if sql::run(tx, sql, params![seq, kept])? > 0 {
+        tx.note(seq, if kept { EventKind::Kept } else { EventKind::Unkept }, None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+use martello_outbox::{
+    AttemptRecord, Enqueued, EntryId, EventKind, NewEntry, OrderKey, QueueName, State, WhenPending,
+};
+use rusqlite::params;
+
+use crate::{
+    code::code,
+    fault::Fault,
+    sql,
+    time::{after, micros},
+    writer::Tx,
+};
+
+/// Stores these entries, all or none.
+pub(crate) fn enqueue(tx: &mut Tx<'_>, entries: &[NewEntry]) -> Result<Vec<Enqueued>, Fault> {
+    for entry in entries {
+        entry.check()?;
+    }
+    entries.iter().map(|entry| store(tx, entry)).collect()
+}
+
+fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
+    if let Some(id) = duplicate(tx, new)? {
+        return Ok(Enqueued::Duplicate(id));
+    }
+    if let (WhenPending::Supersede, Some(key), None) = (new.when_pending, &new.order_key, new.dead) {
+        supersede(tx, &new.queue, key, new.id)?;
+    }
+    insert_entry(tx, new)?;
+    let seq = tx.last_insert_rowid();
+    let request = &new.request;
+    let sql = "INSERT INTO request (entry, made_at, method, url, headers, sealed, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let url = request.uri.to_string();
+    let head = (request.method.as_str(), request.headers_to_json());
+    sql::run(tx, sql, params![seq, tx.now, head.0, url, head.1, request.sealed, &request.body[..]])?;
+    for attempt in &new.attempts {
+        record(tx, seq, attempt.number, attempt)?;
+    }
+    if let Some(reason) = new.dead {
+        tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
+    }
+    let state = if new.dead.is_some() { State::Dead } else { State::Ready };
+    tx.moved(&new.queue, None, Some(state));
+    Ok(Enqueued::Stored(new.id))
+}
+
+fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
+    let sql = "SELECT id FROM entry WHERE id = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
+    let same = sql::one(tx, sql, params![new.id.as_bytes()], read)?;
+    let (None, Some(key)) = (same, &new.dedup_key) else {
+        return Ok(same);
+    };
+    let sql = "SELECT id FROM entry INDEXED BY entry_dedup WHERE queue = ?1 AND dedup_key = ?2";
+    sql::one(tx, sql, params![new.queue.as_str(), key], read)
+}
+
+fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<(), Fault> {
+    // Nothing older of its key is pending if it is at the head, and a dead letter never is.
+    let sql =
+        "INSERT INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
+             max_attempts, repeatable, created_at, expires_in, order_key, dedup_key, revision, host, reason,
+             last_outcome, last_status, last_tracking_id)
+         VALUES (?1, ?2, ?3, ?4, ?4 AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_key
+             WHERE order_key = ?5 AND queue = ?2 AND pending = 1),
+             ?6, ?7, ?8, ?9, 0, ?10, ?11, ?8, ?12, ?5, ?13, 1, ?14, ?15, ?16, ?17, ?18)";
+    let state = if new.dead.is_some() { State::Dead } else { State::Ready };
+    let last = new.attempts.last();
+    tx.prepare_cached(sql)?.execute(params![
+        new.id.as_bytes(),
+        new.queue.as_str(),
+        code(state),
+        state.is_pending(),
+        new.order_key.as_ref().map(OrderKey::as_str),
+        after(tx.now, new.delay),
+        after(tx.now, new.expires_in),
+        tx.now,
+        last.map_or(0, |last| last.number),
+        new.max_attempts,
+        new.repeatable,
+        micros(new.expires_in),
+        new.dedup_key,
+        new.request.host().to_ascii_lowercase(),
+        new.dead.map(martello_outbox::Reason::as_str),
+        last.map(|last| last.outcome.as_str()),
+        last.and_then(|last| last.status).map(|status| status.as_u16()),
+        last.and_then(|last| last.tracking_id.as_ref()).map(martello_outbox::TrackingId::as_str),
+    ])?;
+    Ok(())
+}
+
+/// Calls off the entries of a key that no worker has, for a newer one.
+fn supersede(tx: &mut Tx<'_>, queue: &QueueName, key: &OrderKey, by: EntryId) -> Result<(), Fault> {
+    let sql = "SELECT seq FROM entry INDEXED BY entry_key
+         WHERE order_key = ?1 AND queue = ?2 AND pending = 1 AND state = 0 ORDER BY seq";
+    let older = sql::all(tx, sql, params![key.as_str(), queue.as_str()], |row| row.get::<_, i64>(0))?;
+    for seq in older {
+        let sql = "UPDATE entry SET state = 4, pending = 0, head = 0, changed_at = ?2, superseded_by = ?3,
+             untouched = 0 WHERE seq = ?1";
+        sql::run(tx, sql, params![seq, tx.now, by.as_bytes()])?;
+        tx.note(seq, EventKind::Superseded, Some(&by.to_string()))?;
+        tx.moved(queue, Some(State::Ready), Some(State::Cancelled));
+    }
+    Ok(())
+}
+
+/// Writes down an attempt that has ended.
+pub(super) fn record(tx: &Tx<'_>, seq: i64, number: u32, attempt: &AttemptRecord) -> rusqlite::Result<()> {
+    let sql =
+        "INSERT INTO attempt (entry, number, revision, started_at, duration, outcome, status, tracking_id,
+             fault, worker) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    tx.prepare_cached(sql)?.execute(params![
+        seq,
+        number,
+        attempt.revision,
+        attempt.started.as_microsecond(),
+        micros(attempt.duration),
+        attempt.outcome.as_str(),
+        attempt.status.map(|status| status.as_u16()),
+        attempt.tracking_id.as_ref().map(martello_outbox::TrackingId::as_str),
+        attempt.fault,
+        attempt.worker,
+    ])?;
+    Ok(())
+}

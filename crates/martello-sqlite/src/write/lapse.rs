@@ -1,0 +1,92 @@
+//! What time does: leases run out, and entries expire.
+
+use martello_outbox::{AttemptRecord, Entry, EventKind, OrderKey, QueueName, Reason, State};
+use rusqlite::{Row, params};
+
+use super::{enqueue::record, heads::promote};
+use crate::{
+    fault::Fault,
+    read::{columns, entry_at, narrow},
+    sql,
+    time::timestamp,
+    writer::Tx,
+};
+
+/// How many expired entries one turn moves.
+const EXPIRED_AT_ONCE: usize = 100;
+
+/// Takes the leases that have run out from their workers, and tells how many.
+pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<usize, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", leased_at, worker FROM entry INDEXED BY entry_leased
+         WHERE queue = ?1 AND state = 1 AND lease_until <= ?2 ORDER BY seq"
+    );
+    let lost = sql::all(tx, sql, params![queue.as_str(), tx.now], |row: &Row<'_>| {
+        let (seq, entry) = narrow(row)?;
+        Ok::<_, Fault>((seq, entry, row.get::<_, i64>(22)?, row.get::<_, String>(23)?))
+    })?;
+    for (seq, entry, leased_at, worker) in &lost {
+        let attempt = AttemptRecord::lost(
+            entry.attempts,
+            entry.revision,
+            timestamp(*leased_at),
+            timestamp(tx.now),
+            worker,
+        );
+        record(tx, *seq, attempt.number, &attempt)?;
+        let reason = match () {
+            () if !entry.repeatable => Some(Reason::Ambiguous),
+            () if entry.tries >= entry.max_attempts => Some(Reason::Crashed),
+            () => None,
+        };
+        take_back(tx, *seq, &attempt, reason)?;
+        let state = if reason.is_some() { State::Dead } else { State::Ready };
+        tx.moved(queue, Some(State::Leased), Some(state));
+        promote(tx, queue.as_str(), entry.order_key.as_ref().map(OrderKey::as_str))?;
+        if let Some(reason) = reason {
+            tx.note(*seq, EventKind::Died, Some(reason.as_str()))?;
+            died.push(entry_at(tx, *seq)?);
+        }
+    }
+    Ok(lost.len())
+}
+
+fn take_back(tx: &Tx<'_>, seq: i64, attempt: &AttemptRecord, reason: Option<Reason>) -> rusqlite::Result<()> {
+    let sql = if reason.is_some() {
+        "UPDATE entry SET state = 3, pending = 0, reason = ?4, changed_at = ?2, last_outcome = ?3,
+             last_status = NULL, last_tracking_id = NULL,
+             fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+         WHERE seq = ?1"
+    } else {
+        "UPDATE entry SET state = 0, head = order_key IS NULL, due_at = ?2, changed_at = ?2, last_outcome = ?3,
+             last_status = NULL, last_tracking_id = NULL, reason = coalesce(?4, reason),
+             fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+         WHERE seq = ?1"
+    };
+    let reason = reason.map(Reason::as_str);
+    sql::run(tx, sql, params![seq, tx.now, attempt.outcome.as_str(), reason])?;
+    Ok(())
+}
+
+/// Moves entries that have expired to the dead letters, and tells whether there are more of them.
+pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<bool, Fault> {
+    let sql = "SELECT seq FROM entry INDEXED BY entry_expiring
+         WHERE queue = ?1 AND pending = 1 AND state = 0 AND expires_at <= ?2 ORDER BY expires_at, seq LIMIT ?3";
+    let limit = i64::try_from(EXPIRED_AT_ONCE).unwrap_or(i64::MAX) + 1;
+    let expired: Vec<i64> =
+        sql::all(tx, sql, params![queue.as_str(), tx.now, limit], |row| row.get(0).map_err(Fault::from))?;
+    for seq in expired.iter().take(EXPIRED_AT_ONCE) {
+        bury(tx, *seq, Reason::Expired)?;
+        died.push(entry_at(tx, *seq)?);
+    }
+    Ok(expired.len() > EXPIRED_AT_ONCE)
+}
+
+/// Makes a dead letter of a ready entry.
+pub(super) fn bury(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
+    super::change::leave(tx, seq, State::Dead, Some(reason))?;
+    tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
+    Ok(())
+}

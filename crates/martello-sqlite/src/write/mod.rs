@@ -1,0 +1,19 @@
+//! What is done in a transaction. Every change of a state also keeps the heads of keys and the counts of queues true.
+
+mod change;
+mod claim;
+mod enqueue;
+mod heads;
+mod lapse;
+mod queue;
+mod remove;
+mod replay;
+mod settle;
+mod turn;
+
+pub(crate) use change::change;
+pub(crate) use enqueue::enqueue;
+pub(crate) use queue::{hold, pause, resume};
+pub(crate) use remove::{prune, purge};
+pub(crate) use replay::{cancel_replay, replay};
+pub(crate) use turn::{heartbeat, turn};

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use martello_outbox::{Filter, Purge, QueueName, State, StoreError, StoreErrorKind};
+use rusqlite::{Row, params};
+
+use super::replay::dead;
+use crate::{code, fault::Fault, read::word, sql, time::micros, writer::Tx};
+
+/// Deletes dead letters, except those that are kept.
+pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
+    let filter = match purge {
+        Purge::All => Filter::default(),
+        Purge::Matching(filter) if filter.is_open() => {
+            let message = "a purge needs a condition, or to be one of all by that name";
+            return Err(StoreError::new(StoreErrorKind::Invalid, message).into());
+        }
+        Purge::Matching(filter) => filter.clone(),
+    };
+    let filter = Filter { state: Some(State::Dead), ..filter };
+    let doomed = dead(tx, &filter, "AND kept = 0", u64::MAX >> 1)?;
+    remove(tx, &doomed)
+}
+
+/// Deletes what has been done or cancelled for longer than this, those first that have been so for longest; then
+/// forgets replays that are as old and of which nothing is left.
+pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
+    let before = tx.now.saturating_sub(micros(age));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "SELECT seq FROM entry INDEXED BY entry_over WHERE state IN (2, 4) AND changed_at < ?1
+         ORDER BY changed_at, seq LIMIT ?2";
+    let old: Vec<i64> = sql::all(tx, sql, params![before, limit], |row| row.get(0).map_err(Fault::from))?;
+    let pruned = remove(tx, &old)?;
+    let sql = "DELETE FROM replay WHERE created_at < ?1
+         AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_job WHERE job = replay.id)";
+    sql::run(tx, sql, params![before])?;
+    Ok(pruned)
+}
+
+fn remove(tx: &mut Tx<'_>, doomed: &[i64]) -> Result<u64, Fault> {
+    let mut removed = 0;
+    for seq in doomed {
+        for table in ["request", "earlier_request", "attempt", "event"] {
+            sql::run(tx, &format!("DELETE FROM {table} WHERE entry = ?1"), params![seq])?;
+        }
+        let sql = "DELETE FROM entry WHERE seq = ?1 RETURNING queue, state";
+        let read = |row: &Row<'_>| {
+            Ok::<(QueueName, State), Fault>((word(row, 0, "queue name")?, code::state(row.get(1)?)?))
+        };
+        if let Some((queue, state)) = sql::one(tx, sql, params![seq], read)? {
+            tx.moved(&queue, Some(state), None);
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

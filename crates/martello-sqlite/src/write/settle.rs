@@ -1,0 +1,139 @@
+use martello_outbox::{AttemptRecord, End, EventKind, OrderKey, QueueName, Settled, Settlement, State};
+use rusqlite::{Row, params};
+
+use super::{enqueue::record, heads::promote};
+use crate::{code::code, fault::Fault, fence::Fence, read::word, sql, time::after, writer::Tx};
+
+/// The entry of a lease that has just been given up.
+struct Freed {
+    queue: QueueName,
+    key: Option<OrderKey>,
+    /// The number of the attempt.
+    number: u32,
+}
+
+/// Applies what came of a claim, if it still holds.
+pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled, Fault> {
+    let Some(fence) = Fence::parse(&settlement.lease.fence) else {
+        return Ok(Settled::Fenced);
+    };
+    let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
+    let freed = match settlement.end {
+        End::Done | End::Dead(_) => end(tx, settlement, fence, attempt)?,
+        End::Again { .. } | End::GiveBack => again(tx, settlement, fence, attempt)?,
+    };
+    let Some(freed) = freed else {
+        return was_applied(tx, settlement, fence);
+    };
+    if let Some(attempt) = attempt {
+        record(tx, fence.seq, freed.number, attempt)?;
+    }
+    let state = match settlement.end {
+        End::Done => State::Done,
+        End::Dead(reason) => {
+            tx.note(fence.seq, EventKind::Died, Some(reason.as_str()))?;
+            State::Dead
+        }
+        End::Again { .. } | End::GiveBack => State::Ready,
+    };
+    tx.moved(&freed.queue, Some(State::Leased), Some(state));
+    promote(tx, freed.queue.as_str(), freed.key.as_ref().map(OrderKey::as_str))?;
+    Ok(Settled::Applied)
+}
+
+/// The worker asks again because it did not hear the answer, or it has lost the lease.
+fn was_applied(tx: &Tx<'_>, settlement: &Settlement, fence: Fence) -> Result<Settled, Fault> {
+    let sql = "SELECT 1 FROM entry WHERE seq = ?1 AND id = ?2 AND settled = ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let applied = statement.exists(params![fence.seq, settlement.lease.id.as_bytes(), fence.token])?;
+    Ok(if applied { Settled::Applied } else { Settled::Fenced })
+}
+
+fn end(
+    tx: &Tx<'_>,
+    settlement: &Settlement,
+    fence: Fence,
+    attempt: Option<&AttemptRecord>,
+) -> Result<Option<Freed>, Fault> {
+    let sql = "UPDATE entry SET state = ?4, pending = 0, changed_at = ?5, reason = coalesce(?6, reason),
+             settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL,
+             last_outcome = coalesce(?7, last_outcome), last_status = iif(?7 IS NULL, last_status, ?8),
+             last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
+         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = 1 RETURNING queue, order_key, attempts";
+    let (state, reason) = match settlement.end {
+        End::Dead(reason) => (State::Dead, Some(reason.as_str())),
+        _ => (State::Done, None),
+    };
+    let (id, last) = (settlement.lease.id, Last::of(attempt));
+    let values = params![
+        fence.seq,
+        id.as_bytes(),
+        fence.token,
+        code(state),
+        tx.now,
+        reason,
+        last.outcome,
+        last.status,
+        last.tracking_id
+    ];
+    sql::one(tx, sql, values, freed)
+}
+
+fn again(
+    tx: &Tx<'_>,
+    settlement: &Settlement,
+    fence: Fence,
+    attempt: Option<&AttemptRecord>,
+) -> Result<Option<Freed>, Fault> {
+    // Whether it is at the head of its key is found out afterwards: an older one may have been replayed.
+    let sql = "UPDATE entry SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
+             attempts = attempts - ?10, tries = tries - ?11,
+             settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL,
+             last_outcome = coalesce(?7, last_outcome), last_status = iif(?7 IS NULL, last_status, ?8),
+             last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
+         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts";
+    let (due, attempts, tries) = match settlement.end {
+        End::Again { after: wait, counts } => (Some(after(tx.now, wait)), 0, i32::from(!counts)),
+        _ => (None, 1, 1),
+    };
+    let (id, last) = (settlement.lease.id, Last::of(attempt));
+    let values = params![
+        fence.seq,
+        id.as_bytes(),
+        fence.token,
+        code(State::Leased),
+        tx.now,
+        due,
+        last.outcome,
+        last.status,
+        last.tracking_id,
+        attempts,
+        tries
+    ];
+    sql::one(tx, sql, values, freed)
+}
+
+/// What an attempt leaves in its entry.
+struct Last<'a> {
+    outcome: Option<&'static str>,
+    status: Option<u16>,
+    tracking_id: Option<&'a str>,
+}
+
+impl<'a> Last<'a> {
+    fn of(attempt: Option<&'a AttemptRecord>) -> Self {
+        Self {
+            outcome: attempt.map(|attempt| attempt.outcome.as_str()),
+            status: attempt.and_then(|attempt| attempt.status).map(|status| status.as_u16()),
+            tracking_id: attempt
+                .and_then(|attempt| attempt.tracking_id.as_ref())
+                .map(martello_outbox::TrackingId::as_str),
+        }
+    }
+}
+
+fn freed(row: &Row<'_>) -> Result<Freed, Fault> {
+    let key: Option<String> = row.get(1)?;
+    let key = key.map(OrderKey::new).transpose()?;
+    Ok(Freed { queue: word(row, 0, "queue name")?, key, number: row.get(2)? })
+}

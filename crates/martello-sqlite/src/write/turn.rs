@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use martello_outbox::{Lease, StoreError, StoreErrorKind, Turn, Turned};
+use rusqlite::{Row, params};
+
+use super::{
+    claim::{claim, next},
+    lapse::{expire, reap},
+    settle::settle,
+};
+use crate::{fault::Fault, fence::Fence, sql, time::after, writer::Tx};
+
+/// How a queue stands, for a turn.
+pub(super) struct Standing {
+    pub(super) leased: i64,
+    pub(super) first_lease: Option<i64>,
+    pub(super) first_expiry: Option<i64>,
+    pub(super) paused: bool,
+    /// Until when it is held, if it is.
+    pub(super) held: Option<i64>,
+    /// When the first entry that is at the head of its key is due, or was.
+    pub(super) first_due: Option<i64>,
+}
+
+/// One turn of a worker.
+pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
+    if turn.cap == 0 {
+        return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more").into());
+    }
+    let settled = turn.settle.iter().map(|one| settle(tx, one)).collect::<Result<_, _>>()?;
+    let mut standing = standing(tx, turn)?;
+    let come = |moment: Option<i64>| moment.is_some_and(|moment| moment <= tx.now);
+    let (some_lost, some_expired) = (come(standing.first_lease), come(standing.first_expiry));
+    let (mut lost, mut more, mut died) = (0, false, Vec::new());
+    if some_lost {
+        lost = reap(tx, &turn.queue, &mut died)?;
+    }
+    // What was lost may have expired as well.
+    if some_lost || some_expired {
+        more = expire(tx, &turn.queue, &mut died)?;
+        standing = self::standing(tx, turn)?;
+    }
+    let claimed = claim(tx, turn, &standing)?;
+    let next = if more || claimed.len() == turn.claim {
+        Some(Duration::ZERO)
+    } else {
+        next(tx, turn, &self::standing(tx, turn)?)
+    };
+    Ok(Turned { settled, claimed, died, lost, next })
+}
+
+fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
+    let sql = "SELECT (SELECT count(*) FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT min(lease_until) FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT expires_at FROM entry INDEXED BY entry_expiring
+                 WHERE queue = ?1 AND pending = 1 AND state = 0 ORDER BY expires_at LIMIT 1),
+             (SELECT min(due_at) FROM entry INDEXED BY entry_ready WHERE queue = ?1 AND state = 0 AND head = 1),
+             (SELECT paused IS NOT NULL FROM queue WHERE name = ?1),
+             (SELECT held_until FROM queue WHERE name = ?1 AND held_until > ?2)";
+    let read = |row: &Row<'_>| {
+        Ok(Standing {
+            leased: row.get(0)?,
+            first_lease: row.get(1)?,
+            first_expiry: row.get(2)?,
+            first_due: row.get(3)?,
+            paused: row.get::<_, Option<bool>>(4)?.unwrap_or(false),
+            held: row.get(5)?,
+        })
+    };
+    Ok(tx.prepare_cached(sql)?.query_row(params![turn.queue.as_str(), tx.now], read)?)
+}
+
+/// Makes these leases last from now, and tells which were still held.
+pub(crate) fn heartbeat(tx: &mut Tx<'_>, leases: &[Lease], lasts: Duration) -> Result<Vec<bool>, Fault> {
+    let sql = "UPDATE entry SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1";
+    let until = after(tx.now, lasts);
+    let prolong = |lease: &Lease| {
+        let Some(Fence { seq, token }) = Fence::parse(&lease.fence) else {
+            return Ok(false);
+        };
+        Ok(sql::run(tx, sql, params![until, seq, lease.id.as_bytes(), token])? > 0)
+    };
+    leases.iter().map(prolong).collect()
+}

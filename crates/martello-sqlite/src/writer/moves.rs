@@ -1,0 +1,62 @@
+use martello_outbox::{QueueName, State};
+
+use crate::bells::News;
+
+/// What has moved between states.
+#[derive(Default)]
+pub(crate) struct Moves {
+    pub(super) queues: Vec<(QueueName, Counts)>,
+    pub(super) news: News,
+}
+
+/// By how much the number of a queue's entries in each state has changed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) ready: i64,
+    pub(super) leased: i64,
+    pub(super) done: i64,
+    pub(super) dead: i64,
+    pub(super) cancelled: i64,
+}
+
+impl Counts {
+    fn of(&mut self, state: State) -> &mut i64 {
+        match state {
+            State::Ready => &mut self.ready,
+            State::Leased => &mut self.leased,
+            State::Done => &mut self.done,
+            State::Dead => &mut self.dead,
+            State::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+impl Moves {
+    pub(super) fn moved(&mut self, queue: &QueueName, from: Option<State>, to: Option<State>) {
+        self.news.tell(from, to);
+        let mut counts = Counts::default();
+        if let Some(from) = from {
+            *counts.of(from) -= 1;
+        }
+        if let Some(to) = to {
+            *counts.of(to) += 1;
+        }
+        self.add(queue, counts);
+    }
+
+    pub(super) fn join(&mut self, other: &Self) {
+        self.news.join(other.news);
+        other.queues.iter().for_each(|(queue, counts)| self.add(queue, *counts));
+    }
+
+    fn add(&mut self, queue: &QueueName, more: Counts) {
+        let Some((_, counts)) = self.queues.iter_mut().find(|(of, _)| of == queue) else {
+            return self.queues.push((queue.clone(), more));
+        };
+        counts.ready += more.ready;
+        counts.leased += more.leased;
+        counts.done += more.done;
+        counts.dead += more.dead;
+        counts.cancelled += more.cancelled;
+    }
+}

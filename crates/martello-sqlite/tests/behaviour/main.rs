@@ -1,0 +1,6 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod closing;
+mod sharing;
+mod support;
