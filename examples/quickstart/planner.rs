@@ -7,15 +7,13 @@ use std::{
     time::Duration,
 };
 
+use crate::{order, summary::Summary};
 use http::Uri;
 use martello_testkit::{Received, Reply, Server};
-use tokio::time::Instant;
+use serde_json::Value;
 
-use crate::summary::Summary;
-
-/// The request at which everything is down, and for how long.
+/// The request at which everything goes down, until somebody repairs it.
 const OUTAGE_AT: usize = 160;
-const OUTAGE: Duration = Duration::from_millis(1_500);
 
 /// What a planner does to a request that it receives in good health.
 #[derive(Clone, Copy)]
@@ -40,7 +38,7 @@ struct Books {
     log: BTreeMap<String, Vec<(String, bool)>>,
     faults: BTreeMap<usize, Fault>,
     received: usize,
-    outage_ends: Option<Instant>,
+    repaired: bool,
 }
 
 pub(crate) struct Planner {
@@ -64,6 +62,11 @@ impl Planner {
         self.server.uri(path)
     }
 
+    /// Ends the outage.
+    pub(crate) fn repair(&self) {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).repaired = true;
+    }
+
     pub(crate) fn most_in_flight(&self) -> usize {
         self.server.most_in_flight()
     }
@@ -72,9 +75,12 @@ impl Planner {
     pub(crate) fn check(&self, orders: &[&str], summary: &Summary) -> Vec<String> {
         let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wrong = Vec::new();
-        let held: Vec<&str> = books.orders.values().map(String::as_str).collect();
-        let mut sent = orders.to_vec();
-        sent.sort_unstable();
+        // Both in the order of their ids.
+        let held: Vec<Option<Value>> =
+            books.orders.values().map(|line| serde_json::from_str(line).ok()).collect();
+        let meant = orders.iter().map(|line| order::corrected(line).ok());
+        let sent: Vec<Option<Value>> =
+            meant.map(|line| line.and_then(|line| serde_json::from_str(&line).ok())).collect();
         if held != sent {
             wrong.push(format!("{} orders were sent and {} are held", sent.len(), held.len()));
         }
@@ -117,7 +123,7 @@ impl Books {
         self.received += 1;
         let fault =
             if self.log.contains_key(&order) { None } else { self.faults.remove(&(self.log.len() + 1)) };
-        let (reply, done, answered) = self.decide(fault);
+        let (reply, done, answered) = self.decide(fault, &request.body);
         let known = self.orders.contains_key(&order);
         self.log.entry(order.clone()).or_default().push((id.clone(), answered));
         if done {
@@ -131,12 +137,13 @@ impl Books {
     }
 
     /// The reply if it is not the order itself, whether the order is written, and whether an answer goes out.
-    fn decide(&mut self, fault: Option<Fault>) -> (Option<Reply>, bool, bool) {
-        if self.received == OUTAGE_AT {
-            self.outage_ends = Some(Instant::now() + OUTAGE);
+    fn decide(&mut self, fault: Option<Fault>, body: &[u8]) -> (Option<Reply>, bool, bool) {
+        if self.received >= OUTAGE_AT && !self.repaired {
+            return (Some(Reply::status(503)), false, true);
         }
-        if self.outage_ends.is_some_and(|ends| Instant::now() < ends) {
-            return (Some(Reply::status(503).header("retry-after", "1")), false, true);
+        if !order::is_right(&String::from_utf8_lossy(body)) {
+            let error = r#"{"error": "the delivery window ends before it starts"}"#;
+            return (Some(Reply::status(422).body(error)), false, true);
         }
         let large = vec![b'-'; 64 * 1024];
         match fault {

@@ -2,27 +2,86 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use http::StatusCode;
+use martello::{Attempt, Outcome, TrackingId, outbox::AttemptRecord};
 use tokio::time::Instant;
 
-use crate::Sent;
+/// One order that was written, or is on its way, and what it went through.
+pub(crate) struct Report {
+    pub(crate) business_id: String,
+    pub(crate) took: Duration,
+    pub(crate) attempts: Vec<Try>,
+    pub(crate) delivered: bool,
+}
+
+/// One attempt, as the stack or the outbox reports it.
+pub(crate) struct Try {
+    outcome: Outcome,
+    status: Option<StatusCode>,
+    tracking_id: Option<TrackingId>,
+}
+
+impl Try {
+    /// The only attempt of a call that succeeded at once.
+    pub(crate) fn at_once(status: StatusCode, tracking_id: Option<&TrackingId>) -> Self {
+        Self { outcome: Outcome::Success, status: Some(status), tracking_id: tracking_id.copied() }
+    }
+
+    fn cause(&self) -> String {
+        self.status.map_or_else(|| "connection lost".to_owned(), |status| status.as_u16().to_string())
+    }
+}
+
+impl From<&Attempt> for Try {
+    fn from(attempt: &Attempt) -> Self {
+        Self { outcome: attempt.outcome, status: attempt.status, tracking_id: attempt.tracking_id }
+    }
+}
+
+impl From<&AttemptRecord> for Try {
+    fn from(attempt: &AttemptRecord) -> Self {
+        Self { outcome: attempt.outcome, status: attempt.status, tracking_id: attempt.tracking_id }
+    }
+}
+
+impl fmt::Display for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.tracking_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        write!(f, "{:11} {:4} Trackingid {id}", self.outcome.as_str(), self.cause())
+    }
+}
 
 pub(crate) struct Summary {
     started: Instant,
-    sent: Vec<Sent>,
+    sent: Vec<Report>,
+    delivered_later: usize,
 }
 
 impl Summary {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), sent: Vec::new() }
+        Self { started: Instant::now(), sent: Vec::new(), delivered_later: 0 }
     }
 
-    pub(crate) fn add(&mut self, sent: Sent) {
-        self.sent.push(sent);
+    pub(crate) fn add(&mut self, report: Report) {
+        self.sent.push(report);
+    }
+
+    /// An order that was deferred has come to an end.
+    pub(crate) fn ended(&mut self, business_id: &str, delivered: bool, attempts: Vec<Try>) {
+        if let Some(report) = self.sent.iter_mut().find(|report| report.business_id == business_id) {
+            report.attempts = attempts;
+            report.delivered = delivered;
+            self.delivered_later += usize::from(delivered);
+        }
+    }
+
+    pub(crate) fn delivered_later(&self) -> usize {
+        self.delivered_later
     }
 
     /// By business id: the Trackingid of each attempt, where there was an answer.
     pub(crate) fn attempts(&self) -> BTreeMap<&str, Vec<Option<String>>> {
-        let ids = |sent: &Sent| {
+        let ids = |sent: &Report| {
             let ids = sent.attempts.iter().map(|attempt| attempt.tracking_id);
             ids.map(|id| id.map(|id| id.to_string())).collect()
         };
@@ -30,44 +89,35 @@ impl Summary {
     }
 
     /// Every attempt but the last of a call was the cause of a retry.
-    fn causes(&self) -> BTreeMap<&str, usize> {
+    fn causes(&self) -> BTreeMap<String, usize> {
         let mut causes = BTreeMap::new();
         for sent in &self.sent {
             for attempt in sent.attempts.iter().rev().skip(1) {
-                *causes.entry(attempt.cause.as_str()).or_default() += 1;
+                *causes.entry(attempt.cause()).or_default() += 1;
             }
         }
         causes
     }
 }
 
+/// What is known when all were sent, and some deferred.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attempts: usize = self.sent.iter().map(|sent| sent.attempts.len()).sum();
         let delivered = self.sent.iter().filter(|sent| sent.delivered).count();
         let causes = self.causes();
-        writeln!(
-            f,
-            "  orders delivered  {delivered} of {} in {}",
-            self.sent.len(),
-            Seconds(self.started.elapsed())
-        )?;
-        writeln!(f, "  attempts          {attempts}")?;
+        let took = Seconds(self.started.elapsed());
+        writeln!(f, "  orders delivered  {delivered} of {} in {took}", self.sent.len())?;
         write!(f, "  retries           {}", causes.values().sum::<usize>())?;
         for (index, (cause, count)) in causes.iter().enumerate() {
             write!(f, "{} {count} × {cause}", if index == 0 { ":" } else { "," })?;
         }
-        let Some(slowest) = self.sent.iter().max_by_key(|sent| sent.took) else { return Ok(()) };
-        write!(f, "\n  slowest call      {} took {}", slowest.business_id, Seconds(slowest.took))?;
-        for (index, attempt) in slowest.attempts.iter().enumerate() {
-            let id = attempt.tracking_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-            let cause = &attempt.cause;
-            write!(
-                f,
-                "\n    attempt {}: {:11} {cause:4} Trackingid {id}",
-                index + 1,
-                attempt.outcome.as_str()
-            )?;
+        let Some(slowest) = self.sent.iter().filter(|sent| sent.delivered).max_by_key(|sent| sent.took)
+        else {
+            return writeln!(f);
+        };
+        writeln!(f, "\n  slowest call      {} took {}", slowest.business_id, Seconds(slowest.took))?;
+        for (number, attempt) in (1..).zip(&slowest.attempts) {
+            writeln!(f, "    attempt {number}: {attempt}")?;
         }
         Ok(())
     }
