@@ -50,6 +50,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     planner.repair();
     sending::wait(&deferred, &mut summary).await?;
     writeln!(out, "  delivered later   {} once it was back", summary.delivered_later())?;
+    if let Some(report) = summary.longest_way() {
+        writeln!(out, "    {}", report.business_id)?;
+        for (number, attempt) in (1..).zip(&report.attempts) {
+            writeln!(out, "    attempt {number}: {attempt}")?;
+        }
+    }
 
     dead_letters::correct(&outbox, &mut summary, &mut out).await?;
     worker.shutdown().await;

@@ -10,7 +10,7 @@ use martello::{
     Attempts, Body, Sent, Stacked, Ticket, TrackingId,
     outbox::{OutboxService, State},
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::{
@@ -55,13 +55,12 @@ pub(crate) async fn all(
 
 /// Writes one order. What is deferred is reported once it has come to its end.
 async fn send(api: Api, uri: Uri, business_id: String, line: String) -> (Report, Option<Ticket>) {
-    let start = Instant::now();
     let request = Request::put(uri).header("content-type", "application/json").body(Body::from(line));
     let sent = match request {
         Ok(request) => api.oneshot(request).await.ok(),
         Err(_) => None,
     };
-    let mut report = Report { business_id, took: start.elapsed(), attempts: Vec::new(), delivered: false };
+    let mut report = Report { business_id, attempts: Vec::new(), delivered: false };
     match sent {
         Some(Sent::Delivered(response)) => {
             report.attempts = match Attempts::of(&response) {

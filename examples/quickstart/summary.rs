@@ -9,7 +9,6 @@ use tokio::time::Instant;
 /// One order that was written, or is on its way, and what it went through.
 pub(crate) struct Report {
     pub(crate) business_id: String,
-    pub(crate) took: Duration,
     pub(crate) attempts: Vec<Try>,
     pub(crate) delivered: bool,
 }
@@ -54,12 +53,12 @@ impl fmt::Display for Try {
 pub(crate) struct Summary {
     started: Instant,
     sent: Vec<Report>,
-    delivered_later: usize,
+    delivered_later: Vec<usize>,
 }
 
 impl Summary {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), sent: Vec::new(), delivered_later: 0 }
+        Self { started: Instant::now(), sent: Vec::new(), delivered_later: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, report: Report) {
@@ -68,15 +67,23 @@ impl Summary {
 
     /// An order that was deferred has come to an end.
     pub(crate) fn ended(&mut self, business_id: &str, delivered: bool, attempts: Vec<Try>) {
-        if let Some(report) = self.sent.iter_mut().find(|report| report.business_id == business_id) {
+        let known = self.sent.iter_mut().enumerate().find(|(_, report)| report.business_id == business_id);
+        if let Some((index, report)) = known {
             report.attempts = attempts;
             report.delivered = delivered;
-            self.delivered_later += usize::from(delivered);
+            self.delivered_later.extend(delivered.then_some(index));
         }
     }
 
+    /// How many were deferred and have been delivered since.
     pub(crate) fn delivered_later(&self) -> usize {
-        self.delivered_later
+        self.delivered_later.len()
+    }
+
+    /// The one of them that took the most attempts.
+    pub(crate) fn longest_way(&self) -> Option<&Report> {
+        let later = self.delivered_later.iter().filter_map(|index| self.sent.get(*index));
+        later.max_by_key(|report| report.attempts.len())
     }
 
     /// By business id: the Trackingid of each attempt, where there was an answer.
@@ -111,15 +118,7 @@ impl fmt::Display for Summary {
         for (index, (cause, count)) in causes.iter().enumerate() {
             write!(f, "{} {count} × {cause}", if index == 0 { ":" } else { "," })?;
         }
-        let Some(slowest) = self.sent.iter().filter(|sent| sent.delivered).max_by_key(|sent| sent.took)
-        else {
-            return writeln!(f);
-        };
-        writeln!(f, "\n  slowest call      {} took {}", slowest.business_id, Seconds(slowest.took))?;
-        for (number, attempt) in (1..).zip(&slowest.attempts) {
-            writeln!(f, "    attempt {number}: {attempt}")?;
-        }
-        Ok(())
+        writeln!(f)
     }
 }
 

@@ -47,7 +47,7 @@ pub use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
 #[cfg(feature = "stack")]
 pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};
 
-/// The program on the front page of the repository compiles and runs.
-#[cfg(all(doctest, feature = "stack"))]
+/// The programs on the front page of the repository compile and run.
+#[cfg(all(doctest, feature = "sqlite", feature = "stack"))]
 #[doc = include_str!("../../../README.md")]
 struct FrontPage;
