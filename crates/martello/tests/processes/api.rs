@@ -1,0 +1,89 @@
+//! The API that is called: it answers as it likes, and writes down whose attempt at what it has seen.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use martello_testkit::{Received, Reply, Server};
+use tokio::time::Instant;
+
+use crate::roles::SIGNATURE;
+
+/// The answer to what may be accepted when it is sent again.
+pub(crate) const REFUSED: u16 = 422;
+/// The answer to what never will be.
+const POISON: u16 = 410;
+
+/// A request that was read to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) key: String,
+    pub(crate) process: String,
+    pub(crate) attempt: u32,
+    pub(crate) status: u16,
+    /// When the answer is on its way.
+    pub(crate) answered: Instant,
+}
+
+impl Receipt {
+    pub(crate) fn accepted(&self) -> bool {
+        self.status == 201
+    }
+}
+
+/// What the server has seen, and its mood. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger {
+    receipts: Arc<Mutex<Vec<Receipt>>>,
+    calm: Arc<AtomicBool>,
+}
+
+impl Ledger {
+    /// Starts the server. Its delays give a kill a chance to come while a request is under way.
+    pub(crate) async fn serve(&self, delays: std::ops::Range<u64>, seed: u64) -> Server {
+        let ledger = self.clone();
+        let mut random = fastrand::Rng::with_seed(seed);
+        Server::with(move |request| {
+            let delay = Duration::from_millis(random.u64(delays.clone()));
+            let receipt = ledger.receipt(request, random.u8(..10), delay);
+            let reply = Reply::status(receipt.status).delay(delay);
+            ledger.receipts.lock().unwrap().push(receipt);
+            reply
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Accepts from now on whatever is not poison.
+    pub(crate) fn calm_down(&self) {
+        self.calm.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn receipts(&self) -> Vec<Receipt> {
+        self.receipts.lock().unwrap().clone()
+    }
+
+    fn receipt(&self, request: &Received, lot: u8, delay: Duration) -> Receipt {
+        let header =
+            |name| request.header(name).unwrap_or_else(|| panic!("a request has no {name}")).to_owned();
+        let key = header("idempotency-key");
+        let status = match lot {
+            _ if is_poison(&key) => POISON,
+            _ if self.calm.load(Ordering::SeqCst) => 201,
+            0..2 => 503,
+            2..4 => REFUSED,
+            _ => 201,
+        };
+        let (process, attempt) = (header(SIGNATURE.0), header(SIGNATURE.1).parse().unwrap());
+        Receipt { key, process, attempt, status, answered: Instant::now() + delay }
+    }
+}
+
+/// Whether the server will never accept what bears this key.
+pub(crate) fn is_poison(key: &str) -> bool {
+    key.ends_with("-poison")
+}

@@ -1,0 +1,205 @@
+//! Whether what the server saw, what the enqueuers were told, and what is stored agree.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use jiff::Timestamp;
+use martello::{
+    Outcome,
+    outbox::{AttemptRecord, Detail, EntryId, Filter, State, Store},
+};
+use tokio::time::Instant;
+
+use crate::{
+    api::{Receipt, is_poison},
+    hits::Hits,
+};
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    acknowledged: usize,
+    stored: usize,
+    done: usize,
+    dead: usize,
+    receipts: usize,
+    /// Requests that the server accepted more than once, each time too many; all of them are explained.
+    duplicates: usize,
+    pub(crate) hits: Hits,
+    wrong: Vec<String>,
+}
+
+pub(crate) struct Check<'a> {
+    receipts: HashMap<&'a str, Vec<&'a Receipt>>,
+    /// When which process was killed.
+    deaths: &'a HashMap<String, Instant>,
+    tally: Tally,
+    stored: HashSet<EntryId>,
+}
+
+/// Looks at everything. `said` is what the enqueuers said, and `hits` what is known of the kills so far.
+pub(crate) async fn check(
+    store: &dyn Store,
+    receipts: &[Receipt],
+    said: &[String],
+    deaths: &HashMap<String, Instant>,
+    hits: Hits,
+) -> Tally {
+    let mut by_key: HashMap<&str, Vec<&Receipt>> = HashMap::new();
+    for receipt in receipts {
+        by_key.entry(&receipt.key).or_default().push(receipt);
+    }
+    let tally = Tally { receipts: receipts.len(), hits, ..Tally::default() };
+    let mut check = Check { receipts: by_key, deaths, tally, stored: HashSet::new() };
+    check.entries(store).await;
+    check.promises(said);
+    for finding in store.examine().await.unwrap() {
+        if !finding.well {
+            check.tally.wrong.push(format!("examined {}: {}", finding.what, finding.seen));
+        }
+    }
+    check.tally
+}
+
+impl Check<'_> {
+    /// Every entry, whether it was acknowledged or not.
+    async fn entries(&mut self, store: &dyn Store) {
+        let mut cursor = None;
+        loop {
+            let page = store.list(Filter::default(), cursor, 1_000).await.unwrap();
+            for entry in page.entries {
+                let detail = store.detail(entry.id).await.unwrap().unwrap();
+                self.stored.insert(entry.id);
+                if let Err(wrong) = self.entry(&detail) {
+                    self.tally.wrong.push(format!("entry {}: {wrong}; {detail:?}", entry.id));
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn entry(&mut self, detail: &Detail) -> Result<(), String> {
+        self.tally.stored += 1;
+        let key = detail.revisions[0].request.idempotency_key().unwrap();
+        let receipts = self.receipts.remove(key).unwrap_or_default();
+        let accepted = receipts.iter().filter(|receipt| receipt.accepted()).count();
+        match detail.entry.state {
+            State::Done if accepted > 0 => self.tally.done += 1,
+            State::Dead if is_poison(key) && accepted == 0 => self.tally.dead += 1,
+            state => return Err(format!("it is {state}, and the server has accepted it {accepted} times")),
+        }
+        let numbers = detail.attempts.iter().map(|attempt| attempt.number);
+        if !numbers.eq(1..=detail.entry.attempts) {
+            return Err("its attempts have gaps".to_owned());
+        }
+        self.receipts(detail, &receipts)?;
+        for attempt in &detail.attempts {
+            self.attempt(attempt, &receipts)?;
+        }
+        self.tally.duplicates += accepted.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Each receipt is an attempt, and none is two. Of those that were accepted, one was settled: each of the others was
+    /// lost with its worker.
+    fn receipts(&self, detail: &Detail, receipts: &[&Receipt]) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        let mut settled = 0;
+        for receipt in receipts {
+            if !seen.insert(receipt.attempt) {
+                return Err(format!("attempt {} was received twice", receipt.attempt));
+            }
+            let place = usize::try_from(receipt.attempt).unwrap() - 1;
+            let Some(attempt) = detail.attempts.get(place) else {
+                return Err(format!("{receipt:?} is none of its attempts"));
+            };
+            let by = attempt.worker.as_deref();
+            if by.is_some_and(|worker| worker != receipt.process) || (by.is_none() && receipt.attempt > 1) {
+                return Err(format!("{receipt:?} was not made by {by:?}"));
+            }
+            if is_lost(attempt) {
+                continue;
+            }
+            if attempt.status.map(|status| status.as_u16()) != Some(receipt.status) {
+                return Err(format!("{receipt:?} is not what was written down"));
+            }
+            settled += usize::from(receipt.accepted());
+        }
+        let expected = usize::from(detail.entry.state == State::Done);
+        if settled == expected { Ok(()) } else { Err(format!("it was settled as delivered {settled} times")) }
+    }
+
+    /// Each attempt was received, unless it was lost with a worker that was killed.
+    fn attempt(&mut self, attempt: &AttemptRecord, receipts: &[&Receipt]) -> Result<(), String> {
+        let receipt = receipts.iter().find(|receipt| receipt.attempt == attempt.number);
+        if !is_lost(attempt) {
+            return if receipt.is_some() { Ok(()) } else { Err(format!("nobody has seen {attempt:?}")) };
+        }
+        let worker = attempt.worker.as_deref().unwrap_or_default();
+        let Some(death) = self.deaths.get(worker) else {
+            return Err(format!("{attempt:?} was lost, and its worker lives"));
+        };
+        match receipt {
+            None => self.tally.hits.claimed += 1,
+            Some(receipt) if receipt.answered > *death => self.tally.hits.sending += 1,
+            Some(_) => self.tally.hits.settling += 1,
+        }
+        Ok(())
+    }
+
+    /// Every acknowledgement is true. What is not stored, nobody but a caller at the door has sent.
+    fn promises(&mut self, said: &[String]) {
+        for line in said {
+            let words: Vec<_> = line.split(' ').collect();
+            let kept = match words[..] {
+                ["stored", _, id] => self.stored.contains(&id.parse().unwrap()),
+                ["answered", key, status] => {
+                    let receipts = self.receipts.get(key).map(Vec::as_slice).unwrap_or_default();
+                    receipts.iter().any(|receipt| receipt.status.to_string() == status)
+                }
+                _ => continue,
+            };
+            self.tally.acknowledged += 1;
+            if !kept {
+                self.tally.wrong.push(format!("an acknowledged request is lost: {line}"));
+            }
+        }
+        let strays =
+            self.receipts.values().flatten().filter(|receipt| !receipt.process.starts_with("enqueuer"));
+        self.tally
+            .wrong
+            .extend(strays.map(|receipt| format!("{receipt:?} belongs to nothing that is stored")));
+    }
+}
+
+/// Whether it is the attempt of a worker that did not come back.
+pub(crate) fn is_lost(attempt: &AttemptRecord) -> bool {
+    let now = Timestamp::UNIX_EPOCH;
+    attempt.outcome == Outcome::Ambiguous && attempt.fault == AttemptRecord::lost(1, 1, now, now, "").fault
+}
+
+impl Tally {
+    /// # Panics
+    ///
+    /// When anything is wrong.
+    pub(crate) fn assert_right(&self) {
+        let some: Vec<_> = self.wrong.iter().take(10).map(String::as_str).collect();
+        assert!(some.is_empty(), "{} things are wrong, such as:\n{}", self.wrong.len(), some.join("\n"));
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { acknowledged, stored, done, dead, receipts, duplicates, hits, .. } = self;
+        write!(
+            f,
+            "{hits}; {acknowledged} acknowledged, {stored} stored: {done} done, {dead} dead; {receipts} received, \
+             {duplicates} accepted twice and explained"
+        )
+    }
+}

@@ -1,0 +1,114 @@
+//! A process: this binary once more, with a part to play.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    process::{Child as Process, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use crate::{part::Part, roles};
+
+/// A process that plays a part until it is killed: at the latest when this is dropped, or when the test is no more.
+pub(crate) struct Child {
+    pub(crate) part: Part,
+    process: Process,
+    said: Arc<Mutex<Vec<String>>>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Child {
+    pub(crate) fn spawn(part: Part) -> Self {
+        let (variable, value) = part.to_env();
+        let mut process = Command::new(env::current_exe().unwrap())
+            .args([roles::TEST, "--exact", "--nocapture", "--test-threads=1"])
+            .env(variable, value)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let heard = Arc::clone(&said);
+        // What was written before a kill is still there to be read after it.
+        let listener = thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some(line) = line.strip_prefix(roles::MARK) {
+                    heard.lock().unwrap().push(line.to_owned());
+                }
+            }
+        });
+        Self { part, process, said, listener: Some(listener) }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Kills it as a crash would, and yields all that it ever said.
+    pub(crate) fn kill(mut self) -> Vec<String> {
+        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.part.name);
+        self.end();
+        self.said()
+    }
+
+    /// Says a line to it.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();
+    }
+
+    /// The next line that it says with this beginning, after those that it has said of the kind; without the beginning.
+    pub(crate) async fn hears(&self, beginning: &str, after: usize) -> String {
+        let next = || {
+            self.said().iter().filter_map(|line| line.strip_prefix(beginning)).nth(after).map(str::to_owned)
+        };
+        loop {
+            if let Some(line) = next() {
+                return line;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Stops it, wherever it is.
+    pub(crate) fn stop(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// Waits until it stands still.
+    pub(crate) async fn stopped(&self) {
+        let options = WaitOptions::UNTRACED | WaitOptions::NOHANG;
+        while !waitpid(Some(self.pid()), options).unwrap().is_some_and(|(_, status)| status.stopped()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Lets it go on after it was stopped.
+    pub(crate) fn go_on(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    fn end(&mut self) {
+        // SIGKILL, which one that has ended does not feel.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,58 @@
+//! Stores requests and calls through the door, and says so before and after: what it said after, it was promised.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::Request;
+use martello::{Body, Outbox, OutboxLayer, Sent};
+use tower::{Layer, ServiceExt};
+
+use super::{client::client, say};
+use crate::part::Part;
+
+/// How many requests it has under way at once.
+const LANES: u64 = 4;
+
+/// How many resources are written to: few enough that requests wait behind each other.
+const RESOURCES: u64 = 60;
+
+pub(super) async fn play(part: &Part) {
+    let outbox = part.ground.outbox(|outbox| outbox).await;
+    join_all((0..LANES).map(|lane| run(part, &outbox, lane))).await;
+}
+
+async fn run(part: &Part, outbox: &Outbox, lane: u64) {
+    let mut random = fastrand::Rng::with_seed(part.seed ^ lane);
+    for number in 0.. {
+        let poison = if random.u8(..40) == 0 { "-poison" } else { "" };
+        let key = format!("{}-{lane}-{number}{poison}", part.name);
+        if random.bool() {
+            say(&format!("stores {key}"));
+            let ticket = outbox.enqueue(request(part, &mut random, &key)).await.unwrap();
+            say(&format!("stored {key} {}", ticket.id()));
+        } else {
+            say(&format!("calls {key}"));
+            call(part, outbox, &mut random, &key).await;
+        }
+        tokio::time::sleep(Duration::from_millis(random.u64(..60))).await;
+    }
+}
+
+async fn call(part: &Part, outbox: &Outbox, random: &mut fastrand::Rng, key: &str) {
+    let door = OutboxLayer::new(outbox.clone()).layer(client(&part.name));
+    match door.oneshot(request(part, random, key)).await.unwrap() {
+        Sent::Delivered(response) => say(&format!("answered {key} {}", response.status().as_u16())),
+        Sent::Deferred(ticket) | Sent::Parked(ticket) => say(&format!("stored {key} {}", ticket.id())),
+    }
+}
+
+/// A write of a resource, which may be repeated and is ordered, or an addition that must not be and is not.
+fn request(part: &Part, random: &mut fastrand::Rng, key: &str) -> Request<Body> {
+    let (method, path) = match random.u8(..10) {
+        0..7 => ("PUT", format!("/orders/{}", random.u64(..RESOURCES))),
+        _ => ("POST", "/orders".to_owned()),
+    };
+    let body = "x".repeat(random.usize(..2_000));
+    let request = Request::builder().method(method).uri(format!("http://{}{path}", part.api));
+    request.header("idempotency-key", key).body(Body::from(body)).unwrap()
+}
