@@ -58,7 +58,15 @@ fn may_create(place: &Place) -> Result<(), StoreError> {
 }
 
 fn examine(path: &Path) -> Result<(), StoreError> {
-    let header = header(path).map_err(|error| match error.sqlite_error_code() {
+    let header = match header(path) {
+        // The log is being copied into it, or a crash has ended that half-way: the file alone looks damaged, and together
+        // with the log it may not be. Whoever opens both finds out.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_log(path) => {
+            return Ok(());
+        }
+        header => header,
+    };
+    let header = header.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => {
             fault::place(StoreErrorKind::ReadOnly, path, "may not be read: give this user the right to")
                 .with_source(error)
@@ -74,6 +82,12 @@ fn examine(path: &Path) -> Result<(), StoreError> {
         return Err(fault::place(StoreErrorKind::Unusable, path, what));
     }
     migrate::refuse_newer(path, header.user_version)
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// Reads the header through SQLite, and not as a file: closing a file takes away the locks that another store in this

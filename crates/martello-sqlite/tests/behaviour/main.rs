@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod closing;
+mod half_copied;
 mod sharing;
 mod support;
