@@ -166,7 +166,8 @@ impl Check<'_> {
             };
             self.tally.acknowledged += 1;
             if !kept {
-                self.tally.wrong.push(format!("an acknowledged request is lost: {line}"));
+                // It comes first: nothing else that may be wrong is worse.
+                self.tally.wrong.insert(0, format!("an acknowledged request is lost: {line}"));
             }
         }
         let strays =
