@@ -123,15 +123,8 @@ async fn answer<F: Future>(
     let mut began = Instant::now();
     let mut timer = pin!(tokio::time::sleep(timeout));
     loop {
-        match stop.level() {
-            Stop::Now if sent => {
-                let report = Report::new(Outcome::Ambiguous, began).of_our_own();
-                let report = report.saying("the worker was shut down before an answer came");
-                return Err(Came::Ended(Box::new(report)));
-            }
-            Stop::Unsent | Stop::Now if !sent => return Err(Came::Back { refused: false }),
-            _ => {}
-        }
+        // The call is always asked first: a service may send as soon as it is called, and only what is queued is surely unsent.
+        let level = if sent { Stop::Now } else { Stop::Unsent };
         tokio::select! {
             biased;
             progress = poll_fn(|cx| poll(call.as_mut(), &mut sent, cx)) => match progress {
@@ -146,7 +139,14 @@ async fn answer<F: Future>(
                 let text = format!("no response came within the attempt timeout of {timeout:?}");
                 return Err(Came::Ended(Box::new(report.saying(text))));
             }
-            () = stop.changed() => {}
+            () = stop.at_least(level) => {
+                if !sent {
+                    return Err(Came::Back { refused: false });
+                }
+                let report = Report::new(Outcome::Ambiguous, began).of_our_own();
+                let report = report.saying("the worker was shut down before an answer came");
+                return Err(Came::Ended(Box::new(report)));
+            }
         }
     }
 }
@@ -194,19 +194,9 @@ async fn read<R: http_body::Body>(response: Response<R>, report: Report, stop: &
 struct Stopping(watch::Receiver<Stop>);
 
 impl Stopping {
-    fn level(&mut self) -> Stop {
-        *self.0.borrow_and_update()
-    }
-
-    async fn changed(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The worker is gone, and takes its deliveries along.
-            pending::<()>().await;
-        }
-    }
-
     async fn at_least(&mut self, level: Stop) {
         if self.0.wait_for(|now| *now >= level).await.is_err() {
+            // The worker is gone, and takes its deliveries along.
             pending::<()>().await;
         }
     }

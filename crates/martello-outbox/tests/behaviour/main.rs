@@ -8,5 +8,6 @@ mod edit;
 mod failing_store;
 mod memory;
 mod order_at_the_door;
+mod stopped_in_call;
 mod support;
 mod ticket;
