@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use crate::{
     api::{Receipt, is_poison},
     hits::Hits,
+    order::Order,
+    part::Role,
 };
 
 /// What a run came to.
@@ -32,11 +34,13 @@ pub(crate) struct Tally {
 }
 
 pub(crate) struct Check<'a> {
-    receipts: HashMap<&'a str, Vec<&'a Receipt>>,
+    /// By key, each with its place among all.
+    receipts: HashMap<&'a str, Vec<(usize, &'a Receipt)>>,
     /// When which process was killed.
     deaths: &'a HashMap<String, Instant>,
     tally: Tally,
     stored: HashSet<EntryId>,
+    order: Order,
 }
 
 /// Looks at everything. `said` is what the enqueuers said, and `hits` what is known of the kills so far.
@@ -47,12 +51,13 @@ pub(crate) async fn check(
     deaths: &HashMap<String, Instant>,
     hits: Hits,
 ) -> Tally {
-    let mut by_key: HashMap<&str, Vec<&Receipt>> = HashMap::new();
-    for receipt in receipts {
-        by_key.entry(&receipt.key).or_default().push(receipt);
+    let mut by_key: HashMap<&str, Vec<(usize, &Receipt)>> = HashMap::new();
+    for (place, receipt) in receipts.iter().enumerate() {
+        by_key.entry(&receipt.key).or_default().push((place, receipt));
     }
     let tally = Tally { receipts: receipts.len(), hits, ..Tally::default() };
-    let mut check = Check { receipts: by_key, deaths, tally, stored: HashSet::new() };
+    let mut check =
+        Check { receipts: by_key, deaths, tally, stored: HashSet::new(), order: Order::default() };
     check.entries(store).await;
     check.promises(said);
     for finding in store.examine().await.unwrap() {
@@ -86,7 +91,10 @@ impl Check<'_> {
     fn entry(&mut self, detail: &Detail) -> Result<(), String> {
         self.tally.stored += 1;
         let key = detail.revisions[0].request.idempotency_key().unwrap();
-        let receipts = self.receipts.remove(key).unwrap_or_default();
+        let placed = self.receipts.remove(key).unwrap_or_default();
+        let by_workers = placed.iter().filter(|(_, receipt)| !is_at_the_door(receipt));
+        let sent: Vec<_> = by_workers.map(|(place, _)| *place).collect();
+        let receipts: Vec<_> = placed.into_iter().map(|(_, receipt)| receipt).collect();
         let accepted = receipts.iter().filter(|receipt| receipt.accepted()).count();
         match detail.entry.state {
             State::Done if accepted > 0 => self.tally.done += 1,
@@ -101,6 +109,7 @@ impl Check<'_> {
         for attempt in &detail.attempts {
             self.attempt(attempt, &receipts)?;
         }
+        self.order.check(detail, &sent)?;
         self.tally.duplicates += accepted.saturating_sub(1);
         Ok(())
     }
@@ -160,7 +169,7 @@ impl Check<'_> {
                 ["stored", _, id] => self.stored.contains(&id.parse().unwrap()),
                 ["answered", key, status] => {
                     let receipts = self.receipts.get(key).map(Vec::as_slice).unwrap_or_default();
-                    receipts.iter().any(|receipt| receipt.status.to_string() == status)
+                    receipts.iter().any(|(_, receipt)| receipt.status.to_string() == status)
                 }
                 _ => continue,
             };
@@ -170,12 +179,16 @@ impl Check<'_> {
                 self.tally.wrong.insert(0, format!("an acknowledged request is lost: {line}"));
             }
         }
-        let strays =
-            self.receipts.values().flatten().filter(|receipt| !receipt.process.starts_with("enqueuer"));
+        let receipts = self.receipts.values().flatten().map(|(_, receipt)| receipt);
+        let strays = receipts.filter(|receipt| !is_at_the_door(receipt));
         self.tally
             .wrong
             .extend(strays.map(|receipt| format!("{receipt:?} belongs to nothing that is stored")));
     }
+}
+
+fn is_at_the_door(receipt: &Receipt) -> bool {
+    receipt.process.starts_with(Role::Enqueuer.as_str())
 }
 
 /// Whether it is the attempt of a worker that did not come back.

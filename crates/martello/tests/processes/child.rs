@@ -57,6 +57,17 @@ impl Child {
         self.said()
     }
 
+    /// Has it come to an end in peace, as a deployment would.
+    pub(crate) async fn leave(mut self) {
+        self.tell(roles::LEAVE);
+        loop {
+            match self.process.try_wait().unwrap() {
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+                Some(status) => return assert!(status.success(), "{}: {status}", self.part.name),
+            }
+        }
+    }
+
     /// Says a line to it.
     pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();

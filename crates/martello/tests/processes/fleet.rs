@@ -22,7 +22,7 @@ use crate::{
 
 const WORKERS: usize = 4;
 const CAP: usize = 5;
-const KILLS: usize = 12;
+const RESTARTS: usize = 16;
 
 /// As many wait at least: enough for five to be in flight whenever they may.
 const BACKLOG: u64 = 30;
@@ -35,7 +35,9 @@ async fn four_workers_never_have_more_than_five_in_flight_in_one_file() {
 
 async fn fleet(engine: &str, ground: Ground) {
     let seed = seed();
-    tell(&format!("fleet on {engine}: {KILLS} kills, MARTELLO_TEST_SEED={seed}"));
+    tell(&format!(
+        "fleet on {engine}: {RESTARTS} workers are killed or restarted, MARTELLO_TEST_SEED={seed}"
+    ));
     let mut stage = Stage::new(ground, CAP, 5..40, seed).await;
     for _ in 0..WORKERS {
         stage.enter(Role::Worker);
@@ -43,11 +45,14 @@ async fn fleet(engine: &str, ground: Ground) {
     let (outbox, uri) = (stage.outbox.clone(), stage.server.uri("/orders"));
     let over = AtomicBool::new(false);
     let (leased, _, ()) = join3(most_leased(outbox.store(), &over), feed(&outbox, &uri, &over), async {
-        for _ in 0..KILLS {
+        for _ in 0..RESTARTS {
             tokio::time::sleep(Duration::from_millis(stage.random.u64(300..1_000))).await;
             let place = stage.random.usize(..stage.cast.len());
-            let role = stage.kill(place);
-            stage.enter(role);
+            match stage.random.bool() {
+                true => drop(stage.kill(place)),
+                false => stage.cast.remove(place).leave().await,
+            }
+            stage.enter(Role::Worker);
         }
         over.store(true, Ordering::SeqCst);
     })

@@ -19,6 +19,7 @@ mod crash;
 mod fleet;
 mod ground;
 mod hits;
+mod order;
 mod part;
 mod roles;
 mod settings;

@@ -10,7 +10,7 @@ use std::{
     process, thread,
 };
 
-pub(crate) use self::client::SIGNATURE;
+pub(crate) use self::{client::SIGNATURE, worker::LEAVE};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::part::{Part, Role};

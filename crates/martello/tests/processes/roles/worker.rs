@@ -14,6 +14,9 @@ use tower::ServiceExt;
 use super::{client::client, say};
 use crate::part::{Part, Role};
 
+/// The order to come to an end in peace. Any other asks how it stands.
+pub(crate) const LEAVE: &str = "leave";
+
 pub(super) async fn play(part: &Part, mut orders: UnboundedReceiver<String>) {
     let outbox = part.ground.outbox(|outbox| outbox.concurrency(part.concurrency)).await;
     let options = WorkerOptions::builder()
@@ -35,12 +38,12 @@ pub(super) async fn play(part: &Part, mut orders: UnboundedReceiver<String>) {
     });
     let worker = outbox.worker(client).with(options.build().unwrap());
     let monitor = worker.monitor();
-    let answer = async {
-        while orders.recv().await.is_some() {
+    let told_to_leave = async {
+        while orders.recv().await.is_some_and(|order| order != LEAVE) {
             answer(&monitor);
         }
     };
-    worker.run_until(answer).await;
+    worker.run_until(told_to_leave).await;
 }
 
 fn answer(monitor: &WorkerMonitor) {
