@@ -1,0 +1,187 @@
+use std::{error::Error, fmt};
+
+use bytes::Bytes;
+use http::{StatusCode, response};
+use martello_outcome::{BoxError, CallError, TrackingId};
+
+use crate::{ParseError, Position, excerpt::Excerpt};
+
+/// What kept a walk from going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PageErrorKind {
+    /// There was no response, or its body broke off or was larger than allowed: the source is a [`CallError`].
+    Call,
+    /// The response's status says that it is no page.
+    Status,
+    /// The response is not of the expected shape: the source is a [`ParseError`].
+    Parse,
+    /// No request can be made of the position.
+    Request,
+    /// The server named a page that the walk has been to already.
+    Loop,
+    /// There are more pages than allowed.
+    TooManyPages,
+    /// The next page is on another origin than the first.
+    OtherOrigin,
+}
+
+impl PageErrorKind {
+    /// Whether asking again cannot help: the stream has ended.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Request | Self::Loop | Self::TooManyPages | Self::OtherOrigin)
+    }
+}
+
+/// Why there is no page.
+///
+/// Unless its kind [is final](PageErrorKind::is_final), the stream can be polled again, and asks for the same page.
+pub struct PageError(Box<Inner>);
+
+struct Inner {
+    kind: PageErrorKind,
+    page: u32,
+    position: Option<Position>,
+    head: Option<response::Parts>,
+    body: Option<Bytes>,
+    source: Option<BoxError>,
+}
+
+impl PageError {
+    pub(crate) fn new(kind: PageErrorKind, page: u32, position: Option<Position>) -> Self {
+        Self(Box::new(Inner { kind, page, position, head: None, body: None, source: None }))
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_head(mut self, head: Option<response::Parts>) -> Self {
+        self.0.head = head;
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.0.body = Some(body);
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> PageErrorKind {
+        self.0.kind
+    }
+
+    /// Which page of the walk, from 1.
+    #[must_use]
+    pub fn page(&self) -> u32 {
+        self.0.page
+    }
+
+    /// Where that page is, to go on from it; `None` if it is the first.
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        self.0.position.as_ref()
+    }
+
+    /// Which item of the page could not be understood, from 0.
+    #[must_use]
+    pub fn item(&self) -> Option<usize> {
+        self.parse_error().and_then(ParseError::item)
+    }
+
+    /// The head of the response, if one came.
+    #[must_use]
+    pub fn head(&self) -> Option<&response::Parts> {
+        self.0.head.as_ref()
+    }
+
+    /// The status of the response, if one came.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.head().map(|head| head.status).or_else(|| self.call_error()?.last_status())
+    }
+
+    /// The body of the response as it came, if all of it came.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.0.body.as_ref()
+    }
+
+    /// The server's own name for the exchange, where a tracking layer has read it.
+    #[must_use]
+    pub fn tracking_id(&self) -> Option<&TrackingId> {
+        let last =
+            || self.call_error()?.attempts().iter().rev().find_map(|attempt| attempt.tracking_id.as_ref());
+        self.head().and_then(|head| head.extensions.get()).or_else(last)
+    }
+
+    /// The failed call, if it was one.
+    #[must_use]
+    pub fn call_error(&self) -> Option<&CallError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
+    fn fmt_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {} was answered with status", self.0.page)?;
+        self.status().map_or(Ok(()), |status| write!(f, " {}", status.as_u16()))?;
+        let body = self.body().filter(|body| !body.is_empty());
+        body.map_or(Ok(()), |body| write!(f, ": {}", Excerpt(body)))
+    }
+
+    fn parse_error(&self) -> Option<&ParseError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = self.0.page;
+        match self.0.kind {
+            PageErrorKind::Call => write!(f, "page {page} could not be fetched"),
+            PageErrorKind::Status => self.fmt_status(f),
+            PageErrorKind::Parse => {
+                write!(f, "page {page} could not be understood; its body is in the error")
+            }
+            PageErrorKind::Request => write!(f, "no request can be made of the position of page {page}"),
+            PageErrorKind::Loop => {
+                write!(
+                    f,
+                    "what the server named as page {page} was there before: its cursors run in a circle"
+                )
+            }
+            PageErrorKind::TooManyPages => {
+                write!(
+                    f,
+                    "there is a page {page}, which is more than allowed; raise `max_pages` if that is right"
+                )
+            }
+            PageErrorKind::OtherOrigin => {
+                write!(f, "page {page} is on another origin than the first page, and was not asked for")
+            }
+        }?;
+        self.tracking_id().map_or(Ok(()), |id| write!(f, " (Trackingid {id})"))
+    }
+}
+
+/// Neither URL nor cursor nor headers, and only the start of the body.
+impl fmt::Debug for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageError")
+            .field("kind", &self.0.kind)
+            .field("page", &self.0.page)
+            .field("status", &self.status())
+            .field("tracking_id", &self.tracking_id())
+            .field("body", &self.body().map(|body| Excerpt(body).to_string()))
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl Error for PageError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,90 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, response};
+use http_body::Body;
+use martello_body::Collect;
+use martello_outcome::{BoxError, CallError};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+/// A response with its whole body, or the call's failure with the head, if that had come. Boxed, because heads are large.
+pub(crate) type Fetched = Result<Box<(response::Parts, Bytes)>, Box<(Option<response::Parts>, CallError)>>;
+
+pin_project! {
+    /// One exchange: readies the service, calls it, and reads the response's body to its end.
+    pub(crate) struct Fetch<S, B, R>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+    {
+        max_bytes: usize,
+        #[pin]
+        state: State<S, B, R, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjected]
+    enum State<S, B, R, F> {
+        Readying { service: S, request: Option<Request<B>> },
+        Calling { #[pin] future: F },
+        Reading { head: Option<response::Parts>, #[pin] body: Collect<R> },
+    }
+}
+
+impl<S, B, R> Fetch<S, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    /// The service need not be ready.
+    pub(crate) fn new(service: S, request: Request<B>, max_bytes: usize) -> Self {
+        Self { max_bytes, state: State::Readying { service, request: Some(request) } }
+    }
+}
+
+impl<S, B, R> Future for Fetch<S, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    type Output = Fetched;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fetched> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjected::Readying { service, request } => {
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        return Poll::Ready(Err(Box::new((None, CallError::from_readiness(error)))));
+                    }
+                    let Some(request) = request.take() else { return Poll::Pending };
+                    let future = service.call(request);
+                    this.state.set(State::Calling { future });
+                }
+                StateProjected::Calling { future } => match ready!(future.poll(cx)) {
+                    Ok(response) => {
+                        let (head, body) = response.into_parts();
+                        let body = Collect::new(body, *this.max_bytes);
+                        this.state.set(State::Reading { head: Some(head), body });
+                    }
+                    Err(error) => return Poll::Ready(Err(Box::new((None, CallError::from_source(error))))),
+                },
+                StateProjected::Reading { head, body } => {
+                    let body = ready!(body.poll(cx));
+                    return Poll::Ready(match (head.take(), body) {
+                        (Some(head), Ok(body)) => Ok(Box::new((head, body.bytes().clone()))),
+                        (head, Err(error)) => Err(Box::new((head, CallError::from_body(error)))),
+                        // A future that is polled after its end.
+                        (None, Ok(_)) => return Poll::Pending,
+                    });
+                }
+            }
+        }
+    }
+}

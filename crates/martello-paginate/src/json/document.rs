@@ -1,0 +1,60 @@
+use std::{borrow::Cow, collections::HashMap};
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::pointer::Pointer;
+use crate::ParseError;
+
+type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+/// A JSON text, of which no more is decoded than is asked for.
+pub(super) struct Document<'a>(&'a RawValue);
+
+impl<'a> Document<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, ParseError> {
+        serde_json::from_slice(body).map(Self).map_err(ParseError::new)
+    }
+
+    /// The items at this place. `null` is an empty list, as some servers write one; nothing at all is an error.
+    pub(super) fn items<T: DeserializeOwned>(&self, at: &Pointer) -> Result<Vec<T>, ParseError> {
+        let here = |error| ParseError::new(error).at(at.shown());
+        let Some(list) = self.find(at)? else {
+            return Err(ParseError::new("there is no such list").at(at.shown()));
+        };
+        let list: Option<Vec<&RawValue>> = serde_json::from_str(list.get()).map_err(here)?;
+        let decode = |(index, item): (usize, &RawValue)| {
+            serde_json::from_str(item.get()).map_err(|error| here(error).at_item(index))
+        };
+        list.unwrap_or_default().into_iter().enumerate().map(decode).collect()
+    }
+
+    /// The cursor at this place, if there is one: a text, or a whole number. An absent, null or empty one is none.
+    pub(super) fn cursor(&self, at: &Pointer) -> Result<Option<String>, ParseError> {
+        let Some(cursor) = self.find(at)? else { return Ok(None) };
+        let cursor = match cursor.get().as_bytes() {
+            [b'"', ..] => serde_json::from_str(cursor.get()).map_err(ParseError::new),
+            [b'n', ..] => Ok(String::new()),
+            digits if digits.iter().all(u8::is_ascii_digit) => Ok(cursor.get().to_owned()),
+            _ => Err(ParseError::new("a cursor is a text or a whole number")),
+        };
+        let cursor = cursor.map_err(|error| error.at(at.shown()))?;
+        Ok(Some(cursor).filter(|cursor| !cursor.is_empty()))
+    }
+
+    fn find(&self, at: &Pointer) -> Result<Option<&'a RawValue>, ParseError> {
+        let mut value = self.0;
+        for name in at.names() {
+            if value.get() == "null" {
+                return Ok(None);
+            }
+            let mut object: Object<'a> =
+                serde_json::from_str(value.get()).map_err(|error| ParseError::new(error).at(at.shown()))?;
+            match object.remove(&**name) {
+                Some(inner) => value = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(value))
+    }
+}

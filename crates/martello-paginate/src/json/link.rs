@@ -1,0 +1,89 @@
+use std::fmt::Display;
+
+use bytes::Bytes;
+use http::{Request, Uri};
+use martello_outcome::{BoxError, ConfigError};
+use serde::de::DeserializeOwned;
+
+use super::{
+    document::Document,
+    link_header,
+    pointer::Pointer,
+    target::{Target, resolve},
+};
+use crate::{Answer, Paged, ParseError, Parsed, Position};
+
+/// Pages of a JSON body, whose next is named by a `Link` header with `rel="next"` (RFC 8288).
+///
+/// The header may have several lines, of several links each; a target may be relative to the page. A walk ends where there is no
+/// such link. A header that cannot be read, and in which no such link was found, is an error and not the end.
+///
+/// ```
+/// use martello_paginate::JsonLink;
+///
+/// // The body is the list: `[…]`.
+/// let orders = JsonLink::<serde_json::Value>::new("https://api.example/orders?per_page=100")?;
+/// // The list is somewhere in it: `{"result": {"rows": […]}}`.
+/// let orders = orders.items("/result/rows")?;
+/// # Ok::<(), martello_paginate::ConfigError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "it describes pages; `Paginate` walks them"]
+pub struct JsonLink<T> {
+    target: Target<T>,
+    items: Pointer,
+}
+
+impl<T> JsonLink<T> {
+    /// Pages that begin at this URL. `Accept: application/json` goes along.
+    ///
+    /// # Errors
+    ///
+    /// When it is no absolute URL, or has a user name in it.
+    pub fn new<U>(url: U) -> Result<Self, ConfigError>
+    where
+        U: TryInto<Uri>,
+        U::Error: Display,
+    {
+        Ok(Self { target: Target::new(url)?, items: Pointer::default() })
+    }
+
+    /// Where the list of items is: a name, or a JSON Pointer (RFC 6901) through objects.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    pub fn items(mut self, at: impl AsRef<str>) -> Result<Self, ConfigError> {
+        self.items = Pointer::parse("items", at.as_ref())?;
+        Ok(self)
+    }
+
+    /// Sends this header with each request, in place of one of that name.
+    ///
+    /// # Errors
+    ///
+    /// When it is none that can be sent.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, ConfigError> {
+        self.target.header(name.as_ref(), value.as_ref())?;
+        Ok(self)
+    }
+}
+
+impl<T: DeserializeOwned> Paged for JsonLink<T> {
+    type Item = T;
+
+    fn request(&self, at: Option<&Position>) -> Result<Request<Bytes>, BoxError> {
+        at.map_or_else(|| Ok(self.target.first()), |link| self.target.linked(link))
+    }
+
+    fn parse(&self, answer: Answer<'_>) -> Result<Parsed<T>, ParseError> {
+        let items = Document::parse(answer.body)?.items(&self.items)?;
+        let same = |anchor: &str| {
+            let page = resolve(answer.uri, "").ok();
+            page.is_some() && resolve(answer.uri, anchor).ok() == page
+        };
+        let next = link_header::next(&answer.head.headers, same)?;
+        let next = next.map(|link| resolve(answer.uri, &link)).transpose()?;
+        Ok(Parsed { items, next })
+    }
+}

@@ -1,0 +1,11 @@
+//! Pages whose items are in a JSON body.
+
+mod cursor;
+mod document;
+mod link;
+mod link_header;
+mod pointer;
+mod target;
+
+pub use cursor::JsonCursor;
+pub use link::JsonLink;

@@ -1,0 +1,86 @@
+use std::{fmt::Display, marker::PhantomData, str::FromStr};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
+use martello_outcome::{BoxError, ConfigError};
+use url::{Url, form_urlencoded};
+
+use crate::{ParseError, Position, origin::Origin};
+
+/// What the first page is asked for with.
+#[derive(Debug)]
+pub(super) struct Target<T> {
+    uri: Uri,
+    headers: HeaderMap,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T> Target<T> {
+    pub(super) fn new<U>(url: U) -> Result<Self, ConfigError>
+    where
+        U: TryInto<Uri>,
+        U::Error: Display,
+    {
+        const EXPECTED: &str = "an absolute URL without credentials";
+        let uri = url.try_into().map_err(|error| ConfigError::new("url", error, EXPECTED))?;
+        if Origin::of(&uri).is_none() {
+            // Not shown: it may hold credentials, or a query that does.
+            return Err(ConfigError::new("url", "none of these", EXPECTED));
+        }
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        Ok(Self { uri, headers, item: PhantomData })
+    }
+
+    pub(super) fn header(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let name = HeaderName::from_str(name)
+            .map_err(|_| ConfigError::new("header", name, "a header name by RFC 9110 §5.1"))?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| ConfigError::new("header", name.as_str(), "one with a value of visible ASCII"))?;
+        self.headers.insert(name, value);
+        Ok(())
+    }
+
+    pub(super) fn first(&self) -> Request<Bytes> {
+        self.get(self.uri.clone())
+    }
+
+    /// The page that a link names.
+    pub(super) fn linked(&self, link: &Position) -> Result<Request<Bytes>, BoxError> {
+        // The error would show a part of the URL.
+        let uri = Uri::from_str(link.as_str()).map_err(|_| "the link is no URL")?;
+        Ok(self.get(uri))
+    }
+
+    /// The first page, with this parameter in its query.
+    pub(super) fn with(&self, parameter: &str, value: &str) -> Result<Request<Bytes>, BoxError> {
+        let encoded = |text: &str| -> String {
+            // `%20` is a space everywhere, `+` only in forms.
+            form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+        };
+        let named = |pair: &&str| {
+            form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| name == parameter)
+        };
+        let query = self.uri.query().unwrap_or_default();
+        let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !named(pair)).collect();
+        let pair = format!("{}={}", encoded(parameter), encoded(value));
+        pairs.push(&pair);
+        let mut parts = self.uri.clone().into_parts();
+        parts.path_and_query = Some(format!("{}?{}", self.uri.path(), pairs.join("&")).try_into()?);
+        Ok(self.get(Uri::from_parts(parts)?))
+    }
+
+    fn get(&self, uri: Uri) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+/// The absolute form of a link that stood in the response to a request for `base`, without its fragment.
+pub(super) fn resolve(base: &Uri, link: &str) -> Result<Position, ParseError> {
+    let base = Url::parse(&base.to_string()).map_err(ParseError::new)?;
+    let mut url = base.join(link).map_err(ParseError::new)?;
+    url.set_fragment(None);
+    Position::try_from(String::from(url)).map_err(ParseError::new)
+}

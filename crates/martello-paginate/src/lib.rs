@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod excerpt;
+mod fetch;
+mod in_flight;
+mod items;
+mod json;
+mod origin;
+mod page;
+mod paged;
+mod pages;
+mod paginate;
+mod position;
+mod seen;
+mod walk;
+
+pub use error::{PageError, PageErrorKind};
+pub use items::Items;
+pub use json::{JsonCursor, JsonLink};
+pub use martello_outcome::{BoxError, CallError, ConfigError, TrackingId};
+pub use page::Page;
+pub use paged::{Answer, Paged, ParseError, Parsed};
+pub use pages::Pages;
+pub use paginate::Paginate;
+pub use position::{InvalidPosition, Position};

@@ -1,0 +1,125 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{Request, Response};
+use http_body::Body;
+use martello_outcome::BoxError;
+use pin_project_lite::pin_project;
+use tokio::task::JoinSet;
+use tower_service::Service;
+
+use crate::{
+    Page, PageError, Paged, Position,
+    fetch::Fetch,
+    in_flight::{InFlight, Spawn},
+    walk::Walk,
+};
+
+pin_project! {
+    /// A stream of pages: [`Paginate::pages`](crate::Paginate::pages).
+    ///
+    /// It is lazy: nothing is asked for before it is polled. After an error it can be polled again, and asks for the same page;
+    /// after an error that [is final](crate::PageErrorKind::is_final) it has ended. Dropping it drops the request under way.
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Pages<S, P, B, R>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+    {
+        service: S,
+        walk: Walk<P>,
+        max_bytes: usize,
+        ahead: Option<Spawn<S, B, R>>,
+        #[pin]
+        in_flight: InFlight<S, B, R>,
+    }
+}
+
+impl<S, P, B, R> Pages<S, P, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    P: Paged,
+{
+    pub(crate) fn new(service: S, walk: Walk<P>, max_bytes: usize) -> Self {
+        Self { service, walk, max_bytes, ahead: None, in_flight: InFlight::None }
+    }
+
+    /// Fetches one page ahead, in a task of its own, while you work on the page before. Off by default: it asks for a page that
+    /// you may not want. Dropping the stream aborts the task.
+    ///
+    /// It wants to be polled within a tokio runtime.
+    pub fn fetch_ahead(mut self) -> Self
+    where
+        S: Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: Send + 'static,
+        R: Body + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        self.ahead = Some(|fetch| {
+            let mut task = JoinSet::new();
+            task.spawn(fetch);
+            task
+        });
+        self
+    }
+
+    /// Where the page is that comes next; `None` for the first one. At the end, that of the last page; after an error, that
+    /// of the page that failed.
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        self.walk.position()
+    }
+}
+
+impl<S, P, B, R> Stream for Pages<S, P, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S::Error: Into<BoxError>,
+    P: Paged,
+    B: From<Bytes>,
+    R: Body,
+    R::Error: Into<BoxError>,
+{
+    type Item = Result<Page<P::Item>, PageError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        loop {
+            if let Some(fetched) = ready!(this.in_flight.as_mut().poll(cx)) {
+                let page = this.walk.received(fetched);
+                let ahead = this.ahead.filter(|_| page.is_ok());
+                if let Some((spawn, request)) =
+                    ahead.and_then(|spawn| Some((spawn, this.walk.request_ahead()?)))
+                {
+                    let fetch = Fetch::new(this.service.clone(), request.map(B::from), *this.max_bytes);
+                    this.in_flight.set(InFlight::Task { task: spawn(fetch) });
+                }
+                return Poll::Ready(Some(page));
+            }
+            match this.walk.request() {
+                Some(Ok(request)) => {
+                    let fetch = Fetch::new(this.service.clone(), request.map(B::from), *this.max_bytes);
+                    this.in_flight.set(InFlight::Here { fetch });
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<S, P, B, R> fmt::Debug for Pages<S, P, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    P: Paged,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("position", &self.walk.position()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Uri};
+
+use crate::{
+    Answer, Page, PageError, PageErrorKind, Paged, Parsed, Position, fetch::Fetched, origin::Origin,
+    seen::Seen,
+};
+
+/// Where a walk stands, and what it does next: all of it but the I/O.
+#[derive(Debug)]
+pub(crate) struct Walk<P> {
+    paged: Arc<P>,
+    max_pages: u32,
+    seen: Seen,
+    origin: Option<Origin>,
+    /// The page to be asked for, from 1, and where it is.
+    number: u32,
+    position: Option<Position>,
+    asked: Uri,
+    over: bool,
+    refused: Option<PageErrorKind>,
+}
+
+impl<P: Paged> Walk<P> {
+    pub(crate) fn new(paged: Arc<P>, max_pages: u32, from: Option<Position>) -> Self {
+        let mut walk = Self {
+            paged,
+            max_pages,
+            seen: Seen::default(),
+            origin: None,
+            number: 1,
+            position: from,
+            asked: Uri::default(),
+            over: false,
+            refused: None,
+        };
+        if let Some(position) = &walk.position {
+            walk.seen.insert(position.as_str());
+        }
+        walk
+    }
+
+    pub(crate) fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    /// The next request; `None` at the end.
+    pub(crate) fn request(&mut self) -> Option<Result<Request<Bytes>, PageError>> {
+        if self.over {
+            return None;
+        }
+        let request = match self.refused {
+            Some(kind) => Err(self.error(kind)),
+            None => self.make_request(),
+        };
+        self.over = request.is_err();
+        Some(request)
+    }
+
+    /// The next request, if there is a page to go to. What is wrong with it is told by [`Walk::request`].
+    pub(crate) fn request_ahead(&mut self) -> Option<Request<Bytes>> {
+        if self.over || self.refused.is_some() {
+            return None;
+        }
+        self.make_request().ok()
+    }
+
+    fn make_request(&mut self) -> Result<Request<Bytes>, PageError> {
+        let origin = self.first_origin()?;
+        let request = self.ask(self.position.as_ref())?;
+        if origin.is_none() || Origin::of(request.uri()) != origin {
+            return Err(self.error(PageErrorKind::OtherOrigin));
+        }
+        self.asked = request.uri().clone();
+        Ok(request)
+    }
+
+    /// The origin of the first page, also for a walk that does not begin there: a position that was stored may have been
+    /// changed.
+    fn first_origin(&mut self) -> Result<Option<Origin>, PageError> {
+        if self.origin.is_none() {
+            let first = self.ask(None)?;
+            self.seen.insert(&first.uri().to_string());
+            self.origin = Origin::of(first.uri());
+        }
+        Ok(self.origin.clone())
+    }
+
+    fn ask(&self, at: Option<&Position>) -> Result<Request<Bytes>, PageError> {
+        self.paged.request(at).map_err(|error| self.error(PageErrorKind::Request).with_source(error))
+    }
+
+    /// What came of the request; the walk goes on only if it is a page.
+    pub(crate) fn received(&mut self, fetched: Fetched) -> Result<Page<P::Item>, PageError> {
+        let (head, body) = match fetched {
+            Ok(response) => *response,
+            Err(failed) => {
+                let (head, error) = *failed;
+                return Err(self.error(PageErrorKind::Call).with_source(error).with_head(head));
+            }
+        };
+        if !self.paged.accepts(head.status) {
+            return Err(self.error(PageErrorKind::Status).with_head(Some(head)).with_body(body));
+        }
+        match self.paged.parse(Answer::new(&self.asked, &head, &body)) {
+            Ok(Parsed { items, next }) => {
+                let (number, position) = (self.number, self.position.clone());
+                self.go_to(next.clone());
+                Ok(Page { items, number, position, next, head })
+            }
+            Err(error) => {
+                let failed = self.error(PageErrorKind::Parse).with_source(error);
+                Err(failed.with_head(Some(head)).with_body(body))
+            }
+        }
+    }
+
+    fn go_to(&mut self, next: Option<Position>) {
+        let Some(next) = next else {
+            self.over = true;
+            return;
+        };
+        if !self.seen.insert(next.as_str()) {
+            self.refused = Some(PageErrorKind::Loop);
+        } else if self.number >= self.max_pages {
+            self.refused = Some(PageErrorKind::TooManyPages);
+        }
+        self.number = self.number.saturating_add(1);
+        self.position = Some(next);
+    }
+
+    fn error(&self, kind: PageErrorKind) -> PageError {
+        PageError::new(kind, self.number, self.position.clone())
+    }
+}

@@ -1,0 +1,63 @@
+use std::error::Error;
+
+use martello_paginate::{JsonCursor, PageErrorKind, Paginate};
+use serde_json::value::RawValue;
+
+use crate::support::{Api, URL, all, ok};
+
+async fn read(body: &'static str) -> Result<Vec<u32>, martello_paginate::PageError> {
+    let pages = JsonCursor::new(URL).unwrap().items("/result/rows~1all").unwrap();
+    all(&Paginate::new(Api::new([ok(body)]), pages)).await
+}
+
+#[tokio::test]
+async fn a_list_is_found_through_objects() {
+    assert_eq!(read(r#"{"result":{"x":[0],"rows/all":[1,2]}}"#).await.unwrap(), [1, 2]);
+    assert!(read(r#"{"result":{"rows/all":null}}"#).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_that_is_absent_is_an_error() {
+    for body in
+        [r#"{"result":{}}"#, "{}", r#"{"result":null}"#, r#"{"result":[1]}"#, r#"{"result":{"rows/all":{}}}"#]
+    {
+        let error = read(body).await.unwrap_err();
+        assert_eq!(error.kind(), PageErrorKind::Parse, "{body}");
+        assert_eq!(error.source().unwrap().to_string(), "`/result/rows/all` is not as expected");
+        assert_eq!(error.body().unwrap(), body);
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_another_shape_is_named_and_nothing_of_its_page_delivered() {
+    let error = read(r#"{"result":{"rows/all":[1,2,"three"]}}"#).await.unwrap_err();
+    assert_eq!((error.page(), error.item()), (1, Some(2)));
+    assert_eq!(error.to_string(), "page 1 could not be understood; its body is in the error");
+    let source = error.source().unwrap();
+    assert_eq!(source.to_string(), "item 2 (`/result/rows/all/2`) is not as expected");
+    assert!(source.source().unwrap().to_string().contains("expected u32"));
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_an_error() {
+    for body in ["", "<html>", r#"{"result":{"rows/all":[1]}"#, r#"{"result":{"rows/all":[1]}} trailing"#] {
+        assert_eq!(read(body).await.unwrap_err().kind(), PageErrorKind::Parse, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_shape_is_an_error_and_not_the_end() {
+    for cursor in [r#"{"next":{}}"#, r#"{"next":true}"#, r#"{"next":-1.5}"#, r#""abc""#, "[]"] {
+        let body = format!(r#"{{"data":[1],"cursor":{cursor}}}"#);
+        let pages = Paginate::new(Api::new([ok(body)]), JsonCursor::<u32>::new(URL).unwrap());
+        let error = all(&pages).await.unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "`/cursor/next` is not as expected", "{cursor}");
+    }
+}
+
+#[tokio::test]
+async fn items_can_be_had_as_they_stand() {
+    let pages = JsonCursor::<Box<RawValue>>::new(URL).unwrap();
+    let items = all(&Paginate::new(Api::new([ok(r#"{"data":[{"a": 1.50}, 2]}"#)]), pages)).await.unwrap();
+    assert_eq!(items[0].get(), r#"{"a": 1.50}"#);
+}

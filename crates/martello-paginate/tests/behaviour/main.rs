@@ -1,0 +1,14 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod ahead;
+mod bounds;
+mod configuration;
+mod cursors;
+mod errors;
+mod links;
+mod lists;
+mod resuming;
+mod service;
+mod support;
+mod wire;
