@@ -30,6 +30,11 @@ pub use martello_outcome as outcome;
 pub use martello_outcome::{
     Attempt, Attempts, CallError, CallOptions, CallerId, ConfigError, ErrorKind, Outcome, TrackingId,
 };
+#[cfg(feature = "paginate")]
+pub use martello_paginate as paginate;
+#[cfg(feature = "paginate")]
+#[doc(inline)]
+pub use martello_paginate::Paginate;
 #[cfg(feature = "postgres")]
 pub use martello_postgres as postgres;
 #[cfg(feature = "retry")]

@@ -1,4 +1,8 @@
-use std::{fmt::Display, marker::PhantomData, str::FromStr};
+use std::{
+    fmt::{self, Display},
+    marker::PhantomData,
+    str::FromStr,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
@@ -8,7 +12,6 @@ use url::{Url, form_urlencoded};
 use crate::{ParseError, Position, origin::Origin};
 
 /// What the first page is asked for with.
-#[derive(Debug)]
 pub(super) struct Target<T> {
     uri: Uri,
     headers: HeaderMap,
@@ -74,6 +77,13 @@ impl<T> Target<T> {
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         request
+    }
+}
+
+/// Neither the URL's query nor the headers, since either may bear a secret.
+impl<T> fmt::Debug for Target<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("path", &self.uri.path()).finish_non_exhaustive()
     }
 }
 

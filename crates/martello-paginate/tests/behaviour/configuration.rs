@@ -35,3 +35,10 @@ async fn headers_go_along_with_each_request() {
     let error = JsonLink::<u32>::new(URL).unwrap().header("x-key", "s3cret\n").unwrap_err();
     assert!(!error.to_string().contains("s3cret"));
 }
+
+#[test]
+fn what_describes_pages_hides_query_and_headers() {
+    let pages = JsonCursor::<u32>::new("https://api.example/p?key=s3cret").unwrap();
+    let pages = pages.header("authorization", "Bearer s3cret").unwrap();
+    assert!(!format!("{pages:?}").contains("s3cret"));
+}
