@@ -13,7 +13,6 @@ use martello::{
 };
 
 use crate::{
-    check::check,
     ground::Ground,
     part::Role,
     settings::{seed, tell},
@@ -42,28 +41,25 @@ async fn fleet(engine: &str, ground: Ground) {
     for _ in 0..WORKERS {
         stage.enter(Role::Worker);
     }
-    let (outbox, uri) = (stage.outbox.clone(), stage.server.uri("/orders"));
+    let (outbox, uri) = (stage.outbox().await, stage.server.uri("/orders"));
     let over = AtomicBool::new(false);
     let (leased, _, ()) = join3(most_leased(outbox.store(), &over), feed(&outbox, &uri, &over), async {
         for _ in 0..RESTARTS {
             tokio::time::sleep(Duration::from_millis(stage.random.u64(300..1_000))).await;
-            let place = stage.random.usize(..stage.cast.len());
-            match stage.random.bool() {
-                true => drop(stage.kill(place)),
-                false => stage.cast.remove(place).leave().await,
+            if stage.random.bool() {
+                stage.kill_any();
+            } else {
+                // Those that came first have been there for longest.
+                stage.cast.remove(0).leave().await;
             }
             stage.enter(Role::Worker);
         }
         over.store(true, Ordering::SeqCst);
     })
     .await;
-    stage.ledger.calm_down();
-    stage.drained().await;
-    stage.replay_all().await;
+    let tally = stage.end(outbox.store()).await;
 
     let in_flight = stage.server.most_in_flight();
-    let receipts = stage.ledger.receipts();
-    let tally = check(stage.store(), &receipts, &[], &stage.deaths, stage.hits.clone()).await;
     tell(&format!("fleet on {engine}: at most {leased} leased, {in_flight} in flight; {tally}"));
     tally.assert_right();
     // Fewer would mean that the run has not come to where the cap matters.

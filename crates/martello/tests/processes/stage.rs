@@ -4,22 +4,25 @@ use std::{collections::HashMap, time::Duration};
 
 use martello::{
     Outbox,
-    outbox::{QueueStats, State, Store},
+    outbox::{Filter, QueueStats, State, Store},
 };
 use martello_testkit::Server;
 use tokio::time::Instant;
 
 use crate::{
     api::Ledger,
+    check::{Tally, check},
     child::Child,
     ground::Ground,
     hits::Hits,
     part::{Part, Role},
 };
 
+/// How long the rest may take.
+const WITHIN: Duration = Duration::from_secs(60);
+
 pub(crate) struct Stage {
     pub(crate) ground: Ground,
-    pub(crate) outbox: Outbox,
     pub(crate) server: Server,
     pub(crate) ledger: Ledger,
     pub(crate) concurrency: usize,
@@ -43,7 +46,6 @@ impl Stage {
     ) -> Self {
         let ledger = Ledger::default();
         Self {
-            outbox: ground.outbox(|outbox| outbox.concurrency(concurrency)).await,
             server: ledger.serve(delays, seed).await,
             ledger,
             ground,
@@ -58,8 +60,9 @@ impl Stage {
         }
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
-        self.outbox.store()
+    /// An outbox of the test's own. While it is there, the store is never without a process that has it open.
+    pub(crate) async fn outbox(&self) -> Outbox {
+        self.ground.outbox(|outbox| outbox.concurrency(self.concurrency)).await
     }
 
     /// One more process.
@@ -76,8 +79,14 @@ impl Stage {
         }));
     }
 
+    /// Kills one of them, by lot.
+    pub(crate) fn kill_any(&mut self) -> Role {
+        let place = self.random.usize(..self.cast.len());
+        self.kill(place)
+    }
+
     /// Kills this process.
-    pub(crate) fn kill(&mut self, place: usize) -> Role {
+    fn kill(&mut self, place: usize) -> Role {
         let child = self.cast.remove(place);
         let Part { role, name, .. } = child.part.clone();
         self.deaths.insert(name, Instant::now());
@@ -87,32 +96,35 @@ impl Stage {
         role
     }
 
-    /// Kills all that play this role.
-    pub(crate) fn leave(&mut self, role: Role) {
-        while let Some(place) = self.cast.iter().position(|child| child.part.role == role) {
-            self.kill(place);
+    /// Kills all that play one of these roles.
+    pub(crate) fn kill_all(&mut self, roles: &[Role]) -> Vec<Role> {
+        let mut killed = Vec::new();
+        while let Some(place) = self.cast.iter().position(|child| roles.contains(&child.part.role)) {
+            killed.push(self.kill(place));
         }
+        killed
     }
 
-    /// Waits until nothing is ready and nothing is leased.
-    pub(crate) async fn drained(&self) {
-        let pending =
-            |queues: &[QueueStats]| queues.iter().map(|queue| queue.ready + queue.leased).sum::<u64>();
-        let within = Duration::from_secs(120);
-        let waiting = async {
-            while pending(&self.store().queues().await.unwrap()) > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(within, waiting).await.is_err() {
-            panic!("after {within:?} there is something left to do: {:?}", self.store().queues().await);
-        }
+    /// Lets those that are left deliver everything, once more what is dead, and looks whether all is as it should be.
+    pub(crate) async fn end(&self, store: &dyn Store) -> Tally {
+        self.ledger.calm_down();
+        drained(store).await;
+        store.replay(Filter::state(State::Dead), 10_000.0).await.unwrap();
+        drained(store).await;
+        let receipts = self.ledger.receipts();
+        check(store, &receipts, &self.said, &self.deaths, self.hits.clone()).await
     }
+}
 
-    /// Puts back all dead letters, and waits for what becomes of them.
-    pub(crate) async fn replay_all(&self) {
-        let dead = martello::outbox::Filter::state(State::Dead);
-        self.store().replay(dead, 10_000.0).await.unwrap();
-        self.drained().await;
+/// Waits until nothing is ready and nothing is leased.
+async fn drained(store: &dyn Store) {
+    let pending = |queues: &[QueueStats]| queues.iter().map(|queue| queue.ready + queue.leased).sum::<u64>();
+    let waiting = async {
+        while pending(&store.queues().await.unwrap()) > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(WITHIN, waiting).await.is_err() {
+        panic!("after {WITHIN:?} there is something left to do: {:?}", store.queues().await);
     }
 }

@@ -59,7 +59,7 @@ async fn stage(ground: Ground) -> Stage {
 
 async fn enqueue(stage: &Stage) -> Ticket {
     let request = Request::put(stage.server.uri("/orders/1")).body(Body::from("{}")).unwrap();
-    stage.outbox.enqueue(request).await.unwrap()
+    stage.outbox().await.enqueue(request).await.unwrap()
 }
 
 /// Once the first worker stands still, has another deliver; wakes up the first, and asks how it stands when it has
