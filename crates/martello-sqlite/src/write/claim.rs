@@ -14,12 +14,13 @@ use crate::{
 };
 
 /// Takes entries from the heads of their keys, those due first and then the oldest. It reads those that it takes, and
-/// nothing else.
+/// nothing else, unless more have expired than one turn moves.
 pub(crate) const CLAIM: &str = concat!(
     "UPDATE entry SET state = 1, head = 0, changed_at = ?2, fence = random(), lease_until = ?3, leased_at = ?2,
          worker = ?4, attempts = attempts + 1, tries = tries + 1, untouched = 0
      WHERE seq IN (SELECT seq FROM entry INDEXED BY entry_ready
-         WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 ORDER BY due_at, seq LIMIT ?5)
+         WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 AND expires_at > ?2
+             ORDER BY due_at, seq LIMIT ?5)
      RETURNING ",
     columns!(),
     ", fence"

@@ -64,8 +64,9 @@ pub(in super::super) async fn what_becomes_claimable_is_told(stage: &Stage<'_>) 
         "the end of another of its key": stage.end(End::Done).await?;
         "the death of another of its key": stage.end(End::Dead(Reason::Rejected)).await?;
         "replayed": store.replay(Filter::default(), 1.0).await?;
-        "resumed": store.resume(&default).await?;
     );
+    store.pause(&default, "the scenario").await?;
+    told!(ears, "resumed": store.resume(&default).await?);
     let claimed = stage.claim_one().await?;
     stage.settle(&claimed, End::Dead(Reason::Rejected)).await?;
     told!(ears,
