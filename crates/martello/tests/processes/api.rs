@@ -63,6 +63,12 @@ impl Ledger {
         self.calm.store(true, Ordering::SeqCst);
     }
 
+    /// A process that waits for an answer, if one does.
+    pub(crate) fn waiting(&self) -> Option<String> {
+        let (receipts, now) = (self.receipts.lock().unwrap(), Instant::now());
+        receipts.iter().rev().find(|receipt| receipt.answered > now).map(|receipt| receipt.process.clone())
+    }
+
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
         self.receipts.lock().unwrap().clone()
     }

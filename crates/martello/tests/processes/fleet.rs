@@ -47,7 +47,7 @@ async fn fleet(engine: &str, ground: Ground) {
         for _ in 0..RESTARTS {
             tokio::time::sleep(Duration::from_millis(stage.random.u64(300..1_000))).await;
             if stage.random.bool() {
-                stage.kill_any();
+                stage.kill_busy();
             } else {
                 // Those that came first have been there for longest.
                 stage.cast.remove(0).leave().await;

@@ -85,6 +85,15 @@ impl Stage {
         self.kill(place)
     }
 
+    /// Kills one that has a request on the wire, if there is any.
+    pub(crate) fn kill_busy(&mut self) -> Role {
+        let busy = self.ledger.waiting();
+        match self.cast.iter().position(|child| Some(&child.part.name) == busy.as_ref()) {
+            Some(place) => self.kill(place),
+            None => self.kill_any(),
+        }
+    }
+
     /// Kills this process.
     fn kill(&mut self, place: usize) -> Role {
         let child = self.cast.remove(place);
