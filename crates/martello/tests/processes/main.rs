@@ -13,6 +13,7 @@
 )]
 
 mod api;
+mod birth;
 mod check;
 mod child;
 mod crash;

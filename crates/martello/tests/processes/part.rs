@@ -16,10 +16,12 @@ pub(crate) enum Role {
     Sleeper,
     /// Replays dead letters.
     Replayer,
+    /// Opens the store, and stands by.
+    Opener,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Enqueuer, Self::Worker, Self::Sleeper, Self::Replayer];
+    const ALL: [Self; 5] = [Self::Enqueuer, Self::Worker, Self::Sleeper, Self::Replayer, Self::Opener];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl Role {
             Self::Worker => "worker",
             Self::Sleeper => "sleeper",
             Self::Replayer => "replayer",
+            Self::Opener => "opener",
         }
     }
 }
