@@ -1,3 +1,101 @@
 //! The `martello` command.
 
-fn main() {}
+mod args;
+mod ask;
+mod bulk;
+mod dead;
+mod doctor;
+mod entries;
+mod failure;
+mod interrupt;
+mod outbox;
+mod output;
+mod place;
+
+use std::{
+    env,
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Parser;
+use martello_outbox::Store;
+
+use crate::{
+    args::{Cli, Command},
+    failure::{Exit, Failure},
+    output::Output,
+    place::Place,
+};
+
+/// What every verb works with.
+pub(crate) struct Context {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) out: Output,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    let json = cli.json;
+    match run(cli) {
+        Ok(Exit::Well) => ExitCode::SUCCESS,
+        Ok(Exit::Partly) => ExitCode::from(1),
+        Err(failure) => {
+            tell(&failure.told(json));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other("the runtime cannot be started").because(error))?;
+    runtime.block_on(async {
+        let place = Place::open(&cli.store).await?;
+        let mut context = Context { store: place.store(), out: Output::new(cli.json) };
+        let exit = dispatch(&mut context, cli.command).await;
+        let written = context.out.flush();
+        place.close().await;
+        let exit = exit?;
+        written?;
+        Ok(exit)
+    })
+}
+
+async fn dispatch(context: &mut Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Outbox(verb) => outbox::run(context, verb).await,
+        Command::Dead(verb) => dead::run(context, verb).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
+    }
+}
+
+/// Help and version are asked for; the rest is a mistake.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        // Whoever asked for help and went away does not miss it.
+        drop(io::stdout().write_all(text.as_bytes()));
+        return ExitCode::SUCCESS;
+    }
+    let json = env::args_os().any(|argument| argument == "--json");
+    if json {
+        let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
+        tell(&Failure::usage(message).told(true));
+    } else {
+        tell(&text);
+    }
+    ExitCode::from(2)
+}
+
+/// There is nobody to tell that nobody listens.
+fn tell(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}

@@ -1,0 +1,121 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use http::{HeaderName, Method};
+use martello_outbox::{EntryId, JobId};
+
+use super::{FilterArgs, Look, Page, Rate, Targets, targets::Matching};
+
+#[derive(Subcommand)]
+pub(crate) enum Dead {
+    /// List dead letters, the newest first.
+    List(DeadList),
+    /// Show all that is known of a dead letter: timeline, attempts with their Trackingids, revisions, body.
+    Show(Look),
+    /// Correct a request: makes a new revision with an Idempotency-Key of its own; the old one stays.
+    ///
+    /// Without anything to change, it opens the request in $VISUAL or $EDITOR.
+    Edit(Edit),
+    /// Put dead letters back into their queues.
+    ///
+    /// On a terminal it waits for what becomes of them; interrupted, they go on. By a filter, it is a job in the store:
+    /// `martello dead replays` lists and cancels it.
+    Replay(Replay),
+    /// The replays by filter and how far they are.
+    Replays {
+        #[command(subcommand)]
+        action: Option<ReplayJobs>,
+    },
+    /// Delete dead letters for good, except those that are kept.
+    Purge(Purge),
+    /// Write dead letters whole as NDJSON: every attempt and revision, URLs and bodies as they are.
+    Export(Export),
+    /// Keep dead letters from purges.
+    Keep(Targets),
+    /// Keep them no longer.
+    Unkeep(Targets),
+}
+
+#[derive(Args)]
+pub(crate) struct DeadList {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) page: Page,
+}
+
+#[derive(Args)]
+pub(crate) struct Edit {
+    /// The dead letter.
+    pub(crate) id: EntryId,
+    /// Another method.
+    #[arg(long)]
+    pub(crate) method: Option<Method>,
+    /// Another URL, absolute.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Set a header in place of all of its name, as 'Name: value'; may be repeated.
+    #[arg(long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// Remove the headers of this name; may be repeated.
+    #[arg(long = "remove-header", value_name = "NAME")]
+    pub(crate) removed: Vec<HeaderName>,
+    /// Another body.
+    #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
+    pub(crate) body: Option<String>,
+    /// Another body, from a file; - is the standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body_file: Option<PathBuf>,
+    /// The whole request from a file, in the form that the editor shows.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "url", "headers", "removed", "body", "body_file"])]
+    pub(crate) request_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) targets: Targets,
+    /// How fast those of a filter go: 10/s, which is the default, 30/min, 500/h.
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+    /// Also those whose key was written by a newer request since: it would be overwritten.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Wait for what becomes of them, also without a terminal.
+    #[arg(long, conflicts_with = "detach")]
+    pub(crate) watch: bool,
+    /// Do not wait.
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ReplayJobs {
+    /// List them, the newest first.
+    List,
+    /// Wait for one.
+    Watch {
+        /// The replay.
+        job: JobId,
+    },
+    /// Stop one: what no worker has taken yet is a dead letter again.
+    Cancel {
+        /// The replay.
+        job: JobId,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Purge {
+    #[command(flatten)]
+    pub(crate) matching: Matching,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Into this file, which is written whole or not at all, for its owner alone.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}

@@ -1,0 +1,71 @@
+//! The command line, as `--help` shows it.
+
+mod dead;
+mod filter;
+mod outbox;
+mod targets;
+mod time;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use dead::{Dead, DeadList, Edit, Export, Purge, Replay, ReplayJobs};
+pub(crate) use filter::FilterArgs;
+pub(crate) use outbox::{Look, Outbox, OutboxList, Page};
+pub(crate) use targets::{Bulk, Target, Targets};
+pub(crate) use time::Rate;
+
+const AFTER: &str = "\
+Environment:
+  MARTELLO_STORE  the store, if --store does not say so; a password in it then stands in no list of processes
+
+Exit codes:
+    0  all is well
+    1  some of it could not be done, or the doctor found something
+    2  the command line makes no sense
+    3  the store cannot be used: not there, no store, of a newer version, full, not to be reached
+    4  there is no such entry, queue or replay, its state does not allow it, or a filter matches nothing
+    7  something else went wrong
+  130  interrupted: what had begun in the store goes on or can be done again";
+
+/// Look after an outbox of stored HTTP requests and its dead letters.
+#[derive(Parser)]
+#[command(name = "martello", version, after_help = AFTER, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Write JSON for programs: one document on stdout, errors as JSON on stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the outbox is.
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The store: sqlite:PATH [env: MARTELLO_STORE].
+    #[arg(long, global = true, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Requests that wait, are with a worker, or have ended.
+    #[command(subcommand)]
+    Outbox(Outbox),
+    /// Requests that were given up on: investigate, correct, replay.
+    #[command(subcommand)]
+    Dead(Dead),
+    /// Examine the store and its queues; exit code 1 if somebody should look at something.
+    Doctor(Doctor),
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// How long a request may be due before that is a finding, such as 15m or 2h.
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = time::duration)]
+    pub(crate) oldest: std::time::Duration,
+    /// How many dead letters a queue may have before that is a finding.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) dead: u64,
+}

@@ -1,0 +1,70 @@
+use clap::Args;
+use martello_outbox::{EntryId, Filter, State};
+
+use super::FilterArgs;
+use crate::failure::Failure;
+
+/// What a verb is to be done to.
+#[derive(Args)]
+pub(crate) struct Targets {
+    /// These.
+    #[arg(value_name = "ID")]
+    ids: Vec<EntryId>,
+    #[command(flatten)]
+    pub(crate) matching: Matching,
+}
+
+/// Those that a filter matches.
+#[derive(Args)]
+pub(crate) struct Matching {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    pub(crate) bulk: Bulk,
+}
+
+/// How sure one must be before many are changed.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Bulk {
+    /// Only say how many it would be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Without a terminal nobody can be asked, so that many need this or --dry-run.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// What is meant by that: ids, or a filter, and never both or nothing.
+pub(crate) enum Target {
+    Ids(Vec<EntryId>),
+    Matching(Filter),
+}
+
+impl Targets {
+    /// What is meant, of what is in this state.
+    pub(crate) fn target(self, state: State) -> Result<Target, Failure> {
+        if self.ids.is_empty() {
+            return self.matching.filter(state).map(Target::Matching);
+        }
+        let filter = self.matching.filter.of(Some(state));
+        if self.matching.all || !filter.is_open() {
+            return Err(Failure::usage("name ids or a filter, not both"));
+        }
+        Ok(Target::Ids(self.ids))
+    }
+}
+
+impl Matching {
+    /// The filter, of what is in this state; [open](Filter::is_open) only if `--all` says so.
+    pub(crate) fn filter(self, state: State) -> Result<Filter, Failure> {
+        let filter = self.filter.of(Some(state));
+        match (filter.is_open(), self.all) {
+            (true, false) => Err(Failure::usage("say which: name ids or a filter, or --all")),
+            (false, true) => Err(Failure::usage("name a filter or --all, not both")),
+            _ => Ok(filter),
+        }
+    }
+}

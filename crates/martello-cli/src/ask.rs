@@ -1,0 +1,31 @@
+//! Being sure before many are changed.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::{args::Bulk, failure::Failure};
+
+/// Whether somebody is there: to be asked, and to watch.
+pub(crate) fn is_somebody_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Returns if it is to be done: `--yes` was said, or somebody who was asked said so.
+pub(crate) fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
+    if bulk.yes {
+        return Ok(());
+    }
+    if !is_somebody_there() {
+        return Err(Failure::usage(format!(
+            "this would {what}: say --yes to do it, or --dry-run to only count"
+        )));
+    }
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "This will {what}. Go on? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::interrupted("nothing was done")),
+    }
+}

@@ -1,0 +1,94 @@
+use martello_outbox::{Entry, EntryId, StoreError, StoreErrorKind};
+use serde::Serialize;
+
+use super::{Act, noun};
+use crate::{
+    failure::{Exit, Failure},
+    output::Output,
+};
+
+/// How many failures are told one by one.
+const MOST_TOLD: usize = 100;
+
+/// What became of those that were to be changed.
+#[derive(Serialize)]
+pub(crate) struct Tally {
+    verb: &'static str,
+    dry_run: bool,
+    /// How many were meant.
+    pub(crate) matched: u64,
+    /// How many were changed.
+    pub(crate) done: u64,
+    /// The first of those that were not, and why.
+    failed: Vec<Failed>,
+    #[serde(skip)]
+    first: Option<StoreError>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    id: EntryId,
+    error: String,
+}
+
+impl Tally {
+    /// Of nothing yet; the verb in the past tense.
+    pub(crate) fn new(verb: &'static str, dry_run: bool) -> Self {
+        Self { verb, dry_run, matched: 0, done: 0, failed: Vec::new(), first: None }
+    }
+
+    /// Counts one. What is wrong with an entry is counted too; what is wrong with the store ends it all.
+    pub(crate) fn note(&mut self, id: EntryId, changed: Result<Entry, StoreError>) -> Result<(), Failure> {
+        use StoreErrorKind::{Conflict, Invalid, NotFound};
+        self.matched += 1;
+        match changed {
+            Ok(_) if self.dry_run => {}
+            Ok(_) => self.done += 1,
+            Err(error) if matches!(error.kind(), NotFound | Conflict | Invalid) => {
+                if self.failed.len() < MOST_TOLD {
+                    self.failed.push(Failed { id, error: error.to_string() });
+                }
+                self.first.get_or_insert(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// How it ended, if something else is to be said of it.
+    pub(crate) fn exit(mut self) -> Result<Exit, Failure> {
+        match self.first.take() {
+            Some(error) if self.done == 0 => Err(error.into()),
+            Some(_) => Ok(Exit::Partly),
+            None => Ok(Exit::Well),
+        }
+    }
+
+    /// Says what became of them. One that was meant alone and could not be changed is a failure of its own.
+    pub(crate) fn tell(mut self, out: &mut Output, act: &Act) -> Result<Exit, Failure> {
+        if let (1, Some(error)) = (self.matched, self.first.take()) {
+            return Err(error.into());
+        }
+        let exit = if self.failed.is_empty() { Exit::Well } else { Exit::Partly };
+        if out.is_json() {
+            out.document(&self)?;
+            return Ok(exit);
+        }
+        for failed in &self.failed {
+            out.note(format_args!("martello: {}", failed.error))?;
+        }
+        let noun = noun(act.of, self.matched);
+        match (self.dry_run, exit) {
+            (true, Exit::Well) => out.line(format_args!("would {} {} {noun}", act.verb, self.matched))?,
+            (true, Exit::Partly) => {
+                let fit = self.matched - u64::try_from(self.failed.len()).unwrap_or(self.matched);
+                out.line(format_args!("would {} {fit} of {} {noun}", act.verb, self.matched))?;
+            }
+            (false, Exit::Well) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,
+            (false, Exit::Partly) => {
+                out.line(format_args!("{} {} of {} {noun}", self.verb, self.done, self.matched))?;
+            }
+        }
+        Ok(exit)
+    }
+}

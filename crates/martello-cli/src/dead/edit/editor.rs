@@ -1,0 +1,56 @@
+use std::{
+    env,
+    io::{self, Write},
+    process::Command,
+};
+
+use martello_outbox::StoredRequest;
+use tempfile::NamedTempFile;
+use tokio::task::spawn_blocking;
+
+use super::{checked, message, read, text};
+use crate::{failure::Failure, interrupt::ignoring_ctrl_c};
+
+/// The request as somebody leaves it in an editor. What is no request then is kept, so that the work is not lost.
+pub(super) async fn edit(last: &StoredRequest) -> Result<StoredRequest, Failure> {
+    let no_text = || Failure::usage("its body is no text: change it with --body-file");
+    let before = message::write(last).ok_or_else(no_text)?;
+    let unwritten = |error: io::Error| Failure::other("no temporary file can be written").because(error);
+    // For its owner alone: there are bodies in it.
+    let mut file =
+        tempfile::Builder::new().prefix("martello-").suffix(".http").tempfile().map_err(unwritten)?;
+    file.write_all(before.as_bytes()).and_then(|()| file.flush()).map_err(unwritten)?;
+    run(&file).await?;
+    let draft = read(file.path()).and_then(|bytes| text(&bytes)).and_then(|text| message::parse(&text, last));
+    // What the store would refuse is found while there is still a file to keep.
+    let draft = draft.and_then(|draft| checked(draft.clone()).map(|_| draft));
+    draft.map_err(|failure| match file.keep() {
+        Ok((_, path)) => {
+            let path = path.display();
+            Failure::usage(format!(
+                "{failure}; what you wrote is in {path}: mend it, and use --request-file {path}"
+            ))
+        }
+        Err(_) => failure,
+    })
+}
+
+async fn run(file: &NamedTempFile) -> Result<(), Failure> {
+    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
+    let editor =
+        named.into_iter().find(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    // It may come with options, such as `code --wait`.
+    let mut words = editor.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("vi"));
+    command.args(words).arg(file.path());
+    let ended = ignoring_ctrl_c(spawn_blocking(move || command.status())).await;
+    let ended = ended.map_err(|error| Failure::other("the editor's thread panicked").because(error))?;
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::other(format!("{editor} ended with {status}: nothing was changed"))),
+        Err(error) => {
+            Err(Failure::usage(format!("{editor} cannot be run: set EDITOR, or use --body-file"))
+                .because(error))
+        }
+    }
+}

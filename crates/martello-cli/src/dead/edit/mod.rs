@@ -1,0 +1,131 @@
+//! Correcting a request.
+
+mod editor;
+mod message;
+mod options;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use http::HeaderMap;
+use martello_log::Redaction;
+use martello_outbox::{Change, Detail, Entry, InvalidEntry, State, StoreError, StoredRequest};
+use serde_json::json;
+
+use crate::{
+    Context,
+    args::Edit,
+    ask, entries,
+    failure::{Exit, Failure},
+};
+
+/// The largest body that any outbox stores.
+const MOST: u64 = 64 * 1024 * 1024;
+
+/// Makes a new revision.
+///
+/// Not by `Outbox::edit`: that would seal or open the body, and this command has no key. A sealed body stays as it
+/// is, and only the rest can be changed.
+pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
+    let detail = entries::detail(&*context.store, args.id).await?;
+    if detail.entry.state != State::Dead {
+        return Err(StoreError::conflict(args.id, detail.entry.state, State::Dead).into());
+    }
+    let last = detail.revisions.last().map(|revision| &revision.request);
+    let last =
+        last.ok_or_else(|| Failure::other("the store has no request of this entry: ask the doctor"))?;
+    let draft = if let Some(path) = &args.request_file {
+        message::parse(&text(&read(path)?)?, last)?
+    } else if options::is_any(&args) {
+        options::apply(&args, last)?
+    } else if ask::is_somebody_there() {
+        editor::edit(last).await?
+    } else {
+        return Err(Failure::usage("say what to change: --body, --body-file, --header, --url, --method"));
+    };
+    if draft == *last {
+        context.out.note("nothing is different, so nothing was changed")?;
+        return tell(context, &detail.entry, None);
+    }
+    let request = checked(draft)?;
+    notes(context, &detail, &request)?;
+    let key = request.idempotency_key().map(str::to_owned);
+    let entry = context.store.change(args.id, Change::Edit(Box::new(request))).await?;
+    tell(context, &entry, key.as_deref())
+}
+
+/// The request as it is stored, with an `Idempotency-Key` of its own, because it is another request. What is never
+/// stored is refused, and not left out in silence.
+fn checked(draft: StoredRequest) -> Result<StoredRequest, Failure> {
+    if !matches!(draft.uri.scheme_str(), Some("http" | "https")) {
+        return Err(Failure::usage("the url must be absolute, with http or https and a host"));
+    }
+    // This refuses userinfo, which to make a request would leave out in silence.
+    draft.check()?;
+    let mut headers: HeaderMap = draft.headers;
+    headers.remove("idempotency-key");
+    StoredRequest::assign_idempotency_key(&draft.method, &mut headers);
+    let redaction = Redaction::default();
+    let mut request = StoredRequest::new(&draft.method, &draft.uri, &headers, draft.body, &redaction)?;
+    request.sealed = draft.sealed;
+    match headers.keys().find(|name| !request.headers.contains_key(*name)) {
+        Some(name) if redaction.hides(name) => Err(Failure::usage(format!(
+            "the header {name} carries credentials, which are not stored: the worker's stack puts them in"
+        ))),
+        Some(name) => {
+            Err(Failure::usage(format!("the header {name} belongs to a connection: the client puts it in")))
+        }
+        None => Ok(request),
+    }
+}
+
+/// What is allowed, and may still be a mistake.
+fn notes(context: &mut Context, detail: &Detail, request: &StoredRequest) -> io::Result<()> {
+    let kind = request.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_json = kind.is_some_and(|kind| kind.contains("json"));
+    if is_json && !request.sealed && serde_json::from_slice::<serde::de::IgnoredAny>(&request.body).is_err() {
+        context.out.note("note: the content type says JSON, and the body is none")?;
+    }
+    let entry = &detail.entry;
+    if let Some(key) = entry.order_key.as_ref().filter(|_| request.uri != entry.uri) {
+        context.out.note(format_args!("note: it is ordered by {key} still"))?;
+    }
+    Ok(())
+}
+
+fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit, Failure> {
+    let (id, number) = (entry.id, entry.revision);
+    let out = &mut context.out;
+    if out.is_json() {
+        out.document(
+            &json!({ "id": id, "revision": number, "changed": key.is_some(), "idempotency_key": key }),
+        )?;
+    } else if let Some(key) = key {
+        out.line(format_args!("{id} has revision {number}, with Idempotency-Key {key}"))?;
+        out.note(format_args!("send it with: martello dead replay {id}"))?;
+    }
+    Ok(Exit::Well)
+}
+
+/// A file, or the standard input if it is `-`.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unread = |error| Failure::usage(format!("{} cannot be read", path.display())).because(error);
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
+    };
+    if read.map_err(unread)? as u64 > MOST {
+        return Err(InvalidEntry::new("body", "at most 64 MiB").into());
+    }
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> Result<String, Failure> {
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_err(|_| Failure::usage("the request must be text: give a body of bytes with --body-file"))
+}

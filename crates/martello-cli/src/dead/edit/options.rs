@@ -1,0 +1,69 @@
+//! Changes that were named on the command line.
+
+use http::{HeaderName, HeaderValue, Uri, uri::InvalidUri};
+use martello_outbox::StoredRequest;
+
+use crate::{args::Edit, failure::Failure};
+
+/// Whether any was.
+pub(super) fn is_any(args: &Edit) -> bool {
+    args.method.is_some()
+        || args.url.is_some()
+        || !args.headers.is_empty()
+        || !args.removed.is_empty()
+        || args.body.is_some()
+        || args.body_file.is_some()
+}
+
+/// The request with these changes.
+pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, Failure> {
+    let mut draft = last.clone();
+    if let Some(method) = &args.method {
+        draft.method.clone_from(method);
+    }
+    if let Some(url) = &args.url {
+        draft.uri = self::url(url)?;
+    }
+    for name in &args.removed {
+        draft.headers.remove(name);
+    }
+    let set: Vec<_> = args.headers.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
+    for (name, _) in &set {
+        draft.headers.remove(name);
+    }
+    for (name, value) in set {
+        draft.headers.append(name, value);
+    }
+    let body = match (&args.body, &args.body_file) {
+        (Some(text), _) => Some(text.clone().into_bytes()),
+        (None, Some(path)) => Some(super::read(path)?),
+        (None, None) => None,
+    };
+    if let Some(body) = body {
+        if draft.sealed {
+            return Err(Failure::usage("its body is sealed: only a program with the key can change it"));
+        }
+        draft.body = body.into();
+    }
+    Ok(draft)
+}
+
+pub(super) fn url(text: &str) -> Result<Uri, Failure> {
+    text.parse().map_err(|error: InvalidUri| Failure::usage("the url is none").because(error))
+}
+
+/// A header line. Its value may have bytes that are not ASCII, as characters up to U+00FF.
+pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let (name, value) =
+        line.split_once(':').ok_or_else(|| Failure::usage("a header must be written as 'Name: value'"))?;
+    let named = HeaderName::from_bytes(name.as_bytes());
+    let name = named.map_err(|_| Failure::usage(format!("{name:?} is no name of a header")))?;
+    if name == "idempotency-key" {
+        return Err(Failure::usage("a revision gets an idempotency-key of its own: leave the header out"));
+    }
+    let bytes: Result<Vec<u8>, _> = value.trim_matches([' ', '\t']).chars().map(u8::try_from).collect();
+    let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+    let value =
+        value.ok_or_else(|| Failure::usage(format!("the value of {name} must be one line of text")))?;
+    Ok((name, value))
+}

@@ -1,0 +1,98 @@
+use martello_outbox::{Filter, JobId, ReplayJob, Store, StoreError};
+use serde_json::{Value, json};
+
+use super::watch;
+use crate::{
+    Context,
+    args::ReplayJobs,
+    bulk::noun,
+    failure::{Exit, Failure},
+    output::{Plain, Table, age},
+};
+
+/// `martello dead replays`.
+pub(crate) async fn jobs(context: &mut Context, action: Option<ReplayJobs>) -> Result<Exit, Failure> {
+    match action.unwrap_or(ReplayJobs::List) {
+        ReplayJobs::List => list(context).await,
+        ReplayJobs::Watch { job } => watch::job(context, job).await,
+        ReplayJobs::Cancel { job } => cancel(context, job).await,
+    }
+}
+
+/// The replay, which must be there.
+pub(super) async fn find(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> {
+    let jobs = store.replays().await?;
+    Ok(jobs.into_iter().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?)
+}
+
+async fn list(context: &mut Context) -> Result<Exit, Failure> {
+    let jobs = context.store.replays().await?;
+    let out = &mut context.out;
+    if out.is_json() {
+        out.document(&json!({ "replays": jobs }))?;
+        return Ok(Exit::Well);
+    }
+    if jobs.is_empty() {
+        out.note("there are no replays by a filter")?;
+        return Ok(Exit::Well);
+    }
+    let heads =
+        ["REPLAY", "AGE", "RATE", "TOTAL", "DELIVERED", "DEAD", "WAITING", "RETURNED", "IS", "FILTER"];
+    let mut table = Table::new(&heads, &[1, 2, 3, 4, 5, 6, 7]);
+    for job in &jobs {
+        table.row([
+            job.id.to_string(),
+            age(job.created_at),
+            format!("{}/s", job.per_second),
+            job.total.to_string(),
+            job.done.to_string(),
+            job.dead.to_string(),
+            job.pending.to_string(),
+            job.returned.to_string(),
+            condition(job).to_owned(),
+            described(&job.filter),
+        ]);
+    }
+    out.line(table)?;
+    Ok(Exit::Well)
+}
+
+async fn cancel(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
+    let job = context.store.cancel_replay(id).await?;
+    let out = &mut context.out;
+    if out.is_json() {
+        out.document(&job)?;
+    } else {
+        let noun = noun(martello_outbox::State::Dead, job.returned);
+        let pending = match job.pending {
+            0 => String::new(),
+            many => format!(", {many} with a worker or tried already"),
+        };
+        out.line(format_args!(
+            "cancelled: {} {noun} again, {} delivered, {} dead for a new reason{pending}",
+            job.returned, job.done, job.dead
+        ))?;
+    }
+    Ok(Exit::Well)
+}
+
+fn condition(job: &ReplayJob) -> &'static str {
+    match (job.cancelled_at, job.pending) {
+        (Some(_), _) => "cancelled",
+        (None, 0) => "done",
+        (None, _) => "running",
+    }
+}
+
+/// The conditions that are set, as options of the command.
+fn described(filter: &Filter) -> String {
+    let Ok(Value::Object(fields)) = serde_json::to_value(filter) else { return String::new() };
+    let set = fields.iter().filter(|(name, value)| *name != "state" && !value.is_null());
+    let described: Vec<String> = set
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{name}={}", Plain::whole(&value))
+        })
+        .collect();
+    if described.is_empty() { "all".to_owned() } else { described.join(" ") }
+}

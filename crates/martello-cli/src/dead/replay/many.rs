@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use martello_outbox::{EntryId, Filter, ReplayJob, State, Store};
+use serde_json::json;
+
+use super::watch;
+use crate::{
+    Context,
+    args::{Bulk, Rate},
+    ask,
+    bulk::{count, noun},
+    failure::{Exit, Failure},
+    output::span,
+};
+
+/// A replay by a filter.
+pub(super) struct Many {
+    pub(super) filter: Filter,
+    pub(super) rate: Rate,
+    pub(super) overwrite: bool,
+    pub(super) bulk: Bulk,
+    pub(super) watch: bool,
+}
+
+/// Makes a job of it, which the store then does by itself.
+pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Failure> {
+    let store = &*context.store;
+    let matched = count(store, &many.filter).await?;
+    let Rate(per_second) = many.rate;
+    let most = matched.min(ReplayJob::MOST);
+    let overtaken = if many.overwrite { Vec::new() } else { overtaken(store, &many.filter).await? };
+    let takes = Duration::try_from_secs_f64(to_f64(most.saturating_sub(1)) / per_second);
+    let what = format!(
+        "replay {most} {}, {} a second, in {}",
+        noun(State::Dead, most),
+        per_second,
+        span(takes.unwrap_or(Duration::MAX))
+    );
+    if many.bulk.dry_run {
+        return tell_dry(context, &many, matched, &overtaken, &what);
+    }
+    refuse(&overtaken)?;
+    ask::confirm(many.bulk, &what)?;
+    let job = store.replay(many.filter, per_second).await?;
+    if job.total < matched {
+        context
+            .out
+            .note(format_args!("one replay takes at most {most}: replay the rest when this is done"))?;
+    }
+    if many.watch {
+        return watch::job(context, job.id).await;
+    }
+    if context.out.is_json() {
+        context.out.document(&job)?;
+    } else {
+        context.out.line(format_args!(
+            "replaying {} {}: {}",
+            job.total,
+            noun(State::Dead, job.total),
+            job.id
+        ))?;
+        context.out.note(format_args!("watch it with: martello dead replays watch {}", job.id))?;
+    }
+    Ok(Exit::Well)
+}
+
+fn tell_dry(
+    context: &mut Context,
+    many: &Many,
+    matched: u64,
+    overtaken: &[EntryId],
+    what: &str,
+) -> Result<Exit, Failure> {
+    let out = &mut context.out;
+    if out.is_json() {
+        let per_second = many.rate.0;
+        let document = json!({
+            "verb": "replayed", "dry_run": true, "matched": matched, "done": 0, "per_second": per_second,
+            "overtaken": overtaken,
+        });
+        out.document(&document)?;
+    } else {
+        out.line(format_args!("would {what}"))?;
+    }
+    // It would be refused, and that is what a dry run is to tell.
+    refuse(overtaken)?;
+    Ok(Exit::Well)
+}
+
+fn refuse(overtaken: &[EntryId]) -> Result<(), Failure> {
+    let first: Vec<String> = overtaken.iter().take(3).map(ToString::to_string).collect();
+    if first.is_empty() {
+        return Ok(());
+    }
+    let (many, first) = (overtaken.len(), first.join(", "));
+    Err(Failure::conflict(format!(
+        "{many} of them would overwrite a newer request of their key that was delivered since ({first}): \
+         --overwrite does it all the same"
+    )))
+}
+
+/// Those whose key was written since.
+async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, Failure> {
+    let (mut overtaken, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(filter.clone(), after, 1_000).await?;
+        for entry in page.entries.iter().filter(|entry| entry.order_key.is_some()) {
+            if store.detail(entry.id).await?.is_some_and(|detail| detail.overtaken) {
+                overtaken.push(entry.id);
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(overtaken);
+        }
+    }
+}
+
+fn to_f64(many: u64) -> f64 {
+    u32::try_from(many).map_or(f64::from(u32::MAX), f64::from)
+}

@@ -1,0 +1,157 @@
+//! Watching what becomes of what was replayed.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use martello_outbox::{Entry, EntryId, JobId, ReplayJob, State, Store, StoreError};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Context,
+    failure::{Exit, Failure},
+    interrupt::or_ctrl_c,
+    output::EntryShape,
+};
+
+/// How often the store is asked.
+const EVERY: Duration = Duration::from_millis(250);
+/// After how long without news it says what may be the matter.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Watches a job to its end.
+pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
+    let watched = or_ctrl_c(until_done(&*context.store, id)).await;
+    let job = watched.unwrap_or_else(|| {
+        Err(Failure::interrupted(format!(
+            "the replay goes on: `martello dead replays watch {id}` watches it, `martello dead replays cancel {id}` stops it"
+        )))
+    })?;
+    let out = &mut context.out;
+    if out.is_json() {
+        out.document(&job)?;
+    } else {
+        out.line(format_args!("replayed {}: {}", job.total, progress(&job)))?;
+    }
+    Ok(if job.done == job.total { Exit::Well } else { Exit::Partly })
+}
+
+async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> {
+    let bar = bar();
+    let mut news = News::new();
+    loop {
+        let job = super::jobs::find(store, id).await?;
+        let ended = job.total.saturating_sub(job.pending);
+        bar.set_length(job.total);
+        bar.set_position(ended);
+        bar.set_message(format!("{}{}", progress(&job), news.hint(ended)));
+        if job.pending == 0 {
+            bar.finish_and_clear();
+            return Ok(job);
+        }
+        sleep(EVERY).await;
+    }
+}
+
+/// Watches single ones to their ends.
+pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, Failure> {
+    let watched = or_ctrl_c(until_ended(&*context.store, ids)).await;
+    let ended = watched.unwrap_or_else(|| {
+        Err(Failure::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
+    })?;
+    let out = &mut context.out;
+    if out.is_json() {
+        let entries: Vec<_> = ended.iter().map(|entry| EntryShape::new(entry, false)).collect();
+        out.document(&json!({ "entries": entries }))?;
+    } else {
+        for entry in &ended {
+            out.line(format_args!("{} {}", entry.id, became(entry)))?;
+        }
+    }
+    let well = ended.iter().all(|entry| entry.state == State::Done);
+    Ok(if well { Exit::Well } else { Exit::Partly })
+}
+
+async fn until_ended(store: &dyn Store, ids: &[EntryId]) -> Result<Vec<Entry>, Failure> {
+    let bar = bar();
+    bar.set_length(u64::try_from(ids.len()).unwrap_or_default());
+    let mut news = News::new();
+    let mut ended = Vec::new();
+    for id in ids {
+        loop {
+            let entry = store.entry(*id).await?.ok_or_else(|| StoreError::no_entry(*id))?;
+            if !entry.state.is_pending() {
+                ended.push(entry);
+                bar.inc(1);
+                break;
+            }
+            bar.set_message(format!("{}{}", entry.state, news.hint(u64::from(entry.attempts))));
+            sleep(EVERY).await;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(ended)
+}
+
+/// On stderr, and only if that is a terminal.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len}  {msg}");
+    let bar = ProgressBar::new(1);
+    match style {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}
+
+fn progress(job: &ReplayJob) -> String {
+    let counts = [
+        (job.pending, "waiting"),
+        (job.dead, "dead again"),
+        (job.returned, "dead as before, since it was cancelled"),
+        (gone(job), "cancelled, purged or replayed once more"),
+    ];
+    let mut text = format!("{} delivered", job.done);
+    for (many, what) in counts.iter().filter(|(many, _)| *many > 0) {
+        text.push_str(&format!(", {many} {what}"));
+    }
+    text
+}
+
+/// Those of a job that nobody will hear of again through it.
+pub(super) fn gone(job: &ReplayJob) -> u64 {
+    job.total.saturating_sub(job.returned + job.pending + job.done + job.dead)
+}
+
+fn became(entry: &Entry) -> String {
+    let mut text = match (entry.state, entry.reason) {
+        (State::Done, _) => "was delivered".to_owned(),
+        (State::Dead, Some(reason)) => format!("is dead again: {reason}"),
+        (state, _) => format!("is {state}"),
+    };
+    if let Some(status) = entry.last_status {
+        text.push_str(&format!(", {}", status.as_u16()));
+    }
+    if let Some(id) = &entry.last_tracking_id {
+        text.push_str(&format!(", Trackingid {id}"));
+    }
+    text
+}
+
+/// When something last happened.
+struct News {
+    seen: u64,
+    since: Instant,
+}
+
+impl News {
+    fn new() -> Self {
+        Self { seen: 0, since: Instant::now() }
+    }
+
+    fn hint(&mut self, seen: u64) -> &'static str {
+        if seen != self.seen {
+            (self.seen, self.since) = (seen, Instant::now());
+        }
+        if self.since.elapsed() < QUIET { "" } else { "; no news: is the queue open, and does a worker run?" }
+    }
+}

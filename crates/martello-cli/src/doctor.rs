@@ -1,0 +1,70 @@
+//! `martello doctor`.
+
+use std::time::Duration;
+
+use martello_outbox::{Finding, QueueStats};
+use serde_json::json;
+
+use crate::{
+    Context,
+    args::Doctor,
+    failure::{Exit, Failure},
+    outbox::condition,
+    output::{Plain, span},
+};
+
+/// Examines the store and its queues.
+pub(crate) async fn run(context: &mut Context, args: &Doctor) -> Result<Exit, Failure> {
+    let mut findings = context.store.examine().await?;
+    for queue in context.store.queues().await? {
+        findings.extend([open(&queue), due(&queue, args.oldest), dead(&queue, args.dead)]);
+    }
+    let well = findings.iter().all(|finding| finding.well);
+    tell(context, &findings, well)?;
+    Ok(if well { Exit::Well } else { Exit::Partly })
+}
+
+fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), Failure> {
+    let out = &mut context.out;
+    if out.is_json() {
+        return Ok(out.document(&json!({ "well": well, "findings": findings }))?);
+    }
+    let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or_default();
+    for finding in findings {
+        let mark = if finding.well { "ok  " } else { "LOOK" };
+        let (what, seen) = (Plain::whole(&finding.what), Plain::whole(&finding.seen));
+        out.line(format_args!("{mark}  {:<width$}  {seen}", what.to_string()))?;
+    }
+    Ok(())
+}
+
+fn open(queue: &QueueStats) -> Finding {
+    let what = format!("queue {}", queue.queue);
+    if queue.paused.is_none() && queue.held_until.is_none() {
+        return Finding::well(what, "open");
+    }
+    let seen = format!("{}; `martello outbox resume {}` ends that", condition(queue), queue.queue);
+    Finding::unwell(what, seen)
+}
+
+fn due(queue: &QueueStats, most: Duration) -> Finding {
+    let what = format!("waiting in {}", queue.queue);
+    let many = queue.ready;
+    match queue.oldest_due {
+        Some(oldest) if oldest > most => {
+            let seen = format!("{many}, the oldest due for {}; see that a worker runs", span(oldest));
+            Finding::unwell(what, seen)
+        }
+        Some(oldest) => Finding::well(what, format!("{many}, the oldest due for {}", span(oldest))),
+        None => Finding::well(what, format!("{many}, none due")),
+    }
+}
+
+fn dead(queue: &QueueStats, most: u64) -> Finding {
+    let (what, many) = (format!("dead letters in {}", queue.queue), queue.dead);
+    if many <= most {
+        return Finding::well(what, many.to_string());
+    }
+    let seen = format!("{many}; `martello dead list --queue {}` shows them", queue.queue);
+    Finding::unwell(what, seen)
+}

@@ -1,0 +1,60 @@
+use martello_outbox::{Entry, Filter, State};
+use serde_json::json;
+
+use crate::{
+    Context,
+    args::Page,
+    failure::{Exit, Failure},
+    output::{EntryShape, Table, age, url},
+};
+
+/// Lists what passes the filter. That nothing does is an answer, and no failure.
+pub(crate) async fn list(context: &mut Context, filter: Filter, page: &Page) -> Result<Exit, Failure> {
+    let dead = filter.state == Some(State::Dead);
+    let found = context.store.list(filter, page.after, usize::from(page.limit)).await?;
+    let out = &mut context.out;
+    if out.is_json() {
+        let entries: Vec<_> = found.entries.iter().map(|entry| EntryShape::new(entry, page.reveal)).collect();
+        let next = found.next.map(|cursor| cursor.to_string());
+        out.document(&json!({ "entries": entries, "next": next }))?;
+        return Ok(Exit::Well);
+    }
+    if found.entries.is_empty() {
+        out.note("nothing matches")?;
+        return Ok(Exit::Well);
+    }
+    out.line(table(&found.entries, dead, page.reveal))?;
+    if let Some(next) = found.next {
+        out.note(format_args!("there are more: add --after {next}"))?;
+    }
+    Ok(Exit::Well)
+}
+
+fn table(entries: &[Entry], dead: bool, reveal: bool) -> Table {
+    let second = if dead { "REASON" } else { "STATE" };
+    let mut table = Table::new(&["ID", second, "FOR", "LAST", "ATTEMPTS", "QUEUE", "REQUEST"], &[2, 4]);
+    for entry in entries {
+        table.row([
+            entry.id.to_string(),
+            if dead { reason(entry) } else { entry.state.to_string() },
+            age(entry.changed_at),
+            last(entry),
+            entry.attempts.to_string(),
+            entry.queue.to_string(),
+            format!("{} {}", entry.method, url(&entry.uri, reveal)),
+        ]);
+    }
+    table
+}
+
+fn reason(entry: &Entry) -> String {
+    let reason = entry.reason.map_or("", |reason| reason.as_str());
+    format!("{reason}{}", if entry.kept { ", kept" } else { "" })
+}
+
+/// The status says more than the outcome, where there is one.
+fn last(entry: &Entry) -> String {
+    let status = entry.last_status.map(|status| status.as_u16().to_string());
+    let outcome = || entry.last_outcome.map(|outcome| outcome.to_string());
+    status.or_else(outcome).unwrap_or_else(|| "-".to_owned())
+}

@@ -1,0 +1,103 @@
+use std::fmt::Display;
+
+use martello_outbox::{Detail, EntryId, Revision, State, Store, StoreError};
+
+use super::timeline;
+use crate::{
+    Context,
+    args::Look,
+    failure::{Exit, Failure},
+    output::{DetailShape, Output, Plain, Time, header, url, write_body},
+};
+
+/// All that is known of an entry, which must be there.
+pub(crate) async fn detail(store: &dyn Store, id: EntryId) -> Result<Detail, Failure> {
+    Ok(store.detail(id).await?.ok_or_else(|| StoreError::no_entry(id))?)
+}
+
+/// Shows an entry.
+pub(crate) async fn show(context: &mut Context, look: &Look) -> Result<Exit, Failure> {
+    let detail = detail(&*context.store, look.id).await?;
+    let revision = chosen(&detail, look.revision)?;
+    let out = &mut context.out;
+    if look.body {
+        out.bytes(&revision.request.body)?;
+    } else if out.is_json() {
+        out.document(&DetailShape::new(&detail, look.reveal))?;
+    } else {
+        glance(out, &detail, look.reveal)?;
+        timeline::write(out, &detail)?;
+        request(out, revision, look.reveal)?;
+    }
+    Ok(Exit::Well)
+}
+
+fn chosen(detail: &Detail, number: Option<u32>) -> Result<&Revision, Failure> {
+    let number = number.unwrap_or(detail.entry.revision);
+    let revision = detail.revisions.iter().find(|revision| revision.number == number);
+    revision.ok_or_else(|| {
+        let last = detail.entry.revision;
+        Failure::not_found(format!(
+            "there is no revision {number} of {}: they go up to {last}",
+            detail.entry.id
+        ))
+    })
+}
+
+fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure> {
+    let entry = &detail.entry;
+    let reason = entry.reason.map_or(String::new(), |reason| match entry.state {
+        State::Dead => format!(": {reason}"),
+        _ => format!(" (was dead: {reason})"),
+    });
+    out.line(format_args!("{} is {}{reason}", entry.id, entry.state))?;
+    let mut field = |name: &str, value: &dyn Display| out.line(format_args!("  {name:<11} {value}"));
+    field("request", &format_args!("{} {}", entry.method, url(&entry.uri, reveal)))?;
+    field("queue", &entry.queue)?;
+    if let Some(key) = &entry.order_key {
+        field("order key", &Plain::whole(key.as_str()))?;
+    }
+    if let Some(key) = &entry.dedup_key {
+        field("dedup key", &Plain::whole(key))?;
+    }
+    field("attempts", &attempts(detail))?;
+    let repeatable =
+        if entry.repeatable { "yes" } else { "no: after an ambiguous attempt it is a dead letter" };
+    field("repeatable", &repeatable)?;
+    field("stored", &Time(entry.created_at))?;
+    field("since", &format_args!("{} it is {}", Time(entry.changed_at), entry.state))?;
+    if entry.state.is_pending() {
+        field("due", &Time(entry.due_at))?;
+        field("expires", &Time(entry.expires_at))?;
+    }
+    if entry.kept {
+        field("kept", &"yes: no purge deletes it")?;
+    }
+    if let Some(job) = entry.job {
+        field("replayed by", &job)?;
+    }
+    if let Some(newer) = entry.superseded_by {
+        field("superseded", &format_args!("by {newer}"))?;
+    }
+    if detail.overtaken {
+        field("overtaken", &"a newer request of its key was delivered: a replay would overwrite that")?;
+    }
+    Ok(())
+}
+
+fn attempts(detail: &Detail) -> String {
+    let entry = &detail.entry;
+    let (all, tries, most) = (entry.attempts, entry.tries, entry.max_attempts);
+    format!("{all}, of which {tries} count towards {most}")
+}
+
+fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), Failure> {
+    let request = &revision.request;
+    out.line(format_args!("\nrevision {}, made {}", revision.number, Time(revision.at)))?;
+    out.line(format_args!("  {} {}", request.method, url(&request.uri, reveal)))?;
+    for (name, value) in &request.headers {
+        out.line(format_args!("  {name}: {}", Plain::whole(&header(name, value, reveal))))?;
+    }
+    out.line("")?;
+    Ok(write_body(out, request)?)
+}

@@ -1,0 +1,65 @@
+//! What happened to an entry, in order.
+
+use std::io;
+
+use jiff::Timestamp;
+use martello_outbox::{AttemptRecord, Detail, EntryEvent, EventKind};
+
+use crate::output::{Output, Plain, Time};
+
+/// Writes attempts and events as one story.
+pub(super) fn write(out: &mut Output, detail: &Detail) -> io::Result<()> {
+    let stored = (detail.entry.created_at, vec!["stored".to_owned()]);
+    let events = detail.events.iter().map(|event| (event.at, vec![happened(event)]));
+    let attempts = detail.attempts.iter().map(|attempt| (attempt.started, attempted(attempt)));
+    // Of what happened at the same time, an attempt leads to the rest.
+    let mut story: Vec<(Timestamp, Vec<String>)> = attempts.chain([stored]).chain(events).collect();
+    story.sort_by_key(|(at, _)| *at);
+    out.line("\ntimeline")?;
+    for (at, lines) in story {
+        let mut time = Time(at).to_string();
+        for line in lines {
+            out.line(format_args!("  {time:<24}  {line}"))?;
+            time.clear();
+        }
+    }
+    Ok(())
+}
+
+fn attempted(attempt: &AttemptRecord) -> Vec<String> {
+    let ended = match attempt.status {
+        Some(status) => format!("{} {}", status.as_u16(), attempt.outcome),
+        None => attempt.outcome.to_string(),
+    };
+    let mut line =
+        format!("attempt {}: {ended} after {:.3} s", attempt.number, attempt.duration.as_secs_f64());
+    if let Some(id) = &attempt.tracking_id {
+        line.push_str(&format!(", Trackingid {id}"));
+    }
+    if attempt.revision > 1 {
+        line.push_str(&format!(", revision {}", attempt.revision));
+    }
+    let by = attempt
+        .worker
+        .as_deref()
+        .map_or("at the door".to_owned(), |worker| format!("by {}", Plain::whole(worker)));
+    line.push_str(&format!(", {by}"));
+    let fault = attempt.fault.as_deref().map(|fault| format!("  {}", Plain::whole(fault)));
+    [line].into_iter().chain(fault).collect()
+}
+
+fn happened(event: &EntryEvent) -> String {
+    let detail = event.detail.as_deref().unwrap_or_default();
+    let detail = Plain::whole(detail);
+    match event.kind {
+        EventKind::Died => format!("became a dead letter: {detail}"),
+        EventKind::Cancelled => "cancelled by hand".to_owned(),
+        EventKind::Superseded => format!("superseded by {detail}"),
+        EventKind::Edited => format!("edited: revision {detail}"),
+        EventKind::Replayed if event.detail.is_some() => format!("replayed by {detail}"),
+        EventKind::Replayed => "replayed".to_owned(),
+        EventKind::Returned => format!("dead again: the replay {detail} was cancelled"),
+        EventKind::Kept => "kept from purges".to_owned(),
+        EventKind::Unkept => "no longer kept from purges".to_owned(),
+    }
+}

@@ -1,0 +1,67 @@
+use std::fmt;
+
+use super::Plain;
+
+/// The widest that a column becomes: URLs and reasons are cut, ids fit. `--json` cuts nothing.
+const WIDEST: usize = 72;
+
+/// Columns as wide as what is in them, the same for a terminal and a pipe.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+    /// Which columns hold numbers, and stand to the right.
+    right: &'static [usize],
+}
+
+impl Table {
+    pub(crate) fn new(heads: &[&str], right: &'static [usize]) -> Self {
+        Self { rows: vec![heads.iter().map(ToString::to_string).collect()], right }
+    }
+
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.map(|cell| Plain { text: &cell, most: WIDEST }.to_string()).into());
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+        };
+        (0..columns).map(width).collect()
+    }
+}
+
+impl fmt::Display for Table {
+    /// Without an end of line after the last row.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        for (at, row) in self.rows.iter().enumerate() {
+            let mut line = String::new();
+            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let cell = if self.right.contains(&column) {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                };
+                line.push_str(&cell);
+                line.push_str("  ");
+            }
+            f.write_str(if at == 0 { "" } else { "\n" })?;
+            f.write_str(line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_in_them() {
+        let mut table = Table::new(&["QUEUE", "N"], &[1]);
+        table.row(["default".to_owned(), "7".to_owned()]);
+        table.row(["a".to_owned(), "1234".to_owned()]);
+        assert_eq!(table.to_string(), "QUEUE       N\ndefault     7\na        1234");
+    }
+}

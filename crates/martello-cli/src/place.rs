@@ -1,0 +1,52 @@
+//! From what `--store` says to a store.
+
+use std::{env, path::Path, sync::Arc};
+
+use martello_outbox::Store;
+use martello_sqlite::SqliteStore;
+
+use crate::{args::StoreArgs, failure::Failure};
+
+const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH";
+
+/// An open store, of whatever engine.
+pub(crate) enum Place {
+    Sqlite(SqliteStore),
+}
+
+impl Place {
+    /// Opens the store, which must be there: looking at a path that is mistyped must not make a file.
+    pub(crate) async fn open(args: &StoreArgs) -> Result<Self, Failure> {
+        let named = args.store.clone().or_else(|| env::var("MARTELLO_STORE").ok());
+        let named = named.filter(|named| !named.is_empty()).ok_or_else(|| Failure::usage(EXPECTED))?;
+        match named.split_once(':') {
+            Some(("sqlite", path)) => Self::sqlite(path).await,
+            // What it says may hold a password, and is not repeated.
+            _ => Err(Failure::usage(EXPECTED)),
+        }
+    }
+
+    async fn sqlite(path: &str) -> Result<Self, Failure> {
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        // One that may not be looked for is for the engine to explain.
+        if path.try_exists().is_ok_and(|exists| !exists) {
+            let message = format!("there is no store at {}: check --store or MARTELLO_STORE", path.display());
+            return Err(Failure::no_store(message));
+        }
+        Ok(Self::Sqlite(SqliteStore::builder(path).create(false).readers(1).open().await?))
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Closes it, and leaves nothing behind.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+        }
+    }
+}

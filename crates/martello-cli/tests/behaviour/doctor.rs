@@ -1,0 +1,34 @@
+use martello_outbox::Store;
+
+use crate::support::{Stage, waiting};
+
+#[tokio::test]
+async fn a_doctor_who_finds_nothing_is_well() {
+    let stage = Stage::empty().await;
+    stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
+    let ran = stage.run(&["doctor"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stdout.lines().all(|line| line.starts_with("ok  ")), "{ran:?}");
+    for what in ["schema", "integrity", "leases", "clock", "queue default", "waiting in default"] {
+        assert!(ran.stdout.contains(what), "{what}: {ran:?}");
+    }
+    assert_eq!(stage.json(&["doctor"])["well"], true);
+}
+
+#[tokio::test]
+async fn what_somebody_should_look_at_is_marked() {
+    let (stage, _) = Stage::filled().await;
+    stage.run(&["outbox", "pause", "default", "--why", "their release"]);
+    let ran = stage.run(&["doctor", "--oldest", "0s"]);
+    assert_eq!(ran.code, 1);
+    let marked: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("LOOK")).collect();
+    assert_eq!(marked.len(), 3, "{ran:?}");
+    assert!(
+        marked[0].contains("paused: their release; `martello outbox resume default` ends that"),
+        "{ran:?}"
+    );
+    assert!(marked[1].contains("see that a worker runs"), "{ran:?}");
+    assert!(marked[2].contains("3; `martello dead list --queue default` shows them"), "{ran:?}");
+    stage.run(&["outbox", "resume", "default"]);
+    assert_eq!(stage.run(&["doctor", "--dead", "3"]).code, 0);
+}

@@ -1,0 +1,129 @@
+use martello_outbox::{Change, End};
+use serde_json::json;
+
+use crate::support::Stage;
+
+#[tokio::test]
+async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
+    let (stage, ids) = Stage::filled().await;
+    let found = |arguments: &[&str]| -> Vec<String> {
+        let list = stage.json(&[&["dead", "list"], arguments].concat());
+        let entries = list["entries"].as_array().unwrap().iter();
+        entries.map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let named = |indices: &[usize]| indices.iter().map(|at| ids[*at].to_string()).collect::<Vec<_>>();
+    assert_eq!(found(&[]), named(&[2, 1, 0]));
+    assert_eq!(found(&["--host", "API.example", "--status", "422"]), named(&[1, 0]));
+    assert_eq!(found(&["--reason", "exhausted", "--since", "2h", "--queue", "default"]), named(&[2]));
+    assert_eq!(found(&["--tracking-id", "track-2-503"]), named(&[2]));
+    assert_eq!(found(&["--outcome", "rejected", "--key", "api.example/orders/2"]), named(&[1]));
+    assert_eq!(found(&["--before", "2h"]), named(&[]));
+}
+
+#[tokio::test]
+async fn a_list_is_a_table_for_people() {
+    let (stage, ids) = Stage::filled().await;
+    let ran = stage.run(&["dead", "list", "--host", "api.example"]);
+    let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["ID", "REASON", "FOR", "LAST", "ATTEMPTS", "QUEUE", "REQUEST"]);
+    let row = |id: &str, url| [id, "rejected", "0s", "422", "2", "default", "PUT", url].map(str::to_owned);
+    let without_age = |row: &[&str]| {
+        row.iter()
+            .enumerate()
+            .map(|(at, cell)| if at == 2 { "0s".to_owned() } else { (*cell).to_owned() })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(without_age(&rows[1]), row(&ids[1].to_string(), "https://api.example/orders/2"));
+    assert_eq!(without_age(&rows[2]), row(&ids[0].to_string(), "https://api.example/orders/1?token=***"));
+    assert_eq!((rows.len(), ran.code, ran.stderr.as_str()), (3, 0, ""));
+}
+
+#[tokio::test]
+async fn a_list_goes_on_where_the_page_before_ended() {
+    let (stage, ids) = Stage::filled().await;
+    let first = stage.json(&["outbox", "list", "--limit", "3"]);
+    let next = first["next"].as_str().unwrap();
+    let second = stage.json(&["outbox", "list", "--limit", "3", "--after", next]);
+    assert_eq!(second["entries"][0]["id"], json!(ids[0]));
+    assert_eq!(second["next"], json!(null));
+
+    let ran = stage.run(&["outbox", "list", "--limit", "3"]);
+    assert_eq!(ran.stderr, format!("there are more: add --after {next}\n"));
+}
+
+#[tokio::test]
+async fn that_nothing_matches_is_an_answer_to_a_list() {
+    let (stage, _) = Stage::filled().await;
+    let ran = stage.run(&["dead", "list", "--host", "nobody.example"]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "nothing matches\n"));
+    assert_eq!(stage.json(&["dead", "list", "--status", "418"]), json!({"entries": [], "next": null}));
+}
+
+#[tokio::test]
+async fn a_dead_letter_shows_its_timeline_and_its_request() {
+    let (stage, ids) = Stage::filled().await;
+    let id = ids[0];
+    stage.change(id, Change::Keep).await;
+    let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
+    let expected = [
+        format!("{id} is dead: rejected"),
+        "  request     PUT https://api.example/orders/1?token=***".to_owned(),
+        "  order key   api.example/orders/1".to_owned(),
+        "  kept        yes: no purge deletes it".to_owned(),
+        "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 0.120 s, Trackingid track-1-503, at the door".to_owned(),
+        "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 0.120 s, Trackingid track-2-422, at the door".to_owned(),
+        // What the server said must not steer the terminal.
+        "                              stops must not be \\u{1b}[31mnegative".to_owned(),
+        "  content-type: application/json".to_owned(),
+        "    \"stops\": -3,".to_owned(),
+    ];
+    let mut lines = shown.lines();
+    for line in expected {
+        assert!(lines.any(|shown| shown == line), "{line:?} is not there, or not in its place:\n{shown}");
+    }
+    assert!(shown.contains("became a dead letter: rejected\n"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let revealed = stage.run(&["dead", "show", &id.to_string(), "--reveal"]).stdout;
+    assert!(revealed.contains("token=s3cret"), "{revealed}");
+}
+
+#[tokio::test]
+async fn a_program_is_shown_the_same() {
+    let (stage, ids) = Stage::filled().await;
+    let shown = stage.json(&["dead", "show", &ids[0].to_string()]);
+    assert_eq!(shown["entry"]["state"], "dead");
+    assert_eq!(shown["entry"]["url"], "https://api.example/orders/1?token=***");
+    assert_eq!(shown["attempts"][1]["tracking_id"], "track-2-422");
+    assert_eq!(shown["attempts"][1]["seconds"], 0.12);
+    assert_eq!(shown["events"][0]["kind"], "died");
+    assert_eq!(shown["revisions"][0]["headers"][0], json!(["content-type", "application/json"]));
+    assert_eq!(shown["revisions"][0]["body"], "{\"stops\":-3,\"by\":\"road\"}");
+    assert_eq!(shown["overtaken"], false);
+}
+
+#[tokio::test]
+async fn a_body_is_written_byte_for_byte() {
+    let (stage, ids) = Stage::filled().await;
+    let ran = stage.run(&["dead", "show", &ids[0].to_string(), "--body"]);
+    assert_eq!(ran.stdout, "{\"stops\":-3,\"by\":\"road\"}");
+    let ran = stage.run(&["dead", "show", &ids[0].to_string(), "--body", "--revision", "2"]);
+    ran.fails(4, "there is no revision 2");
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_shown_too() {
+    let (stage, ids) = Stage::filled().await;
+    assert_eq!(stage.deliver(End::Done, 200).await, 1);
+    let shown = stage.run(&["outbox", "show", &ids[3].to_string()]);
+    assert!(shown.stdout.starts_with(&format!("{} is done\n", ids[3])), "{shown:?}");
+}
+
+#[tokio::test]
+async fn an_id_must_be_one_and_be_there() {
+    let (stage, _) = Stage::filled().await;
+    let ran = stage.run(&["dead", "show", "17"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("invalid value '17' for '<ID>': the id must be a UUID"), "{ran:?}");
+    let nobody = "01939393-0000-7000-8000-000000000000";
+    stage.run(&["dead", "show", nobody]).fails(4, &format!("there is no entry {nobody}"));
+}

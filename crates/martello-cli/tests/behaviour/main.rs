@@ -1,0 +1,14 @@
+//! The command as it is called, against stores that the library filled.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+mod bulk;
+mod doctor;
+mod editing;
+mod exporting;
+mod looking;
+mod output;
+mod purging;
+mod queues;
+mod replaying;
+mod stores;
+mod support;

@@ -1,0 +1,40 @@
+use martello_outbox::{Change, Store};
+use serde_json::json;
+
+use crate::support::Stage;
+
+#[tokio::test]
+async fn nothing_is_purged_without_a_filter() {
+    let (stage, ids) = Stage::filled().await;
+    stage.run(&["dead", "purge", "--yes"]).fails(2, "say which");
+    stage
+        .run(&["dead", "purge", "--host", "api.example"])
+        .fails(2, "delete 2 dead letters for good: say --yes");
+    for id in ids {
+        assert!(stage.store.entry(id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_purge_deletes_what_matches_and_is_not_kept() {
+    let (stage, ids) = Stage::filled().await;
+    stage.change(ids[0], Change::Keep).await;
+    let dry = stage.run(&["dead", "purge", "--status", "422", "--dry-run"]);
+    assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 1 dead letter (1 more are kept)\n"));
+    let told = stage.json(&["dead", "purge", "--status", "422", "--yes"]);
+    assert_eq!(told, json!({"verb": "purged", "dry_run": false, "matched": 2, "kept": 1, "done": 1}));
+    assert!(stage.store.entry(ids[1]).await.unwrap().is_none());
+    stage.run(&["dead", "purge", "--status", "422", "--yes"]).fails(4, "all 1 are kept");
+    let ran = stage.run(&["dead", "purge", "--all", "--yes"]);
+    assert_eq!(ran.stdout, "purged 1 dead letter (1 more are kept)\n");
+    assert!(stage.store.entry(ids[0]).await.unwrap().is_some());
+    assert!(stage.store.entry(ids[3]).await.unwrap().is_some(), "it was not dead");
+}
+
+#[tokio::test]
+async fn a_purge_of_nothing_says_so() {
+    let (stage, _) = Stage::filled().await;
+    stage
+        .run(&["dead", "purge", "--status", "418", "--yes"])
+        .fails(4, "the filter matches none of the dead letters");
+}
