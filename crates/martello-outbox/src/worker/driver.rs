@@ -124,7 +124,7 @@ impl Driver {
             if prune.is_empty() && self.prune_is_due() {
                 prune.begin(store.prune(self.options.retention, PRUNE.2), self.options.lease);
             }
-            let wake_at = self.wake_at(turn.is_empty());
+            let wake_at = self.wake_at([turn.is_empty(), beat.is_empty(), prune.is_empty()]);
             tokio::select! {
                 Some(joined) = self.deliveries.join_next_with_id() => self.joined(joined),
                 turned = turn.ended() => self.turned(turned, &send),
@@ -132,7 +132,7 @@ impl Driver {
                 held = hold.ended() => self.held(&held),
                 pruned = prune.ended() => self.pruned(pruned),
                 news = news(&mut ready) => match news {
-                    true => self.look_at = Instant::now(),
+                    true => self.heard_of_news(),
                     // It says no more; what is new is found by polling.
                     false => ready = None,
                 },
@@ -171,17 +171,23 @@ impl Driver {
         }
     }
 
-    /// When there is something to do although nothing has happened.
-    fn wake_at(&self, idle: bool) -> Instant {
+    /// When there is something to do although nothing has happened. What is being done already, the end of which is
+    /// waited for anyway, is no reason to wake.
+    fn wake_at(&self, [turn, beat, prune]: [bool; 3]) -> Instant {
         let now = Instant::now();
-        let turn = self.turn_at(now).filter(|_| idle);
         let draining = self.draining.as_ref().map(|draining| match draining.grace > now {
             true => draining.grace,
             false => draining.end,
         });
-        let others = [self.pace.resting(now), self.renew_at(now), self.lost_at(), draining];
-        let prune = if self.draining.is_none() { self.prune_at } else { now + self.options.lease };
-        others.into_iter().flatten().chain(turn).fold(prune, Instant::min)
+        let moments = [
+            self.turn_at(now).filter(|_| turn),
+            self.renew_at(now).filter(|_| beat),
+            Some(self.prune_at).filter(|_| prune && self.draining.is_none()),
+            self.pace.resting(now),
+            self.lost_at(),
+            draining,
+        ];
+        moments.into_iter().flatten().fold(now + self.options.lease, Instant::min)
     }
 
     /// Begins to come to an end.

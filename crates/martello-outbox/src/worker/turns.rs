@@ -23,11 +23,13 @@ pub(super) struct Asked {
     settles: usize,
     claims: usize,
     generation: u32,
+    /// Whether there was news since, which the store may not have seen in this turn.
+    overtaken: bool,
 }
 
 impl Asked {
     pub(super) fn nothing(at: Instant) -> Self {
-        Self { at, settles: 0, claims: 0, generation: 0 }
+        Self { at, settles: 0, claims: 0, generation: 0, overtaken: false }
     }
 }
 
@@ -42,6 +44,12 @@ impl Driver {
         Some(self.turns.resting(now).map_or(at, |until| until.max(at)))
     }
 
+    /// The store says that there may be something new.
+    pub(super) fn heard_of_news(&mut self) {
+        self.look_at = Instant::now();
+        self.asked.overtaken = true;
+    }
+
     fn room(&self, now: Instant) -> usize {
         if self.is_draining() { 0 } else { self.pace.room(self.deliveries.len(), now) }
     }
@@ -50,7 +58,8 @@ impl Driver {
         let at = Instant::now();
         let settle: Vec<_> = self.endings.iter().map(|ending| ending.settlement.clone()).collect();
         let claim = self.room(at);
-        self.asked = Asked { at, settles: settle.len(), claims: claim, generation: self.pace.generation() };
+        let (settles, generation) = (settle.len(), self.pace.generation());
+        self.asked = Asked { at, settles, claims: claim, generation, overtaken: false };
         Turn {
             queue: self.outbox.queue().clone(),
             worker: self.worker.clone(),
@@ -81,7 +90,11 @@ impl Driver {
             && turned.died.is_empty()
             && turned.lost == 0;
         let full = self.asked.claims > 0 && turned.claimed.len() >= self.asked.claims;
-        let next = if full { Duration::ZERO } else { turned.next.unwrap_or(self.options.poll_every) };
+        let next = if full || self.asked.overtaken {
+            Duration::ZERO
+        } else {
+            turned.next.unwrap_or(self.options.poll_every)
+        };
         let least = if idle { NOTHING_DONE } else { Duration::ZERO };
         self.look_at = now + next.clamp(least, self.options.poll_every);
 
