@@ -83,7 +83,12 @@ impl Outbox {
 ///
 /// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
 /// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
-/// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected.
+/// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected; a worker
+/// that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
+///
+/// A 412 may be the entry's own doing: if the attempt before may have taken effect, its condition (`If-Match`, RFC 9110
+/// §13.1) no longer holds. Such an entry is a dead letter as ambiguous, not as rejected: look at the resource before you
+/// replay it.
 ///
 /// After some failures in a row (five by default: anything but a success and a rejection) the worker holds the queue, for
 /// all workers, from one second up to a minute, and then tries with one entry at a time until one gets through. So an outage,
