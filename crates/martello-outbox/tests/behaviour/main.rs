@@ -8,6 +8,8 @@ mod edit;
 mod failing_store;
 mod memory;
 mod order_at_the_door;
+mod steered;
 mod stopped_in_call;
 mod support;
 mod ticket;
+mod worker;

@@ -2,31 +2,44 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use martello_body::Body;
-use martello_outbox::{Detail, Entry, EntryId, Filter, Outbox, OutboxLayer, OutboxService, Sent};
+use martello_outbox::{
+    Detail, Entry, EntryId, Filter, Outbox, OutboxLayer, OutboxService, RunningWorker, Sent, WorkerOptions,
+    WorkerOptionsBuilder,
+};
 use martello_outcome::BoxError;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneService};
 
 pub(crate) type Answer = Result<Response<Body>, BoxError>;
 pub(crate) type Inner = BoxCloneService<Request<Body>, Response<Body>, BoxError>;
 
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
 /// What reached the API.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) at: Instant,
+    pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<String>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Api {
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    script: Arc<dyn Fn(Seen) -> Answering + Send + Sync>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    in_flight: Arc<InFlight>,
     /// A request is answered when it gets a permit of these.
     gate: Arc<Semaphore>,
     /// Whether the API reads the body before it answers.
@@ -36,9 +49,21 @@ pub(crate) struct Api {
 impl Api {
     /// Answers with these, in turn, and then with 200.
     pub(crate) fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let answers: Mutex<VecDeque<Answer>> = Mutex::new(answers.into_iter().collect());
+        Self::with(move |_| {
+            let answer = answers.lock().unwrap().pop_front().unwrap_or_else(|| status(200));
+            async { answer }
+        })
+    }
+
+    /// Answers each request with what this makes of it.
+    pub(crate) fn with<F: Future<Output = Answer> + Send + 'static>(
+        script: impl Fn(Seen) -> F + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            answers: Arc::new(Mutex::new(answers.into_iter().collect())),
+            script: Arc::new(move |seen| Box::pin(script(seen))),
             seen: Arc::default(),
+            in_flight: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             reads: true,
         }
@@ -68,20 +93,53 @@ impl Api {
         self.seen.lock().unwrap().clone()
     }
 
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.now.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn most_in_flight(&self) -> usize {
+        self.in_flight.most.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn service(&self) -> Inner {
         let api = self.clone();
         BoxCloneService::new(service_fn(move |request| api.clone().answer(request)))
     }
 
     async fn answer(self, request: Request<Body>) -> Answer {
+        let _flight = InFlight::one(&self.in_flight);
         let (head, body) = request.into_parts();
         let body = match self.reads {
             true => Some(String::from_utf8(body.collect().await?.to_bytes().to_vec())?),
             false => None,
         };
-        self.seen.lock().unwrap().push(Seen { headers: head.headers, body });
+        let seen = Seen { at: Instant::now(), path: head.uri.path().to_owned(), headers: head.headers, body };
+        self.seen.lock().unwrap().push(seen.clone());
         self.gate.acquire().await?.forget();
-        self.answers.lock().unwrap().pop_front().unwrap_or_else(|| status(200))
+        (self.script)(seen).await
+    }
+}
+
+#[derive(Default)]
+struct InFlight {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl InFlight {
+    fn one(counts: &Arc<Self>) -> Flight {
+        let now = counts.now.fetch_add(1, Ordering::SeqCst) + 1;
+        counts.most.fetch_max(now, Ordering::SeqCst);
+        Flight(Arc::clone(counts))
+    }
+}
+
+/// A request in flight: until it is answered or dropped.
+struct Flight(Arc<InFlight>);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -127,4 +185,37 @@ pub(crate) async fn detail(outbox: &Outbox, id: EntryId) -> Detail {
 /// All that is stored, the newest first.
 pub(crate) async fn stored(outbox: &Outbox) -> Vec<Entry> {
     outbox.store().list(Filter::default(), None, 1_000).await.unwrap().entries
+}
+
+/// Options of a worker whose jitter is the same in each run.
+pub(crate) fn options() -> WorkerOptionsBuilder {
+    WorkerOptions::builder().seed(7)
+}
+
+pub(crate) fn work(outbox: &Outbox, api: &Api) -> RunningWorker {
+    work_with(outbox, api, options())
+}
+
+pub(crate) fn work_with(outbox: &Outbox, api: &Api, options: WorkerOptionsBuilder) -> RunningWorker {
+    outbox.worker(api.service()).with(options.build().unwrap()).start()
+}
+
+/// Stores a request and tells its id.
+pub(crate) async fn enqueued(outbox: &Outbox, request: Request<Body>) -> EntryId {
+    outbox.enqueue(request).await.unwrap().id()
+}
+
+/// The entry once no worker has it and it has had so many attempts.
+pub(crate) async fn settled(outbox: &Outbox, id: EntryId, attempts: u32) -> Detail {
+    loop {
+        let detail = detail(outbox, id).await;
+        if detail.entry.state != martello_outbox::State::Leased && detail.entry.attempts >= attempts {
+            return detail;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
+
+pub(crate) fn seconds(seconds: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(seconds)
 }

@@ -1,0 +1,157 @@
+//! A store in memory that fails, hangs and loses its answers where a test tells it to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use martello_outbox::*;
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Op {
+    Enqueue,
+    Pending,
+    Turn,
+    Heartbeat,
+    Hold,
+    Prune,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// Does nothing and says so.
+    Fail(StoreErrorKind),
+    /// Never answers, and does nothing.
+    Hang,
+    /// Does it, and answers later.
+    Late(Duration),
+    /// Does it, and says that nobody knows.
+    Lost,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steered {
+    store: MemoryStore,
+    shared: Arc<Mutex<Shared>>,
+    /// Whether it never says that there is something new.
+    deaf: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    faults: HashMap<Op, Fault>,
+    calls: HashMap<Op, usize>,
+    /// How long the leases really last that are renewed.
+    renewed_for: Option<Duration>,
+}
+
+impl Steered {
+    pub(crate) fn over(store: MemoryStore) -> Self {
+        Self { store, ..Self::default() }
+    }
+
+    pub(crate) fn deaf(store: MemoryStore) -> Self {
+        Self { store, deaf: true, ..Self::default() }
+    }
+
+    pub(crate) fn set(&self, op: Op, fault: Fault) {
+        self.shared.lock().unwrap().faults.insert(op, fault);
+    }
+
+    pub(crate) fn heal(&self, op: Op) {
+        self.shared.lock().unwrap().faults.remove(&op);
+    }
+
+    /// Lets the leases that are renewed last for this long, whatever is asked for.
+    pub(crate) fn renew_for(&self, time: Duration) {
+        self.shared.lock().unwrap().renewed_for = Some(time);
+    }
+
+    /// How often it was asked for this.
+    pub(crate) fn calls(&self, op: Op) -> usize {
+        self.shared.lock().unwrap().calls.get(&op).copied().unwrap_or_default()
+    }
+
+    fn steer<'a, T: Send + 'a>(&self, op: Op, operation: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        let mut shared = self.shared.lock().unwrap();
+        *shared.calls.entry(op).or_default() += 1;
+        let fault = shared.faults.get(&op).copied();
+        let error = |kind| StoreError::new(kind, "the store is being tested");
+        Box::pin(async move {
+            match fault {
+                None => operation.await,
+                Some(Fault::Fail(kind)) => Err(error(kind)),
+                Some(Fault::Hang) => std::future::pending().await,
+                Some(Fault::Late(by)) => {
+                    let result = operation.await;
+                    tokio::time::sleep(by).await;
+                    result
+                }
+                Some(Fault::Lost) => operation.await.and_then(|_| Err(error(StoreErrorKind::Unavailable))),
+            }
+        })
+    }
+}
+
+macro_rules! pass {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        $(fn $name(&self, $($argument: $type),*) -> StoreFuture<'_, $result> {
+            self.store.$name($($argument),*)
+        })*
+    };
+}
+
+impl Store for Steered {
+    fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>> {
+        self.steer(Op::Enqueue, self.store.enqueue(entries))
+    }
+
+    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
+        self.steer(Op::Pending, self.store.pending(queue, key))
+    }
+
+    fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
+        self.steer(Op::Turn, self.store.turn(turn))
+    }
+
+    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
+        let lease = self.shared.lock().unwrap().renewed_for.unwrap_or(lease);
+        self.steer(Op::Heartbeat, self.store.heartbeat(leases, lease))
+    }
+
+    fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
+        self.store.pause(queue, why)
+    }
+
+    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
+        self.steer(Op::Hold, self.store.hold(queue, wait, why))
+    }
+
+    fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()> {
+        self.store.resume(queue)
+    }
+
+    fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64> {
+        self.steer(Op::Prune, self.store.prune(age, limit))
+    }
+
+    fn watch(&self, what: Watch) -> watch::Receiver<u64> {
+        if self.deaf { watch::channel(0).1 } else { self.store.watch(what) }
+    }
+
+    pass! {
+        queues() -> Vec<QueueStats>;
+        entry(id: EntryId) -> Option<Entry>;
+        detail(id: EntryId) -> Option<Detail>;
+        list(filter: Filter, after: Option<Cursor>, limit: usize) -> Page;
+        count(filter: Filter) -> u64;
+        change(id: EntryId, change: Change) -> Entry;
+        replay(filter: Filter, per_second: f64) -> ReplayJob;
+        replays() -> Vec<ReplayJob>;
+        cancel_replay(job: JobId) -> ReplayJob;
+        purge(purge: Purge) -> u64;
+        examine() -> Vec<Finding>;
+    }
+}

@@ -1,0 +1,11 @@
+//! What a worker does with what is stored.
+
+mod classes;
+mod concurrency;
+mod leases;
+mod mishaps;
+mod shutdown;
+mod store_down;
+mod unsent;
+mod waits;
+mod waking;

@@ -1,0 +1,115 @@
+//! How a worker comes to its end.
+
+use martello_outbox::{MemoryStore, Outbox, Reason, State, WorkerPhase};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, detail, enqueued, options, post, put, seconds, stored, work, work_with},
+};
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_what_is_on_the_wire_and_claims_nothing_more() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]).held();
+    let worker = work(&outbox, &api);
+    for order in 0..8 {
+        enqueued(&outbox, put(&format!("/orders/{order}"))).await;
+    }
+    sleep(seconds(1)).await;
+    let monitor = worker.monitor();
+    let start = Instant::now();
+    let release = async {
+        sleep(seconds(10)).await;
+        assert_eq!(monitor.health().phase, WorkerPhase::Draining);
+        api.release(5);
+    };
+    let (health, ()) = tokio::join!(worker.shutdown(), release);
+    assert_eq!((health.phase, health.delivered, health.in_flight), (WorkerPhase::Stopped, 5, 0));
+    assert_eq!((start.elapsed().as_secs(), api.seen().len()), (10, 5));
+    let states: Vec<_> = stored(&outbox).await.iter().map(|entry| entry.state).collect();
+    assert_eq!(states.iter().filter(|state| **state == State::Ready).count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_answered_within_the_grace_is_dropped_as_ambiguous() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]).held();
+    let worker = work_with(&outbox, &api, options().grace(seconds(3)));
+    let (again, dead) = (enqueued(&outbox, put("/orders/1")).await, enqueued(&outbox, post("/orders")).await);
+    sleep(seconds(1)).await;
+    let start = Instant::now();
+    worker.shutdown().await;
+    assert_eq!((start.elapsed().as_secs(), api.in_flight()), (3, 0));
+    let (again, dead) = (detail(&outbox, again).await, detail(&outbox, dead).await);
+    assert_eq!((again.entry.state, again.entry.tries), (State::Ready, 1));
+    assert_eq!((dead.entry.state, dead.entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+    assert!(dead.attempts[0].fault.as_ref().unwrap().contains("shut down"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_without_work_is_gone_at_once() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let worker = work(&outbox, &Api::statuses([]));
+    sleep(seconds(1)).await;
+    let start = Instant::now();
+    worker.shutdown().await;
+    assert!(start.elapsed().as_millis() < 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_does_not_keep_it() {
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([]).held();
+    let worker = work_with(&outbox, &api, options().grace(seconds(3)));
+    enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(1)).await;
+    store.set(Op::Turn, Fault::Hang);
+    let start = Instant::now();
+    worker.shutdown().await;
+    assert_eq!(start.elapsed().as_secs(), 8, "the grace and five seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_as_it_was_told_to_stop_is_given_back() {
+    let store = Steered::default();
+    store.set(Op::Turn, Fault::Late(seconds(1)));
+    let outbox = Outbox::new(store.clone());
+    let id = enqueued(&outbox, put("/orders/1")).await;
+    let api = Api::statuses([]);
+    let worker = work(&outbox, &api);
+    sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(outbox.store().entry(id).await.unwrap().unwrap().state, State::Leased);
+    let health = worker.shutdown().await;
+    let entry = outbox.store().entry(id).await.unwrap().unwrap();
+    assert_eq!((entry.state, entry.attempts, entry.tries), (State::Ready, 0, 0));
+    assert_eq!((health.given_back, api.seen().len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_it_takes_its_deliveries_along() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]).held();
+    let worker = work(&outbox, &api);
+    let monitor = worker.monitor();
+    let id = enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(1)).await;
+    assert_eq!(api.in_flight(), 1);
+    drop(worker);
+    tokio::task::yield_now().await;
+    assert_eq!((api.in_flight(), monitor.health().phase), (0, WorkerPhase::Stopped));
+    assert_eq!(outbox.store().entry(id).await.unwrap().unwrap().state, State::Leased);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_can_be_run_on_the_callers_own_task() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]);
+    let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
+    let worker = outbox.worker(api.service());
+    let monitor = worker.monitor();
+    assert_eq!(monitor.health().phase, WorkerPhase::Starting);
+    worker.run_until(ticket.ended()).await;
+    assert_eq!((monitor.health().delivered, monitor.health().phase), (1, WorkerPhase::Stopped));
+}

@@ -1,0 +1,126 @@
+//! A store that fails for a while costs time, and nothing else.
+
+use std::time::Duration;
+
+use martello_outbox::{MemoryStore, Outbox, State, StoreErrorKind};
+use tokio::time::sleep;
+
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, detail, enqueued, options, put, seconds, work, work_with},
+};
+
+#[tokio::test(start_paused = true)]
+async fn it_is_asked_again_until_it_answers_and_not_without_a_pause() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Full, StoreErrorKind::Internal] {
+        let store = Steered::default();
+        let outbox = Outbox::new(store.clone());
+        let api = Api::statuses([]);
+        let worker = work(&outbox, &api);
+        sleep(seconds(1)).await;
+        for op in [Op::Turn, Op::Heartbeat, Op::Prune] {
+            store.set(op, Fault::Fail(kind));
+        }
+        let (before, ticket) = (store.calls(Op::Turn), outbox.enqueue(put("/orders/1")).await.unwrap());
+        sleep(seconds(60)).await;
+        let health = worker.health();
+        assert!(health.store_failing && !health.is_well() && health.store_failures > 5, "{health:?}");
+        assert!(store.calls(Op::Turn) - before < 40, "{}", store.calls(Op::Turn) - before);
+        for op in [Op::Turn, Op::Heartbeat, Op::Prune] {
+            store.heal(op);
+        }
+        let entry = tokio::time::timeout(seconds(11), ticket.ended()).await.unwrap().unwrap();
+        assert_eq!((entry.state, entry.attempts), (State::Done, 1));
+        assert!(worker.health().is_well());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_while_it_failed_is_settled_afterwards() {
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([]).held();
+    let worker = work(&outbox, &api);
+    let id = enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(1)).await;
+    store.set(Op::Turn, Fault::Fail(StoreErrorKind::Unavailable));
+    api.release(1);
+    sleep(seconds(30)).await;
+    assert_eq!(outbox.store().entry(id).await.unwrap().unwrap().state, State::Leased);
+    store.heal(Op::Turn);
+    let entry = outbox.ticket(id).ended().await.unwrap();
+    assert_eq!((entry.state, entry.attempts, api.seen().len()), (State::Done, 1, 1));
+    assert_eq!((worker.health().delivered, worker.health().fenced), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_whose_answer_was_lost_is_made_once() {
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([503]).held();
+    let hour = seconds(3_600);
+    let worker = work_with(&outbox, &api, options().backoff(hour, hour));
+    let id = enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(1)).await;
+    store.set(Op::Turn, Fault::Lost);
+    api.release(1);
+    sleep(seconds(1)).await;
+    store.heal(Op::Turn);
+    sleep(seconds(10)).await;
+    let detail = detail(&outbox, id).await;
+    assert_eq!((detail.entry.state, detail.attempts.len(), detail.entry.tries), (State::Ready, 1, 1));
+    assert_eq!(
+        (worker.health().again(martello_outcome::Outcome::Unavailable), worker.health().fenced),
+        (1, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_was_lost_is_made_again_after_its_lease() {
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([]);
+    let _worker = work(&outbox, &api);
+    store.set(Op::Turn, Fault::Lost);
+    let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
+    sleep(seconds(1)).await;
+    store.heal(Op::Turn);
+    let entry = ticket.ended().await.unwrap();
+    assert_eq!((entry.state, entry.attempts, api.seen().len()), (State::Done, 2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_hangs_is_given_up_after_a_lease() {
+    let store = Steered::default();
+    store.set(Op::Turn, Fault::Hang);
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([]);
+    let worker = work(&outbox, &api);
+    let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
+    sleep(seconds(59)).await;
+    store.heal(Op::Turn);
+    assert!(!worker.health().store_failing);
+    sleep(seconds(2)).await;
+    assert_eq!(ticket.status().await.unwrap().state, State::Done);
+    assert_eq!(worker.health().store_failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_claimed_late_is_renewed_before_its_lease_is_over() {
+    let memory = MemoryStore::new();
+    let slow = Steered::over(memory.clone());
+    slow.set(Op::Turn, Fault::Late(Duration::from_millis(8_999)));
+    let (outbox, other) = (Outbox::new(slow.clone()), Outbox::new(memory));
+    let api = Api::statuses([]).held();
+    let id = enqueued(&other, put("/orders/1")).await;
+    // The lease is counted from before the store was asked: a millisecond is left of it.
+    let lease = || options().lease(seconds(9)).attempt_timeout(seconds(8));
+    let _worker = work_with(&outbox, &api, lease());
+    sleep(seconds(1)).await;
+    let _other = work_with(&other, &api, lease().seed(1));
+    sleep(seconds(14)).await;
+    assert_eq!((api.in_flight(), slow.calls(Op::Heartbeat)), (1, 3));
+    api.release(1);
+    let entry = other.ticket(id).ended().await.unwrap();
+    assert_eq!((entry.state, entry.attempts, api.seen().len()), (State::Done, 1, 1));
+}

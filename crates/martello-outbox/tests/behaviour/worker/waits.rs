@@ -1,0 +1,78 @@
+//! When an entry goes again, and when it does not.
+
+use std::time::Duration;
+
+use martello_outbox::{MemoryStore, Outbox, OutboxOptions, Reason, State};
+use tokio::time::Instant;
+
+use crate::support::{Answer, Api, detail, options, put, seconds, status, work_with};
+
+fn busy(retry_after: &'static str) -> Answer {
+    let mut response = status(503)?;
+    response.headers_mut().insert("retry-after", retry_after.parse()?);
+    Ok(response)
+}
+
+fn gaps(api: &Api) -> Vec<Duration> {
+    let at: Vec<Instant> = api.seen().iter().map(|seen| seen.at).collect();
+    at.iter().zip(at.iter().skip(1)).map(|(earlier, later)| *later - *earlier).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_waited_for_within_its_cap() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::answering([busy("90"), busy("99999999999"), busy("soon")]);
+    let short = Duration::from_millis(10);
+    let _worker = work_with(&outbox, &api, options().backoff(short, short).hold_after(1_000));
+    outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
+    let gaps = gaps(&api);
+    let whole: Vec<_> = gaps.iter().map(Duration::as_secs).collect();
+    assert_eq!(whole, [90, 3_600, 0], "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_grows_up_to_its_cap_and_is_drawn_by_lot() {
+    let outbox = Outbox::builder(MemoryStore::new()).max_attempts(200).build().unwrap();
+    let api = Api::with(|_| async { status(503) });
+    let _worker = work_with(&outbox, &api, options().backoff(seconds(1), seconds(8)).hold_after(1_000));
+    outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
+    let gaps = gaps(&api);
+    let slack = Duration::from_millis(10);
+    for (gap, ceiling) in gaps.iter().zip([1, 2, 4].into_iter().chain(std::iter::repeat(8))) {
+        assert!(*gap <= seconds(ceiling) + slack, "{gap:?} is over {ceiling} s");
+    }
+    let at_the_cap = &gaps[3..];
+    let mean = at_the_cap.iter().sum::<Duration>() / u32::try_from(at_the_cap.len()).unwrap();
+    assert!((3_000..5_000).contains(&mean.as_millis()), "full jitter has its mean at half: {mean:?}");
+    assert!(at_the_cap.iter().any(|gap| *gap > seconds(7)) && at_the_cap.iter().any(|gap| *gap < seconds(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_has_had_its_attempts_is_exhausted() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::with(|_| async { status(503) });
+    let _worker = work_with(&outbox, &api, options());
+    let mut request = put("/orders/1");
+    request.extensions_mut().insert(OutboxOptions::new().max_attempts(3));
+    let ticket = outbox.enqueue(request).await.unwrap();
+    let entry = ticket.ended().await.unwrap();
+    assert_eq!((entry.state, entry.reason, api.seen().len()), (State::Dead, Some(Reason::Exhausted), 3));
+    let numbers: Vec<_> =
+        detail(&outbox, ticket.id()).await.attempts.iter().map(|each| each.number).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_count_goes_on_until_it_expires() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::with(|_| async { status(429) });
+    let _worker = work_with(&outbox, &api, options().backoff(seconds(1), seconds(60)));
+    let mut request = put("/orders/1");
+    request.extensions_mut().insert(OutboxOptions::new().max_attempts(1).expires_in(seconds(600)));
+    let stored = Instant::now();
+    let entry = outbox.enqueue(request).await.unwrap().ended().await.unwrap();
+    assert_eq!(entry.reason, Some(Reason::Expired));
+    assert!(api.seen().len() > 5, "{}", api.seen().len());
+    let after = stored.elapsed();
+    assert!(after >= seconds(600) && after < seconds(601), "{after:?}");
+}
