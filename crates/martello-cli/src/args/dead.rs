@@ -39,9 +39,9 @@ pub(crate) enum Dead {
 #[derive(Args)]
 pub(crate) struct DeadList {
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
     pub(crate) page: Page,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 #[derive(Args)]
@@ -73,8 +73,6 @@ pub(crate) struct Edit {
 
 #[derive(Args)]
 pub(crate) struct Replay {
-    #[command(flatten)]
-    pub(crate) targets: Targets,
     /// How fast those of a filter go: 10/s, which is the default, 30/min, 500/h.
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
@@ -87,6 +85,8 @@ pub(crate) struct Replay {
     /// Do not wait.
     #[arg(long)]
     pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) targets: Targets,
 }
 
 #[derive(Subcommand)]
@@ -113,9 +113,9 @@ pub(crate) struct Purge {
 
 #[derive(Args)]
 pub(crate) struct Export {
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
     /// Into this file, which is written whole or not at all, for its owner alone.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }

@@ -5,6 +5,7 @@ use martello_outbox::{Filter, JobId, OrderKey, Outcome, QueueName, Reason, State
 use super::time;
 
 /// Conditions, all of which must hold.
+// Its heading holds for what comes after it too: it goes last.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {

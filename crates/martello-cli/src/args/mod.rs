@@ -25,7 +25,7 @@ Exit codes:
     3  the store cannot be used: not there, no store, of a newer version, full, not to be reached
     4  there is no such entry, queue or replay, its state does not allow it, or a filter matches nothing
     7  something else went wrong
-  130  interrupted: what had begun in the store goes on or can be done again";
+  130  interrupted, or not agreed to: what had begun in the store goes on";
 
 /// Look after an outbox of stored HTTP requests and its dead letters.
 #[derive(Parser)]
@@ -34,7 +34,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// Write JSON for programs: one document on stdout, errors as JSON on stderr.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -44,7 +44,7 @@ pub(crate) struct Cli {
 #[derive(Args)]
 pub(crate) struct StoreArgs {
     /// The store: sqlite:PATH [env: MARTELLO_STORE].
-    #[arg(long, global = true, value_name = "STORE")]
+    #[arg(long, global = true, value_name = "STORE", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
 }
 

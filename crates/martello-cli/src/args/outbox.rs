@@ -30,9 +30,9 @@ pub(crate) struct OutboxList {
     #[arg(long)]
     pub(crate) state: Option<State>,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
     pub(crate) page: Page,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 /// Which part of a list, and how much of each URL.

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 /// What a verb is to be done to.
 #[derive(Args)]
 pub(crate) struct Targets {
-    /// These.
+    /// These, by their ids.
     #[arg(value_name = "ID")]
     ids: Vec<EntryId>,
     #[command(flatten)]
@@ -18,12 +18,12 @@ pub(crate) struct Targets {
 #[derive(Args)]
 pub(crate) struct Matching {
     #[command(flatten)]
-    filter: FilterArgs,
+    pub(crate) bulk: Bulk,
     /// All of them.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    pub(crate) bulk: Bulk,
+    filter: FilterArgs,
 }
 
 /// How sure one must be before many are changed.
@@ -32,7 +32,7 @@ pub(crate) struct Bulk {
     /// Only say how many it would be.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask. Without a terminal nobody can be asked, so that many need this or --dry-run.
+    /// Do not ask. Without a terminal nobody can be asked: a filter then needs this or --dry-run.
     #[arg(long, short)]
     pub(crate) yes: bool,
 }

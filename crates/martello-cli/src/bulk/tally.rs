@@ -22,6 +22,8 @@ pub(crate) struct Tally {
     /// The first of those that were not, and why.
     failed: Vec<Failed>,
     #[serde(skip)]
+    refused: u64,
+    #[serde(skip)]
     first: Option<StoreError>,
 }
 
@@ -34,7 +36,7 @@ struct Failed {
 impl Tally {
     /// Of nothing yet; the verb in the past tense.
     pub(crate) fn new(verb: &'static str, dry_run: bool) -> Self {
-        Self { verb, dry_run, matched: 0, done: 0, failed: Vec::new(), first: None }
+        Self { verb, dry_run, matched: 0, done: 0, failed: Vec::new(), refused: 0, first: None }
     }
 
     /// Counts one. What is wrong with an entry is counted too; what is wrong with the store ends it all.
@@ -48,6 +50,7 @@ impl Tally {
                 if self.failed.len() < MOST_TOLD {
                     self.failed.push(Failed { id, error: error.to_string() });
                 }
+                self.refused += 1;
                 self.first.get_or_insert(error);
             }
             Err(error) => return Err(error.into()),
@@ -81,7 +84,7 @@ impl Tally {
         match (self.dry_run, exit) {
             (true, Exit::Well) => out.line(format_args!("would {} {} {noun}", act.verb, self.matched))?,
             (true, Exit::Partly) => {
-                let fit = self.matched - u64::try_from(self.failed.len()).unwrap_or(self.matched);
+                let fit = self.matched - self.refused;
                 out.line(format_args!("would {} {fit} of {} {noun}", act.verb, self.matched))?;
             }
             (false, Exit::Well) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,

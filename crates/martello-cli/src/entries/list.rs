@@ -1,11 +1,10 @@
 use martello_outbox::{Entry, Filter, State};
-use serde_json::json;
 
 use crate::{
     Context,
     args::Page,
     failure::{Exit, Failure},
-    output::{EntryShape, Table, age, url},
+    output::{EntryShape, ListShape, Table, age, url},
 };
 
 /// Lists what passes the filter. That nothing does is an answer, and no failure.
@@ -14,9 +13,9 @@ pub(crate) async fn list(context: &mut Context, filter: Filter, page: &Page) -> 
     let found = context.store.list(filter, page.after, usize::from(page.limit)).await?;
     let out = &mut context.out;
     if out.is_json() {
-        let entries: Vec<_> = found.entries.iter().map(|entry| EntryShape::new(entry, page.reveal)).collect();
+        let entries = found.entries.iter().map(|entry| EntryShape::new(entry, page.reveal)).collect();
         let next = found.next.map(|cursor| cursor.to_string());
-        out.document(&json!({ "entries": entries, "next": next }))?;
+        out.document(&ListShape { entries, next })?;
         return Ok(Exit::Well);
     }
     if found.entries.is_empty() {

@@ -51,7 +51,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure
         _ => format!(" (was dead: {reason})"),
     });
     out.line(format_args!("{} is {}{reason}", entry.id, entry.state))?;
-    let mut field = |name: &str, value: &dyn Display| out.line(format_args!("  {name:<11} {value}"));
+    let mut field = |name: &str, value: &dyn Display| out.line(format_args!("  {name:<15} {value}"));
     field("request", &format_args!("{} {}", entry.method, url(&entry.uri, reveal)))?;
     field("queue", &entry.queue)?;
     if let Some(key) = &entry.order_key {
@@ -65,7 +65,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure
         if entry.repeatable { "yes" } else { "no: after an ambiguous attempt it is a dead letter" };
     field("repeatable", &repeatable)?;
     field("stored", &Time(entry.created_at))?;
-    field("since", &format_args!("{} it is {}", Time(entry.changed_at), entry.state))?;
+    field(&format!("{} since", entry.state), &Time(entry.changed_at))?;
     if entry.state.is_pending() {
         field("due", &Time(entry.due_at))?;
         field("expires", &Time(entry.expires_at))?;
@@ -88,7 +88,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure
 fn attempts(detail: &Detail) -> String {
     let entry = &detail.entry;
     let (all, tries, most) = (entry.attempts, entry.tries, entry.max_attempts);
-    format!("{all}, of which {tries} count towards {most}")
+    format!("{all} ever made; of its {most} tries, {tries} are used up")
 }
 
 fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), Failure> {

@@ -32,7 +32,7 @@ fn attempted(attempt: &AttemptRecord) -> Vec<String> {
         None => attempt.outcome.to_string(),
     };
     let mut line =
-        format!("attempt {}: {ended} after {:.3} s", attempt.number, attempt.duration.as_secs_f64());
+        format!("attempt {}: {ended} after {:.1} ms", attempt.number, attempt.duration.as_secs_f64() * 1e3);
     if let Some(id) = &attempt.tracking_id {
         line.push_str(&format!(", Trackingid {id}"));
     }

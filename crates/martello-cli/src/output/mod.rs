@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub(crate) use age::{Time, age, span};
 pub(crate) use body::write_body;
-pub(crate) use shape::{DetailShape, EntryShape, header, url};
+pub(crate) use shape::{DetailShape, EntryShape, ListShape, header, url};
 pub(crate) use table::Table;
 pub(crate) use text::Plain;
 

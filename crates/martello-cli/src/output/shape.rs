@@ -65,6 +65,14 @@ impl<'a> EntryShape<'a> {
     }
 }
 
+/// A part of a list.
+#[derive(Serialize)]
+pub(crate) struct ListShape<'a> {
+    pub(crate) entries: Vec<EntryShape<'a>>,
+    /// What `--after` goes on from.
+    pub(crate) next: Option<String>,
+}
+
 /// A URL, masked unless it is to be revealed.
 pub(crate) fn url(uri: &http::Uri, reveal: bool) -> String {
     if reveal { uri.to_string() } else { Redaction::default().url(uri).to_string() }

@@ -67,11 +67,11 @@ async fn a_dead_letter_shows_its_timeline_and_its_request() {
     let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
     let expected = [
         format!("{id} is dead: rejected"),
-        "  request     PUT https://api.example/orders/1?token=***".to_owned(),
-        "  order key   api.example/orders/1".to_owned(),
-        "  kept        yes: no purge deletes it".to_owned(),
-        "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 0.120 s, Trackingid track-1-503, at the door".to_owned(),
-        "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 0.120 s, Trackingid track-2-422, at the door".to_owned(),
+        "  request         PUT https://api.example/orders/1?token=***".to_owned(),
+        "  order key       api.example/orders/1".to_owned(),
+        "  kept            yes: no purge deletes it".to_owned(),
+        "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 120.0 ms, Trackingid track-1-503, at the door".to_owned(),
+        "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 120.0 ms, Trackingid track-2-422, at the door".to_owned(),
         // What the server said must not steer the terminal.
         "                              stops must not be \\u{1b}[31mnegative".to_owned(),
         "  content-type: application/json".to_owned(),

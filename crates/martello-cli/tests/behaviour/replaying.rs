@@ -90,7 +90,7 @@ async fn a_newer_write_is_overwritten_only_if_that_is_said() {
     stage.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite does it all the same");
     stage.run(&["dead", "replay", "--all", "--yes"]).fails(4, "1 of them would overwrite a newer request");
     let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
-    assert!(shown.contains("overtaken   a newer request of its key was delivered"), "{shown}");
+    assert!(shown.contains("overtaken       a newer request of its key was delivered"), "{shown}");
     assert_eq!(stage.state(id).await, State::Dead);
     assert_eq!(stage.run(&["dead", "replay", &id.to_string(), "--overwrite"]).code, 0);
     assert_eq!(stage.state(id).await, State::Ready);

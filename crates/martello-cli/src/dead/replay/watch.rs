@@ -43,8 +43,8 @@ async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> 
         let job = super::jobs::find(store, id).await?;
         let ended = job.total.saturating_sub(job.pending);
         bar.set_length(job.total);
-        bar.set_position(ended);
         bar.set_message(format!("{}{}", progress(&job), news.hint(ended)));
+        bar.set_position(ended);
         if job.pending == 0 {
             bar.finish_and_clear();
             return Ok(job);
