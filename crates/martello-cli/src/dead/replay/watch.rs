@@ -43,7 +43,7 @@ async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> 
         let job = super::jobs::find(store, id).await?;
         let ended = job.total.saturating_sub(job.pending);
         bar.set_length(job.total);
-        bar.set_message(format!("{}{}", progress(&job), news.hint(ended)));
+        bar.set_message(format!("{ended} of {}: {}{}", job.total, progress(&job), news.hint(ended)));
         bar.set_position(ended);
         if job.pending == 0 {
             bar.finish_and_clear();
@@ -95,7 +95,7 @@ async fn until_ended(store: &dyn Store, ids: &[EntryId]) -> Result<Vec<Entry>, F
 
 /// On stderr, and only if that is a terminal.
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len}  {msg}");
+    let style = ProgressStyle::with_template("[{bar:30}] {msg}");
     let bar = ProgressBar::new(1);
     match style {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
