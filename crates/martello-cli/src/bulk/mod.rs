@@ -4,7 +4,7 @@ mod tally;
 
 use std::sync::Arc;
 
-use martello_outbox::{Change, Cursor, Entry, EntryId, Filter, State, Store, StoreError};
+use martello_outbox::{Change, Entry, EntryId, Filter, State, Store, StoreError};
 use tokio::task::JoinSet;
 
 pub(crate) use tally::Tally;
@@ -13,6 +13,7 @@ use crate::{
     Context,
     args::{Bulk, Target, Targets},
     ask,
+    entries::Pages,
     failure::{Exit, Failure},
     interrupt::or_ctrl_c,
 };
@@ -98,14 +99,12 @@ async fn matching(context: &mut Context, filter: &Filter, bulk: Bulk, act: &Act)
     tally.tell(&mut context.out, act)
 }
 
-/// Page after page: whether what was changed still matches or not, the cursor leaves it behind; and what is stored
-/// meanwhile is before it.
+/// Page after page, each at once.
 async fn walk(store: &Arc<dyn Store>, filter: &Filter, act: &Act, tally: &mut Tally) -> Result<(), Failure> {
-    let mut after: Option<Cursor> = None;
-    loop {
-        let page = store.list(filter.clone(), after, AT_ONCE).await?;
+    let mut pages = Pages::new(&**store, filter, AT_ONCE);
+    while let Some(page) = pages.next().await? {
         let mut changes = JoinSet::new();
-        for entry in page.entries {
+        for entry in page {
             let (store, change) = (Arc::clone(store), act.change.clone());
             changes.spawn(async move { (entry.id, store.change(entry.id, change).await) });
         }
@@ -114,9 +113,6 @@ async fn walk(store: &Arc<dyn Store>, filter: &Filter, act: &Act, tally: &mut Ta
                 changed.map_err(|error| Failure::other("a change panicked").because(error))?;
             tally.note(id, changed)?;
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
     }
+    Ok(())
 }

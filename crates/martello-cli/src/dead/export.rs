@@ -11,6 +11,7 @@ use crate::{
     Context,
     args::Export,
     bulk::{count, noun},
+    entries::Pages,
     failure::{Exit, Failure},
     interrupt::or_ctrl_c,
     output::DetailShape,
@@ -61,20 +62,16 @@ async fn to_file(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64,
 }
 
 async fn lines(store: &dyn Store, filter: &Filter, out: &mut impl Write) -> Result<u64, Failure> {
-    let (mut many, mut after) = (0, None);
-    loop {
-        let page = store.list(filter.clone(), after, AT_ONCE).await?;
-        for entry in page.entries {
+    let (mut many, mut pages) = (0, Pages::new(store, filter, AT_ONCE));
+    while let Some(page) = pages.next().await? {
+        for entry in page {
             // It may have been purged since it was listed.
             let Some(detail) = store.detail(entry.id).await? else { continue };
             serde_json::to_writer(&mut *out, &DetailShape::new(&detail, true)).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
             many += 1;
         }
-        after = page.next;
-        if after.is_none() {
-            out.flush()?;
-            return Ok(many);
-        }
     }
+    out.flush()?;
+    Ok(many)
 }

@@ -6,6 +6,7 @@ use crate::{
     args::Purge,
     ask,
     bulk::{count, noun},
+    entries::Pages,
     failure::{Exit, Failure},
 };
 
@@ -44,13 +45,9 @@ pub(super) async fn purge(context: &mut Context, args: Purge) -> Result<Exit, Fa
 
 /// How many of those that match are kept.
 async fn kept(store: &dyn Store, filter: &Filter) -> Result<u64, Failure> {
-    let (mut kept, mut after) = (0, None);
-    loop {
-        let page = store.list(filter.clone(), after, 1_000).await?;
-        kept += page.entries.iter().map(|entry| u64::from(entry.kept)).sum::<u64>();
-        after = page.next;
-        if after.is_none() {
-            return Ok(kept);
-        }
+    let (mut kept, mut pages) = (0, Pages::new(store, filter, 1_000));
+    while let Some(page) = pages.next().await? {
+        kept += page.iter().map(|entry| u64::from(entry.kept)).sum::<u64>();
     }
+    Ok(kept)
 }

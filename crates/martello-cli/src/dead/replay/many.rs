@@ -9,9 +9,13 @@ use crate::{
     args::{Bulk, Rate},
     ask,
     bulk::{count, noun},
+    entries::Pages,
     failure::{Exit, Failure},
     output::span,
 };
+
+/// From how many on it takes long enough to look at each that it is worth a word.
+const MANY: u64 = 5_000;
 
 /// A replay by a filter.
 pub(super) struct Many {
@@ -28,6 +32,9 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
     let matched = count(store, &many.filter).await?;
     let Rate(per_second) = many.rate;
     let most = matched.min(ReplayJob::MOST);
+    if most >= MANY && !many.overwrite {
+        context.out.note("looking whether a newer request has overtaken one of them …")?;
+    }
     let overtaken = if many.overwrite { Vec::new() } else { overtaken(store, &many.filter).await? };
     let takes = Duration::try_from_secs_f64(to_f64(most.saturating_sub(1)) / per_second);
     let what = format!(
@@ -101,19 +108,15 @@ fn refuse(overtaken: &[EntryId]) -> Result<(), Failure> {
 
 /// Those whose key was written since.
 async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, Failure> {
-    let (mut overtaken, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.list(filter.clone(), after, 1_000).await?;
-        for entry in page.entries.iter().filter(|entry| entry.order_key.is_some()) {
+    let (mut overtaken, mut pages) = (Vec::new(), Pages::new(store, filter, 1_000));
+    while let Some(page) = pages.next().await? {
+        for entry in page.iter().filter(|entry| entry.order_key.is_some()) {
             if store.detail(entry.id).await?.is_some_and(|detail| detail.overtaken) {
                 overtaken.push(entry.id);
             }
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(overtaken);
-        }
     }
+    Ok(overtaken)
 }
 
 fn to_f64(many: u64) -> f64 {
