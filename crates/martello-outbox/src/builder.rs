@@ -3,9 +3,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 use martello_log::Redaction;
 use martello_outcome::{Classifier, ConfigError, Repeatable, RequestHead};
 
-use crate::{
-    Entry, NewEntry, OrderKey, Outbox, QueueName, Sealing, Store, WhenPending, key_lock::KeyLock, order,
-};
+use crate::{Entry, NewEntry, OrderKey, Outbox, QueueName, Sealing, Store, WhenPending, key_lock::KeyLock};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_BODY: RangeInclusive<usize> = 1..=64 * 1024 * 1024;
@@ -44,7 +42,7 @@ impl Default for Settings {
             sealing: None,
             max_body: 1024 * 1024,
             record_within: Duration::from_secs(10),
-            order_by: Arc::new(order::by_target),
+            order_by: Arc::new(OrderKey::by_target),
             when_pending: WhenPending::default(),
             expires_in: NewEntry::EXPIRES_IN,
             max_attempts: NewEntry::MAX_ATTEMPTS,

@@ -5,15 +5,21 @@ use martello_outcome::RequestHead;
 
 use crate::OrderKey;
 
-/// Authority and path of what writes a resource by its name. Two requests to different queries of one path write the
-/// same resource; a path that is too long for a key is no resource that anybody writes twice.
-pub(crate) fn by_target(head: RequestHead<'_>) -> Option<OrderKey> {
-    if ![Method::PUT, Method::PATCH, Method::DELETE].contains(head.method) {
-        return None;
+impl OrderKey {
+    /// Authority and path of what writes a resource by its name: PUT, PATCH and DELETE. What orders a request if nobody
+    /// says.
+    ///
+    /// Two requests to different queries of one path write the same resource; a path that is too long for a key is no
+    /// resource that anybody writes twice.
+    #[must_use]
+    pub fn by_target(head: RequestHead<'_>) -> Option<Self> {
+        if ![Method::PUT, Method::PATCH, Method::DELETE].contains(head.method) {
+            return None;
+        }
+        let host = head.uri.host()?.to_ascii_lowercase();
+        let port = head.uri.port().map_or(String::new(), |port| format!(":{port}"));
+        Self::new(format!("{host}{port}{}", head.uri.path())).ok()
     }
-    let host = head.uri.host()?.to_ascii_lowercase();
-    let port = head.uri.port().map_or(String::new(), |port| format!(":{port}"));
-    OrderKey::new(format!("{host}{port}{}", head.uri.path())).ok()
 }
 
 #[cfg(test)]
@@ -24,7 +30,7 @@ mod tests {
 
     fn key(method: Method, uri: &str) -> Option<String> {
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        by_target(RequestHead::from(&request)).map(String::from)
+        OrderKey::by_target(RequestHead::from(&request)).map(String::from)
     }
 
     #[test]
