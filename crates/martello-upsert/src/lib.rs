@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod counts;
+mod error;
+mod latency;
+mod line;
+mod outcome;
+mod progress;
+mod record;
+mod records;
+mod report;
+mod run;
+mod send;
+mod settings;
+mod upsert_all;
+
+pub use counts::Counts;
+pub use error::{UpsertError, UpsertErrorKind};
+pub use latency::Latency;
+pub use martello_outbox::{EntryId, OrderKey};
+pub use martello_outcome::{ConfigError, TrackingId};
+pub use outcome::{UnknownUpsertOutcome, UpsertOutcome};
+pub use progress::Progress;
+pub use record::Record;
+pub use records::Records;
+pub use report::Report;
+pub use upsert_all::UpsertAll;

@@ -1,0 +1,77 @@
+//! A record as JSON.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use martello_outbox::{EntryId, OrderKey};
+use martello_outcome::{InvalidId, TrackingId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Record, UpsertOutcome};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Line {
+    row: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<OrderKey>,
+    outcome: UpsertOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    attempts: u32,
+    latency_us: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tracking_ids: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    read_back: bool,
+}
+
+impl From<Record> for Line {
+    fn from(record: Record) -> Self {
+        Self {
+            row: record.row,
+            key: record.key,
+            outcome: record.outcome,
+            status: record.status.map(|status| status.as_u16()),
+            attempts: record.attempts,
+            latency_us: u64::try_from(record.latency.as_micros()).unwrap_or(u64::MAX),
+            tracking_ids: record.tracking_ids.iter().map(ToString::to_string).collect(),
+            reason: record.reason,
+            body: record.body,
+            entry: record.entry.map(|entry| entry.to_string()),
+            read_back: record.read_back,
+        }
+    }
+}
+
+/// A line that is JSON, and no record.
+#[derive(Debug, thiserror::Error)]
+#[error("the {0} is none")]
+pub(crate) struct InvalidLine(&'static str);
+
+impl TryFrom<Line> for Record {
+    type Error = InvalidLine;
+
+    fn try_from(line: Line) -> Result<Self, InvalidLine> {
+        let status = line.status.map(StatusCode::from_u16).transpose();
+        let ids: Result<_, InvalidId> = line.tracking_ids.iter().map(|id| id.parse::<TrackingId>()).collect();
+        let entry = line.entry.map(|entry| entry.parse::<EntryId>()).transpose();
+        Ok(Self {
+            status: status.map_err(|_| InvalidLine("status"))?,
+            attempts: line.attempts,
+            tracking_ids: ids.map_err(|_| InvalidLine("tracking id"))?,
+            latency: Duration::from_micros(line.latency_us),
+            etag: None,
+            body: line.body,
+            reason: line.reason,
+            entry: entry.map_err(|_| InvalidLine("entry"))?,
+            read_back: line.read_back,
+            ..Self::new(line.row, line.key, line.outcome)
+        })
+    }
+}

@@ -1,0 +1,124 @@
+use std::{fmt, time::Duration};
+
+use crate::{Counts, Latency, Record};
+
+/// What became of a run, in a size that does not depend on how many entities it had.
+#[derive(Clone, Debug)]
+pub struct Report {
+    counts: Counts,
+    latency: Latency,
+    slowest: Vec<Record>,
+    failures: Vec<Record>,
+    stopped: bool,
+    elapsed: Duration,
+}
+
+impl Report {
+    /// So many of the slowest are kept.
+    pub const MOST_SLOWEST: usize = 10;
+    /// So many failures are kept, the first ones.
+    pub const MOST_FAILURES: usize = 100;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            latency: Latency::new(),
+            slowest: Vec::with_capacity(Self::MOST_SLOWEST + 1),
+            failures: Vec::new(),
+            stopped: false,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn add(&mut self, record: &Record) {
+        self.counts.add(record.outcome);
+        if record.outcome.is_failure() && self.failures.len() < Self::MOST_FAILURES {
+            self.failures.push(record.clone());
+        }
+        if record.attempts == 0 {
+            return;
+        }
+        self.latency.add(record.latency);
+        let full = self.slowest.len() == Self::MOST_SLOWEST;
+        if full && self.slowest.last().is_some_and(|last| last.latency >= record.latency) {
+            return;
+        }
+        let place = self.slowest.partition_point(|slower| slower.latency >= record.latency);
+        self.slowest.insert(place, record.clone());
+        self.slowest.truncate(Self::MOST_SLOWEST);
+    }
+
+    pub(crate) fn end(mut self, elapsed: Duration, stopped: bool) -> Self {
+        self.elapsed = elapsed;
+        self.stopped = stopped;
+        self
+    }
+
+    /// How many entities came to which outcome: one for each that was taken from the input.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How long those took that were sent.
+    #[must_use]
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// The slowest [`Report::MOST_SLOWEST`], the slowest first.
+    #[must_use]
+    pub fn slowest(&self) -> &[Record] {
+        &self.slowest
+    }
+
+    /// The first [`Report::MOST_FAILURES`] of those that came to a conflict, or were rejected, exhausted or ambiguous, in the
+    /// order in which they came to it. How many there are in all is in the counts.
+    #[must_use]
+    pub fn failures(&self) -> &[Record] {
+        &self.failures
+    }
+
+    /// Whether the run was stopped before the end of the input.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether the whole input was taken and nothing of it failed: each entity is written, superseded by one that is, or in
+    /// the outbox.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        !self.stopped && self.counts.failed() == 0
+    }
+
+    /// How long the run took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+/// In a few lines, for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.counts.total();
+        writeln!(f, "{total} entities in {:.1} s", self.elapsed.as_secs_f64())?;
+        for (outcome, count) in self.counts.iter() {
+            writeln!(f, "  {outcome:<14} {count}")?;
+        }
+        let millis = |share| self.latency.quantile(share).as_secs_f64() * 1e3;
+        if self.latency.count() > 0 {
+            let (p50, p99) = (millis(0.5), millis(0.99));
+            let max = self.latency.max().as_secs_f64() * 1e3;
+            writeln!(f, "  latency        {p50:.0} ms median, {p99:.0} ms p99, {max:.0} ms at most")?;
+        }
+        for record in &self.failures {
+            writeln!(f, "  {record}")?;
+        }
+        match self.counts.failed().saturating_sub(u64::try_from(self.failures.len()).unwrap_or(u64::MAX)) {
+            0 => Ok(()),
+            more => writeln!(f, "  and {more} failures more"),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! One run, from the first row to the last record.
+
+mod driver;
+mod keys;
+mod make;
+
+pub(crate) use self::{
+    driver::{Driver, Stop},
+    make::{KeyBy, Make},
+};
+
+use bytes::Bytes;
+use http::Request;
+use martello_outbox::OrderKey;
+
+/// An entity as it goes on its way.
+pub(crate) struct Job {
+    row: u64,
+    key: Option<OrderKey>,
+    request: Request<Bytes>,
+}

@@ -1,0 +1,101 @@
+//! How one entity is sent, and what its record says of it.
+
+mod door;
+mod judge;
+mod read_back;
+mod wire;
+
+use bytes::Bytes;
+use http::{Request, Response, header};
+use martello_body::Body;
+use martello_outbox::{Outbox, OutboxLayer, OutboxService, Sent};
+use martello_outcome::CallError;
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use self::door::{Inside, Notes};
+pub(crate) use self::{judge::line, read_back::ReadBack, wire::Wire};
+use crate::{Record, UpsertOutcome};
+
+/// How a call ended, and what reading back has said of it.
+pub(crate) struct Heard {
+    answer: Result<Response<Bytes>, CallError>,
+    doubt: Option<Doubt>,
+}
+
+/// What became of a write whose answer cannot be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// A conflict that may be with itself, and nobody was asked.
+    Unasked,
+    /// It could not be read back, or says nothing.
+    Unread,
+    /// The server has what was sent.
+    Written,
+    /// The server has what it had before.
+    Unwritten,
+    /// The server has something else.
+    Other,
+}
+
+/// Sends entities: straight through the stack, or through the door of an outbox. A clone sends through the same.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    wire: Wire,
+    read_back: Option<ReadBack>,
+    door: Option<OutboxService<Inside>>,
+}
+
+impl Sender {
+    pub(crate) fn new(wire: Wire, read_back: Option<ReadBack>, outbox: Option<Outbox>) -> Self {
+        let inside = Inside { wire: wire.clone(), read_back: read_back.clone() };
+        let door = outbox.map(|outbox| OutboxLayer::new(outbox).layer(inside));
+        Self { wire, read_back, door }
+    }
+
+    /// Sends a request, and completes the record of its entity.
+    pub(crate) async fn send(self, request: Request<Bytes>, mut record: Record) -> Record {
+        let began = Instant::now();
+        match self.door {
+            None => {
+                let if_match = request.headers().get(header::IF_MATCH).cloned();
+                let heard = read_back::send(&self.wire, self.read_back.as_ref(), request).await;
+                judge::heard(&mut record, &heard, if_match.as_ref());
+            }
+            Some(mut door) => {
+                let notes = Notes::new(&record);
+                let mut request = request.map(Body::from);
+                request.extensions_mut().insert(notes.clone());
+                // The door is always ready.
+                let sent = door.call(request).await;
+                record = notes.record();
+                stored(&mut record, sent);
+            }
+        }
+        record.latency = began.elapsed();
+        record
+    }
+}
+
+/// What the door did with it, beyond what the server said.
+fn stored(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStored>) {
+    match sent {
+        Ok(Sent::Delivered(_)) => {}
+        Ok(Sent::Deferred(ticket)) => {
+            record.outcome = UpsertOutcome::Deferred;
+            record.entry = Some(ticket.id());
+        }
+        Ok(Sent::Parked(ticket)) => {
+            record.outcome = UpsertOutcome::Ambiguous;
+            record.entry = Some(ticket.id());
+        }
+        // What the server said stands, if it was asked.
+        Err(error) => {
+            if record.attempts == 0 {
+                record.outcome = UpsertOutcome::Exhausted;
+            }
+            record.reason = line(&error);
+        }
+    }
+}

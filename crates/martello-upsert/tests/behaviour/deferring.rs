@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use http::Request;
+use martello_body::Body;
+use martello_outbox::{MemoryStore, Outbox, State};
+use martello_upsert::{UpsertAll, UpsertOutcome};
+use tower::service_fn;
+
+use crate::support::{Memory, outcomes, put, records, rows, upserts};
+
+#[tokio::test(start_paused = true)]
+async fn what_is_exhausted_is_deferred_with_all_that_follows_it_and_arrives_in_order() {
+    let broken = Memory::new(|key, _| (if key == "a" { 503 } else { 200 }, Duration::from_secs(1)));
+    let outbox = Outbox::new(MemoryStore::new());
+    let input = rows([("a", 1), ("b", 2), ("a", 3), ("c", 4)]);
+    let records = records(upserts(&broken).defer_to(&outbox), input).await;
+    assert_eq!(outcomes(&records), ["deferred", "updated", "deferred", "updated"]);
+    assert_eq!((records[0].attempts, records[0].status.unwrap().as_u16()), (1, 503));
+    // The second was not even sent: the first is in the outbox.
+    assert_eq!((records[2].attempts, records[2].status), (0, None));
+    assert_eq!(broken.seen().arrived.iter().filter(|(key, _)| key == "a").count(), 1);
+
+    let well = Memory::well();
+    let worker = outbox.worker(well.clone()).start();
+    for record in [&records[0], &records[2]] {
+        let entry = outbox.ticket(record.entry.unwrap()).ended().await.unwrap();
+        assert_eq!(entry.state, State::Done);
+    }
+    worker.shutdown().await;
+    assert_eq!(well.seen().written, [("a".to_owned(), 1), ("a".to_owned(), 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejection_is_not_deferred() {
+    let server = Memory::new(|_, _| (422, Duration::from_secs(1)));
+    let outbox = Outbox::new(MemoryStore::new());
+    let report = upserts(&server).defer_to(&outbox).run(rows([("a", 1)])).await.unwrap();
+    assert_eq!(report.counts().get(UpsertOutcome::Rejected), 1);
+    assert_eq!(report.failures()[0].body.as_deref(), Some("said the server"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ambiguous_and_must_not_go_twice_lies_as_a_dead_letter() {
+    let service = service_fn(|_: Request<Body>| async {
+        Err::<http::Response<Body>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    let to_request = |row: &(&'static str, u32)| Request::post("http://api/orders").body(row.1.to_string());
+    let outbox = Outbox::new(MemoryStore::new());
+    let upserts = UpsertAll::new(service, to_request).defer_to(&outbox);
+    let records = records(upserts, rows([("a", 1)])).await;
+    assert_eq!(outcomes(&records), ["ambiguous"]);
+    let entry = outbox.ticket(records[0].entry.unwrap()).status().await.unwrap();
+    assert_eq!(entry.state, State::Dead);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_wins_in_the_outbox_too() {
+    let server = Memory::new(|_, _| (503, Duration::from_secs(1)));
+    let outbox = Outbox::new(MemoryStore::new());
+    let input = rows([("a", 1), ("b", 2), ("a", 3)]);
+    let upserts = UpsertAll::new(server, put).concurrency(1).latest_wins().defer_to(&outbox);
+    let records = records(upserts, input).await;
+    assert_eq!(outcomes(&records), ["deferred"; 3]);
+    let state = async |row: usize| outbox.ticket(records[row].entry.unwrap()).status().await.unwrap().state;
+    assert_eq!((state(0).await, state(2).await), (State::Cancelled, State::Ready));
+}

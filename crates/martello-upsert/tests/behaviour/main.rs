@@ -1,0 +1,14 @@
+//! A file per behaviour.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+mod configuration;
+mod deferring;
+mod order;
+mod outcomes;
+mod properties;
+mod read_back;
+mod records;
+mod stopping;
+mod streaming;
+mod support;
+mod wire;

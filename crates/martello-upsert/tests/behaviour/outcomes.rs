@@ -1,0 +1,160 @@
+use std::{convert::Infallible, io, time::Duration};
+
+use futures_util::stream;
+use http::{Request, Response};
+use martello_body::Body;
+use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome};
+use martello_upsert::{Record, UpsertAll, UpsertOutcome};
+use tower::service_fn;
+
+use crate::support::{Memory, outcomes, records, rows, upserts};
+
+/// What is said of one entity that is answered like this.
+async fn answered(response: Response<Body>) -> Record {
+    let (head, body) = response.into_parts();
+    let body = body.as_bytes().unwrap().clone();
+    let service = service_fn(move |_: Request<Body>| {
+        let response = Response::from_parts(head.clone(), Body::from(body.clone()));
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let to_request =
+        |id: &&str| Request::put(format!("http://api/orders/{id}")).header("if-match", "W/\"24\"").body("{}");
+    records(UpsertAll::new(service, to_request), stream::iter(["a"])).await.remove(0)
+}
+
+async fn failed(error: impl Fn() -> CallError + Send + Sync + Clone + 'static) -> Record {
+    let service = service_fn(move |_: Request<Body>| {
+        let error = error();
+        async move { Err::<Response<Body>, _>(error) }
+    });
+    let to_request = |id: &&str| Request::put(format!("http://api/orders/{id}")).body("{}");
+    records(UpsertAll::new(service, to_request), stream::iter(["a"])).await.remove(0)
+}
+
+fn with(status: u16) -> Response<Body> {
+    Response::builder().status(status).body(Body::from("said the server")).unwrap()
+}
+
+#[tokio::test]
+async fn each_status_has_its_outcome() {
+    for (status, outcome) in [
+        (200, "updated"),
+        (201, "created"),
+        (202, "updated"),
+        (204, "updated"),
+        (301, "rejected"),
+        (304, "unchanged"),
+        (307, "rejected"),
+        (400, "rejected"),
+        (401, "exhausted"),
+        (404, "rejected"),
+        (409, "conflict"),
+        (412, "conflict"),
+        (422, "rejected"),
+        (429, "exhausted"),
+        (500, "exhausted"),
+        (501, "rejected"),
+        (502, "exhausted"),
+        (503, "exhausted"),
+        (504, "exhausted"),
+    ] {
+        let record = answered(with(status)).await;
+        assert_eq!((record.outcome.as_str(), record.attempts), (outcome, 1), "{status}");
+        assert_eq!(record.status.map(|status| status.as_u16()), Some(status));
+        let body = (status >= 300).then_some("said the server");
+        assert_eq!(record.body.as_deref(), body, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_leaves_the_entity_tag_as_it_was_has_changed_nothing() {
+    for (tag, outcome) in [("W/\"24\"", "unchanged"), ("\"24\"", "unchanged"), ("W/\"25\"", "updated")] {
+        let response = Response::builder().status(204).header("etag", tag).body(Body::empty()).unwrap();
+        let record = answered(response).await;
+        assert_eq!(record.outcome.as_str(), outcome);
+        assert_eq!(record.etag.unwrap(), tag);
+    }
+}
+
+#[tokio::test]
+async fn what_the_stack_went_through_is_told() {
+    let mut attempts = vec![Attempt::new(1, std::time::SystemTime::now(), Outcome::Unavailable)];
+    attempts[0].tracking_id = Some("t-1".parse().unwrap());
+    attempts.push(Attempt::new(2, std::time::SystemTime::now(), Outcome::Success));
+    attempts[1].tracking_id = Some("t-2".parse().unwrap());
+    let mut response = with(201);
+    response.extensions_mut().insert(Attempts::from(attempts));
+    let record = answered(response).await;
+    let line = "row 0, api/orders/a: created, 201, after 2 attempts (t-1, t-2)";
+    assert_eq!((record.outcome, record.to_string().as_str()), (UpsertOutcome::Created, line));
+}
+
+#[tokio::test]
+async fn an_error_says_whether_it_was_written() {
+    let refused = || CallError::from_source(io::Error::from(io::ErrorKind::ConnectionRefused));
+    let record = failed(refused).await;
+    assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Exhausted, 1));
+    assert_eq!(record.reason.as_deref(), Some("the request could not be sent: connection refused"));
+
+    let record = failed(|| CallError::from_source(io::Error::from(io::ErrorKind::ConnectionReset))).await;
+    assert_eq!(record.outcome, UpsertOutcome::Ambiguous);
+
+    let record = failed(|| CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "the limit is full")).await;
+    assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Exhausted, 0));
+
+    // The server did it, and its answer was more than the stack keeps.
+    let large = || {
+        let mut attempt = Attempt::new(1, std::time::SystemTime::now(), Outcome::Success);
+        attempt.status = Some(http::StatusCode::CREATED);
+        let error = CallError::new(ErrorKind::Body, Outcome::Success, "the body is too large");
+        error.with_attempts(Attempts::from(vec![attempt]))
+    };
+    assert_eq!(failed(large).await.outcome, UpsertOutcome::Created);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_touches_no_other_entity() {
+    let server = Memory::new(|key, _| (if key == "b" { 422 } else { 200 }, Duration::from_secs(1)));
+    let records = records(upserts(&server), rows([("a", 1), ("b", 2), ("c", 3), ("b", 4)])).await;
+    assert_eq!(outcomes(&records), ["updated", "rejected", "updated", "rejected"]);
+    assert_eq!(
+        records[1].to_string(),
+        "row 1, api.example/orders/b: rejected, 422, after 1 attempt: said the server"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_which_no_request_can_be_made_is_rejected_with_the_reason() {
+    let server = Memory::well();
+    let to_request = |row: &Result<u32, &'static str>| match row {
+        Ok(value) => Ok(Request::put(format!("http://api/orders/{value}")).body(value.to_string())?),
+        Err(error) => Err(Box::<dyn std::error::Error + Send + Sync>::from(*error)),
+    };
+    let input = stream::iter([Ok(1), Err("line 2 is not JSON"), Ok(3)]);
+    let records = records(UpsertAll::new(server.clone(), to_request), input).await;
+    assert_eq!(outcomes(&records), ["updated", "rejected", "updated"]);
+    assert_eq!(records[1].reason.as_deref(), Some("line 2 is not JSON"));
+    assert_eq!((records[1].attempts, records[1].status), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_none_rejects_its_row() {
+    let records = records(upserts(&Memory::well()).key_by(|row| row.0), rows([("", 1), ("b", 2)])).await;
+    assert_eq!(outcomes(&records), ["rejected", "updated"]);
+    assert_eq!(
+        records[0].reason.as_deref(),
+        Some("the order key must be 1 to 512 bytes without control characters")
+    );
+    assert_eq!(records[1].key.as_ref().map(ToString::to_string).as_deref(), Some("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_panics_leaves_one_entity_ambiguous() {
+    let server = Memory::new(|key, _| match key {
+        "b" => panic!("on purpose"),
+        _ => (200, Duration::from_secs(1)),
+    });
+    let records = records(upserts(&server), rows([("a", 1), ("b", 2), ("b", 3), ("c", 4)])).await;
+    assert_eq!(outcomes(&records), ["updated", "ambiguous", "ambiguous", "updated"]);
+    assert_eq!(records[1].reason.as_deref(), Some("the stack has panicked"));
+}

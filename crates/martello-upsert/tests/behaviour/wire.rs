@@ -1,0 +1,95 @@
+//! Over real sockets, through a stack with retries.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::stream;
+use http::Request;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use martello_body::Body;
+use martello_retry::RetryLayer;
+use martello_testkit::{Reply, Server};
+use martello_tracking::TrackingLayer;
+use martello_upsert::{UpsertAll, UpsertOutcome};
+use tower::ServiceBuilder;
+
+#[tokio::test]
+async fn every_entity_arrives_through_a_bad_network_and_every_attempt_is_named() {
+    let held = Arc::new(Mutex::new((BTreeMap::new(), Vec::<String>::new())));
+    let books = Arc::clone(&held);
+    let server = Server::with(move |request| {
+        let mut books = books.lock().unwrap();
+        let number = books.1.len() + 1;
+        let id = format!("t-{number}");
+        let reply = match number % 23 {
+            3 => Reply::status(503).body(vec![b'-'; 20_000]),
+            11 => {
+                return {
+                    books.1.push(String::new());
+                    Reply::reset()
+                };
+            }
+            _ => {
+                books.0.insert(request.uri.path().to_owned(), request.body.clone());
+                Reply::status(201).body("{}")
+            }
+        };
+        books.1.push(id.clone());
+        reply.header("trackingid", id)
+    });
+    let server = server.await.unwrap();
+
+    let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let retry = RetryLayer::builder()
+        .whole_responses(64 * 1024)
+        .backoff(Duration::from_millis(1), Duration::from_millis(5));
+    let stack = ServiceBuilder::new().layer(retry.build().unwrap()).layer(TrackingLayer::default());
+    let base = server.uri("/orders/").to_string();
+    let to_request = move |row: &u32| Request::put(format!("{base}{row}")).body(format!("order {row}"));
+    let upserts = UpsertAll::new(stack.service(http), to_request);
+    let mut reading = upserts.records(stream::iter(0..200_u32)).unwrap();
+    let mut told = Vec::new();
+    while let Some(record) = reading.next().await {
+        assert_eq!(record.outcome, UpsertOutcome::Created, "{record}");
+        told.extend(record.tracking_ids.iter().map(ToString::to_string));
+    }
+    let report = reading.report().await.unwrap();
+    assert!(report.is_success());
+
+    let (orders, ids) = &*held.lock().unwrap();
+    assert_eq!(orders.len(), 200);
+    assert!((0..200).all(|row| orders[&format!("/orders/{row}")] == format!("order {row}")));
+    let mut answered: Vec<_> = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
+    answered.sort();
+    told.sort();
+    assert_eq!(told, answered);
+    assert!(server.most_in_flight() <= 5);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_exhausts() {
+    let refused = Server::refused().unwrap();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let uri = refused.uri("/orders/1");
+    let upserts = UpsertAll::new(http, move |(): &()| Request::put(uri.clone()).body("{}"));
+    let report = upserts.run(stream::iter([()])).await.unwrap();
+    assert_eq!(report.failures()[0].outcome, UpsertOutcome::Exhausted);
+}
+
+/// The time of N requests that take 100 ms each, five at a time, is what it must be at least, and hardly more.
+#[tokio::test]
+async fn waiting_for_the_server_is_all_that_takes_time() {
+    let server = Server::with(|_| Reply::ok().delay(Duration::from_millis(100))).await.unwrap();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let base = server.uri("/orders/").to_string();
+    let upserts = UpsertAll::new(http, move |row: &u32| Request::put(format!("{base}{row}")).body("{}"));
+    let report = upserts.run(stream::iter(0..50_u32)).await.unwrap();
+    assert!(report.is_success());
+    assert_eq!(server.most_in_flight(), 5);
+    let least = Duration::from_secs(1);
+    // A busy machine may take its time; a lane that stands still would take half as much again.
+    assert!((least..least.mul_f64(1.25)).contains(&report.elapsed()), "{:?}", report.elapsed());
+}
