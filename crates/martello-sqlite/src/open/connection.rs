@@ -14,7 +14,7 @@ const CACHE_KIB: i32 = 8 * 1024;
 const CHECKPOINT_PAGES: i32 = 1_000;
 const LOG_LIMIT: i32 = 64 * 1024 * 1024;
 /// What `PRAGMA synchronous` says for FULL.
-const FULL: i64 = 2;
+pub(super) const FULL: i64 = 2;
 
 pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

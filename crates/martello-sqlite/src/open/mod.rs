@@ -51,3 +51,34 @@ fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), Stor
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map_err(explain)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Connection, Place};
+
+    fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, pragma, |row| row.get(0))
+    }
+
+    #[test]
+    fn every_connection_is_durable_and_readers_only_read() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("outbox.db");
+        let place = Place { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
+        let (writer, reader) = (place.open()?, place.open_reader()?);
+        for connection in [&writer, &reader] {
+            let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            assert_eq!((mode.as_str(), number(connection, "synchronous")?), ("wal", super::connection::FULL));
+        }
+        assert_eq!((number(&writer, "query_only")?, number(&reader, "query_only")?), (0, 1));
+        Ok(())
+    }
+
+    /// Before 3.51.3 a checkpoint and a reset of the log at the same moment could lose what was committed.
+    #[test]
+    fn the_sqlite_that_is_built_in_does_not_lose_commits() {
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+}

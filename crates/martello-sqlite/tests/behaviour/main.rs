@@ -3,6 +3,9 @@
 
 mod closing;
 mod conformance;
+mod durable;
+mod full;
 mod half_copied;
+mod places;
 mod sharing;
 mod support;
