@@ -12,4 +12,5 @@ mod over_http2;
 mod over_reqwest;
 mod records;
 mod sending;
+mod stored_secrets;
 mod support;
