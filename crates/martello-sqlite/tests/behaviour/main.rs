@@ -1,5 +1,5 @@
 //! A file per behaviour.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod closing;
 mod conformance;
