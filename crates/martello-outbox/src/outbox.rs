@@ -6,8 +6,9 @@ use martello_body::Collect;
 use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
-    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind,
+    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
     OutboxBuilder, OutboxOptions, QueueName, Store, StoreError, StoredRequest, Ticket, builder::Settings,
+    key_lock::KeyGuard,
 };
 
 /// One queue of a store, and what holds for all that goes into it.
@@ -46,7 +47,8 @@ impl Outbox {
     /// Stores a request, to be delivered by a worker. When this returns, it is durable.
     ///
     /// Its [`OutboxOptions`] are read from its extensions. Headers that are secret are left out; the worker's stack puts
-    /// them back. Dropping the future leaves open whether the request is stored.
+    /// them back. While a call of its key is under way at a door of this outbox, it waits: that call is older, and may have
+    /// to be stored first. Dropping the future leaves open whether the request is stored.
     ///
     /// # Errors
     ///
@@ -56,11 +58,15 @@ impl Outbox {
         B: http_body::Body,
         B::Error: Into<BoxError>,
     {
-        let entry = self.prepare(request).await?;
-        self.put(entry).await
+        let (request, body) = with_key(request);
+        let head = RequestHead::from(&request);
+        let _turn = self.turn(self.order_key(head).as_ref()).await;
+        let body = self.whole(body).await?;
+        self.put(self.entry(head, body)?).await
     }
 
-    /// What [`Outbox::enqueue`] would store: for an engine that stores it in a transaction of the caller's.
+    /// What [`Outbox::enqueue`] would store: for an engine that stores it in a transaction of the caller's. It does not
+    /// wait for calls of its key that are under way: send what is to keep an order one way or the other.
     ///
     /// # Errors
     ///
@@ -70,9 +76,7 @@ impl Outbox {
         B: http_body::Body,
         B::Error: Into<BoxError>,
     {
-        let (mut head, body) = request.into_parts();
-        StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
-        let request = Request::from_parts(head, ());
+        let (request, body) = with_key(request);
         let body = self.whole(body).await?;
         self.entry(RequestHead::from(&request), body)
     }
@@ -109,9 +113,8 @@ impl Outbox {
     {
         let (mut head, body) = request.into_parts();
         head.headers.remove("idempotency-key");
-        StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
+        let (request, body) = with_key(Request::from_parts(head, body));
         let body = self.whole(body).await?;
-        let request = Request::from_parts(head, ());
         let request = self.stored(id, RequestHead::from(&request), body)?;
         Ok(self.store.change(id, Change::Edit(Box::new(request))).await?)
     }
@@ -146,8 +149,16 @@ impl Outbox {
         Ok(entry)
     }
 
-    pub(crate) fn order_key(&self, head: RequestHead<'_>) -> Option<crate::OrderKey> {
+    pub(crate) fn order_key(&self, head: RequestHead<'_>) -> Option<OrderKey> {
         OutboxOptions::of(head.extensions).order_key.unwrap_or_else(|| (self.settings.order_by)(head))
+    }
+
+    /// The turn of a call of this key; until it is dropped, no other of the key has one.
+    pub(crate) async fn turn(&self, key: Option<&OrderKey>) -> Option<KeyGuard> {
+        match key {
+            Some(key) => Some(self.settings.keys.lock(key).await),
+            None => None,
+        }
     }
 
     /// Reads a body to its end, within the outbox's bounds.
@@ -223,6 +234,13 @@ impl Outbox {
             tracing::error!(id = %entry.id, "the hook for dead letters panicked");
         }
     }
+}
+
+/// The request's head, which bears an `Idempotency-Key` if it changes something, and its body.
+pub(crate) fn with_key<B>(request: Request<B>) -> (Request<()>, B) {
+    let (mut head, body) = request.into_parts();
+    StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
+    (Request::from_parts(head, ()), body)
 }
 
 impl fmt::Debug for Outbox {

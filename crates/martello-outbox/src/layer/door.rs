@@ -6,7 +6,7 @@ use martello_outcome::{BoxError, CallError, RequestHead};
 use tower_service::Service;
 
 use super::ending::{Began, Ending};
-use crate::{AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, StoredRequest, Ticket};
+use crate::{AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key};
 
 /// Sends the request if no older one of its key is under way or stored, and stores it if it has to go again.
 pub(super) async fn send<S, B, R>(
@@ -20,15 +20,10 @@ where
     B: http_body::Body + TryCopy,
     B::Error: Into<BoxError>,
 {
-    let (mut head, body) = request.into_parts();
-    StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
-    let request = Request::from_parts(head, ());
+    let (request, body) = with_key(request);
     let key = outbox.order_key(RequestHead::from(&request));
     // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
-    let _turn = match &key {
-        Some(key) => Some(outbox.settings.keys.lock(key).await),
-        None => None,
-    };
+    let _turn = outbox.turn(key.as_ref()).await;
     if let Some(key) = &key
         && outbox.store.pending(outbox.queue(), key).await?
     {
@@ -91,7 +86,9 @@ where
     }
     entry.dead = dead;
     let ticket = outbox.put(entry).await?;
+    // Stored before, under the same `dedup_key`, it has not died now.
     if dead.is_some()
+        && !ticket.is_duplicate()
         && let Ok(entry) = ticket.status().await
     {
         outbox.died(&entry);

@@ -213,6 +213,20 @@ async fn a_dead_letter_at_the_door_is_told_to_the_hook_and_a_panic_of_it_is_caug
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_duplicate_does_not_die_again() {
+    let told = Arc::new(Mutex::new(0));
+    let hears = Arc::clone(&told);
+    let outbox = Outbox::builder(MemoryStore::new()).on_death(move |_| *hears.lock().unwrap() += 1).build();
+    let outbox = outbox.unwrap();
+    for deaths in [1, 1] {
+        let mut request = post("/orders");
+        request.extensions_mut().insert(OutboxOptions::new().dedup_key("one"));
+        assert!(matches!(send(&outbox, &Api::answering([broken()]), request).await, Sent::Parked(_)));
+        assert_eq!(*told.lock().unwrap(), deaths);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_is_not_stored() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503]).held();

@@ -108,3 +108,23 @@ async fn the_callers_key_orders_what_has_none_and_the_caller_can_have_none() {
     deferred(send(&by_host, &api, post("/b")).await);
     assert_eq!(api.seen().len(), 1);
 }
+
+/// A worker would deliver it before the older one is stored, and the older one then overwrite it.
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_directly_waits_for_the_call_of_its_key_that_is_under_way() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([503]).held();
+    let mut older = task::spawn(door(&outbox, &api).oneshot(put("/orders/1")));
+    assert_pending!(older.poll());
+    let mut newer = task::spawn(outbox.enqueue(put("/orders/1")));
+    assert_pending!(newer.poll());
+    assert!(outbox.enqueue(put("/orders/2")).await.is_ok(), "another key waits for nothing");
+    assert!(outbox.enqueue(post("/orders")).await.is_ok());
+    api.release(1);
+    let older = deferred(assert_ready!(older.poll()).unwrap());
+    let newer = newer.await.unwrap().id();
+    let of_the_key = |entry: &martello_outbox::Entry| entry.uri.path() == "/orders/1";
+    let ids: Vec<_> =
+        stored(&outbox).await.iter().filter(|entry| of_the_key(entry)).map(|entry| entry.id).collect();
+    assert_eq!(ids, [newer, older]);
+}
