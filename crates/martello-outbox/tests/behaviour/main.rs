@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod body_at_the_door;
+mod cancellation;
 mod conformance;
+mod contract;
 mod door;
 mod edit;
 mod failing_store;
 mod memory;
 mod order_at_the_door;
+mod outage;
 mod steered;
 mod stopped_in_call;
 mod support;

@@ -2,6 +2,8 @@
 
 mod classes;
 mod concurrency;
+mod health;
+mod hold;
 mod leases;
 mod mishaps;
 mod shutdown;

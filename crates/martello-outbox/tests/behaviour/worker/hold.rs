@@ -1,0 +1,175 @@
+//! A queue that stands still: because somebody paused it, or because a worker found that the server takes nothing.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderValue, Request};
+use martello_body::Body;
+use martello_outbox::{Filter, MemoryStore, Outbox, State};
+use tokio::time::{Instant, sleep};
+use tower::{ServiceExt, util::BoxCloneService};
+
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, Inner, enqueued, options, post, put, seconds, status, work, work_with},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_queue_is_left_alone_until_it_is_resumed() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]);
+    let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
+    outbox.store().pause(outbox.queue(), "a migration").await.unwrap();
+    let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
+    sleep(seconds(7_200)).await;
+    assert_eq!((ticket.status().await.unwrap().state, api.seen().len()), (State::Ready, 0));
+    let resumed = Instant::now();
+    outbox.store().resume(outbox.queue()).await.unwrap();
+    ticket.ended().await.unwrap();
+    assert!(resumed.elapsed() < Duration::from_millis(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_ends_by_itself() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]);
+    let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
+    outbox.store().hold(outbox.queue(), seconds(33), "a test").await.unwrap();
+    let held = Instant::now();
+    outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
+    assert!(held.elapsed() >= seconds(33) && held.elapsed() < seconds(34), "{:?}", held.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_met_with_one_attempt_at_a_time_and_its_end_with_all() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let up = Instant::now() + seconds(120);
+    let api = Api::with(move |_| async move {
+        sleep(Duration::from_millis(100)).await;
+        status(if Instant::now() < up { 503 } else { 200 })
+    });
+    let worker = work(&outbox, &api);
+    for order in 0..100 {
+        enqueued(&outbox, post(&format!("/orders/{order}"))).await;
+    }
+    sleep(seconds(110)).await;
+    let health = worker.health();
+    assert!(health.probing && health.failures_in_row >= 10, "{health:?}");
+    let during = api.seen().len();
+    assert!((10..=5 + 12).contains(&during), "five, and one after each hold: {during}");
+    let held = outbox.store().queues().await.unwrap().remove(0);
+    assert!(held.held_until.is_some() && held.held.unwrap().contains("503"));
+
+    // The longest hold, a probe, and the rest five at a time.
+    sleep(seconds(10 + 60 + 3)).await;
+    let health = worker.health();
+    assert_eq!((health.delivered, health.probing, health.failures_in_row), (100, false, 0));
+    assert_eq!(api.most_in_flight(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_the_store_does_not_take_rests_this_worker() {
+    for fault in [Fault::Fail(martello_outbox::StoreErrorKind::Internal), Fault::Hang] {
+        let store = Steered::default();
+        store.set(Op::Hold, fault);
+        let outbox = Outbox::new(store);
+        let api = Api::with(|_| async { status(503) });
+        let worker = work(&outbox, &api);
+        for order in 0..100 {
+            enqueued(&outbox, post(&format!("/orders/{order}"))).await;
+        }
+        sleep(seconds(60)).await;
+        assert!((6..=5 + 10).contains(&api.seen().len()), "{fault:?}: {}", api.seen().len());
+        assert!(worker.health().store_failures > 0);
+    }
+}
+
+/// A token that the server takes up to some moment, and that the client renews somewhat later.
+#[derive(Clone, Default)]
+struct Token {
+    valid: Arc<AtomicU64>,
+    held: Arc<AtomicU64>,
+    refused: Arc<AtomicU32>,
+}
+
+impl Token {
+    /// What puts the token on a request, around the client.
+    fn on(&self, client: Inner) -> Inner {
+        let held = Arc::clone(&self.held);
+        BoxCloneService::new(client.map_request(move |mut request: Request<Body>| {
+            let token = HeaderValue::from(held.load(Ordering::SeqCst));
+            request.headers_mut().insert("authorization", token);
+            request
+        }))
+    }
+
+    /// The server, which takes 50 ms to answer.
+    fn server(&self) -> Api {
+        let token = self.clone();
+        Api::with(move |seen| {
+            let token = token.clone();
+            async move {
+                sleep(Duration::from_millis(50)).await;
+                if seen.headers.get("authorization")
+                    == Some(&HeaderValue::from(token.valid.load(Ordering::SeqCst)))
+                {
+                    return status(200);
+                }
+                token.refused.fetch_add(1, Ordering::SeqCst);
+                status(401)
+            }
+        })
+    }
+}
+
+/// Of so many, and how many attempts were wasted beside the one that ends each hold.
+async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
+    let store = Steered::default();
+    // One attempt each: a 401 that counted as one would make a dead letter.
+    let outbox = Outbox::builder(store.clone()).max_attempts(1).build().unwrap();
+    let token = Token::default();
+    let api = token.server();
+    for order in 0..total {
+        enqueued(&outbox, put(&format!("/orders/{order}"))).await;
+    }
+    let service = token.on(api.service());
+    let workers: Vec<_> = (0..workers)
+        .map(|seed| {
+            let options = options().seed(seed as u64).build().unwrap();
+            outbox.worker(service.clone()).with(options).start()
+        })
+        .collect();
+    // A hundred in each second.
+    sleep(Duration::from_millis(total * 4)).await;
+    token.valid.store(1, Ordering::SeqCst);
+    sleep(seconds(30)).await;
+    let count = async |state| outbox.store().count(Filter::state(state)).await.unwrap();
+    let (done, holds) = (count(State::Done).await, store.calls(Op::Hold));
+    assert!((total / 4..=total / 2).contains(&done) && holds >= workers.len(), "{done} done, {holds} holds");
+    assert_eq!(count(State::Dead).await, 0);
+    let wasted = token.refused.load(Ordering::SeqCst) - u32::try_from(holds).unwrap();
+
+    token.held.store(1, Ordering::SeqCst);
+    // The longest hold, a probe, and the rest five at a time.
+    sleep(seconds(60 + 10)).await;
+    assert_eq!((count(State::Done).await, count(State::Dead).await), (total, 0));
+    assert_eq!(api.most_in_flight(), 5);
+    wasted
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_401s_holds_the_queue_and_makes_no_dead_letter() {
+    let wasted = a_token_expires_in_a_drain(1_000, 1).await;
+    assert!(wasted <= 4 + 4, "four before the hold, and those in flight beside the fifth: {wasted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_workers_finds_out_once() {
+    let wasted = a_token_expires_in_a_drain(300, 3).await;
+    assert!(wasted <= 3 * (4 + 4), "{wasted}");
+}
