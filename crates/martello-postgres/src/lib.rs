@@ -1,1 +1,21 @@
 #![doc = include_str!("../README.md")]
+
+mod bells;
+mod builder;
+mod code;
+mod connections;
+mod engine;
+mod fault;
+mod fence;
+mod id;
+mod listener;
+mod migrate;
+mod read;
+mod schema;
+mod statement;
+mod store;
+mod time;
+mod write;
+
+pub use builder::PostgresStoreBuilder;
+pub use store::PostgresStore;

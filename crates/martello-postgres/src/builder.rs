@@ -1,0 +1,201 @@
+use std::{fmt, time::Duration};
+
+use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use tokio::time::timeout;
+
+use crate::{
+    PostgresStore,
+    connections::Connections,
+    engine::{Engine, Options},
+    fault::{explain, late},
+    migrate,
+    schema::Schema,
+};
+
+const MAX_CONNECTIONS: u32 = 1_000;
+const PATIENCE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(10 * 60);
+const MAX_BATCH: usize = 10_000;
+const MAX_WAITING: usize = 100_000;
+
+/// Collects how a [`PostgresStore`] is to be connected.
+///
+/// # Defaults
+///
+/// | what | default | why |
+/// |---|---|---|
+/// | [schema](Self::schema) | `martello` | a name of its own, beside whatever else is in the database |
+/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
+/// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
+/// | [batch](Self::max_batch) | 256 | beyond that, a statement more is no longer what costs |
+/// | [waiting](Self::max_waiting) | 1,024 | four batches |
+///
+/// Where to is asked for: a [url](Self::url) or a [pool](Self::pool).
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is connected"]
+pub struct PostgresStoreBuilder {
+    to: To,
+    schema: String,
+    clock: Clock,
+    max_connections: u32,
+    patience: Duration,
+    max_batch: usize,
+    max_waiting: usize,
+}
+
+#[derive(Clone)]
+enum To {
+    Nowhere,
+    Url(String),
+    Pool(PgPool),
+}
+
+impl PostgresStoreBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            to: To::Nowhere,
+            schema: "martello".to_owned(),
+            clock: Clock::Engine,
+            max_connections: 8,
+            patience: Duration::from_secs(30),
+            max_batch: 256,
+            max_waiting: 1024,
+        }
+    }
+
+    /// The server and the database, as `postgres://user:password@host:5432/database`. `sslmode`, `application_name` and what
+    /// else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like. The
+    /// store makes its own connections, of which it checks none before it is used but those that were idle for a second.
+    pub fn url(mut self, url: &str) -> Self {
+        self.to = To::Url(url.to_owned());
+        self
+    }
+
+    /// A pool that the store takes its connections from, and gives them back to after each operation. One more, outside of
+    /// the pool and with its options, listens for changes once somebody watches. A pool checks its connections at each use,
+    /// and so this is slower than a [url](Self::url).
+    pub fn pool(mut self, pool: PgPool) -> Self {
+        self.to = To::Pool(pool);
+        self
+    }
+
+    /// The schema that the tables are in: 1 to 48 lower-case letters, digits and underscores, with no digit and no `pg_` in
+    /// front. Stores on different schemas have nothing to do with each other.
+    pub fn schema(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.schema);
+        self
+    }
+
+    /// Whose time the store goes by: the server's, unless a test moves one by hand.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many connections it uses at once, from 2 to 1,000, beside the one that listens; more operations wait for one.
+    pub fn max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// How long an operation may take, from 10 ms to 10 min, the wait for a connection included, before it fails with
+    /// [`StoreErrorKind::Unavailable`].
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// After how many entries a statement that stores them takes no more along, from 1 to 10,000. Nobody ever waits for
+    /// others to come: those that came while the last statement was under way are taken together.
+    pub fn max_batch(mut self, entries: usize) -> Self {
+        self.max_batch = entries;
+        self
+    }
+
+    /// How many operations wait to be stored together, from 1 to 100,000; the futures of more wait for room.
+    pub fn max_waiting(mut self, operations: usize) -> Self {
+        self.max_waiting = operations;
+        self
+    }
+
+    /// Connects: makes the schema if there is none, and brings it up to date. Many may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// With the database as it was:
+    ///
+    /// - [`StoreErrorKind::Invalid`]: a value is out of its range, or the URL is none.
+    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, is older than
+    ///   PostgreSQL 14, or its database is not in UTF-8; the schema has tables of another program, or of a newer version
+    ///   of this one; or the connections of a pool acknowledge what is not on the disk (`synchronous_commit = off`).
+    /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
+    /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
+    pub async fn connect(self) -> Result<PostgresStore, StoreError> {
+        let invalid = |error: ConfigError| StoreError::new(StoreErrorKind::Invalid, error.to_string());
+        self.check().map_err(invalid)?;
+        let schema = Schema::new(&self.schema).map_err(invalid)?;
+        let patience = self.patience;
+        timeout(patience, self.open(schema)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn open(self, schema: Schema) -> Result<PostgresStore, StoreError> {
+        let (connections, listen) = match self.to {
+            To::Nowhere => {
+                let message = "a store must be told where to connect: give it a url or a pool";
+                return Err(StoreError::new(StoreErrorKind::Invalid, message));
+            }
+            To::Url(url) => {
+                let options = options(&url)?;
+                let mut connection = PgConnection::connect_with(&options).await.map_err(explain)?;
+                let durable = migrate::prepare(&mut connection, &schema).await?;
+                // It is of no more use: the pool's statements are others.
+                drop(connection.close().await);
+                (Connections::own(options.clone(), !durable, self.max_connections, self.patience), options)
+            }
+            To::Pool(pool) => {
+                let mut connection = pool.acquire().await.map_err(explain)?;
+                if !migrate::prepare(&mut connection, &schema).await? {
+                    let message = "the pool's connections have synchronous_commit off, and would lose what was \
+                                   acknowledged: set it on";
+                    return Err(StoreError::new(StoreErrorKind::Unusable, message));
+                }
+                let options = pool.connect_options().as_ref().clone();
+                (Connections::pool(pool, self.max_connections, self.patience), options)
+            }
+        };
+        let options =
+            Options { schema, clock: self.clock, most: self.max_batch, waiting: self.max_waiting };
+        Ok(PostgresStore::new(Engine::start(connections, listen, options)))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !(2..=MAX_CONNECTIONS).contains(&self.max_connections) {
+            return Err(ConfigError::new("max_connections", self.max_connections, "2 to 1,000"));
+        }
+        if !PATIENCE.contains(&self.patience) {
+            return Err(ConfigError::new("patience", format!("{:?}", self.patience), "10 ms to 10 min"));
+        }
+        if !(1..=MAX_BATCH).contains(&self.max_batch) {
+            return Err(ConfigError::new("max_batch", self.max_batch, "1 to 10,000"));
+        }
+        if !(1..=MAX_WAITING).contains(&self.max_waiting) {
+            return Err(ConfigError::new("max_waiting", self.max_waiting, "1 to 100,000"));
+        }
+        Ok(())
+    }
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options: PgConnectOptions = url.parse().map_err(explain)?;
+    // Whoever looks at the server's connections sees whose they are.
+    let named = options.get_application_name().is_some();
+    let options = if named { options } else { options.application_name("martello") };
+    Ok(options.disable_statement_logging())
+}
+
+impl fmt::Debug for PostgresStoreBuilder {
+    /// Without the URL, which may bear a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStoreBuilder").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What a store is made of, and the tasks that it has.
+
+use std::sync::Arc;
+
+use martello_outbox::{Clock, Watch};
+use sqlx::postgres::PgConnectOptions;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    bells::{Bells, News},
+    connections::Connections,
+    listener::{Announcer, look},
+    schema::Schema,
+    statement::Statement,
+    write::{Batches, serve},
+};
+
+/// What all operations and tasks of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) connections: Connections,
+    pub(crate) schema: Schema,
+    clock: Clock,
+    bells: Bells,
+    announcer: Announcer,
+}
+
+impl Shared {
+    /// A statement in which `__` stands for the schema.
+    pub(crate) fn statement(&self, text: &str) -> Statement {
+        Statement::new(&self.schema, text)
+    }
+
+    /// The moment, in microseconds since 1970; `None` where the server's clock counts.
+    pub(crate) fn now(&self) -> Option<i64> {
+        self.clock.manual_micros()
+    }
+
+    /// Tells those who watch, here and elsewhere.
+    pub(crate) fn tell(&self, news: News) {
+        self.bells.ring(news);
+        self.announcer.tell(news);
+    }
+}
+
+/// A store. When it is dropped, its tasks end, and its connections are closed.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) batches: Batches,
+    /// They end when this is dropped.
+    _tasks: JoinSet<()>,
+}
+
+/// How a store is to work.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) schema: Schema,
+    pub(crate) clock: Clock,
+    pub(crate) most: usize,
+    pub(crate) waiting: usize,
+}
+
+impl Engine {
+    /// Starts on a schema that is ready, with these connections and one more to listen.
+    pub(crate) fn start(connections: Connections, listen: PgConnectOptions, options: Options) -> Self {
+        let Options { schema, clock, most, waiting } = options;
+        let (bells, announcer) = (Bells::default(), Announcer::new());
+        let shared = Arc::new(Shared { connections, schema, clock, bells, announcer });
+        let (batches, receiver) = Batches::new(waiting);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(Arc::clone(&shared), receiver, most));
+        let of = Arc::clone(&shared);
+        tasks.spawn(async move { of.announcer.serve(&of.connections, &of.schema).await });
+        let of = Arc::clone(&shared);
+        tasks.spawn(async move { of.announcer.listen(&of.bells, listen, of.schema.channel()).await });
+        let of = Arc::clone(&shared);
+        tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
+        Self { shared, batches, _tasks: tasks }
+    }
+
+    pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {
+        self.shared.bells.subscribe(what)
+    }
+}

@@ -1,0 +1,181 @@
+//! What goes wrong inside, and what is said of it outside.
+//!
+//! Of the server's words only its message and code go on: its details quote values.
+
+use std::fmt;
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use sqlx::postgres::PgDatabaseError;
+
+/// What the server said, without the values that it quotes.
+#[derive(Debug)]
+struct Said {
+    message: String,
+    code: String,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for Said {}
+
+/// What a function of the schema refused to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is nothing of this name.
+    NotFound,
+    /// It is in this state, which does not allow it.
+    Conflict(i16),
+}
+
+/// What it refused, if that is what went wrong.
+pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
+    let said = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    match said.code() {
+        "MT001" => Some(Refused::NotFound),
+        "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
+        _ => None,
+    }
+}
+
+/// The server's code for what went wrong, if it was the server that spoke.
+pub(crate) fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned)
+}
+
+/// Whether nothing was done, because others were in the way.
+pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
+    // Serialization failure, deadlock.
+    code(error).is_some_and(|code| code == "40001" || code == "40P01")
+}
+
+/// Whether the connection is of no more use, and nobody knows what was done.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        // The server is ending or has crashed; a statement that it has forgotten, or whose table is another now.
+        _ => code(error).is_some_and(|code| {
+            ["08", "57P", "26000", "0A000"].iter().any(|class| code.starts_with(class))
+        }),
+    }
+}
+
+/// What a user is told.
+pub(crate) fn explain(error: sqlx::Error) -> StoreError {
+    let code = code(&error);
+    let (kind, message) = match &code {
+        Some(code) => told(code),
+        None => told_of_connection(&error),
+    };
+    let explained = StoreError::new(kind, message);
+    match (&error, error.as_database_error(), code) {
+        (_, Some(said), Some(code)) => explained.with_source(Said { message: said.message().to_owned(), code }),
+        // What is wrong with a URL may quote it.
+        (sqlx::Error::Configuration(_), ..) => explained,
+        _ => explained.with_source(error),
+    }
+}
+
+fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
+    match error {
+        sqlx::Error::Configuration(_) => (
+            StoreErrorKind::Invalid,
+            "the url must be one of PostgreSQL, such as postgres://user@host:5432/database: look at it and at the \
+             files that it names",
+        ),
+        sqlx::Error::Io(_) => (
+            StoreErrorKind::Unavailable,
+            "the server cannot be reached, or went away: see that it runs, and look at what was stored",
+        ),
+        sqlx::Error::Tls(_) => {
+            (StoreErrorKind::Unavailable, "no encrypted connection to the server could be made: look at sslmode")
+        }
+        sqlx::Error::PoolTimedOut => {
+            (StoreErrorKind::Unavailable, "the pool had no connection free in time: give it more, or hold fewer")
+        }
+        sqlx::Error::PoolClosed => (StoreErrorKind::Unavailable, "the store's pool is closed: open another"),
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => (
+            StoreErrorKind::Unavailable,
+            "the connection to the server broke: see that it is PostgreSQL that answers there",
+        ),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => (
+            StoreErrorKind::Unusable,
+            "the store's tables hold something that does not belong there: stop what uses them, and restore a backup",
+        ),
+        _ => (StoreErrorKind::Internal, "sqlx refused a statement: please report it"),
+    }
+}
+
+fn told(code: &str) -> (StoreErrorKind, &'static str) {
+    match code {
+        "28000" | "28P01" => {
+            (StoreErrorKind::Unusable, "the server refused the role or its password: look at the url")
+        }
+        "3D000" => (StoreErrorKind::Unusable, "the server has no such database: make it, or look at the url"),
+        "25006" => (
+            StoreErrorKind::ReadOnly,
+            "the server only reads, as a standby does: connect to the one that writes",
+        ),
+        "42501" => (
+            StoreErrorKind::ReadOnly,
+            "the role may not do this: grant it CREATE on the database to make the schema, or all on the schema's \
+             tables, sequences and functions to use it",
+        ),
+        "53100" => (
+            StoreErrorKind::Full,
+            "there is no room left for the store: make room on the server's disk, and prune or purge it",
+        ),
+        "53300" => (
+            StoreErrorKind::Unavailable,
+            "the server has no connection to give: raise max_connections, or give the stores fewer",
+        ),
+        "57014" | "55P03" => (
+            StoreErrorKind::Unavailable,
+            "the server broke the operation off: try again, and look at its timeouts and at what is locked",
+        ),
+        "54000" | "22001" => (StoreErrorKind::Invalid, "a request must be smaller than 1 GB to be stored"),
+        "3F000" | "42P01" | "42883" | "42703" => (
+            StoreErrorKind::Unusable,
+            "the schema's tables are gone, or are not those of this version: open the store again",
+        ),
+        _ => match code.get(..2).unwrap_or_default() {
+            "08" | "57" | "53" | "58" => (
+                StoreErrorKind::Unavailable,
+                "the server is going down, coming up or short of something: try again, and look at its log",
+            ),
+            "40" => (
+                StoreErrorKind::Unavailable,
+                "others were in the way again and again: try again, and look who uses the tables",
+            ),
+            "XX" => (
+                StoreErrorKind::Unusable,
+                "the server finds its data damaged: stop what uses it, and restore a backup",
+            ),
+            _ => (StoreErrorKind::Internal, "the server refused a statement: please report it"),
+        },
+    }
+}
+
+/// The tables hold something that this crate would not have written.
+pub(crate) fn damaged(what: &'static str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unusable,
+        format!("the store's tables hold a {what} that is none: stop what uses them, and restore a backup"),
+    )
+}
+
+/// The store was closed.
+pub(crate) fn closed() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the store is closed: open it again")
+}
+
+/// The server did not answer in time.
+pub(crate) fn late() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the server did not answer in time: see that it runs and what is locked, and look at what was stored",
+    )
+}

@@ -1,0 +1,140 @@
+//! The versions of the schema: forward only, each in one transaction, whoever comes first.
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+use crate::{fault::explain, schema::Schema};
+
+/// What leads from each version to the next, from nothing on.
+const STEPS: &[&[&str]] = &[&[
+    include_str!("schema_1/1_tables.sql"),
+    include_str!("schema_1/2_parts.sql"),
+    include_str!("schema_1/3_enqueue.sql"),
+    include_str!("schema_1/4_turn.sql"),
+    include_str!("schema_1/5_change.sql"),
+]];
+
+/// The version that this crate writes.
+pub(crate) const NEWEST: i32 = 1;
+
+/// The first PostgreSQL that knows all that is used here.
+const OLDEST_SERVER: i32 = 140_000;
+
+/// What the server and the schema are like.
+struct Found {
+    server: i32,
+    encoding: String,
+    read_only: bool,
+    synchronous_commit: String,
+    exists: bool,
+    ours: bool,
+    empty: bool,
+}
+
+/// Makes the schema, or brings it up to date. Tells whether commits are durable by default.
+pub(crate) async fn prepare(connection: &mut PgConnection, schema: &Schema) -> Result<bool, StoreError> {
+    let found = look(connection, schema).await?;
+    refuse_server(&found)?;
+    if !found.exists || version(connection, schema, &found).await? < NEWEST {
+        migrate(connection, schema).await?;
+    }
+    Ok(found.synchronous_commit != "off")
+}
+
+async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, StoreError> {
+    let sql = "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),
+             current_setting('transaction_read_only')::boolean OR pg_is_in_recovery(),
+             current_setting('synchronous_commit'),
+             EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
+             EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+                 WHERE nspname = $1 AND relname = 'martello_migration'),
+             NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1)";
+    let row = sqlx::query(sql).bind(schema.as_str()).fetch_one(connection).await.map_err(explain)?;
+    let found = || {
+        Ok(Found {
+            server: row.try_get(0)?,
+            encoding: row.try_get(1)?,
+            read_only: row.try_get(2)?,
+            synchronous_commit: row.try_get(3)?,
+            exists: row.try_get(4)?,
+            ours: row.try_get(5)?,
+            empty: row.try_get(6)?,
+        })
+    };
+    found().map_err(explain)
+}
+
+fn refuse_server(found: &Found) -> Result<(), StoreError> {
+    let refuse = |kind, message: &'static str| Err(StoreError::new(kind, message));
+    if found.server < OLDEST_SERVER {
+        return refuse(StoreErrorKind::Unusable, "the server must be PostgreSQL 14 or newer: update it");
+    }
+    if found.encoding != "UTF8" {
+        let message = "the database must have the encoding UTF8: make another";
+        return refuse(StoreErrorKind::Unusable, message);
+    }
+    if found.read_only {
+        let message = "the server only reads, as a standby does: connect to the one that writes";
+        return refuse(StoreErrorKind::ReadOnly, message);
+    }
+    Ok(())
+}
+
+/// The version of the schema; 0 if it is empty.
+async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) -> Result<i32, StoreError> {
+    if !found.ours && found.empty {
+        return Ok(0);
+    }
+    let unusable = |what: String| StoreError::new(StoreErrorKind::Unusable, format!("the schema {} {what}", schema.as_str()));
+    if !found.ours {
+        return Err(unusable("has tables of another program: choose another name".to_owned()));
+    }
+    let sql = schema.sql("SELECT coalesce(max(version), 0) FROM __.martello_migration");
+    let version = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(explain)?;
+    if version > NEWEST {
+        return Err(unusable(format!(
+            "was written by a newer martello (schema {version}, this one knows {NEWEST}): update this program"
+        )));
+    }
+    Ok(version)
+}
+
+async fn migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await.map_err(explain)?;
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    let name = format!("martello migrates {}", schema.as_str());
+    sqlx::query(lock).bind(name).execute(&mut *transaction).await.map_err(explain)?;
+    // Another may have been quicker.
+    let found = look(&mut transaction, schema).await?;
+    let from = version(&mut transaction, schema, &found).await?;
+    if from == NEWEST {
+        return transaction.rollback().await.map_err(explain);
+    }
+    let mut steps = Vec::new();
+    if !found.exists {
+        steps.push("CREATE SCHEMA __".to_owned());
+    }
+    if from == 0 {
+        steps.push(
+            "CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
+                .to_owned(),
+        );
+    }
+    for (version, step) in (1..).zip(STEPS).skip(usize::try_from(from).unwrap_or_default()) {
+        steps.extend(step.iter().map(|&part| part.to_owned()));
+        steps.push(format!("INSERT INTO __.martello_migration (version) VALUES ({version})"));
+    }
+    for step in steps {
+        let sql = sqlx::raw_sql(AssertSqlSafe(schema.sql(&step)));
+        transaction.execute(sql).await.map_err(explain)?;
+    }
+    transaction.commit().await.map_err(explain)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn there_is_a_step_to_each_version() {
+        assert_eq!(i32::try_from(super::STEPS.len()), Ok(super::NEWEST));
+    }
+}

@@ -1,0 +1,59 @@
+use martello_outbox::{Cursor, Filter, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use sqlx::Row;
+
+use super::{entry::glance, filter::Conditions};
+use crate::{engine::Shared, fault::explain};
+
+/// The entries with their slots, as [`Conditions`] speaks of them.
+macro_rules! entries {
+    () => {
+        "__.entry e LEFT JOIN __.slot s ON s.seq = e.seq"
+    };
+}
+
+/// Entries that pass the filter, the newest first.
+pub(crate) async fn list(
+    shared: &Shared,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    if !(1..=1000).contains(&limit) {
+        return Err(StoreError::new(StoreErrorKind::Invalid, "the limit of a list must be 1 to 1,000"));
+    }
+    let passing = Conditions::of(filter).before(after.map(|Cursor(place)| place));
+    let sql = format!(
+        concat!(
+            "SELECT g.* FROM (SELECT e.seq FROM ",
+            entries!(),
+            " WHERE {} ORDER BY e.seq DESC LIMIT {}) AS page
+             JOIN __.glance g ON g.seq = page.seq ORDER BY g.seq DESC"
+        ),
+        passing.sql,
+        limit + 1
+    );
+    let statement = passing.bind(shared.statement(&sql)).repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    let mut found = rows.iter().map(|row| glance(row, 0)).collect::<Result<Vec<_>, _>>()?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(seq, _)| Cursor(*seq));
+    Ok(Page { entries: found.into_iter().map(|(_, entry)| entry).collect(), next })
+}
+
+/// How many entries pass the filter.
+pub(crate) async fn count(shared: &Shared, filter: &Filter) -> Result<u64, StoreError> {
+    let passing = Conditions::of(filter);
+    let sql = format!(concat!("SELECT count(*) FROM ", entries!(), " WHERE {}"), passing.sql);
+    let statement = passing.bind(shared.statement(&sql)).repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    let count = rows.first().map(|row| row.try_get::<i64, _>(0)).transpose().map_err(explain)?;
+    Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
+}
+
+/// Whether an entry of this queue and key is ready or leased.
+pub(crate) async fn pending(shared: &Shared, queue: &QueueName, key: &OrderKey) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM __.entry WHERE order_key = $1 AND queue = $2 AND state = 0 LIMIT 1";
+    let statement = shared.statement(sql).bind(key.as_str()).bind(queue.as_str()).repeatable();
+    Ok(!shared.connections.rows(&statement).await?.is_empty())
+}

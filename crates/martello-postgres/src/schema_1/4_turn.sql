@@ -1,0 +1,326 @@
+-- Applies what came of claims, where they still hold, and tells for each whether it is applied. The keys are locked.
+CREATE FUNCTION __.settle(
+    p_now bigint,
+    s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
+    s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
+    s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[]
+) RETURNS boolean[] LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    _held integer[];
+    _seqs bigint[];
+    _keyed boolean;
+    _again boolean;
+BEGIN
+    -- The first of those that are given twice.
+    SELECT array_agg(nth), array_agg(seq) INTO _held, _seqs FROM (
+        SELECT DISTINCT ON (id) nth, seq FROM (
+            SELECT s.id, g.nth::integer AS nth, s.seq
+            FROM unnest(s_slot, s_seq, s_fence) WITH ORDINALITY AS g (slot, seq, fence, nth)
+            JOIN __.slot s ON s.id = g.slot
+            WHERE s.seq = g.seq AND s.fence = g.fence
+            ORDER BY s.id FOR UPDATE OF s
+        ) AS locked ORDER BY id, nth
+    ) AS first;
+
+    IF _held IS NOT NULL THEN
+        WITH freed AS (
+            UPDATE __.entry e SET state = g.state, changed_at = p_now, settled = g.fence, untouched = false,
+                reason = coalesce(g.reason, e.reason),
+                due_at = CASE WHEN g.wait IS NULL THEN e.due_at ELSE __.after(p_now, g.wait) END,
+                attempts = e.attempts + (g.tries IS NOT NULL)::integer, tries = e.tries + coalesce(g.tries, 0),
+                last_outcome = CASE WHEN g.attempted THEN g.outcome ELSE e.last_outcome END,
+                last_status = CASE WHEN g.attempted THEN g.status ELSE e.last_status END,
+                last_tracking_id = CASE WHEN g.attempted THEN g.tracking_id ELSE e.last_tracking_id END
+            FROM unnest(_held, _seqs) AS h (nth, seq)
+            JOIN unnest(s_fence, s_id, s_state, s_reason, s_wait, s_tries, s_attempted, s_outcome, s_status,
+                s_tracking_id) WITH ORDINALITY
+                AS g (fence, id, state, reason, wait, tries, attempted, outcome, status, tracking_id, nth)
+                ON g.nth = h.nth
+            WHERE e.seq = h.seq AND e.id = g.id
+            RETURNING e.seq, e.queue, e.order_key, e.attempts, e.state, h.nth
+        ), free AS (
+            UPDATE __.slot s SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL
+            FROM freed WHERE s.id = s_slot[freed.nth]
+        ), attempts AS (
+            INSERT INTO __.attempt
+            SELECT seq, attempts, s_revision[nth], s_started_at[nth], s_duration[nth], s_outcome[nth],
+                s_status[nth], s_tracking_id[nth], s_fault[nth], s_worker[nth]
+            FROM freed WHERE s_attempted[nth]
+        ), deaths AS (
+            INSERT INTO __.event (entry, at, kind, detail)
+            SELECT seq, p_now, 'died', s_reason[nth] FROM freed WHERE state = 3
+        ), counted AS (
+            INSERT INTO __.tally (queue, pending, done, dead)
+            SELECT queue, -count(*) FILTER (WHERE state <> 0), count(*) FILTER (WHERE state = 2),
+                count(*) FILTER (WHERE state = 3)
+            FROM freed GROUP BY queue
+        )
+        SELECT array_agg(seq), bool_or(order_key IS NOT NULL), bool_or(order_key IS NULL AND state = 0)
+        INTO _seqs, _keyed, _again FROM freed;
+
+        IF _again THEN
+            INSERT INTO __.ready SELECT queue, due_at, seq, expires_at, order_key FROM __.entry
+            WHERE seq = ANY (_seqs) AND order_key IS NULL AND state = 0;
+        END IF;
+        IF _keyed THEN
+            -- None of these keys has another that is leased, or one that is ready to be claimed.
+            INSERT INTO __.ready SELECT next.* FROM (
+                SELECT DISTINCT queue, order_key FROM __.entry WHERE seq = ANY (_seqs) AND order_key IS NOT NULL
+            ) AS key CROSS JOIN LATERAL (
+                SELECT queue, due_at, seq, expires_at, order_key FROM __.entry
+                WHERE order_key = key.order_key AND queue = key.queue AND state = 0 ORDER BY seq LIMIT 1
+            ) AS next;
+        END IF;
+    END IF;
+    -- A worker that did not hear of it asks again.
+    RETURN ARRAY(
+        SELECT coalesce(e.settled = g.fence, false)
+        FROM unnest(s_seq, s_fence, s_id) WITH ORDINALITY AS g (seq, fence, id, nth)
+        LEFT JOIN __.entry e ON e.seq = g.seq AND e.id = g.id ORDER BY g.nth
+    );
+END $$;
+
+-- Takes the leases that have run out from their workers, and yields what died of it and how many there were.
+CREATE FUNCTION __.reap(
+    p_now bigint, p_queue text, p_stripes integer[], p_outcome text, p_fault text, OUT lost integer, OUT died bigint[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    _row record;
+    _reason text;
+BEGIN
+    lost := 0;
+    died := '{}';
+    FOR _row IN SELECT s.id AS slot, s.since, s.worker, e.* FROM __.slot s JOIN __.entry e ON e.seq = s.seq
+        WHERE s.queue = p_queue AND s.until <= p_now
+            AND (e.order_key IS NULL OR __.stripe(e.order_key) = ANY (p_stripes))
+        ORDER BY e.seq FOR UPDATE OF s SKIP LOCKED
+    LOOP
+        lost := lost + 1;
+        _reason := CASE WHEN NOT _row.repeatable THEN 'ambiguous'
+            WHEN _row.tries + 1 >= _row.max_attempts THEN 'crashed' END;
+        UPDATE __.slot SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL WHERE id = _row.slot;
+        INSERT INTO __.attempt VALUES (_row.seq, _row.attempts + 1, _row.revision, _row.since, abs(p_now - _row.since),
+            p_outcome, NULL, NULL, p_fault, _row.worker);
+        UPDATE __.entry SET state = CASE WHEN _reason IS NULL THEN 0 ELSE 3 END, changed_at = p_now,
+            due_at = CASE WHEN _reason IS NULL THEN p_now ELSE due_at END, reason = coalesce(_reason, reason),
+            attempts = attempts + 1, tries = tries + 1, untouched = false, last_outcome = p_outcome,
+            last_status = NULL, last_tracking_id = NULL
+        WHERE seq = _row.seq;
+        IF _reason IS NULL THEN
+            INSERT INTO __.tally (queue) VALUES (p_queue);
+            PERFORM __.make_ready(_row.seq);
+        ELSE
+            INSERT INTO __.tally (queue, pending, dead) VALUES (p_queue, -1, 1);
+            PERFORM __.note(_row.seq, p_now, 'died', _reason);
+            PERFORM __.set_head(p_queue, _row.order_key);
+            died := died || _row.seq;
+        END IF;
+    END LOOP;
+END $$;
+
+-- Gives those entries their place in their key that came in a transaction of somebody else's.
+CREATE FUNCTION __.take_in(p_now bigint, p_queue text, p_stripes integer[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    _row record;
+BEGIN
+    FOR _row IN SELECT a.seq, a.supersede, e.order_key, e.state FROM __.arriving a JOIN __.entry e ON e.seq = a.seq
+        WHERE a.queue = p_queue AND __.stripe(e.order_key) = ANY (p_stripes)
+        ORDER BY a.seq FOR UPDATE OF a SKIP LOCKED
+    LOOP
+        DELETE FROM __.arriving WHERE queue = p_queue AND seq = _row.seq;
+        IF _row.supersede AND _row.state = 0 THEN
+            PERFORM __.supersede(_row.seq, p_now);
+        END IF;
+        PERFORM __.set_head(p_queue, _row.order_key);
+    END LOOP;
+END $$;
+
+-- Moves up to 100 entries that have expired to the dead letters.
+CREATE FUNCTION __.expire(
+    p_now bigint, p_queue text, p_stripes integer[], OUT died bigint[], OUT more boolean
+) LANGUAGE plpgsql AS $$
+DECLARE
+    _seq bigint;
+BEGIN
+    died := '{}';
+    more := false;
+    FOR _seq IN SELECT e.seq FROM __.entry e
+        WHERE e.queue = p_queue AND e.state = 0 AND e.expires_at <= p_now
+            AND (e.order_key IS NULL OR __.stripe(e.order_key) = ANY (p_stripes))
+            AND NOT EXISTS (SELECT FROM __.slot s WHERE s.queue = p_queue AND s.seq = e.seq)
+        ORDER BY e.expires_at, e.seq LIMIT 101
+    LOOP
+        IF cardinality(died) = 100 THEN
+            more := true;
+        ELSIF __.leave(_seq, p_now, 3::smallint, 'expired', NULL) THEN
+            PERFORM __.note(_seq, p_now, 'died', 'expired');
+            died := died || _seq;
+        END IF;
+    END LOOP;
+END $$;
+
+-- One turn of a worker. The first row is of kind 0, and tells what was done; then come what was claimed, of kind 1, and
+-- what died, of kind 2.
+CREATE FUNCTION __.turn(
+    p_now bigint, p_queue text, p_worker text, p_claim bigint, p_cap bigint, p_lease bigint, p_outcome text,
+    p_fault text,
+    s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
+    s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
+    s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[]
+) RETURNS TABLE (
+    kind smallint, settled boolean[], lost integer, next bigint, slot integer, fence uuid, until bigint,
+    headers text, sealed boolean, body bytea,
+    seq bigint, id uuid, queue text, state smallint, reason text, revision integer, order_key text, dedup_key text,
+    repeatable boolean, attempts integer, tries integer, max_attempts bigint, created_at bigint, due_at bigint,
+    expires_at bigint, changed_at bigint, last_outcome text, last_status smallint, last_tracking_id text,
+    kept boolean, job uuid, superseded_by uuid, method text, url text
+) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    _now bigint := __.moment(p_now);
+    _settled boolean[] := '{}';
+    _lost integer := 0;
+    _died bigint[] := '{}';
+    _expired bigint[];
+    _more boolean := false;
+    _next bigint;
+    _lapsing boolean;
+    _stripes integer[];
+    _rows bigint := 0;
+    _slots integer[];
+    _leased bigint;
+    _free bigint;
+    _paused boolean;
+    _held_until bigint;
+BEGIN
+    SELECT coalesce((SELECT min(until) <= _now FROM __.slot WHERE queue = p_queue), false)
+        OR coalesce((SELECT expires_at <= _now FROM __.entry
+            WHERE queue = p_queue AND state = 0 ORDER BY expires_at LIMIT 1), false)
+        OR EXISTS (SELECT FROM __.arriving WHERE queue = p_queue) INTO _lapsing;
+    IF cardinality(s_seq) > 0 THEN
+        _stripes := ARRAY(SELECT __.stripe(order_key) FROM __.entry
+            WHERE seq = ANY (s_seq) AND order_key IS NOT NULL);
+    END IF;
+    IF _lapsing THEN
+        _stripes := _stripes || ARRAY(
+            SELECT __.stripe(e.order_key) FROM __.slot s JOIN __.entry e ON e.seq = s.seq
+            WHERE s.queue = p_queue AND s.until <= _now
+        ) || ARRAY(
+            SELECT __.stripe(order_key) FROM __.entry
+            WHERE queue = p_queue AND state = 0 AND expires_at <= _now ORDER BY expires_at, seq LIMIT 1000
+        ) || ARRAY(
+            SELECT __.stripe(e.order_key) FROM __.arriving a JOIN __.entry e ON e.seq = a.seq
+            WHERE a.queue = p_queue
+        );
+    END IF;
+    IF cardinality(_stripes) > 0 THEN
+        PERFORM __.lock_stripes(_stripes);
+    END IF;
+
+    IF cardinality(s_seq) > 0 THEN
+        _settled := __.settle(_now, s_slot, s_seq, s_fence, s_id, s_state, s_reason, s_wait, s_tries, s_attempted,
+            s_revision, s_started_at, s_duration, s_outcome, s_status, s_tracking_id, s_fault, s_worker);
+    END IF;
+    IF _lapsing THEN
+        SELECT r.lost, r.died INTO _lost, _died
+        FROM __.reap(_now, p_queue, _stripes, p_outcome, p_fault) r;
+        PERFORM __.take_in(_now, p_queue, _stripes);
+        SELECT x.died, x.more INTO _expired, _more FROM __.expire(_now, p_queue, _stripes) x;
+        _died := _died || _expired;
+    END IF;
+
+    SELECT q.paused IS NOT NULL, q.held_until INTO _paused, _held_until FROM __.queue q WHERE name = p_queue;
+    _paused := coalesce(_paused, false);
+    _held_until := CASE WHEN _held_until > _now THEN _held_until END;
+    IF p_claim > 0 AND NOT _paused AND _held_until IS NULL THEN
+        SELECT count(seq), count(*) - count(seq) INTO _leased, _free FROM __.slot WHERE queue = p_queue;
+        IF _free < least(p_claim, p_cap - _leased) THEN
+            INSERT INTO __.slot (queue, number)
+            SELECT p_queue, n FROM generate_series(1, _leased + least(p_claim * 4, p_cap - _leased)) AS n
+            ON CONFLICT DO NOTHING;
+        END IF;
+        -- Of the first that are free, as many as the cap leaves: whoever counts an older state may lock no other, so
+        -- that together they never go beyond it.
+        _slots := ARRAY(
+            SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
+                SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
+                LIMIT greatest(0, p_cap - (SELECT count(seq) FROM __.slot WHERE queue = p_queue))
+            ) ORDER BY number LIMIT p_claim FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+
+    IF cardinality(_slots) > 0 THEN
+        RETURN QUERY WITH picked AS MATERIALIZED (
+            SELECT due_at, seq FROM __.ready WHERE queue = p_queue AND due_at <= _now AND expires_at > _now
+            ORDER BY due_at, seq LIMIT cardinality(_slots) FOR UPDATE SKIP LOCKED
+        ), taken AS (
+            DELETE FROM __.ready r USING picked p
+            WHERE r.queue = p_queue AND r.due_at = p.due_at AND r.seq = p.seq RETURNING r.seq
+        ), numbered AS (
+            SELECT seq, _slots[row_number() OVER ()] AS slot FROM taken
+        ), leased AS (
+            UPDATE __.slot s SET seq = n.seq, fence = gen_random_uuid(), until = __.after(_now, p_lease), since = _now,
+                worker = p_worker
+            FROM numbered n WHERE s.id = n.slot RETURNING s.id, s.seq, s.fence, s.until
+        )
+        SELECT 1::smallint, NULL::boolean[], NULL::integer, NULL::bigint, l.id, l.fence, l.until,
+            r.headers, r.sealed, r.body,
+            e.seq, e.id, e.queue, 1::smallint, e.reason, e.revision, e.order_key, e.dedup_key, e.repeatable,
+            e.attempts + 1, e.tries + 1, e.max_attempts, e.created_at, e.due_at, e.expires_at, _now, e.last_outcome,
+            e.last_status, e.last_tracking_id, e.kept, e.job, e.superseded_by, r.method, r.url
+        FROM leased l JOIN __.entry e ON e.seq = l.seq JOIN __.request r ON r.entry = e.seq AND r.number = e.revision
+        ORDER BY e.due_at, e.seq;
+        GET DIAGNOSTICS _rows = ROW_COUNT;
+    END IF;
+
+    IF cardinality(_died) > 0 THEN
+        RETURN QUERY SELECT 2::smallint, NULL::boolean[], NULL::integer, NULL::bigint, NULL::integer, NULL::uuid,
+            NULL::bigint, NULL::text, NULL::boolean, NULL::bytea, g.*
+        FROM unnest(_died) WITH ORDINALITY AS d (seq, nth) JOIN __.glance g ON g.seq = d.seq ORDER BY d.nth;
+    END IF;
+
+    IF _more OR _rows = p_claim THEN
+        _next := 0;
+    ELSE
+        SELECT least(min(until),
+            (SELECT expires_at FROM __.entry WHERE queue = p_queue AND state = 0
+                AND seq <> ALL (coalesce(array_agg(s.seq) FILTER (WHERE s.seq IS NOT NULL), '{}'))
+                ORDER BY expires_at LIMIT 1),
+            CASE WHEN _paused OR count(s.seq) >= p_cap THEN NULL WHEN _held_until IS NOT NULL THEN _held_until
+            ELSE (SELECT due_at FROM __.ready WHERE queue = p_queue ORDER BY due_at LIMIT 1) END) - _now
+        INTO _next FROM __.slot s WHERE s.queue = p_queue;
+        _next := CASE WHEN _next < 0 THEN 0 ELSE _next END;
+    END IF;
+    IF random() < 0.01 THEN
+        PERFORM __.add_up();
+    END IF;
+    kind := 0;
+    settled := _settled;
+    lost := _lost;
+    next := _next;
+    RETURN NEXT;
+END $$;
+
+-- Makes leases last for so long from now, and tells for each whether it is held.
+CREATE FUNCTION __.heartbeat(
+    p_now bigint, p_lease bigint, s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[]
+) RETURNS boolean[] LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
+DECLARE
+    _now bigint := __.moment(p_now);
+    _held integer[];
+BEGIN
+    _held := ARRAY(
+        SELECT s.id FROM unnest(s_slot, s_seq, s_fence, s_id) AS g (slot, seq, fence, id)
+        JOIN __.slot s ON s.id = g.slot JOIN __.entry e ON e.seq = g.seq
+        WHERE s.seq = g.seq AND s.fence = g.fence AND e.id = g.id ORDER BY s.id FOR UPDATE OF s
+    );
+    UPDATE __.slot SET until = __.after(_now, p_lease) WHERE id = ANY (_held);
+    RETURN ARRAY(
+        SELECT coalesce(s.fence = g.fence AND s.seq = g.seq AND e.id = g.id, false)
+        FROM unnest(s_slot, s_seq, s_fence, s_id) WITH ORDINALITY AS g (slot, seq, fence, id, nth)
+        LEFT JOIN __.slot s ON s.id = g.slot LEFT JOIN __.entry e ON e.seq = g.seq ORDER BY g.nth
+    );
+END $$;

@@ -1,0 +1,49 @@
+use sqlx::{
+    Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type,
+    postgres::{PgArguments, PgRow},
+};
+
+use crate::schema::Schema;
+
+/// One statement with its values: an operation is never more than one, and so one way to the server and back, and whole
+/// or not at all.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    sql: String,
+    arguments: PgArguments,
+    failed: Option<sqlx::Error>,
+    /// Whether it may be done twice, if nobody knows whether it was done.
+    pub(crate) repeatable: bool,
+}
+
+impl Statement {
+    /// A statement in which `__` stands for the schema.
+    pub(crate) fn new(schema: &Schema, text: &str) -> Self {
+        Self { sql: schema.sql(text), arguments: PgArguments::default(), failed: None, repeatable: false }
+    }
+
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// With one more value.
+    pub(crate) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres>>(mut self, value: T) -> Self {
+        self.push(value);
+        self
+    }
+
+    pub(crate) fn push<'q, T: Encode<'q, Postgres> + Type<Postgres>>(&mut self, value: T) {
+        if let Err(error) = self.arguments.add(value) {
+            self.failed = Some(sqlx::Error::Encode(error));
+        }
+    }
+
+    pub(crate) async fn fetch(&self, connection: &mut PgConnection) -> sqlx::Result<Vec<PgRow>> {
+        if let Some(error) = &self.failed {
+            return Err(sqlx::Error::Encode(error.to_string().into()));
+        }
+        let (sql, arguments) = (AssertSqlSafe(self.sql.as_str()), self.arguments.clone());
+        sqlx::query_with(sql, arguments).fetch_all(connection).await
+    }
+}

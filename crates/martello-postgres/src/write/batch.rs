@@ -1,0 +1,106 @@
+//! One statement for all that waits to be stored: while one is under way, the next fills.
+
+use std::sync::Arc;
+
+use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind};
+use tokio::sync::{mpsc, oneshot};
+
+use super::enqueue::{answers, check, enqueue, news, weight};
+use crate::{engine::Shared, fault::closed};
+
+/// Beyond this many bytes nothing more is taken along.
+const HEAVY: usize = 4 * 1024 * 1024;
+
+/// Entries that somebody waits for to be stored.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    entries: Vec<NewEntry>,
+    reply: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
+}
+
+/// Where they wait.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    waiting: mpsc::Sender<Waiting>,
+}
+
+impl Batches {
+    /// Room for so many that wait; the futures of more wait outside.
+    pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<Waiting>) {
+        let (waiting, receiver) = mpsc::channel(room);
+        (Self { waiting }, receiver)
+    }
+
+    pub(crate) async fn enqueue(&self, entries: Vec<NewEntry>) -> Result<Vec<Enqueued>, StoreError> {
+        check(&entries)?;
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.waiting.send(Waiting { entries, reply }).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+/// Stores what comes, at most so many entries at once beyond those that are given together.
+pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Waiting>, most: usize) {
+    while let Some(first) = waiting.recv().await {
+        let mut batch = Vec::new();
+        let (mut many, mut heavy) = (0, 0);
+        let mut next = Some(first);
+        while let Some(one) = next {
+            // Whoever does not wait for it any more has not been promised anything.
+            if !one.reply.is_closed() {
+                many += one.entries.len();
+                heavy += one.entries.iter().map(weight).sum::<usize>();
+                batch.push(one);
+            }
+            next = if many < most && heavy < HEAVY { waiting.try_recv().ok() } else { None };
+        }
+        store(&shared, batch).await;
+    }
+}
+
+async fn store(shared: &Shared, batch: Vec<Waiting>) {
+    let (lists, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.entries, one.reply)).unzip();
+    let lengths: Vec<_> = lists.iter().map(Vec::len).collect();
+    let entries: Vec<NewEntry> = lists.into_iter().flatten().collect();
+    if entries.is_empty() {
+        return;
+    }
+    match store_all(shared, &entries).await {
+        Ok(stored) => {
+            let mut stored = stored.into_iter();
+            for (length, reply) in lengths.into_iter().zip(replies) {
+                // Nobody may be left to hear of it.
+                drop(reply.send(Ok(stored.by_ref().take(length).collect())));
+            }
+        }
+        Err(error) if replies.len() == 1 || error.kind() == StoreErrorKind::Unavailable => {
+            let message = error.to_string();
+            let mut error = Some(error);
+            for reply in replies {
+                // The first hears of the cause as well.
+                let told = error.take().unwrap_or_else(|| {
+                    StoreError::new(StoreErrorKind::Unavailable, message.clone())
+                });
+                drop(reply.send(Err(told)));
+            }
+        }
+        // One may have spoilt it for the others.
+        Err(_) => {
+            let mut entries = entries.into_iter();
+            for (length, reply) in lengths.into_iter().zip(replies) {
+                let alone: Vec<_> = entries.by_ref().take(length).collect();
+                drop(reply.send(store_all(shared, &alone).await));
+            }
+        }
+    }
+}
+
+async fn store_all(shared: &Shared, entries: &[NewEntry]) -> Result<Vec<Enqueued>, StoreError> {
+    let fetched = shared.connections.fetch(&enqueue(shared, entries, None)).await?;
+    let stored = answers(&fetched.rows, entries, fetched.repeated)?;
+    shared.tell(news(entries, &stored));
+    Ok(stored)
+}

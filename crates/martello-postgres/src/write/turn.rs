@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use martello_outbox::{
+    AttemptRecord, Claimed, End, Lease, Settled, State, StoreError, StoreErrorKind, Turn, Turned,
+};
+use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::settlements::{Leases, Settlements};
+use crate::{
+    bells::News,
+    engine::Shared,
+    fault::{damaged, explain},
+    fence::Fence,
+    id::Id,
+    read::{glance, request},
+    time::{duration, micros, timestamp},
+};
+
+/// More than anybody has at once; it bounds the slots that are made.
+const MOST_CLAIMED: usize = 10_000;
+
+const TURN: &str = "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+     $18, $19, $20, $21, $22, $23, $24, $25)";
+
+/// What the rows of a turn are.
+mod kind {
+    pub(super) const DONE: i16 = 0;
+    pub(super) const CLAIMED: i16 = 1;
+    pub(super) const DIED: i16 = 2;
+}
+
+/// Where an entry starts in such a row, and where its request lies.
+const ENTRY: usize = 10;
+const HEADERS: usize = 7;
+
+/// One turn of a worker.
+pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreError> {
+    if turn.cap == 0 {
+        return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more"));
+    }
+    // How a lost attempt is written down; the rest of it the server knows.
+    let lost = AttemptRecord::lost(1, 1, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, "");
+    let statement = shared
+        .statement(TURN)
+        .bind(shared.now())
+        .bind(turn.queue.as_str())
+        .bind(turn.worker.as_str())
+        .bind(i64::try_from(turn.claim.min(MOST_CLAIMED)).unwrap_or(i64::MAX))
+        .bind(i64::from(i32::try_from(turn.cap).unwrap_or(i32::MAX)))
+        .bind(micros(turn.lease))
+        .bind(lost.outcome.as_str())
+        .bind(lost.fault.as_deref());
+    // Done twice unheard, it has claimed something that nobody has until the lease runs out: so it has if the worker asks
+    // again by itself.
+    let statement = Settlements::of(&turn.settle).bind(statement).repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    let mut turned = Turned::default();
+    for row in &rows {
+        read(row, turn, &mut turned)?;
+    }
+    if turned.settled.len() != turn.settle.len() {
+        return Err(damaged("answer"));
+    }
+    shared.tell(news(turn, &turned));
+    Ok(turned)
+}
+
+fn read(row: &PgRow, turn: &Turn, turned: &mut Turned) -> Result<(), StoreError> {
+    match row.try_get(0).map_err(explain)? {
+        kind::DONE => {
+            let settled: Vec<bool> = row.try_get(1).map_err(explain)?;
+            let settled = settled.into_iter().map(|is| if is { Settled::Applied } else { Settled::Fenced });
+            turned.settled = settled.collect();
+            turned.lost = usize::try_from(row.try_get::<i32, _>(2).map_err(explain)?).unwrap_or_default();
+            turned.next = row.try_get::<Option<i64>, _>(3).map_err(explain)?.map(duration);
+        }
+        kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
+        kind::DIED => turned.died.push(glance(row, ENTRY)?.1),
+        _ => return Err(damaged("answer")),
+    }
+    Ok(())
+}
+
+fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
+    let (seq, entry) = glance(row, ENTRY)?;
+    let token = Uuid::from_bytes(row.try_get::<Id, _>(5).map_err(explain)?.0);
+    let fence = Fence { slot: row.try_get(4).map_err(explain)?, seq, token };
+    let until = timestamp(row.try_get(6).map_err(explain)?);
+    let headers: &str = row.try_get(HEADERS).map_err(explain)?;
+    let (sealed, body) = (row.try_get(HEADERS + 1), row.try_get(HEADERS + 2));
+    let request = request(
+        entry.method.clone(),
+        entry.uri.clone(),
+        headers,
+        sealed.map_err(explain)?,
+        body.map_err(explain)?,
+    )?;
+    let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
+    Ok(Claimed { lease, until, entry, request })
+}
+
+fn news(turn: &Turn, turned: &Turned) -> News {
+    let mut news = News::default();
+    for (settlement, settled) in turn.settle.iter().zip(&turned.settled) {
+        if *settled == Settled::Applied {
+            news.join(News::of(match settlement.end {
+                End::Done => State::Done,
+                End::Dead(_) => State::Dead,
+                End::Again { .. } | End::GiveBack => State::Ready,
+            }));
+        }
+    }
+    if turned.lost > 0 {
+        news.join(News::READY);
+    }
+    if !turned.died.is_empty() {
+        news.join(News::ALL);
+    }
+    news
+}
+
+/// Makes these leases last from now, and tells which were still held.
+pub(crate) async fn heartbeat(
+    shared: &Shared,
+    leases: &[Lease],
+    lasts: Duration,
+) -> Result<Vec<bool>, StoreError> {
+    let mut columns = Leases::default();
+    leases.iter().for_each(|lease| columns.push(lease));
+    let statement = shared.statement("SELECT __.heartbeat($1, $2, $3, $4, $5, $6)").bind(shared.now());
+    let statement = columns.bind(statement.bind(micros(lasts))).repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    let held = rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)?;
+    held.ok_or_else(|| damaged("answer"))
+}

@@ -1,0 +1,35 @@
+//! It keeps what every store promises.
+
+use martello_outbox::{
+    Clock,
+    conformance::{self, BoxError, Engine},
+};
+use martello_postgres::PostgresStore;
+
+use crate::support::{fresh_schema, url};
+
+/// A schema that nobody else has.
+struct Schema {
+    url: String,
+    name: String,
+}
+
+impl Engine for Schema {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Result<Option<Self>, BoxError> {
+        Ok(url().map(|url| Self { url, name: fresh_schema() }))
+    }
+
+    async fn open(&self, clock: Clock) -> Result<PostgresStore, BoxError> {
+        let store = PostgresStore::builder().url(&self.url).schema(&self.name).clock(clock);
+        Ok(store.max_connections(4).connect().await?)
+    }
+
+    async fn remove(self) {
+        let store = self.open(Clock::Engine).await.unwrap();
+        store.drop_schema().await.unwrap();
+    }
+}
+
+conformance::tests!(Schema);
