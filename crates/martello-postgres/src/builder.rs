@@ -163,8 +163,7 @@ impl PostgresStoreBuilder {
                 (Connections::pool(pool, self.max_connections, self.patience), options)
             }
         };
-        let options =
-            Options { schema, clock: self.clock, most: self.max_batch, waiting: self.max_waiting };
+        let options = Options { schema, clock: self.clock, most: self.max_batch, waiting: self.max_waiting };
         Ok(PostgresStore::new(Engine::start(connections, listen, options)))
     }
 

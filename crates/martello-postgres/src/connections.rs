@@ -100,7 +100,10 @@ impl Connections {
     }
 
     /// The rows of a statement that may be refused.
-    pub(crate) async fn asked(&self, statement: &Statement) -> Result<Result<Vec<PgRow>, Refused>, StoreError> {
+    pub(crate) async fn asked(
+        &self,
+        statement: &Statement,
+    ) -> Result<Result<Vec<PgRow>, Refused>, StoreError> {
         let fetched = self.fetch(statement).await?;
         Ok(fetched.refused.map_or(Ok(fetched.rows), Err))
     }

@@ -55,11 +55,12 @@ pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
 /// Whether the connection is of no more use, and nobody knows what was done.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+            true
+        }
         // The server is ending or has crashed; a statement that it has forgotten, or whose table is another now.
-        _ => code(error).is_some_and(|code| {
-            ["08", "57P", "26000", "0A000"].iter().any(|class| code.starts_with(class))
-        }),
+        _ => code(error)
+            .is_some_and(|code| ["08", "57P", "26000", "0A000"].iter().any(|class| code.starts_with(class))),
     }
 }
 
@@ -72,7 +73,9 @@ pub(crate) fn explain(error: sqlx::Error) -> StoreError {
     };
     let explained = StoreError::new(kind, message);
     match (&error, error.as_database_error(), code) {
-        (_, Some(said), Some(code)) => explained.with_source(Said { message: said.message().to_owned(), code }),
+        (_, Some(said), Some(code)) => {
+            explained.with_source(Said { message: said.message().to_owned(), code })
+        }
         // What is wrong with a URL may quote it.
         (sqlx::Error::Configuration(_), ..) => explained,
         _ => explained.with_source(error),
@@ -90,12 +93,14 @@ fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
             StoreErrorKind::Unavailable,
             "the server cannot be reached, or went away: see that it runs, and look at what was stored",
         ),
-        sqlx::Error::Tls(_) => {
-            (StoreErrorKind::Unavailable, "no encrypted connection to the server could be made: look at sslmode")
-        }
-        sqlx::Error::PoolTimedOut => {
-            (StoreErrorKind::Unavailable, "the pool had no connection free in time: give it more, or hold fewer")
-        }
+        sqlx::Error::Tls(_) => (
+            StoreErrorKind::Unavailable,
+            "no encrypted connection to the server could be made: look at sslmode",
+        ),
+        sqlx::Error::PoolTimedOut => (
+            StoreErrorKind::Unavailable,
+            "the pool had no connection free in time: give it more, or hold fewer",
+        ),
         sqlx::Error::PoolClosed => (StoreErrorKind::Unavailable, "the store's pool is closed: open another"),
         sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => (
             StoreErrorKind::Unavailable,

@@ -43,6 +43,8 @@ mod tests {
         for fence in [Fence { slot: 1, seq: i64::MAX, token: Uuid::from_u128(7) }, Fence::NONE] {
             assert_eq!(Fence::parse(&fence.to_text()), Some(fence));
         }
-        assert!(["", "1", "1.2", "1.2.", "1..x", "1.2.3", "7.1"].iter().all(|text| Fence::parse(text).is_none()));
+        assert!(
+            ["", "1", "1.2", "1.2.", "1..x", "1.2.3", "7.1"].iter().all(|text| Fence::parse(text).is_none())
+        );
     }
 }

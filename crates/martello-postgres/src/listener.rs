@@ -99,9 +99,10 @@ pub(crate) async fn look(bells: &Bells, connections: &Connections, schema: &Sche
         ticks.tick().await;
         let marks = Statement::new(schema, "SELECT count(*), max(n) FROM __.tally").repeatable();
         let rows = connections.rows(&marks).await.ok();
-        let now = rows.as_deref().and_then(<[_]>::first).and_then(|row| {
-            Some((row.try_get::<i64, _>(0).ok()?, row.try_get::<Option<i64>, _>(1).ok()?))
-        });
+        let now = rows
+            .as_deref()
+            .and_then(<[_]>::first)
+            .and_then(|row| Some((row.try_get::<i64, _>(0).ok()?, row.try_get::<Option<i64>, _>(1).ok()?)));
         // What cannot be read may have changed.
         if now.is_none() || now != seen {
             bells.ring(News::ALL);

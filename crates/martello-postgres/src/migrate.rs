@@ -85,7 +85,9 @@ async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) 
     if !found.ours && found.empty {
         return Ok(0);
     }
-    let unusable = |what: String| StoreError::new(StoreErrorKind::Unusable, format!("the schema {} {what}", schema.as_str()));
+    let unusable = |what: String| {
+        StoreError::new(StoreErrorKind::Unusable, format!("the schema {} {what}", schema.as_str()))
+    };
     if !found.ours {
         return Err(unusable("has tables of another program: choose another name".to_owned()));
     }

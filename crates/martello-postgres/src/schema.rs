@@ -17,7 +17,8 @@ impl Schema {
             || name.starts_with(|first: char| first.is_ascii_digit())
             || name.starts_with("pg_")
         {
-            let expected = "1 to 48 lower-case letters, digits and underscores, with no digit and no pg_ in front";
+            let expected =
+                "1 to 48 lower-case letters, digits and underscores, with no digit and no pg_ in front";
             return Err(ConfigError::new("schema", format!("{name:?}"), expected));
         }
         Ok(Self(name.into()))

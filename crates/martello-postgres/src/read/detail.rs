@@ -1,6 +1,6 @@
+use crate::id::Id;
 use martello_outbox::{AttemptRecord, Detail, EntryEvent, EntryId, Revision, StoreError};
 use sqlx::postgres::PgRow;
-use crate::id::Id;
 
 use super::entry::{Columns, GLANCE, glance, request, status, word};
 use crate::{
@@ -103,11 +103,7 @@ fn events(columns: &mut Columns<'_>) -> Result<Vec<EntryEvent>, StoreError> {
     at.zip(kinds)
         .zip(details)
         .map(|((at, kind), detail)| {
-            Ok(EntryEvent {
-                at: timestamp(at),
-                kind: word(&kind, "event")?,
-                detail: detail.map(Into::into),
-            })
+            Ok(EntryEvent { at: timestamp(at), kind: word(&kind, "event")?, detail: detail.map(Into::into) })
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 use std::str::FromStr;
 
+use crate::id::Id;
 use http::{Method, StatusCode, Uri};
 use martello_outbox::{Entry, EntryId, JobId, OrderKey, StoreError, StoredRequest};
 use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
-use crate::id::Id;
 
 use crate::{
     code,
@@ -93,7 +93,8 @@ pub(super) fn word<T: FromStr>(text: &str, what: &'static str) -> Result<T, Stor
 }
 
 pub(super) fn status(number: Option<i16>) -> Result<Option<StatusCode>, StoreError> {
-    let status = |number: i16| u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok());
+    let status =
+        |number: i16| u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok());
     number.map(|number| status(number).ok_or_else(|| damaged("status"))).transpose()
 }
 

@@ -48,7 +48,8 @@ impl Examination<'_> {
              current_setting('full_page_writes'), ', synchronous_commit ', current_setting('synchronous_commit'))";
         let seen: String = self.ask(sql).await?;
         if seen.contains(" off") {
-            let seen = format!("{seen}: what was acknowledged may be lost in a crash of the server, so set them on");
+            let seen =
+                format!("{seen}: what was acknowledged may be lost in a crash of the server, so set them on");
             return Ok(Finding::unwell("durability", seen));
         }
         Ok(Finding::well("durability", seen))
@@ -106,7 +107,10 @@ impl Examination<'_> {
         let read = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(explain);
         let (now, newest): (i64, i64) = (read(0)?, read(1)?);
         if newest <= now.saturating_add(AHEAD) {
-            return Ok(Finding::well("clock", format!("{}, and nothing in the store is later", timestamp(now))));
+            return Ok(Finding::well(
+                "clock",
+                format!("{}, and nothing in the store is later", timestamp(now)),
+            ));
         }
         let seen = format!(
             "{}, but something was stored at {}: set the server's clock",

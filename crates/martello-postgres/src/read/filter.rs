@@ -1,5 +1,5 @@
-use martello_outbox::{Filter, State};
 use crate::id::Id;
+use martello_outbox::{Filter, State};
 
 use crate::statement::Statement;
 
@@ -35,7 +35,10 @@ impl Conditions {
         of.add("e.queue = ?", text(filter.queue.as_ref().map(martello_outbox::QueueName::as_str)));
         of.add("e.reason = ?", text(filter.reason.map(martello_outbox::Reason::as_str)));
         of.add("e.host = ?", text(filter.host.as_ref().map(|host| host.to_ascii_lowercase()).as_deref()));
-        of.add("e.last_status = ?", filter.status.map(|status| Value::Status(i16::try_from(status).unwrap_or(-1))));
+        of.add(
+            "e.last_status = ?",
+            filter.status.map(|status| Value::Status(i16::try_from(status).unwrap_or(-1))),
+        );
         of.add("e.last_outcome = ?", text(filter.outcome.as_deref()));
         of.add("e.order_key = ?", text(filter.order_key.as_ref().map(martello_outbox::OrderKey::as_str)));
         of.add("e.job = ?", filter.job.map(|job| Value::Id(Id(*job.as_bytes()))));

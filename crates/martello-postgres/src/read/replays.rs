@@ -1,6 +1,6 @@
+use crate::id::Id;
 use martello_outbox::{JobId, ReplayJob, StoreError};
 use sqlx::postgres::PgRow;
-use crate::id::Id;
 
 use super::entry::Columns;
 use crate::{engine::Shared, fault::damaged, time::timestamp};

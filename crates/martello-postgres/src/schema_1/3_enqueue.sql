@@ -9,7 +9,7 @@ CREATE FUNCTION __.enqueue(
     a_of integer[], a_number integer[], a_revision integer[], a_started_at bigint[], a_duration bigint[],
     a_outcome text[], a_status smallint[], a_tracking_id text[], a_fault text[], a_worker text[]
 ) RETURNS TABLE (id uuid, stored boolean) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     _now bigint := __.moment(p_now);

@@ -81,9 +81,9 @@ async fn store(shared: &Shared, batch: Vec<Waiting>) {
             let mut error = Some(error);
             for reply in replies {
                 // The first hears of the cause as well.
-                let told = error.take().unwrap_or_else(|| {
-                    StoreError::new(StoreErrorKind::Unavailable, message.clone())
-                });
+                let told = error
+                    .take()
+                    .unwrap_or_else(|| StoreError::new(StoreErrorKind::Unavailable, message.clone()));
                 drop(reply.send(Err(told)));
             }
         }

@@ -1,13 +1,7 @@
-use martello_outbox::{Change, Entry, EntryId, State, StoreError};
 use crate::id::Id;
+use martello_outbox::{Change, Entry, EntryId, State, StoreError};
 
-use crate::{
-    bells::News,
-    code,
-    engine::Shared,
-    fault::Refused,
-    read::glance,
-};
+use crate::{bells::News, code, engine::Shared, fault::Refused, read::glance};
 
 /// Changes one entry by hand.
 pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Result<Entry, StoreError> {

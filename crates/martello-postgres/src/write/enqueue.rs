@@ -1,8 +1,8 @@
+use crate::id::Id;
 use martello_outbox::{
     Enqueued, EntryId, NewEntry, OrderKey, Reason, State, StoreError, StoreErrorKind, WhenPending,
 };
 use sqlx::{PgConnection, Row, postgres::PgRow};
-use crate::id::Id;
 
 use super::attempts::{Attempts, number, status, tracking_id};
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
 /// The most that is sent at once: well below what PostgreSQL takes as one value.
 pub(super) const MOST_BYTES: usize = 512 * 1024 * 1024;
 
-const ENQUEUE: &str = "SELECT * FROM __.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+const ENQUEUE: &str =
+    "SELECT * FROM __.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
      $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 
 /// Roughly what an entry weighs on its way.
@@ -106,7 +107,11 @@ fn bind_attempts(statement: Statement, entries: &[NewEntry]) -> Statement {
 }
 
 /// What became of each entry. One that was stored before this time, unheard of, counts as stored now.
-pub(super) fn answers(rows: &[PgRow], entries: &[NewEntry], repeated: bool) -> Result<Vec<Enqueued>, StoreError> {
+pub(super) fn answers(
+    rows: &[PgRow],
+    entries: &[NewEntry],
+    repeated: bool,
+) -> Result<Vec<Enqueued>, StoreError> {
     if rows.len() != entries.len() {
         return Err(damaged("answer"));
     }

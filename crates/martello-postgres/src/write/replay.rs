@@ -1,5 +1,5 @@
-use martello_outbox::{Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
 use crate::id::Id;
+use martello_outbox::{Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
 
 use crate::{
     bells::News,
@@ -8,7 +8,11 @@ use crate::{
 };
 
 /// Puts the dead letters that pass the filter back, at a rate.
-pub(crate) async fn replay(shared: &Shared, filter: &Filter, per_second: f64) -> Result<ReplayJob, StoreError> {
+pub(crate) async fn replay(
+    shared: &Shared,
+    filter: &Filter,
+    per_second: f64,
+) -> Result<ReplayJob, StoreError> {
     if !(0.001..=10_000.0).contains(&per_second) {
         let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
@@ -33,7 +37,8 @@ pub(super) fn dead(filter: &Filter, and: &str, most: Option<u64>) -> (String, Co
     let most = if none { Some(0) } else { most };
     let limit = most.map(|most| format!("LIMIT {most}")).unwrap_or_default();
     // Nothing that is dead is leased, so the slots are left out.
-    let sql = format!("ARRAY(SELECT e.seq FROM __.entry e WHERE {} {and} ORDER BY e.seq {limit})", passing.sql);
+    let sql =
+        format!("ARRAY(SELECT e.seq FROM __.entry e WHERE {} {and} ORDER BY e.seq {limit})", passing.sql);
     (sql, passing)
 }
 

@@ -1,5 +1,5 @@
-use martello_outbox::{End, Lease, Reason, Settlement, State};
 use crate::id::Id;
+use martello_outbox::{End, Lease, Reason, Settlement, State};
 
 use super::attempts::Attempts;
 use crate::{code::code, fence::Fence, statement::Statement, time::micros};
@@ -49,7 +49,9 @@ impl Settlements {
             let (state, reason, wait, tries) = match settlement.end {
                 End::Done => (State::Done, None, None, Some(1)),
                 End::Dead(reason) => (State::Dead, Some(Reason::as_str(reason)), None, Some(1)),
-                End::Again { after, counts } => (State::Ready, None, Some(micros(after)), Some(i32::from(counts))),
+                End::Again { after, counts } => {
+                    (State::Ready, None, Some(micros(after)), Some(i32::from(counts)))
+                }
                 End::GiveBack => (State::Ready, None, None, None),
             };
             of.leases.push(&settlement.lease);

@@ -21,7 +21,8 @@ use crate::{
 /// More than anybody has at once; it bounds the slots that are made.
 const MOST_CLAIMED: usize = 10_000;
 
-const TURN: &str = "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+const TURN: &str =
+    "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
      $18, $19, $20, $21, $22, $23, $24, $25)";
 
 /// What the rows of a turn are.

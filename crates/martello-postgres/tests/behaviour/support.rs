@@ -2,19 +2,25 @@
 
 use std::{
     env,
+    io::Write,
     sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
-
-
 
 /// The server's URL; `None` where there is none, which is said, and is a failure where it must be there.
 pub(crate) fn url() -> Option<String> {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL").ok();
     if url.is_none() {
         let required = env::var("MARTELLO_TEST_POSTGRES_REQUIRED").is_ok_and(|required| required == "1");
-        assert!(!required, "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required");
-        eprintln!("SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL");
+        assert!(
+            !required,
+            "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required"
+        );
+        writeln!(
+            std::io::stderr(),
+            "SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL"
+        )
+        .unwrap();
     }
     url
 }
