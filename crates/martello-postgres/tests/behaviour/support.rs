@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    io::Write,
     sync::atomic::{AtomicU32, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -16,13 +15,14 @@ pub(crate) fn url() -> Option<String> {
             !required,
             "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required"
         );
-        writeln!(
-            std::io::stderr(),
-            "SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL"
-        )
-        .unwrap();
+        say("SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL");
     }
     url
+}
+
+#[expect(clippy::print_stderr, reason = "a test that did not test says so")]
+fn say(what: &str) {
+    eprintln!("{what}");
 }
 
 /// The name of a schema that nobody else has, now or before.
