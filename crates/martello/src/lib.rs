@@ -35,6 +35,11 @@ pub use martello_paginate as paginate;
 #[cfg(feature = "paginate")]
 #[doc(inline)]
 pub use martello_paginate::Paginate;
+#[cfg(feature = "poll")]
+pub use martello_poll as poll;
+#[cfg(feature = "poll")]
+#[doc(inline)]
+pub use martello_poll::Poller;
 #[cfg(feature = "postgres")]
 pub use martello_postgres as postgres;
 #[cfg(feature = "retry")]

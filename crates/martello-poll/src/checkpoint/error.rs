@@ -1,0 +1,68 @@
+use std::{borrow::Cow, error::Error, fmt};
+
+use martello_outcome::BoxError;
+
+/// What kept a store from doing what it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The place cannot be used: it is damaged, cut off, of another program or of a newer version.
+    Unusable,
+    /// More would be parked than may be.
+    Full,
+    /// It cannot be reached, or there is no room: later it may work.
+    Unavailable,
+}
+
+impl StoreErrorKind {
+    pub(crate) const fn is_fatal(self) -> bool {
+        matches!(self, Self::Unusable)
+    }
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: Cow<'static, str>,
+    source: Option<BoxError>,
+}
+
+impl StoreError {
+    /// An error with a message, in lower case and without a full stop, that says what to do next and bears no secret.
+    #[must_use]
+    pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// Too much is parked.
+    #[must_use]
+    pub fn full() -> Self {
+        Self::new(StoreErrorKind::Full, "10,000 items are parked; deliver them again, or discard them")
+    }
+
+    /// This error, caused by `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,96 @@
+mod place;
+mod text;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use place::Place;
+
+use super::{
+    Acquired, CheckpointStore, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
+    StoreErrorKind, StoreFuture,
+};
+
+/// A checkpoint in a file.
+///
+/// It is written anew, flushed and renamed into place, and its folder is flushed, so that a crash leaves the old or the new one.
+/// What is parked stands beside it in a file of its own (`….parked`) and is written first; a crash between both leaves
+/// something parked that is delivered once more.
+///
+/// A process whose poller holds it has a lock of the operating system on a third file (`….lock`), which ends with the process; a
+/// lease runs out only among clones of one `FileCheckpoint`. The lock works between processes of one machine; on the file system
+/// of a network it may not.
+///
+/// A clone is the same checkpoint, and so is another of the same path.
+#[derive(Clone, Debug)]
+pub struct FileCheckpoint {
+    path: PathBuf,
+    place: Arc<Mutex<Place>>,
+}
+
+impl FileCheckpoint {
+    /// A checkpoint at this path, whose folder exists. Nothing is opened yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { place: Arc::new(Mutex::new(Place::new(&path))), path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does it on a thread that may wait for a disk. What was begun is ended, also if nobody waits for it.
+    fn blocking<T, F>(&self, work: F) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Place) -> Result<T, StoreError> + Send + 'static,
+    {
+        let place = self.place.clone();
+        let work = move || work(&mut place.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::pin(async move {
+            let stopped = |error| {
+                StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+                    .with_source(error)
+            };
+            tokio::task::spawn_blocking(work).await.map_err(stopped)?
+        })
+    }
+}
+
+impl CheckpointStore for FileCheckpoint {
+    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+        self.blocking(move |place| place.acquire(lease))
+    }
+
+    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+        self.blocking(move |place| Ok(place.renew(fence, lease)))
+    }
+
+    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+        self.blocking(move |place| place.save(fence, save))
+    }
+
+    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        self.blocking(move |place| {
+            place.release(fence);
+            Ok(())
+        })
+    }
+
+    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+        self.blocking(move |place| Ok(place.parked()?.list(filter)))
+    }
+
+    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        self.blocking(move |place| place.change_parked(|lot| Ok(lot.emit_again(&ids))))
+    }
+
+    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        self.blocking(move |place| place.change_parked(|lot| Ok(lot.discard(&ids))))
+    }
+}

@@ -1,0 +1,118 @@
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::text::{beside, read, unavailable, write};
+use crate::checkpoint::{Acquired, Checkpoint, Fence, Held, Save, Saved, StoreError, parked::ParkingLot};
+
+/// The files of a checkpoint.
+#[derive(Debug)]
+pub(super) struct Place {
+    checkpoint: PathBuf,
+    parked: PathBuf,
+    held: Option<Holding>,
+}
+
+/// The checkpoint is held by a poller of this process.
+#[derive(Debug)]
+struct Holding {
+    fence: Fence,
+    until: Instant,
+    /// Locked, and with the last fence in it.
+    lock: File,
+}
+
+impl Place {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { checkpoint: path.to_owned(), parked: beside(path, ".parked"), held: None }
+    }
+
+    pub(super) fn acquire(&mut self, lease: Duration) -> Result<Acquired, StoreError> {
+        let path = beside(&self.checkpoint, ".lock");
+        let failed = |error| unavailable("locked", &path, error);
+        let mut lock = match self.held.take() {
+            Some(holding) if holding.until > Instant::now() => {
+                self.held = Some(holding);
+                return Ok(Acquired::Elsewhere);
+            }
+            Some(Holding { lock, .. }) => lock,
+            None => {
+                let lock = open(&path).map_err(failed)?;
+                match lock.try_lock() {
+                    Ok(()) => lock,
+                    Err(TryLockError::WouldBlock) => return Ok(Acquired::Elsewhere),
+                    Err(TryLockError::Error(error)) => return Err(failed(error)),
+                }
+            }
+        };
+        let checkpoint = read(&self.checkpoint)?;
+        let fence = next_fence(&mut lock).map_err(failed)?;
+        self.held = Some(Holding { fence, until: Instant::now() + lease, lock });
+        Ok(Acquired::Held(Held { fence, checkpoint }))
+    }
+
+    pub(super) fn renew(&mut self, fence: Fence, lease: Duration) -> bool {
+        let held = self.held.as_mut().filter(|holding| holding.fence == fence);
+        held.map(|holding| holding.until = Instant::now() + lease).is_some()
+    }
+
+    pub(super) fn save(&mut self, fence: Fence, save: Save) -> Result<Saved, StoreError> {
+        if self.held.as_ref().is_none_or(|holding| holding.fence != fence) {
+            return Ok(Saved::Fenced);
+        }
+        let Save { checkpoint, park, unpark } = save;
+        if !(park.is_empty() && unpark.is_empty()) {
+            self.change_parked(
+                |lot| if lot.change(&unpark, park) { Ok(()) } else { Err(StoreError::full()) },
+            )?;
+        }
+        write::<Checkpoint>(&self.checkpoint, checkpoint)?;
+        Ok(Saved::Saved)
+    }
+
+    /// Closing the file ends the lock.
+    pub(super) fn release(&mut self, fence: Fence) {
+        self.held.take_if(|holding| holding.fence == fence);
+    }
+
+    pub(super) fn parked(&self) -> Result<ParkingLot, StoreError> {
+        Ok(read(&self.parked)?.unwrap_or_default())
+    }
+
+    /// Under a lock of its own, since whoever polls is not the only one to do so.
+    pub(super) fn change_parked<T>(
+        &self,
+        change: impl FnOnce(&mut ParkingLot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let path = beside(&self.parked, ".lock");
+        let lock = open(&path).and_then(|file| file.lock().map(|()| file));
+        let lock = lock.map_err(|error| unavailable("locked", &path, error))?;
+        let mut lot = self.parked()?;
+        let changed = change(&mut lot)?;
+        write(&self.parked, lot)?;
+        drop(lock);
+        Ok(changed)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
+}
+
+/// The fence after the one in the file.
+fn next_fence(file: &mut File) -> io::Result<Fence> {
+    let mut text = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut text)?;
+    // A file that was cut off by a crash begins anew: nobody has outlived that crash.
+    let fence = text.trim().parse::<u64>().unwrap_or_default().saturating_add(1);
+    file.rewind()?;
+    file.set_len(0)?;
+    write!(file, "{fence}")?;
+    Ok(Fence(fence))
+}

@@ -1,0 +1,113 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Acquired, Checkpoint, CheckpointStore, Fence, Held, Parked, ParkedFilter, ParkedId, Save, Saved,
+    StoreError, StoreFuture, parked::ParkingLot,
+};
+
+/// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the same checkpoint.
+///
+/// It goes by tokio's clock.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryCheckpoint(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    last_fence: u64,
+    held: Option<(Fence, Instant)>,
+    checkpoint: Option<Checkpoint>,
+    lot: ParkingLot,
+}
+
+impl State {
+    fn is_held_by(&self, fence: Fence) -> bool {
+        self.held.is_some_and(|(held, _)| held == fence)
+    }
+}
+
+impl MemoryCheckpoint {
+    /// What was saved last.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.state().checkpoint.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does it at once, when it is polled.
+fn now<'a, T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'a) -> StoreFuture<'a, T> {
+    Box::pin(async move { work() })
+}
+
+impl CheckpointStore for MemoryCheckpoint {
+    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+        now(move || {
+            let mut state = self.state();
+            let now = Instant::now();
+            if state.held.is_some_and(|(_, until)| until > now) {
+                return Ok(Acquired::Elsewhere);
+            }
+            state.last_fence += 1;
+            let fence = Fence(state.last_fence);
+            state.held = Some((fence, now + lease));
+            Ok(Acquired::Held(Held { fence, checkpoint: state.checkpoint.clone() }))
+        })
+    }
+
+    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+        now(move || {
+            let mut state = self.state();
+            let held = state.is_held_by(fence);
+            if held {
+                state.held = Some((fence, Instant::now() + lease));
+            }
+            Ok(held)
+        })
+    }
+
+    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+        now(move || {
+            let mut state = self.state();
+            if !state.is_held_by(fence) {
+                return Ok(Saved::Fenced);
+            }
+            let mut lot = state.lot.clone();
+            if !lot.change(&save.unpark, save.park) {
+                return Err(StoreError::full());
+            }
+            state.lot = lot;
+            state.checkpoint = Some(save.checkpoint);
+            Ok(Saved::Saved)
+        })
+    }
+
+    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        now(move || {
+            let mut state = self.state();
+            if state.is_held_by(fence) {
+                state.held = None;
+            }
+            Ok(())
+        })
+    }
+
+    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+        now(move || Ok(self.state().lot.list(filter)))
+    }
+
+    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        now(move || Ok(self.state().lot.emit_again(&ids)))
+    }
+
+    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        now(move || Ok(self.state().lot.discard(&ids)))
+    }
+}

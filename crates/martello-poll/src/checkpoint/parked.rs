@@ -1,0 +1,130 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Place;
+
+/// Which of what is parked it is; the greater, the later it was parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ParkedId(pub u64);
+
+impl fmt::Display for ParkedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An item that is to be parked.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewParked {
+    /// Its key; empty if it has none.
+    pub key: String,
+    /// Its stamp; none if it has none that can be read.
+    pub stamp: Option<Timestamp>,
+    /// Where in its pass it was.
+    pub place: Place,
+    /// The JSON text of it.
+    pub json: String,
+    /// Why it could not be processed.
+    pub reason: String,
+    /// When it was parked, by the poller's clock.
+    pub parked_at: Timestamp,
+}
+
+impl NewParked {
+    /// Whether it is the same item as another: the same key, stamp and text.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.stamp == other.stamp && self.key == other.key && self.json == other.json
+    }
+}
+
+/// Without the text of the item.
+impl fmt::Debug for NewParked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewParked")
+            .field("key", &self.key)
+            .field("stamp", &self.stamp)
+            .field("place", &self.place)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An item that is parked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Which it is.
+    pub id: ParkedId,
+    /// What was parked.
+    #[serde(flatten)]
+    pub item: NewParked,
+    /// Whether it is to be delivered again.
+    pub again: bool,
+}
+
+impl Parked {
+    /// How many may be parked at a time. Beyond that the poll stands still, since something other than an item is wrong.
+    pub const MOST: usize = 10_000;
+}
+
+/// Which of what is parked to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParkedFilter {
+    /// Only what is to be delivered again.
+    pub again: bool,
+    /// Only what was parked after this one.
+    pub after: Option<ParkedId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for ParkedFilter {
+    /// The first thousand.
+    fn default() -> Self {
+        Self { again: false, after: None, limit: 1_000 }
+    }
+}
+
+/// What is parked, in memory, for engines that keep it as a whole.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct ParkingLot {
+    last: u64,
+    parked: Vec<Parked>,
+}
+
+impl ParkingLot {
+    /// Whether there is room for all of it.
+    pub(super) fn change(&mut self, unpark: &[ParkedId], park: Vec<NewParked>) -> bool {
+        self.discard(unpark);
+        for item in park {
+            if self.parked.iter().any(|parked| parked.item.is_same(&item)) {
+                continue;
+            }
+            self.last += 1;
+            self.parked.push(Parked { id: ParkedId(self.last), item, again: false });
+        }
+        self.parked.len() <= Parked::MOST
+    }
+
+    pub(super) fn list(&self, filter: ParkedFilter) -> Vec<Parked> {
+        let passes = |parked: &&Parked| filter.after < Some(parked.id) && (parked.again || !filter.again);
+        self.parked.iter().filter(passes).take(filter.limit).cloned().collect()
+    }
+
+    pub(super) fn emit_again(&mut self, ids: &[ParkedId]) -> u64 {
+        let mut found = 0;
+        for parked in self.parked.iter_mut().filter(|parked| ids.contains(&parked.id)) {
+            parked.again = true;
+            found += 1;
+        }
+        found
+    }
+
+    pub(super) fn discard(&mut self, ids: &[ParkedId]) -> u64 {
+        let before = self.parked.len();
+        self.parked.retain(|parked| !ids.contains(&parked.id));
+        u64::try_from(before - self.parked.len()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,97 @@
+use std::{error::Error, fmt};
+
+use martello_outcome::BoxError;
+use martello_paginate::PageError;
+
+use crate::StoreError;
+
+/// What went wrong with a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PollErrorKind {
+    /// A page could not be had: the source is a [`PageError`]. The pass goes on with it.
+    Page,
+    /// The pages could not be walked to their end, and the pass begins anew: the source is a [`PageError`]. A cursor
+    /// expired or runs in a circle, or there are too many pages.
+    PassBroken,
+    /// The source made no pages of the watermark.
+    Source,
+    /// The checkpoint could not be read or written: the source is a [`StoreError`].
+    Store,
+    /// Another poller has the checkpoint, and polls.
+    HeldElsewhere,
+    /// Another poller took the checkpoint, because this one had not renewed its lease. What was not saved is
+    /// delivered again by the other.
+    LeaseLost,
+    /// The checkpoint is that of another source. It ends the poll.
+    OtherSource,
+    /// The checkpoint cannot be used: the source is a [`StoreError`]. It ends the poll.
+    Unusable,
+}
+
+/// What kept a poll from going on.
+#[derive(Debug)]
+pub struct PollError {
+    kind: PollErrorKind,
+    source: Option<BoxError>,
+}
+
+impl PollError {
+    pub(crate) fn new(kind: PollErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    pub(crate) fn caused(kind: PollErrorKind, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: Some(source.into()) }
+    }
+
+    pub(crate) fn store(error: StoreError) -> Self {
+        let kind = if error.kind().is_fatal() { PollErrorKind::Unusable } else { PollErrorKind::Store };
+        Self::caused(kind, error)
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> PollErrorKind {
+        self.kind
+    }
+
+    /// The page's error, if it was one: with status, `Trackingid` and body.
+    #[must_use]
+    pub fn page_error(&self) -> Option<&PageError> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    /// The store's error, if it was one.
+    #[must_use]
+    pub fn store_error(&self) -> Option<&StoreError> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    pub(crate) fn is_fatal(&self) -> bool {
+        matches!(self.kind, PollErrorKind::OtherSource | PollErrorKind::Unusable)
+    }
+}
+
+impl fmt::Display for PollError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            PollErrorKind::Page => "a page could not be had",
+            PollErrorKind::PassBroken => "the pages could not be walked to their end; the pass begins anew",
+            PollErrorKind::Source => "the source makes no request of the watermark",
+            PollErrorKind::Store => "the checkpoint could not be read or written",
+            PollErrorKind::HeldElsewhere => "another poller has the checkpoint, and polls",
+            PollErrorKind::LeaseLost => "another poller took the checkpoint; it delivers again what was not saved",
+            PollErrorKind::OtherSource => {
+                "the checkpoint is that of another source or of other filters; use another one, or allow a resync"
+            }
+            PollErrorKind::Unusable => "the checkpoint cannot be used",
+        })
+    }
+}
+
+impl Error for PollError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

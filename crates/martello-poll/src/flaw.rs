@@ -1,0 +1,62 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Place;
+
+/// What is wrong with an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FlawKind {
+    /// It has no key.
+    NoKey,
+    /// Its key is neither a text nor a number, or is too long.
+    NotAKey,
+    /// It has no stamp.
+    NoStamp,
+    /// Its stamp is none by RFC 3339.
+    NotAStamp,
+    /// Its stamp has no zone, so that nobody knows which moment it is.
+    StampWithoutZone,
+    /// Its stamp is more than five minutes ahead of the server's clock.
+    StampFromTheFuture,
+}
+
+impl FlawKind {
+    /// Whether the item was parked for it. One from the future is delivered all the same, since nothing is wrong with its
+    /// key: it only never moves the watermark.
+    #[must_use]
+    pub const fn is_parked(self) -> bool {
+        !matches!(self, Self::StampFromTheFuture)
+    }
+}
+
+impl fmt::Display for FlawKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoKey => "it has no key",
+            Self::NotAKey => "its key is neither a number nor a text of at most 512 bytes",
+            Self::NoStamp => "it has no stamp",
+            Self::NotAStamp => "its stamp is none by RFC 3339",
+            Self::StampWithoutZone => "its stamp has no zone",
+            Self::StampFromTheFuture => "its stamp is ahead of the server's clock",
+        })
+    }
+}
+
+/// Something wrong with an item of a batch, and where it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flaw {
+    /// Where in its pass the item was.
+    pub place: Place,
+    /// What is wrong with it.
+    pub kind: FlawKind,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.kind)
+    }
+}

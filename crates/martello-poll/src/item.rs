@@ -1,0 +1,74 @@
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::Mark;
+
+/// Where in a pass an item was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The page, from 1.
+    pub page: u32,
+    /// The item of the page, from 0.
+    pub item: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {}, item {}", self.page, self.item)
+    }
+}
+
+/// What a source listed, as it stood there.
+#[derive(Clone)]
+pub struct Item {
+    pub(crate) mark: Option<Mark>,
+    pub(crate) json: Box<RawValue>,
+    pub(crate) place: Place,
+    /// Which of its batch it is.
+    pub(crate) index: usize,
+}
+
+impl Item {
+    /// Which thing it is; empty only for one that was parked because it has no key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.mark.as_ref().map_or("", |mark| &mark.key)
+    }
+
+    /// Its stamp; none only for one that was parked because it has none that can be read.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Timestamp> {
+        self.mark.as_ref().map(|mark| mark.stamp)
+    }
+
+    /// Where in its pass it was.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The JSON text of it, as the server wrote it.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.get()
+    }
+
+    /// The item as a type of yours.
+    ///
+    /// # Errors
+    ///
+    /// When it is not of that shape. Reject it then, so that it is parked.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.json.get())
+    }
+}
+
+/// Says which it is, and not what is in it.
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item").field("mark", &self.mark).field("place", &self.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod checkpoint;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod event;
+mod flaw;
+mod item;
+mod options;
+mod poller;
+mod source;
+
+pub use batch::Batch;
+pub use checkpoint::{
+    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, FileCheckpoint, Held, MemoryCheckpoint,
+    NewParked, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError, StoreErrorKind, StoreFuture,
+};
+pub use error::{PollError, PollErrorKind};
+pub use event::{Event, ResyncReason};
+pub use flaw::{Flaw, FlawKind};
+pub use item::{Item, Place};
+pub use martello_outcome::{BoxError, ConfigError, TrackingId};
+pub use martello_paginate::{JsonCursor, JsonLink, Page, PageError, Paged};
+pub use options::{PollOptions, PollOptionsBuilder};
+pub use poller::{Poller, Stopper};
+pub use serde_json::value::RawValue;
+pub use source::{Boundary, JsonSince, Mark, Source};

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use martello_outcome::ConfigError;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// How a [`Poller`](crate::Poller) polls.
+#[derive(Clone, Debug)]
+pub struct PollOptions {
+    pub(crate) interval: Duration,
+    pub(crate) idle_interval: Duration,
+    pub(crate) jitter: f64,
+    pub(crate) seed: Option<u64>,
+    pub(crate) overlap: Duration,
+    pub(crate) remember: usize,
+    pub(crate) lease: Duration,
+    pub(crate) source_keeps: Option<Duration>,
+    pub(crate) resync_on_other_source: bool,
+    pub(crate) max_pages: u32,
+    pub(crate) max_page_bytes: usize,
+}
+
+impl PollOptions {
+    /// Collects what is to be other than by default.
+    pub fn builder() -> PollOptionsBuilder {
+        PollOptionsBuilder::default()
+    }
+}
+
+impl Default for PollOptions {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            idle_interval: Duration::from_secs(120),
+            jitter: 0.2,
+            seed: None,
+            overlap: Duration::from_secs(120),
+            remember: 100_000,
+            lease: Duration::from_secs(60),
+            source_keeps: None,
+            resync_on_other_source: false,
+            max_pages: 10_000,
+            max_page_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Collects how to poll.
+///
+/// # Defaults
+///
+/// | what | default | why |
+/// |---|---|---|
+/// | [interval](Self::interval) | 30 s | soon enough for most work, and 2,880 requests a day |
+/// | [idle interval](Self::idle_interval) | 2 min | where nothing happens, waiting costs little |
+/// | [jitter](Self::jitter) | 20 % | pollers that were started together drift apart |
+/// | [overlap](Self::overlap) | 2 min | a transaction that stamps at its start and commits at its end takes less |
+/// | [remember](Self::remember) | 100,000 items | 800 changes a second over the overlap, some 10 MiB |
+/// | [lease](Self::lease) | 60 s | a dead poller is followed by another after a minute |
+/// | [source keeps](Self::source_keeps) | for ever | |
+/// | [pages](Self::max_pages) | 10,000 | as in `martello-paginate` |
+///
+/// ```
+/// use std::time::Duration;
+/// use martello_poll::PollOptions;
+///
+/// let options = PollOptions::builder().interval(Duration::from_secs(10)).overlap(Duration::from_secs(300)).build()?;
+/// # Ok::<(), martello_poll::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct PollOptionsBuilder(PollOptions);
+
+impl PollOptionsBuilder {
+    /// From the start of one pass to the start of the next, from 1 ms to 24 h. A pass that takes longer is followed by the next at
+    /// once, and so is one in which something failed.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.0.interval = interval;
+        self
+    }
+
+    /// How far the interval grows, doubling, while nothing is new; up to 24 h. No less than the interval, or it does not grow.
+    pub fn idle_interval(mut self, interval: Duration) -> Self {
+        self.0.idle_interval = interval;
+        self
+    }
+
+    /// By which part of itself an interval is randomly shorter or longer, from 0 to 1.
+    pub fn jitter(mut self, part: f64) -> Self {
+        self.0.jitter = part;
+        self
+    }
+
+    /// The seed of the jitter, for tests.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.0.seed = Some(seed);
+        self
+    }
+
+    /// How far behind the watermark the next pass begins, up to 24 h: for how long after its stamp an item may still appear.
+    pub fn overlap(mut self, overlap: Duration) -> Self {
+        self.0.overlap = overlap;
+        self
+    }
+
+    /// How many items are remembered as delivered, up to 1,000,000. Where more are in the overlap, those with the oldest stamps
+    /// are forgotten, and delivered again.
+    pub fn remember(mut self, items: usize) -> Self {
+        self.0.remember = items;
+        self
+    }
+
+    /// For how long the checkpoint is held without being renewed, from 1 s to 1 h. It is renewed three times in that.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.0.lease = lease;
+        self
+    }
+
+    /// For how long the source lists what changed, from 1 min. A watermark that lies further back is an
+    /// [`Event::Resync`](crate::Event::Resync).
+    pub fn source_keeps(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.0.source_keeps = time.into();
+        self
+    }
+
+    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of failing.
+    pub fn resync_on_other_source(mut self) -> Self {
+        self.0.resync_on_other_source = true;
+        self
+    }
+
+    /// How many pages a pass may have, from 1 to 1,000,000.
+    pub fn max_pages(mut self, pages: u32) -> Self {
+        self.0.max_pages = pages;
+        self
+    }
+
+    /// How large the body of a page may be, from 1 byte to 1 GiB.
+    pub fn max_page_bytes(mut self, bytes: usize) -> Self {
+        self.0.max_page_bytes = bytes;
+        self
+    }
+
+    /// The options.
+    ///
+    /// # Errors
+    ///
+    /// When a value is out of its range.
+    pub fn build(self) -> Result<PollOptions, ConfigError> {
+        let options = &self.0;
+        let time = |field, value: Duration, least, most, expected| {
+            let range = (least..=most).contains(&value);
+            if range { Ok(()) } else { Err(ConfigError::new(field, format!("{value:?}"), expected)) }
+        };
+        time("interval", options.interval, MILLISECOND, DAY, "1 ms to 24 h")?;
+        time("idle_interval", options.idle_interval, MILLISECOND, DAY, "1 ms to 24 h")?;
+        time("overlap", options.overlap, Duration::ZERO, DAY, "0 to 24 h")?;
+        time("lease", options.lease, Duration::from_secs(1), DAY / 24, "1 s to 1 h")?;
+        let keeps = options.source_keeps.unwrap_or(DAY);
+        time("source_keeps", keeps, DAY / 24 / 60, Duration::MAX, "1 min or more")?;
+        let number = |field, value: usize, least, most, expected| {
+            let range = (least..=most).contains(&value);
+            if range { Ok(()) } else { Err(ConfigError::new(field, value, expected)) }
+        };
+        number("remember", options.remember, 0, 1_000_000, "0 to 1,000,000")?;
+        number("max_pages", options.max_pages as usize, 1, 1_000_000, "1 to 1,000,000")?;
+        number("max_page_bytes", options.max_page_bytes, 1, 1 << 30, "1 byte to 1 GiB")?;
+        if !(0.0..=1.0).contains(&options.jitter) {
+            return Err(ConfigError::new("jitter", options.jitter, "0 to 1"));
+        }
+        Ok(self.0)
+    }
+}

@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use super::{CaughtUp, Poller, Unsaved, pending::park};
+use crate::{Checkpoint, PollError, PollErrorKind, Save, Saved};
+
+impl Poller {
+    /// The first `count` items of the batch were processed, or rejected for these reasons.
+    pub(crate) async fn acknowledge(
+        &mut self,
+        count: usize,
+        mut rejected: BTreeMap<usize, String>,
+    ) -> Result<(), PollError> {
+        let Some(mut pending) = self.pending.take() else { return Ok(()) };
+        let rest = pending.items.split_off(count.min(pending.items.len()));
+        for item in pending.items.drain(..) {
+            let reason = rejected.remove(&item.index);
+            self.unsaved.unpark.extend(pending.again.get(&item.index));
+            if let Some(reason) = reason {
+                self.unsaved.park.push(park(item.mark.as_ref(), &item.json, item.place, reason));
+            }
+            if let (Some(mark), true) = (item.mark, pending.again.is_empty()) {
+                self.memory.insert(mark);
+            }
+        }
+        self.unsaved.progress = true;
+        if !rest.is_empty() {
+            pending.items = rest;
+            self.pending = Some(pending);
+            return Ok(());
+        }
+        self.unsaved.park.append(&mut pending.parks);
+        self.flawed.insert(pending.flawed);
+        if pending.last {
+            self.end_pass();
+        }
+        self.unsaved.must |= !(self.unsaved.park.is_empty() && self.unsaved.unpark.is_empty());
+        if self.unsaved.must { self.save().await } else { Ok(()) }
+    }
+
+    /// All pages were walked and all that they held was acknowledged: the watermark moves, as soon as it is saved.
+    pub(super) fn end_pass(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        let (began, items) = (pass.began, pass.items);
+        let conclusion = pass.conclude(self.checkpoint.watermark, self.options.source_keeps);
+        self.checkpoint.watermark = conclusion.watermark;
+        if !conclusion.not_modified {
+            self.etag = conclusion.etag;
+        }
+        self.everything = false;
+        self.unsaved.must = true;
+        let failed = std::mem::take(&mut self.failed);
+        let interval = self.pace.after_pass(items == 0);
+        let next = if failed { Instant::now() } else { began + interval };
+        self.caught_up = Some(CaughtUp { began, items, next });
+    }
+
+    pub(super) async fn save(&mut self) -> Result<(), PollError> {
+        let Some(lease) = &self.lease else { return Ok(()) };
+        let delivered = self.memory.since(self.since());
+        let Unsaved { park, unpark, .. } = self.unsaved.clone();
+        let save = Save { checkpoint: Checkpoint { delivered, ..self.checkpoint.clone() }, park, unpark };
+        match self.store.save(lease.fence, save).await.map_err(PollError::store)? {
+            Saved::Saved => {
+                self.unsaved = Unsaved::default();
+                Ok(())
+            }
+            Saved::Fenced => {
+                self.give_up();
+                Err(PollError::new(PollErrorKind::LeaseLost))
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::task::JoinSet;
+
+use crate::{CheckpointStore, Fence};
+
+/// A checkpoint that is held, and a task that renews its lease. Dropped, the task ends, and the lease runs out.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) fence: Fence,
+    lost: Arc<AtomicBool>,
+    _renewing: JoinSet<()>,
+}
+
+impl Lease {
+    pub(super) fn new(store: Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
+        let lost = Arc::new(AtomicBool::new(false));
+        let mut renewing = JoinSet::new();
+        let told = lost.clone();
+        renewing.spawn(async move {
+            loop {
+                tokio::time::sleep(lease / 3).await;
+                // A store that cannot be reached is asked again: if the lease runs out meanwhile, the fence holds.
+                if let Ok(false) = store.renew(fence, lease).await {
+                    told.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        });
+        Self { fence, lost, _renewing: renewing }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+}

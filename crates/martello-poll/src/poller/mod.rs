@@ -1,0 +1,195 @@
+mod acknowledge;
+mod for_each;
+mod lease;
+mod memory;
+mod pace;
+mod pass;
+mod pending;
+mod step;
+mod stop;
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use jiff::Timestamp;
+use martello_outcome::BoxError;
+use tokio::time::Instant;
+use tower_service::Service;
+
+pub(crate) use pending::Pending;
+pub use stop::Stopper;
+
+use self::{lease::Lease, memory::Memory, pace::Pace, pass::Pass, pending::Flawed, step::Step};
+use crate::{
+    Acquired, Batch, Boundary, Checkpoint, CheckpointStore, Event, NewParked, ParkedId, PollError,
+    PollOptions, ResyncReason, Source, StoreFuture,
+    source::{Ask, Asker},
+};
+
+/// Polls a source for what changed since, pass after pass.
+///
+/// It does something only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled; but while it holds the checkpoint, a
+/// task of its own renews the lease, so that it wants a tokio runtime. Dropping it is a crash: nothing that was
+/// acknowledged is lost, items may be delivered again, and another poller gets the checkpoint when the lease has run out.
+pub struct Poller {
+    ask: Box<dyn Ask>,
+    store: Arc<dyn CheckpointStore>,
+    options: PollOptions,
+    pace: Pace,
+    stopper: Stopper,
+    lease: Option<Lease>,
+    /// Kept here, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
+    acquiring: Option<StoreFuture<'static, Acquired>>,
+    checkpoint: Checkpoint,
+    memory: Memory,
+    flawed: Flawed,
+    /// The `ETag` of what the source answered from this moment on, all of which was acknowledged.
+    etag: Option<(Option<Timestamp>, HeaderValue)>,
+    pass: Option<Pass>,
+    pending: Option<Pending>,
+    unsaved: Unsaved,
+    /// Whether the next pass asks for everything.
+    everything: bool,
+    /// Whether something failed since the last pass ended.
+    failed: bool,
+    resync: Option<(Option<Duration>, ResyncReason)>,
+    caught_up: Option<CaughtUp>,
+    /// Nothing is done before.
+    due: Option<Instant>,
+}
+
+/// What the store has not heard of.
+#[derive(Clone, Debug, Default)]
+struct Unsaved {
+    park: Vec<NewParked>,
+    unpark: Vec<ParkedId>,
+    /// Something must be saved before the poll goes on.
+    must: bool,
+    /// Something was acknowledged that is worth saving at a stop.
+    progress: bool,
+}
+
+/// A pass that is over, and is to be told when it is saved.
+#[derive(Debug)]
+struct CaughtUp {
+    began: Instant,
+    items: u64,
+    next: Instant,
+}
+
+impl Poller {
+    /// Polls this source with this service, and keeps its checkpoint in this store.
+    ///
+    /// The service is cloned and readied for each request, and has to see to retries and timeouts itself.
+    pub fn new<S, P, B, R>(service: S, source: P, store: impl CheckpointStore) -> Self
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        P: Source,
+        B: From<Bytes> + Send + 'static,
+        R: Body + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let ask = Asker { service, source, exchange: PhantomData::<fn(B) -> R> };
+        Self::made(Box::new(ask), Arc::new(store), PollOptions::default())
+    }
+
+    /// Polls in this way instead.
+    #[must_use]
+    pub fn with_options(self, options: PollOptions) -> Self {
+        Self::made(self.ask, self.store, options)
+    }
+
+    fn made(ask: Box<dyn Ask>, store: Arc<dyn CheckpointStore>, options: PollOptions) -> Self {
+        Self {
+            checkpoint: Checkpoint { source: ask.fingerprint(), watermark: None, delivered: Vec::new() },
+            ask,
+            store,
+            pace: Pace::new(&options),
+            memory: Memory::new(options.remember),
+            options,
+            stopper: Stopper::new(),
+            lease: None,
+            acquiring: None,
+            flawed: Flawed::default(),
+            etag: None,
+            pass: None,
+            pending: None,
+            unsaved: Unsaved::default(),
+            everything: false,
+            failed: false,
+            resync: None,
+            caught_up: None,
+            due: None,
+        }
+    }
+
+    /// What stops it from elsewhere.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// The next event; `None` once it was stopped.
+    ///
+    /// A batch that was not acknowledged comes again. The future can be dropped at any point, and `next` called again.
+    ///
+    /// # Errors
+    ///
+    /// When the poll cannot go on: the checkpoint is that of [another source](crate::PollErrorKind::OtherSource), or
+    /// [cannot be used](crate::PollErrorKind::Unusable). Anything else is an [`Event::Failed`], and done again. Stopped, when
+    /// what was acknowledged could not be saved.
+    pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
+        loop {
+            return Ok(Some(match self.step().await? {
+                Step::GoOn => continue,
+                Step::Stopped => return Ok(None),
+                Step::Batch => Event::Batch(Batch::new(self)),
+                Step::CaughtUp { lag, items } => Event::CaughtUp { lag, items },
+                Step::Failed { error, retry_in } => Event::Failed { error, retry_in },
+                Step::Resync { gap, reason } => Event::Resync { gap, reason },
+            }));
+        }
+    }
+
+    pub(crate) fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
+    }
+
+    /// From when on the next pass asks.
+    fn since(&self) -> Option<Timestamp> {
+        let earlier = match self.ask.boundary() {
+            Boundary::Inclusive => Duration::ZERO,
+            Boundary::Exclusive => Duration::from_millis(1),
+        };
+        let since = self.checkpoint.watermark?.checked_sub(self.options.overlap + earlier);
+        Some(since.unwrap_or(Timestamp::MIN))
+    }
+
+    /// Somebody else holds the checkpoint: what was not saved is theirs to deliver.
+    fn give_up(&mut self) {
+        self.lease = None;
+        self.pass = None;
+        self.pending = None;
+        self.caught_up = None;
+        self.resync = None;
+        self.etag = None;
+        self.everything = false;
+        self.unsaved = Unsaved::default();
+        self.flawed = Flawed::default();
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .field("watermark", &self.checkpoint.watermark)
+            .field("holds", &self.lease.is_some())
+            .finish_non_exhaustive()
+    }
+}

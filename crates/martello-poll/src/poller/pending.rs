@@ -1,0 +1,138 @@
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Display,
+    hash::{BuildHasher, RandomState},
+};
+
+use jiff::Timestamp;
+use martello_paginate::Page;
+use serde_json::value::RawValue;
+
+use super::{memory::Memory, pass::Pass};
+use crate::{Flaw, FlawKind, Item, Mark, NewParked, Parked, ParkedId, Place, source::Ask};
+
+/// The longest reason that is kept, in bytes.
+const LONGEST_REASON: usize = 1_024;
+
+/// How many flawed items are remembered as told.
+const MOST_FLAWED: usize = 10_000;
+
+/// What was delivered and is not acknowledged yet.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) items: Vec<Item>,
+    pub(crate) flaws: Vec<Flaw>,
+    /// What is parked for its flaws, and what it is told by.
+    pub(super) parks: Vec<NewParked>,
+    pub(super) flawed: Vec<u128>,
+    /// What it was parked as, if it is delivered again.
+    pub(super) again: BTreeMap<usize, ParkedId>,
+    /// Whether the pass is over with it.
+    pub(super) last: bool,
+}
+
+impl Pending {
+    /// What is new on a page.
+    pub(super) fn of_page(
+        page: Page<Box<RawValue>>,
+        pass: &mut Pass,
+        ask: &dyn Ask,
+        memory: &Memory,
+        flawed: &Flawed,
+    ) -> Self {
+        let mut pending = Self { last: page.next.is_none(), ..Self::default() };
+        let mut here = HashSet::new();
+        for (json, index) in page.items.into_iter().zip(0..) {
+            let place = Place { page: page.number, item: index };
+            match ask.mark(&json) {
+                Ok(mark) => {
+                    if pass.is_from_the_future(mark.stamp) && !memory.contains(&mark) {
+                        pending.flaws.push(Flaw { place, kind: FlawKind::StampFromTheFuture });
+                    }
+                    if !memory.contains(&mark) && here.insert(mark.clone()) {
+                        pending.push(Some(mark), json, place);
+                    }
+                }
+                Err(kind) => pending.flaw(&json, Flaw { place, kind }, flawed),
+            }
+        }
+        pending
+    }
+
+    /// What is to be delivered again.
+    pub(super) fn of_parked(parked: Vec<Parked>) -> Self {
+        let mut pending = Self::default();
+        for Parked { id, item, .. } in parked {
+            // What was parked had been JSON.
+            let Ok(json) = RawValue::from_string(item.json) else { continue };
+            let mark = item.stamp.map(|stamp| Mark { stamp, key: item.key.into() });
+            pending.again.insert(pending.items.len(), id);
+            pending.push(mark, json, item.place);
+        }
+        pending
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.flaws.is_empty()
+    }
+
+    fn push(&mut self, mark: Option<Mark>, json: Box<RawValue>, place: Place) {
+        self.items.push(Item { mark, json, place, index: self.items.len() });
+    }
+
+    fn flaw(&mut self, json: &RawValue, flaw: Flaw, flawed: &Flawed) {
+        let hash = flawed.hash(json);
+        if flawed.hashes.contains(&hash) || self.flawed.contains(&hash) {
+            return;
+        }
+        self.parks.push(park(None, json, flaw.place, flaw.kind));
+        self.flaws.push(flaw);
+        self.flawed.push(hash);
+    }
+}
+
+/// The item as it is to be parked.
+pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: impl Display) -> NewParked {
+    let mut reason = reason.to_string();
+    reason.truncate(reason.floor_char_boundary_of(LONGEST_REASON));
+    NewParked {
+        key: mark.map(|mark| mark.key.to_string()).unwrap_or_default(),
+        stamp: mark.map(|mark| mark.stamp),
+        place,
+        json: json.get().to_owned(),
+        reason,
+        parked_at: Timestamp::now(),
+    }
+}
+
+trait FloorCharBoundary {
+    fn floor_char_boundary_of(&self, index: usize) -> usize;
+}
+
+impl FloorCharBoundary for String {
+    fn floor_char_boundary_of(&self, index: usize) -> usize {
+        (0..=index.min(self.len())).rev().find(|at| self.is_char_boundary(*at)).unwrap_or_default()
+    }
+}
+
+/// The flawed items that were told and parked, so that a source that lists them again and again makes no noise. They have no mark to
+/// be remembered by, and are known by two hashes of their text.
+#[derive(Debug, Default)]
+pub(super) struct Flawed {
+    hashers: [RandomState; 2],
+    hashes: HashSet<u128>,
+}
+
+impl Flawed {
+    fn hash(&self, json: &RawValue) -> u128 {
+        let [first, second] = &self.hashers;
+        u128::from(first.hash_one(json.get())) << 64 | u128::from(second.hash_one(json.get()))
+    }
+
+    pub(super) fn insert(&mut self, hashes: Vec<u128>) {
+        if self.hashes.len() > MOST_FLAWED {
+            self.hashes.clear();
+        }
+        self.hashes.extend(hashes);
+    }
+}

@@ -1,0 +1,82 @@
+use std::{fmt, marker::PhantomData, pin::Pin};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use jiff::Timestamp;
+use martello_outcome::{BoxError, ConfigError};
+use martello_paginate::{Page, PageError, Paginate};
+use serde_json::value::RawValue;
+use tower_service::Service;
+
+use super::{Boundary, Mark, Source, conditional::Conditional};
+use crate::FlawKind;
+
+pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>>, PageError>> + Send>>;
+
+/// A source, with a service to ask it: without their types, so that a poller is one type.
+pub(crate) trait Ask: fmt::Debug + Send {
+    fn fingerprint(&self) -> String;
+    fn boundary(&self) -> Boundary;
+    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind>;
+    fn pages(
+        &mut self,
+        since: Option<Timestamp>,
+        etag: Option<HeaderValue>,
+        bounds: (u32, usize),
+    ) -> Result<PageStream, BoxError>;
+}
+
+pub(crate) struct Asker<S, P, B, R> {
+    pub(crate) service: S,
+    pub(crate) source: P,
+    pub(crate) exchange: PhantomData<fn(B) -> R>,
+}
+
+impl<S, P, B, R> Ask for Asker<S, P, B, R>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    P: Source,
+    B: From<Bytes> + Send + 'static,
+    R: Body + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    fn fingerprint(&self) -> String {
+        self.source.fingerprint()
+    }
+
+    fn boundary(&self) -> Boundary {
+        self.source.boundary()
+    }
+
+    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind> {
+        let mark = self.source.mark(item)?;
+        match mark.key.len() {
+            0 => Err(FlawKind::NoKey),
+            1..=Mark::MAX_KEY => Ok(mark),
+            _ => Err(FlawKind::NotAKey),
+        }
+    }
+
+    fn pages(
+        &mut self,
+        since: Option<Timestamp>,
+        etag: Option<HeaderValue>,
+        (max_pages, max_page_bytes): (u32, usize),
+    ) -> Result<PageStream, BoxError> {
+        let pages = Conditional { pages: self.source.since(since)?, etag };
+        let bounded = |paginate: Paginate<S, _>| -> Result<_, ConfigError> {
+            paginate.max_pages(max_pages)?.max_page_bytes(max_page_bytes)
+        };
+        Ok(Box::pin(bounded(Paginate::new(self.service.clone(), pages))?.pages()))
+    }
+}
+
+impl<S, P, B, R> fmt::Debug for Asker<S, P, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asker")
+    }
+}

@@ -1,0 +1,201 @@
+use std::{
+    collections::HashMap,
+    fmt::{self, Display},
+};
+
+use http::Uri;
+use jiff::Timestamp;
+use martello_outcome::{BoxError, ConfigError};
+use martello_paginate::Paged;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::{Boundary, Mark, Source, stamp};
+use crate::FlawKind;
+
+type MakePages<P> = Box<dyn Fn(Uri) -> Result<P, ConfigError> + Send>;
+
+/// A source whose items are JSON objects, and whose query has a parameter for the moment to ask from.
+///
+/// # Defaults
+///
+/// | what | default |
+/// |---|---|
+/// | [parameter](Self::parameter) | `since` |
+/// | [key](Self::key), [stamp](Self::stamp) | `id`, `updated_at` |
+/// | [boundary](Self::boundary) | [exclusive](Boundary::Exclusive) |
+/// | [all pages](Self::everything_from) | without the parameter |
+///
+/// ```
+/// use martello_poll::{JsonCursor, JsonSince};
+///
+/// let plannings = JsonSince::new("https://api.example/planning/v1/plannings", |url| {
+///     JsonCursor::new(url)?.items("plannings")
+/// })?
+/// .page_size("limit", 100)
+/// .parameter("released_since")
+/// .key("id")
+/// .stamp("released_at");
+/// # Ok::<(), martello_poll::ConfigError>(())
+/// ```
+#[must_use = "it describes a source; a `Poller` polls it"]
+pub struct JsonSince<P> {
+    url: Url,
+    pages: MakePages<P>,
+    page_size: Option<(String, u32)>,
+    parameter: String,
+    key: String,
+    stamp: String,
+    utc: bool,
+    boundary: Boundary,
+    everything_from: Option<Timestamp>,
+}
+
+impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
+    /// A source at this URL, whose query holds the filters; its pages are made by this function, from the URL with the
+    /// moment in it.
+    ///
+    /// # Errors
+    ///
+    /// When it is no absolute URL, or no pages can be made of it.
+    pub fn new<U, F>(url: U, pages: F) -> Result<Self, ConfigError>
+    where
+        U: TryInto<Uri>,
+        U::Error: Display,
+        F: Fn(Uri) -> Result<P, ConfigError> + Send + 'static,
+    {
+        const EXPECTED: &str = "an absolute URL";
+        let uri = url.try_into().map_err(|error| ConfigError::new("url", error, EXPECTED))?;
+        let url = Url::parse(&uri.to_string()).map_err(|error| ConfigError::new("url", error, EXPECTED))?;
+        pages(uri)?;
+        Ok(Self {
+            url,
+            pages: Box::new(pages),
+            page_size: None,
+            parameter: "since".to_owned(),
+            key: "id".to_owned(),
+            stamp: "updated_at".to_owned(),
+            utc: false,
+            boundary: Boundary::default(),
+            everything_from: None,
+        })
+    }
+
+    /// Asks for so many items in a page. Said here and not in the URL, it may change without making another source of it.
+    pub fn page_size(mut self, parameter: impl Into<String>, items: u32) -> Self {
+        self.page_size = Some((parameter.into(), items));
+        self
+    }
+
+    /// The name of the query parameter that bears the moment to ask from. It is sent in UTC with milliseconds
+    /// (`2024-11-29T10:00:00.000Z`), rounded down.
+    pub fn parameter(mut self, name: impl Into<String>) -> Self {
+        self.parameter = name.into();
+        self
+    }
+
+    /// The name of an item's key: a text or a number.
+    pub fn key(mut self, name: impl Into<String>) -> Self {
+        self.key = name.into();
+        self
+    }
+
+    /// The name of the stamp that the source filters by: a text by RFC 3339.
+    pub fn stamp(mut self, name: impl Into<String>) -> Self {
+        self.stamp = name.into();
+        self
+    }
+
+    /// Takes a stamp that has no zone for UTC. Otherwise its item is parked.
+    pub fn stamps_are_utc(mut self) -> Self {
+        self.utc = true;
+        self
+    }
+
+    /// Whether an item whose stamp is exactly the asked-for moment is listed.
+    pub fn boundary(mut self, boundary: Boundary) -> Self {
+        self.boundary = boundary;
+        self
+    }
+
+    /// Asks from this moment where everything is asked for, for a source that wants one.
+    pub fn everything_from(mut self, moment: Timestamp) -> Self {
+        self.everything_from = Some(moment);
+        self
+    }
+
+    fn set(&self, since: Option<Timestamp>) -> Url {
+        let mut url = self.url.clone();
+        let mut set = Vec::new();
+        if let Some((name, items)) = &self.page_size {
+            set.push((name, items.to_string()));
+        }
+        if let Some(since) = since.or(self.everything_from) {
+            set.push((&self.parameter, since_text(since)));
+        }
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| set.iter().all(|(set, _)| *set != name))
+            .map(owned)
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(set);
+        url
+    }
+}
+
+fn owned((name, value): (impl Into<String>, impl Into<String>)) -> (String, String) {
+    (name.into(), value.into())
+}
+
+/// With milliseconds, rounded down: later than asked for would lose something.
+fn since_text(since: Timestamp) -> String {
+    let millis = since.as_nanosecond().div_euclid(1_000_000);
+    let since = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    format!("{:.3}", since.unwrap_or(Timestamp::MIN))
+}
+
+/// The same in every version of every compiler, as a text that is stored must be.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSince<P> {
+    type Pages = P;
+
+    /// A hash, because a query may bear a secret.
+    fn fingerprint(&self) -> String {
+        let parts = [self.url.as_str(), &self.parameter, &self.key, &self.stamp];
+        format!("{:016x}", fnv_1a(parts.join("\n").as_bytes()))
+    }
+
+    fn since(&self, since: Option<Timestamp>) -> Result<P, BoxError> {
+        let uri = Uri::try_from(self.set(since).as_str())?;
+        Ok((self.pages)(uri)?)
+    }
+
+    fn boundary(&self) -> Boundary {
+        self.boundary
+    }
+
+    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind> {
+        let mut item: HashMap<String, &RawValue> =
+            serde_json::from_str(item.get()).map_err(|_| FlawKind::NoKey)?;
+        let mut field = |name: &str| item.remove(name).filter(|value| value.get() != "null");
+        let key = field(&self.key).ok_or(FlawKind::NoKey)?;
+        let key = match key.get().as_bytes() {
+            [b'"', ..] => serde_json::from_str(key.get()).map_err(|_| FlawKind::NotAKey)?,
+            [b'-' | b'0'..=b'9', ..] => key.get().into(),
+            _ => return Err(FlawKind::NotAKey),
+        };
+        let stamp = stamp::parse(field(&self.stamp).ok_or(FlawKind::NoStamp)?, self.utc)?;
+        Ok(Mark { stamp, key })
+    }
+}
+
+/// Without the query, which may bear a secret.
+impl<P> fmt::Debug for JsonSince<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonSince").field("path", &self.url.path()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! What is polled.
+
+mod ask;
+mod conditional;
+mod json;
+mod stamp;
+
+use jiff::Timestamp;
+use martello_outcome::BoxError;
+use martello_paginate::Paged;
+use serde_json::value::RawValue;
+
+pub(crate) use ask::{Ask, Asker, PageStream};
+pub use json::JsonSince;
+
+use crate::FlawKind;
+
+/// Something that can be asked what changed since. [`JsonSince`] is one for most APIs.
+///
+/// In which order it lists its items makes no difference.
+pub trait Source: Send + 'static {
+    /// What its pages look like.
+    type Pages: Paged<Item = Box<RawValue>> + Send + Sync + 'static;
+
+    /// What makes it this source and no other, filters above all, in up to 256 bytes without a secret. It is stored
+    /// in the checkpoint, whose watermark means nothing for a source that lists something else.
+    fn fingerprint(&self) -> String;
+
+    /// The pages of what changed since then, or of everything. The moment may be made earlier, never later: what it
+    /// is sent as has to be rounded down.
+    ///
+    /// # Errors
+    ///
+    /// When no pages can be made of it. The message must not show a secret.
+    fn since(&self, since: Option<Timestamp>) -> Result<Self::Pages, BoxError>;
+
+    /// Whether an item whose stamp is exactly the asked-for moment is listed.
+    fn boundary(&self) -> Boundary;
+
+    /// The key and the stamp of an item.
+    ///
+    /// # Errors
+    ///
+    /// When it has none that can be used; it is parked then, with this reason.
+    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind>;
+}
+
+/// Whether `since` means “from then on” or “after”.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Boundary {
+    /// What has exactly that stamp is listed (`≥`).
+    Inclusive,
+    /// What has exactly that stamp is not listed (`>`): the poller asks from a millisecond earlier. This is
+    /// the default, because it is safe for both.
+    #[default]
+    Exclusive,
+}
+
+/// What tells an item from all others: which thing it is, and which change of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The moment that the source filters by.
+    pub stamp: Timestamp,
+    /// Which thing it is, in 1 to [`Mark::MAX_KEY`] bytes.
+    pub key: Box<str>,
+}
+
+impl Mark {
+    /// The longest key, in bytes.
+    pub const MAX_KEY: usize = 512;
+}

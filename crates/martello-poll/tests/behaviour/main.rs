@@ -1,0 +1,17 @@
+//! A file per behaviour.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod asking;
+mod conditional;
+mod configuration;
+mod failing;
+mod file;
+mod flaws;
+mod for_each;
+mod histories;
+mod parking;
+mod resync;
+mod simulation;
+mod stopping;
+mod support;
+mod watermark;

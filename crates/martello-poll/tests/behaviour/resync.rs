@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use martello_poll::{
+    Acquired, Checkpoint, CheckpointStore, Event, JsonCursor, JsonSince, MemoryCheckpoint, PollErrorKind,
+    PollOptions, ResyncReason, Save, Source,
+};
+
+use crate::support::{Answer, Seen, Server, batch, item, next, page, poller, source};
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_forgotten_is_asked_for_everything() {
+    let server = Server::new(|n| match n {
+        0 => page("10:00:00", &item("a", "09:59:00"), ""),
+        1 => Answer::status(410),
+        _ => page("12:00:00", &item("b", "11:00:00"), ""),
+    });
+    let mut poller = poller(&server, &MemoryCheckpoint::default());
+    assert_eq!(next(&mut poller).await, batch(&["a"]));
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(1));
+    let Some(Event::Resync { gap, reason, .. }) = poller.next().await.unwrap() else { panic!() };
+    assert_eq!((gap, reason), (None, ResyncReason::Expired));
+    assert_eq!(next(&mut poller).await, batch(&["b"]));
+    assert_eq!(server.asked()[2], "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_longer_than_the_source_keeps_is_told() {
+    let server = Server::new(|n| page(if n == 0 { "10:00:00" } else { "15:00:00" }, "", ""));
+    let options = PollOptions::builder().source_keeps(Duration::from_secs(3_600)).build().unwrap();
+    let mut poller = poller(&server, &MemoryCheckpoint::default()).with_options(options);
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+    let Some(Event::Resync { gap, reason, .. }) = poller.next().await.unwrap() else { panic!() };
+    assert_eq!((gap, reason), (Some(Duration::from_secs(5 * 3_600 + 120)), ResyncReason::Gap));
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+    assert_eq!(server.asked()[2], "");
+}
+
+async fn store_of(source: String) -> MemoryCheckpoint {
+    let store = MemoryCheckpoint::default();
+    let Acquired::Held(held) = store.acquire(Duration::from_secs(60)).await.unwrap() else { panic!() };
+    let watermark = Some("2024-11-29T09:00:00Z".parse().unwrap());
+    let checkpoint = Checkpoint { source, watermark, delivered: Vec::new() };
+    let _ = store.save(held.fence, Save { checkpoint, park: Vec::new(), unpark: Vec::new() }).await.unwrap();
+    store.release(held.fence).await.unwrap();
+    store
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_of_another_source_ends_the_poll_unless_a_resync_is_allowed() {
+    let server = Server::new(|_| page("10:00:00", "", ""));
+    let store = store_of("another".to_owned()).await;
+    let error = poller(&server, &store).next().await.unwrap_err();
+    assert_eq!(error.kind(), PollErrorKind::OtherSource);
+    assert_eq!(server.asked().len(), 0);
+
+    let options = PollOptions::builder().resync_on_other_source().build().unwrap();
+    let mut poller = poller(&server, &store).with_options(options);
+    assert_eq!(next(&mut poller).await, Seen::Resync);
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+    assert_eq!(server.asked(), [""]);
+    assert_eq!(store.checkpoint().unwrap().source, source().fingerprint());
+}
+
+#[test]
+fn other_filters_make_another_source_and_the_page_size_does_not() {
+    let source = |url: &'static str| JsonSince::new(url, JsonCursor::new).unwrap();
+    let print = |url| source(url).fingerprint();
+    let same = print("https://api.example/p?state=released&key=s3cret");
+    assert_ne!(same, print("https://api.example/p?state=all&key=s3cret"));
+    assert_ne!(
+        same,
+        source("https://api.example/p?state=released&key=s3cret").stamp("created_at").fingerprint()
+    );
+    let url = "https://api.example/p?state=released&key=s3cret";
+    assert_eq!(same, source(url).page_size("limit", 10).fingerprint());
+    assert!(!same.contains("s3cret") && same.len() == 16);
+}
