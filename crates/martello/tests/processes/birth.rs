@@ -8,32 +8,72 @@ use tokio::time::Instant;
 
 use crate::{
     child::Child,
-    ground::Ground,
+    ground::{Ground, in_a_file, in_a_schema},
     part::{Part, Role},
     settings::{seed, tell},
 };
 
-const KILLS: usize = 40;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_whose_maker_was_killed_becomes_a_store_all_the_same() {
-    let seed = seed();
-    tell(&format!("makers of a file: {KILLS} kills, MARTELLO_TEST_SEED={seed}"));
-    let mut random = fastrand::Rng::with_seed(seed);
-    let began = Instant::now();
-    let (_directory, ground) = Ground::sqlite();
-    opener(&ground).hears("opened", 0).await;
-    let takes = u64::try_from(began.elapsed().as_micros()).unwrap();
-
-    let mut hits = 0;
-    for _ in 0..KILLS {
-        let (_directory, ground) = Ground::sqlite();
-        let child = opener(&ground);
-        tokio::time::sleep(Duration::from_micros(random.u64(..takes))).await;
-        hits += usize::from(child.kill() == ["opens"]);
-        assert_sound(&ground).await;
+    let mut births = Births::new();
+    for _ in 0..40 {
+        in_a_file(async |ground| births.one(ground).await).await;
     }
-    tell(&format!("{hits} of {KILLS} were killed while they made a file"));
+    births.tell("files");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_whose_maker_was_killed_becomes_a_store_all_the_same() {
+    let mut births = Births::new();
+    for _ in 0..20 {
+        if !in_a_schema("makers of schemas", async |ground| births.one(ground).await).await {
+            return;
+        }
+    }
+    births.tell("schemas");
+}
+
+struct Births {
+    seed: u64,
+    random: fastrand::Rng,
+    /// How long one takes from the start of its process, in microseconds, once it is known.
+    takes: Option<u64>,
+    kills: usize,
+    /// How many had begun and not ended when they were killed.
+    hits: usize,
+}
+
+impl Births {
+    fn new() -> Self {
+        let seed = seed();
+        Self { seed, random: fastrand::Rng::with_seed(seed), takes: None, kills: 0, hits: 0 }
+    }
+
+    /// Kills a process that makes a store here, and opens it; but lets the first one end, to know how long it takes.
+    async fn one(&mut self, ground: Ground) {
+        let began = Instant::now();
+        let child = opener(&ground);
+        if let Some(takes) = self.takes {
+            tokio::time::sleep(Duration::from_micros(self.random.u64(..takes))).await;
+            self.kills += 1;
+            self.hits += usize::from(child.kill() == ["opens"]);
+        } else {
+            child.hears("opened", 0).await;
+            self.takes = Some(u64::try_from(began.elapsed().as_micros()).unwrap());
+        }
+        let outbox = ground.outbox(|outbox| outbox).await;
+        let request = Request::put("http://api.example/orders/1").body(Body::from("{}"));
+        outbox.enqueue(request.unwrap()).await.unwrap();
+        let findings = outbox.store().examine().await.unwrap();
+        assert!(findings.iter().all(|finding| finding.well), "{findings:?}");
+    }
+
+    fn tell(&self, what: &str) {
+        let Self { seed, kills, hits, .. } = self;
+        tell(&format!(
+            "makers of {what}: {hits} of {kills} kills hit one at work, MARTELLO_TEST_SEED={seed}"
+        ));
+    }
 }
 
 fn opener(ground: &Ground) -> Child {
@@ -46,14 +86,4 @@ fn opener(ground: &Ground) -> Child {
         lease: Duration::from_secs(1),
         seed: 0,
     })
-}
-
-async fn assert_sound(ground: &Ground) {
-    let outbox = ground.outbox(|outbox| outbox).await;
-    outbox
-        .enqueue(Request::put("http://api.example/orders/1").body(Body::from("{}")).unwrap())
-        .await
-        .unwrap();
-    let findings = outbox.store().examine().await.unwrap();
-    assert!(findings.iter().all(|finding| finding.well), "{findings:?}");
 }

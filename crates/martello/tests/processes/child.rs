@@ -50,9 +50,16 @@ impl Child {
         self.said.lock().unwrap().clone()
     }
 
+    /// # Panics
+    ///
+    /// When it has ended by itself: it says why on stderr.
+    pub(crate) fn assert_alive(&mut self) {
+        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.part.name);
+    }
+
     /// Kills it as a crash would, and yields all that it ever said.
     pub(crate) fn kill(mut self) -> Vec<String> {
-        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.part.name);
+        self.assert_alive();
         self.end();
         self.said()
     }

@@ -13,7 +13,7 @@ use martello::{
 };
 
 use crate::{
-    ground::Ground,
+    ground::{Ground, in_a_file, in_a_schema},
     part::Role,
     settings::{seed, tell},
     stage::Stage,
@@ -27,12 +27,17 @@ const RESTARTS: usize = 16;
 const BACKLOG: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn four_workers_never_have_more_than_five_in_flight_in_one_file() {
-    let (_directory, ground) = Ground::sqlite();
-    fleet("sqlite", ground).await;
+async fn four_workers_never_have_more_than_five_in_flight_from_a_file() {
+    in_a_file(fleet).await;
 }
 
-async fn fleet(engine: &str, ground: Ground) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_workers_never_have_more_than_five_in_flight_from_a_schema() {
+    in_a_schema("the fleet of workers", fleet).await;
+}
+
+async fn fleet(ground: Ground) {
+    let engine = ground.engine();
     let seed = seed();
     tell(&format!(
         "fleet on {engine}: {RESTARTS} workers are killed or restarted, MARTELLO_TEST_SEED={seed}"

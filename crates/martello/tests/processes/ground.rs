@@ -1,37 +1,85 @@
 //! Where the requests are stored. Everything else speaks of an [`Outbox`], and knows no engine.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{env, fmt, panic::AssertUnwindSafe, panic::resume_unwind, path::PathBuf, str::FromStr};
 
-use martello::{Outbox, outbox::OutboxBuilder, sqlite::SqliteStore};
-use tempfile::TempDir;
+use futures_util::FutureExt;
+use martello::{Outbox, outbox::OutboxBuilder, postgres::PostgresStore, sqlite::SqliteStore};
+
+use tokio::sync::Mutex;
+
+use crate::settings::tell;
 
 /// A store, by the name that a process is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Ground {
     Sqlite(PathBuf),
+    Postgres { schema: String, url: String },
+}
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Runs a test on a file that nobody has made yet, and that goes away.
+pub(crate) async fn in_a_file(test: impl AsyncFnOnce(Ground)) {
+    let directory = tempfile::tempdir().unwrap();
+    test(Ground::Sqlite(directory.path().join("outbox.db"))).await;
+}
+
+/// Runs a test on a schema that nobody has made yet, and that goes away. Where there is no server to make it in, it says
+/// so and returns `false`, or fails if no test may be skipped.
+pub(crate) async fn in_a_schema(name: &str, test: impl AsyncFnOnce(Ground)) -> bool {
+    let Ok(url) = &env::var("MARTELLO_TEST_POSTGRES_URL") else {
+        let required = env::var("MARTELLO_TEST_POSTGRES_REQUIRED").is_ok_and(|required| required == "1");
+        assert!(
+            !required,
+            "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required"
+        );
+        tell(&format!(
+            "SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL: {name}"
+        ));
+        return false;
+    };
+    // Many processes share few connections, and few cores.
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let schema = &format!("martello_processes_{:08x}", fastrand::u32(..));
+    let ground = Ground::Postgres { schema: schema.clone(), url: url.clone() };
+    let result = AssertUnwindSafe(test(ground.clone())).catch_unwind().await;
+    let cleared = postgres(schema, url).await.drop_schema().await;
+    match result {
+        Ok(()) => cleared.unwrap(),
+        // What is left behind by a test that fails is not what is wrong.
+        Err(panic) => resume_unwind(panic),
+    }
+    true
 }
 
 impl Ground {
-    /// One file in a place that goes away.
-    pub(crate) fn sqlite() -> (TempDir, Self) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("outbox.db");
-        (directory, Self::Sqlite(path))
+    /// How it is spoken of.
+    pub(crate) fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres { .. } => "PostgreSQL",
+        }
     }
 
     /// An outbox here, of a store of its own.
     pub(crate) async fn outbox(&self, configure: impl FnOnce(OutboxBuilder) -> OutboxBuilder) -> Outbox {
         let builder = match self {
             Self::Sqlite(path) => Outbox::builder(SqliteStore::open(path).await.unwrap()),
+            Self::Postgres { schema, url } => Outbox::builder(postgres(schema, url).await),
         };
         configure(builder).build().unwrap()
     }
+}
+
+async fn postgres(schema: &str, url: &str) -> PostgresStore {
+    PostgresStore::builder().url(url).schema(schema).max_connections(3).connect().await.unwrap()
 }
 
 impl fmt::Display for Ground {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres { schema, url } => write!(f, "{schema}:{url}"),
         }
     }
 }
@@ -42,7 +90,8 @@ impl FromStr for Ground {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            _ => Err(format!("{text} is no place to store requests in")),
+            Some((schema, url)) => Ok(Self::Postgres { schema: schema.to_owned(), url: url.to_owned() }),
+            None => Err(format!("{text} is no place to store requests in")),
         }
     }
 }

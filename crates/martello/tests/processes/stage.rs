@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use martello::{
     Outbox,
-    outbox::{Filter, QueueStats, State, Store},
+    outbox::{Filter, State, Store},
 };
 use martello_testkit::Server;
 use tokio::time::Instant;
@@ -114,26 +114,27 @@ impl Stage {
         killed
     }
 
-    /// Lets those that are left deliver everything, once more what is dead, and looks whether all is as it should be.
-    pub(crate) async fn end(&self, store: &dyn Store) -> Tally {
-        self.ledger.calm_down();
-        drained(store).await;
-        store.replay(Filter::state(State::Dead), 10_000.0).await.unwrap();
-        drained(store).await;
-        let receipts = self.ledger.receipts();
-        check(store, &receipts, &self.said, &self.deaths, self.hits.clone()).await
-    }
-}
-
-/// Waits until nothing is ready and nothing is leased.
-async fn drained(store: &dyn Store) {
-    let pending = |queues: &[QueueStats]| queues.iter().map(|queue| queue.ready + queue.leased).sum::<u64>();
-    let waiting = async {
-        while pending(&store.queues().await.unwrap()) > 0 {
+    /// Waits until nothing is ready and nothing is leased.
+    async fn drained(&mut self, store: &dyn Store) {
+        let within = Instant::now() + WITHIN;
+        loop {
+            self.cast.iter_mut().for_each(Child::assert_alive);
+            let queues = store.queues().await.unwrap();
+            if queues.iter().all(|queue| queue.ready + queue.leased == 0) {
+                return;
+            }
+            assert!(Instant::now() < within, "after {WITHIN:?} there is something left to do: {queues:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    };
-    if tokio::time::timeout(WITHIN, waiting).await.is_err() {
-        panic!("after {WITHIN:?} there is something left to do: {:?}", store.queues().await);
+    }
+
+    /// Lets those that are left deliver everything, once more what is dead, and looks whether all is as it should be.
+    pub(crate) async fn end(&mut self, store: &dyn Store) -> Tally {
+        self.ledger.calm_down();
+        self.drained(store).await;
+        store.replay(Filter::state(State::Dead), 10_000.0).await.unwrap();
+        self.drained(store).await;
+        let receipts = self.ledger.receipts();
+        check(store, &receipts, &self.said, &self.deaths, self.hits.clone()).await
     }
 }

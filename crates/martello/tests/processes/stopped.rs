@@ -9,25 +9,49 @@ use martello::{
 };
 use martello_testkit::Reply;
 
-use crate::{check::is_lost, ground::Ground, part::Role, settings::tell, stage::Stage};
-
-const WITHIN: Duration = Duration::from_secs(30);
+use crate::{
+    check::is_lost,
+    child::Child,
+    ground::{Ground, in_a_file, in_a_schema},
+    part::Role,
+    settings::tell,
+    stage::Stage,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_stopped_with_a_request_on_the_wire_settles_nothing_in_one_file() {
-    let (_directory, ground) = Ground::sqlite();
-    on_the_wire("sqlite", ground).await;
+async fn a_worker_stopped_with_a_request_on_the_wire_settles_nothing_in_a_file() {
+    in_a_file(on_the_wire).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_stopped_before_it_settled_is_fenced_in_one_file() {
-    let (_directory, ground) = Ground::sqlite();
-    before_settling("sqlite", ground).await;
+async fn a_worker_stopped_with_a_request_on_the_wire_settles_nothing_in_a_schema() {
+    in_a_schema("a worker stopped with a request on the wire", on_the_wire).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_stopped_before_it_settled_is_fenced_in_a_file() {
+    in_a_file(before_settling).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_stopped_before_it_settled_is_fenced_in_a_schema() {
+    in_a_schema("a worker stopped before it settled", before_settling).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_file() {
+    in_a_file(while_another_delivers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_schema() {
+    in_a_schema("a worker that wakes up while another delivers", while_another_delivers).await;
 }
 
 /// The answer waits in the socket of the one that is stopped. Whether it drops the delivery first when it wakes up, or
 /// reads the answer first and is fenced, is up to the scheduler.
-async fn on_the_wire(engine: &str, ground: Ground) {
+async fn on_the_wire(ground: Ground) {
+    let engine = ground.engine();
     let mut stage = stage(ground).await;
     stage.server.reply(Reply::status(201).delay(Duration::from_millis(300)));
     let ticket = enqueue(&stage).await;
@@ -41,13 +65,32 @@ async fn on_the_wire(engine: &str, ground: Ground) {
 }
 
 /// It has read the answer when it is stopped, so that all it has to do afterwards is to settle.
-async fn before_settling(engine: &str, ground: Ground) {
+async fn before_settling(ground: Ground) {
+    let engine = ground.engine();
     let mut stage = stage(ground).await;
     let ticket = enqueue(&stage).await;
     stage.enter(Role::Sleeper);
     let health = take_over(&mut stage, &ticket).await;
     assert_eq!((health.delivered, health.fenced, health.lost), (0, 1, 0));
     tell(&format!("a worker stopped before it settled, on {engine}: {health:?}"));
+}
+
+/// It settles while the entry is leased as it was when it had it, but by another.
+async fn while_another_delivers(ground: Ground) {
+    let engine = ground.engine();
+    let mut stage = stage(ground).await;
+    stage.server.replies([Reply::status(201), Reply::status(201).delay(Duration::from_millis(600))]);
+    let ticket = enqueue(&stage).await;
+    stage.enter(Role::Sleeper);
+    within("the first worker stands still", stage.cast[0].stopped()).await;
+    stage.enter(Role::Worker);
+    within("the other takes over", stage.server.received(2)).await;
+    stage.cast[0].go_on();
+    let (first, other) = (Health::of(&mut stage.cast[0]).await, Health::of(&mut stage.cast[1]).await);
+    assert_eq!((first.delivered, first.fenced, first.lost), (0, 1, 0));
+    assert_eq!((other.delivered, other.fenced, other.lost), (1, 0, 0));
+    assert_once(&stage, &ticket.detail().await.unwrap());
+    tell(&format!("a worker that wakes up while another delivers, on {engine}: {first:?}"));
 }
 
 async fn stage(ground: Ground) -> Stage {
@@ -65,29 +108,23 @@ async fn enqueue(stage: &Stage) -> Ticket {
 /// Once the first worker stands still, has another deliver; wakes up the first, and asks how it stands when it has
 /// noticed.
 async fn take_over(stage: &mut Stage, ticket: &Ticket) -> Health {
-    tokio::time::timeout(WITHIN, stage.cast[0].stopped()).await.expect("the first worker stands still");
+    within("the first worker stands still", stage.cast[0].stopped()).await;
     assert_eq!(ticket.status().await.unwrap().state, State::Leased);
     stage.enter(Role::Worker);
-    let entry = tokio::time::timeout(WITHIN, ticket.ended()).await.expect("the other takes over").unwrap();
+    let entry = within("the other takes over", ticket.ended()).await.unwrap();
     assert_eq!(entry.state, State::Done);
     let before = ticket.detail().await.unwrap();
     assert_once(stage, &before);
 
     stage.cast[0].go_on();
-    let noticed = async {
-        for asked in 0.. {
-            stage.cast[0].tell("how are you?");
-            let health = Health::parse(&stage.cast[0].hears("delivered ", asked).await);
-            if health.delivered + health.fenced + health.lost > 0 {
-                return health;
-            }
-        }
-        unreachable!("it is asked for ever");
-    };
-    let health =
-        tokio::time::timeout(WITHIN, noticed).await.expect("the first one notices that it stood still");
+    let health = Health::of(&mut stage.cast[0]).await;
     assert_eq!(ticket.detail().await.unwrap(), before, "who was fenced has changed something");
     health
+}
+
+async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    let waited = tokio::time::timeout(Duration::from_secs(30), future).await;
+    waited.unwrap_or_else(|_| panic!("waited for nothing: {what}"))
 }
 
 /// The first attempt was lost, and the second is the one that counts.
@@ -109,6 +146,21 @@ struct Health {
 }
 
 impl Health {
+    /// How a worker stands, once it knows what has become of its delivery.
+    async fn of(child: &mut Child) -> Self {
+        let asked = async {
+            for times in 0.. {
+                child.tell("how are you?");
+                let health = Self::parse(&child.hears("delivered ", times).await);
+                if health.delivered + health.fenced + health.lost > 0 {
+                    return health;
+                }
+            }
+            unreachable!("it is asked for ever");
+        };
+        within("a worker notices what has become of its delivery", asked).await
+    }
+
     /// `1 fenced 0 lost 0`, as in `roles/worker.rs`.
     fn parse(text: &str) -> Self {
         let words: Vec<_> = text.split(' ').collect();
