@@ -6,6 +6,8 @@ pub mod conformance;
 mod entry;
 mod key_lock;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod not_stored;
 mod options;
 mod order;
@@ -24,6 +26,8 @@ pub use entry::{
 };
 pub use layer::{OutboxFuture, OutboxLayer, OutboxService};
 pub use martello_outcome::{ConfigError, Outcome, TrackingId};
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use not_stored::{NotStored, NotStoredKind};
 pub use options::OutboxOptions;
 pub use outbox::Outbox;

@@ -228,6 +228,8 @@ impl Outbox {
             tracking_id = entry.last_tracking_id.as_ref().map(tracing::field::display),
             "a request became a dead letter"
         );
+        #[cfg(feature = "metrics")]
+        crate::metrics::died(entry);
         let Some(hook) = &self.settings.on_death else { return };
         let hook = std::panic::AssertUnwindSafe(|| hook(entry));
         if std::panic::catch_unwind(hook).is_err() {

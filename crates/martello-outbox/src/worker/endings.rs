@@ -44,6 +44,8 @@ impl Driver {
 
     fn ended(&mut self, flight: Flight, report: Report) {
         say(&flight, &report);
+        #[cfg(feature = "metrics")]
+        crate::metrics::attempted(&flight.entry.queue, report.outcome);
         match report.outcome {
             _ if report.of_our_own => {}
             Outcome::Success | Outcome::Rejected => self.pace.well(),

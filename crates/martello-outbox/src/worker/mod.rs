@@ -163,8 +163,20 @@ impl<S> Worker<S> {
         F: Future,
     {
         let Self { outbox, service, options, monitor } = self;
-        let send = move |job, stop| delivery::deliver(service.clone(), job, stop);
-        Driver::new(outbox, options, monitor).run(send, stop).await;
+        let send = move |job: delivery::Job, stop| {
+            #[cfg(feature = "metrics")]
+            let measured = crate::metrics::InFlight::one(job.outbox.queue());
+            let delivery = delivery::deliver(service.clone(), job, stop);
+            #[cfg(feature = "metrics")]
+            let delivery = measured.during(delivery);
+            delivery
+        };
+        #[cfg(feature = "metrics")]
+        let looking = outbox.clone();
+        let run = Driver::new(outbox, options, monitor).run(send, stop);
+        #[cfg(feature = "metrics")]
+        let run = crate::metrics::look_while(&looking, run);
+        run.await;
     }
 }
 

@@ -98,6 +98,8 @@ impl Driver {
         let least = if idle { NOTHING_DONE } else { Duration::ZERO };
         self.look_at = now + next.clamp(least, self.options.poll_every);
 
+        #[cfg(feature = "metrics")]
+        crate::metrics::lost_leases(self.outbox.queue(), turned.lost);
         let endings: Vec<Ending> = self.endings.drain(..self.asked.settles).collect();
         for (ending, settled) in endings.iter().zip(turned.settled) {
             self.settled(ending, settled, now);
@@ -147,6 +149,8 @@ impl Driver {
                 outcome = ending.outcome().map(Outcome::as_str),
                 "a worker of the outbox had lost its lease before it settled, and changed nothing"
             );
+            #[cfg(feature = "metrics")]
+            crate::metrics::fenced(&ending.flight.entry.queue);
             return self.monitor.update(|health| health.fenced += 1);
         }
         let outcome = ending.outcome();
@@ -156,6 +160,10 @@ impl Driver {
             (End::Dead(reason), _) => health.count_dead(reason),
             (End::GiveBack | End::Again { .. }, _) => health.given_back += 1,
         });
+        #[cfg(feature = "metrics")]
+        if ending.settlement.end == End::Done {
+            crate::metrics::delivered(&ending.flight.entry, ending.flight.at(now));
+        }
         if let End::Dead(_) = ending.settlement.end {
             self.outbox.died(&ending.buried(now));
         }
@@ -185,6 +193,8 @@ impl Driver {
         let span = tracing::info_span!("delivery", %id, attempt, queue = %claimed.entry.queue);
         let task = self.deliveries.spawn(send(job, self.stop.subscribe()).instrument(span));
         let pickup = flight.pickup();
+        #[cfg(feature = "metrics")]
+        crate::metrics::picked_up(&claimed.entry.queue, pickup);
         let name = task.id();
         flight.task = Some(task);
         self.flights.insert(name, flight);

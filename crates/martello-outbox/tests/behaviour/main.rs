@@ -9,6 +9,8 @@ mod door;
 mod edit;
 mod failing_store;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod order_at_the_door;
 mod outage;
 mod steered;
