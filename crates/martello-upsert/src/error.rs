@@ -2,55 +2,89 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use martello_outcome::{BoxError, ConfigError};
 
+use crate::Report;
+
 /// What kept a run from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpsertErrorKind {
     /// A setting is out of its range. Nothing was read and nothing sent.
     Config,
+    /// The journal could not be read or written.
+    Journal,
+    /// The journal belongs to another input.
+    OtherInput,
+    /// Another run has the journal.
+    JournalInUse,
+    /// The journal has a line that is no record, or the file is none.
+    JournalDamaged,
 }
 
 /// Why a run has not come to its end. What becomes of a single entity is never an error: that is a
 /// [`Record`](crate::Record).
-pub struct UpsertError {
+pub struct UpsertError(Box<Inner>);
+
+struct Inner {
     kind: UpsertErrorKind,
     message: Cow<'static, str>,
+    report: Option<Report>,
     source: Option<BoxError>,
 }
 
 impl UpsertError {
+    pub(crate) fn new(kind: UpsertErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), report: None, source: None }))
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_report(mut self, report: Report) -> Self {
+        self.0.report = Some(report);
+        self
+    }
+
     /// What kept the run from its end.
     #[must_use]
     pub fn kind(&self) -> UpsertErrorKind {
-        self.kind
+        self.0.kind
+    }
+
+    /// What the run had come to by then, if it had begun. What was in flight came to its end, whether or not that could be
+    /// written into the journal.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        self.0.report.as_ref()
     }
 }
 
 impl From<ConfigError> for UpsertError {
     fn from(error: ConfigError) -> Self {
-        let message = "the upserts are not set up as they must be";
-        Self { kind: UpsertErrorKind::Config, message: message.into(), source: Some(error.into()) }
+        Self::new(UpsertErrorKind::Config, "the upserts are not set up as they must be").with_source(error)
     }
 }
 
 impl fmt::Display for UpsertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl fmt::Debug for UpsertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UpsertError")
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .field("source", &self.source)
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("report", &self.0.report)
+            .field("source", &self.0.source)
             .finish()
     }
 }
 
 impl Error for UpsertError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
     }
 }

@@ -2,6 +2,7 @@
 
 mod counts;
 mod error;
+mod journal;
 mod latency;
 mod line;
 mod outcome;
@@ -16,6 +17,7 @@ mod upsert_all;
 
 pub use counts::Counts;
 pub use error::{UpsertError, UpsertErrorKind};
+pub use journal::Journal;
 pub use latency::Latency;
 pub use martello_outbox::{EntryId, OrderKey};
 pub use martello_outcome::{ConfigError, TrackingId};

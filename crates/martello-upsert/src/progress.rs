@@ -19,7 +19,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Entities whose outcome is known.
+    /// Entities whose outcome is known; in a run that goes on, those of earlier runs are known before they are taken.
     #[must_use]
     pub fn done(&self) -> u64 {
         self.counts.total()

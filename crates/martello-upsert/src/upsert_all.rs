@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tower_service::Service;
 
 use crate::{
-    Progress, Record, Records, Report, UpsertError,
-    run::{Driver, KeyBy, Make, Stop},
+    Journal, Progress, Record, Records, Report, UpsertError,
+    run::{Driver, KeyBy, Ledger, Make, Stop},
     send::{ReadBack, Sender, Wire},
     settings::Settings,
 };
@@ -25,6 +25,7 @@ pub struct UpsertAll<T> {
     settings: Settings,
     outbox: Option<Outbox>,
     read_back: Option<ReadBack>,
+    journal: Option<Journal>,
     stop: Stop,
     progress: watch::Sender<Progress>,
 }
@@ -57,6 +58,7 @@ impl<T> UpsertAll<T> {
             settings: Settings::default(),
             outbox: None,
             read_back: None,
+            journal: None,
             stop: Box::pin(pending()),
             progress: watch::Sender::new(Progress::default()),
         }
@@ -126,6 +128,16 @@ impl<T> UpsertAll<T> {
         self
     }
 
+    /// Writes each record into this journal, and leaves out what is done by it: its records come first, and are counted, as if
+    /// they were of this run.
+    ///
+    /// In a run that goes on, [`UpsertAll::read_back`] is also asked about a conflict of an entity that an earlier run may have
+    /// sent.
+    pub fn journal(mut self, journal: Journal) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
     /// How far the run has come, to be watched while it runs.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
@@ -136,7 +148,7 @@ impl<T> UpsertAll<T> {
     ///
     /// # Errors
     ///
-    /// When a setting is out of its range.
+    /// When a setting is out of its range; or the journal fails, which stops the run.
     ///
     /// # Panics
     ///
@@ -144,7 +156,7 @@ impl<T> UpsertAll<T> {
     pub async fn run(self, rows: impl Stream<Item = T>) -> Result<Report, UpsertError> {
         self.settings.check()?;
         let (driver, stop) = self.driver(None);
-        Ok(driver.run(rows, stop).await)
+        driver.run(rows, stop).await
     }
 
     /// Upserts all rows in a task of its own, and yields each record as soon as there is one.
@@ -164,13 +176,14 @@ impl<T> UpsertAll<T> {
         self.settings.check()?;
         Ok(Records::of(|out| async move {
             let (driver, stop) = self.driver(Some(out));
-            Ok(driver.run(rows, stop).await)
+            driver.run(rows, stop).await
         }))
     }
 
     fn driver(self, out: Option<mpsc::Sender<Record>>) -> (Driver<T>, Stop) {
         let sender = Sender::new(self.wire, self.read_back, self.outbox);
-        (Driver::new(self.settings, self.make, sender, self.progress, out), self.stop)
+        let ledger = Ledger::new(self.journal);
+        (Driver::new(self.settings, self.make, sender, self.progress, out, ledger), self.stop)
     }
 }
 
@@ -179,6 +192,7 @@ impl<T> fmt::Debug for UpsertAll<T> {
         f.debug_struct("UpsertAll")
             .field("settings", &self.settings)
             .field("outbox", &self.outbox)
+            .field("journal", &self.journal)
             .field("reads_back", &self.read_back.is_some())
             .finish_non_exhaustive()
     }

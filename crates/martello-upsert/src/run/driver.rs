@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::poll_fn,
+    io,
     pin::{Pin, pin},
 };
 
@@ -17,9 +18,11 @@ use tokio::{
 use super::{
     Job, Make,
     keys::{Arrival, Keys},
+    ledger::Ledger,
 };
 use crate::{
-    Progress, Record, Report, UpsertOutcome,
+    Progress, Record, Report, UpsertError, UpsertOutcome,
+    journal::Before,
     send::{Sender, line},
     settings::Settings,
 };
@@ -27,18 +30,25 @@ use crate::{
 /// What ends a run before the end of its input.
 pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// How a flight ends: with what became of the entity, and of writing that down.
+type Landed = (Record, io::Result<()>);
+
 pub(crate) struct Driver<T> {
     settings: Settings,
     make: Make<T>,
     sender: Sender,
     keys: Keys,
     /// Each in a task of its own, so that it goes on whoever waits for whom.
-    flights: JoinSet<Record>,
+    flights: JoinSet<Landed>,
     flying: HashMap<Id, (u64, Option<OrderKey>)>,
     report: Report,
     progress: Progress,
     watched: watch::Sender<Progress>,
     out: Option<mpsc::Sender<Record>>,
+    ledger: Ledger,
+    /// Whether more rows are to be taken.
+    more: bool,
+    failure: Option<UpsertError>,
 }
 
 impl<T> Driver<T> {
@@ -48,6 +58,7 @@ impl<T> Driver<T> {
         sender: Sender,
         watched: watch::Sender<Progress>,
         out: Option<mpsc::Sender<Record>>,
+        ledger: Ledger,
     ) -> Self {
         Self {
             settings,
@@ -60,33 +71,57 @@ impl<T> Driver<T> {
             progress: Progress::default(),
             watched,
             out,
+            ledger,
+            more: true,
+            failure: None,
         }
     }
 
-    pub(crate) async fn run(mut self, rows: impl Stream<Item = T>, mut stop: Stop) -> Report {
+    pub(crate) async fn run(
+        mut self,
+        rows: impl Stream<Item = T>,
+        stop: Stop,
+    ) -> Result<Report, UpsertError> {
         let began = Instant::now();
+        while let Some(done) = self.ledger.recall().await {
+            match done {
+                Ok(record) => self.done(record).await,
+                Err(error) => self.fail(error).await,
+            }
+        }
+        self.send_all(rows, stop).await;
+        if let Err(error) = self.ledger.finish().await {
+            self.fail(self.ledger.failed(error)).await;
+        }
+        self.progress.ended = true;
+        self.show();
+        let report = self.report.end(began.elapsed(), self.progress.stopping);
+        match self.failure {
+            None => Ok(report),
+            Some(error) => Err(error.with_report(report)),
+        }
+    }
+
+    async fn send_all(&mut self, rows: impl Stream<Item = T>, mut stop: Stop) {
         let mut rows = pin!(rows);
-        let (mut more, mut asked) = (true, false);
-        while more || !self.flights.is_empty() {
+        let mut asked = false;
+        while self.more || !self.flights.is_empty() {
             tokio::select! {
                 biased;
                 () = &mut stop, if !asked => {
                     asked = true;
-                    if std::mem::take(&mut more) || self.keys.waiting() > 0 {
+                    if self.more || self.keys.waiting() > 0 {
                         self.stop().await;
                     }
                 }
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed).await,
-                row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if more && self.has_room() => match row {
+                row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if self.more && self.has_room() => match row {
                     Some(row) => self.take(&row).await,
-                    None => more = false,
+                    None => self.more = false,
                 },
             }
             self.show();
         }
-        self.progress.ended = true;
-        self.show();
-        self.report.end(began.elapsed(), self.progress.stopping)
     }
 
     /// Whether another row would go, or may wait.
@@ -99,15 +134,26 @@ impl<T> Driver<T> {
         tokio::task::coop::consume_budget().await;
         let place = self.progress.taken;
         self.progress.taken += 1;
-        let (key, request) = match self.make.request(row, self.settings.latest_wins) {
+        let before = self.ledger.before(place);
+        if before == Before::Done {
+            return;
+        }
+        let (key, mut request) = match self.make.request(row, self.settings.latest_wins) {
             Ok(made) => made,
             Err((key, error)) => {
                 let mut record = Record::new(place, key, UpsertOutcome::Rejected);
                 record.reason = line(&*error);
-                return self.done(record).await;
+                return self.settle(record).await;
             }
         };
-        match self.keys.arrive(Job { row: place, key, request }) {
+        if let Some(sent_before) = self.ledger.sent_before(before) {
+            request.extensions_mut().insert(sent_before);
+        }
+        let job = Job { row: place, key, request };
+        if before == Before::Overtaken {
+            return self.unsent(job, UpsertOutcome::Superseded).await;
+        }
+        match self.keys.arrive(job) {
             Arrival::Goes(job) => self.begin(job),
             Arrival::Waits => {}
             Arrival::Supersedes(older) => self.unsent(older, UpsertOutcome::Superseded).await,
@@ -117,29 +163,51 @@ impl<T> Driver<T> {
     fn begin(&mut self, job: Job) {
         let Job { row, key, request } = job;
         let record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
-        let flight = self.flights.spawn(self.sender.clone().send(request, record));
+        let (sender, writer) = (self.sender.clone(), self.ledger.writer());
+        let flight = self.flights.spawn(async move {
+            let record = sender.send(request, record).await;
+            // Before its place is given to another: so no more is unwritten than may be in flight.
+            let written = match writer {
+                Some(writer) => writer.append(&record).await,
+                None => Ok(()),
+            };
+            (record, written)
+        });
         self.flying.insert(flight.id(), (row, key));
     }
 
-    async fn landed(&mut self, landed: Result<(Id, Record), JoinError>) {
+    async fn landed(&mut self, landed: Result<(Id, Landed), JoinError>) {
         let id = landed.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some((row, key)) = self.flying.remove(&id) else { return };
         if let Some(next) = key.as_ref().and_then(|key| self.keys.leave(key)) {
             self.begin(next);
         }
-        let record = landed.map_or_else(
-            |_| {
+        match landed {
+            Ok((_, (record, written))) => {
+                self.done(record).await;
+                if let Err(error) = written {
+                    self.fail(self.ledger.failed(error)).await;
+                }
+            }
+            Err(_) => {
                 let mut record = Record::new(row, key, UpsertOutcome::Ambiguous);
                 record.reason = Some("the stack has panicked".into());
-                record
-            },
-            |(_, record)| record,
-        );
-        self.done(record).await;
+                self.settle(record).await;
+            }
+        }
+    }
+
+    /// Ends the run for want of something that it cannot do without.
+    async fn fail(&mut self, error: UpsertError) {
+        if self.failure.is_none() {
+            self.failure = Some(error);
+            self.stop().await;
+        }
     }
 
     /// Begins nothing more.
     async fn stop(&mut self) {
+        self.more = false;
         self.progress.stopping = true;
         for job in self.keys.give_up() {
             self.unsent(job, UpsertOutcome::NotAttempted).await;
@@ -147,7 +215,16 @@ impl<T> Driver<T> {
     }
 
     async fn unsent(&mut self, job: Job, outcome: UpsertOutcome) {
-        self.done(Record::new(job.row, job.key, outcome)).await;
+        self.settle(Record::new(job.row, job.key, outcome)).await;
+    }
+
+    /// What became of an entity without a flight.
+    async fn settle(&mut self, record: Record) {
+        let written = self.ledger.write(&record).await;
+        self.done(record).await;
+        if let Err(error) = written {
+            Box::pin(self.fail(self.ledger.failed(error))).await;
+        }
     }
 
     async fn done(&mut self, record: Record) {

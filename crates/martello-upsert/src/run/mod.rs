@@ -2,10 +2,12 @@
 
 mod driver;
 mod keys;
+mod ledger;
 mod make;
 
 pub(crate) use self::{
     driver::{Driver, Stop},
+    ledger::Ledger,
     make::{KeyBy, Make},
 };
 

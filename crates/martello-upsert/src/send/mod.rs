@@ -15,7 +15,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use self::door::{Inside, Notes};
-pub(crate) use self::{judge::line, read_back::ReadBack, wire::Wire};
+pub(crate) use self::{
+    judge::line,
+    read_back::{ReadBack, SentBefore},
+    wire::Wire,
+};
 use crate::{Record, UpsertOutcome};
 
 /// How a call ended, and what reading back has said of it.

@@ -17,6 +17,15 @@ type Same = dyn Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct ReadBack(pub(crate) Arc<Same>);
 
+/// In a request's extensions: what earlier runs have to do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentBefore {
+    /// One has sent it.
+    Surely,
+    /// It may have been in flight when one was killed.
+    Perhaps,
+}
+
 const CONDITIONS: [HeaderName; 3] = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
 
 pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
@@ -26,25 +35,35 @@ pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
 /// Sends a request, and finds out what became of it where that is in doubt.
 pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Request<Bytes>) -> Heard {
     let conditional = is_conditional(request.headers());
+    let before = request.extensions().get::<SentBefore>().copied();
     let sent = read_back.map(|_| request.clone());
     let answer = wire.send(request, Wanted::Reason).await;
-    if !is_in_doubt(&answer, conditional) {
+    if !is_in_doubt(&answer, conditional, before) {
         return Heard { answer, doubt: None };
     }
     let conflict = matches!(&answer, Ok(response) if is_conflict(response.status()));
     let doubt = match (read_back, sent) {
         (Some(read_back), Some(sent)) => Some(look(wire, read_back, sent, conflict).await),
-        _ if conflict => Some(Doubt::Unasked),
+        // Of all conflicts of a run that goes on, hardly one is with what was in flight.
+        _ if conflict
+            && (before != Some(SentBefore::Perhaps) || earlier_may_have_been_processed(&answer)) =>
+        {
+            Some(Doubt::Unasked)
+        }
         _ => None,
     };
     Heard { answer, doubt }
 }
 
 /// Whether the entity may have been written although the answer does not say so.
-fn is_in_doubt(answer: &Result<Response<Bytes>, CallError>, conditional: bool) -> bool {
+fn is_in_doubt(
+    answer: &Result<Response<Bytes>, CallError>,
+    conditional: bool,
+    before: Option<SentBefore>,
+) -> bool {
     match answer {
         Ok(response) if is_conflict(response.status()) => {
-            conditional && earlier_may_have_been_processed(answer)
+            conditional && (before.is_some() || earlier_may_have_been_processed(answer))
         }
         Ok(response) if response.status().is_success() => false,
         Ok(response) => {

@@ -3,6 +3,9 @@
 
 mod configuration;
 mod deferring;
+mod journal;
+mod journal_file;
+mod killed;
 mod order;
 mod outcomes;
 mod properties;

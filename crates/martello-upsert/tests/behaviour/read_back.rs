@@ -12,7 +12,7 @@ use http::{Method, Request, Response};
 use martello_body::Body;
 use martello_outbox::{MemoryStore, Outbox};
 use martello_retry::RetryLayer;
-use martello_upsert::{Record, UpsertAll};
+use martello_upsert::{Journal, Record, UpsertAll};
 use tower::{Layer, service_fn};
 
 use crate::support::records;
@@ -85,16 +85,15 @@ impl Entity {
     }
 }
 
-/// How an upsert ends that meets these faults, and how often the entity was read; with the entity at `version`.
-async fn upserted(
-    faults: &[Fault],
-    attempts: u32,
-    set: impl FnOnce(UpsertAll<u32>, &mut Entity) -> UpsertAll<u32>,
-) -> (Record, u32) {
+fn entity(faults: &[Fault]) -> Arc<Mutex<Entity>> {
     let entity =
         Entity { version: 24, body: "before".into(), faults: faults.to_vec(), readable: true, reads: 0 };
-    let entity = Arc::new(Mutex::new(entity));
-    let server = Arc::clone(&entity);
+    Arc::new(Mutex::new(entity))
+}
+
+/// Upserts of version 24 to the entity, through a stack that makes so many attempts.
+fn upserts(entity: &Arc<Mutex<Entity>>, attempts: u32) -> UpsertAll<u32> {
+    let server = Arc::clone(entity);
     let service = service_fn(move |request: Request<Body>| {
         let answer = server.lock().unwrap().answer(&request);
         async move {
@@ -103,15 +102,25 @@ async fn upserted(
         }
     });
     let stack = RetryLayer::builder().attempts(attempts).build().unwrap().layer(service);
-    let to_request = |version: &u32| {
+    UpsertAll::new(stack, |version: &u32| {
         Request::put("http://api/orders/a")
             .header("if-match", format!("W/\"{version}\""))
             .header("authorization", "Bearer t")
             .header("content-type", "text/plain")
             .header("prefer", "return=minimal")
             .body("ours")
-    };
-    let upserts = set(UpsertAll::new(stack, to_request), &mut entity.lock().unwrap());
+    })
+}
+
+/// How an upsert ends that meets these faults, and how often the entity was read.
+async fn upserted(
+    faults: &[Fault],
+    attempts: u32,
+    set: impl FnOnce(UpsertAll<u32>, &mut Entity) -> UpsertAll<u32>,
+) -> (Record, u32) {
+    let entity = entity(faults);
+    let upserts = upserts(&entity, attempts);
+    let upserts = set(upserts, &mut entity.lock().unwrap());
     let record = records(upserts, stream::iter([24])).await.remove(0);
     let reads = entity.lock().unwrap().reads;
     (record, reads)
@@ -187,5 +196,42 @@ async fn what_was_read_back_and_found_is_not_deferred() {
         let (record, _) = upserted(&[fault], 1, deferring).await;
         assert_eq!(record.outcome.as_str(), outcome, "{fault:?}");
         assert_eq!(record.entry.is_some(), outcome == "deferred");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_does_not_take_its_own_earlier_write_for_somebody_elses() {
+    let place = tempfile::tempdir().unwrap();
+    let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+    let entity = entity(&[Fault::LostAnswer]);
+    // The first run says that it does not know, and so does the next, which meets its own write.
+    for _ in 0..2 {
+        let record =
+            records(upserts(&entity, 1).journal(journal().await), stream::iter([24])).await.remove(0);
+        assert_eq!(record.outcome.as_str(), "ambiguous");
+    }
+    let last =
+        upserts(&entity, 1).journal(journal().await).read_back(|sent, found| sent.body() == found.body());
+    let record = records(last, stream::iter([24])).await.remove(0);
+    assert_eq!((record.outcome.as_str(), record.status.unwrap().as_u16()), ("updated", 412));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_flight_when_a_run_was_killed_is_read_back() {
+    for (reads_back, outcome) in [(true, "updated"), (false, "conflict")] {
+        let place = tempfile::tempdir().unwrap();
+        let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let entity = entity(&[]);
+        let run = upserts(&entity, 1).journal(journal().await).run(stream::iter([24]));
+        assert!(tokio::time::timeout(Duration::from_millis(5), run).await.is_err());
+        assert_eq!(entity.lock().unwrap().version, 25);
+        // What was in flight lets go of the journal at the runtime's next turn.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut again = upserts(&entity, 1).journal(journal().await);
+        if reads_back {
+            again = again.read_back(|sent, found| sent.body() == found.body());
+        }
+        let record = records(again, stream::iter([24])).await.remove(0);
+        assert_eq!((record.outcome.as_str(), record.read_back), (outcome, reads_back));
     }
 }

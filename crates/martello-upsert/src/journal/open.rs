@@ -1,0 +1,109 @@
+//! Opens a journal, repairs its end, and reads what it has.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use super::{
+    Earlier,
+    header::Header,
+    lines::{Lines, Next},
+};
+use crate::{Record, UpsertError, UpsertErrorKind};
+
+/// A journal that is open, and locked for as long as its file is.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) earlier: Earlier,
+    /// So many bytes of it are from earlier runs.
+    pub(super) length: u64,
+}
+
+pub(super) fn open(path: &Path, input: &str) -> Result<Opened, UpsertError> {
+    let failed = |error| failed(path, error);
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another run has the journal {} open: wait for its end", path.display());
+            return Err(UpsertError::new(UpsertErrorKind::JournalInUse, message));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let header = Header::new(input).line();
+    if is_unwritten(&mut file, &header).map_err(failed)? {
+        begin(&file, path, &header).map_err(failed)?;
+        return Ok(Opened { file, earlier: Earlier::default(), length: 0 });
+    }
+    let (earlier, length) = read(&mut file, path, input)?;
+    // What was cut off was in flight, or is at most what a loss of power costs.
+    file.set_len(length).map_err(failed)?;
+    Ok(Opened { file, earlier, length })
+}
+
+/// Whether the file is empty, or has only a part of its header: a run that was killed in its first moment.
+fn is_unwritten(file: &mut File, header: &[u8]) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    let most = u64::try_from(header.len()).unwrap_or(u64::MAX);
+    file.take(most).read_to_end(&mut start)?;
+    Ok(start.len() < header.len() && header.starts_with(&start))
+}
+
+fn begin(mut file: &File, path: &Path, header: &[u8]) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all(header)?;
+    file.sync_all()?;
+    // The file's name is durable when its folder is; where a folder cannot be opened, there is nothing to be done.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
+}
+
+/// What the lines say, and where the last whole one ends.
+fn read(file: &mut File, path: &Path, input: &str) -> Result<(Earlier, u64), UpsertError> {
+    let failed = |error| failed(path, error);
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let mut lines = Lines::new(BufReader::new(file));
+    let header = match lines.next().map_err(failed)? {
+        Next::Line(line) => Header::parse(line),
+        Next::CutOff | Next::TooLong | Next::End => None,
+    };
+    let Some(header) = header else {
+        let message = format!("{} is no journal of upserts: name another file", path.display());
+        return Err(UpsertError::new(UpsertErrorKind::JournalDamaged, message));
+    };
+    if !header.is_of(input) {
+        let message = format!(
+            "the journal {} belongs to another input: name another journal, or give it the input that it was begun with",
+            path.display()
+        );
+        return Err(UpsertError::new(UpsertErrorKind::OtherInput, message));
+    }
+    let mut earlier = Earlier::default();
+    loop {
+        let record = match lines.next().map_err(failed)? {
+            Next::Line(line) => serde_json::from_slice::<Record>(line).ok(),
+            Next::CutOff | Next::End => return Ok((earlier, lines.end)),
+            Next::TooLong => None,
+        };
+        match record {
+            Some(record) => earlier.add(&record),
+            None => return Err(damaged(path, lines.number)),
+        }
+    }
+}
+
+pub(super) fn damaged(path: &Path, line: u64) -> UpsertError {
+    let message = format!(
+        "line {line} of the journal {} is no record: correct it, or delete it, and its entity is sent once more",
+        path.display()
+    );
+    UpsertError::new(UpsertErrorKind::JournalDamaged, message)
+}
+
+pub(super) fn failed(path: &Path, error: io::Error) -> UpsertError {
+    let message = format!("the journal {} could not be read or written", path.display());
+    UpsertError::new(UpsertErrorKind::Journal, message).with_source(error)
+}

@@ -1,0 +1,124 @@
+//! A run that goes on where another was ended.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use martello_upsert::{Journal, Record, UpsertOutcome};
+
+use crate::support::{Memory, Row, outcomes, records, rows, upserts};
+
+const INPUT: [Row; 8] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4), ("a", 5), ("e", 6), ("f", 7)];
+
+async fn open(place: &Path) -> Journal {
+    Journal::open(place.join("journal"), "orders").await.unwrap()
+}
+
+fn values(server: &Memory) -> Vec<u32> {
+    let mut values: Vec<_> = server.seen().written.iter().map(|(_, value)| *value).collect();
+    values.sort_unstable();
+    values
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_where_another_was_stopped_and_has_a_record_for_each_row() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Memory::well();
+    let stopped = upserts(&server).concurrency(2).journal(open(place.path()).await);
+    let stopped = stopped.stop_when(tokio::time::sleep(Duration::from_millis(1_500)));
+    let report = stopped.run(rows(INPUT)).await.unwrap();
+    assert!(report.is_stopped());
+    let first = server.seen().written.len();
+    assert!((2..8).contains(&first), "{first}");
+
+    let again = upserts(&server).journal(open(place.path()).await);
+    let mut progress = again.progress();
+    let records = records(again, rows(INPUT)).await;
+    assert_eq!(outcomes(&records), ["updated"; 8]);
+    assert_eq!(records.iter().map(|record| record.row).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>());
+    assert_eq!(values(&server), (0..8).collect::<Vec<_>>());
+    let seen = *progress.borrow_and_update();
+    assert_eq!((seen.taken, seen.done()), (8, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_done_sends_nothing_more_and_tells_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let server = Memory::new(|key, _| (if key == "b" { 422 } else { 201 }, Duration::from_secs(1)));
+    let first = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    let sent = server.seen().arrived.len();
+    let second = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!(second, first);
+    assert_eq!((sent, server.seen().arrived.len()), (8, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_for_then_is_sent_again_and_what_was_refused_is_not() {
+    let place = tempfile::tempdir().unwrap();
+    let well = Arc::new(AtomicBool::new(false));
+    let mood = Arc::clone(&well);
+    let server = Memory::new(move |key, _| {
+        let status = match key {
+            "b" => 422,
+            "c" | "d" if !mood.load(Ordering::SeqCst) => 503,
+            _ => 200,
+        };
+        (status, Duration::from_secs(1))
+    });
+    let first = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!((first[3].outcome, first[4].outcome), (UpsertOutcome::Exhausted, UpsertOutcome::Exhausted));
+    well.store(true, Ordering::SeqCst);
+    let second = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!(second[1].outcome, UpsertOutcome::Rejected);
+    assert_eq!((second[3].outcome, second[4].outcome), (UpsertOutcome::Updated, UpsertOutcome::Updated));
+    assert_eq!(server.seen().arrived.len(), 8 + 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_not_sent_over_a_newer_one_of_its_key() {
+    let place = tempfile::tempdir().unwrap();
+    let well = Arc::new(AtomicBool::new(false));
+    let mood = Arc::clone(&well);
+    // Of a: 0 fails, 2 is written, 5 fails.
+    let server = Memory::new(move |_, value| {
+        let fails = !mood.load(Ordering::SeqCst) && (value == 0 || value == 5);
+        (if fails { 503 } else { 200 }, Duration::from_secs(1))
+    });
+    let first = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!(first.iter().filter(|record| record.outcome == UpsertOutcome::Exhausted).count(), 2);
+    well.store(true, Ordering::SeqCst);
+    let second = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!((second[0].outcome, second[5].outcome), (UpsertOutcome::Superseded, UpsertOutcome::Updated));
+    let of_a: Vec<_> =
+        server.seen().written.iter().filter(|(key, _)| key == "a").map(|(_, value)| *value).collect();
+    assert_eq!(of_a, [2, 5]);
+    // And so it stays.
+    let third = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!(outcomes(&third), outcomes(&second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_which_no_request_can_be_made_is_written_down_too() {
+    let place = tempfile::tempdir().unwrap();
+    let upserts = || upserts(&Memory::well()).key_by(|row| if row.0 == "b" { "" } else { row.0 });
+    let first = records(upserts().journal(open(place.path()).await), rows(INPUT)).await;
+    let second = records(upserts().journal(open(place.path()).await), rows(INPUT)).await;
+    assert_eq!((first[1].outcome, second), (UpsertOutcome::Rejected, first));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_of_the_journal_is_the_record() {
+    let place = tempfile::tempdir().unwrap();
+    let told = records(upserts(&Memory::well()).journal(open(place.path()).await), rows(INPUT)).await;
+    let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some(r#"{"martello_upserts":1,"input":"orders"}"#));
+    let mut written: Vec<Record> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    written.sort_by_key(|record| record.row);
+    assert_eq!(written, told);
+}

@@ -1,0 +1,119 @@
+//! What the file may be like, and what is said of it.
+
+use std::{fs, path::Path};
+
+use martello_upsert::{Journal, UpsertErrorKind, UpsertOutcome};
+
+use crate::support::{Memory, Row, records, rows, upserts};
+
+const INPUT: [Row; 5] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4)];
+
+/// The file of a run that is done.
+async fn written(path: &Path) -> Vec<u8> {
+    let journal = Journal::open(path, "orders").await.unwrap();
+    upserts(&Memory::well()).journal(journal).run(rows(INPUT)).await.unwrap();
+    fs::read(path).unwrap()
+}
+
+async fn refused(path: &Path, input: &str) -> (UpsertErrorKind, String) {
+    let error = Journal::open(path, input).await.unwrap_err();
+    (error.kind(), error.to_string().replace(path.to_str().unwrap(), "j"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_of_another_input_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let before = written(&path).await;
+    let (kind, sentence) = refused(&path, "orders of today").await;
+    assert_eq!(kind, UpsertErrorKind::OtherInput);
+    let expected = "the journal j belongs to another input: name another journal, or give it the input that it was begun with";
+    assert_eq!((sentence.as_str(), fs::read(&path).unwrap()), (expected, before));
+}
+
+#[tokio::test]
+async fn a_journal_has_one_run_at_a_time() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let journal = Journal::open(&path, "orders").await.unwrap();
+    let (kind, sentence) = refused(&path, "orders").await;
+    assert_eq!(kind, UpsertErrorKind::JournalInUse);
+    assert_eq!(sentence, "another run has the journal j open: wait for its end");
+    drop(journal);
+    Journal::open(&path, "orders").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_something_else_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    for content in [
+        "{\"id\":\"o-1\"}\n{\"id\":\"o-2\"}\n",
+        "something else",
+        "{\"martello_upserts\":2,\"input\":\"orders\"}\n",
+    ] {
+        fs::write(&path, content).unwrap();
+        let (kind, sentence) = refused(&path, "orders").await;
+        assert_eq!(kind, UpsertErrorKind::JournalDamaged, "{content}");
+        assert_eq!(sentence, "j is no journal of upserts: name another file");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_in_the_middle_that_is_no_record_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let text = String::from_utf8(written(&path).await).unwrap();
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    for wrong in [lines[2].replace('}', ""), "x".repeat(2 << 20)] {
+        lines[2] = wrong;
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let (kind, sentence) = refused(&path, "orders").await;
+        assert_eq!(kind, UpsertErrorKind::JournalDamaged);
+        assert!(sentence.starts_with("line 3 of the journal j is no record"), "{sentence}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cut_off_anywhere_it_is_repaired_and_what_it_lacks_is_sent_again() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let whole = written(&path).await;
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let kept = whole[..length].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
+        let server = Memory::well();
+        let journal = Journal::open(&path, "orders").await.unwrap();
+        let records = records(upserts(&server).journal(journal), rows(INPUT)).await;
+        assert_eq!(server.seen().arrived.len(), INPUT.len() - kept, "cut off after {length} bytes");
+        assert!(records.iter().all(|record| record.outcome == UpsertOutcome::Updated));
+        assert_eq!(records.len(), INPUT.len());
+        // The repaired file is as good as any.
+        Journal::open(&path, "orders").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_journal_needs_a_place_and_an_input() {
+    let place = tempfile::tempdir().unwrap();
+    let error = Journal::open(place.path().join("no/folder"), "orders").await.unwrap_err();
+    assert_eq!(error.kind(), UpsertErrorKind::Journal);
+    let error = Journal::open(place.path().join("journal"), "").await.unwrap_err();
+    assert_eq!(error.kind(), UpsertErrorKind::Config);
+}
+
+#[tokio::test]
+async fn a_fingerprint_tells_one_content_from_another() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("orders");
+    let mut seen = std::collections::BTreeSet::new();
+    for content in ["", "a", "b", "ab", "ba"] {
+        fs::write(&path, content).unwrap();
+        let fingerprint = Journal::fingerprint(&path).await.unwrap();
+        assert_eq!(fingerprint, Journal::fingerprint(&path).await.unwrap());
+        assert!(seen.insert(fingerprint));
+    }
+    // The test vector of FNV-1a.
+    assert!(seen.contains("fnv1a64:af63dc4c8601ec8c:1"), "{seen:?}");
+}
