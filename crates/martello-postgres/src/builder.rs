@@ -25,6 +25,7 @@ const MAX_WAITING: usize = 100_000;
 /// | what | default | why |
 /// |---|---|---|
 /// | [schema](Self::schema) | `martello` | a name of its own, beside whatever else is in the database |
+/// | [create](Self::create) | yes | a first start needs no ceremony |
 /// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
 /// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
 /// | [batch](Self::max_batch) | 256 | beyond that, a statement more is no longer what costs |
@@ -36,6 +37,7 @@ const MAX_WAITING: usize = 100_000;
 pub struct PostgresStoreBuilder {
     to: To,
     schema: String,
+    create: bool,
     clock: Clock,
     max_connections: u32,
     patience: Duration,
@@ -55,6 +57,7 @@ impl PostgresStoreBuilder {
         Self {
             to: To::Nowhere,
             schema: "martello".to_owned(),
+            create: true,
             clock: Clock::Engine,
             max_connections: 8,
             patience: Duration::from_secs(30),
@@ -83,6 +86,12 @@ impl PostgresStoreBuilder {
     /// front. Stores on different schemas have nothing to do with each other.
     pub fn schema(mut self, name: &str) -> Self {
         name.clone_into(&mut self.schema);
+        self
+    }
+
+    /// Whether the schema and its tables are made if there are none.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
         self
     }
 
@@ -126,8 +135,8 @@ impl PostgresStoreBuilder {
     ///
     /// - [`StoreErrorKind::Invalid`]: a value is out of its range, or the URL is none.
     /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, is older than
-    ///   PostgreSQL 14, or its database is not in UTF-8; the schema has tables of another program, or of a newer version
-    ///   of this one; or the connections of a pool acknowledge what is not on the disk (`synchronous_commit = off`).
+    ///   PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the schema has tables of
+    ///   another program, or of a newer version of this one; or the connections of a pool acknowledge what is not on the disk (`synchronous_commit = off`).
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
@@ -147,14 +156,14 @@ impl PostgresStoreBuilder {
             To::Url(url) => {
                 let options = options(&url)?;
                 let mut connection = PgConnection::connect_with(&options).await.map_err(explain)?;
-                let durable = migrate::prepare(&mut connection, &schema).await?;
+                let durable = migrate::prepare(&mut connection, &schema, self.create).await?;
                 // It is of no more use: the pool's statements are others.
                 drop(connection.close().await);
                 (Connections::own(options.clone(), !durable, self.max_connections, self.patience), options)
             }
             To::Pool(pool) => {
                 let mut connection = pool.acquire().await.map_err(explain)?;
-                if !migrate::prepare(&mut connection, &schema).await? {
+                if !migrate::prepare(&mut connection, &schema, self.create).await? {
                     let message = "the pool's connections have synchronous_commit off, and would lose what was \
                                    acknowledged: set it on";
                     return Err(StoreError::new(StoreErrorKind::Unusable, message));

@@ -32,10 +32,20 @@ struct Found {
 }
 
 /// Makes the schema, or brings it up to date. Tells whether commits are durable by default.
-pub(crate) async fn prepare(connection: &mut PgConnection, schema: &Schema) -> Result<bool, StoreError> {
+pub(crate) async fn prepare(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    create: bool,
+) -> Result<bool, StoreError> {
     let found = look(connection, schema).await?;
     refuse_server(&found)?;
-    if !found.exists || version(connection, schema, &found).await? < NEWEST {
+    let version = if found.exists { version(connection, schema, &found).await? } else { 0 };
+    if version == 0 && !create {
+        let what =
+            format!("the schema {} holds no store: check its name, or let it be created", schema.as_str());
+        return Err(StoreError::new(StoreErrorKind::Unusable, what));
+    }
+    if version < NEWEST {
         migrate(connection, schema).await?;
     }
     Ok(found.synchronous_commit != "off")
