@@ -3,15 +3,17 @@
 use std::{env, path::Path, sync::Arc};
 
 use martello_outbox::Store;
+use martello_postgres::PostgresStore;
 use martello_sqlite::SqliteStore;
 
 use crate::{args::StoreArgs, failure::Failure};
 
-const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH";
+const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH or postgres://…";
 
 /// An open store, of whatever engine.
 pub(crate) enum Place {
     Sqlite(SqliteStore),
+    Postgres(PostgresStore),
 }
 
 impl Place {
@@ -21,6 +23,7 @@ impl Place {
         let named = named.filter(|named| !named.is_empty()).ok_or_else(|| Failure::usage(EXPECTED))?;
         match named.split_once(':') {
             Some(("sqlite", path)) => Self::sqlite(path).await,
+            Some(("postgres" | "postgresql", _)) => Self::postgres(&named).await,
             // What it says may hold a password, and is not repeated.
             _ => Err(Failure::usage(EXPECTED)),
         }
@@ -36,10 +39,24 @@ impl Place {
         Ok(Self::Sqlite(SqliteStore::builder(path).create(false).readers(1).open().await?))
     }
 
+    /// The schema may stand in the query, as `?schema=orders`.
+    async fn postgres(url: &str) -> Result<Self, Failure> {
+        let (place, query) = url.split_once('?').unwrap_or((url, ""));
+        let schema = |pair: &&str| pair.starts_with("schema=");
+        let rest: Vec<_> = query.split('&').filter(|pair| !pair.is_empty() && !schema(pair)).collect();
+        let url = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
+        let mut builder = PostgresStore::builder().url(&url).create(false).max_connections(4);
+        if let Some(name) = query.split('&').find_map(|pair| pair.strip_prefix("schema=")) {
+            builder = builder.schema(name);
+        }
+        Ok(Self::Postgres(builder.connect().await?))
+    }
+
     /// The store.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
         }
     }
 
@@ -47,6 +64,7 @@ impl Place {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }

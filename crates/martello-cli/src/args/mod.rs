@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 /// Where the outbox is.
 #[derive(Args)]
 pub(crate) struct StoreArgs {
-    /// The store: sqlite:PATH [env: MARTELLO_STORE].
+    /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE?schema=NAME [env: MARTELLO_STORE].
     #[arg(long, global = true, value_name = "STORE", help_heading = "Everywhere")]
     pub(crate) store: Option<String>,
 }

@@ -43,7 +43,7 @@ async fn many_are_changed_only_once_somebody_is_sure() {
 async fn more_than_a_page_is_changed() {
     let stage = Stage::empty().await;
     let entries = (0..450).map(|at| crate::support::waiting(&format!("https://api.example/orders/{at}")));
-    martello_outbox::Store::enqueue(&stage.store, entries.collect()).await.unwrap();
+    stage.store.enqueue(entries.collect()).await.unwrap();
     let ran = stage.run(&["outbox", "cancel", "--all", "--yes"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "cancelled 450 waiting requests\n"));
 }

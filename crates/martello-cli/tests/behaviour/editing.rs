@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use martello_outbox::{NewEntry, Reason, Store};
+use martello_outbox::{NewEntry, Reason};
 
 use crate::support::{Stage, request};
 

@@ -1,4 +1,4 @@
-use martello_outbox::{NewEntry, Reason, Store};
+use martello_outbox::{NewEntry, Reason};
 use serde_json::{Value, json};
 
 use crate::support::{Stage, request};

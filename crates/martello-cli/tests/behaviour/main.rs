@@ -7,6 +7,7 @@ mod editing;
 mod exporting;
 mod looking;
 mod output;
+mod postgres;
 mod purging;
 mod queues;
 mod replaying;

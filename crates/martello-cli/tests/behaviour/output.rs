@@ -3,7 +3,7 @@ use std::{
     process::Stdio,
 };
 
-use martello_outbox::{Reason, Store};
+use martello_outbox::Reason;
 use serde_json::{Value, json};
 
 use crate::support::{Ran, Stage, bare, dead};

@@ -1,4 +1,4 @@
-use martello_outbox::{Change, Store};
+use martello_outbox::Change;
 use serde_json::json;
 
 use crate::support::Stage;

@@ -1,5 +1,3 @@
-use martello_outbox::Store;
-
 use crate::support::Stage;
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::{End, Reason, State, Store};
+use martello_outbox::{End, Reason, State};
 use serde_json::json;
 
 use crate::support::{Stage, dead, waiting};

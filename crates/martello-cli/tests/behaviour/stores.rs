@@ -20,9 +20,9 @@ fn a_store_must_be_named() {
 async fn the_option_goes_before_the_environment() {
     let (stage, _) = Stage::filled().await;
     let other = Stage::empty().await;
-    let ran = other.run(&["--store", &format!("sqlite:{}", stage.store.path().display()), "dead", "list"]);
+    let ran = other.run(&["--store", &stage.named, "dead", "list"]);
     assert_eq!(ran.stdout.lines().count(), 4);
-    let ran = other.run(&["dead", "list", "--store", &format!("sqlite://{}", stage.store.path().display())]);
+    let ran = other.run(&["dead", "list", "--store", &stage.named.replace("sqlite:", "sqlite://")]);
     assert_eq!(ran.stdout.lines().count(), 4);
 }
 
@@ -51,7 +51,7 @@ async fn a_store_of_something_else_is_refused_and_stays_as_it_is() {
 async fn a_newer_schema_and_another_program_are_named() {
     for (at, value, message) in [(60, 99_u32, "newer martello"), (68, 7, "another program")] {
         let (stage, _) = Stage::filled().await;
-        stage.store.close().await;
+        stage.close().await;
         // Where SQLite keeps user_version and application_id (https://sqlite.org/fileformat2.html).
         let path = stage.path("outbox.db");
         let mut bytes = std::fs::read(&path).unwrap();
@@ -64,7 +64,7 @@ async fn a_newer_schema_and_another_program_are_named() {
 #[tokio::test]
 async fn what_looks_leaves_nothing_behind() {
     let (stage, _) = Stage::filled().await;
-    stage.store.close().await;
+    stage.close().await;
     assert_eq!(stage.run(&["dead", "list"]).code, 0);
     assert_eq!(std::fs::read_dir(stage.directory.path()).unwrap().count(), 1);
 }

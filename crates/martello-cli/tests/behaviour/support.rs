@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     process::{Command, Output, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,20 +19,42 @@ use tempfile::TempDir;
 
 /// A store in a directory of its own.
 pub(crate) struct Stage {
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Arc<dyn Store>,
+    /// What `--store` says.
+    pub(crate) named: String,
     pub(crate) directory: TempDir,
+    sqlite: Option<SqliteStore>,
 }
 
 impl Stage {
     pub(crate) async fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(directory.path().join("outbox.db")).await.unwrap();
-        Self { store, directory }
+        let path = directory.path().join("outbox.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let named = format!("sqlite:{}", path.display());
+        Self { store: Arc::new(store.clone()), named, directory, sqlite: Some(store) }
+    }
+
+    /// A store on a server, if there is one for tests.
+    pub(crate) fn remote(store: impl Store, named: String) -> Self {
+        Self { store: Arc::new(store), named, directory: tempfile::tempdir().unwrap(), sqlite: None }
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(&self) {
+        if let Some(store) = &self.sqlite {
+            store.close().await;
+        }
     }
 
     /// Three dead letters, of two hosts, and a request that waits.
     pub(crate) async fn filled() -> (Self, Vec<EntryId>) {
         let stage = Self::empty().await;
+        let ids = stage.fill().await;
+        (stage, ids)
+    }
+
+    pub(crate) async fn fill(&self) -> Vec<EntryId> {
         let entries = [
             dead("https://api.example/orders/1?token=s3cret", 422, Reason::Rejected),
             dead("https://api.example/orders/2", 422, Reason::Rejected),
@@ -39,8 +62,8 @@ impl Stage {
             waiting("https://api.example/orders/4"),
         ];
         let ids = entries.iter().map(|entry| entry.id).collect();
-        stage.store.enqueue(entries.into()).await.unwrap();
-        (stage, ids)
+        self.store.enqueue(entries.into()).await.unwrap();
+        ids
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -50,7 +73,7 @@ impl Stage {
     /// The command on this store, without a terminal.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare();
-        command.args(arguments).env("MARTELLO_STORE", format!("sqlite:{}", self.store.path().display()));
+        command.args(arguments).env("MARTELLO_STORE", &self.named);
         command
     }
 

@@ -1,0 +1,104 @@
+//! The same command on a server, whose URL is in `MARTELLO_TEST_POSTGRES_URL`; skipped without one.
+
+use std::{
+    env,
+    io::{self, Write},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use martello_outbox::{End, State};
+use martello_postgres::PostgresStore;
+
+use crate::support::{Ran, Stage, bare};
+
+/// The server's URL; `None` where there is none, which is said, and is a failure where it must be there.
+fn url() -> Option<String> {
+    let url = env::var("MARTELLO_TEST_POSTGRES_URL").ok();
+    if url.is_none() {
+        let required = env::var("MARTELLO_TEST_POSTGRES_REQUIRED").is_ok_and(|required| required == "1");
+        assert!(
+            !required,
+            "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required"
+        );
+        say("SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set, so nothing was tested against PostgreSQL");
+    }
+    url
+}
+
+/// Not by a macro, whose output a test that passes keeps to itself.
+fn say(what: &str) {
+    drop(writeln!(io::stderr(), "{what}"));
+}
+
+/// The name of a schema that nobody else has, now or before.
+fn fresh_schema() -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let now = jiff::Timestamp::now().as_microsecond();
+    format!("martello_cli_{}_{now}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+fn named(url: &str, schema: &str) -> String {
+    format!("{url}{}schema={schema}", if url.contains('?') { '&' } else { '?' })
+}
+
+async fn store(url: &str, schema: &str) -> PostgresStore {
+    PostgresStore::builder().url(url).schema(schema).max_connections(2).connect().await.unwrap()
+}
+
+fn run(store: &str) -> Ran {
+    Ran::from(bare().args(["outbox", "stats", "--store", store]).output().unwrap())
+}
+
+#[tokio::test]
+async fn a_dead_letter_on_a_server_is_found_corrected_and_replayed() {
+    let Some(url) = url() else { return };
+    let schema = fresh_schema();
+    let kept = store(&url, &schema).await;
+    let stage = Stage::remote(kept.clone(), named(&url, &schema));
+    let ids = stage.fill().await;
+    let id = ids[0].to_string();
+
+    let list = stage.json(&["dead", "list", "--host", "api.example", "--status", "422", "--limit", "1"]);
+    assert_eq!(list["entries"][0]["id"], serde_json::json!(ids[1]));
+    let next = list["next"].as_str().unwrap();
+    let rest = stage.json(&["dead", "list", "--host", "api.example", "--status", "422", "--after", next]);
+    assert_eq!(rest["entries"][0]["id"], serde_json::json!(ids[0]));
+    assert!(stage.run(&["dead", "show", &id]).stdout.contains("Trackingid track-2-422"));
+    assert_eq!(stage.json(&["dead", "edit", &id, "--body", "{}"])["revision"], 2);
+    assert_eq!(stage.run(&["outbox", "cancel", "--all", "--yes"]).stdout, "cancelled 1 waiting request\n");
+    assert_eq!(stage.run(&["dead", "replay", &id]).stdout, "replayed 1 dead letter\n");
+    assert_eq!(stage.deliver(End::Done, 200).await, 1);
+    assert_eq!(stage.state(ids[0]).await, State::Done);
+
+    let job = stage.json(&["dead", "replay", "--all", "--rate", "4/h", "--yes"]);
+    let cancelled = stage.json(&["dead", "replays", "cancel", job["id"].as_str().unwrap()]);
+    assert_eq!((cancelled["total"].as_u64(), cancelled["returned"].as_u64()), (Some(2), Some(2)));
+    assert_eq!(stage.run(&["dead", "export"]).stdout.lines().count(), 2);
+    assert_eq!(stage.run(&["doctor"]).code, 1, "there are dead letters");
+    assert_eq!(stage.run(&["dead", "purge", "--all", "--yes"]).stdout, "purged 2 dead letters\n");
+    let doctor = stage.run(&["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    kept.drop_schema().await.unwrap();
+}
+
+#[tokio::test]
+async fn looking_makes_no_schema() {
+    let Some(url) = url() else { return };
+    let schema = fresh_schema();
+    for _ in 0..2 {
+        run(&named(&url, &schema)).fails(3, &format!("the schema {schema} holds no store"));
+    }
+    run(&named(&url, "No Schema")).fails(2, "schema");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_without_its_password() {
+    // Nobody listens on a port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ran = run(&format!("postgres://me:s3cret@127.0.0.1:{port}/orders"));
+    ran.fails(3, "server");
+    assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+    let ran = run("postgres://me:s3cret@127.0.0.1:port/orders");
+    ran.fails(2, "");
+    assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+}
