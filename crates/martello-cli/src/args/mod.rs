@@ -29,7 +29,7 @@ Exit codes:
 
 /// Look after an outbox of stored HTTP requests and its dead letters.
 #[derive(Parser)]
-#[command(name = "martello", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "martello", version, after_help = AFTER)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
