@@ -108,6 +108,15 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_body_is_neither_shown_nor_changed() {
+        let sealed = StoredRequest { sealed: true, ..request("s3cret") };
+        let text = write(&sealed).unwrap();
+        assert!(!text.contains("s3cret"));
+        assert_eq!(parse(&text, &sealed).unwrap(), sealed);
+        assert!(parse(&(text + "open"), &sealed).is_err());
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         let wrong = [
             "",
