@@ -19,13 +19,15 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(store: Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
+    /// The task keeps no store alive: with the poller goes what it held open.
+    pub(super) fn new(store: &Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let mut renewing = JoinSet::new();
-        let told = lost.clone();
+        let (told, store) = (lost.clone(), Arc::downgrade(store));
         renewing.spawn(async move {
             loop {
                 tokio::time::sleep(lease / 3).await;
+                let Some(store) = store.upgrade() else { return };
                 // A store that cannot be reached is asked again: if the lease runs out meanwhile, the fence holds.
                 if let Ok(false) = store.renew(fence, lease).await {
                     told.store(true, Ordering::Release);

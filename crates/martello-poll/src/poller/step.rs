@@ -100,7 +100,7 @@ impl Poller {
             self.due = Some(Instant::now() + retry_in);
             return Ok(Step::Failed { error, retry_in });
         };
-        let lease = Lease::new(self.store.clone(), fence, self.options.lease);
+        let lease = Lease::new(&self.store, fence, self.options.lease);
         let source = self.ask.fingerprint();
         let fresh = || Checkpoint { source: source.clone(), watermark: None, delivered: Vec::new() };
         let other = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.source != source);
