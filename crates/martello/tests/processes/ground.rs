@@ -1,10 +1,14 @@
 //! Where the requests are stored. Everything else speaks of an [`Outbox`], and knows no engine.
 
-use std::{env, fmt, panic::AssertUnwindSafe, panic::resume_unwind, path::PathBuf, str::FromStr};
+use std::{
+    env, fmt,
+    panic::{AssertUnwindSafe, resume_unwind},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use futures_util::FutureExt;
 use martello::{Outbox, outbox::OutboxBuilder, postgres::PostgresStore, sqlite::SqliteStore};
-
 use tokio::sync::Mutex;
 
 use crate::settings::tell;
@@ -16,6 +20,7 @@ pub(crate) enum Ground {
     Postgres { schema: String, url: String },
 }
 
+/// A test is many processes, and a server gives few connections.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Runs a test on a file that nobody has made yet, and that goes away.
@@ -38,7 +43,6 @@ pub(crate) async fn in_a_schema(name: &str, test: impl AsyncFnOnce(Ground)) -> b
         ));
         return false;
     };
-    // Many processes share few connections, and few cores.
     let _alone = ONE_AT_A_TIME.lock().await;
     let schema = &format!("martello_processes_{:08x}", fastrand::u32(..));
     let ground = Ground::Postgres { schema: schema.clone(), url: url.clone() };

@@ -1,6 +1,6 @@
 //! What processes were doing when they were killed.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use crate::part::Role;
 
@@ -23,11 +23,11 @@ impl Hits {
     /// A process was killed that had said this: what it began and did not end was under way.
     pub(crate) fn killed(&mut self, role: Role, said: &[String]) {
         self.kills += 1;
-        let count = |word: &str| said.iter().filter(|line| line.split(' ').next() == Some(word)).count();
+        let count = |word: &str| said.iter().filter(|line| *line == word).count();
         match role {
             Role::Enqueuer => {
                 let ends = |line: &&String| line.starts_with("stored ") || line.starts_with("answered ");
-                let ended: std::collections::HashSet<_> =
+                let ended: HashSet<_> =
                     said.iter().filter(ends).filter_map(|line| line.split(' ').nth(1)).collect();
                 let open = |word: &str| {
                     let begun = said.iter().filter_map(|line| line.strip_prefix(word));
