@@ -3,7 +3,10 @@
 use std::{
     env,
     io::{self, Write},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use martello_outbox::{End, State};
@@ -25,9 +28,10 @@ fn url() -> Option<String> {
     url
 }
 
-/// Not by a macro, whose output a test that passes keeps to itself.
+/// Once, and not by a macro, whose output a test that passes keeps to itself.
 fn say(what: &str) {
-    drop(writeln!(io::stderr(), "{what}"));
+    static SAID: Once = Once::new();
+    SAID.call_once(|| drop(writeln!(io::stderr(), "\n{what}")));
 }
 
 /// The name of a schema that nobody else has, now or before.
