@@ -32,13 +32,23 @@ pub(crate) struct Watcher {
     bells: Bells,
     woken: Receiver<()>,
     closed: Arc<AtomicBool>,
+    /// What it saw when it looked last.
+    seen: Option<i64>,
 }
 
-/// A thread to be, which sleeps while nobody listens to the bells.
+/// A thread to be, which sleeps while nobody listens to the bells. It has looked for the first time when this returns: a
+/// thread that is late to start would take for old what happened until then.
 pub(crate) fn watcher(connection: Connection, bells: Bells) -> (Watching, Watcher) {
     let (wake, woken) = sync_channel(1);
     let closed = Arc::new(AtomicBool::new(false));
-    (Watching { wake, closed: Arc::clone(&closed) }, Watcher { connection, bells, woken, closed })
+    let seen = version(&connection);
+    (Watching { wake, closed: Arc::clone(&closed) }, Watcher { connection, bells, woken, closed, seen })
+}
+
+/// A number that changes when another connection has committed.
+fn version(connection: &Connection) -> Option<i64> {
+    let version: rusqlite::Result<_> = sql::one(connection, "PRAGMA data_version", [], |row| row.get(0));
+    version.ok().flatten()
 }
 
 impl Watching {
@@ -55,8 +65,7 @@ impl Watching {
 }
 
 impl Watcher {
-    pub(crate) fn serve(&self) {
-        let mut seen = self.version();
+    pub(crate) fn serve(mut self) {
         while !self.closed.load(Ordering::SeqCst) {
             let gone = if self.bells.are_heard() {
                 self.woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Disconnected)
@@ -66,19 +75,37 @@ impl Watcher {
             if gone {
                 return;
             }
-            let now = self.version();
+            let now = version(&self.connection);
             // What cannot be read may have changed.
-            if now.is_none() || now != seen {
+            if now.is_none() || now != self.seen {
                 self.bells.ring(News::ALL);
             }
-            seen = now;
+            self.seen = now;
         }
     }
+}
 
-    /// A number that changes when another connection has committed.
-    fn version(&self) -> Option<i64> {
-        let read = |row: &rusqlite::Row<'_>| row.get(0);
-        let version: rusqlite::Result<_> = sql::one(&self.connection, "PRAGMA data_version", [], read);
-        version.ok().flatten()
+#[cfg(test)]
+mod tests {
+    use martello_outbox::Watch;
+    use rusqlite::Connection;
+
+    use super::{Bells, watcher};
+
+    #[test]
+    fn what_happened_before_the_thread_had_started_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Connection::open(directory.path().join("file.db")).unwrap();
+        let bells = Bells::new();
+        let (watching, watcher) = watcher(open(), bells.clone());
+        let mut heard = bells.subscribe(Watch::Ended);
+        open().execute_batch("CREATE TABLE another (made it)").unwrap();
+        watching.wake();
+        std::thread::scope(|scope| {
+            scope.spawn(|| watcher.serve());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(heard.changed()).unwrap();
+            watching.close();
+        });
     }
 }
