@@ -8,7 +8,7 @@ use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
 use crate::{
     SqliteStore,
     engine::{Engine, Options},
-    open::Place,
+    open::{self, Place},
 };
 
 const MAX_BUSY: Duration = Duration::from_secs(10 * 60);
@@ -131,10 +131,7 @@ impl SqliteStoreBuilder {
     /// - [`StoreErrorKind::Unavailable`]: another process held it for longer than the busy timeout, or it cannot be read.
     pub async fn open(self) -> Result<SqliteStore, StoreError> {
         self.check().map_err(|error| StoreError::new(StoreErrorKind::Invalid, error.to_string()))?;
-        let path = std::path::absolute(&self.path).map_err(|error| {
-            StoreError::new(StoreErrorKind::Unusable, "the path of a store must not be empty")
-                .with_source(error)
-        })?;
+        let path = open::absolute(&self.path)?;
         let place = Place {
             path: path.clone(),
             create: self.create,

@@ -10,6 +10,7 @@ use martello_outbox::StoreError;
 use rusqlite::{Connection, config::DbConfig};
 
 pub(crate) use migrate::NEWEST;
+pub(crate) use place::absolute;
 
 use crate::fault::explain;
 

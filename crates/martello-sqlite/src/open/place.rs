@@ -1,7 +1,11 @@
 //! A look at the place before anything is opened that could leave a trace: what is refused here stays as it was, down to
 //! the byte, and nothing is put beside it.
 
-use std::{fmt::Write as _, io, path::Path};
+use std::{
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -13,6 +17,21 @@ use crate::fault::{self, explain};
 struct Header {
     application_id: i32,
     user_version: i32,
+}
+
+/// The path from the root on, so that nothing in it has a meaning to SQLite.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    let refused = |what| StoreError::new(StoreErrorKind::Unusable, what);
+    if path.as_os_str().is_empty() {
+        return Err(refused("the path of a store must not be empty"));
+    }
+    if path.file_name().is_some_and(|name| name == ":memory:") {
+        let what = "would be lost with the process: give the path of a file";
+        return Err(fault::place(StoreErrorKind::Unusable, path, what));
+    }
+    std::path::absolute(path).map_err(|error| {
+        refused("there is no current directory to start from: give an absolute path").with_source(error)
+    })
 }
 
 /// Whether a store may be opened here.
