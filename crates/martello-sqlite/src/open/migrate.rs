@@ -46,7 +46,8 @@ fn mark(connection: &Connection, place: &Place) -> Result<(), StoreError> {
 
 /// Whether the file bears our name; `false` if it is empty.
 fn ours(connection: &Connection, place: &Place) -> Result<bool, StoreError> {
-    let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(fault::explain);
+    let beside = |error| connection::beside(&place.path, error);
+    let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(beside);
     let (id, version): (i32, i32) = (ask("application_id")?, ask("user_version")?);
     if id == APPLICATION_ID {
         refuse_newer(&place.path, version)?;

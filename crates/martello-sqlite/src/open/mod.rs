@@ -72,6 +72,8 @@ mod tests {
         for connection in [&writer, &reader] {
             let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
             assert_eq!((mode.as_str(), number(connection, "synchronous")?), ("wal", super::connection::FULL));
+            let asked = (number(connection, "fullfsync")?, number(connection, "checkpoint_fullfsync")?);
+            assert_eq!(asked, (1, 1), "on an Apple system");
         }
         assert_eq!((number(&writer, "query_only")?, number(&reader, "query_only")?), (0, 1));
         Ok(())
