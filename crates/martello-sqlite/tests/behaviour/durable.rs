@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use martello_outbox::{Filter, Store, StoreErrorKind};
 use martello_sqlite::SqliteStore;
+use rusqlite::Connection;
 
 use crate::support::{entry, place};
 
@@ -22,16 +23,20 @@ fn commits(path: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn many_at_once_are_committed_together() {
+async fn what_comes_while_another_is_written_is_committed_together() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
     let before = commits(&path);
-    for stored in join_all((0..64).map(|_| store.enqueue(vec![entry()]))).await {
-        stored.unwrap();
-    }
-    let made = commits(&path) - before;
-    assert!((1..32).contains(&made), "{made} transactions for 64 operations");
-    assert_eq!(store.count(Filter::default()).await.unwrap(), 64);
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let stored = join_all((0..100).map(|_| store.enqueue(vec![entry()])));
+    // All of them have asked before it is let go: some with the first, and the rest after it.
+    let (stored, released) = tokio::join!(stored, async { holder.execute_batch("ROLLBACK") });
+    released.unwrap();
+    assert!(stored.iter().all(Result::is_ok));
+    let commits = commits(&path) - before;
+    assert!((1..=2).contains(&commits), "{commits} commits");
+    assert_eq!(store.count(Filter::default()).await.unwrap(), 100);
 }
 
 #[tokio::test]
@@ -54,4 +59,49 @@ async fn one_that_fails_takes_nothing_with_it() {
         );
     }
     assert_eq!(store.count(Filter::default()).await.unwrap(), 32);
+}
+
+#[tokio::test]
+async fn each_operation_alone_is_one_commit() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let before = commits(&path);
+    for _ in 0..3 {
+        store.enqueue(vec![entry(), entry()]).await.unwrap();
+    }
+    assert_eq!(commits(&path) - before, 3);
+}
+
+#[tokio::test]
+async fn a_batch_has_its_bound() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
+    let before = commits(&path);
+    assert!(join_all((0..20).map(|_| store.enqueue(vec![entry()]))).await.iter().all(Result::is_ok));
+    assert_eq!(commits(&path) - before, 20);
+}
+
+#[tokio::test]
+async fn those_for_whom_there_is_no_room_wait_for_it() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).max_waiting(1).open().await.unwrap();
+    assert!(join_all((0..50).map(|_| store.enqueue(vec![entry()]))).await.iter().all(Result::is_ok));
+    assert!(join_all((0..50).map(|_| store.count(Filter::default()))).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn an_operation_that_was_dropped_while_it_waited_does_not_take_place() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = async {
+        // It waits behind the first, which waits for the other program.
+        assert!(store.enqueue(vec![entry()]).now_or_never().is_none());
+        holder.execute_batch("ROLLBACK").unwrap();
+    };
+    let (first, ()) = tokio::join!(store.enqueue(vec![entry()]), release);
+    first.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    assert_eq!(store.count(Filter::default()).await.unwrap(), 2);
 }

@@ -1,22 +1,26 @@
 //! A store that is full says so, keeps what it has, and goes on when there is room again.
 
-use martello_outbox::{Change, Filter, Purge, Store, StoreErrorKind};
+use martello_outbox::{
+    Change, End, Filter, NewEntry, Purge, Settled, Settlement, State, Store, StoreErrorKind, Turn,
+};
 use martello_sqlite::SqliteStore;
+use rusqlite::Connection;
 
-use crate::support::{entry, place};
+use crate::support::{claim, entry, place};
+
+fn large(bytes: usize) -> NewEntry {
+    let mut large = entry();
+    large.request.body = vec![b'-'; bytes].into();
+    large
+}
 
 #[tokio::test]
 async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
     let (_directory, path) = place();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
-    let large = || {
-        let mut large = entry();
-        large.request.body = vec![b'-'; 100 * 1024].into();
-        large
-    };
     let mut ids = Vec::new();
     let error = loop {
-        match store.enqueue(vec![large()]).await {
+        match store.enqueue(vec![large(100 * 1024)]).await {
             Ok(stored) => ids.push(stored[0].id()),
             Err(error) => break error,
         }
@@ -26,13 +30,44 @@ async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
     assert!((3..=10).contains(&ids.len()), "{} were stored", ids.len());
     assert_eq!(store.count(Filter::default()).await.unwrap(), u64::try_from(ids.len()).unwrap());
 
-    // Of several that are written together, those that fit are.
-    let (small, error) = tokio::join!(store.enqueue(vec![entry()]), store.enqueue(vec![large()]));
-    assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Full);
-    small.unwrap();
-
     store.change(ids[0], Change::Bury).await.unwrap();
     assert_eq!(store.purge(Purge::All).await.unwrap(), 1);
-    store.enqueue(vec![large()]).await.unwrap();
+    store.enqueue(vec![large(100 * 1024)]).await.unwrap();
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_takes_nothing_with_it() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
+    let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
+    let holder = Connection::open(store.path()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Whatever is taken up first waits for the other program, and the rest for it: they share a transaction.
+    let first = store.enqueue(vec![entry()]);
+    let (small, big) = (store.enqueue(vec![entry()]), store.enqueue(vec![large(2_000_000)]));
+    let (unknown, cancel) = (store.change(large(1).id, Change::Cancel), store.change(id, Change::Cancel));
+    let release = async { holder.execute_batch("ROLLBACK") };
+    let done = tokio::join!(first, small, big, unknown, cancel, release);
+    done.0.unwrap();
+    done.1.unwrap();
+    assert_eq!(done.2.unwrap_err().kind(), StoreErrorKind::Full);
+    assert_eq!(done.3.unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(done.4.unwrap().state, State::Cancelled);
+    let stats = store.queues().await.unwrap().remove(0);
+    assert_eq!((stats.ready, stats.cancelled, stats.dead), (2, 1, 0));
+    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+}
+
+#[tokio::test]
+async fn a_full_store_still_delivers() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    while store.enqueue(vec![large(10_000)]).await.is_ok() {}
+    let turned = store.turn(claim(1)).await.unwrap();
+    let lease = turned.claimed[0].lease.clone();
+    let settle = vec![Settlement { lease, end: End::Done, attempt: None }];
+    let turned = store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+    assert_eq!(turned.settled, [Settled::Applied]);
 }

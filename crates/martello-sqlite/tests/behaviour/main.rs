@@ -3,9 +3,12 @@
 
 mod closing;
 mod conformance;
+mod damaged;
 mod durable;
 mod full;
 mod half_copied;
+mod held;
 mod places;
+mod processes;
 mod sharing;
 mod support;

@@ -1,24 +1,12 @@
 //! What cannot be a store is refused with a sentence, and stays as it was to the byte, with nothing put beside it.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io::Write, path::Path, time::Duration};
 
 use martello_outbox::{Filter, Store, StoreError, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{entry, place};
-
-/// Every file of a directory and what is in it.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
-    files.map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect()
-}
+use crate::support::{contents, place, store_at};
 
 /// The error of opening a store here, after which all is as it was before.
 async fn refused(path: &Path) -> StoreError {
@@ -33,18 +21,15 @@ fn says(error: &StoreError, kind: StoreErrorKind, path: &Path, what: &str) {
     assert_eq!((error.kind(), error.to_string()), (kind, format!("{} {what}", path.display())));
 }
 
-async fn store_at(path: &Path) {
-    let store = SqliteStore::open(path).await.unwrap();
-    store.enqueue(vec![entry()]).await.unwrap();
-    store.close().await;
-}
-
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
-    let (_directory, path) = place();
-    fs::write(&path, "business_id,address\n".repeat(500)).unwrap();
-    let what = "is no SQLite database: choose another path, or move the file away";
-    says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+    let begins_like_one = format!("SQLite format 3\0{}", "business_id,address\n".repeat(500));
+    for content in ["{}", &"business_id,address\n".repeat(500), &begins_like_one] {
+        let (_directory, path) = place();
+        fs::write(&path, content).unwrap();
+        let what = "is no SQLite database: choose another path, or move the file away";
+        says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+    }
 }
 
 #[tokio::test]
@@ -52,12 +37,17 @@ async fn a_database_of_another_program_is_refused() {
     let what = "is a database of another program: choose another path";
     for setup in [
         "CREATE TABLE orders (id)",
+        "CREATE VIEW orders AS SELECT 1",
         "PRAGMA application_id = 7",
+        "PRAGMA application_id = 7; CREATE TABLE entry (id)",
         "PRAGMA user_version = 3",
         "PRAGMA journal_mode = wal; CREATE TABLE orders (id)",
     ] {
         let (_directory, path) = place();
-        Connection::open(&path).unwrap().execute_batch(setup).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch(setup).unwrap();
+        says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+        drop(other);
         says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
     }
 }
@@ -69,6 +59,17 @@ async fn a_newer_schema_is_refused() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     let what = "was written by a newer martello (schema 99, this one knows 1): update this program";
     says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
+    let (_directory, path) = place();
+    store_at(&path).await;
+    let newer = Connection::open(&path).unwrap();
+    newer.execute_batch("PRAGMA user_version = 2").unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    let what = "was written by a newer martello (schema 2, this one knows 1): update this program";
+    says(&error, StoreErrorKind::Unusable, &path, what);
 }
 
 #[tokio::test]
@@ -109,7 +110,7 @@ async fn who_only_looks_makes_no_store() {
 #[tokio::test]
 async fn a_name_has_no_meaning_but_its_own() {
     let (directory, _) = place();
-    for name in [":memory:", "file:outbox.db?mode=memory", "a b%20c?immutable=1#d", "outbox-é.db"] {
+    for name in ["file:outbox.db?mode=memory", "a b%20c?immutable=1#d", "outbox-é.db"] {
         let path = directory.path().join(name);
         store_at(&path).await;
         assert!(path.is_file(), "{name}");
@@ -117,10 +118,44 @@ async fn a_name_has_no_meaning_but_its_own() {
     #[cfg(unix)]
     {
         let link = directory.path().join("link");
-        std::os::unix::fs::symlink(directory.path().join(":memory:"), &link).unwrap();
+        std::os::unix::fs::symlink(directory.path().join("outbox-é.db"), &link).unwrap();
         let store = SqliteStore::open(&link).await.unwrap();
         assert_eq!(store.count(Filter::default()).await.unwrap(), 1, "what it points to");
     }
+}
+
+#[tokio::test]
+async fn a_store_is_in_a_file() {
+    let error = SqliteStore::open("").await.unwrap_err();
+    let what = "the path of a store must not be empty";
+    assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, what));
+    let (directory, _) = place();
+    let memory = directory.path().join(":memory:");
+    let what = "would be lost with the process: give the path of a file";
+    says(&refused(&memory).await, StoreErrorKind::Unusable, &memory, what);
+    let device = Path::new("/dev/null");
+    if cfg!(unix) {
+        let error = SqliteStore::open(device).await.unwrap_err();
+        says(&error, StoreErrorKind::Unusable, device, "is no file: give the path of one");
+    }
+}
+
+#[tokio::test]
+async fn a_value_out_of_its_range_is_named() {
+    let (directory, path) = place();
+    let builder = || SqliteStore::builder(&path);
+    for (builder, what) in [
+        (builder().busy_timeout(Duration::from_secs(601)), "busy_timeout"),
+        (builder().max_batch(0), "max_batch"),
+        (builder().max_waiting(100_001), "max_waiting"),
+        (builder().readers(0), "readers"),
+        (builder().max_size(1024), "max_size"),
+    ] {
+        let error = builder.open().await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Invalid);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    assert!(contents(directory.path()).is_empty());
 }
 
 /// The rights of a directory mean nothing to a superuser, but nobody may make a file here.
@@ -152,30 +187,20 @@ async fn a_file_that_may_not_be_written_is_refused() {
     says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }
 
+#[cfg(unix)]
 #[tokio::test]
-async fn a_damaged_file_is_reported_and_left_alone() {
-    let (_directory, path) = place();
+async fn a_directory_that_may_not_be_written_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, path) = place();
     store_at(&path).await;
-    let mut bytes = fs::read(&path).unwrap();
-    for byte in bytes.iter_mut().skip(4096) {
-        *byte = 0xA5;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(directory.path().join("probe"), "").is_ok() {
+        writeln!(std::io::stderr(), "skipped: this user may write to every directory").unwrap();
+        return;
     }
-    fs::write(&path, &bytes).unwrap();
-    let damaged = "the store's file is damaged: stop what uses it, keep a copy, and restore a backup";
-    let error = refused(&path).await;
-    assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, damaged));
-}
-
-#[tokio::test]
-async fn a_file_that_another_program_holds_is_waited_for_only_so_long() {
-    let (_directory, path) = place();
-    let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(50)).open().await.unwrap();
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.enqueue(vec![entry()]).await.unwrap_err();
-    let busy = "another process held the store's file for too long: try again, and look who has it open";
-    assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unavailable, busy));
-    other.execute_batch("ROLLBACK").unwrap();
-    store.enqueue(vec![entry()]).await.unwrap();
-    assert_eq!(store.count(Filter::default()).await.unwrap(), 1, "what failed was not stored");
+    let what = "has files beside it, which may not be written: give this user the right to its directory";
+    says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
+    let path = directory.path().join("another.db");
+    let what = "cannot be made: give this user the right to write to its directory";
+    says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }

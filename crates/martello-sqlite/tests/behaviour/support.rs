@@ -1,8 +1,14 @@
 //! What the tests store and ask for.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use martello_outbox::{NewEntry, OrderKey, QueueName, StoredRequest, Turn, WorkerId};
+use martello_outbox::{NewEntry, OrderKey, QueueName, Store, StoredRequest, Turn, WorkerId};
+use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 /// A directory that goes away, and the path of a store in it.
@@ -10,6 +16,19 @@ pub(crate) fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     (directory, path)
+}
+
+/// Every file of a directory and what is in it.
+pub(crate) fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    files.map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect()
+}
+
+/// Makes a store with one entry in it, and closes it.
+pub(crate) async fn store_at(path: &Path) {
+    let store = SqliteStore::open(path).await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    store.close().await;
 }
 
 pub(crate) fn request(body: &'static str) -> StoredRequest {

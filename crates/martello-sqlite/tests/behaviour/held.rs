@@ -1,0 +1,43 @@
+//! A file that another program holds is waited for, and not for ever.
+
+use std::time::Duration;
+
+use martello_outbox::{Store, StoreErrorKind};
+use martello_sqlite::SqliteStore;
+use rusqlite::Connection;
+
+use crate::support::{claim, entry, place, store_at};
+
+const HELD: &str = "another process held the store's file for too long: try again, and look who has it open";
+
+#[tokio::test]
+async fn another_program_that_writes_is_waited_for_only_so_long() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = tokio::time::Instant::now();
+    let errors = tokio::join!(store.enqueue(vec![entry()]), store.turn(claim(1)));
+    for error in [errors.0.unwrap_err(), errors.1.unwrap_err()] {
+        assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unavailable, HELD));
+    }
+    assert!(started.elapsed() >= Duration::from_millis(200));
+    assert_eq!(store.queues().await.unwrap()[0].ready, 1, "it reads all the same");
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.turn(claim(5)).await.unwrap().claimed.len(), 1);
+}
+
+#[tokio::test]
+async fn another_program_that_has_the_file_for_itself_is_waited_for_only_so_long() {
+    let (_directory, path) = place();
+    store_at(&path).await;
+    let other = Connection::open(&path).unwrap();
+    let alone = "PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE; DELETE FROM queue WHERE 0; COMMIT";
+    other.execute_batch(alone).unwrap();
+    let open = || SqliteStore::builder(&path).busy_timeout(Duration::from_millis(50)).open();
+    let error = open().await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unavailable, HELD));
+    drop(other);
+    open().await.unwrap();
+}
