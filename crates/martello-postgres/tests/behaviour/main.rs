@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod conformance;
+mod connecting;
 mod creating;
+mod guests;
+mod losses;
+mod sharing;
 mod support;

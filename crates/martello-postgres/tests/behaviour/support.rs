@@ -7,8 +7,15 @@ use std::{
         Once,
         atomic::{AtomicU32, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use martello_outbox::{
+    AttemptRecord, Claimed, End, EntryId, NewEntry, OrderKey, Outcome, QueueName, Settlement, Store,
+    StoredRequest, Turn, WorkerId,
+};
+use martello_postgres::{PostgresStore, PostgresStoreBuilder};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The server's URL; `None` where there is none, which is said, and is a failure where it must be there.
 pub(crate) fn url() -> Option<String> {
@@ -25,7 +32,7 @@ pub(crate) fn url() -> Option<String> {
 }
 
 /// Once, and not by a macro, whose output a test that passes keeps to itself.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     static SAID: Once = Once::new();
     SAID.call_once(|| drop(writeln!(io::stderr(), "\n{what}")));
 }
@@ -35,4 +42,95 @@ pub(crate) fn fresh_schema() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     format!("martello_test_{}_{now}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A store on a schema of its own, and how to come by others on it.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    pub(crate) schema: String,
+}
+
+impl Place {
+    /// One that nobody has used; `None` where there is no server.
+    pub(crate) fn fresh() -> Option<Self> {
+        Some(Self { url: url()?, schema: fresh_schema() })
+    }
+
+    pub(crate) fn builder(&self) -> PostgresStoreBuilder {
+        PostgresStore::builder().url(&self.url).schema(&self.schema).max_connections(4)
+    }
+
+    pub(crate) async fn open(&self) -> PostgresStore {
+        self.builder().connect().await.unwrap()
+    }
+
+    /// A connection beside the store's.
+    pub(crate) async fn connection(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    /// Runs statements in which `__` stands for the schema.
+    pub(crate) async fn run(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.replace("__", &self.schema));
+        self.connection().await.execute(sqlx::raw_sql(sql)).await.unwrap();
+    }
+
+    pub(crate) async fn drop(self) {
+        self.run("DROP SCHEMA IF EXISTS __ CASCADE").await;
+    }
+}
+
+pub(crate) fn request(body: &'static str) -> StoredRequest {
+    StoredRequest {
+        method: http::Method::PUT,
+        uri: "https://api.example/plans/7".parse().unwrap(),
+        headers: http::HeaderMap::new(),
+        body: body.into(),
+        sealed: false,
+    }
+}
+
+pub(crate) fn entry() -> NewEntry {
+    let mut entry = NewEntry::new(QueueName::default(), request("{}"));
+    entry.repeatable = true;
+    entry
+}
+
+pub(crate) fn keyed(key: &str) -> NewEntry {
+    let mut entry = entry();
+    entry.order_key = Some(OrderKey::new(key).unwrap());
+    entry
+}
+
+/// A turn that claims up to so many.
+pub(crate) fn claim(claim: usize) -> Turn {
+    Turn {
+        queue: QueueName::default(),
+        worker: WorkerId::new("worker").unwrap(),
+        settle: Vec::new(),
+        claim,
+        cap: 5,
+        lease: Duration::from_secs(60),
+    }
+}
+
+/// Claims up to so many, and tells which.
+pub(crate) async fn claimed(store: &PostgresStore, many: usize) -> Vec<EntryId> {
+    store.turn(claim(many)).await.unwrap().claimed.into_iter().map(|claimed| claimed.entry.id).collect()
+}
+
+/// It was delivered.
+pub(crate) fn done(claimed: &Claimed) -> Settlement {
+    let attempt = AttemptRecord {
+        number: claimed.entry.attempts,
+        revision: claimed.entry.revision,
+        started: claimed.entry.changed_at,
+        duration: Duration::from_millis(1),
+        outcome: Outcome::Success,
+        status: Some(http::StatusCode::OK),
+        tracking_id: None,
+        fault: None,
+        worker: Some("worker".into()),
+    };
+    Settlement { lease: claimed.lease.clone(), end: End::Done, attempt: Some(attempt) }
 }

@@ -1,0 +1,181 @@
+//! What is said where no store can be.
+
+use std::{error::Error, time::Duration};
+
+use martello_outbox::{Store, StoreError, StoreErrorKind};
+use martello_postgres::{PostgresStore, PostgresStoreBuilder};
+use sqlx::{Connection, PgConnection, Row};
+use tokio::net::TcpListener;
+
+use crate::support::{Place, entry};
+
+async fn refused(builder: PostgresStoreBuilder) -> StoreError {
+    builder.connect().await.unwrap_err()
+}
+
+/// An error with all that caused it, as anybody may write it to a log.
+fn all(error: &StoreError) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(" {cause} {cause:?}");
+        source = cause.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn what_is_no_url_and_what_is_out_of_its_range_is_invalid() {
+    let url = "postgres://u@localhost/x";
+    for builder in [
+        PostgresStore::builder(),
+        PostgresStore::builder().url("not a url with s3cret"),
+        PostgresStore::builder().url("postgres://user:s3cret@host:port/x"),
+        PostgresStore::builder().url(url).schema("no-schema"),
+        PostgresStore::builder().url(url).max_connections(1),
+        PostgresStore::builder().url(url).patience(Duration::ZERO),
+        PostgresStore::builder().url(url).max_batch(0),
+        PostgresStore::builder().url(url).max_waiting(0),
+    ] {
+        assert!(!format!("{builder:?}").contains("s3cret"));
+        let error = refused(builder).await;
+        assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error}");
+        assert!(!all(&error).contains("s3cret"), "{}", all(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_or_says_nothing_is_unavailable_and_no_password_is_told() {
+    // Nobody listens there once it is dropped.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = listener.local_addr().unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for address in [gone, silent] {
+        let url = format!("postgres://user:s3cret@{address}/x");
+        let error = refused(PostgresStore::builder().url(&url).patience(Duration::from_millis(500))).await;
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert!(!all(&error).contains("s3cret"), "{}", all(&error));
+    }
+}
+
+#[tokio::test]
+async fn tables_of_another_program_and_a_newer_schema_are_refused() {
+    let Some(place) = Place::fresh() else { return };
+    place.run("CREATE SCHEMA __; CREATE TABLE __.theirs (id integer)").await;
+    let error = refused(place.builder()).await;
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert!(error.to_string().ends_with("has tables of another program: choose another name"), "{error}");
+    place.run("DROP TABLE __.theirs").await;
+    place.open().await.enqueue(vec![entry()]).await.unwrap();
+    place.run("INSERT INTO __.martello_migration (version) VALUES (99)").await;
+    let error = refused(place.builder()).await;
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert!(
+        error.to_string().contains("written by a newer martello (schema 99, this one knows 1)"),
+        "{error}"
+    );
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_and_a_database_that_is_not_there_are_refused() {
+    let Some(place) = Place::fresh() else { return };
+    let role = format!("{}_role", place.schema);
+    place.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 's3cret'")).await;
+    let mut url: String = place.url.clone();
+    let host = url.split_off(url.find('@').unwrap());
+    let url = format!("postgres://{role}:s3cret{host}");
+    let error = refused(PostgresStore::builder().url(&url).schema(&place.schema)).await;
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+    assert!(!all(&error).contains("s3cret"), "{}", all(&error));
+
+    // It may use what another has made, and what it was not given it may not.
+    let owner = place.open().await;
+    owner.enqueue(vec![entry()]).await.unwrap();
+    place
+        .run(&format!(
+            "GRANT USAGE ON SCHEMA __ TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA __ TO {role}"
+        ))
+        .await;
+    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let error = store.enqueue(vec![entry()]).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+    place
+        .run(&format!(
+            "GRANT ALL ON ALL TABLES IN SCHEMA __ TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA __ TO {role}"
+        ))
+        .await;
+    store.enqueue(vec![entry()]).await.unwrap();
+    assert_eq!(crate::support::claimed(&store, 5).await.len(), 2);
+    store.close().await;
+    place.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+
+    let slash = place.url.rfind('/').unwrap();
+    let nowhere = format!("{}/{}", &place.url[..slash], place.schema);
+    let error = refused(PostgresStore::builder().url(&nowhere)).await;
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    assert!(error.to_string().contains("no such database"), "{error}");
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_refused() {
+    let Some(place) = Place::fresh() else { return };
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20default_transaction_read_only%3Don", place.url);
+    let error = refused(PostgresStore::builder().url(&url).schema(&place.schema)).await;
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+}
+
+#[tokio::test]
+async fn commits_are_durable_whatever_the_role_is_set_to() {
+    let Some(place) = Place::fresh() else { return };
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20synchronous_commit%3Doff", place.url);
+    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let findings = store.examine().await.unwrap();
+    let durability = findings.into_iter().find(|finding| finding.what == "durability").unwrap();
+    assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let error = refused(PostgresStore::builder().pool(pool).schema(&place.schema)).await;
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_pool_is_used_and_stays_open_when_the_store_is_closed() {
+    let Some(place) = Place::fresh() else { return };
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&place.url).await.unwrap();
+    let store = PostgresStore::builder().pool(pool.clone()).schema(&place.schema).connect().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    assert_eq!(crate::support::claimed(&store, 5).await.len(), 1);
+    store.close().await;
+    for error in [store.enqueue(vec![entry()]).await.unwrap_err(), store.queues().await.unwrap_err()] {
+        assert_eq!(error.to_string(), "the store is closed: open it again");
+    }
+    let one: i32 = sqlx::query("SELECT 1").fetch_one(&pool).await.unwrap().get(0);
+    assert_eq!(one, 1);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_leaves_no_connection() {
+    let Some(place) = Place::fresh() else { return };
+    let name = format!("{}_drops", place.schema);
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}application_name={name}", place.url);
+    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    drop(store.watch(martello_outbox::Watch::Ready));
+    let mut connection = PgConnection::connect(&place.url).await.unwrap();
+    let mut count = async || -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        sqlx::query_scalar(sql).bind(&name).fetch_one(&mut connection).await.unwrap()
+    };
+    assert!(count().await > 0);
+    drop(store);
+    while count().await > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    place.drop().await;
+}

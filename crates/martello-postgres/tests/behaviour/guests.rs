@@ -1,0 +1,126 @@
+//! Entries that are stored in a transaction of the caller's.
+
+use std::time::Duration;
+
+use martello_outbox::{Enqueued, Filter, NewEntry, State, Store, StoreErrorKind, Watch, WhenPending};
+use sqlx::Connection;
+
+use crate::support::{Place, claimed, entry, keyed};
+
+#[tokio::test]
+async fn what_is_rolled_back_never_was() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let mut connection = place.connection().await;
+    for new in [entry(), keyed("k")] {
+        let mut transaction = connection.begin().await.unwrap();
+        let id = store.enqueue_in(&mut transaction, new).await.unwrap().id();
+        assert_eq!(store.entry(id).await.unwrap(), None, "not before the commit");
+        transaction.rollback().await.unwrap();
+        assert_eq!(store.entry(id).await.unwrap(), None);
+    }
+    assert!(store.queues().await.unwrap().is_empty());
+    assert_eq!(claimed(&store, 5).await, []);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn what_is_committed_is_told_and_claimed_with_all_that_belongs_to_it() {
+    let Some(place) = Place::fresh() else { return };
+    let (store, other) = (place.open().await, place.open().await);
+    let mut news = other.watch(Watch::Ready);
+    // It listens once it has told of what it may have missed.
+    tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    let mut connection = place.connection().await;
+    let mut ids = Vec::new();
+    for new in [entry(), keyed("k")] {
+        let mut transaction = connection.begin().await.unwrap();
+        ids.push(store.enqueue_in(&mut transaction, new).await.unwrap().id());
+        news.mark_unchanged();
+        transaction.commit().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    }
+    assert_eq!(store.queues().await.unwrap()[0].ready, 2);
+    assert_eq!(claimed(&other, 5).await, ids);
+    assert!(
+        store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
+    );
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn entries_of_a_key_are_in_the_order_of_their_commits() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    for isolation in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
+        let (mut one, mut other) = (place.connection().await, place.connection().await);
+        let begin = |isolation| sqlx::AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
+        let mut first = one.begin_with(begin(isolation)).await.unwrap();
+        let mut second = other.begin_with(begin(isolation)).await.unwrap();
+        let early = store.enqueue_in(&mut first, keyed("k")).await.unwrap().id();
+        let late = store.enqueue_in(&mut second, keyed("k")).await.unwrap().id();
+        let direct = store.enqueue(vec![keyed("k")]).await.unwrap()[0].id();
+        second.commit().await.unwrap();
+        first.commit().await.unwrap();
+        for id in [direct, late, early] {
+            let turned = store.turn(crate::support::claim(5)).await.unwrap();
+            let leases: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.id).collect();
+            assert_eq!(leases, [id], "{isolation}");
+            let settle = turned.claimed.iter().map(crate::support::done).collect();
+            store.turn(martello_outbox::Turn { settle, ..crate::support::claim(0) }).await.unwrap();
+        }
+        let detail = store.detail(early).await.unwrap().unwrap();
+        assert_eq!((detail.revisions.len(), detail.attempts.len()), (1, 1), "what belongs to it came along");
+    }
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn an_open_transaction_keeps_nobody_from_its_key() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.builder().patience(Duration::from_secs(5)).connect().await.unwrap();
+    let ahead = store.enqueue(vec![keyed("k")]).await.unwrap()[0].id();
+    let turned = store.turn(crate::support::claim(5)).await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
+    let settle = turned.claimed.iter().map(crate::support::done).collect();
+    store.turn(martello_outbox::Turn { settle, ..crate::support::claim(5) }).await.unwrap();
+    assert_eq!(store.entry(ahead).await.unwrap().unwrap().state, State::Done);
+    store.enqueue(vec![keyed("k")]).await.unwrap();
+    let between = claimed(&store, 5).await;
+    assert_eq!(between.len(), 1);
+    transaction.commit().await.unwrap();
+    assert_eq!(claimed(&store, 5).await, [], "the other of its key is leased");
+    assert_eq!(store.entry(guest).await.unwrap().unwrap().state, State::Ready);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let old = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let mut new = keyed("k");
+    (new.when_pending, new.dedup_key) = (WhenPending::Supersede, Some("once".into()));
+    let again: NewEntry = {
+        let mut again = entry();
+        again.dedup_key = Some("once".into());
+        again
+    };
+    let id = store.enqueue_in(&mut transaction, new).await.unwrap().id();
+    assert_eq!(store.enqueue_in(&mut transaction, again).await.unwrap(), Enqueued::Duplicate(id));
+    let mut bad = entry();
+    bad.max_attempts = 0;
+    let error = store.enqueue_in(&mut transaction, bad).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Invalid);
+    transaction.commit().await.unwrap();
+    assert_eq!(claimed(&store, 5).await, [id]);
+    for entry in old {
+        assert_eq!(store.entry(entry.id()).await.unwrap().unwrap().superseded_by, Some(id));
+    }
+    assert_eq!(store.count(Filter::state(State::Cancelled)).await.unwrap(), 2);
+    place.drop().await;
+}

@@ -1,0 +1,121 @@
+//! The server ends connections, and the store goes on.
+
+use std::time::Duration;
+
+use martello_outbox::{Filter, State, Store, StoreErrorKind, Turn, Watch};
+use martello_postgres::PostgresStore;
+
+use crate::support::{Place, claim, done, entry};
+
+/// A store whose connections can be told from others', and how to end them all.
+struct Doomed {
+    place: Place,
+    name: String,
+    store: PostgresStore,
+}
+
+impl Doomed {
+    async fn open(place: Place) -> Self {
+        let name = format!("{}_doomed", place.schema);
+        let sign = if place.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{sign}application_name={name}", place.url);
+        let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+        Self { place, name, store }
+    }
+
+    async fn end_all(&self) {
+        let name = &self.name;
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
+        );
+        self.place.run(&sql).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_connections_were_ended_makes_new_ones() {
+    let Some(place) = Place::fresh() else { return };
+    let doomed = Doomed::open(place).await;
+    let store = &doomed.store;
+    let mut many = 0;
+    for _ in 0..5 {
+        // Whatever was kept is used at once, and is found ended.
+        let (stored, counted) = tokio::join!(store.enqueue(vec![entry()]), store.count(Filter::default()));
+        stored.unwrap();
+        counted.unwrap();
+        many += 1;
+        doomed.end_all().await;
+        let turned = store.turn(claim(1)).await.unwrap();
+        doomed.end_all().await;
+        let settle = turned.claimed.iter().map(done).collect();
+        store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+        doomed.end_all().await;
+        assert_eq!(store.count(Filter::state(State::Done)).await.unwrap(), many);
+        doomed.end_all().await;
+    }
+    doomed.place.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
+    let Some(place) = Place::fresh() else { return };
+    let doomed = Doomed::open(place).await;
+    let store = doomed.store.clone();
+    let storing = tokio::spawn(async move {
+        let (mut stored, mut failed) = (Vec::new(), 0);
+        for _ in 0..50 {
+            let entry = entry();
+            let id = entry.id;
+            // Who heard of no answer asks again.
+            while let Err(error) = store.enqueue(vec![entry.clone()]).await {
+                assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+                failed += 1;
+                assert!(failed < 1_000);
+            }
+            stored.push(id);
+        }
+        stored
+    });
+    while !storing.is_finished() {
+        doomed.end_all().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let stored = storing.await.unwrap();
+    for id in &stored {
+        assert!(doomed.store.entry(*id).await.unwrap().is_some());
+    }
+    assert_eq!(doomed.store.count(Filter::default()).await.unwrap(), 50, "and nothing is stored twice");
+    doomed.place.drop().await;
+}
+
+#[tokio::test]
+async fn those_who_watch_hear_of_what_was_missed() {
+    let Some(place) = Place::fresh() else { return };
+    let doomed = Doomed::open(place).await;
+    let other = doomed.place.open().await;
+    let mut news = doomed.store.watch(Watch::Ready);
+    for _ in 0..3 {
+        doomed.end_all().await;
+        // Of what it cannot read it says that it may have changed.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        news.mark_unchanged();
+        other.enqueue(vec![entry()]).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    }
+    doomed.place.drop().await;
+}
+
+#[tokio::test]
+async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.builder().patience(Duration::from_secs(3)).connect().await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = sqlx::Connection::begin(&mut connection).await.unwrap();
+    let lock = format!("LOCK TABLE {}.entry", place.schema);
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *transaction).await.unwrap();
+    let error = store.enqueue(vec![entry()]).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    transaction.rollback().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    place.drop().await;
+}

@@ -1,0 +1,91 @@
+//! Several stores on one schema behave like one.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use martello_outbox::{Filter, State, Store, Turn};
+
+use crate::support::{Place, claim, done, entry, keyed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_make_a_schema_at_once() {
+    let Some(place) = Place::fresh() else { return };
+    let opened = join_all((0..8).map(|_| place.builder().connect())).await;
+    for store in opened {
+        store.unwrap().enqueue(vec![entry()]).await.unwrap();
+    }
+    assert_eq!(place.open().await.queues().await.unwrap()[0].ready, 8);
+    place.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
+    let Some(place) = Place::fresh() else { return };
+    let stores = join_all((0..4).map(|_| place.open())).await;
+    stores[0].enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
+    let turned = join_all(stores.iter().map(|store| store.turn(claim(3)))).await;
+    let mut ids: Vec<_> =
+        turned.into_iter().flat_map(|turned| turned.unwrap().claimed).map(|it| it.entry.id).collect();
+    // Who came while others were claiming may have got less than there was.
+    ids.extend(crate::support::claimed(&stores[0], 5).await);
+    assert_eq!(ids.len(), 5);
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 5);
+    place.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cap_that_is_lowered_holds_for_those_who_know_it() {
+    let Some(place) = Place::fresh() else { return };
+    let (one, other) = (place.open().await, place.open().await);
+    one.enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
+    let ten = one.turn(Turn { cap: 10, ..claim(10) }).await.unwrap().claimed;
+    assert_eq!(ten.len(), 10);
+    // Of these, the slots of the lower numbers come free first, and stay so while five are leased.
+    let (low, high) = ten.split_at(5);
+    let settle = low.iter().map(done).collect();
+    let turned = one.turn(Turn { settle, ..claim(10) }).await.unwrap();
+    assert_eq!(turned.claimed.len(), 0, "five are leased");
+    let settle = high[..2].iter().map(done).collect();
+    one.turn(Turn { settle, ..claim(0) }).await.unwrap();
+    let turned = join_all([one.turn(claim(5)), other.turn(claim(5))]).await;
+    let got: usize = turned.iter().map(|turned| turned.as_ref().unwrap().claimed.len()).sum();
+    assert!(got <= 2, "{got} beside three");
+    place.drop().await;
+}
+
+/// What is done at once to a few keys, again and again, leaves each with one head and nothing forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_guests_and_workers_forgets_nothing() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let work = async |name: usize| {
+        let store = place.open().await;
+        let mut connection = place.connection().await;
+        for round in 0..10 {
+            let mut transaction = sqlx::Connection::begin(&mut connection).await.unwrap();
+            for key in 0..2 {
+                let key = keyed(&format!("{}", (name + key + round) % 3));
+                store.enqueue_in(&mut transaction, key).await.unwrap();
+            }
+            store.enqueue(vec![keyed(&format!("{}", round % 3))]).await.unwrap();
+            let turned = store.turn(claim(2)).await.unwrap();
+            transaction.commit().await.unwrap();
+            let settle = turned.claimed.iter().map(done).collect();
+            store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+        }
+    };
+    join_all((0..4).map(work)).await;
+    let mut settle = Vec::new();
+    loop {
+        let turned = store.turn(Turn { settle, ..claim(5) }).await.unwrap();
+        settle = turned.claimed.iter().map(done).collect();
+        if settle.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(store.count(Filter::state(State::Done)).await.unwrap(), 120);
+    assert!(
+        store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
+    );
+    place.drop().await;
+}
