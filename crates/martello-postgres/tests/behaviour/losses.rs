@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use martello_outbox::{Filter, State, Store, StoreErrorKind, Turn, Watch};
 use martello_postgres::PostgresStore;
+use tokio::task::JoinSet;
 
 use crate::support::{Place, claim, done, entry};
 
@@ -61,7 +62,8 @@ async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
     let Some(place) = Place::fresh() else { return };
     let doomed = Doomed::open(place).await;
     let store = doomed.store.clone();
-    let storing = tokio::spawn(async move {
+    let mut storing = JoinSet::new();
+    storing.spawn(async move {
         let (mut stored, mut failed) = (Vec::new(), 0);
         for _ in 0..50 {
             let entry = entry();
@@ -76,11 +78,13 @@ async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
         }
         stored
     });
-    while !storing.is_finished() {
+    let stored = loop {
+        if let Some(stored) = storing.try_join_next() {
+            break stored.unwrap();
+        }
         doomed.end_all().await;
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let stored = storing.await.unwrap();
+    };
     for id in &stored {
         assert!(doomed.store.entry(*id).await.unwrap().is_some());
     }

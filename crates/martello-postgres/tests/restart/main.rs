@@ -9,7 +9,7 @@ mod support;
 use std::time::Duration;
 
 use martello_outbox::{Enqueued, Filter, Settled, State, Store, StoreErrorKind, Turn, Watch};
-use tokio::process::Command;
+use tokio::{process::Command, task::JoinSet};
 
 use crate::support::{Place, claim, done, entry};
 
@@ -26,7 +26,8 @@ async fn a_store_goes_on_where_it_was_when_its_server_is_back() {
     let claimed = store.turn(claim(1)).await.unwrap().claimed;
 
     let writer = store.clone();
-    let storing = tokio::spawn(async move {
+    let mut storing = JoinSet::new();
+    storing.spawn(async move {
         let (mut stored, mut failed) = (Vec::new(), 0_u32);
         while failed == 0 || stored.len() < 100 {
             let entry = entry();
@@ -47,7 +48,8 @@ async fn a_store_goes_on_where_it_was_when_its_server_is_back() {
     let status = Command::new("sh").arg("-c").arg(&restart).status().await.unwrap();
     assert!(status.success(), "the server did not come back");
 
-    let stored = tokio::time::timeout(Duration::from_secs(60), storing).await.unwrap().unwrap();
+    let stored =
+        tokio::time::timeout(Duration::from_secs(60), storing.join_next()).await.unwrap().unwrap().unwrap();
     for id in &stored {
         assert_eq!(store.entry(*id).await.unwrap().unwrap().state, State::Ready);
     }
