@@ -3,7 +3,7 @@ use std::{error::Error, fmt::Display, future::Future};
 use serde::de::DeserializeOwned;
 
 use super::{Poller, Stopper};
-use crate::{Batch, Event, PollError};
+use crate::{Event, Item, PollError};
 
 impl Poller {
     /// Hands each item to this function, one after the other, until it is [stopped](Self::stopper). An item for which it
@@ -25,8 +25,16 @@ impl Poller {
         while let Some(event) = self.next().await? {
             match event {
                 Event::Batch(batch) => {
-                    let done = each(&batch, &stopper, &mut work).await;
-                    match batch.ack_first(done).await {
+                    for flaw in batch.flaws() {
+                        tracing::warn!(%flaw, parked = flaw.kind.is_parked(), "an item of a poll is flawed");
+                    }
+                    let reasons = each(batch.items(), &stopper, &mut work).await;
+                    for (item, reason) in batch.items().iter().zip(&reasons) {
+                        let Some(reason) = reason else { continue };
+                        tracing::warn!(place = %item.place(), reason, "an item of a poll is parked");
+                        batch.reject(item, reason);
+                    }
+                    match batch.ack_first(reasons.len()).await {
                         Err(error) if error.is_fatal() => return Err(error),
                         Err(error) => tracing::warn!(%error, "what a poll acknowledged is not saved yet"),
                         Ok(()) => {}
@@ -50,19 +58,16 @@ impl Poller {
     }
 }
 
-/// Hands over the items until there are no more, or the poller is stopped, and tells how many.
-async fn each<T, F, W, E>(batch: &Batch<'_>, stopper: &Stopper, work: &mut F) -> usize
+/// Hands over the items until there are no more, or the poller is stopped; tells of each why it failed, if it did.
+async fn each<T, F, W, E>(items: &[Item], stopper: &Stopper, work: &mut F) -> Vec<Option<String>>
 where
     T: DeserializeOwned,
     F: FnMut(T) -> W,
     W: Future<Output = Result<(), E>>,
     E: Display,
 {
-    for flaw in batch.flaws() {
-        tracing::warn!(%flaw, parked = flaw.kind.is_parked(), "an item of a poll is flawed");
-    }
-    let mut done = 0;
-    for item in batch.items() {
+    let mut reasons = Vec::new();
+    for item in items {
         if stopper.is_stopped() {
             break;
         }
@@ -70,11 +75,7 @@ where
             Ok(decoded) => work(decoded).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        if let Err(reason) = result {
-            tracing::warn!(place = %item.place(), reason, "an item of a poll was parked");
-            batch.reject(item, reason);
-        }
-        done += 1;
+        reasons.push(result.err());
     }
-    done
+    reasons
 }

@@ -10,8 +10,8 @@ use crate::source::PageStream;
 /// How far ahead of the server's clock a stamp may be.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// The same where the server tells no clock, and only ours is left to say what cannot be.
-const WIDE_TOLERANCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How far ahead of our clock the server's may be. What lies further ahead is wrong, whoever is right about the time.
+const APART: Duration = Duration::from_secs(60 * 60);
 
 /// For how long a watermark stays while nothing is new, so that the next request is the same and an `ETag` counts.
 const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
@@ -53,7 +53,7 @@ impl Pass {
         if self.pages == 0 {
             // The answer was dated when it was written, and what it lists may have been looked up before that.
             let took = self.asked.elapsed();
-            self.clock = date_of(&page.head.headers).and_then(|date| date.checked_sub(took).ok());
+            self.clock = date_of(&page.head.headers).and_then(|date| plausible(date).checked_sub(took).ok());
             self.not_modified = page.head.status == StatusCode::NOT_MODIFIED;
             let single = page.next.is_none();
             self.etag = page.head.headers.get(header::ETAG).filter(|_| single).cloned();
@@ -65,7 +65,7 @@ impl Pass {
     pub(super) fn is_from_the_future(&mut self, stamp: Timestamp) -> bool {
         let latest = match self.clock {
             Some(clock) => clock.saturating_add(TOLERANCE + self.asked.elapsed()),
-            None => Timestamp::now().saturating_add(WIDE_TOLERANCE),
+            None => Timestamp::now().saturating_add(APART),
         };
         let future = latest.is_ok_and(|latest| stamp > latest);
         if !future {
@@ -85,6 +85,7 @@ impl Pass {
     pub(super) fn conclude(self, old: Option<Timestamp>, keeps: Option<Duration>) -> Conclusion {
         let Self { since, began, items, clock, greatest, etag, not_modified, .. } = self;
         // What was committed behind the back of a long walk has a stamp up to as much older than the greatest one seen.
+        let greatest = greatest.map(|greatest| greatest.min(Timestamp::now()));
         let greatest = greatest.and_then(|greatest| greatest.checked_sub(began.elapsed()).ok());
         let seen = clock.or(greatest.max(old));
         let hold = keeps.map_or(LONGEST_HOLD, |keeps| LONGEST_HOLD.min(keeps / 4));
@@ -104,6 +105,13 @@ pub(super) struct Conclusion {
     pub(super) etag: Option<(Option<Timestamp>, HeaderValue)>,
     /// The `ETag` that was there counts on.
     pub(super) not_modified: bool,
+}
+
+/// A date that is far ahead would leave behind all that is still to come. Our clock may lower a watermark, which loses nothing, and
+/// never raise it.
+fn plausible(date: Timestamp) -> Timestamp {
+    let now = Timestamp::now();
+    if now.checked_add(APART).is_ok_and(|latest| date > latest) { now } else { date }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<Timestamp> {

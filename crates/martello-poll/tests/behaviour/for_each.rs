@@ -37,6 +37,23 @@ async fn an_item_that_fails_is_parked_and_the_rest_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poller_can_be_a_task_of_its_own() {
+    let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), ""));
+    let mut poller = poller(&server, &MemoryCheckpoint::default());
+    let stopper = poller.stopper();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        poller
+            .for_each(|_: Planning| {
+                stopper.stop();
+                async { Ok::<_, std::io::Error>(()) }
+            })
+            .await
+    });
+    tasks.join_next().await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_in_the_middle_of_a_batch_keeps_what_was_done_and_leaves_the_rest() {
     let list = [item("a", "09:59:00"), item("b", "09:59:00"), item("c", "09:59:00")].join(",");
     let server = Server::new(move |_| page("10:00:00", &list, ""));

@@ -89,6 +89,31 @@ async fn what_was_delivered_is_remembered_across_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_date_far_ahead_of_our_clock_leaves_nothing_behind() {
+    let server = Server::new(|n| match n {
+        0 => page("10:00:00", "", "").header("date", "Thu, 01 Jan 2099 00:00:00 GMT"),
+        _ => page("10:00:00", "", ""),
+    });
+    let store = MemoryCheckpoint::default();
+    let mut poller = poller(&server, &store);
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+    assert!(store.checkpoint().unwrap().watermark.unwrap() <= jiff::Timestamp::now());
+    // A clock that was put right takes the watermark back.
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+    assert_eq!(watermark(&store), Some(at("10:00:00")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_date_a_stamp_ahead_of_our_clock_leaves_nothing_behind() {
+    let soon = jiff::Timestamp::now() + Duration::from_secs(30 * 60);
+    let server =
+        Server::new(move |_| Answer::ok(&format!(r#"{{"data":[{{"id":1,"updated_at":"{soon}"}}]}}"#)));
+    let store = MemoryCheckpoint::default();
+    assert_eq!(next(&mut poller(&server, &store)).await, batch(&["1"]));
+    assert!(store.checkpoint().unwrap().watermark.unwrap() <= jiff::Timestamp::now());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newer_stamp_of_the_same_key_is_delivered() {
     let server =
         Server::new(|n| page("10:00:00", &item("a", if n == 0 { "09:59:00" } else { "09:59:01" }), ""));

@@ -1,7 +1,8 @@
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use martello_poll::{
-    Boundary, Event, Item, JsonCursor, JsonSince, MemoryCheckpoint, PollErrorKind, PollOptions, Poller,
+    Boundary, CheckpointStore, Event, Item, JsonCursor, JsonSince, MemoryCheckpoint, ParkedFilter,
+    PollErrorKind, PollOptions, Poller,
 };
 
 use super::{
@@ -32,6 +33,7 @@ pub(crate) fn run(history: History) -> Outcome {
             world.seen.lock().unwrap().violations.push("the poll never caught up".to_owned());
         }
         check_end(&world);
+        check_parked(&store).await;
         let violations = std::mem::take(&mut world.seen.lock().unwrap().violations);
         Outcome { violations }
     })
@@ -54,6 +56,21 @@ fn check_end(world: &World) {
     let twice: Vec<_> = seen.processed.iter().filter(|(_, times)| **times > 1 && !excused).collect();
     let twice = twice.into_iter().map(|twice| format!("{twice:?} was delivered again")).collect::<Vec<_>>();
     seen.violations.extend(twice);
+}
+
+/// What could not be processed is parked, once.
+async fn check_parked(store: &Watched) {
+    let world = &store.world;
+    let parked = store.parked(ParkedFilter::default()).await.unwrap();
+    for record in world.listed(u64::MAX) {
+        let key = format!("k{}", record.key);
+        let stamp = Some(world.time(record.at));
+        let times =
+            parked.iter().filter(|parked| parked.item.key == key && parked.item.stamp == stamp).count();
+        if times != usize::from(is_rejected(world, &key)) {
+            world.seen.lock().unwrap().violations.push(format!("{record:?} is parked {times} times"));
+        }
+    }
 }
 
 /// One poller after the other, as each crashes or is stopped, and a last one to the end.
@@ -105,6 +122,9 @@ async fn poll(store: &Watched, poller: &mut Poller, events: u32) {
                 for item in batch.items() {
                     tokio::time::sleep(Duration::from_millis(world.history.work)).await;
                     process(world, item);
+                    if is_rejected(world, item.key()) {
+                        batch.reject(item, "odd");
+                    }
                 }
                 // What could not be saved is saved later, or delivered again.
                 let _ = batch.ack().await;
@@ -118,6 +138,10 @@ async fn poll(store: &Watched, poller: &mut Poller, events: u32) {
             event => panic!("{event:?}"),
         }
     }
+}
+
+fn is_rejected(world: &World, key: &str) -> bool {
+    world.history.rejects && key.ends_with(['1', '3', '5', '7', '9'])
 }
 
 fn process(world: &World, item: &Item) {

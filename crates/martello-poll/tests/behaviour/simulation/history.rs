@@ -67,6 +67,8 @@ pub(crate) struct History {
     pub(crate) remember: usize,
     /// How long the user works on an item.
     pub(crate) work: u64,
+    /// Whether the user cannot process plannings of an odd key.
+    pub(crate) rejects: bool,
     pub(crate) seed: u64,
 }
 
@@ -106,13 +108,15 @@ pub(crate) fn history() -> impl Strategy<Value = History> {
     );
     let rival = prop_oneof![2 => Just(None), 1 => runs(3).prop_map(Some)];
     let remember = prop_oneof![4 => Just(1_000_usize), 1 => 0..8_usize];
-    let poller =
-        (prop_oneof![1 => Just(Vec::new()), 3 => runs(6)], rival, remember, 0..200_u64, any::<u64>());
+    // The longest takes a batch beyond a lease.
+    let work = prop_oneof![6 => 0..200_u64, 1 => Just(4_000_u64)];
+    let runs = prop_oneof![1 => Just(Vec::new()), 3 => runs(6)];
+    let poller = (runs, rival, remember, work, any::<(bool, u64)>());
     (server, poller).prop_map(|(server, poller)| {
         let (mut records, faults, page_sizes, [inclusive, date, etag], ahead) = server;
         records.sort_by_key(|record| (record.key, record.at));
         records.dedup_by_key(|record| (record.key, record.at));
-        let (runs, rival, remember, work, seed) = poller;
+        let (runs, rival, remember, work, (rejects, seed)) = poller;
         History {
             records,
             faults,
@@ -125,6 +129,7 @@ pub(crate) fn history() -> impl Strategy<Value = History> {
             rival,
             remember,
             work,
+            rejects,
             seed,
         }
     })
