@@ -2,6 +2,7 @@
 
 mod body;
 pub mod contract;
+pub mod planner;
 mod server;
 
 pub use body::{ScriptHandle, ScriptedBody, ScriptedError};

@@ -1,0 +1,122 @@
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    ops::Bound,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{answer::Answer, cursor::Cursor, envelope::Envelope, stamp::Stamp, text};
+
+/// A planning: what the planner has made of orders, and lets be fetched once it is released.
+///
+/// The API tells moments apart to the millisecond, and so does this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Planning {
+    /// Its name.
+    pub id: String,
+    /// When it was created: what the list is sorted by, the newest first.
+    pub created_at: SystemTime,
+    /// When it was released: what the list is filtered on.
+    pub released_at: SystemTime,
+}
+
+impl Planning {
+    /// A planning with these stamps, which need not be those of the moment at which it is to be seen.
+    #[must_use]
+    pub fn new(id: impl Into<String>, created_at: SystemTime, released_at: SystemTime) -> Self {
+        Self { id: id.into(), created_at, released_at }
+    }
+}
+
+/// In the order of the list.
+type Place = (Reverse<Stamp>, String);
+
+struct Released {
+    at: Stamp,
+    visible: Instant,
+}
+
+/// What has been released, and is going to be.
+#[derive(Default)]
+pub(super) struct Plannings {
+    released: BTreeMap<Place, Released>,
+    pub(super) envelope: Envelope,
+    pub(super) cursors_live: Option<Duration>,
+}
+
+const MOST: usize = 1_000;
+const UNLESS_SAID: usize = 100;
+
+impl Plannings {
+    pub(super) fn release(&mut self, planning: Planning, visible: Instant) {
+        let released = Released { at: Stamp::of(planning.released_at), visible };
+        self.released.insert((Reverse(Stamp::of(planning.created_at)), planning.id), released);
+    }
+
+    /// How many can be seen.
+    pub(super) fn visible(&self) -> usize {
+        let now = Instant::now();
+        self.released.values().filter(|released| released.visible <= now).count()
+    }
+
+    pub(super) fn list(&self, query: &str, now: Stamp) -> Answer {
+        let limit = match text::field(query, "limit").map(|limit| limit.parse()) {
+            None => UNLESS_SAID,
+            Some(Ok(limit @ 1..=MOST)) => limit,
+            Some(_) => return Answer::error(400, "limit must be from 1 to 1000"),
+        };
+        let cursor = match text::field(query, "cursor") {
+            Some(text) => Cursor::parse(&text).filter(|cursor| self.lives(cursor, now)),
+            None => {
+                let since = text::field(query, "released_since").and_then(|since| Stamp::parse(&since));
+                since.map(|since| Cursor { issued: now, since, after: None })
+            }
+        };
+        match cursor {
+            Some(cursor) => self.page(&cursor, limit, now),
+            None => {
+                Answer::error(400, "released_since must be a moment, or the cursor one that is not too old")
+            }
+        }
+    }
+
+    fn lives(&self, cursor: &Cursor, now: Stamp) -> bool {
+        let age = Duration::from_millis(now.millis().saturating_sub(cursor.issued.millis()).unsigned_abs());
+        self.cursors_live.is_none_or(|lives| age < lives)
+    }
+
+    fn page(&self, cursor: &Cursor, limit: usize, now: Stamp) -> Answer {
+        let clock = Instant::now();
+        let is_listed = |released: &Released| released.visible <= clock && released.at > cursor.since;
+        let start = match &cursor.after {
+            Some((created, id)) => Bound::Excluded((Reverse(*created), id.clone())),
+            None => Bound::Unbounded,
+        };
+        let mut rest =
+            self.released.range((start.clone(), Bound::Unbounded)).filter(|(_, one)| is_listed(one));
+        let page: Vec<_> = rest.by_ref().take(limit).collect();
+        let at = |place: Option<&Place>| {
+            let after = place.map(|(created, id)| (created.0, id.clone()));
+            Cursor { issued: now, after, ..cursor.clone() }.text()
+        };
+        let next = page.last().filter(|_| rest.next().is_some()).map(|(place, _)| at(Some(place)));
+        let before = match start {
+            Bound::Excluded(place) => (Bound::Unbounded, Bound::Included(place)),
+            _ => (Bound::Unbounded, Bound::Excluded((Reverse(Stamp::from_millis(i64::MAX)), String::new()))),
+        };
+        let mut before = self.released.range(before).rev().filter(|(_, one)| is_listed(one)).peekable();
+        let has_before = before.peek().is_some();
+        let prev = has_before.then(|| at(before.nth(limit).map(|(place, _)| place)));
+        let items: Vec<_> = page.into_iter().map(|(place, released)| json(place, released)).collect();
+        let own = at(cursor.after.as_ref().map(|(created, id)| (Reverse(*created), id.clone())).as_ref());
+        Answer::json(200, self.envelope.wrap(&items, &own, prev.as_deref(), next.as_deref()))
+    }
+}
+
+fn json((created, id): &Place, released: &Released) -> String {
+    let (id, created, released) = (text::json(id), created.0.rfc3339(), released.at.rfc3339());
+    format!(r#"{{"id":{id},"created_at":"{created}","released_at":"{released}"}}"#)
+}

@@ -1,0 +1,126 @@
+//! What the planner is, behind one lock.
+
+use std::time::{Duration, SystemTime};
+
+use fastrand::Rng;
+use http::Method;
+use tokio::time::Instant;
+
+use super::{
+    Exchange, Faults,
+    answer::Answer,
+    entities::Entities,
+    exchange::Exchanges,
+    faults::{self, Fault},
+    plannings::Plannings,
+    stamp::Stamp,
+    tokens::Tokens,
+};
+use crate::{Received, Reply};
+
+pub(super) const LIST: &str = "/planning/v1/plannings";
+pub(super) const TOKEN: &str = "/oauth2/token";
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) seed: u64,
+    pub(super) latency: Duration,
+    pub(super) clock_ahead: Duration,
+    pub(super) clock_behind: Duration,
+    pub(super) faults: Faults,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) entities: Entities,
+    pub(super) plannings: Plannings,
+    pub(super) exchanges: Exchanges,
+    /// From the request of this number on, it is down.
+    pub(super) down_from: Option<u64>,
+    received: u64,
+}
+
+impl State {
+    /// What the planner's clock says.
+    pub(super) fn now(&self) -> SystemTime {
+        let now = SystemTime::now() + self.clock_ahead;
+        now.checked_sub(self.clock_behind).unwrap_or(now)
+    }
+
+    pub(super) fn answer(&mut self, request: &Received) -> Reply {
+        self.received += 1;
+        let number = self.received;
+        let mut random = Rng::with_seed(self.seed.wrapping_add(number));
+        let tracking_id = uuid(&mut random);
+        let path = request.uri.path();
+        if request.method == Method::PUT {
+            *self.entities.receipts.entry(path.to_owned()).or_default() += 1;
+        }
+        let now = Stamp::of(self.now());
+        let down = self.down_from.is_some_and(|from| number >= from);
+        let fault = self.faults.pick(&mut random);
+        let (reply, status, performed) = match fault {
+            _ if down => (faults::unavailable(), Some(503), false),
+            Some(fault) if fault.is_before_the_work() => {
+                (fault.spoil(Reply::ok(), 0), fault.status(0), false)
+            }
+            fault => self.serve(request, now, fault, random.u64(..)),
+        };
+        let exchange = Exchange {
+            number,
+            tracking_id: tracking_id.clone(),
+            method: request.method.clone(),
+            path: path.to_owned(),
+            status,
+            performed,
+        };
+        self.exchanges.add(exchange);
+        reply.header("trackingid", tracking_id).header("date", now.http_date()).delay(self.latency)
+    }
+
+    fn serve(
+        &mut self,
+        request: &Received,
+        now: Stamp,
+        fault: Option<Fault>,
+        nonce: u64,
+    ) -> (Reply, Option<u16>, bool) {
+        let answer = self.route(request, now, nonce);
+        let (reply, status) = (answer.reply(), answer.status);
+        let performed = status < 400;
+        match fault {
+            Some(fault) => (fault.spoil(reply, answer.body.len()), fault.status(status), performed),
+            None => (reply, Some(status), performed),
+        }
+    }
+
+    fn route(&mut self, request: &Received, now: Stamp, nonce: u64) -> Answer {
+        let path = request.uri.path();
+        if let Some(tokens) = &mut self.tokens {
+            if path == TOKEN && request.method == Method::POST {
+                return tokens.issue(request, nonce);
+            }
+            if !tokens.allows(request) {
+                let answer = Answer::error(401, "the token is missing, unknown, or has expired");
+                return answer.header("www-authenticate", r#"Bearer error="invalid_token""#);
+            }
+        }
+        match request.method {
+            Method::GET if path == LIST => self.plannings.list(request.uri.query().unwrap_or_default(), now),
+            Method::GET => self.entities.get(path),
+            Method::PUT => self.entities.put(path, request),
+            _ => Answer::error(405, "only GET and PUT are allowed").header("allow", "GET, PUT"),
+        }
+    }
+
+    pub(super) fn release(&mut self, planning: super::Planning, after: Duration) {
+        self.plannings.release(planning, Instant::now() + after);
+    }
+}
+
+fn uuid(random: &mut Rng) -> String {
+    let (high, low) = (random.u64(..), random.u64(..));
+    let (first, second, third) = (high >> 32, high >> 16 & 0xffff, high & 0x0fff);
+    format!(
+        "{first:08x}-{second:04x}-4{third:03x}-{:04x}-{:012x}",
+        low >> 50 | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}

@@ -1,0 +1,66 @@
+//! OAuth2 by client credentials (RFC 6749 §4.4).
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{answer::Answer, text};
+use crate::Received;
+
+/// Whom the API knows, and whom it has given a token.
+pub(super) struct Tokens {
+    client: String,
+    secret: String,
+    lives: Duration,
+    issued: HashMap<String, Instant>,
+    count: u64,
+}
+
+impl Tokens {
+    pub(super) fn new(client: String, secret: String, lives: Duration) -> Self {
+        Self { client, secret, lives, issued: HashMap::new(), count: 0 }
+    }
+
+    /// How many have been issued.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Makes every token that was issued worthless.
+    pub(super) fn revoke(&mut self) {
+        self.issued.clear();
+    }
+
+    /// Issues a token to who names the client and the secret, in a form or by `Basic`.
+    pub(super) fn issue(&mut self, request: &Received, nonce: u64) -> Answer {
+        let form = String::from_utf8_lossy(&request.body);
+        let field = |name| text::field(&form, name);
+        if field("grant_type").as_deref() != Some("client_credentials") {
+            return Answer::error(400, "unsupported_grant_type");
+        }
+        let basic = text::base64(format!("{}:{}", self.client, self.secret).as_bytes());
+        let by_basic =
+            request.header("authorization").and_then(|value| value.strip_prefix("Basic ")) == Some(&basic);
+        let by_form = field("client_id").as_ref() == Some(&self.client)
+            && field("client_secret").as_ref() == Some(&self.secret);
+        if !by_basic && !by_form {
+            return Answer::error(401, "invalid_client").header("www-authenticate", "Basic");
+        }
+        self.count += 1;
+        let token = format!("token-{}-{nonce:016x}", self.count);
+        let now = Instant::now();
+        self.issued.retain(|_, ends| *ends > now);
+        self.issued.insert(token.clone(), now + self.lives);
+        let seconds = self.lives.as_secs();
+        Answer::json(
+            200,
+            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{seconds}}}"#),
+        )
+    }
+
+    /// Whether a request bears a token that is worth something now.
+    pub(super) fn allows(&self, request: &Received) -> bool {
+        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        token.and_then(|token| self.issued.get(token)).is_some_and(|ends| *ends > Instant::now())
+    }
+}

@@ -1,0 +1,8 @@
+//! The planner's API: what it answers, how it misbehaves, and what it says of that.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod bad_days;
+mod entities;
+mod plannings;
+mod support;
+mod tokens;
