@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use martello_outcome::{Outcome, TrackingId};
 use tokio::{task::AbortHandle, time::Instant};
 
-use super::report::Report;
+use super::{leases::safe, report::Report};
 use crate::{AttemptRecord, Claimed, End, Entry, Lease, Settlement, State};
 
 /// An entry that this worker has.
@@ -17,7 +17,7 @@ pub(super) struct Flight {
     pub(super) claimed_at: Timestamp,
     /// When this worker heard of it.
     pub(super) received: Instant,
-    /// Until when it is this worker's, by its own clock: counted from before the store was asked.
+    /// Until when it is surely this worker's, by its own clock: counted from before the store was asked.
     pub(super) until: Instant,
     /// The pace that it was claimed under.
     pub(super) generation: u32,
@@ -45,7 +45,7 @@ impl Flight {
             entry: claimed.entry.clone(),
             claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
             received,
-            until: asked + lease,
+            until: asked + safe(lease),
             generation,
             task: None,
         }

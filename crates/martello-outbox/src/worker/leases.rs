@@ -1,5 +1,7 @@
 //! How a worker keeps what it has, and lets go of what it has lost.
 
+use std::time::Duration;
+
 use tokio::{task::Id, time::Instant};
 
 use super::driver::Driver;
@@ -17,11 +19,18 @@ impl Beat {
     }
 }
 
+/// For how long of a lease a worker takes an entry to be its own: to drop a delivery takes a moment, too, and the next may
+/// begin with the lease's end.
+pub(super) fn safe(lease: Duration) -> Duration {
+    lease - lease / 20
+}
+
 impl Driver {
     /// When the leases are to be renewed: a third of their time after the one that was not renewed for longest was.
     pub(super) fn renew_at(&self, now: Instant) -> Option<Instant> {
         let first = self.lost_at()?;
-        let at = first.checked_sub(self.options.lease / 3 * 2).unwrap_or(first);
+        let lease = self.options.lease;
+        let at = first.checked_sub(safe(lease) - lease / 3).unwrap_or(first);
         Some(self.beats.resting(now).map_or(at, |until| until.max(at)))
     }
 
@@ -52,7 +61,7 @@ impl Driver {
         for (task, held) in self.beat.tasks.iter().zip(held) {
             let Some(flight) = self.flights.get_mut(task) else { continue };
             if held {
-                flight.until = self.beat.at + self.options.lease;
+                flight.until = self.beat.at + safe(self.options.lease);
             } else if let Some(task) = flight.task.take() {
                 tracing::warn!(id = %flight.entry.id, "a worker of the outbox has lost a lease, and drops the delivery");
                 task.abort();

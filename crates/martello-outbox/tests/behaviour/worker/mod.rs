@@ -3,6 +3,7 @@
 mod classes;
 mod concurrency;
 mod health;
+mod histories;
 mod hold;
 mod leases;
 mod mishaps;
