@@ -26,6 +26,9 @@ pub enum NotStoredKind {
 ///
 /// [`source`](Error::source) is what kept it from being stored, with the [`StoreError`] if that was it. If the request had
 /// been sent before, [`NotStored::outcome`] and what follows it say how that ended: nothing of it is lost.
+///
+/// One exception: after a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), nobody knows whether it is
+/// stored. To store it once more does no harm if it bears a [`dedup_key`](crate::OutboxOptions::dedup_key).
 pub struct NotStored(Box<Inner>);
 
 struct Inner {

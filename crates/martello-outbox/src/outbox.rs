@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Request;
@@ -7,9 +7,12 @@ use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
     Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
-    OutboxBuilder, OutboxOptions, QueueName, Store, StoreError, StoredRequest, Ticket, builder::Settings,
-    key_lock::KeyGuard,
+    OutboxBuilder, OutboxOptions, QueueName, Store, StoreError, StoreFuture, StoredRequest, Ticket,
+    builder::Settings, key_lock::KeyGuard,
 };
+
+/// How long a caller waits for the store.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// One queue of a store, and what holds for all that goes into it.
 ///
@@ -52,7 +55,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored as it is, its body fails or is too large, or the store fails.
+    /// When the request cannot be stored as it is, its body fails or is too large, or the store fails or does not answer
+    /// within 30 s.
     pub async fn enqueue<B>(&self, request: Request<B>) -> Result<Ticket, NotStored>
     where
         B: http_body::Body,
@@ -121,12 +125,17 @@ impl Outbox {
 
     pub(crate) async fn put(&self, entry: NewEntry) -> Result<Ticket, NotStored> {
         let id = entry.id;
-        let enqueued = self.store.enqueue(vec![entry]).await?.into_iter().next();
+        let enqueued = within(self.store.enqueue(vec![entry])).await?.into_iter().next();
         let (id, duplicate) = match enqueued {
             Some(Enqueued::Duplicate(id)) => (id, true),
             Some(Enqueued::Stored(_)) | None => (id, false),
         };
         Ok(Ticket::new(self.clone(), id, duplicate))
+    }
+
+    /// Whether an older request of this key is stored and not at its end.
+    pub(crate) async fn pending(&self, key: &OrderKey) -> Result<bool, StoreError> {
+        within(self.store.pending(self.queue(), key)).await
     }
 
     /// A request as it is stored, with what was asked for in its extensions.
@@ -146,6 +155,7 @@ impl Outbox {
         entry.expires_in = options.expires_in.unwrap_or(settings.expires_in);
         entry.max_attempts = options.max_attempts.unwrap_or(settings.max_attempts);
         entry.repeatable = settings.repeatable.allows(head);
+        entry.check()?;
         Ok(entry)
     }
 
@@ -236,6 +246,10 @@ impl Outbox {
             tracing::error!(id = %entry.id, "the hook for dead letters panicked");
         }
     }
+}
+
+async fn within<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    tokio::time::timeout(ANSWER_WITHIN, operation).await.unwrap_or_else(|_| Err(StoreError::late()))
 }
 
 /// The request's head, which bears an `Idempotency-Key` if it changes something, and its body.

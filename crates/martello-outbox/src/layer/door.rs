@@ -25,7 +25,7 @@ where
     // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
     let _turn = outbox.turn(key.as_ref()).await;
     if let Some(key) = &key
-        && outbox.store.pending(outbox.queue(), key).await?
+        && outbox.pending(key).await?
     {
         return store(&outbox, &request, Some(body), None, None).await.map(Sent::Deferred);
     }

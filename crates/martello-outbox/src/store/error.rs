@@ -43,6 +43,11 @@ impl StoreError {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
+    /// It took too long: whether it takes place, nobody knows.
+    pub(crate) fn late() -> Self {
+        Self::new(StoreErrorKind::Unavailable, "the store did not answer in time")
+    }
+
     /// No entry has this id.
     #[must_use]
     pub fn no_entry(id: EntryId) -> Self {

@@ -1,6 +1,6 @@
 use std::{future::pending, time::Duration};
 
-use crate::{StoreError, StoreErrorKind, StoreFuture};
+use crate::{StoreError, StoreFuture};
 
 /// At most one operation of a kind under way.
 pub(super) struct Slot<'a, T>(Option<StoreFuture<'a, T>>);
@@ -16,10 +16,8 @@ impl<'a, T: Send + 'a> Slot<'a, T> {
 
     /// Begins an operation, which fails after `within`: whether it takes place, nobody knows then.
     pub(super) fn begin(&mut self, operation: StoreFuture<'a, T>, within: Duration) {
-        let late = || StoreError::new(StoreErrorKind::Unavailable, "the store did not answer in time");
-        let bounded =
-            async move { tokio::time::timeout(within, operation).await.unwrap_or_else(|_| Err(late())) };
-        self.0 = Some(Box::pin(bounded));
+        let bounded = tokio::time::timeout(within, operation);
+        self.0 = Some(Box::pin(async { bounded.await.unwrap_or_else(|_| Err(StoreError::late())) }));
     }
 
     /// The result of the operation under way. Dropped, it goes on; without one, there is none.

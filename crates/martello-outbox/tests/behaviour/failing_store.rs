@@ -7,7 +7,10 @@ use martello_outcome::Outcome;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::support::{Api, broken, door, post, put};
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, broken, door, post, put},
+};
 
 /// A store that fails where it is told to; what it is not asked for here it does not do either.
 #[derive(Debug)]
@@ -110,4 +113,28 @@ async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
     assert!(error.to_string().contains("not sent"), "{error}");
     let sent = door(&outbox, &api).oneshot(post("/orders")).await.unwrap();
     assert!(sent.delivered().is_some(), "what has no order does not ask");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_waited_for_half_a_minute() {
+    for (op, sent) in [(Op::Pending, 0), (Op::Enqueue, 1)] {
+        let store = Steered::default();
+        store.set(op, Fault::Hang);
+        let (outbox, api) = (Outbox::new(store), Api::statuses([503]));
+        let start = tokio::time::Instant::now();
+        let error = door(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (NotStoredKind::Store, 30));
+        assert!(causes(&error).contains("did not answer in time"), "{}", causes(&error));
+        assert_eq!((api.seen().len(), error.last_status().is_some()), (sent, sent == 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_would_refuse_is_the_requests_fault() {
+    for key in ["", "line\nbreak", &"x".repeat(256)] {
+        let mut request = put("/orders/1");
+        request.extensions_mut().insert(OutboxOptions::new().dedup_key(key));
+        let error = Outbox::new(Steered::default()).enqueue(request).await.unwrap_err();
+        assert_eq!(error.kind(), NotStoredKind::Request, "{key:?}");
+    }
 }
