@@ -101,3 +101,20 @@ async fn a_worker_that_waits_for_its_store_stands_still() {
         step("after that").await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_drain_lets_the_other_tasks_run() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]);
+    for order in 0..300 {
+        enqueued(&outbox, post(&format!("/orders/{order}"))).await;
+    }
+    let _worker = work_with(&outbox, &api, options());
+    let (mut seen, mut most) = (0, 0);
+    while seen < 300 {
+        tokio::task::yield_now().await;
+        most = most.max(api.seen().len() - seen);
+        seen = api.seen().len();
+    }
+    assert!(most <= 10, "{most} deliveries went by between two turns of another task");
+}
