@@ -14,6 +14,8 @@ use super::{
 /// What came of a history.
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
+    /// How many pollers crashed.
+    pub(crate) crashes: u32,
 }
 
 /// Runs a history to its end, on a clock that is paused.
@@ -34,8 +36,8 @@ pub(crate) fn run(history: History) -> Outcome {
         }
         check_end(&world);
         check_parked(&store).await;
-        let violations = std::mem::take(&mut world.seen.lock().unwrap().violations);
-        Outcome { violations }
+        let mut seen = world.seen.lock().unwrap();
+        Outcome { violations: std::mem::take(&mut seen.violations), crashes: seen.crashes }
     })
 }
 
@@ -78,7 +80,10 @@ async fn drive(store: &Watched, runs: &[Run], last: bool) {
     for run in runs {
         let mut poller = poller(store);
         match *run {
-            Run::Crash(waits) => crash_after(waits, poll(store, &mut poller, u32::MAX)).await,
+            Run::Crash(waits) => {
+                let crashed = crash_after(waits, poll(store, &mut poller, u32::MAX)).await;
+                store.world.seen.lock().unwrap().crashes += u32::from(crashed);
+            }
             Run::Stop(events) => {
                 poll(store, &mut poller, events).await;
                 poller.stopper().stop();
@@ -150,17 +155,17 @@ fn process(world: &World, item: &Item) {
     *world.seen.lock().unwrap().processed.entry(record).or_default() += 1;
 }
 
-/// Drops the future where it waits for the so-manieth time.
-async fn crash_after<F: Future<Output = ()>>(waits: u32, future: F) {
+/// Drops the future where it waits for the so-manieth time, and tells whether it came to that.
+async fn crash_after<F: Future<Output = ()>>(waits: u32, future: F) -> bool {
     let mut future = pin!(future);
     let mut left = waits;
     poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Pending if left == 0 => Poll::Ready(()),
+        Poll::Pending if left == 0 => Poll::Ready(true),
         Poll::Pending => {
             left -= 1;
             Poll::Pending
         }
-        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Ready(()) => Poll::Ready(false),
     })
-    .await;
+    .await
 }

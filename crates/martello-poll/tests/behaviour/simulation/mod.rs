@@ -6,5 +6,5 @@ mod history;
 mod server;
 mod store;
 
-pub(crate) use driver::run;
-pub(crate) use history::{Record, history};
+pub(crate) use driver::{Outcome, run};
+pub(crate) use history::{Fault, History, Record, Run, history};

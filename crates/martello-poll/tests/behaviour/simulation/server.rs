@@ -36,6 +36,7 @@ pub(crate) struct Seen {
     pub(super) violations: Vec<String>,
     /// The source said that it has forgotten something, so that all is delivered again.
     pub(super) resynced: bool,
+    pub(super) crashes: u32,
     pub(super) finished: bool,
 }
 
