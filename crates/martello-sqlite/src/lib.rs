@@ -7,6 +7,8 @@ mod engine;
 mod fault;
 mod fence;
 mod open;
+#[cfg(test)]
+mod plans;
 mod read;
 mod readers;
 mod sql;

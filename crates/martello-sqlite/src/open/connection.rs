@@ -31,7 +31,7 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
     connection.busy_timeout(place.busy_timeout).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     for (pragma, value) in [("cache_size", -CACHE_KIB), ("temp_store", 2), ("trusted_schema", 0)] {
-        connection.pragma_update(None, pragma, value).map_err(explain)?;
+        connection.pragma_update(None, pragma, value).map_err(|error| beside(&place.path, error))?;
     }
     Ok(connection)
 }

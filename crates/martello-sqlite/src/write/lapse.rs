@@ -21,12 +21,13 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
         "SELECT ",
         columns!(),
         ", leased_at, worker FROM entry INDEXED BY entry_leased
-         WHERE queue = ?1 AND state = 1 AND lease_until <= ?2 ORDER BY seq"
+         WHERE queue = ?1 AND state = 1 AND lease_until <= ?2"
     );
-    let lost = sql::all(tx, sql, params![queue.as_str(), tx.now], |row: &Row<'_>| {
+    let mut lost = sql::all(tx, sql, params![queue.as_str(), tx.now], |row: &Row<'_>| {
         let (seq, entry) = narrow(row)?;
         Ok::<_, Fault>((seq, entry, row.get::<_, i64>(22)?, row.get::<_, String>(23)?))
     })?;
+    lost.sort_unstable_by_key(|(seq, ..)| *seq);
     for (seq, entry, leased_at, worker) in &lost {
         let attempt = AttemptRecord::lost(
             entry.attempts,

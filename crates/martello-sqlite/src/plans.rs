@@ -1,0 +1,170 @@
+//! However much is stored, the statements of the outbox's daily work read what they need from an index, and sort nothing.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use martello_outbox::{
+    Change, Clock, End, Filter, ManualClock, NewEntry, OrderKey, QueueName, Reason, Settlement, State, Store,
+    StoredRequest, Turn, WhenPending, WorkerId,
+};
+use rusqlite::{
+    Connection,
+    trace::{TraceEvent, TraceEventCodes},
+};
+
+use crate::{
+    SqliteStore,
+    engine::{Engine, Options},
+    open::Place,
+};
+
+/// The statements that were run.
+static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn remember(event: TraceEvent<'_>) {
+    if let TraceEvent::Stmt(statement, _) = event {
+        RUN.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.sql().into_owned());
+    }
+}
+
+const LEASE: Duration = Duration::from_secs(60);
+
+fn entry(key: &str) -> NewEntry {
+    let request = StoredRequest {
+        method: http::Method::PUT,
+        uri: http::Uri::from_static("https://api.example/plans/7"),
+        headers: http::HeaderMap::new(),
+        body: "{}".into(),
+        sealed: false,
+    };
+    let mut entry = NewEntry::new(QueueName::default(), request);
+    entry.order_key = OrderKey::new(key).ok();
+    entry.repeatable = true;
+    entry
+}
+
+fn turn(claim: usize, settle: Vec<Settlement>) -> Turn {
+    let worker = WorkerId::new("worker").unwrap();
+    Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease: LEASE }
+}
+
+/// Everything that an outbox, its worker and whoever looks after it do day by day.
+async fn work(store: &SqliteStore, clock: &ManualClock) {
+    for (key, when_pending) in
+        [("a", WhenPending::Wait), ("a", WhenPending::Supersede), ("b", WhenPending::Wait)]
+    {
+        let mut entry = entry(key);
+        entry.when_pending = when_pending;
+        entry.dedup_key = Some(entry.id.to_string().into());
+        store.enqueue(vec![entry]).await.unwrap();
+    }
+    let more = |n| entry(&format!("key {n}"));
+    let ids: Vec<_> = store.enqueue((0..20).map(more).collect()).await.unwrap();
+    let ends = [
+        End::Done,
+        End::Again { after: Duration::ZERO, counts: true },
+        End::GiveBack,
+        End::Dead(Reason::Rejected),
+    ];
+    let claimed = store.turn(turn(8, Vec::new())).await.unwrap().claimed;
+    let settle = claimed.iter().zip(ends.iter().cycle());
+    let settle =
+        settle.map(|(claimed, end)| Settlement { lease: claimed.lease.clone(), end: *end, attempt: None });
+    let settle: Vec<_> = settle.collect();
+    // The second time, each has been applied already.
+    store.turn(turn(0, settle.clone())).await.unwrap();
+    let claimed = store.turn(turn(4, settle)).await.unwrap().claimed;
+    store.heartbeat(claimed.iter().map(|claimed| claimed.lease.clone()).collect(), LEASE).await.unwrap();
+    clock.advance(LEASE);
+    store.turn(turn(0, Vec::new())).await.unwrap();
+    for (id, change) in [(&ids[19], Change::Bury), (&ids[18], Change::Cancel)] {
+        store.change(id.id(), change).await.unwrap();
+    }
+    let dead = ids[19].id();
+    for change in [Change::Keep, Change::Edit(Box::new(entry("").request)), Change::Unkeep, Change::Replay] {
+        store.change(dead, change).await.unwrap();
+    }
+    store.change(dead, Change::Bury).await.unwrap();
+    let queue = QueueName::default();
+    store.pending(&queue, &OrderKey::new("b").unwrap()).await.unwrap();
+    store.pause(&queue, "to see").await.unwrap();
+    store.hold(&queue, LEASE, "to see").await.unwrap();
+    store.resume(&queue).await.unwrap();
+    store.queues().await.unwrap();
+    store.entry(dead).await.unwrap();
+    store.detail(dead).await.unwrap();
+    let job = store.replay(Filter { host: Some("api.example".into()), ..dead_letters() }, 1.0).await.unwrap();
+    store.cancel_replay(job.id).await.unwrap();
+    clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+    store.turn(turn(0, Vec::new())).await.unwrap();
+    store.prune(Duration::ZERO, 10).await.unwrap();
+}
+
+fn dead_letters() -> Filter {
+    Filter::state(State::Dead)
+}
+
+/// How people look for dead letters.
+async fn search(store: &SqliteStore) {
+    let of = dead_letters;
+    for filter in [
+        of(),
+        Filter { queue: Some(QueueName::default()), ..of() },
+        Filter { reason: Some(Reason::Expired), ..of() },
+        Filter { host: Some("api.example".into()), ..of() },
+        Filter { status: Some(422), ..of() },
+        Filter { host: Some("api.example".into()), status: Some(422), ..of() },
+        Filter { outcome: Some("rejected".into()), ..of() },
+        Filter { tracking_id: Some("t".into()), ..of() },
+    ] {
+        let page = store.list(filter.clone(), None, 1).await.unwrap();
+        store.list(filter.clone(), page.next, 1).await.unwrap();
+        store.count(filter).await.unwrap();
+    }
+}
+
+/// How SQLite would go about it, step by step.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let unbound = rusqlite::params_from_iter(vec![rusqlite::types::Null; statement.parameter_count()]);
+    let steps = statement.query_map(unbound, |row| row.get(3)).unwrap();
+    steps.map(Result::unwrap).collect()
+}
+
+/// There are few queues and few replays.
+fn is_slow(step: &str) -> bool {
+    let scans = step.contains("SCAN") && !["SCAN queue", "SCAN replay", "SCAN CONSTANT ROW"].contains(&step);
+    scans || step.contains("TEMP B-TREE") || step.contains("AUTOMATIC")
+}
+
+#[tokio::test]
+async fn nothing_is_searched_for_nor_sorted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("outbox.db");
+    let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
+    let busy_timeout = Duration::from_secs(10);
+    let place = Place { path: path.clone(), create: true, busy_timeout, max_size: None };
+    let engine =
+        Engine::open(Options { place, clock: Clock::Manual(clock.clone()), most: 1, waiting: 1, readers: 1 });
+    let engine = engine.await.unwrap();
+    let watch = |connection: &Connection| {
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(remember));
+        Ok(())
+    };
+    engine.write(move |tx| watch(tx)).await.unwrap();
+    engine.read(move |reader| watch(&reader.connection)).await.unwrap();
+    let store = SqliteStore::new(engine, &path);
+    work(&store, &clock).await;
+    search(&store).await;
+    store.close().await;
+
+    let connection = Connection::open(&path).unwrap();
+    let run = std::mem::take(&mut *RUN.lock().unwrap());
+    assert!(run.len() > 60, "{} statements were seen", run.len());
+    let plans = run.iter().map(|sql| (sql, plan(&connection, sql)));
+    let slow: Vec<_> = plans.filter(|(_, plan)| plan.iter().any(|step| is_slow(step))).collect();
+    assert!(slow.is_empty(), "{slow:#?}");
+}
