@@ -38,7 +38,10 @@ impl StoreError {
     /// Too much is parked.
     #[must_use]
     pub fn full() -> Self {
-        Self::new(StoreErrorKind::Full, "10,000 items are parked; deliver them again, or discard them")
+        Self::new(
+            StoreErrorKind::Full,
+            "10,000 items, or 64 MiB of them, are parked; deliver them again, or discard them",
+        )
     }
 
     /// This error, caused by `source`.

@@ -40,7 +40,8 @@ pub trait CheckpointStore: fmt::Debug + Send + Sync + 'static {
     /// Saves all of this, or nothing: first what is no longer parked, then the checkpoint and what is parked. What is parked already,
     /// with the same key, stamp and text, is not parked again. Who does not hold the checkpoint saves nothing.
     ///
-    /// Fails with [`StoreErrorKind::Full`] if more than [`Parked::MOST`] would be parked.
+    /// Fails with [`StoreErrorKind::Full`] if more than [`Parked::MOST`], or than
+    /// [`Parked::MOST_BYTES`] of them, would be parked.
     fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved>;
 
     /// Gives it up. If somebody else holds it by now, nothing changes.

@@ -67,6 +67,9 @@ pub struct Parked {
 impl Parked {
     /// How many may be parked at a time. Beyond that the poll stands still, since something other than an item is wrong.
     pub const MOST: usize = 10_000;
+
+    /// How many bytes their JSON texts may have together.
+    pub const MOST_BYTES: usize = 64 << 20;
 }
 
 /// Which of what is parked to list.
@@ -105,7 +108,8 @@ impl ParkingLot {
             self.last += 1;
             self.parked.push(Parked { id: ParkedId(self.last), item, again: false });
         }
-        self.parked.len() <= Parked::MOST
+        let bytes: usize = self.parked.iter().map(|parked| parked.item.json.len()).sum();
+        self.parked.len() <= Parked::MOST && bytes <= Parked::MOST_BYTES
     }
 
     pub(super) fn list(&self, filter: ParkedFilter) -> Vec<Parked> {

@@ -100,7 +100,7 @@ impl Poller {
     /// Polls in this way instead.
     #[must_use]
     pub fn with_options(self, options: PollOptions) -> Self {
-        Self::made(self.ask, self.store, options)
+        Self { stopper: self.stopper, ..Self::made(self.ask, self.store, options) }
     }
 
     fn made(ask: Box<dyn Ask>, store: Arc<dyn CheckpointStore>, options: PollOptions) -> Self {

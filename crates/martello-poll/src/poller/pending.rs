@@ -94,7 +94,8 @@ impl Pending {
 /// The item as it is to be parked.
 pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: impl Display) -> NewParked {
     let mut reason = reason.to_string();
-    reason.truncate(reason.floor_char_boundary_of(LONGEST_REASON));
+    let end = (0..=LONGEST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
+    reason.truncate(end.unwrap_or_default());
     NewParked {
         key: mark.map(|mark| mark.key.to_string()).unwrap_or_default(),
         stamp: mark.map(|mark| mark.stamp),
@@ -102,16 +103,6 @@ pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: i
         json: json.get().to_owned(),
         reason,
         parked_at: Timestamp::now(),
-    }
-}
-
-trait FloorCharBoundary {
-    fn floor_char_boundary_of(&self, index: usize) -> usize;
-}
-
-impl FloorCharBoundary for String {
-    fn floor_char_boundary_of(&self, index: usize) -> usize {
-        (0..=index.min(self.len())).rev().find(|at| self.is_char_boundary(*at)).unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use martello_outcome::{BoxError, ConfigError};
 use martello_paginate::Paged;
 use serde_json::value::RawValue;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::{Boundary, Mark, Source, stamp};
 use crate::FlawKind;
@@ -124,27 +124,27 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
+    /// The URL with the moment in it; what else is in its query stays as it is written.
     fn set(&self, since: Option<Timestamp>) -> Url {
+        let since = since.or(self.everything_from).map(|since| (&self.parameter, since_text(since)));
+        let size = self.page_size.as_ref().map(|(name, items)| (name, items.to_string()));
+        let set: Vec<(&String, String)> = size.into_iter().chain(since).collect();
+        let is_set = |pair: &str| {
+            let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
+            set.iter().any(|(set, _)| name.as_deref() == Some(set.as_str()))
+        };
+        let query = self.url.query().unwrap_or_default();
+        let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_set(pair)).map(str::to_owned);
+        let pairs: Vec<String> = kept.chain(set.iter().map(|(name, value)| pair(name, value))).collect();
         let mut url = self.url.clone();
-        let mut set = Vec::new();
-        if let Some((name, items)) = &self.page_size {
-            set.push((name, items.to_string()));
-        }
-        if let Some(since) = since.or(self.everything_from) {
-            set.push((&self.parameter, since_text(since)));
-        }
-        let kept: Vec<(String, String)> = url
-            .query_pairs()
-            .filter(|(name, _)| set.iter().all(|(set, _)| *set != name))
-            .map(owned)
-            .collect();
-        url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(set);
+        url.set_query(Some(pairs.join("&").as_str()).filter(|query| !query.is_empty()));
         url
     }
 }
 
-fn owned((name, value): (impl Into<String>, impl Into<String>)) -> (String, String) {
-    (name.into(), value.into())
+fn pair(name: &str, value: &str) -> String {
+    // `%20` is a space everywhere, `+` only in forms.
+    form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish().replace('+', "%20")
 }
 
 /// With milliseconds, rounded down: later than asked for would lose something.

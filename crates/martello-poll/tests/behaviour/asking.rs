@@ -18,7 +18,8 @@ async fn the_first_pass_asks_for_everything_and_the_next_from_before_the_servers
 #[tokio::test(start_paused = true)]
 async fn an_exclusive_boundary_is_asked_from_a_millisecond_earlier_and_rounded_down() {
     let server = Server::new(|_| page("10:00:00", "", ""));
-    let source = JsonSince::new("http://api.example/p?since=no&since=never", JsonCursor::new).unwrap();
+    let source =
+        JsonSince::new("http://api.example/p?a[]=%20x,y&since=no&since=never", JsonCursor::new).unwrap();
     let overlap = Duration::from_micros(120_000_500);
     let options = PollOptions::builder().overlap(overlap).build().unwrap();
     let mut poller = Poller::new(server.clone(), source.page_size("limit", 7), MemoryCheckpoint::default())
@@ -28,7 +29,7 @@ async fn an_exclusive_boundary_is_asked_from_a_millisecond_earlier_and_rounded_d
     }
     assert_eq!(
         server.asked(),
-        ["since=no since=never limit=7", "limit=7 since=2024-11-29T09%3A57%3A59.998Z"]
+        ["a[]=%20x,y since=no since=never limit=7", "a[]=%20x,y limit=7 since=2024-11-29T09%3A57%3A59.998Z"]
     );
 }
 

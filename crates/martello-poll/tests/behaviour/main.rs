@@ -15,3 +15,4 @@ mod simulation;
 mod stopping;
 mod support;
 mod watermark;
+mod wire;
