@@ -171,7 +171,7 @@ impl<T> UpsertAll<T> {
     pub fn records<I>(self, rows: I) -> Result<Records, ConfigError>
     where
         I: Stream<Item = T> + Send + 'static,
-        T: Send + Sync + 'static,
+        T: Send + 'static,
     {
         self.settings.check()?;
         Ok(Records::of(|out| async move {

@@ -116,7 +116,7 @@ impl<T> Driver<T> {
                 }
                 Some(landed) = self.flights.join_next_with_id() => self.landed(landed).await,
                 row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if self.more && self.has_room() => match row {
-                    Some(row) => self.take(&row).await,
+                    Some(row) => self.take(row).await,
                     None => self.more = false,
                 },
             }
@@ -129,7 +129,7 @@ impl<T> Driver<T> {
         self.flights.len() < self.settings.concurrency && self.keys.waiting() <= self.settings.look_ahead
     }
 
-    async fn take(&mut self, row: &T) {
+    async fn take(&mut self, row: T) {
         // Rows of which no request can be made, one after the other, must let others run.
         tokio::task::coop::consume_budget().await;
         let place = self.progress.taken;
@@ -138,7 +138,7 @@ impl<T> Driver<T> {
         if before == Before::Done {
             return;
         }
-        let (key, mut request) = match self.make.request(row, self.settings.latest_wins) {
+        let (key, mut request) = match self.make.request(&row, self.settings.latest_wins) {
             Ok(made) => made,
             Err((key, error)) => {
                 let mut record = Record::new(place, key, UpsertOutcome::Rejected);

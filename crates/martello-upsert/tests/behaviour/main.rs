@@ -3,6 +3,7 @@
 
 mod configuration;
 mod deferring;
+mod interrupted;
 mod journal;
 mod journal_file;
 mod killed;

@@ -101,7 +101,7 @@ pub(crate) fn rows(rows: impl IntoIterator<Item = Row>) -> impl Stream<Item = Ro
 }
 
 /// All records of a run, in the order of the input.
-pub(crate) async fn records<T: Send + Sync + 'static>(
+pub(crate) async fn records<T: Send + 'static>(
     upserts: UpsertAll<T>,
     rows: impl Stream<Item = T> + Send + 'static,
 ) -> Vec<Record> {
