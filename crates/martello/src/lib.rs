@@ -54,6 +54,11 @@ pub use martello_tracking as tracking;
 #[cfg(feature = "tracking")]
 #[doc(inline)]
 pub use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
+#[cfg(feature = "upsert")]
+pub use martello_upsert as upsert;
+#[cfg(feature = "upsert")]
+#[doc(inline)]
+pub use martello_upsert::UpsertAll;
 #[cfg(feature = "stack")]
 pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};
 

@@ -14,3 +14,4 @@ mod records;
 mod sending;
 mod stored_secrets;
 mod support;
+mod upserts;
