@@ -82,8 +82,8 @@ impl SqliteStoreBuilder {
         self
     }
 
-    /// How long an operation waits for another process that is writing, from 0 to 10 min, before it fails with
-    /// [`StoreErrorKind::Unavailable`].
+    /// How long a transaction waits for another process that is writing, from 0 to 10 min, before all of its operations
+    /// fail with [`StoreErrorKind::Unavailable`]. What is asked for meanwhile comes after it, and waits anew.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.busy_timeout = time;
         self

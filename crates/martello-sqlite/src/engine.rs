@@ -15,7 +15,7 @@ use crate::{
     open::Place,
     readers::{Question, Questions, Reader, question},
     watcher::{Watching, watcher},
-    writer::{Message, Task, Tx, Writer},
+    writer::{Log, Message, Task, Tx, Writer},
 };
 
 /// What a store is opened with.
@@ -35,7 +35,6 @@ pub(crate) struct Engine {
     reads: mpsc::Sender<Question>,
     bells: Bells,
     watching: Watching,
-    readers: usize,
     /// Ends with the last thread.
     alive: watch::Receiver<()>,
 }
@@ -84,10 +83,8 @@ impl Engine {
     /// Ends the threads, and waits until the file is closed.
     pub(crate) async fn close(&self) {
         self.watching.close();
-        for _ in 0..self.readers {
-            // Those that have ended already need not be told.
-            drop(self.reads.send(Question::Close).await);
-        }
+        // One of the readers hears of it and closes the channel, for all of them. If it is closed, there is nothing to say.
+        drop(self.reads.send(Question::Close).await);
         drop(self.writes.send(Message::Close).await);
         // Nothing is ever sent: it fails when the last thread has ended.
         drop(self.alive.clone().changed().await);
@@ -130,9 +127,10 @@ fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
     others.push(spawn("martello-sqlite-watcher", move || watcher.serve())?);
     let (writes, messages) = mpsc::channel(options.waiting);
     let (alive, ended) = watch::channel(());
-    let writer =
-        Writer { connection, clock: options.clock.clone(), bells: bells.clone(), most: options.most };
-    let engine = Engine { writes, reads, bells, watching, readers: options.readers, alive: ended };
+    let log = Log::of(&connection, options.place.busy_timeout);
+    let (clock, most) = (options.clock.clone(), options.most);
+    let writer = Writer { connection, clock, bells: bells.clone(), log, most };
+    let engine = Engine { writes, reads, bells, watching, alive: ended };
     Ok((engine, Running { writer, messages, others, alive }))
 }
 
@@ -142,4 +140,39 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
         StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
     };
     thread::Builder::new().name(name.to_owned()).spawn(run).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use martello_outbox::{Clock, StoreErrorKind};
+
+    use super::{Engine, Options, Place};
+
+    #[tokio::test]
+    async fn what_panics_is_undone_and_ends_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("outbox.db");
+        let place = Place { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
+        let options = Options { place, clock: Clock::Engine, most: 8, waiting: 8, readers: 1 };
+        let engine = Engine::open(options).await.unwrap();
+        let insert = "INSERT INTO queue (name) VALUES (?1)";
+        let (before, panicked, after) = tokio::join!(
+            engine.write(|tx| Ok(tx.execute(insert, ["before"])?)),
+            engine.write::<()>(|tx| {
+                tx.execute(insert, ["panicked"])?;
+                panic!("the test wants it")
+            }),
+            engine.write(|tx| Ok(tx.execute(insert, ["after"])?)),
+        );
+        assert_eq!((before.unwrap(), after.unwrap()), (1, 1));
+        assert_eq!(panicked.unwrap_err().kind(), StoreErrorKind::Internal);
+        let read = engine.read::<()>(|_| panic!("the test wants it")).await;
+        assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Internal);
+        let count = "SELECT count(*) FROM queue";
+        let count = engine
+            .read(move |reader| Ok(reader.connection.query_row(count, [], |row| row.get::<_, i64>(0))?));
+        assert_eq!(count.await.unwrap(), 2);
+    }
 }

@@ -65,7 +65,8 @@ impl SqliteStore {
     /// Closes the store for all clones: does what was asked for until now, and waits until the file is closed. What is
     /// asked for later fails with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     ///
-    /// If no other store has the file open, all of it is then in the one file, and nothing lies beside it.
+    /// If no other store has the file open, all of it is then in the one file, and nothing lies beside it. Dropped, it may
+    /// have closed a part: call it again, or drop the store.
     pub async fn close(&self) {
         self.engine.close().await;
     }

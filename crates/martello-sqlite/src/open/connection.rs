@@ -10,9 +10,10 @@ use crate::fault::{self, explain};
 const STATEMENTS: usize = 128;
 /// What a connection keeps of the file in memory, in KiB: the inner pages of all indexes of some million entries.
 const CACHE_KIB: i32 = 8 * 1024;
-/// After how many pages of 4 KiB the log is copied into the file, and what is left of a longer one, in bytes.
-const CHECKPOINT_PAGES: i32 = 1_000;
-const LOG_LIMIT: i32 = 64 * 1024 * 1024;
+/// After how many pages of 4 KiB the log is copied into the file.
+const CHECKPOINT_PAGES: u32 = 1_000;
+/// What is left of a longer log once it has been copied, in bytes.
+pub(crate) const LOG_LIMIT: u32 = 64 * 1024 * 1024;
 /// What `PRAGMA synchronous` says for FULL.
 pub(super) const FULL: i64 = 2;
 
@@ -52,7 +53,7 @@ pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(),
         let what = "cannot be written durably here: put it on a local file system";
         return Err(fault::place(StoreErrorKind::Unusable, &place.path, what));
     }
-    let ask = |pragma, value: i32| {
+    let ask = |pragma, value: u32| {
         let set = connection.pragma_update_and_check(None, pragma, value, |row| row.get::<_, i64>(0));
         set.map(drop).map_err(explain)
     };

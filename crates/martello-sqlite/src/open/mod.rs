@@ -9,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use martello_outbox::StoreError;
 use rusqlite::{Connection, config::DbConfig};
 
+pub(crate) use connection::LOG_LIMIT;
 pub(crate) use migrate::NEWEST;
 pub(crate) use place::absolute;
 

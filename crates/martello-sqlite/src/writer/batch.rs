@@ -14,6 +14,8 @@ type Batch = Vec<Box<dyn Work>>;
 
 /// How a transaction failed.
 enum Failure {
+    /// It did not begin: another process held the file for too long. It would be no use to try each operation alone.
+    NotBegun(Arc<rusqlite::Error>),
     /// Nothing was written, and the transaction is gone.
     Undone(Arc<rusqlite::Error>),
     /// The same, and an operation knows why.
@@ -31,7 +33,10 @@ impl From<rusqlite::Error> for Failure {
 impl Writer {
     pub(super) fn write(&self, mut batch: Batch) {
         match self.transact(&mut batch) {
-            Ok(()) => batch.into_iter().for_each(Work::answer),
+            Ok(()) => {
+                batch.into_iter().for_each(Work::answer);
+                self.log.curb(&self.connection);
+            }
             Err(failure) => {
                 if !self.connection.is_autocommit() {
                     // Fails where SQLite has done so itself.
@@ -46,7 +51,8 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        sql::run(&self.connection, "BEGIN IMMEDIATE", [])?;
+        sql::run(&self.connection, "BEGIN IMMEDIATE", [])
+            .map_err(|error| Failure::NotBegun(Arc::new(error)))?;
         let mut tx = Tx::new(&self.connection, self.now());
         match batch {
             [alone] => {
@@ -90,6 +96,7 @@ impl Writer {
     fn fail(&self, batch: Batch, failure: &Failure) {
         let error: &dyn Fn() -> StoreError = match failure {
             Failure::Uncommitted(error) => &|| uncommitted(error),
+            Failure::NotBegun(error) => &|| explain_to_each(error),
             Failure::Undone(error) if batch.len() == 1 => &|| explain_to_each(error),
             Failure::Lost if batch.len() == 1 => return batch.into_iter().for_each(Work::answer),
             Failure::Undone(_) | Failure::Lost => {

@@ -1,6 +1,7 @@
 //! The thread that writes: whatever waits for it is taken together into one transaction.
 
 mod batch;
+mod log;
 mod moves;
 mod tx;
 mod work;
@@ -9,6 +10,7 @@ use martello_outbox::Clock;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+pub(crate) use log::Log;
 pub(crate) use tx::Tx;
 pub(crate) use work::{Task, Work};
 
@@ -26,6 +28,7 @@ pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
     pub(crate) bells: Bells,
+    pub(crate) log: Log,
     /// The most operations of one transaction.
     pub(crate) most: usize,
 }

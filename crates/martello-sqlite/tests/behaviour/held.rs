@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use martello_outbox::{Store, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -26,6 +27,20 @@ async fn another_program_that_writes_is_waited_for_only_so_long() {
     assert_eq!(store.queues().await.unwrap()[0].ready, 1, "it reads all the same");
     holder.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.turn(claim(5)).await.unwrap().claimed.len(), 1);
+}
+
+#[tokio::test]
+async fn those_that_wait_together_wait_once() {
+    let (_directory, path) = place();
+    let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = tokio::time::Instant::now();
+    for stored in join_all((0..100).map(|_| store.enqueue(vec![entry()]))).await {
+        assert_eq!(stored.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_secs(5), "a hundred waited {waited:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod durable;
 mod full;
 mod half_copied;
 mod held;
+mod migrating;
 mod places;
 mod processes;
 mod sharing;

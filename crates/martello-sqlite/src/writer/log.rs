@@ -1,0 +1,70 @@
+use std::{cell::Cell, fs, path::PathBuf, time::Duration};
+
+use rusqlite::Connection;
+
+use crate::{open::LOG_LIMIT, sql};
+
+/// How long those that read are waited for, while nobody writes.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The log beside the file, and how long it may get.
+///
+/// SQLite copies it into the file by itself, and then begins it anew; but only in a moment when nobody reads an older
+/// state of the file. Where there is always somebody who does, it would grow for as long as there is.
+pub(crate) struct Log {
+    path: Option<PathBuf>,
+    busy_timeout: Duration,
+    /// From how many bytes on something is done about it.
+    limit: Cell<u64>,
+}
+
+impl Log {
+    pub(crate) fn of(connection: &Connection, busy_timeout: Duration) -> Self {
+        // As SQLite calls it: beside what a link leads to.
+        let path = connection.path().map(|path| format!("{path}-wal").into());
+        Self { path, busy_timeout, limit: Cell::new(LOG_LIMIT.into()) }
+    }
+
+    /// Empties a log that has got too long, once those are done who read now. If they are not in time, it may grow by as
+    /// much again before it keeps anybody waiting.
+    pub(super) fn curb(&self, connection: &Connection) {
+        let length =
+            || self.path.as_ref().and_then(|path| fs::metadata(path).ok()).map_or(0, |log| log.len());
+        if length() <= self.limit.get() {
+            return;
+        }
+        // What fails here fails nobody: what was written is in the log.
+        drop(connection.busy_timeout(PATIENCE));
+        drop(sql::one(connection, "PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
+        drop(connection.busy_timeout(self.busy_timeout));
+        self.limit.set(length().saturating_add(LOG_LIMIT.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, Connection, Duration, Log, fs};
+
+    #[test]
+    fn a_log_that_is_too_long_is_emptied_unless_somebody_reads_for_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Connection::open(directory.path().join("file.db")).unwrap();
+        let (writer, reader) = (open(), open());
+        writer.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x)").unwrap();
+        let log = Log { limit: Cell::new(100_000), ..Log::of(&writer, Duration::ZERO) };
+        let length = || fs::metadata(log.path.as_ref().unwrap()).unwrap().len();
+        log.curb(&writer);
+        assert!(length() > 0, "it is short");
+
+        reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        writer.execute_batch("INSERT INTO t VALUES (zeroblob(200000))").unwrap();
+        log.curb(&writer);
+        assert!(length() > 200_000, "somebody reads");
+        assert!(log.limit.get() > length(), "nobody is kept waiting again so soon");
+
+        reader.execute_batch("COMMIT").unwrap();
+        log.limit.set(100_000);
+        log.curb(&writer);
+        assert_eq!(length(), 0);
+    }
+}
