@@ -9,6 +9,7 @@ mod file;
 mod flaws;
 mod for_each;
 mod histories;
+mod lease;
 mod parking;
 mod resync;
 mod simulation;
