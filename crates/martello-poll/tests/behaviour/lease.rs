@@ -89,3 +89,19 @@ async fn a_lease_is_renewed_while_the_user_works() {
     assert!(matches!(store.acquire(Duration::from_secs(60)).await.unwrap(), Acquired::Elsewhere));
     slow.ack().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_other_has_processed_meanwhile_is_not_delivered_again() {
+    let store = MemoryCheckpoint::default();
+    let server = server();
+    let mut one = poller(&server, &store);
+    drop(one.next().await.unwrap());
+    store.release(Fence(1)).await.unwrap();
+    let mut two = poller(&server, &store);
+    assert_eq!(next(&mut two).await, batch(&["a"]));
+    two.stopper().stop();
+    assert_eq!(next(&mut two).await, Seen::Stopped);
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    assert_eq!(next(&mut one).await, Seen::Failed(PollErrorKind::LeaseLost, Duration::from_secs(1)));
+    assert_eq!(next(&mut one).await, Seen::CaughtUp(0));
+}
