@@ -39,7 +39,7 @@ impl Case {
     ];
 
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Happy => "happy",
             Self::HappyNoId => "happy_no_id",

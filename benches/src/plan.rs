@@ -29,7 +29,7 @@ pub fn run(only: Option<Case>) -> Result<Vec<Row>, Error> {
             eprintln!("{case} {subject}");
             for measure in measures(case).iter().filter(|measure| countable || **measure != "instructions") {
                 let found = apart(measure, case, subject)?;
-                rows.extend(found.into_iter().map(|found| Row { case, subject, found }));
+                rows.extend(found.into_iter().map(|found| Row { case: case.name(), subject, found }));
             }
         }
     }

@@ -17,7 +17,8 @@ use martello_benches::{
     case::Case,
     listener,
     measure::{Bench, Found, allocations, connections, instructions, throughput, time},
-    plan, report,
+    plan,
+    report::overhead,
     subjects::Drive,
 };
 
@@ -39,11 +40,11 @@ fn main() -> ExitCode {
 fn everything(words: &[String]) -> Result<(), Error> {
     let only = option(words, "--case").map(str::parse::<Case>).transpose()?;
     let rows = plan::run(only)?;
-    println!("{}\n{}", report::budgets(&rows), report::tables(&rows));
+    println!("{}\n{}", overhead::budgets(&rows), overhead::tables(&rows));
     // What was measured in part, or without optimisation, would stand for the whole.
     let whole = only.is_none() && cfg!(feature = "peers") && instructions::are_countable();
     if whole && !cfg!(debug_assertions) {
-        report::rewrite(Path::new(env!("CARGO_MANIFEST_DIR")), &rows)?;
+        overhead::rewrite(Path::new(env!("CARGO_MANIFEST_DIR")), &rows)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 pub mod allocations;
 pub mod connections;
 pub mod instructions;
-mod quartiles;
+pub(crate) mod quartiles;
 pub mod throughput;
 pub mod time;
 
@@ -30,7 +30,7 @@ pub struct Found {
 
 impl Found {
     /// To four decimals, which is more than can be found again.
-    fn new(measure: &str, value: f64, unit: &str) -> Self {
+    pub(crate) fn new(measure: &str, value: f64, unit: &str) -> Self {
         Self { measure: measure.to_owned(), value: (value * 1e4).round() / 1e4, unit: unit.to_owned() }
     }
 

@@ -2,35 +2,24 @@
 
 use std::{fs, path::Path, process::Command, thread};
 
-/// The packages whose versions decide what the numbers are.
-const PACKAGES: [&str; 13] = [
-    "hyper",
-    "hyper-util",
-    "http",
-    "bytes",
-    "tokio",
-    "tower",
-    "tower-http",
-    "tower-resilience",
-    "tracing-subscriber",
-    "reqwest",
-    "reqwest-middleware",
-    "reqwest-retry",
-    "reqwest-tracing",
-];
+/// The machine with these programs, and these packages.
+pub(super) fn about(manifest: &Path, packages: &[&str], programs: &[&str]) -> String {
+    format!("{}.\n\nVersions: {}.", machine(programs), versions(manifest, packages))
+}
 
-/// Processor, cores, system and compiler.
-pub(super) fn machine() -> String {
+/// Processor, cores, system, compiler and what else took part.
+fn machine(programs: &[&str]) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let processor = field("/proc/cpuinfo", "model name", ':');
     let system = field("/etc/os-release", "PRETTY_NAME", '=');
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let (rustc, valgrind) = (version("rustc"), version("valgrind"));
-    format!("{processor}, {cores} cores; {system}, Linux {}; {rustc}; {valgrind}", kernel.trim())
+    let programs = ["rustc"].iter().chain(programs).map(|program| version(program));
+    let programs = programs.collect::<Vec<_>>().join("; ");
+    format!("{processor}, {cores} cores; {system}, Linux {}; {programs}", kernel.trim())
 }
 
 /// The versions, from the lock file.
-pub(super) fn versions(manifest: &Path) -> String {
+fn versions(manifest: &Path, packages: &[&str]) -> String {
     let lock = fs::read_to_string(manifest.join("Cargo.lock")).unwrap_or_default();
     let version = |package: &&str| {
         // reqwest brings an older tower-http of its own: the last of a name is the newest, which is ours.
@@ -39,7 +28,7 @@ pub(super) fn versions(manifest: &Path) -> String {
         let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
         Some(format!("{package} {}", version.trim_matches('"')))
     };
-    PACKAGES.iter().filter_map(version).collect::<Vec<_>>().join(", ")
+    packages.iter().filter_map(version).collect::<Vec<_>>().join(", ")
 }
 
 fn field(path: &str, name: &str, separator: char) -> String {

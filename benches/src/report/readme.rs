@@ -1,27 +1,20 @@
 use std::{fs, path::Path};
 
-use super::{Row, budgets, json, machine, tables};
+use super::{Row, json};
 use crate::Error;
 
-const BEGIN: &str = "<!-- What follows is written by `overhead`. -->\n";
 const END: &str = "<!-- Up to here. -->\n";
 
-/// Writes `results/overhead.json`, and the numbers of the README between their two marks.
-///
-/// # Errors
-///
-/// When a file cannot be written, or the README has no marks.
-pub fn rewrite(manifest: &Path, rows: &[Row]) -> Result<(), Error> {
+/// Writes what a program has found: all of it to `results/<program>.json`, and this text into the README, between the
+/// program's two marks.
+pub(super) fn rewrite(manifest: &Path, program: &str, rows: &[Row], text: &str) -> Result<(), Error> {
     fs::create_dir_all(manifest.join("results"))?;
-    fs::write(manifest.join("results/overhead.json"), json(rows))?;
+    fs::write(manifest.join(format!("results/{program}.json")), json::json(rows))?;
     let path = manifest.join("README.md");
-    let text = fs::read_to_string(&path)?;
-    let marked = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = marked.ok_or("the README has no marks between which to write")?;
-    let (machine, versions) = (machine::machine(), machine::versions(manifest));
-    let (budgets, tables) = (budgets(rows), tables(rows));
-    let written = format!(
-        "{before}{BEGIN}\n{machine}.\n\nVersions: {versions}.\n\n### Budgets\n\nOf a layer alone, or of the four by hand, over bare.\n\n{budgets}\n{tables}{END}{after}"
-    );
-    Ok(fs::write(path, written)?)
+    let readme = fs::read_to_string(&path)?;
+    let begin = format!("<!-- What follows is written by `{program}`. -->\n");
+    let marked = readme.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) =
+        marked.ok_or_else(|| format!("the README has no marks of {program} between which to write"))?;
+    Ok(fs::write(path, format!("{before}{begin}\n{text}{END}{after}"))?)
 }
