@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use crate::{
     code::code,
-    fault::Fault,
+    fault::{Fault, damaged},
     sql,
     time::{after, micros},
     writer::Tx,
@@ -20,13 +20,17 @@ pub(crate) fn enqueue(tx: &mut Tx<'_>, entries: &[NewEntry]) -> Result<Vec<Enque
 }
 
 fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
-    if let Some(id) = duplicate(tx, new)? {
-        return Ok(Enqueued::Duplicate(id));
-    }
     if let (WhenPending::Supersede, Some(key), None) = (new.when_pending, &new.order_key, new.dead) {
+        // A duplicate supersedes nothing.
+        if let Some(id) = duplicate(tx, new)? {
+            return Ok(Enqueued::Duplicate(id));
+        }
         supersede(tx, &new.queue, key, new.id)?;
     }
-    insert_entry(tx, new)?;
+    if !insert_entry(tx, new)? {
+        let id = duplicate(tx, new)?.ok_or_else(|| damaged("entry"))?;
+        return Ok(Enqueued::Duplicate(id));
+    }
     let seq = tx.last_insert_rowid();
     let request = &new.request;
     let sql = "INSERT INTO request (entry, made_at, method, url, headers, sealed, body)
@@ -45,6 +49,7 @@ fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
     Ok(Enqueued::Stored(new.id))
 }
 
+/// The entry that has its id, or else its dedup key.
 fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
     let sql = "SELECT id FROM entry WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
@@ -56,10 +61,11 @@ fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
     sql::one(tx, sql, params![new.queue.as_str(), key], read)
 }
 
-fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<(), Fault> {
+/// Whether it was inserted: it is not, if it is a duplicate.
+fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
     // Nothing older of its key is pending if it is at the head, and a dead letter never is.
     let sql =
-        "INSERT INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
+        "INSERT OR IGNORE INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
              max_attempts, repeatable, created_at, expires_in, order_key, dedup_key, revision, host, reason,
              last_outcome, last_status, last_tracking_id)
          VALUES (?1, ?2, ?3, ?4, ?4 AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_key
@@ -67,7 +73,7 @@ fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<(), Fault> {
              ?6, ?7, ?8, ?9, 0, ?10, ?11, ?8, ?12, ?5, ?13, 1, ?14, ?15, ?16, ?17, ?18)";
     let state = if new.dead.is_some() { State::Dead } else { State::Ready };
     let last = new.attempts.last();
-    tx.prepare_cached(sql)?.execute(params![
+    let inserted = tx.prepare_cached(sql)?.execute(params![
         new.id.as_bytes(),
         new.queue.as_str(),
         code(state),
@@ -87,7 +93,7 @@ fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<(), Fault> {
         last.and_then(|last| last.status).map(|status| status.as_u16()),
         last.and_then(|last| last.tracking_id.as_ref()).map(martello_outbox::TrackingId::as_str),
     ])?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
 /// Calls off the entries of a key that no worker has, for a newer one.
