@@ -11,7 +11,7 @@ use martello_outbox::{
     StoredRequest, Turn, WhenPending, WorkerId,
 };
 use rusqlite::{
-    Connection,
+    Connection, StatementStatus,
     trace::{TraceEvent, TraceEventCodes},
 };
 
@@ -24,9 +24,18 @@ use crate::{
 /// The statements that were run.
 static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
+/// Those that were prepared more than once.
+static PREPARED_ANEW: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 fn remember(event: TraceEvent<'_>) {
     if let TraceEvent::Stmt(statement, _) = event {
-        RUN.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.sql().into_owned());
+        let note = |seen: &Mutex<BTreeSet<String>>| {
+            seen.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.sql().into_owned());
+        };
+        note(&RUN);
+        if statement.get_status(StatementStatus::RePrepare) > 0 {
+            note(&PREPARED_ANEW);
+        }
     }
 }
 
@@ -141,7 +150,7 @@ fn is_slow(step: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_is_searched_for_nor_sorted() {
+async fn nothing_is_searched_for_nor_sorted_nor_prepared_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
@@ -167,4 +176,6 @@ async fn nothing_is_searched_for_nor_sorted() {
     let plans = run.iter().map(|sql| (sql, plan(&connection, sql)));
     let slow: Vec<_> = plans.filter(|(_, plan)| plan.iter().any(|step| is_slow(step))).collect();
     assert!(slow.is_empty(), "{slow:#?}");
+    let anew = std::mem::take(&mut *PREPARED_ANEW.lock().unwrap());
+    assert!(anew.is_empty(), "{anew:#?}");
 }

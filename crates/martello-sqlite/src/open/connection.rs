@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use martello_outbox::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
 
 use super::Place;
 use crate::fault::{self, explain};
@@ -31,6 +31,8 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
     }
     connection.busy_timeout(place.busy_timeout).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else a plan may depend on what is bound, and each statement that might is prepared anew each time it is run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(explain)?;
     for (pragma, value) in [("cache_size", -CACHE_KIB), ("temp_store", 2), ("trusted_schema", 0)] {
         connection.pragma_update(None, pragma, value).map_err(|error| beside(&place.path, error))?;
     }
