@@ -5,64 +5,49 @@ use std::{error::Error, io::Write};
 use http::{Request, header};
 use martello::{
     Body, Outbox,
-    outbox::{Change, Detail, EntryId, Filter, State},
+    outbox::{Change, Detail, Filter, State},
 };
 
-use crate::{
-    order,
-    summary::{Summary, Try},
-};
+use crate::{books::Books, order, upserts};
 
 pub(crate) async fn correct(
     outbox: &Outbox,
-    summary: &mut Summary,
+    books: &mut Books,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let dead = outbox.store().list(Filter::state(State::Dead), None, 100).await?.entries;
-    writeln!(out, "  dead letters      {}: the planner refuses them", dead.len())?;
+    writeln!(out, "  dead letters      {}: the API refuses them", dead.len())?;
+    let mut replayed = 0;
     for (index, letter) in dead.iter().enumerate() {
-        let detail = detail(outbox, letter.id).await?;
+        let ticket = outbox.ticket(letter.id);
+        let detail = outbox.detail(letter.id).await?.ok_or("a dead letter is gone")?;
         let Some(sent) = detail.revisions.last().map(|revision| &revision.request) else { continue };
         let line = std::str::from_utf8(&sent.body)?;
         if index == 0 {
             show(&detail, line, out)?;
         }
-        let better = order::corrected(line)?;
-        let request = Request::builder()
+        let better = Request::builder()
             .method(&sent.method)
             .uri(&sent.uri)
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(better))?;
-        outbox.edit(letter.id, request).await?;
+            .body(Body::from(order::corrected(line)?))?;
+        outbox.edit(letter.id, better).await?;
         outbox.store().change(letter.id, Change::Replay).await?;
-        let delivered = outbox.ticket(letter.id).ended().await?.state == State::Done;
-        let attempts = self::detail(outbox, letter.id).await?.attempts;
-        let business_id = order::business_id(line)?;
-        summary.ended(&business_id, delivered, attempts.iter().map(Try::from).collect());
+        replayed += usize::from(ticket.ended().await?.state == State::Done);
+        books.delivered(&order::business_id(line)?, &ticket.detail().await?.attempts);
     }
-    writeln!(out, "    corrected and replayed: {}", dead.len())?;
+    writeln!(out, "    corrected, replayed and delivered: {replayed}")?;
     Ok(())
 }
 
 fn show(detail: &Detail, line: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let entry = &detail.entry;
-    writeln!(
-        out,
-        "    {} {} is dead: {}",
-        entry.method,
-        entry.uri.path(),
-        entry.reason.map_or("", |reason| reason.as_str())
-    )?;
+    let reason = entry.reason.map_or("", |reason| reason.as_str());
+    writeln!(out, "    {} {} is dead: {reason}", entry.method, entry.uri.path())?;
     writeln!(out, "    {line}")?;
-    for (number, attempt) in (1..).zip(detail.attempts.iter().map(Try::from)) {
-        writeln!(out, "    attempt {number}: {attempt}")?;
-    }
+    upserts::show(&detail.attempts, out)?;
     if let Some(fault) = detail.attempts.last().and_then(|attempt| attempt.fault.as_deref()) {
         writeln!(out, "    it says: {fault}")?;
     }
     Ok(())
-}
-
-async fn detail(outbox: &Outbox, id: EntryId) -> Result<Detail, Box<dyn Error>> {
-    outbox.detail(id).await?.ok_or_else(|| format!("{id} is gone").into())
 }

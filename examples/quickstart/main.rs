@@ -1,74 +1,70 @@
-//! Writes 200 delivery orders to an API that misbehaves, five at a time, and checks that none is lost: not those
-//! that meet an outage, and not those that are wrong.
+//! A day of an integration with an API that misbehaves: 200 delivery orders are written, five at a time; the API is down for
+//! longer than retries last; two orders are wrong; and what the API makes of them is polled while it is released. In the end,
+//! the API's own books say whether anything was lost.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! RUST_LOG=martello=info cargo run --example quickstart     # with a line per attempt and per call
 //! ```
 
+mod books;
 mod dead_letters;
 mod order;
-mod planner;
-mod sending;
-mod summary;
+mod plannings;
+mod upserts;
 
-use std::{error::Error, io::Write, process::ExitCode};
+use std::{error::Error, io::Write, process::ExitCode, time::Duration};
 
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use martello::{Body, ConcurrencyLimitLayer, Outbox, OutboxLayer, Stack, sqlite::SqliteStore};
+use martello::{Body, ConcurrencyLimitLayer, Outbox, Stack, sqlite::SqliteStore};
+use martello_testkit::planner::{Faults, Planner};
 use tower::Layer;
 
-use crate::{planner::Planner, summary::Summary};
+use crate::books::Books;
+
+/// The request at which everything goes down, until somebody repairs it.
+const OUTAGE_AT: u64 = 160;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let orders: Vec<&str> = include_str!("../data/orders.ndjson").lines().collect();
-    let planner = Planner::start(7).await?;
+    let planner = Planner::builder().seed(7).latency(Duration::from_millis(10));
+    let planner = planner.faults(Faults::bad_network()).check(order::check).start().await?;
+    planner.break_down_at(OUTAGE_AT);
     let place = tempfile::tempdir()?;
-    let store = SqliteStore::open(place.path().join("outbox.db")).await?;
 
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let five = ConcurrencyLimitLayer::default();
-    let patient = Stack::new().limit(five.clone()).retry(|retry| retry.whole_responses(64 * 1024)).build()?;
-    let once = Stack::new().limit(five).without_retry().build()?;
-
-    let outbox = Outbox::new(store);
-    let api = OutboxLayer::new(outbox.clone()).layer(patient.layer(http.clone()));
-    let worker = outbox.worker(once.layer(http)).start();
+    let api = Stack::new().limit(five.clone()).retry(|retry| retry.whole_responses(1 << 20)).build()?;
+    let api = api.layer(http.clone());
+    let once = Stack::new().limit(five).without_retry().build()?.layer(http);
+    let outbox = Outbox::new(SqliteStore::open(place.path().join("outbox.db")).await?);
+    let worker = outbox.worker(once).start();
 
     let mut out = std::io::stdout();
-    let mut summary = Summary::new();
-    let deferred = sending::all(&api, &planner, &orders, &mut summary).await?;
-    write!(out, "{summary}")?;
-    writeln!(
-        out,
-        "  deferred          {}: the planner was down for longer than retries last",
-        deferred.len()
-    )?;
-
+    let mut books = Books::default();
+    let deferred = upserts::all(api.clone(), &outbox, &planner, &orders, &mut books, &mut out).await?;
     planner.repair();
-    sending::wait(&deferred, &mut summary).await?;
-    writeln!(out, "  delivered later   {} once it was back", summary.delivered_later())?;
-    if let Some(report) = summary.longest_way() {
-        writeln!(out, "    {}", report.business_id)?;
-        for (number, attempt) in (1..).zip(&report.attempts) {
-            writeln!(out, "    attempt {number}: {attempt}")?;
-        }
-    }
-
-    dead_letters::correct(&outbox, &mut summary, &mut out).await?;
+    upserts::wait(&deferred, &mut books, &mut out).await?;
+    dead_letters::correct(&outbox, &mut books, &mut out).await?;
     worker.shutdown().await;
+    let mut faults = books.differences(&planner, &orders);
+    faults
+        .extend(plannings::poll(api, &planner, &place.path().join("plannings.checkpoint"), &mut out).await?);
 
-    writeln!(out, "  most in flight    {} (as the server saw it)", planner.most_in_flight())?;
-    let faults = planner.check(&orders, &summary);
+    writeln!(out, "  most in flight    {} (as the API saw it)", planner.most_in_flight())?;
     for fault in &faults {
         writeln!(out, "  WRONG: {fault}")?;
     }
     if !faults.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    writeln!(out, "  The server holds exactly the {} orders, and its log of requests equals", orders.len())?;
-    writeln!(out, "  the attempts reported here, Trackingid by Trackingid.")?;
+    writeln!(
+        out,
+        "  The API holds exactly the {} orders, its log of requests equals the attempts",
+        orders.len()
+    )?;
+    writeln!(out, "  reported here, Trackingid by Trackingid, and each planning was seen exactly once.")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,72 @@
+//! What was reported of each order, to be compared with what the API has in its books.
+
+use std::collections::BTreeMap;
+
+use martello::{outbox::AttemptRecord, upsert::Record};
+use martello_testkit::planner::{Exchange, Planner};
+use serde_json::Value;
+
+use crate::order;
+
+/// The attempts of each order, by the path that it was written to.
+#[derive(Default)]
+pub(crate) struct Books(BTreeMap<String, Attempts>);
+
+#[derive(Debug, Default, PartialEq)]
+struct Attempts {
+    count: usize,
+    /// Of those that were answered.
+    tracking_ids: Vec<String>,
+}
+
+impl Books {
+    /// An order has come to its end at once.
+    pub(crate) fn written(&mut self, business_id: &str, record: &Record) {
+        let count = usize::try_from(record.attempts).unwrap_or(usize::MAX);
+        let tracking_ids = record.tracking_ids.iter().map(ToString::to_string).collect();
+        self.0.insert(format!("/orders/{business_id}"), Attempts { count, tracking_ids });
+    }
+
+    /// An order has come to its end in the outbox; or to another, after it was corrected.
+    pub(crate) fn delivered(&mut self, business_id: &str, attempts: &[AttemptRecord]) {
+        let ids = attempts.iter().filter_map(|attempt| attempt.tracking_id.as_ref());
+        let tracking_ids = ids.map(ToString::to_string).collect();
+        self.0.insert(format!("/orders/{business_id}"), Attempts { count: attempts.len(), tracking_ids });
+    }
+
+    /// What differs between the API's books and what was reported: nothing, if all is well.
+    pub(crate) fn differences(&self, planner: &Planner, orders: &[&str]) -> Vec<String> {
+        let json = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();
+        // Both in the order of their ids.
+        let held: Vec<_> = planner.entities().values().map(|entity| json(&entity.body)).collect();
+        let meant = orders.iter().map(|line| order::corrected(line).ok());
+        let meant: Vec<_> = meant.map(|line| line.and_then(|line| json(line.as_bytes()))).collect();
+        let mut wrong = Vec::new();
+        if held != meant {
+            wrong.push(format!("{} orders are held, of {} that were meant", held.len(), meant.len()));
+        }
+        let most = planner.most_in_flight();
+        if most > 5 {
+            wrong.push(format!("{most} requests were in flight at once"));
+        }
+        let log = log(&planner.exchanges());
+        for path in log.keys().chain(self.0.keys()) {
+            let (seen, reported) = (log.get(path), self.0.get(path));
+            if seen != reported {
+                wrong.push(format!("{path}: the API saw {seen:?}, and {reported:?} was reported"));
+            }
+        }
+        wrong
+    }
+}
+
+/// The API's log of the orders. The id of a request whose connection was lost never reached the caller.
+fn log(exchanges: &[Exchange]) -> BTreeMap<String, Attempts> {
+    let mut log: BTreeMap<String, Attempts> = BTreeMap::new();
+    for exchange in exchanges {
+        let attempts = log.entry(exchange.path.clone()).or_default();
+        attempts.count += 1;
+        attempts.tracking_ids.extend(exchange.status.map(|_| exchange.tracking_id.clone()));
+    }
+    log
+}
