@@ -1,5 +1,5 @@
-//! What the layers and the outbox cost, beside what a user would pick instead: the rooms of `overhead`, `allocations` and
-//! `outbox`.
+//! What the layers, the outbox and the upserts cost, beside what a user would pick instead: the rooms of `overhead`,
+//! `allocations`, `outbox` and `sync`.
 
 pub mod case;
 pub mod fixture;
@@ -11,6 +11,8 @@ pub mod place;
 pub mod plan;
 pub mod report;
 pub mod subjects;
+#[cfg(feature = "sync")]
+pub mod sync;
 
 /// Whatever went wrong: the measurement stops, and says it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

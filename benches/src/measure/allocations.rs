@@ -83,6 +83,12 @@ pub fn find(case: Case, subject: &str, drive: Drive) -> Result<Vec<Found>, Error
     ])
 }
 
+/// How often this thread has asked for memory.
+#[must_use]
+pub fn so_far() -> u64 {
+    ALLOCATIONS.get()
+}
+
 #[derive(Clone, Copy)]
 struct Counts {
     allocations: u64,

@@ -7,6 +7,8 @@ mod machine;
 pub mod outbox;
 pub mod overhead;
 mod readme;
+#[cfg(feature = "sync")]
+pub mod sync;
 mod table;
 
 use crate::measure::Found;
