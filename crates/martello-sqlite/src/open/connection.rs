@@ -14,6 +14,8 @@ const CACHE_KIB: i32 = 8 * 1024;
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// What is left of a longer log once it has been copied, in bytes.
 pub(crate) const LOG_LIMIT: u32 = 64 * 1024 * 1024;
+/// How often a new file is asked to have a log. After each that fails, others have done what they were about to.
+const ATTEMPTS: usize = 100;
 /// What `PRAGMA synchronous` says for FULL.
 pub(super) const FULL: i64 = 2;
 
@@ -41,9 +43,7 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
 
 /// Write-ahead log, and each commit on the disk before it is acknowledged; asked for and looked at.
 pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(), StoreError> {
-    let beside = |error| beside(&place.path, error);
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).map_err(beside)?;
+    let mode = ask_for_log(connection).map_err(|error| beside(&place.path, error))?;
     // An Apple system hands a sync on to the disk only if it is asked to; elsewhere this changes nothing.
     for pragma in ["fullfsync", "checkpoint_fullfsync"] {
         connection.pragma_update(None, pragma, true).map_err(explain)?;
@@ -61,6 +61,21 @@ pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(),
     };
     ask("wal_autocheckpoint", CHECKPOINT_PAGES)?;
     ask("journal_size_limit", LOG_LIMIT)
+}
+
+/// Asks for a write-ahead log, and tells what there is. Only the first connection to a new file changes something; and of
+/// all that SQLite does, this alone does not wait for others who are in its way, so it is made to wait for them.
+fn ask_for_log(connection: &Connection) -> rusqlite::Result<String> {
+    let ask = || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+    for _ in 0..ATTEMPTS {
+        match ask() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
+            }
+            done => return done,
+        }
+    }
+    ask()
 }
 
 /// The most bytes that the file may have. SQLite forgets it with the connection, and counts pages.

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use martello_outbox::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, Transaction, TransactionBehavior::Immediate};
+use rusqlite::{
+    Connection, Transaction,
+    TransactionBehavior::{Deferred, Immediate},
+};
 
 use super::{APPLICATION_ID, Place, connection};
 use crate::fault::{self, Fault};
@@ -34,7 +37,11 @@ pub(super) fn prepare(connection: &Connection, place: &Place) -> Result<(), Stor
 
 /// Writes our name into an empty file, before there is a log: it must be in the file itself for all to see.
 fn mark(connection: &Connection, place: &Place) -> Result<(), StoreError> {
-    if ours(connection, place)? {
+    // One look at one state: another process may be doing the same.
+    let look = Transaction::new_unchecked(connection, Deferred).map_err(fault::explain)?;
+    let is_ours = ours(&look, place)?;
+    look.rollback().map_err(fault::explain)?;
+    if is_ours {
         return Ok(());
     }
     let first = Transaction::new_unchecked(connection, Immediate).map_err(fault::explain)?;
