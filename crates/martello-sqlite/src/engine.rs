@@ -107,7 +107,7 @@ impl Running {
             // One that panicked has ended all the same.
             drop(other.join());
         }
-        drop(self.writer);
+        self.writer.close();
         drop(self.alive);
     }
 }
@@ -127,9 +127,9 @@ fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
     others.push(spawn("martello-sqlite-watcher", move || watcher.serve())?);
     let (writes, messages) = mpsc::channel(options.waiting);
     let (alive, ended) = watch::channel(());
-    let log = Log::of(&connection, options.place.busy_timeout);
+    let (file, log) = (options.place.opened(), Log::of(&options.place));
     let (clock, most) = (options.clock.clone(), options.most);
-    let writer = Writer { connection, clock, bells: bells.clone(), log, most };
+    let writer = Writer { connection, clock, bells: bells.clone(), file, log, most };
     let engine = Engine { writes, reads, bells, watching, alive: ended };
     Ok((engine, Running { writer, messages, others, alive }))
 }

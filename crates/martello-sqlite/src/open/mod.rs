@@ -2,6 +2,7 @@
 
 mod connection;
 mod migrate;
+mod opened;
 mod place;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +12,7 @@ use rusqlite::{Connection, config::DbConfig};
 
 pub(crate) use connection::LOG_LIMIT;
 pub(crate) use migrate::NEWEST;
+pub(crate) use opened::Opened;
 pub(crate) use place::absolute;
 
 use crate::fault::explain;
@@ -40,6 +42,19 @@ impl Place {
         Ok(connection)
     }
 
+    /// The file, once it has been opened.
+    pub(crate) fn opened(&self) -> Opened {
+        Opened::at(self.path.clone())
+    }
+
+    /// The log beside the file: beside what its path leads to, if that is a link.
+    pub(crate) fn log(&self) -> PathBuf {
+        let mut log =
+            std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()).into_os_string();
+        log.push("-wal");
+        log.into()
+    }
+
     /// One more connection to the file, to read with.
     pub(crate) fn open_reader(&self) -> Result<Connection, StoreError> {
         let connection = connection::connect(self, false)?;
@@ -49,7 +64,7 @@ impl Place {
     }
 }
 
-fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
+pub(crate) fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map_err(explain)?;
     Ok(())
 }

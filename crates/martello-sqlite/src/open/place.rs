@@ -55,7 +55,7 @@ pub(super) fn look(place: &Place) -> Result<(), StoreError> {
         }
         Ok(metadata) if metadata.len() == 0 => may_create(place),
         // Another process may just be writing the first page.
-        Ok(_) => examine(path).or_else(|_| examine(path)),
+        Ok(_) => examine(place).or_else(|_| examine(place)),
     }
 }
 
@@ -76,11 +76,13 @@ fn may_create(place: &Place) -> Result<(), StoreError> {
     Err(fault::place(StoreErrorKind::Unusable, &place.path, what))
 }
 
-fn examine(path: &Path) -> Result<(), StoreError> {
+fn examine(place: &Place) -> Result<(), StoreError> {
+    let path = place.path.as_path();
+    let has_log = || std::fs::metadata(place.log()).is_ok_and(|log| log.len() > 0);
     let header = match header(path) {
         // The log is being copied into it, or a crash has ended that half-way: the file alone looks damaged, and together
         // with the log it may not be. Whoever opens both finds out.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_log(path) => {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_log() => {
             return Ok(());
         }
         header => header,
@@ -101,12 +103,6 @@ fn examine(path: &Path) -> Result<(), StoreError> {
         return Err(fault::place(StoreErrorKind::Unusable, path, what));
     }
     migrate::refuse_newer(path, header.user_version)
-}
-
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// Reads the header through SQLite, and not as a file: closing a file takes away the locks that another store in this

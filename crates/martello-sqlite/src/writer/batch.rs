@@ -14,6 +14,8 @@ type Batch = Vec<Box<dyn Work>>;
 
 /// How a transaction failed.
 enum Failure {
+    /// It would have gone to a file that nobody finds again.
+    Gone,
     /// It did not begin: another process held the file for too long. It would be no use to try each operation alone.
     NotBegun(Arc<rusqlite::Error>),
     /// Nothing was written, and the transaction is gone.
@@ -50,6 +52,9 @@ impl Writer {
     fn transact(&self, batch: &mut [Box<dyn Work>]) -> Result<(), Failure> {
         if batch.is_empty() {
             return Ok(());
+        }
+        if !self.file.is_there() {
+            return Err(Failure::Gone);
         }
         sql::run(&self.connection, "BEGIN IMMEDIATE", [])
             .map_err(|error| Failure::NotBegun(Arc::new(error)))?;
@@ -96,6 +101,7 @@ impl Writer {
     fn fail(&self, batch: Batch, failure: &Failure) {
         let error: &dyn Fn() -> StoreError = match failure {
             Failure::Uncommitted(error) => &|| uncommitted(error),
+            Failure::Gone => &|| self.file.gone(),
             Failure::NotBegun(error) => &|| explain_to_each(error),
             Failure::Undone(error) if batch.len() == 1 => &|| explain_to_each(error),
             Failure::Lost if batch.len() == 1 => return batch.into_iter().for_each(Work::answer),

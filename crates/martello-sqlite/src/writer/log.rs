@@ -2,7 +2,10 @@ use std::{cell::Cell, fs, path::PathBuf, time::Duration};
 
 use rusqlite::Connection;
 
-use crate::{open::LOG_LIMIT, sql};
+use crate::{
+    open::{LOG_LIMIT, Place},
+    sql,
+};
 
 /// How long those that read are waited for, while nobody writes.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -12,24 +15,21 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// SQLite copies it into the file by itself, and then begins it anew; but only in a moment when nobody reads an older
 /// state of the file. Where there is always somebody who does, it would grow for as long as there is.
 pub(crate) struct Log {
-    path: Option<PathBuf>,
+    path: PathBuf,
     busy_timeout: Duration,
     /// From how many bytes on something is done about it.
     limit: Cell<u64>,
 }
 
 impl Log {
-    pub(crate) fn of(connection: &Connection, busy_timeout: Duration) -> Self {
-        // As SQLite calls it: beside what a link leads to.
-        let path = connection.path().map(|path| format!("{path}-wal").into());
-        Self { path, busy_timeout, limit: Cell::new(LOG_LIMIT.into()) }
+    pub(crate) fn of(place: &Place) -> Self {
+        Self { path: place.log(), busy_timeout: place.busy_timeout, limit: Cell::new(LOG_LIMIT.into()) }
     }
 
     /// Empties a log that has got too long, once those are done who read now. If they are not in time, it may grow by as
     /// much again before it keeps anybody waiting.
     pub(super) fn curb(&self, connection: &Connection) {
-        let length =
-            || self.path.as_ref().and_then(|path| fs::metadata(path).ok()).map_or(0, |log| log.len());
+        let length = || fs::metadata(&self.path).map_or(0, |log| log.len());
         if length() <= self.limit.get() {
             return;
         }
@@ -51,8 +51,9 @@ mod tests {
         let open = || Connection::open(directory.path().join("file.db")).unwrap();
         let (writer, reader) = (open(), open());
         writer.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x)").unwrap();
-        let log = Log { limit: Cell::new(100_000), ..Log::of(&writer, Duration::ZERO) };
-        let length = || fs::metadata(log.path.as_ref().unwrap()).unwrap().len();
+        let path = directory.path().join("file.db-wal");
+        let log = Log { path, busy_timeout: Duration::ZERO, limit: Cell::new(100_000) };
+        let length = || fs::metadata(&log.path).unwrap().len();
         log.curb(&writer);
         assert!(length() > 0, "it is short");
 

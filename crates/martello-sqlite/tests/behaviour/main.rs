@@ -9,6 +9,7 @@ mod full;
 mod half_copied;
 mod held;
 mod migrating;
+mod moved;
 mod places;
 mod processes;
 mod sharing;

@@ -1,0 +1,43 @@
+use std::{fs, path::PathBuf};
+
+use martello_outbox::{StoreError, StoreErrorKind};
+
+use crate::fault;
+
+/// The file that was opened, to notice when its path leads to another, or to none: on some systems it can be moved or
+/// deleted while it is open, and whatever is written to it then is lost.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    path: PathBuf,
+    /// What tells it from other files, where there is such a thing.
+    id: Option<(u64, u64)>,
+}
+
+impl Opened {
+    pub(super) fn at(path: PathBuf) -> Self {
+        let id = id(&path);
+        Self { path, id }
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        id(&self.path) == self.id
+    }
+
+    /// What those are told who wanted to write to it.
+    pub(crate) fn gone(&self) -> StoreError {
+        let what =
+            "is no longer the file that was opened: put that back, or close the store and open it again";
+        fault::place(StoreErrorKind::Unavailable, &self.path, what)
+    }
+}
+
+#[cfg(unix)]
+fn id(path: &PathBuf) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn id(path: &PathBuf) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|_| (0, 0))
+}
