@@ -63,6 +63,6 @@ pub use martello_upsert::UpsertAll;
 pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};
 
 /// The programs on the front page of the repository compile and run.
-#[cfg(all(doctest, feature = "sqlite", feature = "stack"))]
+#[cfg(all(doctest, feature = "poll", feature = "sqlite", feature = "stack", feature = "upsert"))]
 #[doc = include_str!("../../../README.md")]
 struct FrontPage;

@@ -1,0 +1,78 @@
+//! A list of 250 plannings, a hundred a page, over a network that loses some of the pages: each item once, to the end. Then a walk
+//! that is broken off and goes on where it was.
+//!
+//! ```text
+//! cargo run --example paginate
+//! ```
+
+use std::{
+    error::Error,
+    io::Write,
+    pin::pin,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::TryStreamExt;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use martello::{
+    Body, Paginate, Stack,
+    paginate::{JsonCursor, Position},
+};
+use martello_testkit::planner::{Faults, Planner, Planning};
+use tower::Layer;
+
+const PLANNINGS: usize = 250;
+
+#[derive(serde::Deserialize)]
+struct Row {
+    id: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout();
+    let planner = Planner::builder().seed(3).faults(Faults::bad_network()).start().await?;
+    release(&planner);
+    let url = planner.uri("/planning/v1/plannings?released_since=2024-11-29T10:00:00.000Z&limit=100");
+
+    let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    // A page that breaks off in the middle is a failed attempt like any other.
+    let api = Stack::new().retry(|retry| retry.whole_responses(16 << 20)).build()?.layer(http);
+    let plannings = Paginate::new(api, JsonCursor::<Row>::new(url)?.items("plannings")?);
+
+    let mut items = pin!(plannings.items());
+    let mut seen = Vec::new();
+    while let Some(row) = items.try_next().await? {
+        seen.push(row.id);
+    }
+    let (newest, oldest) = seen.first().zip(seen.last()).ok_or("the list is empty")?;
+    writeln!(out, "{} items, the newest {newest} and the oldest {oldest}", seen.len())?;
+
+    // Two pages; then something else is more important. Where it was is text, and can be stored.
+    let mut again = Vec::new();
+    let place = {
+        let mut pages = pin!(plannings.pages());
+        for _ in 0..2 {
+            again.extend(pages.try_next().await?.ok_or("there are three pages")?.items);
+        }
+        pages.position().ok_or("there is a third page")?.as_str().to_owned()
+    };
+    let mut pages = pin!(plannings.pages_from(Position::try_from(place)?));
+    while let Some(page) = pages.try_next().await? {
+        again.extend(page.items);
+    }
+    writeln!(out, "{} items in two walks, one after the other", again.len())?;
+    let again: Vec<String> = again.into_iter().map(|row| row.id).collect();
+    if seen.len() != PLANNINGS || again != seen {
+        return Err("an item was missed, or came twice".into());
+    }
+    Ok(())
+}
+
+fn release(planner: &Planner) {
+    let start = SystemTime::now() - Duration::from_secs(3_600);
+    for number in 0..PLANNINGS {
+        let at = start + Duration::from_secs(u64::try_from(number).unwrap_or_default());
+        planner.release(Planning::new(format!("P-{number}"), at, at));
+    }
+}
