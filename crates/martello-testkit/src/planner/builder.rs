@@ -48,6 +48,14 @@ impl PlannerBuilder {
         self
     }
 
+    /// Makes a planning of each order as it is written: with the last part of its path as its id, the order in it, and stamps of
+    /// that moment, at which it is released late by up to so much. A write that changes nothing makes none. Without this,
+    /// plannings are only those that are [released](Planner::release).
+    pub fn plan_orders(mut self, lateness: Duration) -> Self {
+        self.state.plans_orders = Some(lateness);
+        self
+    }
+
     /// Wraps the list of plannings in this.
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.state.plannings.envelope = envelope;

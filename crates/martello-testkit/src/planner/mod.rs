@@ -136,6 +136,14 @@ impl Planner {
         }
     }
 
+    /// A token, without a request for one; none unless [tokens](PlannerBuilder::tokens) are asked for.
+    #[must_use]
+    pub fn issue_token(&self) -> Option<String> {
+        let mut state = self.state();
+        let nonce = state.seed;
+        state.tokens.as_mut().map(|tokens| tokens.mint(nonce))
+    }
+
     /// How many tokens were issued.
     #[must_use]
     pub fn tokens_issued(&self) -> u64 {

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{answer::Answer, cursor::Cursor, envelope::Envelope, stamp::Stamp, text};
@@ -21,13 +22,15 @@ pub struct Planning {
     pub created_at: SystemTime,
     /// When it was released: what the list is filtered on.
     pub released_at: SystemTime,
+    /// The JSON of the order that it is of, which is listed as its `order`. None unless it is set.
+    pub order: Option<Bytes>,
 }
 
 impl Planning {
     /// A planning with these stamps, which need not be those of the moment at which it is to be seen.
     #[must_use]
     pub fn new(id: impl Into<String>, created_at: SystemTime, released_at: SystemTime) -> Self {
-        Self { id: id.into(), created_at, released_at }
+        Self { id: id.into(), created_at, released_at, order: None }
     }
 }
 
@@ -37,6 +40,7 @@ type Place = (Reverse<Stamp>, String);
 struct Released {
     at: Stamp,
     visible: Instant,
+    order: Option<Bytes>,
 }
 
 /// What has been released, and is going to be.
@@ -52,7 +56,7 @@ const UNLESS_SAID: usize = 100;
 
 impl Plannings {
     pub(super) fn release(&mut self, planning: Planning, visible: Instant) {
-        let released = Released { at: Stamp::of(planning.released_at), visible };
+        let released = Released { at: Stamp::of(planning.released_at), visible, order: planning.order };
         self.released.insert((Reverse(Stamp::of(planning.created_at)), planning.id), released);
     }
 
@@ -117,6 +121,9 @@ impl Plannings {
 }
 
 fn json((created, id): &Place, released: &Released) -> String {
+    let order = released.order.as_ref();
     let (id, created, released) = (text::json(id), created.0.rfc3339(), released.at.rfc3339());
-    format!(r#"{{"id":{id},"created_at":"{created}","released_at":"{released}"}}"#)
+    let order =
+        order.map_or(String::new(), |order| format!(r#","order":{}"#, String::from_utf8_lossy(order)));
+    format!(r#"{{"id":{id},"created_at":"{created}","released_at":"{released}"{order}}}"#)
 }

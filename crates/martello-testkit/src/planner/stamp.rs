@@ -29,6 +29,11 @@ impl Stamp {
         }
     }
 
+    pub(super) fn time(self) -> SystemTime {
+        let time = Duration::from_millis(self.0.unsigned_abs());
+        if self.0 < 0 { UNIX_EPOCH - time } else { UNIX_EPOCH + time }
+    }
+
     /// As RFC 3339 has it, in UTC and with three places: `2024-11-29T10:00:00.000Z`.
     pub(super) fn rfc3339(self) -> String {
         let (year, month, day) = date(self.0.div_euclid(DAY));

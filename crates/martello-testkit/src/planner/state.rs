@@ -7,7 +7,7 @@ use http::Method;
 use tokio::time::Instant;
 
 use super::{
-    Exchange, Faults,
+    Exchange, Faults, Planning,
     answer::Answer,
     entities::Entities,
     exchange::Exchanges,
@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) tokens: Option<Tokens>,
     pub(super) entities: Entities,
     pub(super) plannings: Plannings,
+    /// How late a planning that is made of an order is released, at most; none are made without this.
+    pub(super) plans_orders: Option<Duration>,
     pub(super) exchanges: Exchanges,
     /// From the request of this number on, it is down.
     pub(super) down_from: Option<u64>,
@@ -105,12 +107,29 @@ impl State {
         match request.method {
             Method::GET if path == LIST => self.plannings.list(request.uri.query().unwrap_or_default(), now),
             Method::GET => self.entities.get(path),
-            Method::PUT => self.entities.put(path, request),
+            Method::PUT => self.put(request, now, nonce),
             _ => Answer::error(405, "only GET and PUT are allowed").header("allow", "GET, PUT"),
         }
     }
 
-    pub(super) fn release(&mut self, planning: super::Planning, after: Duration) {
+    fn put(&mut self, request: &Received, now: Stamp, nonce: u64) -> Answer {
+        let path = request.uri.path();
+        let before = self.entities.held.get(path).map(|entity| entity.version);
+        let answer = self.entities.put(path, request);
+        let Some((entity, lateness)) = self.entities.held.get(path).zip(self.plans_orders) else {
+            return answer;
+        };
+        if before != Some(entity.version) {
+            let late = lateness.mul_f64(Rng::with_seed(nonce).f64());
+            let id = path.rsplit('/').next().unwrap_or_default().to_owned();
+            let planning =
+                Planning { order: Some(entity.body.clone()), ..Planning::new(id, now.time(), now.time()) };
+            self.release(planning, late);
+        }
+        answer
+    }
+
+    pub(super) fn release(&mut self, planning: Planning, after: Duration) {
         self.plannings.release(planning, Instant::now() + after);
     }
 }

@@ -46,16 +46,22 @@ impl Tokens {
         if !by_basic && !by_form {
             return Answer::error(401, "invalid_client").header("www-authenticate", "Basic");
         }
-        self.count += 1;
-        let token = format!("token-{}-{nonce:016x}", self.count);
-        let now = Instant::now();
-        self.issued.retain(|_, ends| *ends > now);
-        self.issued.insert(token.clone(), now + self.lives);
+        let token = self.mint(nonce);
         let seconds = self.lives.as_secs();
         Answer::json(
             200,
             format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{seconds}}}"#),
         )
+    }
+
+    /// A token that nobody had to ask for.
+    pub(super) fn mint(&mut self, nonce: u64) -> String {
+        self.count += 1;
+        let token = format!("token-{}-{nonce:016x}", self.count);
+        let now = Instant::now();
+        self.issued.retain(|_, ends| *ends > now);
+        self.issued.insert(token.clone(), now + self.lives);
+        token
     }
 
     /// Whether a request bears a token that is worth something now.

@@ -120,3 +120,19 @@ async fn a_bad_schedule_releases_all_late_out_of_order_and_with_equal_stamps() {
     assert!(stamps.iter().collect::<BTreeSet<_>>().len() < 60, "equal stamps");
     assert!(!stamps.is_sorted_by(|one, other| one >= other), "not in the order of the release");
 }
+
+#[tokio::test]
+async fn a_planning_is_made_of_each_order_as_it_is_written_and_not_of_one_that_is_written_again() {
+    let planner = Planner::builder().plan_orders(Duration::from_millis(50)).start().await.unwrap();
+    let http = Http::new(&planner);
+    for order in [r#"{"stops":1}"#, r#"{"stops":1}"#, r#"{"stops":2.50}"#] {
+        http.put("/orders/o-1", &[], order).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    let (status, _, page) = http.get(&format!("{LIST}?{SINCE}")).await;
+    assert_eq!((status, ids(&page)), (200, vec!["o-1".to_owned(), "o-1".to_owned()]));
+    assert!(
+        page.contains(r#"Z","order":{"stops":2.50}}"#) && page.contains(r#"Z","order":{"stops":1}}"#),
+        "{page}"
+    );
+}

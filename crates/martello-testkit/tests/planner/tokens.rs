@@ -48,3 +48,12 @@ async fn nobody_else_gets_one_and_a_revoked_one_is_worth_nothing() {
     planner.revoke_tokens();
     assert_eq!(http.put("/orders/a", &[("authorization", &bearer)], "1").await.0, 401);
 }
+
+#[tokio::test]
+async fn a_token_can_be_had_without_a_request() {
+    let planner = Planner::builder().tokens("me", "secret", Duration::from_secs(300)).start().await.unwrap();
+    let bearer = format!("Bearer {}", planner.issue_token().unwrap());
+    let status = Http::new(&planner).put("/orders/a", &[("authorization", &bearer)], "1").await.0;
+    assert_eq!((status, planner.tokens_issued()), (201, 1));
+    assert_eq!(Planner::start().await.unwrap().issue_token(), None);
+}
