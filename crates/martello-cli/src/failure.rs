@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     Well,
     /// Some of it could not be done, or somebody should look at something.
     Partly,
+    /// Some of it failed in a way that passes: doing it again is enough.
+    ForNow,
 }
 
 /// Why a command did not do what it was asked for.

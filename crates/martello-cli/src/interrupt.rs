@@ -25,3 +25,41 @@ pub(crate) async fn ignoring_ctrl_c<T>(future: impl Future<Output = T>) -> T {
         }
     }
 }
+
+/// Each time that the process is asked to end, by Ctrl-C or SIGTERM. While this is there, none of them ends it by itself.
+#[cfg(unix)]
+pub(crate) struct Interrupts([tokio::signal::unix::Signal; 2]);
+
+#[cfg(unix)]
+impl Interrupts {
+    pub(crate) fn catch() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+    }
+
+    pub(crate) async fn next(&mut self) {
+        let [interrupt, terminate] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+}
+
+/// Each Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) struct Interrupts;
+
+#[cfg(not(unix))]
+impl Interrupts {
+    pub(crate) fn catch() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn next(&mut self) {
+        // Where it cannot be caught it ends the process.
+        if ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

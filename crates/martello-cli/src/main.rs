@@ -1,5 +1,6 @@
 //! The `martello` command.
 
+mod api;
 mod args;
 mod ask;
 mod bulk;
@@ -11,6 +12,7 @@ mod interrupt;
 mod outbox;
 mod output;
 mod place;
+mod upsert;
 
 use std::{
     env,
@@ -23,13 +25,13 @@ use clap::Parser;
 use martello_outbox::Store;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, StoreArgs, Stored},
     failure::{Exit, Failure},
     output::Output,
     place::Place,
 };
 
-/// What every verb works with.
+/// What every verb on a store works with.
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) out: Output,
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(Exit::Well) => ExitCode::SUCCESS,
         Ok(Exit::Partly) => ExitCode::from(1),
+        Ok(Exit::ForNow) => ExitCode::from(5),
         Err(failure) => {
             tell(&failure.told(json));
             ExitCode::from(failure.code())
@@ -57,24 +60,37 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::other("the runtime cannot be started").because(error))?;
-    runtime.block_on(async {
-        let place = Place::open(&cli.store).await?;
-        let mut context = Context { store: place.store(), out: Output::new(cli.json) };
-        let exit = dispatch(&mut context, cli.command).await;
-        let written = context.out.flush();
-        place.close().await;
-        let exit = exit?;
-        written?;
-        Ok(exit)
-    })
+    let exit = runtime.block_on(dispatch(cli));
+    // Nobody waits for the next line of an input, or for the reader of an output.
+    runtime.shutdown_background();
+    exit
 }
 
-async fn dispatch(context: &mut Context, command: Command) -> Result<Exit, Failure> {
-    match command {
-        Command::Outbox(verb) => outbox::run(context, verb).await,
-        Command::Dead(verb) => dead::run(context, verb).await,
-        Command::Doctor(args) => doctor::run(context, &args).await,
-    }
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let mut out = Output::new(cli.json);
+    let exit = match cli.command {
+        Command::Upsert(args) => upsert::run(&mut out, *args).await,
+        Command::Stored(command) => return in_store(&cli.store, out, command).await,
+    };
+    let written = out.flush();
+    let exit = exit?;
+    written?;
+    Ok(exit)
+}
+
+async fn in_store(store: &StoreArgs, out: Output, command: Stored) -> Result<Exit, Failure> {
+    let place = Place::open(store).await?;
+    let mut context = Context { store: place.store(), out };
+    let exit = match command {
+        Stored::Outbox(verb) => outbox::run(&mut context, verb).await,
+        Stored::Dead(verb) => dead::run(&mut context, verb).await,
+        Stored::Doctor(args) => doctor::run(&mut context, &args).await,
+    };
+    let written = context.out.flush();
+    place.close().await;
+    let exit = exit?;
+    written?;
+    Ok(exit)
 }
 
 /// Help and version are asked for; the rest is a mistake.

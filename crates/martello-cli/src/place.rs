@@ -2,13 +2,17 @@
 
 use std::{env, path::Path, sync::Arc};
 
-use martello_outbox::Store;
+use martello::outcome::Classifier;
+use martello_outbox::{Outbox, Store};
 use martello_postgres::PostgresStore;
 use martello_sqlite::SqliteStore;
 
 use crate::{args::StoreArgs, failure::Failure};
 
 const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH or postgres://…";
+
+/// The largest body that is put into an outbox, in bytes.
+const LARGEST: usize = 16 << 20;
 
 /// An open store, of whatever engine.
 pub(crate) enum Place {
@@ -19,7 +23,12 @@ pub(crate) enum Place {
 impl Place {
     /// Opens the store, which must be there: looking at a path that is mistyped must not make a file.
     pub(crate) async fn open(args: &StoreArgs) -> Result<Self, Failure> {
-        let named = args.store.clone().or_else(|| env::var("MARTELLO_STORE").ok());
+        Self::open_named(args.store.as_deref()).await
+    }
+
+    /// Opens the store of this name, or else the one that the environment names.
+    pub(crate) async fn open_named(name: Option<&str>) -> Result<Self, Failure> {
+        let named = name.map(str::to_owned).or_else(|| env::var("MARTELLO_STORE").ok());
         let named = named.filter(|named| !named.is_empty()).ok_or_else(|| Failure::usage(EXPECTED))?;
         match named.split_once(':') {
             Some(("sqlite", path)) => Self::sqlite(path).await,
@@ -58,6 +67,16 @@ impl Place {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),
         }
+    }
+
+    /// An outbox in it, which tells outcomes apart as our stacks do.
+    pub(crate) fn outbox(&self) -> Result<Outbox, Failure> {
+        let builder = match self {
+            Self::Sqlite(store) => Outbox::builder(store.clone()),
+            Self::Postgres(store) => Outbox::builder(store.clone()),
+        };
+        let classifier = Classifier::unavailable([502, 503, 504])?;
+        Ok(builder.classifier(classifier).max_body(LARGEST).build()?)
     }
 
     /// Closes it, and leaves nothing behind.

@@ -1,18 +1,22 @@
 //! The command line, as `--help` shows it.
 
+mod api;
 mod dead;
 mod filter;
 mod outbox;
 mod targets;
 mod time;
+mod upsert;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use api::ApiArgs;
 pub(crate) use dead::{Dead, DeadList, Edit, Export, Purge, Replay, ReplayJobs};
 pub(crate) use filter::FilterArgs;
 pub(crate) use outbox::{Look, Outbox, OutboxList, Page};
 pub(crate) use targets::{Bulk, Target, Targets};
 pub(crate) use time::Rate;
+pub(crate) use upsert::Upsert;
 
 const AFTER: &str = "\
 Environment:
@@ -20,14 +24,15 @@ Environment:
 
 Exit codes:
     0  all is well
-    1  some of it could not be done, or the doctor found something
+    1  some of it could not be done, was rejected, or the doctor found something
     2  the command line makes no sense
     3  the store cannot be used: not there, no store, of a newer version, full, not to be reached
     4  there is no such entry, queue or replay, its state does not allow it, or a filter matches nothing
+    5  only for now: some entities, or a pass, failed in a way that passes; run it again
     7  something else went wrong
-  130  interrupted, or not agreed to: what had begun in the store goes on";
+  130  interrupted, or not agreed to: what had begun in the store goes on; a sync can be resumed";
 
-/// Look after an outbox of stored HTTP requests and its dead letters.
+/// Synchronise with HTTP APIs that fail now and then, and look after an outbox of stored requests and its dead letters.
 #[derive(Parser)]
 #[command(name = "martello", version, after_help = AFTER)]
 pub(crate) struct Cli {
@@ -50,6 +55,14 @@ pub(crate) struct StoreArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Upsert(Box<Upsert>),
+    #[command(flatten)]
+    Stored(Stored),
+}
+
+/// Verbs on a store.
+#[derive(Subcommand)]
+pub(crate) enum Stored {
     /// Requests that wait, are with a worker, or have ended.
     #[command(subcommand)]
     Outbox(Outbox),

@@ -83,12 +83,12 @@ impl Tally {
         let noun = noun(act.of, self.matched);
         match (self.dry_run, exit) {
             (true, Exit::Well) => out.line(format_args!("would {} {} {noun}", act.verb, self.matched))?,
-            (true, Exit::Partly) => {
+            (true, _) => {
                 let fit = self.matched - self.refused;
                 out.line(format_args!("would {} {fit} of {} {noun}", act.verb, self.matched))?;
             }
             (false, Exit::Well) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,
-            (false, Exit::Partly) => {
+            (false, _) => {
                 out.line(format_args!("{} {} of {} {noun}", self.verb, self.done, self.matched))?;
             }
         }

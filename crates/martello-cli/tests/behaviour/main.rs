@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod bulk;
+mod credentials;
 mod doctor;
 mod editing;
 mod exporting;
@@ -13,3 +14,6 @@ mod queues;
 mod replaying;
 mod stores;
 mod support;
+mod sync;
+mod upsert_interrupted;
+mod upserting;

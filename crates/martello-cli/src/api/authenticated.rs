@@ -1,0 +1,102 @@
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use martello::{Body, TryCopy};
+use tower_service::Service;
+
+use super::Credentials;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A token that was renewed just now and is refused so often is not the matter of its age.
+const RENEWALS: u32 = 2;
+
+/// A client that authenticates each attempt: what is outside of it, such as a journal or an outbox, never sees a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Authenticated<C> {
+    client: C,
+    credentials: Credentials,
+}
+
+impl<C> Authenticated<C> {
+    pub(super) fn new(client: C, credentials: Credentials) -> Self {
+        Self { client, credentials }
+    }
+}
+
+impl<C, R> Service<Request<Body>> for Authenticated<C>
+where
+    C: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send,
+    R: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
+
+    /// The client is readied when the token is there.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (client, credentials) = (self.client.clone(), self.credentials.clone());
+        Box::pin(call(client, credentials, request))
+    }
+}
+
+async fn call<C, R>(
+    mut client: C,
+    credentials: Credentials,
+    request: Request<Body>,
+) -> Result<Response<R>, BoxError>
+where
+    C: Service<Request<Body>, Response = Response<R>>,
+    C::Error: Into<BoxError>,
+{
+    let Some(mut token) = credentials.header().await? else { return send(&mut client, request).await };
+    let (head, body) = request.into_parts();
+    let mut renewals = 0;
+    loop {
+        let copy = body.try_copy(usize::MAX).ok_or("the request's body cannot be sent again")?;
+        let mut attempt = Request::from_parts(head.clone(), copy);
+        attempt.headers_mut().insert(header::AUTHORIZATION, token.clone());
+        let response = send(&mut client, attempt).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        match next(&credentials, &token, renewals).await? {
+            Some(renewed) => token = renewed,
+            None => {
+                credentials.give_up("the server refuses the token with 401: see to it, and start again");
+                return Ok(response);
+            }
+        }
+        renewals += 1;
+    }
+}
+
+async fn next(
+    credentials: &Credentials,
+    refused: &HeaderValue,
+    renewals: u32,
+) -> Result<Option<HeaderValue>, BoxError> {
+    if renewals == RENEWALS {
+        return Ok(None);
+    }
+    Ok(credentials.after_refusal(refused).await?)
+}
+
+async fn send<C, R>(client: &mut C, request: Request<Body>) -> Result<Response<R>, BoxError>
+where
+    C: Service<Request<Body>, Response = Response<R>>,
+    C::Error: Into<BoxError>,
+{
+    poll_fn(|cx| client.poll_ready(cx)).await.map_err(Into::into)?;
+    client.call(request).await.map_err(Into::into)
+}

@@ -1,0 +1,164 @@
+//! Where tokens come from, and when a new one is asked for.
+
+use std::{env, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use martello::{CallError, ErrorKind, Outcome};
+use tokio::{
+    io::AsyncReadExt,
+    process::Command,
+    sync::{Mutex, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::token::Token;
+use crate::{args::ApiArgs, failure::Failure};
+
+/// A command that prints a token has so long, and may print so many bytes.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST: u64 = 64 * 1024;
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+enum Source {
+    Nothing,
+    Fixed,
+    File(PathBuf),
+    Command(String),
+}
+
+/// The token that is sent with each attempt. A clone has the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    source: Source,
+    current: Mutex<Option<Token>>,
+    given_up: watch::Sender<Option<String>>,
+}
+
+impl Credentials {
+    /// As the command line says. One that is at hand is read now, so that its want is told at once.
+    pub(crate) async fn of(args: &ApiArgs) -> Result<Self, Failure> {
+        let (source, fixed) = match (&args.token_env, &args.token_file, &args.token_command) {
+            (Some(name), ..) => (Source::Fixed, Some(from_env(name)?)),
+            (None, Some(path), _) => (Source::File(path.clone()), None),
+            (None, None, Some(command)) => (Source::Command(command.clone()), None),
+            (None, None, None) => (Source::Nothing, None),
+        };
+        let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
+        let credentials = Self(Arc::new(Shared { source, current, given_up }));
+        if credentials.header().await.is_err() {
+            return Err(Failure::other(credentials.0.given_up.borrow().clone().unwrap_or_default()));
+        }
+        Ok(credentials)
+    }
+
+    pub(crate) fn are_there(&self) -> bool {
+        !matches!(self.0.source, Source::Nothing)
+    }
+
+    /// What is to be sent now.
+    pub(super) async fn header(&self) -> Result<Option<HeaderValue>, CallError> {
+        let mut current = self.0.current.lock().await;
+        let usable = current.as_ref().filter(|token| !token.is_due());
+        match (usable, &self.0.source) {
+            (Some(token), _) => Ok(Some(token.header.clone())),
+            (None, Source::Nothing) => Ok(None),
+            (None, _) => Ok(Some(self.renew(&mut current).await?)),
+        }
+    }
+
+    /// What is to be sent after a 401 to this one: nothing, if there is nothing else.
+    pub(super) async fn after_refusal(
+        &self,
+        refused: &HeaderValue,
+    ) -> Result<Option<HeaderValue>, CallError> {
+        let mut current = self.0.current.lock().await;
+        match current.as_ref().filter(|token| token.header != *refused) {
+            // Somebody else was refused, too, and has seen to it.
+            Some(token) => Ok(Some(token.header.clone())),
+            None if matches!(self.0.source, Source::Nothing | Source::Fixed) => Ok(None),
+            None => Ok(Some(self.renew(&mut current).await?).filter(|renewed| renewed != refused)),
+        }
+    }
+
+    /// There is no use in going on.
+    pub(super) fn give_up(&self, why: impl Into<String>) -> CallError {
+        let why = why.into();
+        let error = CallError::new(ErrorKind::Transport, Outcome::Unsent, why.clone());
+        self.0.given_up.send_if_modified(|given_up| {
+            let first = given_up.is_none();
+            given_up.get_or_insert(why);
+            first
+        });
+        error
+    }
+
+    /// Why there is no use in going on, as soon as that is so.
+    pub(crate) async fn given_up(&self) -> String {
+        let mut given_up = self.0.given_up.subscribe();
+        // The sender is here, so that this cannot fail.
+        let why = given_up.wait_for(Option::is_some).await.map(|why| why.clone());
+        why.ok().flatten().unwrap_or_default()
+    }
+
+    async fn renew(&self, current: &mut Option<Token>) -> Result<HeaderValue, CallError> {
+        if let Some(why) = self.0.given_up.borrow().clone() {
+            return Err(CallError::new(ErrorKind::Transport, Outcome::Unsent, why));
+        }
+        let mut read = self.read().await;
+        if read.is_err() {
+            sleep(PAUSE).await;
+            read = self.read().await;
+        }
+        let token = read.map_err(|why| self.give_up(why))?;
+        let header = token.header.clone();
+        *current = Some(token);
+        Ok(header)
+    }
+
+    async fn read(&self) -> Result<Token, String> {
+        let made = Instant::now();
+        let (text, whence) = match &self.0.source {
+            Source::Nothing | Source::Fixed => return Err("there is no other token".to_owned()),
+            Source::File(path) => {
+                let unread = |error| format!("the token file {} cannot be read: {error}", path.display());
+                (tokio::fs::read_to_string(path).await.map_err(unread)?, "the token file")
+            }
+            Source::Command(command) => {
+                let ran = timeout(PATIENCE, run(command)).await;
+                (ran.map_err(|_| "the token command took longer than 10 s")??, "the token command")
+            }
+        };
+        Token::parse(&text, made).map_err(|why| format!("what {whence} says is unusable: {why}"))
+    }
+}
+
+fn from_env(name: &str) -> Result<Token, Failure> {
+    let value = env::var(name)
+        .map_err(|_| Failure::usage(format!("--token-env: there is no usable {name} in the environment")))?;
+    Token::parse(&value, Instant::now()).map_err(|why| Failure::usage(format!("--token-env {name}: {why}")))
+}
+
+/// What a command prints. Its complaints go where ours go.
+async fn run(command: &str) -> Result<String, String> {
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let failed = |error| format!("the token command cannot be run: {error}");
+    let mut child = Command::new(shell)
+        .args([flag, command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let mut text = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        // What is no text is told without being shown.
+        let read = stdout.take(LONGEST).read_to_string(&mut text).await;
+        read.map_err(|_| "what the token command says is no text".to_owned())?;
+    }
+    let status = child.wait().await.map_err(failed)?;
+    if status.success() { Ok(text) } else { Err(format!("the token command failed: {status}")) }
+}

@@ -1,0 +1,103 @@
+//! The API that is called: a client with TLS, credentials around it, and a stack around both.
+
+mod authenticated;
+mod credentials;
+mod token;
+
+use std::time::Duration;
+
+use http::{Uri, uri::Scheme};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use martello::{Body, ConcurrencyLimitLayer, ConfigError, Stack, Stacked};
+use rustls::crypto::ring;
+use tower_layer::Layer;
+
+use self::authenticated::Authenticated;
+pub(crate) use self::credentials::Credentials;
+use crate::{args::ApiArgs, failure::Failure};
+
+/// The largest response that is read, in bytes.
+const LARGEST: usize = 64 << 20;
+const CONNECT: Duration = Duration::from_secs(10);
+
+type Http = Client<HttpsConnector<HttpConnector>, Body>;
+
+/// A stack for this API.
+pub(crate) type Service = Stacked<Authenticated<Http>>;
+
+/// Makes the service; `url` is of the API, and the credentials go nowhere else.
+pub(crate) fn service(
+    args: &ApiArgs,
+    url: &Uri,
+    concurrency: usize,
+    credentials: &Credentials,
+) -> Result<Service, Failure> {
+    if credentials.are_there() && url.scheme() != Some(&Scheme::HTTPS) && !is_loopback(url) {
+        return Err(Failure::usage(
+            "a token is sent over https only: without TLS anybody on the way reads it",
+        ));
+    }
+    let stack = Stack::new()
+        .retry(|retry| retry.attempts(args.attempts).whole_responses(LARGEST))
+        .limit(ConcurrencyLimitLayer::new(concurrency)?)
+        .without_log()
+        .build()?;
+    Ok(stack.layer(Authenticated::new(client(url)?, credentials.clone())))
+}
+
+fn client(url: &Uri) -> Result<Http, Failure> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    let builder = HttpsConnectorBuilder::new();
+    let tls = if url.scheme() == Some(&Scheme::HTTPS) {
+        builder.with_provider_and_native_roots(ring::default_provider())
+    } else {
+        // Nobody is asked for a certificate, so that none has to be trusted.
+        rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .map(|tls| tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+            .map(|tls| builder.with_tls_config(tls))
+            .map_err(std::io::Error::other)
+    };
+    let untrusting = "the certificates that this machine trusts cannot be read: SSL_CERT_FILE may name them";
+    let tls = tls.map_err(|error| Failure::other(untrusting).because(error))?;
+    let connector = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+fn is_loopback(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// A value on the command line that is out of its range.
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_on_this_machine_is_told_from_what_does_not() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8080/x", true),
+            ("http://[::1]/x", true),
+            ("http://localhost/x", true),
+            ("http://localhost.example/x", false),
+            ("http://10.0.0.1/x", false),
+        ] {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
+        }
+    }
+}

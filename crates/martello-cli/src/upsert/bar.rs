@@ -1,0 +1,54 @@
+//! A bar for who watches: on stderr, and only if that is a terminal.
+
+use std::{
+    io::{IsTerminal, stderr},
+    path::Path,
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use martello_upsert::Progress;
+use tokio::sync::watch;
+
+use super::rows;
+
+const EVERY: Duration = Duration::from_millis(200);
+const KNOWN: &str = "[{bar:30}] {human_pos} of {human_len}, {rate}, {msg}, {eta} left";
+const UNKNOWN: &str = "{human_pos} so far, {rate}, {msg}";
+
+/// Shows the progress, until it is dropped.
+pub(super) async fn show(input: &Path, mut progress: watch::Receiver<Progress>) {
+    if !stderr().is_terminal() {
+        return;
+    }
+    let total = if rows::is_stdin(input) { None } else { rows::count(input).await.ok() };
+    let bar = bar(total);
+    while progress.changed().await.is_ok() {
+        let now = *progress.borrow_and_update();
+        bar.set_position(now.done());
+        bar.set_message(message(&now));
+        if now.ended {
+            break;
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+    bar.finish_and_clear();
+}
+
+fn bar(total: Option<u64>) -> ProgressBar {
+    let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let style = ProgressStyle::with_template(if total.is_some() { KNOWN } else { UNKNOWN });
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Writing into a string cannot fail.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    match style {
+        Ok(style) => bar.with_style(style.progress_chars("=> ").with_key("rate", rate)),
+        Err(_) => bar,
+    }
+}
+
+fn message(now: &Progress) -> String {
+    let stopping = if now.stopping { ", stopping" } else { "" };
+    format!("{} in flight, {} failed{stopping}", now.in_flight, now.counts.failed())
+}

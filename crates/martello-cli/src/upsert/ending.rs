@@ -1,0 +1,72 @@
+//! How a run ends: what is told of it, and the exit code.
+
+use std::io;
+
+use martello_upsert::{Report, UpsertError, UpsertErrorKind, UpsertOutcome};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    failure::{Exit, Failure},
+    output::{Output, Plain},
+};
+
+/// Tells the sum of it; beside a report on stdout as a note.
+pub(super) fn tell(out: &mut Output, report: &Report, beside: bool) -> io::Result<()> {
+    if out.is_json() {
+        return if beside { Ok(()) } else { out.document(&document(report)) };
+    }
+    let text = report.to_string();
+    for line in text.lines() {
+        // It has what servers said.
+        let line = Plain::whole(line);
+        if beside { out.note(line)? } else { out.line(line)? }
+    }
+    Ok(())
+}
+
+fn document(report: &Report) -> Value {
+    let counts = report.counts();
+    let outcomes: Map<String, Value> =
+        counts.iter().map(|(outcome, count)| (outcome.to_string(), count.into())).collect();
+    let micros = |share| u64::try_from(report.latency().quantile(share).as_micros()).unwrap_or(u64::MAX);
+    json!({
+        "total": counts.total(),
+        "written": counts.written(),
+        "failed": counts.failed(),
+        "outcomes": outcomes,
+        "stopped": report.is_stopped(),
+        "elapsed_ms": u64::try_from(report.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "latency_us": { "p50": micros(0.5), "p99": micros(0.99) },
+    })
+}
+
+/// The exit code of a run that came to an end.
+pub(super) fn exit(report: &Report, journal: bool) -> Result<Exit, Failure> {
+    use UpsertOutcome::{Ambiguous, Conflict, Exhausted, Rejected};
+    let has = |outcomes: [UpsertOutcome; 2]| outcomes.into_iter().any(|each| report.counts().get(each) > 0);
+    if report.is_stopped() {
+        return Err(Failure::interrupted(match journal {
+            true => "interrupted: the same command goes on from its journal",
+            false => "interrupted: without --journal, the same command begins anew",
+        }));
+    }
+    Ok(match (has([Rejected, Conflict]), has([Exhausted, Ambiguous])) {
+        (true, _) => Exit::Partly,
+        (false, true) => Exit::ForNow,
+        (false, false) => Exit::Well,
+    })
+}
+
+impl From<UpsertError> for Failure {
+    fn from(error: UpsertError) -> Self {
+        let message = error.to_string();
+        let failure = match error.kind() {
+            UpsertErrorKind::Config => Self::usage(message),
+            _ => Self::other(message),
+        };
+        match std::error::Error::source(&error) {
+            Some(source) => failure.because(source.to_string()),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+use std::{io::Write, process::Stdio};
+
+use martello_testkit::planner::{Faults, Planner};
+use serde_json::{Value, json};
+
+use crate::{
+    support::{Ran, Stage},
+    sync::{Site, run},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_line_is_written_through_a_bad_network_and_has_a_record() {
+    let site = Site::of(Planner::builder().seed(7).faults(Faults::bad_network())).await;
+    let orders = site.orders(200);
+    let ran = run(site.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stdout.starts_with("200 entities in "), "{ran:?}");
+    site.holds(&orders);
+    let mut rows: Vec<u64> =
+        site.lines("out.ndjson").iter().map(|line| line["row"].as_u64().unwrap()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, (0..200).collect::<Vec<_>>());
+    assert!(site.planner.most_in_flight() <= 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
+    let site = Site::of(Planner::builder().check(|body| {
+        if body.windows(2).any(|two| two == b":-") {
+            Err("stops must not be negative".into())
+        } else {
+            Ok(())
+        }
+    }))
+    .await;
+    let lines = [
+        r#"{"business_id":"a","stops":1}"#,
+        r#"{"business_id":"b""#,
+        r#"{"stops":1}"#,
+        r#"{"business_id":"c/d"}"#,
+        "[1]",
+        "",
+        r#"{"business_id":"e","stops":-1}"#,
+        r#"{"business_id":7}"#,
+    ];
+    std::fs::write(site.path("orders.ndjson"), lines.join("\n")).unwrap();
+    let ran = run(site.upsert(&["--report", "out.ndjson"]));
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let mut records = site.lines("out.ndjson");
+    records.sort_by_key(|record| record["row"].as_u64());
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (record["outcome"].as_str().unwrap(), record["reason"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("created", ""),
+            ("rejected", "line 2: it is no JSON, as column 18 shows"),
+            ("rejected", "line 3: it has no business_id, which the URL needs"),
+            (
+                "rejected",
+                "line 4: its business_id \"c/d\" does not fit into the URL: letters, digits and .~-_ do"
+            ),
+            ("rejected", "line 5: it is no JSON object"),
+            ("rejected", "line 6: it is no JSON, as column 0 shows"),
+            ("rejected", ""),
+            ("created", ""),
+        ]
+    );
+    assert_eq!(records[6]["body"], r#"{"error":"stops must not be negative"}"#);
+    assert!(ran.stdout.contains("row 2: rejected: line 3: it has no business_id"), "{ran:?}");
+    assert_eq!(site.planner.entities().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_failed_only_for_now_is_another_exit_code() {
+    let site = Site::new().await;
+    site.orders(3);
+    site.planner.break_down();
+    let ran = run(site.upsert(&["--attempts", "1", "--json"]));
+    assert_eq!((ran.code, ran.stderr.as_str()), (5, ""), "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&told["failed"], &told["outcomes"]), (&json!(3), &json!({ "exhausted": 3 })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_fails_for_now_goes_into_the_outbox() {
+    let (site, stage) = (Site::new().await, Stage::empty().await);
+    site.orders(3);
+    site.planner.break_down();
+    let ran = run(site.upsert(&["--attempts", "1", "--outbox", &stage.named, "--report", "out.ndjson"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(site.lines("out.ndjson").iter().all(|record| record["outcome"] == "deferred"));
+    assert_eq!(stage.json(&["outbox", "list"])["entries"].as_array().unwrap().len(), 3);
+    let mut command = site.upsert(&["--attempts", "1", "--outbox"]);
+    command.env("MARTELLO_STORE", &stage.named);
+    assert_eq!(run(command).code, 0);
+    run(site.upsert(&["--outbox", "sqlite:nowhere.db"])).fails(3, "there is no store at nowhere.db");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn it_reads_a_pipe_and_writes_into_one() {
+    let site = Site::new().await;
+    let url = format!("{}{{id}}", site.planner.uri("/orders/"));
+    let mut command = site.martello(&["upsert", "--url", &url, "--input", "-", "--report", "-"], &[]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"id\":1}\r\n{\"id\":2}").unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.starts_with("2 entities in "), "{ran:?}");
+    assert_eq!(ran.stdout.lines().filter(|line| line.contains(r#""outcome":"created""#)).count(), 2);
+    assert_eq!(site.planner.entity("/orders/1").unwrap().body, r#"{"id":1}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_cannot_work_is_said_before_anything_is_sent() {
+    let site = Site::new().await;
+    site.orders(3);
+    let url = site.planner.uri("/orders").to_string();
+    let upsert = |arguments: &[&str]| run(site.martello(&["upsert"], arguments));
+    upsert(&["--url", &url, "--input", "orders.ndjson"]).fails(2, "--url has no {field}");
+    upsert(&["--url", "ftp://x/{id}", "--input", "orders.ndjson"]).fails(2, "--url cannot be used");
+    upsert(&["--url", &(url + "/{id}"), "--input", "nothing.ndjson"])
+        .fails(7, "nothing.ndjson cannot be read");
+    run(site.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
+    run(site.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
+    std::fs::write(site.path("words"), "no journal\n").unwrap();
+    run(site.upsert(&["--journal", "words"])).fails(7, "words is no journal");
+    let ran = run(site.upsert(&["--header", "Authorization: Bearer s3cret"]));
+    assert!(ran.code == 2 && ran.stderr.contains("--token-env"), "{ran:?}");
+    assert!(site.planner.exchanges().is_empty());
+}
