@@ -2,6 +2,8 @@
 
 mod bells;
 mod builder;
+#[cfg(feature = "poll")]
+mod checkpoint;
 mod code;
 mod engine;
 mod fault;
@@ -19,4 +21,6 @@ mod write;
 mod writer;
 
 pub use builder::SqliteStoreBuilder;
+#[cfg(feature = "poll")]
+pub use checkpoint::SqliteCheckpoint;
 pub use store::SqliteStore;

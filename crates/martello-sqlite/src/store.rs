@@ -56,6 +56,11 @@ impl SqliteStore {
         Self { engine: Arc::new(engine), path: path.into() }
     }
 
+    #[cfg(feature = "poll")]
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine)
+    }
+
     /// The file, as an absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {

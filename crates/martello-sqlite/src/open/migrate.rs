@@ -12,10 +12,10 @@ use super::{APPLICATION_ID, Place, connection};
 use crate::fault::{self, Fault};
 
 /// What leads from each version to the next, from an empty file on.
-const STEPS: &[&str] = &[include_str!("../schema_1.sql")];
+const STEPS: &[&str] = &[include_str!("../schema_1.sql"), include_str!("../schema_2.sql")];
 
 /// The version that this crate writes.
-pub(crate) const NEWEST: i32 = 1;
+pub(crate) const NEWEST: i32 = 2;
 
 pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> {
     if version <= NEWEST {

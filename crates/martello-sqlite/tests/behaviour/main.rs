@@ -1,6 +1,7 @@
 //! A file per behaviour.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod checkpoint;
 mod closing;
 mod conformance;
 mod damaged;

@@ -1,10 +1,14 @@
 //! A schema is brought forward whole or not at all.
 
-use martello_outbox::{Store, StoreErrorKind};
+use std::{path::Path, time::Duration};
+
+use jiff::Timestamp;
+use martello_outbox::{Clock, Filter, ManualClock, Store, StoreErrorKind};
+use martello_poll::{Acquired, CheckpointStore};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{entry, place};
+use crate::support::{claim, entry, keyed, place};
 
 #[tokio::test]
 async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
@@ -19,4 +23,43 @@ async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
     assert_eq!(number("SELECT count(*) FROM sqlite_schema"), 1, "what was there before");
     connection.execute_batch("DROP TABLE replay").unwrap();
     SqliteStore::open(&path).await.unwrap().enqueue(vec![entry()]).await.unwrap();
+}
+
+/// A file as the first version of the schema has it, with all that is in this store.
+fn as_version_1(store: &Path, file: &Path) {
+    let old = Connection::open(file).unwrap();
+    old.execute_batch("PRAGMA journal_mode = wal; PRAGMA application_id = 0x4d746c6f").unwrap();
+    old.execute_batch(include_str!("../../src/schema_1.sql")).unwrap();
+    let mut names = old.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+    let tables = names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    old.execute("ATTACH ? AS new", [store.to_str().unwrap()]).unwrap();
+    for table in tables {
+        old.execute_batch(&format!("INSERT INTO {table} SELECT * FROM new.{table}")).unwrap();
+    }
+    old.execute_batch("PRAGMA user_version = 1").unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_forward_and_loses_nothing() {
+    let (directory, path) = place();
+    let clock = Clock::Manual(ManualClock::new(Timestamp::now()));
+    let open = async |path: &Path| SqliteStore::builder(path).clock(clock.clone()).open().await.unwrap();
+    let store = open(&path).await;
+    store.enqueue(vec![entry(), keyed("a"), keyed("a"), entry()]).await.unwrap();
+    store.turn(claim(2)).await.unwrap();
+    let list = async |store: &SqliteStore| store.list(Filter::default(), None, 10).await.unwrap().entries;
+    let before = (list(&store).await, store.queues().await.unwrap());
+    store.close().await;
+    let old = directory.path().join("old.db");
+    as_version_1(&path, &old);
+
+    let store = open(&old).await;
+    assert_eq!((list(&store).await, store.queues().await.unwrap()), before);
+    for entry in &before.0 {
+        assert!(store.detail(entry.id).await.unwrap().is_some());
+    }
+    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    let acquired = store.checkpoint("plannings").unwrap().acquire(Duration::from_secs(60)).await.unwrap();
+    assert!(matches!(acquired, Acquired::Held(_)));
+    store.enqueue(vec![entry()]).await.unwrap();
 }

@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+use martello_poll::{Acquired, Fence, Held};
+use rusqlite::{Row, params};
+
+use crate::{
+    fault::{Fault, damaged},
+    sql,
+    time::after,
+    writer::Tx,
+};
+
+/// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
+/// a counter in a file put back from a backup would hand out some of them once more.
+pub(super) fn acquire(tx: &Tx<'_>, poll: &str, lease: Duration) -> Result<Acquired, Fault> {
+    let sql = "INSERT INTO checkpoint (poll, fence, lease_until) VALUES (?1, random(), ?3)
+         ON CONFLICT (poll) DO UPDATE SET fence = excluded.fence, lease_until = excluded.lease_until
+             WHERE fence IS NULL OR lease_until <= ?2
+         RETURNING fence, saved";
+    let read = |row: &Row<'_>| {
+        let fence = Fence(row.get::<_, i64>(0)?.cast_unsigned());
+        let saved = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+        let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| damaged("checkpoint"))?;
+        Ok::<_, Fault>(Held { fence, checkpoint })
+    };
+    let held = sql::one(tx, sql, params![poll, tx.now, after(tx.now, lease)], read)?;
+    Ok(held.map_or(Acquired::Elsewhere, Acquired::Held))
+}
+
+/// Holds it for this long from now, and tells whether it was still held.
+pub(super) fn renew(tx: &Tx<'_>, poll: &str, fence: Fence, lease: Duration) -> Result<bool, Fault> {
+    let sql = "UPDATE checkpoint SET lease_until = ?3 WHERE poll = ?1 AND fence = ?2";
+    Ok(sql::run(tx, sql, params![poll, fence.0.cast_signed(), after(tx.now, lease)])? > 0)
+}
+
+/// Gives it up, if it is still held.
+pub(super) fn release(tx: &Tx<'_>, poll: &str, fence: Fence) -> Result<(), Fault> {
+    let sql = "UPDATE checkpoint SET fence = NULL, lease_until = NULL WHERE poll = ?1 AND fence = ?2";
+    sql::run(tx, sql, params![poll, fence.0.cast_signed()])?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Where polls stand, beside the outbox: the same file, the same threads, as durable.
+
+mod lease;
+mod parked;
+mod save;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use martello_outbox::{QueueName, StoreErrorKind};
+use martello_poll::{
+    Acquired, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
+    StoreErrorKind as PollKind, StoreFuture,
+};
+
+use crate::{SqliteStore, engine::Engine, fault::Fault, readers::Reader, writer::Tx};
+
+/// The checkpoint of one poll, in the file of a [`SqliteStore`].
+///
+/// It holds the store open. Leases go by the store's clock, which is this machine's; of the pollers in all processes that have
+/// the file open, one polls. A clone is the same checkpoint, and so is another of the same name.
+///
+/// ```no_run
+/// # use martello_poll::{CheckpointStore, ParkedFilter};
+/// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = martello_sqlite::SqliteStore::open("/var/lib/orders/outbox.db").await?;
+/// for parked in store.checkpoint("plannings")?.parked(ParkedFilter::default()).await? {
+///     println!("{}: {}", parked.item.key, parked.item.reason);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteCheckpoint {
+    engine: Arc<Engine>,
+    poll: Arc<str>,
+}
+
+impl SqliteStore {
+    /// The checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. Nothing is
+    /// stored before a poller takes it.
+    ///
+    /// # Errors
+    ///
+    /// When that is no name for a poll.
+    pub fn checkpoint(&self, poll: &str) -> Result<SqliteCheckpoint, ConfigError> {
+        // It is named like a queue.
+        if QueueName::new(poll).is_err() {
+            let expected = "1 to 64 ASCII letters, digits, dots, hyphens or underscores";
+            return Err(ConfigError::new("poll", format!("{poll:?}"), expected));
+        }
+        Ok(SqliteCheckpoint { engine: self.engine(), poll: poll.into() })
+    }
+}
+
+impl SqliteCheckpoint {
+    fn write<T: Send + 'static>(
+        &self,
+        mut act: impl FnMut(&Tx<'_>, &str) -> Result<T, Fault> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let poll = self.poll.clone();
+        Box::pin(async move { self.engine.write(move |tx| act(tx, &poll)).await.map_err(explain) })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader, &str) -> Result<T, Fault> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let poll = self.poll.clone();
+        Box::pin(async move { self.engine.read(move |reader| read(reader, &poll)).await.map_err(explain) })
+    }
+}
+
+/// What a poller is told: only what will be no better later ends the poll.
+fn explain(error: martello_outbox::StoreError) -> StoreError {
+    let kind = match error.kind() {
+        StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
+            PollKind::Unavailable
+        }
+        _ => PollKind::Unusable,
+    };
+    StoreError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
+}
+
+impl fmt::Debug for SqliteCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteCheckpoint").field("poll", &self.poll).finish_non_exhaustive()
+    }
+}
+
+impl CheckpointStore for SqliteCheckpoint {
+    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+        self.write(move |tx, poll| lease::acquire(tx, poll, lease))
+    }
+
+    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+        self.write(move |tx, poll| lease::renew(tx, poll, fence, lease))
+    }
+
+    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+        Box::pin(async move {
+            let Save { checkpoint, park, unpark } = save;
+            let checkpoint = serde_json::to_string(&checkpoint).map_err(|error| {
+                StoreError::new(PollKind::Unusable, "the checkpoint is none that can be written")
+                    .with_source(error)
+            })?;
+            let saved =
+                self.write(move |tx, poll| save::save(tx, poll, fence, &checkpoint, &unpark, &park)).await?;
+            saved.ok_or_else(StoreError::full)
+        })
+    }
+
+    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        self.write(move |tx, poll| lease::release(tx, poll, fence))
+    }
+
+    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+        self.read(move |reader, poll| parked::list(&reader.connection, poll, filter))
+    }
+
+    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        self.write(move |tx, poll| parked::emit_again(tx, poll, &ids))
+    }
+
+    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        self.write(move |tx, poll| parked::discard(tx, poll, &ids))
+    }
+}

@@ -1,0 +1,73 @@
+use martello_poll::{NewParked, Parked, ParkedFilter, ParkedId, Place};
+use rusqlite::{Connection, Row, params};
+
+use crate::{
+    fault::Fault,
+    read::{perhaps, word},
+    sql,
+    writer::Tx,
+};
+
+/// What is parked and passes the filter, the oldest first.
+pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) -> Result<Vec<Parked>, Fault> {
+    macro_rules! select {
+        ($condition:literal) => {
+            concat!(
+                "SELECT id, again, page, item, parked_at, key, stamp, reason, json FROM parked
+                 WHERE poll = ?1 AND id > ?2 ",
+                $condition,
+                " ORDER BY id LIMIT ?3"
+            )
+        };
+    }
+    let sql = if filter.again { select!("AND again = 1") } else { select!("") };
+    let after = filter.after.map_or(0, |ParkedId(id)| i64::try_from(id).unwrap_or(i64::MAX));
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    sql::all(connection, sql, params![poll, after, limit], parked)
+}
+
+fn parked(row: &Row<'_>) -> Result<Parked, Fault> {
+    let item = NewParked {
+        place: Place { page: row.get(2)?, item: row.get(3)? },
+        parked_at: word(row, 4, "moment")?,
+        key: row.get(5)?,
+        stamp: perhaps(row, 6, "stamp")?,
+        reason: row.get(7)?,
+        json: row.get(8)?,
+    };
+    Ok(Parked { id: ParkedId(row.get::<_, i64>(0)?.cast_unsigned()), item, again: row.get(1)? })
+}
+
+/// Parks an item, unless the same is parked.
+pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Fault> {
+    let sql = "INSERT INTO parked (poll, page, item, parked_at, key, stamp, reason, size, json)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM parked INDEXED BY parked_same
+             WHERE poll = ?1 AND key = ?5 AND stamp IS ?6 AND size = ?8 AND json = ?9)";
+    let NewParked { key, stamp, place, json, reason, parked_at } = item;
+    let stamp = stamp.map(|stamp| stamp.to_string());
+    let size = i64::try_from(json.len()).unwrap_or(i64::MAX);
+    let values = params![poll, place.page, place.item, parked_at.to_string(), key, stamp, reason, size, json];
+    sql::run(tx, sql, values)?;
+    Ok(())
+}
+
+/// Has these delivered again, and tells how many of them are parked.
+pub(super) fn emit_again(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
+    each(tx, "UPDATE parked SET again = 1 WHERE id = ?2 AND poll = ?1", poll, ids)
+}
+
+/// Forgets these, and tells how many of them were parked.
+pub(super) fn discard(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
+    each(tx, "DELETE FROM parked WHERE id = ?2 AND poll = ?1", poll, ids)
+}
+
+fn each(tx: &Tx<'_>, sql: &str, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = 0;
+    for id in ids.iter().filter_map(|ParkedId(id)| i64::try_from(*id).ok()) {
+        found += u64::try_from(sql::run(tx, sql, params![poll, id])?).unwrap_or_default();
+    }
+    Ok(found)
+}

@@ -1,0 +1,159 @@
+//! The checkpoint in a file keeps the promises of `CheckpointStore`.
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use martello_poll::{
+    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, Held, NewParked, Parked, ParkedFilter, Place,
+    Save, Saved, StoreErrorKind,
+    conformance::{self, BoxError},
+};
+use martello_sqlite::{SqliteCheckpoint, SqliteStore};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::support::place;
+
+/// A file in a directory that goes away with it.
+struct InFile {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+impl conformance::Engine for InFile {
+    type Store = SqliteCheckpoint;
+
+    async fn fresh() -> Result<Option<Self>, BoxError> {
+        let (directory, path) = place();
+        Ok(Some(Self { _directory: directory, path }))
+    }
+
+    async fn open(&self) -> Result<SqliteCheckpoint, BoxError> {
+        Ok(SqliteStore::open(&self.path).await?.checkpoint("plannings")?)
+    }
+}
+
+conformance::tests!(InFile);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+async fn held(checkpoint: &SqliteCheckpoint) -> Held {
+    match checkpoint.acquire(LEASE).await.unwrap() {
+        Acquired::Held(held) => held,
+        Acquired::Elsewhere => unreachable!("somebody holds it"),
+    }
+}
+
+/// A moment between two microseconds.
+fn moment() -> Timestamp {
+    "2024-11-29T10:00:00.123456789Z".parse().unwrap()
+}
+
+fn parked(key: &str, json: String) -> NewParked {
+    NewParked {
+        key: key.to_owned(),
+        stamp: Some(moment()),
+        place: Place { page: 1, item: 0 },
+        json,
+        reason: "no \0 such depot".to_owned(),
+        parked_at: moment(),
+    }
+}
+
+fn save(park: Vec<NewParked>) -> Save {
+    let delivered = vec![Delivered { stamp: moment(), key: "a\0b".to_owned() }];
+    let checkpoint = Checkpoint { source: "s".to_owned(), watermark: Some(moment()), delivered };
+    Save { checkpoint, park, unpark: Vec::new() }
+}
+
+async fn saved(checkpoint: &SqliteCheckpoint, fence: Fence, save: Save) {
+    assert_eq!(checkpoint.save(fence, save).await.unwrap(), Saved::Saved);
+}
+
+async fn all(checkpoint: &SqliteCheckpoint) -> Vec<Parked> {
+    checkpoint.parked(ParkedFilter::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_saved_is_there_when_the_file_is_opened_again_to_the_last_digit_and_letter() {
+    let (_directory, path) = place();
+    let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
+    let (checkpoint, first) = {
+        let store = SqliteStore::open(&path).await.unwrap();
+        let checkpoint = store.checkpoint("plannings").unwrap();
+        let first = held(&checkpoint).await.fence;
+        saved(&checkpoint, first, save(vec![item.clone()])).await;
+        checkpoint.release(first).await.unwrap();
+        store.close().await;
+        (save(Vec::new()).checkpoint, first)
+    };
+    let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
+    assert_eq!(all(&store).await[0].item, item);
+    let held = held(&store).await;
+    assert_eq!(held.checkpoint, Some(checkpoint));
+    assert_ne!(held.fence, first);
+    saved(&store, held.fence, save(vec![item])).await;
+    assert_eq!(all(&store).await.len(), 1, "it is the same");
+}
+
+#[tokio::test]
+async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
+    let (mine, theirs) = (held(&one).await, held(&two).await);
+    saved(&one, mine.fence, save(vec![parked("a", "{}".to_owned())])).await;
+    assert_eq!(two.save(mine.fence, save(Vec::new())).await.unwrap(), Saved::Fenced);
+    assert!(!two.renew(mine.fence, LEASE).await.unwrap());
+    two.release(theirs.fence).await.unwrap();
+    assert!(held(&two).await.checkpoint.is_none());
+    assert!(all(&two).await.is_empty());
+    let ids: Vec<_> = all(&one).await.iter().map(|parked| parked.id).collect();
+    assert_eq!(two.emit_again(ids.clone()).await.unwrap(), 0);
+    assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
+    assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
+}
+
+#[tokio::test]
+async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
+    let fence = held(&store).await.fence;
+    // Letters of two bytes each: so many of them are twice what may be parked.
+    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MOST_BYTES / 64));
+    let error = store.save(fence, save((0..33).map(large).collect())).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert!(all(&store).await.is_empty());
+    saved(&store, fence, save((0..32).map(large).collect())).await;
+    assert_eq!(all(&store).await.len(), 32);
+}
+
+#[tokio::test]
+async fn what_is_no_name_is_refused() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    for name in ["", "a b", "é", &"p".repeat(65)] {
+        let error = store.checkpoint(name).unwrap_err().to_string();
+        let expected = "but must be 1 to 64 ASCII letters, digits, dots, hyphens or underscores";
+        assert_eq!(error, format!("`poll` is {name:?}, {expected}"));
+    }
+    store.checkpoint(&"p".repeat(64)).unwrap();
+}
+
+#[tokio::test]
+async fn what_fails_says_whether_the_poll_can_go_on() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let checkpoint = store.checkpoint("plannings").unwrap();
+    let fence = held(&checkpoint).await.fence;
+    saved(&checkpoint, fence, save(Vec::new())).await;
+    checkpoint.release(fence).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("UPDATE checkpoint SET saved = substr(saved, 1, 20)").unwrap();
+    let error = checkpoint.acquire(LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("the store's file holds a checkpoint that is none"), "{cause}");
+    store.close().await;
+    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
