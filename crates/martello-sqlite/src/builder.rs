@@ -123,9 +123,9 @@ impl SqliteStoreBuilder {
     /// With the file as it was:
     ///
     /// - [`StoreErrorKind::Invalid`]: a value is out of its range.
-    /// - [`StoreErrorKind::Unusable`]: there is no file and none may be made, or no directory; it is a directory, no
-    ///   database, that of another program, of a newer version of this one, or damaged; or its file system cannot hold
-    ///   a write-ahead log.
+    /// - [`StoreErrorKind::Unusable`]: there is no file and none may be made, or no directory; it is in memory
+    ///   (`:memory:`), a directory, no database, that of another program, of a newer version of this one, or damaged; or
+    ///   its file system cannot hold a write-ahead log.
     /// - [`StoreErrorKind::ReadOnly`]: the file or its directory may not be written to.
     /// - [`StoreErrorKind::Full`]: there is no room for an empty store.
     /// - [`StoreErrorKind::Unavailable`]: another process held it for longer than the busy timeout, or it cannot be read.

@@ -39,6 +39,16 @@ async fn a_store_whose_log_was_half_copied_when_it_crashed_opens_with_all_that_i
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_log_is_beside_what_a_link_leads_to() {
+    let (_directory, path) = half_copied().await;
+    let (_elsewhere, link) = place();
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    let store = SqliteStore::open(&link).await.unwrap();
+    assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 20);
+}
+
 #[tokio::test]
 async fn without_its_log_it_is_damaged_and_stays_as_it_was() {
     let (directory, path) = half_copied().await;
