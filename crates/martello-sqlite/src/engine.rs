@@ -107,7 +107,7 @@ impl Running {
             // One that panicked has ended all the same.
             drop(other.join());
         }
-        self.writer.close();
+        drop(self.writer);
         drop(self.alive);
     }
 }

@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-pub(crate) fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
+fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map_err(explain)?;
     Ok(())
 }

@@ -14,10 +14,7 @@ pub(crate) use log::Log;
 pub(crate) use tx::Tx;
 pub(crate) use work::{Task, Work};
 
-use crate::{
-    bells::Bells,
-    open::{Opened, set_checkpoint_on_close},
-};
+use crate::{bells::Bells, open::Opened};
 
 /// What the thread is told.
 pub(crate) enum Message {
@@ -53,15 +50,6 @@ impl Writer {
                 next = if batch.len() < self.most { messages.try_recv().ok() } else { None };
             }
             self.write(batch);
-        }
-    }
-
-    /// Closes the file. It is the last connection of this store; if it is the last of all, SQLite puts the log into the file
-    /// and removes it: by its name, so not if that is another's by now.
-    pub(crate) fn close(self) {
-        if !self.file.is_there() {
-            // If it fails, nothing can be done about it.
-            drop(set_checkpoint_on_close(&self.connection, false));
         }
     }
 
