@@ -1,4 +1,4 @@
--- Stores entries, in this order, all or none. A guest comes in a transaction that is somebody else's and may last: it
+-- Stores entries, in this order, all or none, and tells what became of each, unless all are stored. A guest comes in a transaction that is somebody else's and may last: it
 -- locks no key, but waits in `arriving` for its place in it, and brings the channel on which it is to be told of.
 CREATE FUNCTION __.enqueue(
     p_now bigint, p_guest text,
@@ -14,7 +14,7 @@ SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cach
 DECLARE
     _now bigint := __.moment(p_now);
     _many integer := cardinality(e_id);
-    _keyed boolean := EXISTS (SELECT FROM unnest(e_order_key) AS k WHERE k IS NOT NULL);
+    _keyed boolean := array_remove(e_order_key, NULL) <> '{}';
     _seqs bigint[];
     _new bigint[];
     _row record;
@@ -55,20 +55,24 @@ BEGIN
         WHERE _seqs[a.of] = ANY (_new);
     END IF;
 
-    INSERT INTO __.event (entry, at, kind, detail)
-    SELECT n.seq, _now, 'died', n.dead FROM unnest(_seqs, e_dead) AS n (seq, dead)
-    WHERE n.dead IS NOT NULL AND n.seq = ANY (_new);
+    IF array_remove(e_dead, NULL) <> '{}' THEN
+        INSERT INTO __.event (entry, at, kind, detail)
+        SELECT n.seq, _now, 'died', n.dead FROM unnest(_seqs, e_dead) AS n (seq, dead)
+        WHERE n.dead IS NOT NULL AND n.seq = ANY (_new);
+    END IF;
 
     INSERT INTO __.tally (queue, pending, dead)
     SELECT n.queue, count(*) FILTER (WHERE n.dead IS NULL), count(n.dead)
     FROM unnest(_seqs, e_queue, e_dead) AS n (seq, queue, dead)
     WHERE cardinality(_new) = _many OR n.seq = ANY (_new) GROUP BY n.queue;
 
-    INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
-    SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), NULL
-    FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_order_key, e_dead)
-        AS n (seq, queue, delay, expires_in, order_key, dead)
-    WHERE n.order_key IS NULL AND n.dead IS NULL AND (cardinality(_new) = _many OR n.seq = ANY (_new));
+    IF array_position(e_order_key, NULL) IS NOT NULL THEN
+        INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
+        SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), NULL
+        FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_order_key, e_dead)
+            AS n (seq, queue, delay, expires_in, order_key, dead)
+        WHERE n.order_key IS NULL AND n.dead IS NULL AND (cardinality(_new) = _many OR n.seq = ANY (_new));
+    END IF;
 
     IF _keyed AND p_guest IS NOT NULL THEN
         INSERT INTO __.arriving (queue, seq, supersede)
@@ -76,19 +80,21 @@ BEGIN
         FROM unnest(_seqs, e_queue, e_supersede, e_order_key, e_dead) AS n (seq, queue, supersede, order_key, dead)
         WHERE n.order_key IS NOT NULL AND n.dead IS NULL AND n.seq = ANY (_new);
     ELSIF _keyed THEN
-        FOR _row IN SELECT n.seq
-            FROM unnest(_seqs, e_supersede, e_order_key, e_dead) WITH ORDINALITY
-                AS n (seq, supersede, order_key, dead, nth)
-            WHERE n.supersede AND n.order_key IS NOT NULL AND n.dead IS NULL AND n.seq = ANY (_new) ORDER BY n.nth
-        LOOP
-            PERFORM __.supersede(_row.seq, _now);
-        END LOOP;
+        IF true = ANY (e_supersede) THEN
+            FOR _row IN SELECT n.seq
+                FROM unnest(_seqs, e_supersede, e_order_key, e_dead) WITH ORDINALITY
+                    AS n (seq, supersede, order_key, dead, nth)
+                WHERE n.supersede AND n.order_key IS NOT NULL AND n.dead IS NULL AND n.seq = ANY (_new) ORDER BY n.nth
+            LOOP
+                PERFORM __.supersede(_row.seq, _now);
+            END LOOP;
+        END IF;
         -- It is at the head if nothing older of its key is pending.
         INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
         SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), n.order_key
         FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_order_key, e_dead)
             AS n (seq, queue, delay, expires_in, order_key, dead)
-        WHERE n.order_key IS NOT NULL AND n.dead IS NULL AND n.seq = ANY (_new)
+        WHERE n.order_key IS NOT NULL AND n.dead IS NULL AND (cardinality(_new) = _many OR n.seq = ANY (_new))
             AND n.seq = (SELECT seq FROM __.entry
                 WHERE order_key = n.order_key AND queue = n.queue AND state = 0 ORDER BY seq LIMIT 1)
         ON CONFLICT DO NOTHING;
@@ -99,7 +105,6 @@ BEGIN
     END IF;
 
     IF cardinality(_new) = _many THEN
-        RETURN QUERY SELECT n.id, true FROM unnest(e_id) WITH ORDINALITY AS n (id, nth) ORDER BY n.nth;
         RETURN;
     END IF;
     FOR _row IN SELECT * FROM unnest(_seqs, e_id, e_queue, e_dedup_key) WITH ORDINALITY

@@ -11,6 +11,7 @@ DECLARE
     _seqs bigint[];
     _keyed boolean;
     _again boolean;
+    _freed integer := 0;
 BEGIN
     -- The first of those that are given twice.
     SELECT array_agg(nth), array_agg(seq) INTO _held, _seqs FROM (
@@ -56,8 +57,8 @@ BEGIN
                 count(*) FILTER (WHERE state = 3)
             FROM freed GROUP BY queue
         )
-        SELECT array_agg(seq), bool_or(order_key IS NOT NULL), bool_or(order_key IS NULL AND state = 0)
-        INTO _seqs, _keyed, _again FROM freed;
+        SELECT array_agg(seq), count(*), bool_or(order_key IS NOT NULL), bool_or(order_key IS NULL AND state = 0)
+        INTO _seqs, _freed, _keyed, _again FROM freed;
 
         IF _again THEN
             INSERT INTO __.ready SELECT queue, due_at, seq, expires_at, order_key FROM __.entry
@@ -72,6 +73,9 @@ BEGIN
                 WHERE order_key = key.order_key AND queue = key.queue AND state = 0 ORDER BY seq LIMIT 1
             ) AS next;
         END IF;
+    END IF;
+    IF _freed = cardinality(s_seq) THEN
+        RETURN array_fill(true, ARRAY[_freed]);
     END IF;
     -- A worker that did not hear of it asks again.
     RETURN ARRAY(
@@ -160,6 +164,34 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Locks as many free slots as are wanted and the cap leaves. They are of the first that are free: whoever counts an older
+-- state may lock no other than those, so that together they never go beyond it.
+CREATE FUNCTION __.free_slots(p_queue text, p_many bigint, p_cap bigint) RETURNS integer[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
+            SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
+            LIMIT greatest(0, p_cap - (SELECT count(seq) FROM __.slot WHERE queue = p_queue))
+        ) ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
+    );
+END $$;
+
+-- Makes slots, some more than are wanted, where the cap allows more than there are; and tells whether it did.
+CREATE FUNCTION __.add_slots(p_queue text, p_many bigint, p_cap bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    _there bigint;
+    _leased bigint;
+BEGIN
+    SELECT count(*), count(seq) INTO _there, _leased FROM __.slot WHERE queue = p_queue;
+    IF _there >= least(p_cap, _leased + p_many * 4) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO __.slot (queue, number)
+    SELECT p_queue, n FROM generate_series(_there + 1, least(p_cap, _leased + p_many * 4)) AS n
+    ON CONFLICT DO NOTHING;
+    RETURN true;
+END $$;
+
 -- One turn of a worker. The first row is of kind 0, and tells what was done; then come what was claimed, of kind 1, and
 -- what died, of kind 2.
 CREATE FUNCTION __.turn(
@@ -190,8 +222,6 @@ DECLARE
     _stripes integer[];
     _rows bigint := 0;
     _slots integer[];
-    _leased bigint;
-    _free bigint;
     _paused boolean;
     _held_until bigint;
 BEGIN
@@ -235,20 +265,10 @@ BEGIN
     _paused := coalesce(_paused, false);
     _held_until := CASE WHEN _held_until > _now THEN _held_until END;
     IF p_claim > 0 AND NOT _paused AND _held_until IS NULL THEN
-        SELECT count(seq), count(*) - count(seq) INTO _leased, _free FROM __.slot WHERE queue = p_queue;
-        IF _free < least(p_claim, p_cap - _leased) THEN
-            INSERT INTO __.slot (queue, number)
-            SELECT p_queue, n FROM generate_series(1, _leased + least(p_claim * 4, p_cap - _leased)) AS n
-            ON CONFLICT DO NOTHING;
+        _slots := __.free_slots(p_queue, p_claim, p_cap);
+        IF cardinality(_slots) < p_claim AND __.add_slots(p_queue, p_claim, p_cap) THEN
+            _slots := __.free_slots(p_queue, p_claim, p_cap);
         END IF;
-        -- Of the first that are free, as many as the cap leaves: whoever counts an older state may lock no other, so
-        -- that together they never go beyond it.
-        _slots := ARRAY(
-            SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
-                SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
-                LIMIT greatest(0, p_cap - (SELECT count(seq) FROM __.slot WHERE queue = p_queue))
-            ) ORDER BY number LIMIT p_claim FOR UPDATE SKIP LOCKED
-        );
     END IF;
 
     IF cardinality(_slots) > 0 THEN

@@ -45,6 +45,8 @@ impl Batches {
 /// Stores what comes, at most so many entries at once beyond those that are given together.
 pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Waiting>, most: usize) {
     while let Some(first) = waiting.recv().await {
+        // Those who were just answered may have more to store.
+        tokio::task::yield_now().await;
         let mut batch = Vec::new();
         let (mut many, mut heavy) = (0, 0);
         let mut next = Some(first);

@@ -106,12 +106,15 @@ fn bind_attempts(statement: Statement, entries: &[NewEntry]) -> Statement {
     attempts.bind(statement.bind(of).bind(numbers))
 }
 
-/// What became of each entry. One that was stored before this time, unheard of, counts as stored now.
+/// What became of each entry; no row says that all are stored. One that was stored before this time, unheard of, counts as stored now.
 pub(super) fn answers(
     rows: &[PgRow],
     entries: &[NewEntry],
     repeated: bool,
 ) -> Result<Vec<Enqueued>, StoreError> {
+    if rows.is_empty() {
+        return Ok(all(entries, |new| Enqueued::Stored(new.id)));
+    }
     if rows.len() != entries.len() {
         return Err(damaged("answer"));
     }
