@@ -22,7 +22,9 @@ pub use event::{Event, ResyncReason};
 pub use flaw::{Flaw, FlawKind};
 pub use item::{Item, Place};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
-pub use martello_paginate::{Answer, JsonCursor, JsonLink, PageError, Paged, ParseError, Parsed, Position};
+pub use martello_paginate::{
+    Answer, JsonCursor, JsonLink, PageError, PageErrorKind, Paged, ParseError, Parsed, Position,
+};
 pub use options::{PollOptions, PollOptionsBuilder};
 pub use poller::{Poller, Stopper};
 pub use serde_json::value::RawValue;
