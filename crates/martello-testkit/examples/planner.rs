@@ -1,0 +1,35 @@
+//! A planner with bad days, to try a client against by hand: one request in ten meets a fault, and of each order that is written a
+//! planning is released, up to a second late.
+//!
+//! ```text
+//! cargo run -p martello-testkit --example planner -- 127.0.0.1:18080
+//! ```
+//!
+//! It ends when its standard input does, and tells what it has seen.
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    time::Duration,
+};
+
+use martello_testkit::planner::{Faults, Planner};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned()).parse()?;
+    let planner = Planner::builder()
+        .address(address)
+        .faults(Faults::bad_network())
+        .latency(Duration::from_millis(5))
+        .plan_orders(Duration::from_secs(1))
+        .start()
+        .await?;
+    writeln!(io::stdout(), "{}", planner.uri("/"))?;
+    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
+    let (entities, most) = (planner.entities().len(), planner.most_in_flight());
+    let requests = planner.exchanges().len();
+    writeln!(io::stdout(), "{entities} entities, {requests} requests, at most {most} at a time")?;
+    Ok(())
+}
