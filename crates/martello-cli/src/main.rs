@@ -11,7 +11,9 @@ mod failure;
 mod interrupt;
 mod outbox;
 mod output;
+mod parked;
 mod place;
+mod poll;
 mod upsert;
 
 use std::{
@@ -70,6 +72,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let mut out = Output::new(cli.json);
     let exit = match cli.command {
         Command::Upsert(args) => upsert::run(&mut out, *args).await,
+        Command::Poll(args) => poll::run(&mut out, *args).await,
+        Command::Parked(args) => parked::run(&mut out, args).await,
         Command::Stored(command) => return in_store(&cli.store, out, command).await,
     };
     let written = out.flush();

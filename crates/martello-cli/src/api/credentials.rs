@@ -49,10 +49,9 @@ impl Credentials {
         };
         let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
         let credentials = Self(Arc::new(Shared { source, current, given_up }));
-        if credentials.header().await.is_err() {
-            return Err(Failure::other(credentials.0.given_up.borrow().clone().unwrap_or_default()));
-        }
-        Ok(credentials)
+        // What it fails for is kept.
+        let _ = credentials.header().await;
+        credentials.failure().map_or(Ok(credentials), Err)
     }
 
     pub(crate) fn are_there(&self) -> bool {
@@ -96,12 +95,15 @@ impl Credentials {
         error
     }
 
-    /// Why there is no use in going on, as soon as that is so.
-    pub(crate) async fn given_up(&self) -> String {
-        let mut given_up = self.0.given_up.subscribe();
+    /// Returns when there is no use in going on.
+    pub(crate) async fn given_up(&self) {
         // The sender is here, so that this cannot fail.
-        let why = given_up.wait_for(Option::is_some).await.map(|why| why.clone());
-        why.ok().flatten().unwrap_or_default()
+        let _ = self.0.given_up.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Why there is no use in going on.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.0.given_up.borrow().clone().map(Failure::other)
     }
 
     async fn renew(&self, current: &mut Option<Token>) -> Result<HeaderValue, CallError> {

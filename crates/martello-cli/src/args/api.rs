@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, header};
 
 /// How to call the API.
 #[derive(Args)]
-#[command(group = ArgGroup::new("token").multiple(false))]
+#[command(next_help_heading = "Requests", group = ArgGroup::new("token").multiple(false))]
 pub(crate) struct ApiArgs {
     /// Send this header along, such as 'accept-language: nl'. Credentials are not for the command line.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]

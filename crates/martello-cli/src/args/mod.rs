@@ -4,6 +4,7 @@ mod api;
 mod dead;
 mod filter;
 mod outbox;
+mod poll;
 mod targets;
 mod time;
 mod upsert;
@@ -14,6 +15,7 @@ pub(crate) use api::ApiArgs;
 pub(crate) use dead::{Dead, DeadList, Edit, Export, Purge, Replay, ReplayJobs};
 pub(crate) use filter::FilterArgs;
 pub(crate) use outbox::{Look, Outbox, OutboxList, Page};
+pub(crate) use poll::{Chosen, Pace, Pages, Parked, ParkedVerb, Poll};
 pub(crate) use targets::{Bulk, Target, Targets};
 pub(crate) use time::Rate;
 pub(crate) use upsert::Upsert;
@@ -56,6 +58,9 @@ pub(crate) struct StoreArgs {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Upsert(Box<Upsert>),
+    Poll(Box<Poll>),
+    /// Items that a poll could not use, and parked beside its checkpoint.
+    Parked(Parked),
     #[command(flatten)]
     Stored(Stored),
 }

@@ -8,11 +8,13 @@ mod table;
 mod text;
 
 use std::{
+    error::Error,
     fmt,
     io::{self, BufWriter, Stdout, Write},
 };
 
 use serde::Serialize;
+use serde_json::json;
 
 pub(crate) use age::{Time, age, span};
 pub(crate) use body::write_body;
@@ -57,6 +59,21 @@ impl Output {
         }
         self.stdout.flush()?;
         writeln!(io::stderr(), "{note}")
+    }
+
+    /// What happens on the way, on stderr: for people in a line, with what brought it about; for programs as
+    /// `{"note":{"message":…,"causes":[…]}}`.
+    pub(crate) fn event(&mut self, message: &str, cause: Option<&(dyn Error + 'static)>) -> io::Result<()> {
+        let causes: Vec<String> =
+            std::iter::successors(cause, |cause| (*cause).source()).map(ToString::to_string).collect();
+        let mut text = if self.json {
+            json!({ "note": { "message": message, "causes": causes } }).to_string()
+        } else {
+            let causes = causes.iter().map(|cause| format!("\n  because: {}", Plain::whole(cause)));
+            format!("martello: {}{}", Plain::whole(message), causes.collect::<String>())
+        };
+        text.push('\n');
+        io::stderr().write_all(text.as_bytes())
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

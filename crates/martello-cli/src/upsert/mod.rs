@@ -136,7 +136,7 @@ async fn attend(
     stop: &watch::Sender<bool>,
     credentials: &Credentials,
 ) -> Result<(Report, Option<Failure>), Failure> {
-    let (mut interrupts, mut refused, mut shown) = (Interrupts::catch()?, None, false);
+    let (mut interrupts, mut shown) = (Interrupts::catch()?, false);
     let show = bar::show(input, progress);
     tokio::pin!(run, show);
     loop {
@@ -148,13 +148,10 @@ async fn attend(
                 }
                 out.note("stopping: what is in flight comes to its end; once more ends at once")?;
             }
-            why = credentials.given_up(), if refused.is_none() => {
-                refused = Some(Failure::other(why));
-                stop.send_replace(true);
-            }
+            () = credentials.given_up(), if !*stop.borrow() => drop(stop.send_replace(true)),
             ended = &mut run => {
                 let (report, failure) = ended?;
-                return Ok((report, refused.or(failure)));
+                return Ok((report, credentials.failure().or(failure)));
             }
             () = &mut show, if !shown => shown = true,
         }

@@ -204,3 +204,11 @@ impl Stage {
         self.store.entry(ids[at]).await.unwrap().unwrap().kept
     }
 }
+
+impl Ran {
+    /// That it failed with this code and wrote nothing out, and that this is among what it said.
+    pub(crate) fn fails_late(&self, code: i32, message: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");
+        assert!(self.stderr.contains(message), "{self:?}");
+    }
+}

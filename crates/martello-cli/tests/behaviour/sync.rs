@@ -49,6 +49,13 @@ impl Site {
         self.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], arguments)
     }
 
+    /// `martello poll` of the plannings.
+    pub(crate) fn poll(&self, arguments: &[&str]) -> Command {
+        let url = self.planner.uri("/planning/v1/plannings?limit=50&released_since=").to_string() + "{since}";
+        let first = ["poll", "--url", &url, "--checkpoint", "checkpoint", "--items", "plannings"];
+        self.martello(&[&first[..], &["--stamp", "released_at", "--from", "1h"]].concat(), arguments)
+    }
+
     pub(crate) fn martello(&self, first: &[&str], then: &[&str]) -> Command {
         let mut command = bare();
         command.args(first).args(then).current_dir(self.directory.path());

@@ -1,0 +1,130 @@
+//! Goes from event to event.
+
+use std::{error::Error, io, time::Duration};
+
+use martello_poll::{Batch, Event, PollError, PollErrorKind, Poller, ResyncReason};
+
+use super::emit;
+use crate::{
+    failure::{Exit, Failure},
+    output::Output,
+};
+
+/// With `--once`, so many failures are waited out.
+const PATIENCE: u32 = 2;
+
+/// What is to be made of the events.
+pub(super) struct Follower<'a> {
+    pub(super) out: &'a mut Output,
+    pub(super) print: Option<&'a str>,
+    pub(super) once: bool,
+    failures: u32,
+    parked: bool,
+}
+
+/// Whether to go on.
+enum Then {
+    GoOn,
+    End(Result<Exit, Failure>),
+}
+
+impl<'a> Follower<'a> {
+    pub(super) fn new(out: &'a mut Output, print: Option<&'a str>, once: bool) -> Self {
+        Self { out, print, once, failures: 0, parked: false }
+    }
+
+    /// Prints what comes until there is a reason to end, or the poller is stopped: `None`. What was acknowledged is saved.
+    pub(super) async fn follow(mut self, poller: &mut Poller) -> Result<Option<Exit>, Failure> {
+        let ended = loop {
+            let Some(event) = poller.next().await? else { return Ok(None) };
+            match self.see(event).await {
+                Ok(Then::GoOn) => {}
+                Ok(Then::End(ended)) => break ended,
+                Err(failure) => break Err(failure),
+            }
+        };
+        poller.stopper().stop();
+        while poller.next().await?.is_some() {}
+        ended.map(Some)
+    }
+
+    async fn see(&mut self, event: Event<'_>) -> Result<Then, Failure> {
+        match event {
+            Event::Batch(batch) => self.print(batch).await?,
+            Event::CaughtUp { .. } if self.once => {
+                let exit = if self.parked { Exit::Partly } else { Exit::Well };
+                return Ok(Then::End(Ok(exit)));
+            }
+            Event::CaughtUp { .. } => self.failures = 0,
+            Event::Failed { error, retry_in, .. } => return self.failed(&error, retry_in),
+            Event::Resync { gap, reason, .. } => {
+                let why = match reason {
+                    ResyncReason::OtherSource => "the checkpoint is of another source",
+                    _ => "the source no longer lists all that changed since the checkpoint",
+                };
+                let gap = gap.map_or(String::new(), |gap| format!(", {gap:?} long"));
+                self.out.event(&format!("{why}{gap}: everything is asked for"), None)?;
+            }
+            _ => {}
+        }
+        Ok(Then::GoOn)
+    }
+
+    /// Acknowledges what was written and flushed, and nothing else.
+    async fn print(&mut self, batch: Batch<'_>) -> Result<(), Failure> {
+        for flaw in batch.flaws() {
+            let parked = if flaw.kind.is_parked() { "; it is parked" } else { "" };
+            self.parked |= flaw.kind.is_parked();
+            self.out.event(&format!("{flaw}{parked}"), None)?;
+        }
+        let (lines, told) = emit::lines(&batch, self.print);
+        self.parked |= !told.is_empty();
+        for what in told {
+            self.out.event(&what, None)?;
+        }
+        emit::write(lines).await?;
+        match batch.ack().await {
+            // What ends the poll, the poller says once more.
+            Err(error) => Ok(self.out.event(&error.to_string(), error.source())?),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn failed(&mut self, error: &PollError, retry_in: Duration) -> Result<Then, Failure> {
+        self.failures += 1;
+        let lasting = is_lasting(error);
+        let elsewhere = matches!(error.kind(), PollErrorKind::HeldElsewhere | PollErrorKind::LeaseLost);
+        if self.once && (lasting || elsewhere || self.failures > PATIENCE) {
+            self.out.event(&error.to_string(), error.source())?;
+            let failure = || Failure::other("the pass could not be ended, and trying again will not help");
+            return Ok(Then::End(if lasting { Err(failure()) } else { Ok(Exit::ForNow) }));
+        }
+        self.out.event(&format!("{error}; again in {retry_in:.0?}"), error.source())?;
+        Ok(Then::GoOn)
+    }
+}
+
+/// Whether it is the same the next time: the server does not want the request, or its answer is not what was expected.
+fn is_lasting(error: &PollError) -> bool {
+    use martello_poll::PageErrorKind::{Call, Status};
+    let Some(page) = error.page_error() else { return error.kind() == PollErrorKind::Source };
+    match (error.kind(), page.kind()) {
+        (PollErrorKind::PassBroken, _) | (_, Call) => false,
+        (_, Status) => page
+            .status()
+            .is_some_and(|status| status.is_client_error() && ![408, 425, 429].contains(&status.as_u16())),
+        _ => true,
+    }
+}
+
+impl From<PollError> for Failure {
+    fn from(error: PollError) -> Self {
+        let message = match error.kind() {
+            PollErrorKind::OtherSource => {
+                "the checkpoint is that of another source or of other filters: name another file, or say --resync".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Self::other(message).because(io::Error::other(error))
+    }
+}

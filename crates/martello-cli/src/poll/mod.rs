@@ -1,0 +1,72 @@
+//! `martello poll`: what changed since, a line each.
+
+mod emit;
+mod follow;
+mod source;
+
+use std::time::Duration;
+
+use martello_poll::{FileCheckpoint, PollOptions, Poller};
+
+use self::{follow::Follower, source::Target};
+use crate::{
+    api::{self, Credentials},
+    args::{Pace, Poll},
+    failure::{Exit, Failure},
+    interrupt::Interrupts,
+    output::Output,
+};
+
+/// The longest that a poll waits while nothing is new.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
+    let target = Target::parse(&args.url)?;
+    let options = options(&args.pace)?;
+    let credentials = Credentials::of(&args.api).await?;
+    // A page, and the next one ahead.
+    let service = api::service(&args.api, &target.url, 2, &credentials)?;
+    let checkpoint = FileCheckpoint::new(&args.checkpoint);
+    let poller = if args.pages.link {
+        Poller::new(service, source::by_link(&target, &args)?, checkpoint)
+    } else {
+        Poller::new(service, source::by_cursor(&target, &args)?, checkpoint)
+    };
+    let mut poller = poller.with_options(options);
+    let stopper = poller.stopper();
+    let follower = Follower::new(out, args.print.as_deref(), args.once);
+    let polling = follower.follow(&mut poller);
+    tokio::pin!(polling);
+    let (mut interrupts, mut stopping) = (Interrupts::catch()?, false);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => {
+                if stopping {
+                    break Ok(None);
+                }
+                stopping = true;
+                stopper.stop();
+            }
+            () = credentials.given_up(), if !stopping => {
+                stopping = true;
+                stopper.stop();
+            }
+            ended = &mut polling => break ended,
+        }
+    };
+    match credentials.failure() {
+        Some(refused) => Err(refused),
+        None => ended?
+            .ok_or_else(|| Failure::interrupted("interrupted: the same command goes on from its checkpoint")),
+    }
+}
+
+fn options(pace: &Pace) -> Result<PollOptions, Failure> {
+    let options = PollOptions::builder()
+        .interval(pace.interval)
+        .idle_interval(pace.interval.saturating_mul(4).min(DAY.max(pace.interval)))
+        .overlap(pace.overlap);
+    let options = if pace.resync { options.resync_on_other_source() } else { options };
+    Ok(options.build()?)
+}

@@ -1,0 +1,128 @@
+//! From the command line to a source.
+
+use http::Uri;
+use jiff::Timestamp;
+use martello_poll::{Boundary, ConfigError, JsonCursor, JsonLink, JsonSince, Paged, RawValue, Source};
+
+use crate::{
+    args::{Pages, Poll},
+    failure::Failure,
+};
+
+/// The URL without the parameter that bears the moment, and its name.
+pub(super) struct Target {
+    pub(super) url: Uri,
+    parameter: String,
+}
+
+impl Target {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let unusable = |why: &str| Failure::usage(format!("--url cannot be used: {why}"));
+        let (place, query) = text.split_once('?').unwrap_or((text, ""));
+        let (since, rest): (Vec<_>, Vec<_>) = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .partition(|pair| pair.split_once('=').is_some_and(|(_, value)| value == "{since}"));
+        let parameter = match since.as_slice() {
+            [pair] => pair.trim_end_matches("={since}").to_owned(),
+            _ => {
+                return Err(unusable(
+                    "one parameter of its query is {since}, as in …?released_since={since}",
+                ));
+            }
+        };
+        let query = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
+        let url: Uri = format!("{place}{query}").parse().map_err(|error| unusable(&format!("{error}")))?;
+        if !["http", "https"].contains(&url.scheme_str().unwrap_or_default()) {
+            return Err(unusable("it begins with https:// or http:// and a host"));
+        }
+        if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(unusable("credentials are not for the command line: see --token-env"));
+        }
+        Ok(Self { url, parameter })
+    }
+}
+
+/// A source with pages that are told by a cursor.
+pub(super) fn by_cursor(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
+    let (pages, headers) = (&args.pages, texts(args)?);
+    let Pages { items, cursor, cursor_parameter, .. } = pages;
+    let (items, cursor, parameter) = (items.clone(), cursor.clone(), cursor_parameter.clone());
+    let source = JsonSince::new(target.url.clone(), move |url| {
+        let mut pages = JsonCursor::new(url)?.parameter(parameter.clone());
+        if let Some(items) = &items {
+            pages = pages.items(items)?;
+        }
+        if let Some(cursor) = &cursor {
+            pages = pages.cursor(cursor)?;
+        }
+        headers.iter().try_fold(pages, |pages, (name, value)| pages.header(name, value))
+    })?;
+    Ok(described(source, target, args))
+}
+
+/// A source with pages that are told by a `Link` header.
+pub(super) fn by_link(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
+    let (items, headers) = (args.pages.items.clone(), texts(args)?);
+    let source = JsonSince::new(target.url.clone(), move |url| -> Result<_, ConfigError> {
+        let mut pages = JsonLink::new(url)?;
+        if let Some(items) = &items {
+            pages = pages.items(items)?;
+        }
+        headers.iter().try_fold(pages, |pages, (name, value)| pages.header(name, value))
+    })?;
+    Ok(described(source, target, args))
+}
+
+fn texts(args: &Poll) -> Result<Vec<(String, String)>, Failure> {
+    let text = |(name, value): &(http::HeaderName, http::HeaderValue)| {
+        let value = value.to_str().map_err(|_| Failure::usage(format!("--header {name} is no ASCII")))?;
+        Ok((name.to_string(), value.to_owned()))
+    };
+    args.api.headers.iter().map(text).collect()
+}
+
+fn described<P: Paged<Item = Box<RawValue>>>(
+    source: JsonSince<P>,
+    target: &Target,
+    args: &Poll,
+) -> JsonSince<P> {
+    let source =
+        source.parameter(&target.parameter).key(&args.key).stamp(&args.stamp).boundary(Boundary::Exclusive);
+    let source = match &args.pages.page_size {
+        Some((name, items)) => source.page_size(name, *items),
+        None => source,
+    };
+    let source = if args.pace.utc { source.stamps_are_utc() } else { source };
+    from(source, args.pace.from)
+}
+
+fn from<P: Paged<Item = Box<RawValue>>>(source: JsonSince<P>, from: Option<Timestamp>) -> JsonSince<P> {
+    match from {
+        Some(from) => source.everything_from(from),
+        None => source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameter_of_the_moment_is_found() {
+        let target = Target::parse("https://api.example/p?a=1&released_since={since}&b=%20").unwrap();
+        assert_eq!(
+            (target.url.to_string().as_str(), target.parameter.as_str()),
+            ("https://api.example/p?a=1&b=%20", "released_since")
+        );
+        for url in [
+            "https://api.example/p",
+            "https://api.example/{since}",
+            "https://api.example/p?a={since}&b={since}",
+            "/p?a={since}",
+            "https://user:secret@api.example/p?a={since}",
+        ] {
+            assert!(Target::parse(url).is_err(), "{url}");
+        }
+    }
+}

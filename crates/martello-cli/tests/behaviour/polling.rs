@@ -1,0 +1,134 @@
+use std::time::{Duration, SystemTime};
+
+use martello_testkit::{
+    Reply, Server,
+    planner::{Faults, Planner, Planning},
+};
+
+use crate::sync::{Site, run, sorted};
+
+fn release(site: &Site, ids: std::ops::Range<u32>) -> Vec<String> {
+    let now = site.planner.now();
+    let ids: Vec<String> = ids.map(|id| format!("p-{id:03}")).collect();
+    for id in &ids {
+        // All stamps are the same.
+        site.planner.release(Planning::new(id, now, now));
+    }
+    ids
+}
+
+fn printed(stdout: &str) -> Vec<String> {
+    sorted(stdout).iter().map(|line| line.split('"').nth(3).unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_pass_prints_what_is_new_and_nothing_else() {
+    let site = Site::of(Planner::builder().seed(3).faults(Faults::bad_network())).await;
+    let first = release(&site, 0..120);
+    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    assert_eq!((ran.code, ran.stderr.as_str(), printed(&ran.stdout)), (0, "", first));
+    // Late: its stamp is older than the watermark.
+    let second = release(&site, 200..201);
+    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    assert_eq!((ran.code, printed(&ran.stdout)), (0, second));
+    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_cannot_go_on_says_why() {
+    let site = Site::new().await;
+    assert_eq!(run(site.poll(&["--once"])).code, 0);
+    run(site.poll(&["--once", "--key", "number"])).fails(7, "of another source or of other filters");
+    let ran = run(site.poll(&["--once", "--key", "number", "--resync"]));
+    assert!(ran.code == 0 && ran.stderr.contains("everything is asked for"), "{ran:?}");
+    let text = std::fs::read_to_string(site.path("checkpoint")).unwrap();
+    std::fs::write(site.path("checkpoint"), &text[..text.len() / 2]).unwrap();
+    run(site.poll(&["--once"])).fails(7, "the checkpoint cannot be used");
+    std::fs::remove_file(site.path("checkpoint")).unwrap();
+    site.planner.break_down();
+    let ran = run(site.poll(&["--once", "--attempts", "1"]));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.stderr.contains("page 1 was answered with status 503") && ran.stderr.contains("; again in "),
+        "{ran:?}"
+    );
+    let ran = run(site.martello(&["poll", "--url", "http://x/", "--checkpoint", "c"], &[]));
+    ran.fails(2, "one parameter of its query is {since}");
+}
+
+async fn once(reply: Reply) -> crate::support::Ran {
+    let server = Server::with(move |_| reply.clone()).await.unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    let mut command = crate::support::bare();
+    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).current_dir(place.path());
+    tokio::task::spawn_blocking(|| run(command)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_is_none_is_named_with_its_place() {
+    let html = once(Reply::ok().body("<html>")).await;
+    html.fails_late(7, "page 1 could not be understood");
+    let shape = once(Reply::ok().body(r#"{"items":[]}"#)).await;
+    shape.fails_late(7, "there is no such list");
+    let denied = once(Reply::status(403).body("no")).await;
+    denied.fails_late(7, "page 1 was answered with status 403: no");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_item_without_a_key_or_a_stamp_is_parked_and_the_rest_goes_on() {
+    let now = httpdate(SystemTime::now());
+    let body = r#"{"data":[{"id":"a","updated_at":"2026-01-01T00:00:00Z"},{"updated_at":"2026-01-01T00:00:00Z"},
+        {"id":"c"},{"id":"d","updated_at":"yesterday"},{"id":7,
+         "updated_at":"2026-01-01T00:00:00+01:00"}]}"#;
+    let ran = once(Reply::ok().header("date", now).body(body)).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let expected = "{\"id\":\"a\",\"updated_at\":\"2026-01-01T00:00:00Z\"}\n{\"id\":7,         \"updated_at\":\"2026-01-01T00:00:00+01:00\"}\n";
+    assert_eq!(ran.stdout, expected);
+    let told = "martello: page 1, item 1: it has no key; it is parked\n\
+                martello: page 1, item 2: it has no stamp; it is parked\n\
+                martello: page 1, item 3: its stamp is none by RFC 3339; it is parked\n";
+    assert_eq!(ran.stderr, told);
+}
+
+fn httpdate(_: SystemTime) -> String {
+    "Thu, 01 Jan 2026 00:00:10 GMT".to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn links_are_followed_and_pages_may_be_of_a_size() {
+    let server = Server::with(|request| match request.uri.to_string().as_str() {
+        "/things?per_page=1&since=2026-01-01T00%3A00%3A00.000Z" => Reply::ok()
+            .header("link", "</next>; rel=\"next\"")
+            .body(r#"[{"id":1,"updated_at":"2026-01-02T00:00:00Z"}]"#),
+        "/next" => Reply::ok().body(r#"[{"id":2,"updated_at":"2026-01-02T00:00:00Z"}]"#),
+        other => Reply::status(404).body(other.to_owned()),
+    })
+    .await
+    .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    let mut command = crate::support::bare();
+    command
+        .args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--link", "--page-size", "per_page=1"])
+        .args(["--from", "2026-01-01T00:00Z", "--print", "id"])
+        .current_dir(place.path());
+    let ran = run(command);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n2\n", ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
+    let hour = Duration::from_secs(3_600);
+    let site = Site::of(Planner::builder().tokens("client", "s3cret", hour)).await;
+    let ids = release(&site, 0..3);
+    let token = site.planner.issue_token().unwrap();
+    std::fs::write(site.path("token"), &token).unwrap();
+    let ran = run(site.poll(&["--once", "--token-file", "token"]));
+    assert_eq!((ran.code, printed(&ran.stdout)), (0, ids));
+    site.planner.revoke_tokens();
+    let ran = run(site.poll(&["--once", "--token-file", "token"]));
+    assert_eq!(ran.code, 7, "{ran:?}");
+    assert!(ran.stderr.contains("refuses the token with 401") && !ran.stderr.contains(&token), "{ran:?}");
+}
