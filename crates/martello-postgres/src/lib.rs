@@ -2,6 +2,8 @@
 
 mod bells;
 mod builder;
+#[cfg(feature = "poll")]
+mod checkpoint;
 mod code;
 mod connections;
 mod engine;
@@ -18,4 +20,6 @@ mod time;
 mod write;
 
 pub use builder::PostgresStoreBuilder;
+#[cfg(feature = "poll")]
+pub use checkpoint::PostgresCheckpoint;
 pub use store::PostgresStore;

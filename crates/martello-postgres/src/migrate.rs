@@ -6,16 +6,19 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use crate::{fault::explain, schema::Schema};
 
 /// What leads from each version to the next, from nothing on.
-const STEPS: &[&[&str]] = &[&[
-    include_str!("schema_1/1_tables.sql"),
-    include_str!("schema_1/2_parts.sql"),
-    include_str!("schema_1/3_enqueue.sql"),
-    include_str!("schema_1/4_turn.sql"),
-    include_str!("schema_1/5_change.sql"),
-]];
+const STEPS: &[&[&str]] = &[
+    &[
+        include_str!("schema_1/1_tables.sql"),
+        include_str!("schema_1/2_parts.sql"),
+        include_str!("schema_1/3_enqueue.sql"),
+        include_str!("schema_1/4_turn.sql"),
+        include_str!("schema_1/5_change.sql"),
+    ],
+    &[include_str!("schema_2/1_checkpoint.sql")],
+];
 
 /// The version that this crate writes.
-pub(crate) const NEWEST: i32 = 1;
+pub(crate) const NEWEST: i32 = 2;
 
 /// The first PostgreSQL that knows all that is used here.
 const OLDEST_SERVER: i32 = 140_000;

@@ -52,6 +52,11 @@ impl PostgresStore {
         Self { engine: Arc::new(engine) }
     }
 
+    #[cfg(feature = "poll")]
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine)
+    }
+
     /// The name of its schema.
     #[must_use]
     pub fn schema(&self) -> &str {

@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use martello_outbox::StoreError;
+use martello_poll::{Acquired, Fence, Held};
+use sqlx::Row;
+
+use crate::{
+    engine::Shared,
+    fault::{damaged, explain},
+    time::micros,
+};
+
+/// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
+/// a counter in a database put back from a backup would hand out some of them once more.
+///
+/// It is not repeated by itself: the second time, it would find itself in its way.
+pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Result<Acquired, StoreError> {
+    let sql = "INSERT INTO __.checkpoint AS c (poll, fence, lease_until)
+             VALUES ($2, hashtextextended(gen_random_uuid()::text, 0), __.after(__.moment($1), $3))
+         ON CONFLICT (poll) DO UPDATE SET fence = excluded.fence, lease_until = excluded.lease_until
+             WHERE c.fence IS NULL OR c.lease_until <= __.moment($1)
+         RETURNING fence, saved";
+    let statement = shared.statement(sql).bind(shared.now()).bind(poll).bind(micros(lease));
+    let rows = shared.connections.rows(&statement).await?;
+    let Some(row) = rows.first() else { return Ok(Acquired::Elsewhere) };
+    let fence = Fence(row.try_get::<i64, _>(0).map_err(explain)?.cast_unsigned());
+    let saved: Option<&str> = row.try_get(1).map_err(explain)?;
+    let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| damaged("checkpoint"))?;
+    Ok(Acquired::Held(Held { fence, checkpoint }))
+}
+
+/// Holds it for this long from now, and tells whether it was still held.
+pub(super) async fn renew(
+    shared: &Shared,
+    poll: &str,
+    fence: Fence,
+    lease: Duration,
+) -> Result<bool, StoreError> {
+    let sql =
+        "UPDATE __.checkpoint SET lease_until = __.after(__.moment($1), $2) WHERE poll = $3 AND fence = $4
+         RETURNING 1";
+    let statement = shared.statement(sql).bind(shared.now()).bind(micros(lease));
+    let statement = statement.bind(poll).bind(fence.0.cast_signed()).repeatable();
+    Ok(!shared.connections.rows(&statement).await?.is_empty())
+}
+
+/// Gives it up, if it is still held.
+pub(super) async fn release(shared: &Shared, poll: &str, fence: Fence) -> Result<(), StoreError> {
+    let sql = "UPDATE __.checkpoint SET fence = NULL, lease_until = NULL WHERE poll = $1 AND fence = $2";
+    let statement = shared.statement(sql).bind(poll).bind(fence.0.cast_signed()).repeatable();
+    shared.connections.rows(&statement).await.map(drop)
+}

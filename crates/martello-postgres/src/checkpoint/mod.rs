@@ -1,0 +1,118 @@
+//! Where polls stand, beside the outbox: in the same schema, over the same connections.
+
+mod lease;
+mod parked;
+mod save;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use martello_outbox::{QueueName, StoreErrorKind};
+use martello_poll::{
+    Acquired, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
+    StoreErrorKind as PollKind, StoreFuture,
+};
+
+use crate::{
+    PostgresStore,
+    engine::{Engine, Shared},
+};
+
+/// The checkpoint of one poll, in the schema of a [`PostgresStore`].
+///
+/// It keeps the store's connections. Leases go by the server's clock; of the pollers on all machines that use the schema, one
+/// polls. A clone is the same checkpoint, and so is another of the same name.
+///
+/// ```no_run
+/// # use martello_poll::{CheckpointStore, ParkedFilter};
+/// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = martello_postgres::PostgresStore::connect("postgres://orders@db.internal/orders").await?;
+/// for parked in store.checkpoint("plannings")?.parked(ParkedFilter::default()).await? {
+///     println!("{}: {}", parked.item.key, parked.item.reason);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresCheckpoint {
+    engine: Arc<Engine>,
+    poll: Arc<str>,
+}
+
+impl PostgresStore {
+    /// The checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. Nothing is
+    /// stored before a poller takes it.
+    ///
+    /// # Errors
+    ///
+    /// When that is no name for a poll.
+    pub fn checkpoint(&self, poll: &str) -> Result<PostgresCheckpoint, ConfigError> {
+        // It is named like a queue.
+        if QueueName::new(poll).is_err() {
+            let expected = "1 to 64 ASCII letters, digits, dots, hyphens or underscores";
+            return Err(ConfigError::new("poll", format!("{poll:?}"), expected));
+        }
+        Ok(PostgresCheckpoint { engine: self.engine(), poll: poll.into() })
+    }
+}
+
+impl PostgresCheckpoint {
+    fn shared(&self) -> &Shared {
+        &self.engine.shared
+    }
+}
+
+/// What a poller is told: only what will be no better later ends the poll.
+fn explain(error: martello_outbox::StoreError) -> StoreError {
+    let kind = match error.kind() {
+        StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
+            PollKind::Unavailable
+        }
+        _ => PollKind::Unusable,
+    };
+    StoreError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
+}
+
+/// It is none that can be written.
+fn unwritten(error: serde_json::Error) -> martello_outbox::StoreError {
+    let message = "the checkpoint is none that can be written as JSON";
+    martello_outbox::StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+}
+
+impl fmt::Debug for PostgresCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresCheckpoint").field("poll", &self.poll).finish_non_exhaustive()
+    }
+}
+
+impl CheckpointStore for PostgresCheckpoint {
+    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+        Box::pin(async move { lease::acquire(self.shared(), &self.poll, lease).await.map_err(explain) })
+    }
+
+    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+        Box::pin(async move { lease::renew(self.shared(), &self.poll, fence, lease).await.map_err(explain) })
+    }
+
+    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+        Box::pin(async move {
+            let saved = save::save(self.shared(), &self.poll, fence, &save).await.map_err(explain)?;
+            saved.ok_or_else(StoreError::full)
+        })
+    }
+
+    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(async move { lease::release(self.shared(), &self.poll, fence).await.map_err(explain) })
+    }
+
+    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+        Box::pin(async move { parked::list(self.shared(), &self.poll, filter).await.map_err(explain) })
+    }
+
+    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        Box::pin(async move { parked::emit_again(self.shared(), &self.poll, &ids).await.map_err(explain) })
+    }
+
+    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+        Box::pin(async move { parked::discard(self.shared(), &self.poll, &ids).await.map_err(explain) })
+    }
+}

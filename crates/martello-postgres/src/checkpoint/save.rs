@@ -1,0 +1,53 @@
+use martello_outbox::StoreError;
+use martello_poll::{Fence, NewParked, Parked, Save, Saved};
+use sqlx::Row;
+
+use super::{parked::numbers, unwritten};
+use crate::{
+    engine::Shared,
+    fault::{damaged, explain},
+    statement::Statement,
+    write::clean,
+};
+
+/// Saves all of this, or nothing; `None` if more would be parked than may be.
+pub(super) async fn save(
+    shared: &Shared,
+    poll: &str,
+    fence: Fence,
+    save: &Save,
+) -> Result<Option<Saved>, StoreError> {
+    let most = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
+    let statement = shared
+        .statement("SELECT __.save_checkpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+        .bind(poll)
+        .bind(fence.0.cast_signed())
+        .bind(serde_json::to_string(&save.checkpoint).map_err(unwritten)?)
+        .bind(numbers(&save.unpark))
+        .bind(most(Parked::MOST))
+        .bind(most(Parked::MOST_BYTES));
+    // The second time, it finds everything as it is to be.
+    let statement = bind(statement, &save.park)?.repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    match rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)? {
+        Some("saved") => Ok(Some(Saved::Saved)),
+        Some("fenced") => Ok(Some(Saved::Fenced)),
+        Some("full") => Ok(None),
+        _ => Err(damaged("answer")),
+    }
+}
+
+/// What is to be parked, as columns.
+fn bind(statement: Statement, park: &[NewParked]) -> Result<Statement, StoreError> {
+    let column = |of: fn(&NewParked) -> i64| park.iter().map(of).collect::<Vec<_>>();
+    let keys = park.iter().map(|item| serde_json::to_string(&item.key));
+    let statement = statement
+        .bind(column(|item| item.place.page.into()))
+        .bind(column(|item| item.place.item.into()))
+        .bind(park.iter().map(|item| item.parked_at.to_string()).collect::<Vec<_>>())
+        .bind(keys.collect::<Result<Vec<_>, _>>().map_err(unwritten)?)
+        .bind(park.iter().map(|item| item.stamp.map(|stamp| stamp.to_string())).collect::<Vec<_>>())
+        .bind(park.iter().map(|item| clean(&item.reason).into_owned()).collect::<Vec<_>>())
+        .bind(park.iter().map(|item| item.json.as_str()).collect::<Vec<_>>());
+    Ok(statement)
+}

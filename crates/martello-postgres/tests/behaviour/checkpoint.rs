@@ -1,0 +1,191 @@
+//! The checkpoint in a schema keeps the promises of `CheckpointStore`.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use martello_outbox::{Filter, Store};
+use martello_poll::{
+    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, Held, NewParked, Parked, ParkedFilter, Save,
+    Saved, StoreErrorKind,
+    conformance::{self, BoxError},
+};
+use martello_postgres::PostgresCheckpoint;
+
+use crate::support::{Place, entry, keyed};
+
+impl conformance::Engine for Place {
+    type Store = PostgresCheckpoint;
+
+    async fn fresh() -> Result<Option<Self>, BoxError> {
+        Ok(Self::fresh())
+    }
+
+    async fn open(&self) -> Result<PostgresCheckpoint, BoxError> {
+        Ok(self.builder().connect().await?.checkpoint("plannings")?)
+    }
+
+    async fn remove(self) -> Result<(), BoxError> {
+        self.drop().await;
+        Ok(())
+    }
+}
+
+conformance::tests!(Place);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+async fn held(checkpoint: &PostgresCheckpoint) -> Held {
+    match checkpoint.acquire(LEASE).await.unwrap() {
+        Acquired::Held(held) => held,
+        Acquired::Elsewhere => unreachable!("somebody holds it"),
+    }
+}
+
+/// A moment between two microseconds.
+fn moment() -> Timestamp {
+    "2024-11-29T10:00:00.123456789Z".parse().unwrap()
+}
+
+fn parked(key: &str, json: String) -> NewParked {
+    NewParked {
+        key: key.to_owned(),
+        stamp: Some(moment()),
+        place: martello_poll::Place { page: u32::MAX, item: 0 },
+        json,
+        reason: "no such depot".to_owned(),
+        parked_at: moment(),
+    }
+}
+
+fn save(park: Vec<NewParked>) -> Save {
+    let delivered = vec![Delivered { stamp: moment(), key: "a\0b".to_owned() }];
+    let checkpoint = Checkpoint { source: "s".to_owned(), watermark: Some(moment()), delivered };
+    Save { checkpoint, park, unpark: Vec::new() }
+}
+
+async fn saved(checkpoint: &PostgresCheckpoint, fence: Fence, save: Save) {
+    assert_eq!(checkpoint.save(fence, save).await.unwrap(), Saved::Saved);
+}
+
+async fn all(checkpoint: &PostgresCheckpoint) -> Vec<Parked> {
+    checkpoint.parked(ParkedFilter::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_saved_is_found_to_the_last_digit_and_letter() {
+    let Some(place) = Place::fresh() else { return };
+    let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
+    let one = place.open().await.checkpoint("plannings").unwrap();
+    let first = held(&one).await.fence;
+    saved(&one, first, save(vec![item.clone(), item.clone()])).await;
+    one.release(first).await.unwrap();
+    let two = place.open().await.checkpoint("plannings").unwrap();
+    assert_eq!(all(&two).await[0].item, item);
+    let held = held(&two).await;
+    assert_eq!(held.checkpoint, Some(save(Vec::new()).checkpoint));
+    let worded = NewParked { reason: "a\0b".to_owned(), ..parked("c", "{}".to_owned()) };
+    saved(&two, held.fence, save(vec![item, worded])).await;
+    let all = all(&one).await;
+    assert_eq!(all.len(), 2, "the same is parked once");
+    assert_eq!(all[1].item.reason, "a\u{fffd}b", "what a reason may not have is replaced");
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
+    let (mine, theirs) = (held(&one).await, held(&two).await);
+    saved(&one, mine.fence, save(vec![parked("a", "{}".to_owned())])).await;
+    assert_eq!(two.save(mine.fence, save(Vec::new())).await.unwrap(), Saved::Fenced);
+    assert!(!two.renew(mine.fence, LEASE).await.unwrap());
+    two.release(theirs.fence).await.unwrap();
+    assert!(held(&two).await.checkpoint.is_none());
+    assert!(all(&two).await.is_empty());
+    let ids: Vec<_> = all(&one).await.iter().map(|parked| parked.id).collect();
+    assert_eq!(two.emit_again(ids.clone()).await.unwrap(), 0);
+    assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
+    assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
+    assert!(store.checkpoint("one poll").is_err());
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn of_many_that_reach_for_it_at_once_one_gets_it() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    for _ in 0..5 {
+        let reach = (0..20).map(|_| {
+            let checkpoint = store.checkpoint("plannings").unwrap();
+            async move { checkpoint.acquire(LEASE).await.unwrap() }
+        });
+        let held = join_all(reach).await.into_iter().filter_map(|got| match got {
+            Acquired::Held(held) => Some(held.fence),
+            Acquired::Elsewhere => None,
+        });
+        let held: Vec<_> = held.collect();
+        assert_eq!(held.len(), 1);
+        store.checkpoint("plannings").unwrap().release(held[0]).await.unwrap();
+    }
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await.checkpoint("plannings").unwrap();
+    let fence = held(&store).await.fence;
+    // Letters of two bytes each.
+    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MOST_BYTES / 16));
+    let error = store.save(fence, save((0..9).map(large).collect())).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert!(all(&store).await.is_empty());
+    store.release(fence).await.unwrap();
+    let held = held(&store).await;
+    assert_eq!(held.checkpoint, None);
+    saved(&store, held.fence, save((0..8).map(large).collect())).await;
+    assert_eq!(all(&store).await.len(), 8);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn what_fails_says_whether_the_poll_can_go_on() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let checkpoint = store.checkpoint("plannings").unwrap();
+    let fence = held(&checkpoint).await.fence;
+    saved(&checkpoint, fence, save(Vec::new())).await;
+    checkpoint.release(fence).await.unwrap();
+    place.run("UPDATE __.checkpoint SET saved = left(saved, 20)").await;
+    let error = checkpoint.acquire(LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("the store's tables hold a checkpoint that is none"), "{cause}");
+    store.close().await;
+    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_schema_of_version_1_is_brought_forward_and_loses_nothing() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue(vec![entry(), keyed("a"), keyed("a"), entry()]).await.unwrap();
+    let before = store.list(Filter::default(), None, 10).await.unwrap().entries;
+    store.close().await;
+    // What the second version has added.
+    place
+        .run(
+            "DROP TABLE __.checkpoint, __.parked; DROP FUNCTION __.save_checkpoint;
+             DELETE FROM __.martello_migration WHERE version > 1",
+        )
+        .await;
+    let store = place.open().await;
+    assert_eq!(store.list(Filter::default(), None, 10).await.unwrap().entries, before);
+    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    held(&store.checkpoint("plannings").unwrap()).await;
+    store.enqueue(vec![entry()]).await.unwrap();
+    place.drop().await;
+}
