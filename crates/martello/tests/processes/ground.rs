@@ -75,7 +75,8 @@ impl Ground {
     }
 }
 
-async fn postgres(schema: &str, url: &str) -> PostgresStore {
+/// A store in a schema, with few connections.
+pub(crate) async fn postgres(schema: &str, url: &str) -> PostgresStore {
     PostgresStore::builder().url(url).schema(schema).max_connections(3).connect().await.unwrap()
 }
 

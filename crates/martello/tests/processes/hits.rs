@@ -38,7 +38,7 @@ impl Hits {
             }
             Role::Replayer => self.replaying += count("replays") - count("replayed"),
             // Where a worker was is known from what it left behind.
-            Role::Worker | Role::Sleeper | Role::Opener => {}
+            Role::Worker | Role::Sleeper | Role::Opener | Role::Poller => {}
         }
     }
 }

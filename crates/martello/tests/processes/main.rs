@@ -22,6 +22,7 @@ mod ground;
 mod hits;
 mod order;
 mod part;
+mod polling;
 mod roles;
 mod settings;
 mod stage;

@@ -18,10 +18,13 @@ pub(crate) enum Role {
     Replayer,
     /// Opens the store, and stands by.
     Opener,
+    /// Polls.
+    Poller,
 }
 
 impl Role {
-    const ALL: [Self; 5] = [Self::Enqueuer, Self::Worker, Self::Sleeper, Self::Replayer, Self::Opener];
+    const ALL: [Self; 6] =
+        [Self::Enqueuer, Self::Worker, Self::Sleeper, Self::Replayer, Self::Opener, Self::Poller];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +33,7 @@ impl Role {
             Self::Sleeper => "sleeper",
             Self::Replayer => "replayer",
             Self::Opener => "opener",
+            Self::Poller => "poller",
         }
     }
 }

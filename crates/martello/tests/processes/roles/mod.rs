@@ -3,6 +3,7 @@
 mod client;
 mod enqueuer;
 mod opener;
+mod poller;
 mod replayer;
 mod worker;
 
@@ -32,6 +33,7 @@ async fn a_child_plays_its_part() {
         Role::Enqueuer => enqueuer::play(&part).await,
         Role::Worker | Role::Sleeper => worker::play(&part, orders).await,
         Role::Replayer => replayer::play(&part).await,
+        Role::Poller => poller::play(&part).await,
         Role::Opener => opener::play(&part).await,
     }
 }

@@ -1,0 +1,96 @@
+//! Of two processes that poll, one does, whatever becomes of the other; and each thing is delivered once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use martello_testkit::{Reply, Server};
+
+use crate::{
+    child::Child,
+    ground::{Ground, in_a_file, in_a_schema},
+    part::{Part, Role},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_that_poll_one_does_by_a_checkpoint_in_a_file() {
+    in_a_file(two_poll).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_that_poll_one_does_by_a_checkpoint_in_a_schema() {
+    in_a_schema("two processes that poll", two_poll).await;
+}
+
+async fn two_poll(ground: Ground) {
+    let (plannings, server) = Plannings::serve().await;
+    let enter = |name| enter(&ground, &server, name);
+
+    let one = enter("one");
+    plannings.publish(["1", "2"]);
+    one.hears("kept 2", 0).await;
+    let two = enter("two");
+    two.hears("HeldElsewhere", 0).await;
+
+    // It stands still for longer than its lease, and wakes up.
+    one.stop();
+    one.stopped().await;
+    plannings.publish(["3"]);
+    two.hears("kept 3", 0).await;
+    one.go_on();
+    one.hears("HeldElsewhere", 0).await;
+    plannings.publish(["4"]);
+    two.hears("kept 4", 0).await;
+
+    let mut said = two.kill();
+    plannings.publish(["5"]);
+    one.hears("kept 5", 0).await;
+    one.hears("caught up", one.said().iter().filter(|line| *line == "caught up").count()).await;
+    said.extend(one.kill());
+
+    let mut delivered = HashMap::new();
+    for id in said.iter().filter_map(|line| line.strip_prefix("got ")) {
+        *delivered.entry(id).or_insert(0) += 1;
+    }
+    assert_eq!(delivered, ["1", "2", "3", "4", "5"].into_iter().map(|id| (id, 1)).collect());
+}
+
+/// What was published so far. A clone is the same.
+#[derive(Clone, Default)]
+struct Plannings(Arc<Mutex<Vec<String>>>);
+
+impl Plannings {
+    /// Starts a server that lists all of them, whatever it is asked for: who polls has to know what it has seen.
+    async fn serve() -> (Self, Server) {
+        let plannings = Self::default();
+        let listed = plannings.0.clone();
+        let list = move |_: &_| {
+            let date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let body = format!(r#"{{"plannings":[{}]}}"#, listed.lock().unwrap().join(","));
+            Reply::ok().header("date", date).body(body)
+        };
+        (plannings, Server::with(list).await.unwrap())
+    }
+
+    /// At once, with equal stamps.
+    fn publish<const N: usize>(&self, ids: [&str; N]) {
+        let now = Timestamp::now();
+        let json = ids.map(|id| format!(r#"{{"id":"{id}","updated_at":"{now}"}}"#));
+        self.0.lock().unwrap().extend(json);
+    }
+}
+
+fn enter(ground: &Ground, server: &Server, name: &str) -> Child {
+    Child::spawn(Part {
+        role: Role::Poller,
+        name: name.to_owned(),
+        ground: ground.clone(),
+        api: server.address().to_string(),
+        concurrency: 1,
+        lease: Duration::from_millis(1_500),
+        seed: 0,
+    })
+}
