@@ -41,7 +41,8 @@ impl Ticket {
         self.outbox.store().entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// The request with its attempts and their tracking ids; not the body of the response, which is not kept.
+    /// The request with its attempts and their tracking ids; not the body of the response, which is not kept. A body that
+    /// was sealed is as it is stored: [`Outbox::detail`] opens it.
     ///
     /// # Errors
     ///
