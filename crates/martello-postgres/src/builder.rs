@@ -9,7 +9,7 @@ use crate::{
     connections::Connections,
     engine::{Engine, Options},
     fault::{explain, late},
-    migrate,
+    migrate::{self, Defaults},
     schema::Schema,
 };
 
@@ -136,7 +136,8 @@ impl PostgresStoreBuilder {
     /// - [`StoreErrorKind::Invalid`]: a value is out of its range, or the URL is none.
     /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, is older than
     ///   PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the schema has tables of
-    ///   another program, or of a newer version of this one; or the connections of a pool acknowledge what is not on the disk (`synchronous_commit = off`).
+    ///   another program, or of a newer version of this one; or the connections of a pool acknowledge what is not on the
+    ///   disk (`synchronous_commit = off`), or have a `default_transaction_isolation` other than `read committed`.
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
@@ -156,18 +157,14 @@ impl PostgresStoreBuilder {
             To::Url(url) => {
                 let options = options(&url)?;
                 let mut connection = PgConnection::connect_with(&options).await.map_err(explain)?;
-                let durable = migrate::prepare(&mut connection, &schema, self.create).await?;
+                let defaults = migrate::prepare(&mut connection, &schema, self.create).await?;
                 // It is of no more use: the pool's statements are others.
                 drop(connection.close().await);
-                (Connections::own(options.clone(), !durable, self.max_connections, self.patience), options)
+                (Connections::own(options.clone(), defaults, self.max_connections, self.patience), options)
             }
             To::Pool(pool) => {
                 let mut connection = pool.acquire().await.map_err(explain)?;
-                if !migrate::prepare(&mut connection, &schema, self.create).await? {
-                    let message = "the pool's connections have synchronous_commit off, and would lose what was \
-                                   acknowledged: set it on";
-                    return Err(StoreError::new(StoreErrorKind::Unusable, message));
-                }
+                refuse_defaults(migrate::prepare(&mut connection, &schema, self.create).await?)?;
                 let options = pool.connect_options().as_ref().clone();
                 (Connections::pool(pool, self.max_connections, self.patience), options)
             }
@@ -191,6 +188,21 @@ impl PostgresStoreBuilder {
         }
         Ok(())
     }
+}
+
+/// A pool's connections are somebody else's to set.
+fn refuse_defaults(defaults: Defaults) -> Result<(), StoreError> {
+    let message = match defaults {
+        Defaults { durable: false, .. } => {
+            "the pool's connections have synchronous_commit off, and would lose what was acknowledged: set it on"
+        }
+        Defaults { sees_commits: false, .. } => {
+            "the pool's connections have another default_transaction_isolation than 'read committed', and would not \
+             see what was done while they waited: set it so"
+        }
+        _ => return Ok(()),
+    };
+    Err(StoreError::new(StoreErrorKind::Unusable, message))
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, StoreError> {

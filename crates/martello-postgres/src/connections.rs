@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     fault::{Refused, closed, code, explain, is_conflict, is_lost, late, refused},
+    migrate::Defaults,
     statement::Statement,
 };
 
@@ -39,7 +40,7 @@ pub(crate) struct Connections {
 
 #[derive(Debug)]
 enum Source {
-    Own { options: Box<PgConnectOptions>, durable: bool, idle: Mutex<Vec<(PgConnection, Instant)>> },
+    Own { options: Box<PgConnectOptions>, defaults: Defaults, idle: Mutex<Vec<(PgConnection, Instant)>> },
     Pool(PgPool),
 }
 
@@ -78,9 +79,9 @@ pub(crate) struct Fetched {
 }
 
 impl Connections {
-    /// Connections of the store's own; with `durable`, each is told to commit durably, whatever the role's default.
-    pub(crate) fn own(options: PgConnectOptions, durable: bool, most: u32, patience: Duration) -> Self {
-        let source = Source::Own { options: Box::new(options), durable, idle: Mutex::default() };
+    /// Connections of the store's own: what they need and the role's defaults are not, each is told.
+    pub(crate) fn own(options: PgConnectOptions, defaults: Defaults, most: u32, patience: Duration) -> Self {
+        let source = Source::Own { options: Box::new(options), defaults, idle: Mutex::default() };
         Self { source, room: Semaphore::new(most as usize), most, patience }
     }
 
@@ -148,9 +149,9 @@ impl Connections {
     }
 
     async fn take(&self) -> sqlx::Result<Held> {
-        let (options, durable, idle) = match &self.source {
+        let (options, defaults, idle) = match &self.source {
             Source::Pool(pool) => return Ok(Held::Pool(pool.acquire().await?)),
-            Source::Own { options, durable, idle } => (options, *durable, idle),
+            Source::Own { options, defaults, idle } => (options, defaults, idle),
         };
         loop {
             // The one that was used last.
@@ -166,8 +167,12 @@ impl Connections {
             }
         }
         let mut connection = PgConnection::connect_with(options).await?;
-        if durable {
+        if !defaults.durable {
             sqlx::query("SET synchronous_commit TO on").execute(&mut connection).await?;
+        }
+        if !defaults.sees_commits {
+            let set = "SET default_transaction_isolation TO 'read committed'";
+            sqlx::query(set).execute(&mut connection).await?;
         }
         Ok(Held::Own(connection))
     }

@@ -23,23 +23,33 @@ pub(crate) const NEWEST: i32 = 2;
 /// The first PostgreSQL that knows all that is used here.
 const OLDEST_SERVER: i32 = 140_000;
 
+/// What connections are set to that nobody has set to something else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Defaults {
+    /// Whether a commit waits until it is on the disk.
+    pub(crate) durable: bool,
+    /// Whether each statement of a transaction sees what was committed before it. An operation is one transaction with many:
+    /// it waits for a lock first, and has to see what was done meanwhile.
+    pub(crate) sees_commits: bool,
+}
+
 /// What the server and the schema are like.
 struct Found {
     server: i32,
     encoding: String,
     read_only: bool,
-    synchronous_commit: String,
+    defaults: Defaults,
     exists: bool,
     ours: bool,
     empty: bool,
 }
 
-/// Makes the schema, or brings it up to date. Tells whether commits are durable by default.
+/// Makes the schema, or brings it up to date. Tells how connections are set by default.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,
     create: bool,
-) -> Result<bool, StoreError> {
+) -> Result<Defaults, StoreError> {
     let found = look(connection, schema).await?;
     refuse_server(&found)?;
     let version = if found.exists { version(connection, schema, &found).await? } else { 0 };
@@ -51,13 +61,14 @@ pub(crate) async fn prepare(
     if version < NEWEST {
         migrate(connection, schema).await?;
     }
-    Ok(found.synchronous_commit != "off")
+    Ok(found.defaults)
 }
 
 async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, StoreError> {
     let sql = "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),
              current_setting('transaction_read_only')::boolean OR pg_is_in_recovery(),
-             current_setting('synchronous_commit'),
+             current_setting('synchronous_commit') <> 'off',
+             current_setting('default_transaction_isolation') IN ('read committed', 'read uncommitted'),
              EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
              EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
                  WHERE nspname = $1 AND relname = 'martello_migration'),
@@ -68,10 +79,10 @@ async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, S
             server: row.try_get(0)?,
             encoding: row.try_get(1)?,
             read_only: row.try_get(2)?,
-            synchronous_commit: row.try_get(3)?,
-            exists: row.try_get(4)?,
-            ours: row.try_get(5)?,
-            empty: row.try_get(6)?,
+            defaults: Defaults { durable: row.try_get(3)?, sees_commits: row.try_get(4)? },
+            exists: row.try_get(5)?,
+            ours: row.try_get(6)?,
+            empty: row.try_get(7)?,
         })
     };
     found().map_err(explain)

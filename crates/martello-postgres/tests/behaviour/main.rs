@@ -6,6 +6,7 @@ mod conformance;
 mod connecting;
 mod creating;
 mod guests;
+mod isolation;
 mod losses;
 mod sharing;
 mod support;

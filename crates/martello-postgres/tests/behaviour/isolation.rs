@@ -1,0 +1,45 @@
+//! What connections are set to otherwise.
+
+use std::time::Duration;
+
+use martello_outbox::{Store, StoreErrorKind, Turn};
+use martello_postgres::PostgresStore;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::support::{Place, claim, claimed, done, keyed};
+
+#[tokio::test]
+async fn a_stricter_isolation_by_default_leaves_nobody_behind_a_key_that_is_free() {
+    let Some(place) = Place::fresh() else { return };
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20default_transaction_isolation%3Drepeatable%5C%20read", place.url);
+    let store = place.builder().url(&url).connect().await.unwrap();
+    store.enqueue(vec![keyed("k")]).await.unwrap();
+    let turned = store.turn(claim(5)).await.unwrap();
+
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let lock = format!("SELECT {0}.lock_stripes(ARRAY[{0}.stripe('k')])", place.schema);
+    transaction.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.unwrap();
+    // Both wait for the key, one behind the other.
+    let settle = turned.claimed.iter().map(done).collect();
+    let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    let settled = async {
+        after(300).await;
+        store.turn(Turn { settle, ..claim(0) }).await
+    };
+    let released = async {
+        after(600).await;
+        transaction.commit().await
+    };
+    let (behind, settled, released) = tokio::join!(store.enqueue(vec![keyed("k")]), settled, released);
+    let behind = behind.unwrap()[0].id();
+    settled.unwrap();
+    released.unwrap();
+    assert_eq!(claimed(&store, 5).await, [behind]);
+
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let error = PostgresStore::builder().pool(pool).schema(&place.schema).connect().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    place.drop().await;
+}
