@@ -123,21 +123,25 @@ BEGIN
     END LOOP;
 END $$;
 
--- Gives those entries their place in their key that came in a transaction of somebody else's.
-CREATE FUNCTION __.take_in(p_now bigint, p_queue text, p_stripes integer[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Gives up to 1,000 entries their place in their key that came in transactions of somebody else's, and tells whether there
+-- may be more.
+CREATE FUNCTION __.take_in(p_now bigint, p_queue text, p_stripes integer[]) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     _row record;
+    _many integer := 0;
 BEGIN
     FOR _row IN SELECT a.seq, a.supersede, e.order_key, e.state FROM __.arriving a JOIN __.entry e ON e.seq = a.seq
         WHERE a.queue = p_queue AND __.stripe(e.order_key) = ANY (p_stripes)
-        ORDER BY a.seq FOR UPDATE OF a SKIP LOCKED
+        ORDER BY a.seq LIMIT 1000 FOR UPDATE OF a SKIP LOCKED
     LOOP
+        _many := _many + 1;
         DELETE FROM __.arriving WHERE queue = p_queue AND seq = _row.seq;
         IF _row.supersede AND _row.state = 0 THEN
             PERFORM __.supersede(_row.seq, p_now);
         END IF;
         PERFORM __.set_head(p_queue, _row.order_key);
     END LOOP;
+    RETURN _many = 1000;
 END $$;
 
 -- Moves up to 100 entries that have expired to the dead letters.
@@ -217,6 +221,7 @@ DECLARE
     _died bigint[] := '{}';
     _expired bigint[];
     _more boolean := false;
+    _arriving boolean := false;
     _next bigint;
     _lapsing boolean;
     _stripes integer[];
@@ -242,7 +247,7 @@ BEGIN
             WHERE queue = p_queue AND state = 0 AND expires_at <= _now ORDER BY expires_at, seq LIMIT 1000
         ) || ARRAY(
             SELECT __.stripe(e.order_key) FROM __.arriving a JOIN __.entry e ON e.seq = a.seq
-            WHERE a.queue = p_queue
+            WHERE a.queue = p_queue ORDER BY a.seq LIMIT 1000
         );
     END IF;
     IF cardinality(_stripes) > 0 THEN
@@ -256,7 +261,7 @@ BEGIN
     IF _lapsing THEN
         SELECT r.lost, r.died INTO _lost, _died
         FROM __.reap(_now, p_queue, _stripes, p_outcome, p_fault) r;
-        PERFORM __.take_in(_now, p_queue, _stripes);
+        _arriving := __.take_in(_now, p_queue, _stripes);
         SELECT x.died, x.more INTO _expired, _more FROM __.expire(_now, p_queue, _stripes) x;
         _died := _died || _expired;
     END IF;
@@ -264,7 +269,8 @@ BEGIN
     SELECT q.paused IS NOT NULL, q.held_until INTO _paused, _held_until FROM __.queue q WHERE name = p_queue;
     _paused := coalesce(_paused, false);
     _held_until := CASE WHEN _held_until > _now THEN _held_until END;
-    IF p_claim > 0 AND NOT _paused AND _held_until IS NULL THEN
+    -- One that has yet to take its place may call off what would be claimed.
+    IF p_claim > 0 AND NOT _paused AND _held_until IS NULL AND NOT _arriving THEN
         _slots := __.free_slots(p_queue, p_claim, p_cap);
         IF cardinality(_slots) < p_claim AND __.add_slots(p_queue, p_claim, p_cap) THEN
             _slots := __.free_slots(p_queue, p_claim, p_cap);
@@ -301,7 +307,7 @@ BEGIN
         FROM unnest(_died) WITH ORDINALITY AS d (seq, nth) JOIN __.glance g ON g.seq = d.seq ORDER BY d.nth;
     END IF;
 
-    IF _more OR _rows = p_claim THEN
+    IF _more OR _arriving OR _rows = p_claim THEN
         _next := 0;
     ELSE
         SELECT least(min(until),
