@@ -52,6 +52,12 @@ pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "40001" || code == "40P01")
 }
 
+/// Whether it was broken off because a lock was not to be had in time: nothing was done.
+pub(crate) fn is_blocked(error: &StoreError) -> bool {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Said>());
+    said.is_some_and(|said| said.code == "55P03")
+}
+
 /// Whether the connection is of no more use, and nobody knows what was done.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
     match error {

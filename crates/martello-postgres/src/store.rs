@@ -67,7 +67,8 @@ impl PostgresStore {
     /// committed, and never was if it is rolled back. Workers are told at the commit.
     ///
     /// What else is done in the transaction waits for nobody, however long it lasts; but another entry with the same
-    /// `dedup_key` is not stored before it has ended. Of one [key](NewEntry::order_key), entries are in the order in which
+    /// `dedup_key` is not stored before it has ended: one that [`Store::enqueue`] is to store waits up to 2 s, and then fails
+    /// with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable). Of one [key](NewEntry::order_key), entries are in the order in which
     /// they were committed. With [`WhenPending::Supersede`](martello_outbox::WhenPending), what is ready is called off at the
     /// next turn of the queue, before it claims anything.
     ///

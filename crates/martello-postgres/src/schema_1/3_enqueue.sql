@@ -15,6 +15,8 @@ DECLARE
     _now bigint := __.moment(p_now);
     _many integer := cardinality(e_id);
     _keyed boolean := array_remove(e_order_key, NULL) <> '{}';
+    _may_wait boolean := p_guest IS NULL AND array_remove(e_dedup_key, NULL) <> '{}';
+    _lock_timeout text := current_setting('lock_timeout');
     _seqs bigint[];
     _new bigint[];
     _row record;
@@ -23,6 +25,10 @@ BEGIN
         PERFORM __.lock_stripes(ARRAY(SELECT __.stripe(k) FROM unnest(e_order_key) AS k));
     END IF;
     _seqs := ARRAY(SELECT nextval('__.place') FROM generate_series(1, _many));
+    -- A transaction that has stored the same `dedup_key` may last. Whoever waits for it keeps others from their keys.
+    IF _may_wait THEN
+        PERFORM set_config('lock_timeout', '2s', true);
+    END IF;
 
     WITH new AS (
         INSERT INTO __.entry (seq, id, queue, state, due_at, expires_at, changed_at, created_at, expires_in,
@@ -39,6 +45,9 @@ BEGIN
         RETURNING seq
     )
     SELECT coalesce(array_agg(seq), '{}') INTO _new FROM new;
+    IF _may_wait THEN
+        PERFORM set_config('lock_timeout', _lock_timeout, true);
+    END IF;
 
     INSERT INTO __.request (entry, number, made_at, method, url, headers, sealed, body)
     SELECT n.seq, 1, _now, n.method, n.url, n.headers, n.sealed, n.body

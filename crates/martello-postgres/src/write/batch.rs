@@ -6,7 +6,10 @@ use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind};
 use tokio::sync::{mpsc, oneshot};
 
 use super::enqueue::{answers, check, enqueue, news, weight};
-use crate::{engine::Shared, fault::closed};
+use crate::{
+    engine::Shared,
+    fault::{closed, is_blocked},
+};
 
 /// Beyond this many bytes nothing more is taken along.
 const HEAVY: usize = 4 * 1024 * 1024;
@@ -78,7 +81,9 @@ async fn store(shared: &Shared, batch: Vec<Waiting>) {
                 drop(reply.send(Ok(stored.by_ref().take(length).collect())));
             }
         }
-        Err(error) if replies.len() == 1 || error.kind() == StoreErrorKind::Unavailable => {
+        Err(error)
+            if replies.len() == 1 || error.kind() == StoreErrorKind::Unavailable && !is_blocked(&error) =>
+        {
             let message = error.to_string();
             let mut error = Some(error);
             for reply in replies {

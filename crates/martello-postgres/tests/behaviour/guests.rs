@@ -124,3 +124,53 @@ async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
     assert_eq!(store.count(Filter::state(State::Cancelled)).await.unwrap(), 2);
     place.drop().await;
 }
+
+#[tokio::test]
+async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let once = || {
+        let mut once = keyed("k");
+        once.dedup_key = Some("once".into());
+        once
+    };
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let guest = store.enqueue_in(&mut transaction, once()).await.unwrap().id();
+    // The first is alone, and the others come together while it waits.
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::join!(store.enqueue(vec![once()]), store.enqueue(vec![keyed("k")]))
+    };
+    let (first, (again, other)) = tokio::join!(store.enqueue(vec![once()]), late);
+    for refused in [first, again] {
+        assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    let other = other.unwrap()[0].id();
+    assert_eq!(claimed(&store, 5).await, [other]);
+    transaction.commit().await.unwrap();
+    assert_eq!(store.enqueue(vec![once()]).await.unwrap(), [Enqueued::Duplicate(guest)]);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_claimed() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let old = store.enqueue(vec![keyed("last")]).await.unwrap()[0].id();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    for nth in 0..1_000 {
+        store.enqueue_in(&mut transaction, keyed(&format!("k{nth}"))).await.unwrap();
+    }
+    let mut last = keyed("last");
+    last.when_pending = WhenPending::Supersede;
+    let last = store.enqueue_in(&mut transaction, last).await.unwrap().id();
+    transaction.commit().await.unwrap();
+
+    let turned = store.turn(crate::support::claim(5)).await.unwrap();
+    assert_eq!((turned.claimed.len(), turned.next), (0, Some(Duration::ZERO)));
+    assert_eq!(claimed(&store, 5).await.len(), 5);
+    assert_eq!(store.entry(old).await.unwrap().unwrap().superseded_by, Some(last));
+    place.drop().await;
+}
