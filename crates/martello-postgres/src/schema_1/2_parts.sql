@@ -3,6 +3,9 @@
 -- Who changes whether entries of a key are pending locks the key first, by its stripe: all stripes of a transaction at
 -- once and in their order, then slots, then entries, then what is ready. A claim waits for nothing: it passes over what
 -- is locked. So nobody waits in a circle.
+--
+-- And nobody waits for a lock for longer than 30 s, except in a transaction of somebody else's: a store that has given up
+-- an operation drops the connection, of which the server takes no notice while it waits, and makes another.
 
 -- The time so much later, or the last that there is.
 CREATE FUNCTION __.after(moment bigint, wait bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -16,18 +16,21 @@ DECLARE
     _many integer := cardinality(e_id);
     _keyed boolean := array_remove(e_order_key, NULL) <> '{}';
     _may_wait boolean := p_guest IS NULL AND array_remove(e_dedup_key, NULL) <> '{}';
-    _lock_timeout text := current_setting('lock_timeout');
+    _lock_timeout text;
     _seqs bigint[];
     _new bigint[];
     _row record;
 BEGIN
+    IF p_guest IS NULL THEN
+        _lock_timeout := set_config('lock_timeout', '30s', true);
+    END IF;
     IF _keyed AND p_guest IS NULL THEN
         PERFORM __.lock_stripes(ARRAY(SELECT __.stripe(k) FROM unnest(e_order_key) AS k));
     END IF;
     _seqs := ARRAY(SELECT nextval('__.place') FROM generate_series(1, _many));
     -- A transaction that has stored the same `dedup_key` may last. Whoever waits for it keeps others from their keys.
     IF _may_wait THEN
-        PERFORM set_config('lock_timeout', '2s', true);
+        _lock_timeout := set_config('lock_timeout', '2s', true);
     END IF;
 
     WITH new AS (
@@ -46,7 +49,7 @@ BEGIN
     )
     SELECT coalesce(array_agg(seq), '{}') INTO _new FROM new;
     IF _may_wait THEN
-        PERFORM set_config('lock_timeout', _lock_timeout, true);
+        _lock_timeout := set_config('lock_timeout', '30s', true);
     END IF;
 
     INSERT INTO __.request (entry, number, made_at, method, url, headers, sealed, body)

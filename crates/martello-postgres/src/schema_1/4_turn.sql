@@ -212,6 +212,7 @@ CREATE FUNCTION __.turn(
     expires_at bigint, changed_at bigint, last_outcome text, last_status smallint, last_tracking_id text,
     kept boolean, job uuid, superseded_by uuid, method text, url text
 ) LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
@@ -333,6 +334,7 @@ END $$;
 CREATE FUNCTION __.heartbeat(
     p_now bigint, p_lease bigint, s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[]
 ) RETURNS boolean[] LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.moment(p_now);

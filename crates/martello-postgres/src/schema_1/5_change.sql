@@ -4,6 +4,7 @@ CREATE FUNCTION __.change(
     p_now bigint, p_id uuid, p_change text, p_method text, p_url text, p_headers text, p_sealed boolean, p_body bytea,
     p_host text
 ) RETURNS SETOF __.glance LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.moment(p_now);
@@ -53,6 +54,7 @@ END $$;
 CREATE FUNCTION __.replay(
     p_now bigint, p_job uuid, p_filter text, p_per_second double precision, p_seqs bigint[]
 ) RETURNS void LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.moment(p_now);
@@ -85,6 +87,7 @@ END $$;
 -- Makes dead letters again of what a job has put back and no worker has claimed since. It fails with MT001 if there is no
 -- such job.
 CREATE FUNCTION __.cancel_replay(p_now bigint, p_job uuid) RETURNS void LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.moment(p_now);
@@ -118,6 +121,7 @@ END $$;
 
 -- Deletes those of these entries that are still in this state, and not kept; and tells how many.
 CREATE FUNCTION __.remove(p_seqs bigint[], p_states smallint[]) RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _gone bigint[];
@@ -137,6 +141,7 @@ END $$;
 
 -- Deletes what has long been over, and forgets the replays that are as old and of which nothing is left.
 CREATE FUNCTION __.prune(p_now bigint, p_age bigint, p_limit bigint) RETURNS bigint LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _before bigint := __.moment(p_now) - p_age;

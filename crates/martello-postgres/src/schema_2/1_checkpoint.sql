@@ -36,6 +36,7 @@ CREATE FUNCTION __.save_checkpoint(
     p_poll text, p_fence bigint, p_saved text, p_unpark bigint[], p_most bigint, p_most_bytes bigint,
     p_page bigint[], p_item bigint[], p_parked_at text[], p_key text[], p_stamp text[], p_reason text[], p_json text[]
 ) RETURNS text LANGUAGE plpgsql
+SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _new record;

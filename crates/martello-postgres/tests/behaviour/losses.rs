@@ -123,3 +123,19 @@ async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
     store.enqueue(vec![entry()]).await.unwrap();
     place.drop().await;
 }
+
+/// The server does not notice that nobody listens while it waits: without a bound, each operation that is given up and asked
+/// again leaves one more connection behind, until there are no more for anybody.
+#[tokio::test]
+async fn no_operation_waits_for_a_lock_without_a_bound() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let sql =
+        "SELECT proname::text FROM pg_proc WHERE pronamespace = $1::regnamespace AND proconfig IS NOT NULL
+        AND NOT 'lock_timeout=30s' = ANY (proconfig)";
+    let unbound: Vec<String> =
+        sqlx::query_scalar(sql).bind(&place.schema).fetch_all(&mut place.connection().await).await.unwrap();
+    assert_eq!(unbound, ["enqueue"], "which bounds itself, unless it is in a transaction of somebody else's");
+    drop(store);
+    place.drop().await;
+}
