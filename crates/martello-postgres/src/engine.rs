@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use martello_outbox::{Clock, Watch};
 use sqlx::postgres::PgConnectOptions;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{
     bells::{Bells, News},
@@ -48,6 +51,8 @@ impl Shared {
 pub(crate) struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) batches: Batches,
+    /// What listens and looks.
+    watching: [AbortHandle; 2],
     /// They end when this is dropped.
     _tasks: JoinSet<()>,
 }
@@ -73,10 +78,17 @@ impl Engine {
         let of = Arc::clone(&shared);
         tasks.spawn(async move { of.announcer.serve(&of.connections, &of.schema).await });
         let of = Arc::clone(&shared);
-        tasks.spawn(async move { of.announcer.listen(&of.bells, listen, of.schema.channel()).await });
+        let listening =
+            tasks.spawn(async move { of.announcer.listen(&of.bells, listen, of.schema.channel()).await });
         let of = Arc::clone(&shared);
-        tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
-        Self { shared, batches, _tasks: tasks }
+        let looking = tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
+        Self { shared, batches, watching: [listening, looking], _tasks: tasks }
+    }
+
+    /// Waits for what is under way, lets nothing more begin, and closes the connections.
+    pub(crate) async fn close(&self) {
+        self.watching.iter().for_each(AbortHandle::abort);
+        self.shared.connections.close().await;
     }
 
     pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {

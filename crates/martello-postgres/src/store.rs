@@ -101,7 +101,7 @@ impl PostgresStore {
     /// handed in stays open. What is asked for later fails with
     /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     pub async fn close(&self) {
-        self.engine.shared.connections.close().await;
+        self.engine.close().await;
     }
 }
 

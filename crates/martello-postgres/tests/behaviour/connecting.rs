@@ -177,5 +177,18 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
     while count().await > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+
+    // Closed, it leaves none either, though somebody has it still and watches.
+    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let mut news = store.watch(martello_outbox::Watch::Ready);
+    // It listens once it has told of what it may have missed.
+    tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    store.close().await;
+    let gone = async {
+        while count().await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
     place.drop().await;
 }
