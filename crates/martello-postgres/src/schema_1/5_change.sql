@@ -136,6 +136,7 @@ BEGIN
     DELETE FROM __.request WHERE entry = ANY (_gone);
     DELETE FROM __.attempt WHERE entry = ANY (_gone);
     DELETE FROM __.event WHERE entry = ANY (_gone);
+    DELETE FROM __.arriving WHERE seq = ANY (_gone);
     RETURN cardinality(_gone);
 END $$;
 

@@ -174,3 +174,19 @@ async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_clai
     assert_eq!(store.entry(old).await.unwrap().unwrap().superseded_by, Some(last));
     place.drop().await;
 }
+
+#[tokio::test]
+async fn a_guest_that_is_purged_before_its_turn_leaves_nothing_behind() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
+    transaction.commit().await.unwrap();
+    store.change(guest, martello_outbox::Change::Bury).await.unwrap();
+    assert_eq!(store.purge(martello_outbox::Purge::All).await.unwrap(), 1);
+    let left = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}.arriving", place.schema));
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, 0);
+    place.drop().await;
+}
