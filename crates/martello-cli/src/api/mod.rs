@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use martello::{Body, ConcurrencyLimitLayer, ConfigError, Stack, Stacked};
+use martello::{Body, Budget, ConcurrencyLimitLayer, ConfigError, Stack, Stacked};
 use rustls::crypto::ring;
 use tower_layer::Layer;
 
@@ -22,6 +22,9 @@ use crate::{args::ApiArgs, failure::Failure};
 
 /// The largest response that is read, in bytes.
 const LARGEST: usize = 64 << 20;
+/// What pays for retries: so much for each success, so much to begin with, and at most so much. A network that loses every fifth
+/// request is a bad one, not an outage, and whoever has a file to get through it wants to wait; in an outage it is spent soon.
+const BUDGET: (f64, u32, u32) = (0.5, 100, 500);
 const CONNECT: Duration = Duration::from_secs(10);
 
 type Http = Client<HttpsConnector<HttpConnector>, Body>;
@@ -41,8 +44,10 @@ pub(crate) fn service(
             "a token is sent over https only: without TLS anybody on the way reads it",
         ));
     }
+    let (per_success, reserve, most) = BUDGET;
+    let budget = Budget::new(per_success, reserve, most)?;
     let stack = Stack::new()
-        .retry(|retry| retry.attempts(args.attempts).whole_responses(LARGEST))
+        .retry(|retry| retry.attempts(args.attempts).budget(budget).whole_responses(LARGEST))
         .limit(ConcurrencyLimitLayer::new(concurrency)?)
         .without_log()
         .build()?;

@@ -10,6 +10,9 @@ use crate::{
     output::{Output, Plain},
 };
 
+/// How much of a line is shown: the report has all of it.
+const WIDEST: usize = 240;
+
 /// Tells the sum of it; beside a report on stdout as a note.
 pub(super) fn tell(out: &mut Output, report: &Report, beside: bool) -> io::Result<()> {
     if out.is_json() {
@@ -18,7 +21,7 @@ pub(super) fn tell(out: &mut Output, report: &Report, beside: bool) -> io::Resul
     let text = report.to_string();
     for line in text.lines() {
         // It has what servers said.
-        let line = Plain::whole(line);
+        let line = Plain { text: line, most: WIDEST };
         if beside { out.note(line)? } else { out.line(line)? }
     }
     Ok(())
