@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{AttemptRecord, EntryId, InvalidEntry, OrderKey, QueueName, Reason, StoredRequest};
+use jiff::Timestamp;
+
+use super::{AttemptRecord, Entry, EntryId, InvalidEntry, OrderKey, QueueName, Reason, State, StoredRequest};
 
 /// A request on its way into a store, with what was asked for. Durations count from the moment that it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +77,37 @@ impl NewEntry {
             return Err(InvalidEntry::new("attempts", "numbered from 1 on"));
         }
         Ok(())
+    }
+
+    /// The entry at a glance, as it is once it is stored.
+    pub(crate) fn stored(&self, now: Timestamp) -> Entry {
+        let after = |wait: Duration| now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let last = self.attempts.last();
+        Entry {
+            id: self.id,
+            queue: self.queue.clone(),
+            state: if self.dead.is_some() { State::Dead } else { State::Ready },
+            reason: self.dead,
+            method: self.request.method.clone(),
+            uri: self.request.uri.clone(),
+            revision: 1,
+            order_key: self.order_key.clone(),
+            dedup_key: self.dedup_key.clone(),
+            repeatable: self.repeatable,
+            attempts: last.map_or(0, |last| last.number),
+            tries: 0,
+            max_attempts: self.max_attempts,
+            created_at: now,
+            due_at: after(self.delay),
+            expires_at: after(self.expires_in),
+            changed_at: now,
+            last_outcome: last.map(|last| last.outcome),
+            last_status: last.and_then(|last| last.status),
+            last_tracking_id: last.and_then(|last| last.tracking_id),
+            kept: false,
+            job: None,
+            superseded_by: None,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use std::future::poll_fn;
 
 use http::{Request, Response};
+use jiff::Timestamp;
 use martello_body::TryCopy;
 use martello_outcome::{BoxError, CallError, RequestHead};
 use tower_service::Service;
@@ -85,12 +86,11 @@ where
         entry.delay = entry.delay.max(ending.retry_after);
     }
     entry.dead = dead;
+    // As it will be in the store, which is not asked once more: it may fail, and the death would be told to nobody.
+    let died = dead.is_some().then(|| entry.stored(Timestamp::now()));
     let ticket = outbox.put(entry).await?;
     // Stored before, under the same `dedup_key`, it has not died now.
-    if dead.is_some()
-        && !ticket.is_duplicate()
-        && let Ok(entry) = ticket.status().await
-    {
+    if let Some(entry) = died.filter(|_| !ticket.is_duplicate()) {
         outbox.died(&entry);
     }
     Ok(ticket)

@@ -1,6 +1,10 @@
 //! When the store fails, the caller gets both errors, and nothing is sent that could break the order.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use martello_outbox::*;
 use martello_outcome::Outcome;
@@ -127,6 +131,22 @@ async fn a_store_that_hangs_is_waited_for_half_a_minute() {
         assert!(causes(&error).contains("did not answer in time"), "{}", causes(&error));
         assert_eq!((api.seen().len(), error.last_status().is_some()), (sent, sent == 1));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_at_the_door_is_told_though_the_store_fails_once_it_has_the_dead_letter() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&told);
+    let outbox = Outbox::builder(Failing { enqueue: false, pending: false })
+        .on_death(move |entry| hears.lock().unwrap().push(entry.clone()))
+        .build()
+        .unwrap();
+    let sent = door(&outbox, &Api::statuses([502])).oneshot(post("/orders")).await.unwrap();
+    let id = sent.ticket().unwrap().id();
+    let told = told.lock().unwrap();
+    let [entry] = &told[..] else { panic!("told {} times", told.len()) };
+    assert_eq!((entry.id, entry.state, entry.reason), (id, State::Dead, Some(Reason::Ambiguous)));
+    assert_eq!((entry.attempts, entry.last_status.unwrap().as_u16()), (1, 502));
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,33 +69,9 @@ pub(super) struct Held {
 
 impl Row {
     pub(super) fn new(new: NewEntry, at: &mut Moment) -> Self {
+        let (due_at, expires_at) = (at.after(new.delay), at.after(new.expires_in));
+        let entry = Entry { state: State::Ready, reason: None, due_at, expires_at, ..new.stored(at.now) };
         let attempts: Vec<_> = new.attempts.into_iter().map(kept).collect();
-        let last = attempts.last();
-        let entry = Entry {
-            id: new.id,
-            queue: new.queue,
-            state: State::Ready,
-            reason: None,
-            method: new.request.method.clone(),
-            uri: new.request.uri.clone(),
-            revision: 1,
-            order_key: new.order_key,
-            dedup_key: new.dedup_key,
-            repeatable: new.repeatable,
-            attempts: last.map_or(0, |last| last.number),
-            tries: 0,
-            max_attempts: new.max_attempts,
-            created_at: at.now,
-            due_at: at.after(new.delay),
-            expires_at: at.after(new.expires_in),
-            changed_at: at.now,
-            last_outcome: last.map(|last| last.outcome),
-            last_status: last.and_then(|last| last.status),
-            last_tracking_id: last.and_then(|last| last.tracking_id),
-            kept: false,
-            job: None,
-            superseded_by: None,
-        };
         let mut row = Self {
             entry,
             revisions: vec![Revision { number: 1, at: at.now, request: new.request }],
