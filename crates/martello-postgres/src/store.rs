@@ -113,7 +113,7 @@ impl fmt::Debug for PostgresStore {
 
 impl Store for PostgresStore {
     fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>> {
-        Box::pin(self.engine.batches.enqueue(entries))
+        Box::pin(self.engine.batches.enqueue(&self.engine.shared, entries))
     }
 
     fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {

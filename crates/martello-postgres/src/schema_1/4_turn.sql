@@ -1,4 +1,5 @@
--- Applies what came of claims, where they still hold, and tells for each whether it is applied. The keys are locked.
+-- Applies what came of claims, where they still hold, and tells for each whether it is applied. The keys are locked, and
+-- the settlements come in the order of their slots, so that these are locked in it.
 CREATE FUNCTION __.settle(
     p_now bigint,
     s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
@@ -7,75 +8,55 @@ CREATE FUNCTION __.settle(
 ) RETURNS boolean[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    _held integer[];
-    _seqs bigint[];
-    _keyed boolean;
-    _again boolean;
-    _freed integer := 0;
+    _freed bigint;
 BEGIN
-    -- The first of those that are given twice.
-    SELECT array_agg(nth), array_agg(seq) INTO _held, _seqs FROM (
-        SELECT DISTINCT ON (id) nth, seq FROM (
-            SELECT s.id, g.nth::integer AS nth, s.seq
-            FROM unnest(s_slot, s_seq, s_fence) WITH ORDINALITY AS g (slot, seq, fence, nth)
-            JOIN __.slot s ON s.id = g.slot
-            WHERE s.seq = g.seq AND s.fence = g.fence
-            ORDER BY s.id FOR UPDATE OF s
-        ) AS locked ORDER BY id, nth
-    ) AS first;
-
-    IF _held IS NOT NULL THEN
-        WITH freed AS (
-            UPDATE __.entry e SET state = g.state, changed_at = p_now, settled = g.fence, untouched = false,
-                reason = coalesce(g.reason, e.reason),
-                due_at = CASE WHEN g.wait IS NULL THEN e.due_at ELSE __.after(p_now, g.wait) END,
-                attempts = e.attempts + (g.tries IS NOT NULL)::integer, tries = e.tries + coalesce(g.tries, 0),
-                last_outcome = CASE WHEN g.attempted THEN g.outcome ELSE e.last_outcome END,
-                last_status = CASE WHEN g.attempted THEN g.status ELSE e.last_status END,
-                last_tracking_id = CASE WHEN g.attempted THEN g.tracking_id ELSE e.last_tracking_id END
-            FROM unnest(_held, _seqs) AS h (nth, seq)
-            JOIN unnest(s_fence, s_id, s_state, s_reason, s_wait, s_tries, s_attempted, s_outcome, s_status,
-                s_tracking_id) WITH ORDINALITY
-                AS g (fence, id, state, reason, wait, tries, attempted, outcome, status, tracking_id, nth)
-                ON g.nth = h.nth
-            WHERE e.seq = h.seq AND e.id = g.id
-            RETURNING e.seq, e.queue, e.order_key, e.attempts, e.state, h.nth
-        ), free AS (
-            UPDATE __.slot s SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL
-            FROM freed WHERE s.id = s_slot[freed.nth]
-        ), attempts AS (
-            INSERT INTO __.attempt
-            SELECT seq, attempts, s_revision[nth], s_started_at[nth], s_duration[nth], s_outcome[nth],
-                s_status[nth], s_tracking_id[nth], s_fault[nth], s_worker[nth]
-            FROM freed WHERE s_attempted[nth]
-        ), deaths AS (
-            INSERT INTO __.event (entry, at, kind, detail)
-            SELECT seq, p_now, 'died', s_reason[nth] FROM freed WHERE state = 3
-        ), counted AS (
-            INSERT INTO __.tally (queue, pending, done, dead)
-            SELECT queue, -count(*) FILTER (WHERE state <> 0), count(*) FILTER (WHERE state = 2),
-                count(*) FILTER (WHERE state = 3)
-            FROM freed GROUP BY queue
-        )
-        SELECT array_agg(seq), count(*), bool_or(order_key IS NOT NULL), bool_or(order_key IS NULL AND state = 0)
-        INTO _seqs, _freed, _keyed, _again FROM freed;
-
-        IF _again THEN
-            INSERT INTO __.ready SELECT queue, due_at, seq, expires_at, order_key FROM __.entry
-            WHERE seq = ANY (_seqs) AND order_key IS NULL AND state = 0;
-        END IF;
-        IF _keyed THEN
-            -- None of these keys has another that is leased, or one that is ready to be claimed.
-            INSERT INTO __.ready SELECT next.* FROM (
-                SELECT DISTINCT queue, order_key FROM __.entry WHERE seq = ANY (_seqs) AND order_key IS NOT NULL
-            ) AS key CROSS JOIN LATERAL (
-                SELECT queue, due_at, seq, expires_at, order_key FROM __.entry
-                WHERE order_key = key.order_key AND queue = key.queue AND state = 0 ORDER BY seq LIMIT 1
-            ) AS next;
-        END IF;
-    END IF;
+    WITH free AS (
+        UPDATE __.slot s SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL
+        FROM unnest(s_slot, s_seq, s_fence, s_id, s_state, s_wait, s_tries) WITH ORDINALITY
+            AS g (slot, seq, fence, id, state, wait, tries, nth)
+        JOIN __.entry e ON e.seq = g.seq AND e.id = g.id
+        WHERE s.id = g.slot AND s.seq = g.seq AND s.fence = g.fence
+        RETURNING g.*
+    ), freed AS (
+        UPDATE __.entry e SET state = f.state, changed_at = p_now, settled = f.fence, untouched = false,
+            reason = coalesce(s_reason[f.nth], e.reason),
+            due_at = CASE WHEN f.wait IS NULL THEN e.due_at ELSE __.after(p_now, f.wait) END,
+            attempts = e.attempts + (f.tries IS NOT NULL)::integer, tries = e.tries + coalesce(f.tries, 0),
+            last_outcome = CASE WHEN s_attempted[f.nth] THEN s_outcome[f.nth] ELSE e.last_outcome END,
+            last_status = CASE WHEN s_attempted[f.nth] THEN s_status[f.nth] ELSE e.last_status END,
+            last_tracking_id = CASE WHEN s_attempted[f.nth] THEN s_tracking_id[f.nth] ELSE e.last_tracking_id END
+        FROM free f WHERE e.seq = f.seq
+        RETURNING e.seq, e.queue, e.order_key, e.due_at, e.expires_at, e.attempts, e.state, f.nth
+    ), attempts AS (
+        INSERT INTO __.attempt
+        SELECT seq, attempts, s_revision[nth], s_started_at[nth], s_duration[nth], s_outcome[nth],
+            s_status[nth], s_tracking_id[nth], s_fault[nth], s_worker[nth]
+        FROM freed WHERE s_attempted[nth]
+    ), deaths AS (
+        INSERT INTO __.event (entry, at, kind, detail)
+        SELECT seq, p_now, 'died', s_reason[nth] FROM freed WHERE state = 3
+    ), counted AS (
+        INSERT INTO __.tally (queue, pending, done, dead)
+        SELECT queue, -count(*) FILTER (WHERE state <> 0), count(*) FILTER (WHERE state = 2),
+            count(*) FILTER (WHERE state = 3)
+        FROM freed GROUP BY queue
+    ), heads AS (
+        -- The oldest that is pending of its key, which has no other that is leased: this one, or one that waits.
+        INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
+        SELECT f.queue, head.due_at, head.seq, head.expires_at, f.order_key
+        FROM freed f CROSS JOIN LATERAL (
+            SELECT f.due_at, f.seq, f.expires_at WHERE f.state = 0
+            UNION ALL (
+                SELECT due_at, seq, expires_at FROM __.entry
+                WHERE order_key = f.order_key AND queue = f.queue AND state = 0 AND seq <> f.seq
+                ORDER BY seq LIMIT 1
+            )
+            ORDER BY seq LIMIT 1
+        ) AS head
+    )
+    SELECT count(*) INTO _freed FROM freed;
     IF _freed = cardinality(s_seq) THEN
-        RETURN array_fill(true, ARRAY[_freed]);
+        RETURN array_fill(true, ARRAY[_freed::integer]);
     END IF;
     -- A worker that did not hear of it asks again.
     RETURN ARRAY(
@@ -168,10 +149,19 @@ BEGIN
     END LOOP;
 END $$;
 
--- Locks as many free slots as are wanted and the cap leaves. They are of the first that are free: whoever counts an older
--- state may lock no other than those, so that together they never go beyond it.
-CREATE FUNCTION __.free_slots(p_queue text, p_many bigint, p_cap bigint) RETURNS integer[] LANGUAGE plpgsql AS $$
+-- Locks as many free slots as are wanted and the cap leaves.
+CREATE FUNCTION __.free_slots(p_queue text, p_many bigint, p_cap bigint, p_beyond bigint) RETURNS integer[]
+LANGUAGE plpgsql AS $$
 BEGIN
+    IF p_beyond = 0 THEN
+        -- None is leased that is beyond the cap, so there are only as many as it allows.
+        RETURN ARRAY(
+            SELECT id FROM __.slot WHERE queue = p_queue AND number <= p_cap AND seq IS NULL
+            ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+    -- The cap was higher before, or is for others. Of the first that are free, as many as it leaves: whoever counts an
+    -- older state may lock no other than those, so that together they never go beyond it.
     RETURN ARRAY(
         SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
             SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
@@ -228,13 +218,15 @@ DECLARE
     _stripes integer[];
     _rows bigint := 0;
     _slots integer[];
+    _beyond bigint;
     _paused boolean;
     _held_until bigint;
 BEGIN
-    SELECT coalesce((SELECT min(until) <= _now FROM __.slot WHERE queue = p_queue), false)
-        OR coalesce((SELECT expires_at <= _now FROM __.entry
-            WHERE queue = p_queue AND state = 0 ORDER BY expires_at LIMIT 1), false)
-        OR EXISTS (SELECT FROM __.arriving WHERE queue = p_queue) INTO _lapsing;
+    SELECT coalesce(min(until) <= _now, false)
+        OR EXISTS (SELECT FROM __.entry WHERE queue = p_queue AND state = 0 AND expires_at <= _now)
+        OR EXISTS (SELECT FROM __.arriving WHERE queue = p_queue),
+        count(seq) FILTER (WHERE number > p_cap)
+    INTO _lapsing, _beyond FROM __.slot WHERE queue = p_queue;
     IF cardinality(s_seq) > 0 THEN
         _stripes := ARRAY(SELECT __.stripe(order_key) FROM __.entry
             WHERE seq = ANY (s_seq) AND order_key IS NOT NULL);
@@ -272,19 +264,18 @@ BEGIN
     _held_until := CASE WHEN _held_until > _now THEN _held_until END;
     -- One that has yet to take its place may call off what would be claimed.
     IF p_claim > 0 AND NOT _paused AND _held_until IS NULL AND NOT _arriving THEN
-        _slots := __.free_slots(p_queue, p_claim, p_cap);
+        _slots := __.free_slots(p_queue, p_claim, p_cap, _beyond);
         IF cardinality(_slots) < p_claim AND __.add_slots(p_queue, p_claim, p_cap) THEN
-            _slots := __.free_slots(p_queue, p_claim, p_cap);
+            _slots := __.free_slots(p_queue, p_claim, p_cap, _beyond);
         END IF;
     END IF;
 
     IF cardinality(_slots) > 0 THEN
-        RETURN QUERY WITH picked AS MATERIALIZED (
-            SELECT due_at, seq FROM __.ready WHERE queue = p_queue AND due_at <= _now AND expires_at > _now
-            ORDER BY due_at, seq LIMIT cardinality(_slots) FOR UPDATE SKIP LOCKED
-        ), taken AS (
-            DELETE FROM __.ready r USING picked p
-            WHERE r.queue = p_queue AND r.due_at = p.due_at AND r.seq = p.seq RETURNING r.seq
+        RETURN QUERY WITH taken AS (
+            DELETE FROM __.ready WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM __.ready WHERE queue = p_queue AND due_at <= _now AND expires_at > _now
+                ORDER BY due_at, seq LIMIT cardinality(_slots) FOR UPDATE SKIP LOCKED
+            )) RETURNING seq
         ), numbered AS (
             SELECT seq, _slots[row_number() OVER ()] AS slot FROM taken
         ), leased AS (

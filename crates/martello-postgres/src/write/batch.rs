@@ -1,9 +1,10 @@
-//! One statement for all that waits to be stored: while one is under way, the next fills.
+//! One statement for all that waits to be stored: while one is under way, the next fills. Whoever comes when nothing is
+//! under way does not wait for the task that does this.
 
 use std::sync::Arc;
 
 use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::enqueue::{answers, check, enqueue, news, weight};
 use crate::{
@@ -21,23 +22,32 @@ pub(crate) struct Waiting {
     reply: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
 }
 
-/// Where they wait.
+/// Where they wait, unless nothing is under way.
 #[derive(Debug)]
 pub(crate) struct Batches {
     waiting: mpsc::Sender<Waiting>,
+    /// To store one's own by oneself.
+    alone: Semaphore,
 }
 
 impl Batches {
     /// Room for so many that wait; the futures of more wait outside.
     pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<Waiting>) {
         let (waiting, receiver) = mpsc::channel(room);
-        (Self { waiting }, receiver)
+        (Self { waiting, alone: Semaphore::new(1) }, receiver)
     }
 
-    pub(crate) async fn enqueue(&self, entries: Vec<NewEntry>) -> Result<Vec<Enqueued>, StoreError> {
+    pub(crate) async fn enqueue(
+        &self,
+        shared: &Shared,
+        entries: Vec<NewEntry>,
+    ) -> Result<Vec<Enqueued>, StoreError> {
         check(&entries)?;
         if entries.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Ok(_alone) = self.alone.try_acquire() {
+            return store_all(shared, &entries).await;
         }
         let (reply, answer) = oneshot::channel();
         self.waiting.send(Waiting { entries, reply }).await.map_err(|_| closed())?;

@@ -42,7 +42,7 @@ pub(super) struct Settlements {
 }
 
 impl Settlements {
-    pub(super) fn of(settlements: &[Settlement]) -> Self {
+    pub(super) fn of<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Self {
         let mut of = Self::default();
         for settlement in settlements {
             let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Claimed, End, Lease, Settled, State, StoreError, StoreErrorKind, Turn, Turned,
+    AttemptRecord, Claimed, End, Lease, Settled, Settlement, State, StoreError, StoreErrorKind, Turn, Turned,
 };
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
@@ -53,9 +53,10 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         .bind(micros(turn.lease))
         .bind(lost.outcome.as_str())
         .bind(lost.fault.as_deref());
+    let (order, settlements) = by_slot(&turn.settle);
     // Done twice unheard, it has claimed something that nobody has until the lease runs out: so it has if the worker asks
     // again by itself.
-    let statement = Settlements::of(&turn.settle).bind(statement).repeatable();
+    let statement = Settlements::of(settlements).bind(statement).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let mut turned = Turned::default();
     for row in &rows {
@@ -64,8 +65,19 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
     if turned.settled.len() != turn.settle.len() {
         return Err(damaged("answer"));
     }
+    let mut settled: Vec<_> = order.into_iter().zip(turned.settled).collect();
+    settled.sort_unstable_by_key(|(place, _)| *place);
+    turned.settled = settled.into_iter().map(|(_, settled)| settled).collect();
     shared.tell(news(turn, &turned));
     Ok(turned)
+}
+
+/// Settlements in the order of their slots, in which all lock these, and the place of each among those that were given.
+fn by_slot(settlements: &[Settlement]) -> (Vec<usize>, Vec<&Settlement>) {
+    let slot = |settlement: &Settlement| Fence::parse(&settlement.lease.fence).map(|fence| fence.slot);
+    let mut sorted: Vec<_> = settlements.iter().enumerate().collect();
+    sorted.sort_by_key(|(_, settlement)| slot(settlement));
+    sorted.into_iter().unzip()
 }
 
 fn read(row: &PgRow, turn: &Turn, turned: &mut Turned) -> Result<(), StoreError> {
