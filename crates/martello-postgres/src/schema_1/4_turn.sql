@@ -1,14 +1,16 @@
--- Applies what came of claims, where they still hold, and tells for each whether it is applied. The keys are locked, and
--- the settlements come in the order of their slots, so that these are locked in it.
+-- Applies what came of claims, where they still hold. Tells for each 1 if it is the last that was applied to its entry, 2 if
+-- it was until this call, and else 0. The keys are locked, and the settlements come in the order of their slots, so that
+-- these are locked in it.
 CREATE FUNCTION __.settle(
     p_now bigint,
     s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
     s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
     s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[]
-) RETURNS boolean[] LANGUAGE plpgsql AS $$
+) RETURNS smallint[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    _freed bigint;
+    _freed bigint[];
+    _before uuid[];
 BEGIN
     WITH free AS (
         UPDATE __.slot s SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL
@@ -16,7 +18,7 @@ BEGIN
             AS g (slot, seq, fence, id, state, wait, tries, nth)
         JOIN __.entry e ON e.seq = g.seq AND e.id = g.id
         WHERE s.id = g.slot AND s.seq = g.seq AND s.fence = g.fence
-        RETURNING g.*
+        RETURNING g.*, e.settled AS before
     ), freed AS (
         UPDATE __.entry e SET state = f.state, changed_at = p_now, settled = f.fence, untouched = false,
             reason = coalesce(s_reason[f.nth], e.reason),
@@ -26,7 +28,7 @@ BEGIN
             last_status = CASE WHEN s_attempted[f.nth] THEN s_status[f.nth] ELSE e.last_status END,
             last_tracking_id = CASE WHEN s_attempted[f.nth] THEN s_tracking_id[f.nth] ELSE e.last_tracking_id END
         FROM free f WHERE e.seq = f.seq
-        RETURNING e.seq, e.queue, e.order_key, e.due_at, e.expires_at, e.attempts, e.state, f.nth
+        RETURNING e.seq, e.queue, e.order_key, e.due_at, e.expires_at, e.attempts, e.state, f.nth, f.before
     ), attempts AS (
         INSERT INTO __.attempt
         SELECT seq, attempts, s_revision[nth], s_started_at[nth], s_duration[nth], s_outcome[nth],
@@ -54,13 +56,14 @@ BEGIN
             ORDER BY seq LIMIT 1
         ) AS head
     )
-    SELECT count(*) INTO _freed FROM freed;
-    IF _freed = cardinality(s_seq) THEN
-        RETURN array_fill(true, ARRAY[_freed::integer]);
+    SELECT array_agg(seq), array_agg(before) INTO _freed, _before FROM freed;
+    IF cardinality(_freed) = cardinality(s_seq) THEN
+        RETURN array_fill(1::smallint, ARRAY[cardinality(s_seq)]);
     END IF;
     -- A worker that did not hear of it asks again.
     RETURN ARRAY(
-        SELECT coalesce(e.settled = g.fence, false)
+        SELECT CASE WHEN e.settled = g.fence THEN 1
+            WHEN _before[array_position(_freed, g.seq)] = g.fence AND e.id = g.id THEN 2 ELSE 0 END::smallint
         FROM unnest(s_seq, s_fence, s_id) WITH ORDINALITY AS g (seq, fence, id, nth)
         LEFT JOIN __.entry e ON e.seq = g.seq AND e.id = g.id ORDER BY g.nth
     );
@@ -195,7 +198,7 @@ CREATE FUNCTION __.turn(
     s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
     s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[]
 ) RETURNS TABLE (
-    kind smallint, settled boolean[], lost integer, next bigint, slot integer, fence uuid, until bigint,
+    kind smallint, settled smallint[], lost integer, next bigint, slot integer, fence uuid, until bigint,
     headers text, sealed boolean, body bytea,
     seq bigint, id uuid, queue text, state smallint, reason text, revision integer, order_key text, dedup_key text,
     repeatable boolean, attempts integer, tries integer, max_attempts bigint, created_at bigint, due_at bigint,
@@ -207,7 +210,7 @@ SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cach
 #variable_conflict use_column
 DECLARE
     _now bigint := __.moment(p_now);
-    _settled boolean[] := '{}';
+    _settled smallint[] := '{}';
     _lost integer := 0;
     _died bigint[] := '{}';
     _expired bigint[];
@@ -283,7 +286,7 @@ BEGIN
                 worker = p_worker
             FROM numbered n WHERE s.id = n.slot RETURNING s.id, s.seq, s.fence, s.until
         )
-        SELECT 1::smallint, NULL::boolean[], NULL::integer, NULL::bigint, l.id, l.fence, l.until,
+        SELECT 1::smallint, NULL::smallint[], NULL::integer, NULL::bigint, l.id, l.fence, l.until,
             r.headers, r.sealed, r.body,
             e.seq, e.id, e.queue, 1::smallint, e.reason, e.revision, e.order_key, e.dedup_key, e.repeatable,
             e.attempts + 1, e.tries + 1, e.max_attempts, e.created_at, e.due_at, e.expires_at, _now, e.last_outcome,
@@ -294,7 +297,7 @@ BEGIN
     END IF;
 
     IF cardinality(_died) > 0 THEN
-        RETURN QUERY SELECT 2::smallint, NULL::boolean[], NULL::integer, NULL::bigint, NULL::integer, NULL::uuid,
+        RETURN QUERY SELECT 2::smallint, NULL::smallint[], NULL::integer, NULL::bigint, NULL::integer, NULL::uuid,
             NULL::bigint, NULL::text, NULL::boolean, NULL::bytea, g.*
         FROM unnest(_died) WITH ORDINALITY AS d (seq, nth) JOIN __.glance g ON g.seq = d.seq ORDER BY d.nth;
     END IF;

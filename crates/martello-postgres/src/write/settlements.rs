@@ -1,8 +1,8 @@
 use crate::id::Id;
-use martello_outbox::{End, Lease, Reason, Settlement, State};
+use martello_outbox::{End, Lease, Reason, Settled, Settlement, State, StoreError};
 
 use super::attempts::Attempts;
-use crate::{code::code, fence::Fence, statement::Statement, time::micros};
+use crate::{code::code, fault::damaged, fence::Fence, statement::Statement, time::micros};
 
 /// Leases as columns.
 #[derive(Default)]
@@ -28,6 +28,60 @@ impl Leases {
     }
 }
 
+/// Settlements in the order of their slots, in which all lock these; those of one slot in the order in which they were
+/// given.
+pub(super) struct InOrder<'a> {
+    sorted: Vec<Placed<'a>>,
+}
+
+struct Placed<'a> {
+    fence: Fence,
+    /// Its place among those that were given.
+    place: usize,
+    settlement: &'a Settlement,
+}
+
+/// What the server says of a settlement: it is the last that was applied to its entry, or was until this turn.
+const LAST: i16 = 1;
+const BEFORE: i16 = 2;
+
+impl<'a> InOrder<'a> {
+    pub(super) fn of(settlements: &'a [Settlement]) -> Self {
+        let placed = |(place, settlement): (usize, &'a Settlement)| {
+            // Of a fence that is none, no lease is held.
+            let fence = Fence::parse(&settlement.lease.fence).unwrap_or(Fence::NONE);
+            Placed { fence, place, settlement }
+        };
+        let mut sorted: Vec<_> = settlements.iter().enumerate().map(placed).collect();
+        sorted.sort_by_key(|placed| placed.fence.slot);
+        Self { sorted }
+    }
+
+    pub(super) fn columns(&self) -> Settlements {
+        Settlements::of(self.sorted.iter().map(|placed| placed.settlement))
+    }
+
+    /// What came of each, in the order in which they were given.
+    pub(super) fn answers(&self, said: &[i16]) -> Result<Vec<Settled>, StoreError> {
+        if said.len() != self.sorted.len() {
+            return Err(damaged("answer"));
+        }
+        let said = || self.sorted.iter().zip(said);
+        let mut answers: Vec<_> = said()
+            .map(|(one, &is)| {
+                // What is asked again counts unless a later claim of the entry was settled before it.
+                let overtaken = |(other, &is): (&Placed<'_>, &i16)| {
+                    is == LAST && other.fence.seq == one.fence.seq && other.place < one.place
+                };
+                let applied = is == LAST || is == BEFORE && !said().any(overtaken);
+                (one.place, if applied { Settled::Applied } else { Settled::Fenced })
+            })
+            .collect();
+        answers.sort_unstable_by_key(|(place, _)| *place);
+        Ok(answers.into_iter().map(|(_, settled)| settled).collect())
+    }
+}
+
 /// Settlements as columns.
 #[derive(Default)]
 pub(super) struct Settlements {
@@ -42,7 +96,7 @@ pub(super) struct Settlements {
 }
 
 impl Settlements {
-    pub(super) fn of<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Self {
+    fn of<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Self {
         let mut of = Self::default();
         for settlement in settlements {
             let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);

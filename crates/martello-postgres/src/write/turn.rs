@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Claimed, End, Lease, Settled, Settlement, State, StoreError, StoreErrorKind, Turn, Turned,
+    AttemptRecord, Claimed, End, Lease, Settled, State, StoreError, StoreErrorKind, Turn, Turned,
 };
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::settlements::{Leases, Settlements};
+use super::settlements::{InOrder, Leases};
 use crate::{
     bells::News,
     engine::Shared,
@@ -53,47 +53,27 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         .bind(micros(turn.lease))
         .bind(lost.outcome.as_str())
         .bind(lost.fault.as_deref());
-    let (order, settlements) = by_slot(&turn.settle);
+    let in_order = InOrder::of(&turn.settle);
     // Done twice unheard, it has claimed something that nobody has until the lease runs out: so it has if the worker asks
     // again by itself.
-    let statement = Settlements::of(settlements).bind(statement).repeatable();
+    let statement = in_order.columns().bind(statement).repeatable();
     let rows = shared.connections.rows(&statement).await?;
-    let mut turned = Turned::default();
+    let (mut turned, mut settled) = (Turned::default(), Vec::new());
     for row in &rows {
-        read(row, turn, &mut turned)?;
+        match row.try_get(0).map_err(explain)? {
+            kind::DONE => {
+                settled = row.try_get(1).map_err(explain)?;
+                turned.lost = usize::try_from(row.try_get::<i32, _>(2).map_err(explain)?).unwrap_or_default();
+                turned.next = row.try_get::<Option<i64>, _>(3).map_err(explain)?.map(duration);
+            }
+            kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
+            kind::DIED => turned.died.push(glance(row, ENTRY)?.1),
+            _ => return Err(damaged("answer")),
+        }
     }
-    if turned.settled.len() != turn.settle.len() {
-        return Err(damaged("answer"));
-    }
-    let mut settled: Vec<_> = order.into_iter().zip(turned.settled).collect();
-    settled.sort_unstable_by_key(|(place, _)| *place);
-    turned.settled = settled.into_iter().map(|(_, settled)| settled).collect();
+    turned.settled = in_order.answers(&settled)?;
     shared.tell(news(turn, &turned));
     Ok(turned)
-}
-
-/// Settlements in the order of their slots, in which all lock these, and the place of each among those that were given.
-fn by_slot(settlements: &[Settlement]) -> (Vec<usize>, Vec<&Settlement>) {
-    let slot = |settlement: &Settlement| Fence::parse(&settlement.lease.fence).map(|fence| fence.slot);
-    let mut sorted: Vec<_> = settlements.iter().enumerate().collect();
-    sorted.sort_by_key(|(_, settlement)| slot(settlement));
-    sorted.into_iter().unzip()
-}
-
-fn read(row: &PgRow, turn: &Turn, turned: &mut Turned) -> Result<(), StoreError> {
-    match row.try_get(0).map_err(explain)? {
-        kind::DONE => {
-            let settled: Vec<bool> = row.try_get(1).map_err(explain)?;
-            let settled = settled.into_iter().map(|is| if is { Settled::Applied } else { Settled::Fenced });
-            turned.settled = settled.collect();
-            turned.lost = usize::try_from(row.try_get::<i32, _>(2).map_err(explain)?).unwrap_or_default();
-            turned.next = row.try_get::<Option<i64>, _>(3).map_err(explain)?.map(duration);
-        }
-        kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
-        kind::DIED => turned.died.push(glance(row, ENTRY)?.1),
-        _ => return Err(damaged("answer")),
-    }
-    Ok(())
 }
 
 fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {

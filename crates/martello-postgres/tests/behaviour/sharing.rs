@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use martello_outbox::{Filter, State, Store, Turn};
+use martello_outbox::{Claimed, End, Filter, Settled, Settlement, State, Store, Turn};
 
 use crate::support::{Place, claim, done, entry, keyed};
 
@@ -87,5 +87,31 @@ async fn a_crowd_of_guests_and_workers_forgets_nothing() {
     assert!(
         store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
     );
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
+    let Some(place) = Place::fresh() else { return };
+    for later_first in [false, true] {
+        let store = place.open().await;
+        store.enqueue(vec![entry(), entry()]).await.unwrap();
+        let mut claimed = store.turn(claim(2)).await.unwrap().claimed;
+        // The second gives its slot back, so that the entry comes into another one when both are claimed again.
+        let (first, second) = (claimed.remove(0), claimed.remove(0));
+        let back = |of: &Claimed| Settlement { lease: of.lease.clone(), end: End::GiveBack, attempt: None };
+        store.turn(Turn { settle: vec![back(&second), back(&first)], ..claim(0) }).await.unwrap();
+        let again = store.turn(claim(2)).await.unwrap().claimed;
+        let newer = again.iter().find(|it| it.entry.id == second.entry.id).unwrap();
+        let mut settle = vec![back(&second), done(newer)];
+        let mut expected = vec![Settled::Applied, Settled::Applied];
+        if later_first {
+            settle.reverse();
+            expected[1] = Settled::Fenced;
+        }
+        settle.extend(again.iter().filter(|it| it.entry.id == first.entry.id).map(done));
+        expected.push(Settled::Applied);
+        assert_eq!(store.turn(Turn { settle, ..claim(0) }).await.unwrap().settled, expected);
+    }
     place.drop().await;
 }
