@@ -60,7 +60,7 @@ async fn store_all(store: impl Store + Clone) {
 
     let request = Request::put(server.uri("/orders/17")).body("the deferred order").unwrap();
     let Sent::Deferred(ticket) = orders.clone().oneshot(secretive(request)).await.unwrap() else {
-        panic!("the server is down, and the order was not deferred");
+        unreachable!("the server is down, and the order was not deferred");
     };
     let request = Request::post(server.uri("/orders")).body("the enqueued order").unwrap();
     outbox.enqueue(secretive(request)).await.unwrap();
