@@ -17,6 +17,7 @@ mod readiness;
 mod secrets;
 mod sharing;
 mod snapshot;
+mod stepping_aside;
 mod support;
 mod threads;
 mod wire;
