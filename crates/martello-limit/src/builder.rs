@@ -67,14 +67,17 @@ impl ConcurrencyLimitBuilder {
         self
     }
 
-    /// How many requests may wait for a permit, from 0 to 1,000,000, over all keys; one more fails at once
-    /// with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0 nobody waits.
+    /// How many requests may wait, for a permit or for their client, from 0 to 1,000,000, over all keys; one more
+    /// fails at once with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0 nobody waits.
+    ///
+    /// A request whose permit has come does not count. If its client turns out not to be ready it waits again, even
+    /// where the queue is full by then: so there can be as many more as there are permits.
     pub fn max_waiting(mut self, requests: usize) -> Self {
         self.max_waiting = requests;
         self
     }
 
-    /// How long a request waits for a permit, from 1 ms to 1 h, before it fails with
+    /// How long a request waits, for a permit and for its client together, from 1 ms to 1 h, before it fails with
     /// [`ErrorKind::LimitWaitTimeout`](martello_outcome::ErrorKind::LimitWaitTimeout).
     pub fn max_wait(mut self, time: Duration) -> Self {
         self.max_wait = time;

@@ -68,8 +68,8 @@ impl Gate {
     #[cold]
     fn wait(self: &Arc<Self>, mut queue: Locked<'_>, group: Index) -> Entry {
         let now = Instant::now();
-        if let Some(waiter) = queue.join(group, now) {
-            return Entry::Place(Place::new(self, group, waiter, now));
+        if let Some((waiter, number)) = queue.join(group, now) {
+            return Entry::Place(Place::new(self, group, waiter, number, now));
         }
         let (waiting, standing) = (queue.waiting(), queue.standing(group, now));
         drop(queue);
@@ -167,10 +167,37 @@ mod tests {
             Barrier,
             atomic::{AtomicUsize, Ordering},
         },
+        task::{Context, Poll, Waker},
         thread,
     };
 
     use super::*;
+
+    fn place(gate: &Arc<Gate>) -> Place {
+        match gate.enter(&Request::new(())) {
+            Entry::Place(place) => place,
+            _ => panic!("a permit was free, or nobody may wait"),
+        }
+    }
+
+    #[test]
+    fn once_nobody_waits_for_a_permit_it_counts_without_a_lock_again() {
+        let gate = Arc::new(Gate::new(Queue::new(1, 10), Duration::from_secs(1), Release::Body, None));
+        let counts_without_lock = || gate.tally.body_begins().is_some();
+        let Entry::Permit(permit) = gate.enter(&Request::new(())) else { panic!("a permit is free") };
+        assert!(counts_without_lock());
+
+        let left = place(&gate);
+        assert!(!counts_without_lock());
+        drop(left);
+        assert!(counts_without_lock());
+
+        let mut aside = place(&gate);
+        drop(permit);
+        let not_ready = |_: &mut Context<'_>| Poll::<Result<(), ()>>::Pending;
+        assert!(aside.poll(&mut Context::from_waker(Waker::noop()), not_ready).is_pending());
+        assert!(counts_without_lock(), "only one whose client is not ready is left");
+    }
 
     #[test]
     fn threads_that_count_by_turns_lose_no_permit_and_invent_none() {

@@ -16,15 +16,17 @@ pub(crate) struct Group {
     key: Option<Arc<str>>,
     /// Permits that are taken.
     pub(crate) held: usize,
-    /// Who waits for one.
+    /// Who waits for one and is to be offered it.
     pub(crate) waiting: List,
+    /// How many stand aside until their client is ready.
+    pub(crate) aside: usize,
     /// The response bodies that hold one.
     pub(crate) unread: Unread,
 }
 
 impl Group {
     fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
-        Self { key, held: 0, waiting: List::new(), unread: Unread::new(batches) }
+        Self { key, held: 0, waiting: List::new(), aside: 0, unread: Unread::new(batches) }
     }
 }
 
@@ -55,9 +57,9 @@ impl Groups {
         group
     }
 
-    /// Forgets the group if it has a key and holds nothing: then nobody waits in it either.
+    /// Forgets the group if it has a key, holds nothing, and nobody stands aside in it. Nobody else waits then.
     pub(crate) fn forget_if_idle(&mut self, group: Index, batches: &mut Slab<Batch>) {
-        let Some(Group { key: Some(key), held: 0, .. }) = self.groups.get(group) else {
+        let Some(Group { key: Some(key), held: 0, aside: 0, .. }) = self.groups.get(group) else {
             return;
         };
         self.by_key.remove(key);

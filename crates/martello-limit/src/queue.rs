@@ -1,4 +1,4 @@
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
@@ -12,22 +12,44 @@ use crate::{
 
 /// Who holds permits and who waits for one, in each group first come, first served.
 ///
-/// Where a group has a free permit, nobody waits in it: a permit that is given back goes to the first who waits,
-/// and is free only when there is none.
+/// Where a group has a free permit, nobody waits in it whose client is ready: a permit that is given back goes to the
+/// first who waits, and is free only when there is none. Whoever cannot use it steps aside: it is offered nothing until
+/// its client is ready, and then waits again before everybody who joined after it.
 ///
 /// It locks nothing, reads no clock, and neither wakes nor drops a waker: all that is the caller's.
 pub(crate) struct Queue {
     permits: usize,
     max_waiting: usize,
+    /// How many wait or stand aside.
     waiting: usize,
+    /// The number of the next who joins.
+    next: u64,
     groups: Groups,
     waiters: Slab<Waiter>,
     batches: Slab<Batch>,
 }
 
-enum Waiter {
+struct Waiter {
+    /// The lower, the earlier it joined.
+    number: u64,
+    state: State,
+}
+
+enum State {
     Waiting(Option<Waker>),
     Granted,
+    Aside,
+}
+
+/// What a waiter finds when it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is not its turn.
+    Wait,
+    /// A permit was there, which is the caller's now. The waiter is one no longer.
+    Permit,
+    /// It stands aside.
+    Aside,
 }
 
 /// What a waiter leaves behind.
@@ -40,7 +62,7 @@ impl Queue {
     pub(crate) fn new(permits: usize, max_waiting: usize) -> Self {
         let mut batches = Slab::new();
         let groups = Groups::new(&mut batches);
-        Self { permits, max_waiting, waiting: 0, groups, waiters: Slab::new(), batches }
+        Self { permits, max_waiting, waiting: 0, next: 0, groups, waiters: Slab::new(), batches }
     }
 
     /// Counts the group without a key from here.
@@ -89,50 +111,90 @@ impl Queue {
     fn pass_on(&mut self, group: Index) -> Option<Waker> {
         let first = self.groups.get_mut(group)?.waiting.pop(&mut self.waiters)?;
         self.waiting -= 1;
-        match std::mem::replace(self.waiters.get_mut(first)?, Waiter::Granted) {
-            Waiter::Waiting(waker) => waker,
-            Waiter::Granted => None,
+        match std::mem::replace(&mut self.waiters.get_mut(first)?.state, State::Granted) {
+            State::Waiting(waker) => waker,
+            State::Granted | State::Aside => None,
         }
     }
 
-    /// Joins the end of the group's queue, unless so many wait already that it is full.
-    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<Index> {
+    /// Joins the end of the group's queue, unless so many wait already that it is full. Returned are the waiter and
+    /// its number.
+    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<(Index, u64)> {
         let of = self.groups.get_mut(group)?;
         of.unread.time(now, &mut self.batches);
         if self.waiting >= self.max_waiting {
             return None;
         }
         self.waiting += 1;
-        let waiter = self.waiters.insert(Waiter::Waiting(None));
+        let number = self.next;
+        self.next += 1;
+        let waiter = self.waiters.insert(Waiter { number, state: State::Waiting(None) });
         of.waiting.push(&mut self.waiters, waiter);
-        Some(waiter)
+        Some((waiter, number))
     }
 
-    /// Whether it is this waiter's turn, which then is one no longer; if not, its waker is swapped with this.
-    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> Poll<()> {
-        match self.waiters.get_mut(waiter) {
-            Some(Waiter::Waiting(older)) => {
+    /// Looks for the turn of this waiter; if it still has to wait for that, its waker is swapped with this.
+    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> Turn {
+        match self.waiters.get_mut(waiter).map(|waiter| &mut waiter.state) {
+            Some(State::Waiting(older)) => {
                 std::mem::swap(older, waker);
-                Poll::Pending
+                Turn::Wait
             }
-            Some(Waiter::Granted) => {
+            Some(State::Granted) => {
                 self.waiters.remove(waiter);
-                Poll::Ready(())
+                Turn::Permit
             }
-            None => Poll::Pending,
+            Some(State::Aside) => Turn::Aside,
+            None => Turn::Wait,
         }
+    }
+
+    /// Who had this number stands aside, because it cannot use the permit that it has taken; it counts among those who
+    /// wait, if need be beyond their bound. It gives the permit back afterwards.
+    pub(crate) fn step_aside(&mut self, group: Index, number: u64) -> Option<Index> {
+        self.groups.get_mut(group)?.aside += 1;
+        self.waiting += 1;
+        Some(self.waiters.insert(Waiter { number, state: State::Aside }))
+    }
+
+    /// Who stood aside could use a permit now. It takes one that is free and is a waiter no longer, or waits again, in
+    /// the place that its number gives it, and is woken by this waker.
+    pub(crate) fn come_back(&mut self, group: Index, waiter: Index, waker: &mut Option<Waker>) -> bool {
+        let (Some(of), Some(this)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
+            return false;
+        };
+        of.aside -= 1;
+        if of.held < self.permits {
+            of.held += 1;
+            self.waiting -= 1;
+            self.waiters.remove(waiter);
+            return true;
+        }
+        let number = this.number;
+        this.state = State::Waiting(waker.take());
+        of.waiting.insert(&mut self.waiters, waiter, |other| other.number > number);
+        false
     }
 
     /// Takes a waiter out. If it was granted a permit in the meantime, that is the caller's now.
     pub(crate) fn leave(&mut self, group: Index, waiter: Index) -> Left {
-        if let (Some(of), Some(Waiter::Waiting(_))) = (self.groups.get_mut(group), self.waiters.get(waiter)) {
-            of.waiting.unlink(&mut self.waiters, waiter);
-            self.waiting -= 1;
+        let state = self.waiters.get(waiter).map(|waiter| &waiter.state);
+        match (self.groups.get_mut(group), state) {
+            (Some(of), Some(State::Waiting(_))) => {
+                of.waiting.unlink(&mut self.waiters, waiter);
+                self.waiting -= 1;
+            }
+            (Some(of), Some(State::Aside)) => {
+                of.aside -= 1;
+                self.waiting -= 1;
+                self.groups.forget_if_idle(group, &mut self.batches);
+            }
+            _ => {}
         }
-        match self.waiters.remove(waiter) {
-            Some(Waiter::Waiting(waker)) => Left::Waiting { waker },
-            Some(Waiter::Granted) => Left::Granted,
-            None => Left::Waiting { waker: None },
+        match self.waiters.remove(waiter).map(|waiter| waiter.state) {
+            Some(State::Waiting(waker)) => Left::Waiting { waker },
+            Some(State::Granted) => Left::Granted,
+            Some(State::Aside) | None => Left::Waiting { waker: None },
         }
     }
 
@@ -198,11 +260,16 @@ mod tests {
             let group = queue.group(Some("key"));
             assert!(queue.take(group));
             let batch = queue.body_begins(group, || unreachable!("nobody waits")).unwrap();
-            let waiters = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
+            let [(first, number), (second, _)] = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
             assert!(queue.give_back(group, batch).is_none(), "the first has no waker yet");
-            assert!(queue.poll(waiters[0], &mut None).is_ready());
-            assert!(matches!(queue.leave(group, waiters[1]), Left::Waiting { waker: None }));
+            assert_eq!(queue.poll(first, &mut None), Turn::Permit);
+            let first = queue.step_aside(group, number).unwrap();
+            assert!(queue.give_back(group, NONE).is_none(), "the second has the permit");
+            assert!(!queue.come_back(group, first, &mut None));
+            assert!(matches!(queue.leave(group, second), Left::Granted));
             assert!(queue.give_back(group, NONE).is_none());
+            assert!(matches!(queue.leave(group, first), Left::Granted));
+            assert!(queue.give_back(group, NONE).is_none(), "it is free");
         }
         let sizes = (queue.waiters.capacity(), queue.batches.capacity(), queue.groups.capacity());
         assert_eq!(sizes, (2, 3, 1));

@@ -18,7 +18,8 @@ use crate::{
 ///
 /// A handle holds nothing, ready or not. A request takes a free permit in `call`; where there is none it joins
 /// the queue there, and the future waits. In that case the readiness of the inner service is given up, and a
-/// clone of it is readied once the permit has come.
+/// clone of it is readied once the permit has come. If that is not ready then, the permit goes to the next request,
+/// and this one keeps its place until the clone is ready; that very clone is called.
 ///
 /// Dropping the future gives back what it has: its place in the queue, or its permit.
 ///

@@ -13,9 +13,10 @@ use tower_service::Service;
 use crate::{permit::Permit, place::Place};
 
 pin_project! {
-    /// A request that found no free permit. It waits for one, and then for the inner service.
+    /// A request that found no free permit. It waits for one, and for the inner service to be ready, in whichever order
+    /// they come; but it never keeps a permit from others while the service is not ready.
     pub(crate) struct Waiting<S, Q> {
-        // Made when it is first polled without a permit.
+        // Made when it is first polled in vain.
         #[pin]
         timer: Option<Sleep>,
         queued: Option<InQueue>,
@@ -44,15 +45,28 @@ where
         S::Error: Into<BoxError>,
     {
         let mut this = self.project();
-        if let Some(queued) = this.queued {
-            *permit = Some(ready!(queued.poll(this.timer.as_mut(), cx))?);
-            *this.queued = None;
-            this.timer.set(None);
-        }
-        ready!(this.inner.poll_ready(cx)).map_err(CallError::from_readiness)?;
-        match this.request.take() {
-            Some(request) => Poll::Ready(Ok(this.inner.call(request))),
-            None => Poll::Pending,
+        let Some(queued) = this.queued else { return Poll::Pending };
+        let inner = this.inner;
+        match queued.place.poll(cx, |cx| inner.poll_ready(cx)) {
+            Poll::Ready(Ok(taken)) => {
+                *permit = Some(taken);
+                *this.queued = None;
+                this.timer.set(None);
+                match this.request.take() {
+                    Some(request) => Poll::Ready(Ok(inner.call(request))),
+                    None => Poll::Pending,
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                *this.queued = None;
+                Poll::Ready(Err(CallError::from_readiness(error)))
+            }
+            Poll::Pending => {
+                ready!(queued.poll_timer(this.timer, cx));
+                let error = queued.place.timed_out();
+                *this.queued = None;
+                Poll::Ready(Err(error))
+            }
         }
     }
 }
@@ -64,24 +78,16 @@ struct InQueue {
 }
 
 impl InQueue {
-    fn poll(
-        &mut self,
-        mut timer: Pin<&mut Option<Sleep>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Permit, CallError>> {
-        if let Poll::Ready(permit) = self.place.poll(cx) {
-            return Poll::Ready(Ok(permit));
-        }
+    /// Says that the request is queued, until its time is over.
+    fn poll_timer(&self, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
         if timer.is_none() {
             timer.set(Some(tokio::time::sleep_until(self.place.until())));
         }
-        match timer.as_pin_mut().map(|timer| timer.poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(self.place.give_up()),
-            _ => {
-                Queued::report();
-                Poll::Pending
-            }
+        let over = timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
+        if over.is_pending() {
+            Queued::report();
         }
+        over
     }
 }
 
