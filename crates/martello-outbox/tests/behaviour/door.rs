@@ -73,7 +73,20 @@ async fn what_never_left_is_deferred_without_an_attempt() {
 
     let unready = Unready(Api::statuses([]).service());
     let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(unready);
-    deferred(door.oneshot(post("/orders")).await.unwrap());
+    let id = deferred(door.oneshot(post("/orders")).await.unwrap());
+    assert_eq!(detail(&outbox, id).await.attempts, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_ready_in_time_leaves_the_request_unsent_and_deferred() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([]);
+    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(NeverReady(api.service()));
+    let began = tokio::time::Instant::now();
+    let sent = tokio::time::timeout(Duration::from_secs(600), door.oneshot(post("/orders"))).await;
+    let id = deferred(sent.unwrap().unwrap());
+    assert_eq!(began.elapsed().as_secs(), 30);
+    assert_eq!((detail(&outbox, id).await.attempts, api.seen().len()), (Vec::new(), 0));
 }
 
 /// A client that fails before it is given anything.
@@ -87,6 +100,23 @@ impl tower::Service<Request<Body>> for Unready {
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Err("no connection".into()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+#[derive(Clone)]
+struct NeverReady(Inner);
+
+impl tower::Service<Request<Body>> for NeverReady {
+    type Response = http::Response<Body>;
+    type Error = BoxError;
+    type Future = <Inner as tower::Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Pending
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {

@@ -79,3 +79,30 @@ async fn a_limit_full_of_unread_bodies_says_so() {
     let text = error.to_string();
     assert!(text.contains("5 of them by response bodies") && text.contains("30s"), "{text}");
 }
+
+#[tokio::test]
+async fn a_request_whose_client_is_not_ready_holds_up_no_other_and_is_not_on_the_wire() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::ok().body("streaming").stall_after(3));
+    let one = ConcurrencyLimitLayer::new(1).unwrap();
+    let busy = tower::limit::ConcurrencyLimit::new(http(), 1);
+    let soon = Duration::from_millis(200);
+    let stack = || quick().limit(one.clone()).retry(|retry| retry.attempt_timeout(soon));
+    let orders = stack().build().unwrap().layer(busy.clone());
+    let plans = stack().build().unwrap().layer(http());
+
+    let streaming = plans.clone().oneshot(request("GET", server.uri("/plans"))).await.unwrap();
+    let mut order = std::pin::pin!(orders.oneshot(request("POST", server.uri("/orders"))));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut order).await.is_err());
+    let mut other = busy.clone();
+    other.ready().await.unwrap();
+    drop(streaming);
+    // It has its permit now, and no client to send it by, for longer than an attempt may take.
+    assert!(tokio::time::timeout(2 * soon, &mut order).await.is_err());
+    let response = plans.oneshot(request("GET", server.uri("/plans"))).await.unwrap();
+    assert_eq!(response.status(), 200);
+    drop((response, other));
+    assert_eq!(order.await.unwrap().status(), 200);
+    let paths: Vec<_> = server.requests().iter().map(|request| request.uri.path().to_owned()).collect();
+    assert_eq!(paths, ["/plans", "/plans", "/orders"]);
+}
