@@ -1,4 +1,4 @@
-use std::future::poll_fn;
+use std::{future::poll_fn, time::Duration};
 
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -8,6 +8,9 @@ use tower_service::Service;
 
 use super::ending::{Began, Ending};
 use crate::{AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key};
+
+/// How long the stack may take to be ready: as long as a request waits for a permit.
+const READY: Duration = Duration::from_secs(30);
 
 /// Sends the request if no older one of its key is under way or stored, and stores it if it has to go again.
 pub(super) async fn send<S, B, R>(
@@ -33,14 +36,19 @@ where
 
     let copy = body.try_last_copy(outbox.settings.max_body);
     let began = Began::now();
-    let ready = poll_fn(|cx| inner.poll_ready(cx)).await.map_err(CallError::from_readiness);
-    let answer = match ready {
-        Ok(()) => inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source),
-        Err(error) => Err(error),
-    };
-    let ending = match &answer {
-        Ok(response) => Ending::of_response(&outbox, response, began),
-        Err(error) => Ending::of_error(error, began),
+    let (answer, ending) = match ready(&mut inner).await {
+        Err(error) => {
+            let ending = Ending::of_error(&error, None);
+            (Err(error), ending)
+        }
+        Ok(()) => {
+            let answer = inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source);
+            let ending = match &answer {
+                Ok(response) => Ending::of_response(&outbox, response, began),
+                Err(error) => Ending::of_error(error, Some(began)),
+            };
+            (answer, ending)
+        }
     };
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
     let dead = match (ending.stored_as(repeatable), answer) {
@@ -60,6 +68,17 @@ where
         (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
         (Err(not_stored), None) => Err(not_stored.answered(ending)),
     }
+}
+
+/// Readies the stack. Until then the request has not been given away, and no deadline of the stack's runs.
+async fn ready<S, Q>(inner: &mut S) -> Result<(), CallError>
+where
+    S: Service<Q>,
+    S::Error: Into<BoxError>,
+{
+    let ready = poll_fn(|cx| inner.poll_ready(cx));
+    let ready = tokio::time::timeout(READY, ready).await.map_err(CallError::from_readiness)?;
+    ready.map_err(CallError::from_readiness)
 }
 
 async fn store<B>(

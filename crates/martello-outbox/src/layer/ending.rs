@@ -50,12 +50,14 @@ impl Ending {
         Self { outcome, status: Some(status), attempts, retry_after }
     }
 
-    pub(super) fn of_error(error: &CallError, began: Began) -> Self {
+    /// `began` is when the request was given to the stack, if it was.
+    pub(super) fn of_error(error: &CallError, began: Option<Began>) -> Self {
         let made = matches!(error.kind(), ErrorKind::Transport | ErrorKind::AttemptTimeout | ErrorKind::Body);
-        let attempts = if error.attempts().is_empty() && made {
-            Attempts::from(vec![attempt(began, error.outcome()).with_fault(error)])
-        } else {
-            error.attempts().clone()
+        let attempts = match began {
+            Some(began) if error.attempts().is_empty() && made => {
+                Attempts::from(vec![attempt(began, error.outcome()).with_fault(error)])
+            }
+            _ => error.attempts().clone(),
         };
         let status = attempts.last().and_then(|attempt| attempt.status);
         Self { outcome: error.outcome(), status, attempts, retry_after: Duration::ZERO }

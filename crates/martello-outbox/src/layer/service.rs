@@ -11,7 +11,8 @@ use crate::{NotStored, Outbox, Sent};
 /// The service of an [`OutboxLayer`](crate::OutboxLayer).
 ///
 /// It is always ready, and a handle holds nothing: the stack inside is readied for each call once its turn has come, and
-/// what comes of that is treated as what comes of the call.
+/// what comes of that is treated as what comes of the call. A stack that is not ready within 30 s leaves the request
+/// unsent, and so stored.
 ///
 /// A call waits for the older ones of its key that are under way, each for as long as the stack inside lets it take: give
 /// that a deadline. Those that wait are not counted: each is a call that somebody awaits, and keeps nothing once it is
