@@ -9,6 +9,7 @@ mod decisions;
 mod handed_back;
 mod history;
 mod readiness;
+mod refunds;
 mod support;
 mod timeouts;
 mod waits;
