@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::{Answer, Script, request, seconds};
 use martello_outcome::{Attempts, CallOptions, ErrorKind};
-use martello_retry::RetryLayer;
-use tokio::time::Instant;
+use martello_retry::{Budget, RetryLayer};
+use tokio::{task::JoinSet, time::Instant};
 use tower::{Layer, ServiceExt};
 
 /// The waits of one call that is answered 503 to the end.
@@ -83,6 +83,43 @@ async fn the_greater_of_backoff_and_retry_after_is_waited() {
         let response = layer.layer(script.clone()).oneshot(request("PUT")).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(start.elapsed(), seconds(expected), "Retry-After: {asked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_told_the_same_time_come_back_apart_and_none_before_it() {
+    let layer = RetryLayer::builder().budget(Budget::new(1.0, 100, 100).unwrap()).build().unwrap();
+    for asked in [1, 10, 60] {
+        let mut calls = JoinSet::new();
+        for _ in 0..40 {
+            let script = Script::new([Answer::status(503).header("retry-after", &asked.to_string())]);
+            let service = layer.layer(script);
+            calls.spawn(async move {
+                let start = Instant::now();
+                service.oneshot(request("PUT")).await.unwrap();
+                start.elapsed()
+            });
+        }
+        let mut waits = calls.join_all().await;
+        waits.sort_unstable();
+        let (first, last) = (waits[0], waits[39]);
+        let (asked, spread) = (seconds(asked), seconds(asked).div_f64(2.0).min(seconds(10)));
+        assert!(first >= asked, "{first:?}");
+        assert!(last <= asked + spread, "{last:?}");
+        assert!(last - first > spread.div_f64(2.0), "{first:?} to {last:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_added_to_retry_after_does_not_pass_the_deadline() {
+    let builder = RetryLayer::builder().deadline(Duration::from_millis(1_100));
+    let layer = builder.budget(Budget::new(1.0, 100, 100).unwrap()).build().unwrap();
+    for _ in 0..40 {
+        let script = Script::new([Answer::status(503).header("retry-after", "1")]);
+        let start = Instant::now();
+        let response = layer.layer(script).oneshot(request("PUT")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(start.elapsed() <= Duration::from_millis(1_050), "{:?}", start.elapsed());
     }
 }
 
