@@ -1,6 +1,12 @@
 //! What ends an attempt, a call or a body that takes too long.
 
 use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -9,10 +15,13 @@ use crate::support::{Answer, Script, request, seconds};
 use http::Request;
 use http_body_util::BodyExt;
 use martello_body::Body;
-use martello_outcome::{CallOptions, ErrorKind, Outcome};
+use martello_outcome::{CallOptions, ErrorKind, Outcome, Queued};
 use martello_retry::RetryLayer;
 use martello_testkit::ScriptedBody;
-use tokio::time::Instant;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, Sleep},
+};
 use tower::{Layer, Service, ServiceExt};
 
 fn quick() -> martello_retry::RetryBuilder {
@@ -87,6 +96,69 @@ async fn the_deadline_ends_the_wait_for_readiness_and_keeps_the_last_status() {
     assert_eq!((error.attempts().len(), start.elapsed().as_secs()), (1, 120));
 }
 
+/// A failed response whose body does not come to its end.
+fn stalling(status: u16) -> Answer {
+    Answer::body(status, ScriptedBody::new().data("start").wait())
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_a_failed_response_leaves_time_for_the_next_attempt() {
+    let script = Script::new([stalling(503), Answer::status(200).after(Duration::from_millis(100))]);
+    let start = Instant::now();
+    let layer = quick().deadline(Duration::from_millis(300)).build().unwrap();
+    let response = layer.layer(script.clone()).oneshot(request("PUT")).await.unwrap();
+    assert_eq!((response.status().as_u16(), script.attempts()), (200, 2));
+    assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_at_the_deadline_and_the_outcome_stays_that_of_the_last() {
+    // The drain is over at the deadline; and then the client is ready at the very moment of it.
+    let stalled = quick().drain(1 << 20, seconds(60)).deadline(Duration::from_millis(1)).build().unwrap();
+    for (layer, ready_after) in [(stalled, 0), (quick().build().unwrap(), 120)] {
+        let script = Script::new([stalling(503)]);
+        let inner = ReadyAfter { inner: script.clone(), delay: seconds(ready_after), sleep: None };
+        let error = layer.layer(inner).oneshot(request("PUT")).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Deadline, Outcome::Unavailable));
+        assert_eq!((error.last_status().map(|status| status.as_u16()), script.attempts()), (Some(503), 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queued_request_is_not_sent_at_the_deadline() {
+    let permit = Arc::new(Semaphore::new(0));
+    let sent = Arc::new(AtomicBool::new(false));
+    let inner = {
+        let (permit, sent) = (Arc::clone(&permit), Arc::clone(&sent));
+        tower::service_fn(move |_: http::Request<martello_body::Body>| {
+            let (permit, sent) = (Arc::clone(&permit), Arc::clone(&sent));
+            async move {
+                let mut acquire = std::pin::pin!(permit.acquire());
+                std::future::poll_fn(|cx| {
+                    let poll = acquire.as_mut().poll(cx);
+                    if poll.is_pending() {
+                        Queued::report();
+                    }
+                    poll
+                })
+                .await
+                .unwrap()
+                .forget();
+                sent.store(true, Ordering::SeqCst);
+                std::future::pending::<Result<http::Response<ScriptedBody>, std::io::Error>>().await
+            }
+        })
+    };
+    let layer = quick().deadline(seconds(5)).build().unwrap();
+    let mut call = tokio_test::task::spawn(layer.layer(inner).oneshot(request("POST")));
+    assert!(call.poll().is_pending());
+    tokio::time::advance(seconds(5)).await;
+    permit.add_permits(1);
+    let error = call.await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Deadline, Outcome::Unsent));
+    assert!(!sent.load(Ordering::SeqCst));
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_request_can_have_a_shorter_deadline() {
     let mut request = request("PUT");
@@ -136,6 +208,37 @@ impl Service<Request<Body>> for ReadyOnce {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         self.spent = true;
+        self.inner.call(request)
+    }
+}
+
+/// A service that takes so long to be ready for a second request.
+struct ReadyAfter {
+    inner: Script,
+    delay: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// The first request of a clone is sent at once.
+impl Clone for ReadyAfter {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), delay: self.delay, sleep: None }
+    }
+}
+
+impl Service<Request<Body>> for ReadyAfter {
+    type Response = <Script as Service<Request<Body>>>::Response;
+    type Error = std::io::Error;
+    type Future = <Script as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let sleep = self.sleep.as_mut();
+        sleep.map_or(Poll::Ready(Ok(())), |sleep| sleep.as_mut().poll(cx).map(Ok))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // As late as the deadline of the call, which begins with its first wait.
+        self.sleep = Some(Box::pin(tokio::time::sleep(self.delay)));
         self.inner.call(request)
     }
 }

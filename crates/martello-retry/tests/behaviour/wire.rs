@@ -51,6 +51,23 @@ async fn a_503_without_end_costs_its_connection_and_no_more_than_the_drain() {
 }
 
 #[tokio::test]
+async fn a_body_that_stalls_takes_no_attempt_beyond_the_deadline() {
+    let server = Server::start().await.unwrap();
+    let stalling = || Reply::status(429).header("retry-after", "0").body("slow down").stall_after(3);
+    let layer = quick().retry_too_many_requests().deadline(Duration::from_millis(300)).build().unwrap();
+    server.replies([stalling(), Reply::ok()]);
+    let response = send(&layer, "POST", server.uri("/"), Body::from("{}")).await.unwrap();
+    assert_eq!((response.status().as_u16(), server.requests().len()), (200, 2));
+
+    // Every time there is less time left, and none for a last attempt that could be taken for one that was processed.
+    server.replies([stalling(), stalling(), stalling(), stalling()]);
+    match send(&layer, "POST", server.uri("/"), Body::from("{}")).await {
+        Ok(response) => assert_eq!(response.status(), 429),
+        Err(error) => assert_eq!((error.kind(), error.outcome()), (ErrorKind::Deadline, Outcome::Faulty)),
+    }
+}
+
+#[tokio::test]
 async fn a_post_is_not_sent_twice_after_a_reset_and_a_put_is() {
     for (method, expected) in [("POST", 1), ("PUT", 2)] {
         let server = Server::start().await.unwrap();
