@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_poll::{MemoryCheckpoint, PollErrorKind};
+use martello_poll::{MemoryCheckpoint, PollErrorKind, PollOptions};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Seen, Server, batch, item, next, page, poller};
@@ -39,6 +39,23 @@ async fn retry_after_is_honoured_up_to_an_hour() {
         next(&mut poller).await;
         assert_eq!(began.elapsed().as_secs(), wait);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pollers_that_were_told_the_same_time_come_back_apart() {
+    let mut waits = Vec::new();
+    for seed in 0..20 {
+        let server = Server::new(|_| Answer::status(503).header("retry-after", "60"));
+        let options = PollOptions::builder().seed(seed).build().unwrap();
+        let poller = poller(&server, &MemoryCheckpoint::default());
+        match next(&mut poller.with_options(options)).await {
+            Seen::Failed(_, wait) => waits.push(wait),
+            other => panic!("{other:?}"),
+        }
+    }
+    waits.sort_unstable();
+    assert!(waits[0] >= seconds(60) && waits[19] <= seconds(70), "{waits:?}");
+    assert!(waits[19] - waits[0] > seconds(5), "{waits:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,8 +26,31 @@ async fn retry_after_is_waited_for_within_its_cap() {
     let _worker = work_with(&outbox, &api, options().backoff(short, short).hold_after(1_000));
     outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
     let gaps = gaps(&api);
-    let whole: Vec<_> = gaps.iter().map(Duration::as_secs).collect();
-    assert_eq!(whole, [90, 3_600, 0], "{gaps:?}");
+    for (gap, asked) in gaps.iter().zip([90, 3_600, 0]) {
+        let spread = seconds((asked / 2).min(10)) + Duration::from_millis(20);
+        assert!((seconds(asked)..=seconds(asked) + spread).contains(gap), "{gap:?} after {asked} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_were_told_the_same_time_come_back_apart() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let first = std::sync::Mutex::new(std::collections::HashSet::new());
+    let api = Api::with(move |seen| {
+        let known = !first.lock().unwrap().insert(seen.path);
+        async move { if known { status(200) } else { busy("60") } }
+    });
+    let short = Duration::from_millis(10);
+    let _worker = work_with(&outbox, &api, options().backoff(short, short).hold_after(1_000));
+    for number in 0..20 {
+        outbox.enqueue(put(&format!("/orders/{number}"))).await.unwrap();
+    }
+    while api.seen().len() < 40 {
+        tokio::time::sleep(seconds(1)).await;
+    }
+    let (told, came) = (api.seen()[..20].to_vec(), api.seen()[20..].to_vec());
+    assert!(came[0].at - told[19].at >= seconds(60));
+    assert!(came[19].at - came[0].at > seconds(5), "{:?}", came[19].at - came[0].at);
 }
 
 #[tokio::test(start_paused = true)]
