@@ -79,6 +79,13 @@ impl TryCopy for Body {
         }
     }
 
+    fn is_intact(&self) -> bool {
+        match &self.0 {
+            Repr::Bytes(_) => true,
+            Repr::Stream(stream) => stream.is_intact(),
+        }
+    }
+
     fn claim(&self) -> bool {
         match &self.0 {
             Repr::Bytes(_) => true,

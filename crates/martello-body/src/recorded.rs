@@ -103,6 +103,11 @@ impl Recorded {
         })
     }
 
+    pub(crate) fn is_intact(&self) -> bool {
+        let shared = self.lock();
+        shared.is_intact() && self.generation >= shared.newest
+    }
+
     pub(crate) fn claim(&self) -> bool {
         let mut shared = self.lock();
         if !shared.is_intact() {

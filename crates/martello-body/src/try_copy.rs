@@ -18,11 +18,18 @@ pub trait TryCopy: Sized {
         self.try_copy(cap)
     }
 
+    /// Whether this copy can still yield everything, without deciding anything.
+    ///
+    /// A copy that depends on a recording can have lost it, when the original turned out longer than the cap or failed.
+    /// Ask it before something is given up or paid for that only another attempt is worth; [`TryCopy::claim`] decides.
+    fn is_intact(&self) -> bool {
+        true
+    }
+
     /// Decides that this copy is sent from now on, and says whether it can still yield everything.
     ///
-    /// A copy that depends on a recording can have lost it, when the original turned out longer than the cap or
-    /// failed. If it has not, the original yields nothing more: a connection may still be sending it, and would
-    /// outgrow the cap in the meantime.
+    /// If it is [intact](TryCopy::is_intact), the original yields nothing more: a connection may still be sending it, and
+    /// would outgrow the cap in the meantime.
     fn claim(&self) -> bool {
         true
     }
@@ -64,6 +71,13 @@ impl<L: TryCopy, R: TryCopy> TryCopy for Either<L, R> {
         match self {
             Self::Left(left) => left.try_last_copy(cap).map(Self::Left),
             Self::Right(right) => right.try_last_copy(cap).map(Self::Right),
+        }
+    }
+
+    fn is_intact(&self) -> bool {
+        match self {
+            Self::Left(left) => left.is_intact(),
+            Self::Right(right) => right.is_intact(),
         }
     }
 

@@ -35,6 +35,22 @@ impl RetryAfter {
         lines.iter().filter_map(|line| parse(line, headers, now)).max().map(|after| Self { after })
     }
 
+    /// What to wait at random beyond a `Retry-After` of this length: up to half of it, and at most 10 s. Whoever was told
+    /// the same time would otherwise come back at the same time. `random` is from 0 to 1.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use martello_outcome::RetryAfter;
+    ///
+    /// assert_eq!(RetryAfter::jitter(Duration::from_secs(3), 0.5), Duration::from_millis(750));
+    /// assert_eq!(RetryAfter::jitter(Duration::from_secs(3_600), 1.0), Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub fn jitter(asked: Duration, random: f64) -> Duration {
+        let random = if (0.0..=1.0).contains(&random) { random } else { 1.0 };
+        (asked / 2).min(Duration::from_secs(10)).mul_f64(random)
+    }
+
     /// How long to wait, from the moment the response came.
     #[must_use]
     pub fn duration(self) -> Duration {

@@ -3,6 +3,8 @@ use std::{
     time::Duration,
 };
 
+use martello_outcome::RetryAfter;
+
 /// Exponential backoff with jitter, drawn anew for each wait from one generator that all clones of a layer
 /// share: two generators cloned from one would draw the same waits, and their calls would come back together.
 #[derive(Debug)]
@@ -12,13 +14,13 @@ pub(crate) struct Backoff {
     /// How much of the wait is drawn by lot, from 0 to 1.
     pub(crate) jitter: f64,
     seed: Option<u64>,
-    random: Mutex<fastrand::Rng>,
+    generator: Mutex<fastrand::Rng>,
 }
 
 /// A generator of its own, from the same seed if there is one.
 impl Clone for Backoff {
     fn clone(&self) -> Self {
-        Self { random: generator(self.seed), ..*self }
+        Self { generator: generator(self.seed), ..*self }
     }
 }
 
@@ -33,7 +35,7 @@ impl Default for Backoff {
             cap: Duration::from_secs(10),
             jitter: 1.0,
             seed: None,
-            random: generator(None),
+            generator: generator(None),
         }
     }
 }
@@ -41,14 +43,24 @@ impl Default for Backoff {
 impl Backoff {
     pub(crate) fn seed(&mut self, seed: u64) {
         self.seed = Some(seed);
-        self.random = generator(self.seed);
+        self.generator = generator(self.seed);
     }
 
     /// The wait after attempt `number`, counted from 1.
     pub(crate) fn wait(&self, number: u32) -> Duration {
         let doublings = number.saturating_sub(1).min(31);
         let ceiling = self.base.saturating_mul(1 << doublings).min(self.cap);
-        let lot = self.random.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        ceiling.mul_f64(1.0 - self.jitter * lot)
+        ceiling.mul_f64(1.0 - self.jitter * self.random())
+    }
+
+    /// What is waited beyond what the server asked for: calls that were told the same must not come back together. It
+    /// takes at most half of what the deadline leaves after that.
+    pub(crate) fn after(&self, asked: Duration, left: Option<Duration>) -> Duration {
+        let jitter = RetryAfter::jitter(asked, self.jitter * self.random());
+        left.map_or(jitter, |left| jitter.min(left.saturating_sub(asked) / 2))
+    }
+
+    fn random(&self) -> f64 {
+        self.generator.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
 }

@@ -12,7 +12,7 @@ use martello_outcome::ConfigError;
 const TOKEN: u64 = 1_000_000;
 
 /// How many retries a server may be asked to bear: an account that successful calls pay into and that each
-/// retry draws one token from.
+/// retry draws one token from. A retry that was paid for and does not begin gets its token back.
 ///
 /// In an outage nothing is paid in, so that soon nothing is sent twice, and the server gets the calls once
 /// each. A budget that is funded by *requests* stays open in an overload, because requests keep coming, and
@@ -77,10 +77,14 @@ impl Budget {
 
     /// A call succeeded.
     pub(crate) fn deposit(&self) {
+        self.add(self.0.deposit);
+    }
+
+    fn add(&self, millionths: u64) {
         // A full account, the common case, costs this one load.
         let mut balance = self.0.balance.load(Ordering::Relaxed);
         while balance < self.0.most {
-            let more = (balance + self.0.deposit).min(self.0.most);
+            let more = (balance + millionths).min(self.0.most);
             match self.0.balance.compare_exchange_weak(balance, more, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => balance = now,
@@ -88,10 +92,35 @@ impl Budget {
         }
     }
 
-    /// Pays for one retry, or says that there is nothing to pay with.
-    pub(crate) fn withdraw(&self) -> bool {
+    /// Pays for one retry; `None` if there is nothing to pay with.
+    pub(crate) fn pay(&self) -> Option<Payment> {
         let pay = |balance: u64| balance.checked_sub(TOKEN);
-        self.0.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok()
+        let paid = self.0.balance.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok();
+        paid.then(|| Payment(Some(self.clone())))
+    }
+}
+
+/// The token for an attempt that has not begun yet, if one was paid. Dropped, it goes back into the account.
+#[derive(Debug, Default)]
+pub(crate) struct Payment(Option<Budget>);
+
+impl Payment {
+    /// The attempt has begun, so that it is paid for, whatever becomes of it.
+    pub(crate) fn spend(&mut self) {
+        self.0 = None;
+    }
+
+    /// The attempt will not begin.
+    pub(crate) fn give_back(&mut self) {
+        if let Some(budget) = self.0.take() {
+            budget.add(TOKEN);
+        }
+    }
+}
+
+impl Drop for Payment {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

@@ -60,7 +60,7 @@ impl RetryBuilder {
     }
 
     /// The longest `Retry-After` that is waited for, up to 24 h. Beyond it the call stops with the response in
-    /// hand.
+    /// hand. [Jitter](Self::jitter) adds up to half of what was asked for, and at most 10 s.
     pub fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.config.retry_after_cap = cap;
         self
@@ -104,7 +104,8 @@ impl RetryBuilder {
 
     /// How much of a failed response's body is read so that its connection can be used again: at most so
     /// many bytes, for at most so long, up to 1 min. It happens beside the wait; the next attempt starts when
-    /// both are over. Zero bytes drop every body that is not empty.
+    /// both are over. It takes at most half of the time that the wait leaves of the deadline. Zero bytes drop every
+    /// body that is not empty.
     pub fn drain(mut self, bytes: u64, time: Duration) -> Self {
         self.config.drain_bytes = bytes;
         self.config.drain_time = time;

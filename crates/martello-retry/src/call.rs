@@ -12,7 +12,9 @@ use martello_outcome::{
 };
 use tokio::time::Instant;
 
-use crate::{AttemptView, CopyBody, Decision, ResponseHead, layer::Config, snapshot::Snapshot};
+use crate::{
+    AttemptView, CopyBody, Decision, ResponseHead, budget::Payment, layer::Config, snapshot::Snapshot,
+};
 
 pub(crate) struct Call<C, B> {
     pub(crate) config: Arc<Config>,
@@ -29,6 +31,8 @@ pub(crate) struct Call<C, B> {
     attempt_started: Option<Instant>,
     /// The wait before the present attempt.
     waited: Duration,
+    /// For the next attempt, until it has begun.
+    payment: Payment,
     history: Vec<Attempt>,
 }
 
@@ -60,6 +64,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             started: None,
             attempt_started: None,
             waited: Duration::ZERO,
+            payment: Payment::default(),
             history: Vec::new(),
             config,
         }
@@ -87,9 +92,9 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     }
 
     /// Decides, in this order: can it be sent again, should it, in time, and at whose cost. Only then does the copy
-    /// of the body take over from what may still be on its way.
+    /// of the body take over from what may still be on its way: that cannot be taken back, and a payment can.
     pub(crate) fn decide(&mut self, failed: &Failed<'_>) -> Verdict<B> {
-        if !self.may_go_again(failed) {
+        if !self.may_go_again(failed) || !self.again.is_intact(&self.copy) {
             return Verdict::Stop(None);
         }
         let Some(next) = self.next_request() else { return Verdict::Stop(None) };
@@ -102,10 +107,14 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         if view.time_left.is_some_and(|left| after >= left) {
             return Verdict::Stop(Some(ErrorKind::Deadline));
         }
-        if !self.config.budget.withdraw() {
+        let Some(payment) = self.config.budget.pay() else {
             return Verdict::Stop(Some(ErrorKind::Budget));
+        };
+        if !self.copy.claim(next.body()) {
+            return Verdict::Stop(None);
         }
-        if self.copy.claim(next.body()) { Verdict::Again(Box::new(next), after) } else { Verdict::Stop(None) }
+        self.payment = payment;
+        Verdict::Again(Box::new(next), after)
     }
 
     /// Without a decision of the user's own a rejection is final whatever the request, which then need not be built
@@ -118,6 +127,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     fn view<'a>(&self, request: RequestHead<'a>, failed: &Failed<'a>) -> AttemptView<'a> {
         let config = &*self.config;
         let asked = failed.response.and_then(retry_after);
+        let time_left = self.time_left();
         AttemptView {
             number: self.number,
             response: failed.response,
@@ -125,8 +135,9 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             repeatable: config.repeatable.allows(request),
             backoff: config.backoff.wait(self.number),
             retry_after: asked.map(|asked| asked.min(config.retry_after_cap)),
+            retry_after_jitter: asked.map_or(Duration::ZERO, |asked| config.backoff.after(asked, time_left)),
             retry_after_exceeds_cap: asked.is_some_and(|asked| asked > config.retry_after_cap),
-            time_left: self.time_left(),
+            time_left,
             retry_too_many_requests: config.too_many_requests,
             ..AttemptView::new(request, failed.outcome)
         }
@@ -160,6 +171,7 @@ impl<C, B> Call<C, B> {
         head: Option<ResponseHead<'_>>,
         error: Option<&CallError>,
     ) {
+        self.payment.spend();
         let duration = self.attempt_started.map_or(Duration::ZERO, |started| started.elapsed());
         let now = SystemTime::now();
         let mut attempt = Attempt::new(self.number, now.checked_sub(duration).unwrap_or(now), outcome);
@@ -171,6 +183,12 @@ impl<C, B> Call<C, B> {
             attempt = attempt.with_fault(error);
         }
         self.history.push(attempt);
+    }
+
+    /// The call ends without another attempt.
+    pub(crate) fn end(&mut self) -> Attempts {
+        self.payment.give_back();
+        self.attempts()
     }
 
     /// What the call went through so far.
@@ -190,6 +208,7 @@ impl<C, B> Call<C, B> {
             let now = Instant::now();
             self.started.get_or_insert(now);
             if !queued {
+                self.payment.spend();
                 self.attempt_started.get_or_insert(now);
             }
         }
@@ -208,6 +227,11 @@ impl<C, B> Call<C, B> {
     /// Whether the present attempt has begun, and does not stand in a queue.
     pub(crate) fn is_on_the_wire(&self) -> bool {
         self.attempt_started.is_some()
+    }
+
+    /// Whether the call has waited, and its deadline has come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.started.is_some() && self.time_left() == Some(Duration::ZERO)
     }
 
     /// What is left of the deadline.

@@ -9,6 +9,9 @@ pub trait CopyBody<B> {
     /// A body that yields what `body` will yield; `None` sends the request once only.
     fn copy(&self, body: &B, cap: usize) -> Option<B>;
 
+    /// Whether this copy can still yield everything, without deciding anything.
+    fn is_intact(&self, body: &B) -> bool;
+
     /// Decides that this copy is sent from now on, and says whether it can still yield everything.
     fn claim(&self, body: &B) -> bool;
 }
@@ -23,6 +26,10 @@ impl<B: TryCopy> CopyBody<B> for ByTryCopy {
         body.try_copy(cap)
     }
 
+    fn is_intact(&self, body: &B) -> bool {
+        body.is_intact()
+    }
+
     fn claim(&self, body: &B) -> bool {
         body.claim()
     }
@@ -34,6 +41,10 @@ pub struct CopyWith<B>(pub(crate) fn(&B) -> Option<B>);
 impl<B> CopyBody<B> for CopyWith<B> {
     fn copy(&self, body: &B, _cap: usize) -> Option<B> {
         (self.0)(body)
+    }
+
+    fn is_intact(&self, _body: &B) -> bool {
+        true
     }
 
     fn claim(&self, _body: &B) -> bool {

@@ -87,6 +87,10 @@ where
             let mut this = self.as_mut().project();
             let (call, timer) = (this.call, this.timer.as_mut());
             let step = match this.state.as_mut().project() {
+                // What begins now could only end as an attempt that may have been processed.
+                StateProjection::Attempt { .. } if !call.is_on_the_wire() && call.is_over() => {
+                    step::timed_out(call, ErrorKind::Deadline)
+                }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
                     // Most calls end here. As a `Step` they would take 60 instructions more.
                     (Poll::Ready(Ok(response)), _) if call.succeeds_at_once(&response) => {
@@ -117,17 +121,11 @@ where
                     ready!(drained);
                     Step::Ready(next.take(), *wait)
                 }
+                StateProjection::Ready { .. } if call.is_over() => {
+                    step::local(call, step::deadline(Outcome::Unsent))
+                }
                 StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
-                    Poll::Ready(Ok(())) => {
-                        let Some(next) = next.take() else {
-                            return Poll::Pending;
-                        };
-                        call.begin(&next, *waited);
-                        let response = this.service.call(*next);
-                        this.state.set(State::Attempt { response });
-                        this.timer.set(None);
-                        continue;
-                    }
+                    Poll::Ready(Ok(())) => Step::Call(next.take(), *waited),
                     Poll::Ready(Err(error)) => step::local(call, CallError::from_readiness(error)),
                     Poll::Pending => {
                         call.waits(true);
@@ -149,6 +147,7 @@ where
     S: Service<Request<B>>,
     R: Body,
     R::Error: Into<BoxError>,
+    C: CopyBody<B>,
 {
     fn enter(self: Pin<&mut Self>, step: Step<B, R>) -> Poll<Result<Response<RetryBody<R>>, CallError>> {
         let mut this = self.project();
@@ -165,13 +164,22 @@ where
                 this.timer.set(None);
             }
             Step::Rest { body, wait, next } => {
-                let time = config.drain_time.min(this.call.time_left().unwrap_or(Duration::MAX));
+                // Half of what the wait leaves of the deadline is for the next attempt.
+                let left = this.call.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
+                let time = config.drain_time.min(left.unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
                 this.state.set(State::Rest { drain, next: Some(next), wait });
                 this.timer.set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
                 this.call.waits(true);
             }
             Step::Ready(next, waited) => this.state.set(State::Ready { next, waited }),
+            Step::Call(Some(next), waited) => {
+                this.call.begin(&next, waited);
+                let response = this.service.call(*next);
+                this.state.set(State::Attempt { response });
+                this.timer.set(None);
+            }
+            Step::Call(None, _) => this.state.set(State::Done),
         }
         Poll::Pending
     }

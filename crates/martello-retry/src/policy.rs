@@ -38,6 +38,8 @@ pub struct AttemptView<'a> {
     pub backoff: Duration,
     /// What the response's `Retry-After` asks for, up to the layer's cap.
     pub retry_after: Option<Duration>,
+    /// What is waited at random beyond [`retry_after`](Self::retry_after).
+    pub retry_after_jitter: Duration,
     /// Whether `Retry-After` asks for more than the layer's cap.
     pub retry_after_exceeds_cap: bool,
     /// What is left of the call's deadline, if it has one.
@@ -94,6 +96,7 @@ impl<'a> AttemptView<'a> {
             repeatable: false,
             backoff: Duration::ZERO,
             retry_after: None,
+            retry_after_jitter: Duration::ZERO,
             retry_after_exceeds_cap: false,
             time_left: None,
             retry_too_many_requests: false,
@@ -102,10 +105,11 @@ impl<'a> AttemptView<'a> {
 }
 
 impl AttemptView<'_> {
-    /// How long to wait if it is sent again: the greater of backoff and `Retry-After`.
+    /// How long to wait if it is sent again: the greater of backoff and `Retry-After`, that with its jitter.
     #[must_use]
     pub fn wait(&self) -> Duration {
-        self.backoff.max(self.retry_after.unwrap_or(Duration::ZERO))
+        let asked = self.retry_after.map(|asked| asked.saturating_add(self.retry_after_jitter));
+        self.backoff.max(asked.unwrap_or(Duration::ZERO))
     }
 
     /// What the layer decides by itself: an unsent request goes again always, one that was unavailable or

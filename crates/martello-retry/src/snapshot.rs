@@ -46,6 +46,11 @@ impl<B> Snapshot<B> {
         });
     }
 
+    /// Whether there is a request, and its body can be sent again.
+    pub(crate) fn is_intact(&self, copy: &impl CopyBody<B>) -> bool {
+        self.rest.as_ref().is_some_and(|rest| copy.is_intact(&rest.body))
+    }
+
     /// The request again; `None` if there is none, or it cannot be built. If there may be `more` attempts, it stays
     /// with a copy of its body.
     pub(crate) fn request(&mut self, copy: &impl CopyBody<B>, cap: usize, more: bool) -> Option<Request<B>> {

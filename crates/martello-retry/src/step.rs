@@ -22,6 +22,8 @@ pub(crate) enum Step<B, R> {
     Rest { body: Option<R>, wait: Duration, next: Box<Request<B>> },
     /// It waits for the service to be ready for another attempt.
     Ready(Option<Box<Request<B>>>, Duration),
+    /// It makes another attempt, of this request, after this wait.
+    Call(Option<Box<Request<B>>>, Duration),
 }
 
 /// A response's head has come.
@@ -139,7 +141,7 @@ pub(crate) fn deadline(outcome: Outcome) -> CallError {
 
 /// An error that ends the call, with all that it went through.
 pub(crate) fn local<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
-    let attempts = call.attempts();
+    let attempts = call.end();
     Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
 }
 

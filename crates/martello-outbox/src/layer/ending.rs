@@ -46,7 +46,8 @@ impl Ending {
         };
         let outcome = attempts.outcome().unwrap_or(Outcome::Ambiguous);
         let retry_after = RetryAfter::from_headers(response.headers(), SystemTime::now());
-        let retry_after = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
+        let asked = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
+        let retry_after = asked + RetryAfter::jitter(asked, fastrand::f64());
         Self { outcome, status: Some(status), attempts, retry_after }
     }
 

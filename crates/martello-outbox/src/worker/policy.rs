@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use martello_outcome::RetryAfter;
 
 use super::report::Report;
 use crate::{End, Entry, Reason, verdict::Verdict};
@@ -36,7 +37,8 @@ impl Policy {
             // One that expires before it is due again is left to the store, which buries it when its time has come.
             Verdict::Again { counts } => {
                 let wait = self.backoff(failures(entry, counts), lot);
-                End::Again { after: wait.max(report.retry_after.min(RETRY_AFTER_CAP)), counts }
+                let asked = report.retry_after.min(RETRY_AFTER_CAP);
+                End::Again { after: wait.max(asked + RetryAfter::jitter(asked, lot)), counts }
             }
         }
     }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use martello_outcome::RetryAfter;
+
 use crate::PollOptions;
 
 /// The first wait after a failure, and the longest without a `Retry-After`.
@@ -44,7 +46,10 @@ impl Pace {
     pub(super) fn after_failure(&mut self, retry_after: Option<Duration>) -> Duration {
         let wait = doubled(FIRST_RETRY, self.failures).min(LONGEST_RETRY);
         self.failures = self.failures.saturating_add(1);
-        self.jittered(wait).max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER))
+        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        // Without jitter a run can be foretold.
+        let random = if self.jitter > 0.0 { self.random.f64() } else { 0.0 };
+        self.jittered(wait).max(asked + RetryAfter::jitter(asked, random))
     }
 
     /// A page came.

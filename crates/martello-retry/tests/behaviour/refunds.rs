@@ -161,10 +161,11 @@ impl Service<Request<Body>> for Then {
 async fn an_attempt_that_is_turned_away_inside_is_not_paid_for() {
     for kind in [ErrorKind::LimitFull, ErrorKind::LimitWaitTimeout] {
         let budget = Budget::default();
-        let service = layer(&budget).layer(Then { first: true, ready: Some(kind) });
-        let error = service.oneshot(request("PUT")).await.unwrap_err();
+        let mut service = layer(&budget).layer(Then { first: true, ready: Some(kind) });
+        let mut call = std::pin::pin!(service.ready().await.unwrap().call(request("PUT")));
+        let error = call.as_mut().await.unwrap_err();
         assert_eq!((error.kind(), error.attempts().len()), (kind, 1));
-        assert_eq!(budget.tokens(), 10.0);
+        assert_eq!(budget.tokens(), 10.0, "although its future is still there");
     }
 }
 

@@ -36,7 +36,7 @@ async fn backoff_saturates_at_the_most_attempts_there_are() {
         .backoff(seconds(3_600), seconds(3_600))
         .jitter(0.0)
         .deadline(None)
-        .budget(martello_retry::Budget::new(0.1, 100, 100).unwrap())
+        .budget(Budget::new(0.1, 100, 100).unwrap())
         .build()
         .unwrap();
     assert_eq!(waits(&layer).await, vec![seconds(3_600); 99]);
@@ -49,7 +49,7 @@ async fn full_jitter_spreads_over_the_whole_wait_in_fractions_of_a_second() {
         .backoff(seconds(10), seconds(10))
         .seed(7)
         .deadline(None)
-        .budget(martello_retry::Budget::new(0.1, 100, 100).unwrap())
+        .budget(Budget::new(0.1, 100, 100).unwrap())
         .build()
         .unwrap();
     let waits = waits(&layer).await;
@@ -173,7 +173,7 @@ async fn a_wait_that_would_pass_the_deadline_is_not_begun() {
 async fn one_request_can_have_another_deadline() {
     let mut request = request("PUT");
     request.extensions_mut().insert(CallOptions::new().deadline(seconds(300)));
-    let layer = RetryLayer::builder().retry_after_cap(seconds(300)).build().unwrap();
+    let layer = RetryLayer::builder().jitter(0.0).retry_after_cap(seconds(300)).build().unwrap();
     let script = Script::new([Answer::status(503).header("retry-after", "200")]);
     let start = Instant::now();
     let response = layer.layer(script).oneshot(request).await.unwrap();
