@@ -46,11 +46,59 @@ fn a_number_too_large_to_count_asks_for_the_longest_time() {
 }
 
 #[test]
+fn a_fraction_of_a_second_is_rounded_up() {
+    assert_eq!(asked(&["1.5"]), seconds(2));
+    assert_eq!(asked(&["0.001"]), seconds(1), "never earlier than asked");
+    assert_eq!(asked(&["30.0"]), seconds(30));
+    assert_eq!(asked(&["0.000"]), seconds(0));
+    assert_eq!(asked(&["007.25"]), seconds(8));
+    assert_eq!(asked(&["18446744073709551614.5"]), seconds(u64::MAX));
+    assert_eq!(asked(&["18446744073709551615.5"]), Some(Duration::MAX));
+    assert_eq!(asked(&[format!("{}.5", "9".repeat(1024)).as_str()]), Some(Duration::MAX));
+    assert_eq!(asked(&[format!("1.{}", "0".repeat(1024)).as_str()]), seconds(1));
+}
+
+#[test]
 fn each_of_the_three_forms_of_a_date_is_measured_against_now() {
     let forms =
         ["Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"];
     for form in forms {
         assert_eq!(asked(&[form]), seconds(60), "{form}");
+    }
+}
+
+#[test]
+fn a_date_as_servers_write_it_counts_too() {
+    let forms = [
+        "Sun, 6 Nov 1994 08:50:37 GMT",
+        "06 Nov 1994 08:50:37 GMT",
+        "Mon, 06 Nov 1994 08:50:37 GMT",
+        "sun, 06 nov 1994 08:50:37 gmt",
+        "Sun, 06 Nov 1994 08:50:37 UTC",
+        "Sun, 06 Nov 1994 08:50:37 UT",
+        "Sun, 06 Nov 1994 08:50:37 Z",
+        "Sun, 06 Nov 1994 08:50:37 +0000",
+        "Sun, 06 Nov 1994 09:50:37 +0100",
+        "Sun, 6 Nov 1994 00:50:37 -0800",
+        "1994-11-06T08:50:37Z",
+        "1994-11-06T08:50:37.000Z",
+        "1994-11-06T08:50:37+00:00",
+        "1994-11-06T10:50:37+02:00",
+        "1994-11-06 08:50:37Z",
+    ];
+    for form in forms {
+        assert_eq!(asked(&[form]), seconds(60), "{form}");
+        assert_eq!(asked_at(SystemTime::UNIX_EPOCH, Some(form.as_bytes()), &[form.as_bytes()]), seconds(0));
+    }
+    assert_eq!(asked(&["1994-11-06T08:49:37.25Z"]), Some(Duration::from_millis(250)));
+}
+
+/// Nobody knows what it says: to read it as UTC would be a guess.
+#[test]
+fn a_date_without_a_zone_that_is_known_is_ignored() {
+    for date in ["Sun, 06 Nov 1994 08:50:37", "Sun, 06 Nov 1994 08:50:37 CET", "1994-11-06T08:50:37"] {
+        assert_eq!(asked(&[date]), None, "{date}");
+        assert_eq!(asked_at(now(), Some(date.as_bytes()), &[b"Sun, 06 Nov 1994 08:49:47 GMT"]), seconds(10));
     }
 }
 
@@ -71,8 +119,37 @@ fn a_date_is_measured_against_the_responses_own_date() {
 
 #[test]
 fn garbage_is_ignored() {
-    let garbage =
-        ["", "-1", "+1", "1.5", "1e3", "0x10", "10s", "1 2", "1,2", "soon", "Sun, 06 Nov 1994", "1\t1"];
+    let garbage = [
+        "",
+        "-1",
+        "-0",
+        "+1",
+        "+1.5",
+        "-1.5",
+        "1e3",
+        "1.5e3",
+        "0x10",
+        "10s",
+        "1.5s",
+        "1 2",
+        "1,2",
+        "1,5",
+        "1\t1",
+        ".",
+        ".5",
+        "1.",
+        "1..5",
+        "1.5.5",
+        "1_000",
+        "NaN",
+        "inf",
+        "soon",
+        "Sun, 06 Nov 1994",
+        "1994-11-06",
+        "Sun, 31 Feb 1994 08:50:37 GMT",
+        "1994-11-06T25:50:37Z",
+        "-000001-01-01T00:00:00Z",
+    ];
     for line in garbage {
         assert_eq!(asked(&[line]), None, "{line:?}");
         assert_eq!(asked(&[line, "5"]), seconds(5), "{line:?} beside a number");
@@ -97,6 +174,11 @@ fn header_bytes() -> impl Strategy<Value = Vec<u8>> {
         like_a_date.prop_map(String::into_bytes),
         date.prop_map(String::into_bytes),
         "[0-9]{1,30}".prop_map(String::into_bytes),
+        "[+-]?[0-9]{0,30}[.eE]?[0-9]{0,30}".prop_map(String::into_bytes),
+        "[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,12})?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+            .prop_map(String::into_bytes),
+        "([A-Z][a-z]{2}, ?)?[0-3]?[0-9] (Jan|Feb|Dec) [0-9]{2,4} [0-2][0-9]:[0-6][0-9](:[0-6][0-9])? ([A-Z]{1,4}|[+-][0-9]{4})"
+            .prop_map(String::into_bytes),
     ]
 }
 
@@ -114,6 +196,12 @@ proptest! {
     #[test]
     fn every_number_is_exact(number in any::<u64>()) {
         prop_assert_eq!(asked(&[&number.to_string()]), seconds(number));
+    }
+
+    #[test]
+    fn a_fraction_never_asks_for_less_than_it_says(whole in 0..u64::MAX, fraction in "[0-9]{1,20}") {
+        let up = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+        prop_assert_eq!(asked(&[&format!("{whole}.{fraction}")]), seconds(whole + up));
     }
 
     #[test]

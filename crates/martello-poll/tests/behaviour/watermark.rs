@@ -60,6 +60,16 @@ async fn the_time_that_the_first_answer_took_is_taken_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_counts_in_whatever_form_servers_write_it() {
+    for date in ["Fri, 29 Nov 2024 10:00:00 UTC", "29 Nov 2024 11:00:00 +0100", "2024-11-29T10:00:00Z"] {
+        let server = Server::new(move |_| page("09:00:00", "", "").header("date", date));
+        let store = MemoryCheckpoint::default();
+        assert_eq!(next(&mut poller(&server, &store)).await, Seen::CaughtUp(0));
+        assert_eq!(watermark(&store), Some(at("10:00:00")), "{date}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_date_the_greatest_stamp_counts_less_the_time_of_the_walk() {
     let list = [item("a", "09:00:00"), item("b", "09:30:00"), item("c", "09:10:00")].join(",");
     let server = Server::new(move |_| Answer::ok(&format!(r#"{{"data":[{list}]}}"#)));
