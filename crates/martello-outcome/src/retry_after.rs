@@ -2,7 +2,12 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::date;
+
 /// What a `Retry-After` header asks for (RFC 9110 §10.2.3): a number of seconds, or a date.
+///
+/// Beyond the RFC it reads what servers send all the same: a number with a decimal fraction, which is rounded up to whole
+/// seconds, and the dates that [`http_date`](crate::http_date) lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter {
     after: Duration,
@@ -14,7 +19,7 @@ impl RetryAfter {
     /// A date is measured against the response's own `Date` where there is one, so that a difference between
     /// the two clocks does not count, and against `now` otherwise; a date in the past asks for zero. A number
     /// too large to count asks for [`Duration::MAX`]. Of several lines the one that asks for most counts, and a
-    /// line that is neither form is ignored. A proxy may have replaced `Date`: whoever waits needs a cap all
+    /// line that is neither is ignored: a sign, an exponent, a unit, a date without a zone. A proxy may have replaced `Date`: whoever waits needs a cap all
     /// the same.
     ///
     /// ```
@@ -59,19 +64,24 @@ impl RetryAfter {
 }
 
 fn parse(line: &HeaderValue, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let line = line.to_str().ok()?.trim();
-    if line.is_empty() {
-        return None;
-    }
-    if line.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Only too many digits can fail here.
-        return Some(line.parse().map_or(Duration::MAX, Duration::from_secs));
-    }
-    let date = httpdate::parse_http_date(line).ok()?;
-    let now = headers.get(header::DATE).and_then(date_of).unwrap_or(now);
-    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+    let text = line.to_str().ok()?.trim();
+    seconds(text).or_else(|| {
+        let until = date::read(line)?;
+        let now = date::http_date(headers).unwrap_or(now);
+        Some(until.duration_since(now).unwrap_or(Duration::ZERO))
+    })
 }
 
-fn date_of(line: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(line.to_str().ok()?).ok()
+/// A number of seconds. RFC 9110 knows whole ones only, but some servers write what their limiter counts, such as `1.5`:
+/// that is rounded up, because to come back a moment too early is to be refused again.
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let up = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    // Only too many digits can fail here.
+    let seconds = whole.parse::<u64>().ok().and_then(|whole| whole.checked_add(up));
+    Some(seconds.map_or(Duration::MAX, Duration::from_secs))
 }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
+use martello_outcome::http_date;
 use martello_paginate::Page;
 use tokio::time::Instant;
 
@@ -53,7 +54,8 @@ impl Pass {
         if self.pages == 0 {
             // The answer was dated when it was written, and what it lists may have been looked up before that.
             let took = self.asked.elapsed();
-            self.clock = date_of(&page.head.headers).and_then(|date| plausible(date).checked_sub(took).ok());
+            let date = http_date(&page.head.headers).and_then(|date| Timestamp::try_from(date).ok());
+            self.clock = date.and_then(|date| plausible(date).checked_sub(took).ok());
             self.not_modified = page.head.status == StatusCode::NOT_MODIFIED;
             let single = page.next.is_none();
             self.etag = page.head.headers.get(header::ETAG).filter(|_| single).cloned();
@@ -112,9 +114,4 @@ pub(super) struct Conclusion {
 fn plausible(date: Timestamp) -> Timestamp {
     let now = Timestamp::now();
     if now.checked_add(APART).is_ok_and(|latest| date > latest) { now } else { date }
-}
-
-fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get(header::DATE)?.to_str().ok()?;
-    Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
 }
