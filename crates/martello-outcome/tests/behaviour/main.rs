@@ -13,3 +13,4 @@ mod repeatable;
 mod retry_after;
 mod secrets;
 mod statuses;
+mod unsendable;

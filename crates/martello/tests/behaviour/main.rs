@@ -14,4 +14,5 @@ mod records;
 mod sending;
 mod stored_secrets;
 mod support;
+mod unsendable;
 mod upserts;

@@ -158,10 +158,21 @@ async fn a_streamed_request_is_sent_as_it_comes_and_again_from_its_recording() {
 }
 
 #[tokio::test]
-async fn an_address_that_reqwest_does_not_take_is_an_error() {
+async fn an_address_that_reqwest_does_not_take_is_never_sent() {
     for uri in ["/orders/1", "ftp://api.example/"] {
         let error = error_of(reqwest::Client::builder(), Uri::from_static(uri)).await;
         let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
         assert!(source.unwrap().is_builder(), "{uri}");
+        assert_eq!((error.kind().as_str(), error.outcome()), ("unsendable", Outcome::Unsent), "{uri}");
+        assert_eq!(outcomes(error.attempts()), [Outcome::Unsent]);
     }
+}
+
+#[tokio::test]
+async fn what_the_client_below_reqwest_does_not_take_is_never_sent() {
+    let mut old = request("POST", Uri::from_static("http://api.example/"));
+    *old.version_mut() = http::Version::HTTP_09;
+    let error = api().oneshot(old).await.unwrap_err();
+    assert_eq!((error.kind().as_str(), error.outcome()), ("unsendable", Outcome::Unsent));
+    assert_eq!(outcomes(error.attempts()), [Outcome::Unsent]);
 }
