@@ -2,7 +2,7 @@ use std::error::Error;
 
 use http::StatusCode;
 
-use crate::{ConfigError, Outcome, fault};
+use crate::{ConfigError, Outcome, fault::Fault};
 
 /// The lowest status that a [`Classifier`] can be told to call unavailable.
 const FIRST: u16 = 400;
@@ -61,7 +61,7 @@ impl Classifier {
     /// within another error, and whatever else there is, as the [features](crate#features) have it.
     #[must_use]
     pub fn error(&self, error: &(dyn Error + 'static)) -> Outcome {
-        fault::outcome(error)
+        Fault::of(error).outcome()
     }
 
     fn is_unavailable(&self, status: u16) -> bool {

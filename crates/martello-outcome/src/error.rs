@@ -2,10 +2,12 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 
-use crate::{Attempts, Classifier, Outcome};
+use crate::{Attempts, Outcome, fault::Fault};
 
 /// Any error, as tower's own layers pass them.
 pub type BoxError = Box<dyn Error + Send + Sync>;
+
+const NEVER_SENT: &str = "the client cannot send such a request: correct its URL, its method or its version, or use another client";
 
 /// What ended a call without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +15,10 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub enum ErrorKind {
     /// The client failed: no connection, or one that broke before the response's head had come.
     Transport,
+    /// The client refuses the request, and would refuse it again: its URL has no host or a scheme that the client does not
+    /// speak, or the client cannot make a request of it. It is [unsent](Outcome::Unsent), and no part of Martello sends it
+    /// again by itself.
+    Unsendable,
     /// An attempt had no response head within its time.
     AttemptTimeout,
     /// The call as a whole had no time left, or not enough for another attempt.
@@ -33,6 +39,7 @@ impl ErrorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Transport => "transport",
+            Self::Unsendable => "unsendable",
             Self::AttemptTimeout => "attempt_timeout",
             Self::Deadline => "deadline",
             Self::LimitFull => "limit_full",
@@ -83,19 +90,25 @@ impl CallError {
     }
 
     /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is. Anything else
-    /// becomes one of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`] reads from it.
+    /// becomes one of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`](crate::Classifier::error)
+    /// reads from it; or of kind [`ErrorKind::Unsendable`], if it is the client's own and says that the request can never be
+    /// sent, as the [features](crate#features) have it.
     #[must_use]
     pub fn from_source(error: impl Into<BoxError>) -> Self {
         let source = match Self::unwrapped(error.into()) {
             Ok(error) => return error,
             Err(source) => source,
         };
-        let outcome = Classifier::default().error(&*source);
-        let message = match outcome {
-            Outcome::Unsent => "the request could not be sent",
-            _ => "the request failed on its way, and the server may have processed it",
+        let fault = Fault::of(&*source);
+        let (kind, message) = match (fault, fault.outcome()) {
+            (Fault::Unsendable, _) => (ErrorKind::Unsendable, NEVER_SENT),
+            (_, Outcome::Unsent) => (ErrorKind::Transport, "the request could not be sent"),
+            _ => {
+                let message = "the request failed on its way, and the server may have processed it";
+                (ErrorKind::Transport, message)
+            }
         };
-        Self::new(ErrorKind::Transport, outcome, message).with_source(source)
+        Self::new(kind, fault.outcome(), message).with_source(source)
     }
 
     /// Converts an error of readiness: a `CallError`, boxed or not, is handed on as it is. Anything else becomes one

@@ -1,4 +1,4 @@
-//! Reads from an error whether the request can have reached the server.
+//! Reads from an error whether the request can have reached the server, and whether it ever can.
 
 use std::{error::Error, io};
 
@@ -13,22 +13,46 @@ const DEEPEST: usize = 32;
 type ConnectError =
     <hyper_util::client::legacy::connect::HttpConnector as tower_service::Service<http::Uri>>::Error;
 
-enum Evidence {
+/// What an error proves about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The client refuses it, and would again.
+    #[cfg_attr(
+        not(any(feature = "hyper-util", feature = "reqwest")),
+        expect(dead_code, reason = "only the errors of these clients prove it")
+    )]
+    Unsendable,
     Unsent,
     Ambiguous,
     /// An outcome that a layer has already decided.
     Decided(Outcome),
 }
 
-/// Walks from the outermost error inwards: the first error that says something decides, because what lies
-/// below it may speak of something else, such as the stream that a request body was read from.
-pub(crate) fn outcome(error: &(dyn Error + 'static)) -> Outcome {
-    let chain = std::iter::successors(Some(error), |error| inner(*error));
-    let mut chain = chain.take(DEEPEST).enumerate();
-    match chain.find_map(|(depth, error)| evidence(error, depth)) {
-        Some(Evidence::Unsent) => Outcome::Unsent,
-        Some(Evidence::Decided(outcome)) => outcome,
-        Some(Evidence::Ambiguous) | None => Outcome::Ambiguous,
+impl Fault {
+    /// Walks from the outermost error inwards: the first error that says something decides, because what lies
+    /// below it may speak of something else, such as the stream that a request body was read from.
+    ///
+    /// What lies below an error of somebody else's may speak of another exchange, too, such as that for a token. To send
+    /// once more what was not sent does no harm then; to give it up for good would.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let chain = std::iter::successors(Some(error), |error| inner(*error));
+        let mut of_the_client = true;
+        for (depth, error) in chain.take(DEEPEST).enumerate() {
+            match evidence(error, depth) {
+                Some(Self::Unsendable) if !of_the_client => return Self::Unsent,
+                Some(fault) => return fault,
+                None => of_the_client &= is_of_a_client(error),
+            }
+        }
+        Self::Ambiguous
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Unsendable | Self::Unsent => Outcome::Unsent,
+            Self::Decided(outcome) => outcome,
+            Self::Ambiguous => Outcome::Ambiguous,
+        }
     }
 }
 
@@ -38,20 +62,37 @@ fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     wrapped.map_or_else(|| error.source(), |wrapped| Some(wrapped))
 }
 
-fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Evidence> {
+fn is_of_a_client(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "hyper-util")]
+    if error.is::<hyper_util::client::legacy::Error>() {
+        return true;
+    }
+    #[cfg(feature = "reqwest")]
+    if error.is::<reqwest::Error>() {
+        return true;
+    }
+    error.is::<io::Error>()
+}
+
+fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<CallError>() {
-        return Some(Evidence::Decided(error.outcome()));
+        return Some(Fault::Decided(error.outcome()));
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return io_evidence(error, depth);
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+        // Of the request itself, before anything was done with it; of a redirect, too, which no stack should follow inside.
+        return error.is_builder().then_some(Fault::Unsendable);
+    }
     #[cfg(feature = "hyper-util")]
     if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return error.is_connect().then_some(Evidence::Unsent);
+        return legacy_evidence(error);
     }
     #[cfg(feature = "hyper-util")]
     if error.is::<ConnectError>() {
-        return Some(Evidence::Unsent);
+        return Some(if refuses_the_target(error) { Fault::Unsendable } else { Fault::Unsent });
     }
     #[cfg(feature = "hyper")]
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -67,19 +108,42 @@ fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Evidence> {
 /// Only a refused connection proves anything, and only where it is the client's own word: a reset or an
 /// unreachable host can come in the middle of an exchange, and what lies below another error may speak of a
 /// lazy connection that had taken the request, or of the source of the request's body. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
-fn io_evidence(error: &io::Error, depth: usize) -> Option<Evidence> {
+fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused if depth == 0 => Some(Evidence::Unsent),
+        io::ErrorKind::ConnectionRefused if depth == 0 => Some(Fault::Unsent),
         _ if error.get_ref().is_some() => None,
-        _ => Some(Evidence::Ambiguous),
+        _ => Some(Fault::Ambiguous),
     }
 }
 
+/// What the client says of the user's request (no host, a version or method that it does not know) is all that has no
+/// source and is no failure to connect. One more kind without a source, of a connection that gives way to another, ends in
+/// the client itself.
+///
+/// Of what the connector says only the error that is the client's direct source counts: a proxy's tunnel in between has a
+/// target of its own that may be refused.
+#[cfg(feature = "hyper-util")]
+fn legacy_evidence(error: &hyper_util::client::legacy::Error) -> Option<Fault> {
+    match (error.is_connect(), error.source()) {
+        (true, Some(source)) if refuses_the_target(source) => Some(Fault::Unsendable),
+        (true, _) => Some(Fault::Unsent),
+        (false, None) => Some(Fault::Unsendable),
+        (false, Some(_)) => None,
+    }
+}
+
+/// Whether it is the connector's refusal of a URL: a scheme that it does not speak, or none, or no host. Every other of its
+/// errors has a source.
+#[cfg(feature = "hyper-util")]
+fn refuses_the_target(error: &(dyn Error + 'static)) -> bool {
+    error.is::<ConnectError>() && error.source().is_none()
+}
+
 #[cfg(feature = "hyper")]
-fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
+fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
     // The request was handed back, or its connection was gone before it was taken.
     if error.is_canceled() || error.is_closed() {
-        return Some(Evidence::Unsent);
+        return Some(Fault::Unsent);
     }
     // hyper was at work on the request. Only HTTP/2 says more; the source of any other error, such as that of the
     // user's own request body, is not about whether it was sent.
@@ -87,7 +151,7 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
     if error.source().is_some_and(<dyn Error>::is::<h2::Error>) {
         return None;
     }
-    Some(Evidence::Ambiguous)
+    Some(Fault::Ambiguous)
 }
 
 /// RFC 9113 §8.7: a stream that was refused, and one above the last that a GOAWAY names, were not processed. h2
@@ -97,8 +161,8 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Evidence> {
 /// that has just been sent: hyper asks for readiness once more after it sent one, and hands that request what it
 /// is told. The two cannot be told apart, so a graceful GOAWAY proves nothing.
 #[cfg(feature = "h2")]
-fn h2_evidence(error: &h2::Error) -> Option<Evidence> {
+fn h2_evidence(error: &h2::Error) -> Option<Fault> {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
     let gone = error.is_go_away() && error.reason() != Some(h2::Reason::NO_ERROR);
-    (error.is_remote() && (refused || gone)).then_some(Evidence::Unsent)
+    (error.is_remote() && (refused || gone)).then_some(Fault::Unsent)
 }

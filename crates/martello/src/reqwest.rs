@@ -22,7 +22,8 @@ use tower_service::Service;
 /// reqwest sends URLs as the WHATWG writes them: `/a/../b` goes out as `/b`, where hyper sends what the `Uri` says.
 ///
 /// Bodies stream in both directions. The request's extensions stay behind. The error is reqwest's own, and what is
-/// unsent is read from its sources; with HTTP/2 that wants this crate's feature `h2`. A timeout that is set on the
+/// unsent is read from its sources; with HTTP/2 that wants this crate's feature `h2`. What reqwest cannot build (a URL without
+/// a host, a scheme that is not HTTP's) is [never sent](crate::ErrorKind::Unsendable). A timeout that is set on the
 /// client is a fault of the attempt, as [ambiguous](crate::Outcome::Ambiguous) as the attempt timeout, which it cuts
 /// short.
 ///

@@ -93,6 +93,6 @@ fn a_source_is_not_repeated_in_the_text() {
 fn a_kind_has_a_name_for_logs_and_metrics() {
     let kinds = [ErrorKind::Transport, ErrorKind::AttemptTimeout, ErrorKind::Deadline, ErrorKind::LimitFull];
     assert_eq!(kinds.map(ErrorKind::as_str), ["transport", "attempt_timeout", "deadline", "limit_full"]);
-    let kinds = [ErrorKind::LimitWaitTimeout, ErrorKind::Budget, ErrorKind::Body];
-    assert_eq!(kinds.map(ErrorKind::as_str), ["limit_wait_timeout", "budget", "body"]);
+    let kinds = [ErrorKind::LimitWaitTimeout, ErrorKind::Budget, ErrorKind::Body, ErrorKind::Unsendable];
+    assert_eq!(kinds.map(ErrorKind::as_str), ["limit_wait_timeout", "budget", "body", "unsendable"]);
 }
