@@ -152,7 +152,8 @@ impl RetryBuilder {
 
     /// Decides about each failed attempt in place of [`AttemptView::default_decision`]. Attempts, deadline,
     /// budget and what can be sent again at all still bound the answer. It is not asked after the last
-    /// attempt. [`AttemptView::new`] makes an attempt to test it with.
+    /// attempt, nor about a request that [can never be sent](martello_outcome::ErrorKind::Unsendable).
+    /// [`AttemptView::new`] makes an attempt to test it with.
     ///
     /// ```
     /// use martello_retry::{Decision, RetryLayer};

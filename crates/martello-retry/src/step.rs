@@ -105,6 +105,10 @@ where
     let outcome = error.outcome();
     let response = head.map(ResponseHead::of_parts);
     call.record(outcome, response, Some(&error));
+    // The client would refuse it again, whatever a decision of the user's own may be.
+    if error.kind() == ErrorKind::Unsendable {
+        return local(call, error);
+    }
     match call.decide(&Failed { outcome, response, error: Some(&error) }) {
         Verdict::Again(next, wait) => Step::Rest { body: None, wait, next },
         Verdict::Stop(None) => local(call, error),

@@ -141,6 +141,22 @@ async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_can_never_be_sent_is_one_attempt_that_nobody_pays_for_or_decides_about() {
+    use martello_outcome::CallError;
+    let decided = RetryLayer::builder().decide(|_| Decision::Retry { after: seconds(0) }).build().unwrap();
+    for layer in [RetryLayer::default(), decided] {
+        let inner = tower::service_fn(|_: http::Request<martello_body::Body>| async {
+            let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+            Err::<http::Response<martello_body::Body>, _>(refused)
+        });
+        let error = layer.layer(inner).oneshot(request("PUT")).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unsendable, Outcome::Unsent));
+        assert_eq!((error.attempts().len(), error.attempts().outcome()), (1, Some(Outcome::Unsent)));
+        assert_eq!(layer.budget().tokens(), RetryLayer::default().budget().tokens());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_decision_that_falls_back_falls_back_to_what_the_layer_was_told() {
     let layer = || {
         RetryLayer::builder().retry_too_many_requests().decide(|attempt| match attempt.outcome {
