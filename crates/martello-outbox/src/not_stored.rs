@@ -14,7 +14,8 @@ pub enum NotStoredKind {
     BodyTooLarge,
     /// The body failed, was not there to be had twice, or did not come to its end in time.
     Body,
-    /// A part of the request cannot be stored, such as a target without a host.
+    /// A part of the request cannot be stored, such as a target without a host. Or its call ended with an error that another
+    /// attempt would meet again, such as that of a request that [can never be sent](martello_outcome::ErrorKind::Unsendable).
     Request,
     /// The body could not be sealed.
     Sealing,

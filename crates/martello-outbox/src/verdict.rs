@@ -1,7 +1,7 @@
 //! What becomes of a request after an attempt: one rule for the door and for the worker.
 
 use http::StatusCode;
-use martello_outcome::Outcome;
+use martello_outcome::{ErrorKind, Outcome};
 
 use crate::Reason;
 
@@ -20,8 +20,16 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(outcome: Outcome, status: Option<StatusCode>, repeatable: bool) -> Self {
+    /// After an attempt that ended so; `kind` is that of its error, if it had one.
+    pub(crate) fn of(
+        outcome: Outcome,
+        kind: Option<ErrorKind>,
+        status: Option<StatusCode>,
+        repeatable: bool,
+    ) -> Self {
         match outcome {
+            // The client will not have it, as a server would not: the same request would end the same.
+            Outcome::Unsent if kind == Some(ErrorKind::Unsendable) => Self::Dead(Reason::Rejected),
             Outcome::Success => Self::Delivered,
             Outcome::Rejected => Self::Dead(Reason::Rejected),
             Outcome::Unsent => Self::Again { counts: true },
@@ -60,10 +68,22 @@ mod tests {
             (Outcome::Success, Some(204), Verdict::Delivered),
         ] {
             let status = status.map(|status| StatusCode::from_u16(status).unwrap());
-            assert_eq!(Verdict::of(outcome, status, false), expected, "{outcome} {status:?}");
+            assert_eq!(Verdict::of(outcome, None, status, false), expected, "{outcome} {status:?}");
             let dead = matches!(expected, Verdict::Dead(Reason::Ambiguous));
             let again = Verdict::Again { counts: outcome != Outcome::Faulty };
-            assert_eq!(Verdict::of(outcome, status, true), if dead { again } else { expected });
+            assert_eq!(Verdict::of(outcome, None, status, true), if dead { again } else { expected });
         }
+    }
+
+    #[test]
+    fn what_the_client_refuses_is_dead_and_what_else_was_not_sent_goes_again() {
+        for repeatable in [true, false] {
+            let of = |kind| Verdict::of(Outcome::Unsent, Some(kind), None, repeatable);
+            assert_eq!(of(ErrorKind::Unsendable), Verdict::Dead(Reason::Rejected));
+            assert_eq!(of(ErrorKind::Transport), Verdict::Again { counts: true });
+        }
+        // The word of an earlier attempt that may have been processed weighs more.
+        let of = Verdict::of(Outcome::Ambiguous, Some(ErrorKind::Unsendable), None, false);
+        assert_eq!(of, Verdict::Dead(Reason::Ambiguous));
     }
 }

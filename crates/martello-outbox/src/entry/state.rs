@@ -67,7 +67,7 @@ words! {
     Reason, "reason", "exhausted, rejected, expired, ambiguous, crashed or by_hand" {
         /// It has no attempts left.
         Exhausted = "exhausted",
-        /// The server understood and will not.
+        /// The server understood and will not; or the worker's client will not, and nothing was sent.
         Rejected = "rejected",
         /// Its time ran out.
         Expired = "expired",

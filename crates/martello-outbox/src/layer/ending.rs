@@ -25,6 +25,7 @@ impl Began {
 /// How a call ended that was not answered, or not to the end of it.
 pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
+    kind: Option<ErrorKind>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) attempts: Attempts,
     pub(super) retry_after: Duration,
@@ -48,25 +49,27 @@ impl Ending {
         let retry_after = RetryAfter::from_headers(response.headers(), SystemTime::now());
         let asked = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
         let retry_after = asked + RetryAfter::jitter(asked, fastrand::f64());
-        Self { outcome, status: Some(status), attempts, retry_after }
+        Self { outcome, kind: None, status: Some(status), attempts, retry_after }
     }
 
     /// `began` is when the request was given to the stack, if it was.
     pub(super) fn of_error(error: &CallError, began: Option<Began>) -> Self {
-        let made = matches!(error.kind(), ErrorKind::Transport | ErrorKind::AttemptTimeout | ErrorKind::Body);
+        use ErrorKind::{AttemptTimeout, Body, Transport, Unsendable};
+        let (kind, outcome) = (error.kind(), error.outcome());
+        let made = matches!(kind, Transport | Unsendable | AttemptTimeout | Body);
         let attempts = match began {
             Some(began) if error.attempts().is_empty() && made => {
-                Attempts::from(vec![attempt(began, error.outcome()).with_fault(error)])
+                Attempts::from(vec![attempt(began, outcome).with_fault(error)])
             }
             _ => error.attempts().clone(),
         };
         let status = attempts.last().and_then(|attempt| attempt.status);
-        Self { outcome: error.outcome(), status, attempts, retry_after: Duration::ZERO }
+        Self { outcome, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
     }
 
     /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
-        match Verdict::of(self.outcome, self.status, repeatable) {
+        match Verdict::of(self.outcome, self.kind, self.status, repeatable) {
             Verdict::Again { .. } => Some(None),
             Verdict::Dead(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
             Verdict::Dead(_) | Verdict::Delivered => None,

@@ -79,6 +79,7 @@ impl Outbox {
 /// | unavailable, unsent | goes again after a wait, until it has had its attempts |
 /// | faulty | goes again after a wait, until it expires: it does not count as one of its attempts |
 /// | rejected | is a dead letter, with the first 512 bytes of the response's body |
+/// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | is a dead letter, as rejected |
 /// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
 ///
 /// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
@@ -90,7 +91,7 @@ impl Outbox {
 /// §13.1) no longer holds. Such an entry is a dead letter as ambiguous, not as rejected: look at the resource before you
 /// replay it.
 ///
-/// After some failures in a row (five by default: anything but a success and a rejection) the worker holds the queue, for
+/// After some failures in a row (five by default: anything but a success, a rejection and what the client refuses) the worker holds the queue, for
 /// all workers, from one second up to a minute, and then tries with one entry at a time until one gets through. So an outage,
 /// or a token that has run out, costs few attempts and makes no dead letters.
 ///

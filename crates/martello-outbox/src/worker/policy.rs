@@ -25,7 +25,7 @@ pub(super) struct Policy {
 impl Policy {
     /// What becomes of the entry, which was claimed as it is here; `lot` is drawn from 0 to 1.
     pub(super) fn end(&self, entry: &Entry, report: &Report, lot: f64) -> End {
-        match Verdict::of(report.outcome, report.status, entry.repeatable) {
+        match Verdict::of(report.outcome, report.kind, report.status, entry.repeatable) {
             Verdict::Delivered => End::Done,
             Verdict::Dead(Reason::Rejected) if may_be_its_own_doing(entry, report) => {
                 End::Dead(Reason::Ambiguous)
@@ -63,7 +63,7 @@ pub(super) fn half_jitter(base: Duration, cap: Duration, failures: u32, lot: f64
 /// Whether the condition of the request (RFC 9110 §13) may have failed because the attempt before took effect: its answer
 /// was lost, or was a gateway's.
 fn may_be_its_own_doing(entry: &Entry, report: &Report) -> bool {
-    let before = entry.last_outcome.map(|outcome| Verdict::of(outcome, entry.last_status, false));
+    let before = entry.last_outcome.map(|outcome| Verdict::of(outcome, None, entry.last_status, false));
     report.status == Some(StatusCode::PRECONDITION_FAILED) && before == Some(Verdict::Dead(Reason::Ambiguous))
 }
 

@@ -28,6 +28,8 @@ pub(super) enum Came {
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,
+    /// That of the error, if it ended with one.
+    pub(super) kind: Option<ErrorKind>,
     pub(super) status: Option<StatusCode>,
     pub(super) tracking_id: Option<TrackingId>,
     pub(super) fault: Option<Box<str>>,
@@ -43,6 +45,7 @@ impl Report {
     pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
         Self {
             outcome,
+            kind: None,
             status: None,
             tracking_id: None,
             fault: None,
@@ -69,6 +72,9 @@ impl Report {
     pub(super) fn of_error(error: &CallError, started: Instant) -> Self {
         let mut report = Self::new(error.outcome(), started);
         let last = error.attempts().last();
+        report.kind = Some(error.kind());
+        // What the client refuses, no server has seen.
+        report.of_our_own = error.kind() == ErrorKind::Unsendable;
         report.status = last.and_then(|attempt| attempt.status).or(error.last_status());
         report.tracking_id = last.and_then(|attempt| attempt.tracking_id);
         report.with_fault(error)

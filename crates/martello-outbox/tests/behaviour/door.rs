@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderValue, Request};
 use martello_body::Body;
-use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, Reason, Sent, State};
+use martello_outbox::{Change, MemoryStore, NotStoredKind, Outbox, OutboxOptions, Reason, Sent, State};
 use martello_outcome::{BoxError, CallError, CallOptions, ErrorKind, Outcome, TrackingId};
 use martello_retry::RetryLayer;
 use tower::{Layer, ServiceExt};
@@ -87,6 +87,20 @@ async fn a_client_that_is_not_ready_in_time_leaves_the_request_unsent_and_deferr
     let id = deferred(sent.unwrap().unwrap());
     assert_eq!(began.elapsed().as_secs(), 30);
     assert_eq!((detail(&outbox, id).await.attempts, api.seen().len()), (Vec::new(), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_refuses_is_handed_to_the_caller_and_not_stored() {
+    for request in [post("/orders"), put("/orders/1")] {
+        let outbox = Outbox::new(MemoryStore::new());
+        let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+        let door = crate::support::door(&outbox, &Api::answering([Err(refused.into())]));
+        let not_stored = door.oneshot(request).await.unwrap_err();
+        assert_eq!((not_stored.kind(), not_stored.outcome()), (NotStoredKind::Request, Outcome::Unsent));
+        assert_eq!(not_stored.call().unwrap().kind(), ErrorKind::Unsendable);
+        assert!(not_stored.to_string().contains("no such scheme"), "{not_stored}");
+        assert_eq!(stored(&outbox).await, []);
+    }
 }
 
 /// A client that fails before it is given anything.

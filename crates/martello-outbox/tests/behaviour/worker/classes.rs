@@ -5,7 +5,7 @@ use std::io;
 use http::Request;
 use martello_body::Body;
 use martello_outbox::{Detail, MemoryStore, Outbox, Reason, State};
-use martello_outcome::Outcome;
+use martello_outcome::{CallError, ErrorKind, Outcome};
 
 use crate::support::{
     Answer, Api, broken, enqueued, options, post, put, seconds, settled, status, work_with,
@@ -87,6 +87,15 @@ async fn a_rejection_is_a_dead_letter_at_once() {
     {
         row(answer, Outcome::Rejected, REJECTED, REJECTED).await;
     }
+}
+
+/// Whether it may be repeated makes no difference: it was not sent once.
+#[tokio::test(start_paused = true)]
+async fn what_the_client_refuses_is_a_dead_letter_at_once() {
+    let refused = || Err(CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme").into());
+    row(refused, Outcome::Unsent, REJECTED, REJECTED).await;
+    let fault = after(put("/orders/1"), refused).await.attempts[0].fault.clone().unwrap();
+    assert_eq!(&*fault, "no such scheme");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,8 @@ use std::{
 
 use http::{HeaderValue, Request};
 use martello_body::Body;
-use martello_outbox::{Filter, MemoryStore, Outbox, State};
+use martello_outbox::{Filter, MemoryStore, Outbox, Reason, State};
+use martello_outcome::{CallError, ErrorKind, Outcome};
 use tokio::time::{Instant, sleep};
 use tower::{ServiceExt, util::BoxCloneService};
 
@@ -172,4 +173,34 @@ async fn a_storm_of_401s_holds_the_queue_and_makes_no_dead_letter() {
 async fn each_of_several_workers_finds_out_once() {
     let wasted = a_token_expires_in_a_drain(300, 3).await;
     assert!(wasted <= 3 * (4 + 4), "{wasted}");
+}
+
+/// The server has seen nothing of it, so that it says neither that it is ill nor that it is well.
+#[tokio::test(start_paused = true)]
+async fn what_the_client_refuses_is_no_sign_of_the_servers_trouble() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::with(|seen| async move {
+        match seen.path.starts_with("/refused") {
+            true => Err(CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme").into()),
+            false => status(503),
+        }
+    });
+    let hour = seconds(3_600);
+    let worker = work_with(&outbox, &api, options().hold_after(3).backoff(hour, hour).poll_every(seconds(1)));
+    let mut dead = 0;
+    for (path, count, failures, probing) in [
+        ("/orders", 2, 2, false),
+        ("/refused", 5, 2, false),
+        ("/orders", 1, 3, true),
+        ("/refused", 2, 3, true),
+    ] {
+        for _ in 0..count {
+            enqueued(&outbox, post(path)).await;
+        }
+        sleep(seconds(30)).await;
+        dead += if path == "/refused" { count } else { 0 };
+        let health = worker.health();
+        assert_eq!((health.failures_in_row, health.probing), (failures, probing), "{path}: {health:?}");
+        assert_eq!(health.dead(Reason::Rejected), dead);
+    }
 }
