@@ -16,7 +16,8 @@ pub enum UpsertOutcome {
     Unchanged,
     /// Somebody else has changed the entity: 409 or 412.
     Conflict,
-    /// The server will not have it: any other 4xx, 501, 505, or a redirect. Or no request could be made of it.
+    /// The server will not have it: any other 4xx, 501, 505, or a redirect. Or no request could be made of it, or none that the
+    /// client sends.
     Rejected,
     /// It could not be written for now, and retries ended before the trouble did.
     Exhausted,

@@ -76,7 +76,8 @@ fn answered(record: &mut Record, response: &Response<Bytes>, if_match: Option<&H
 }
 
 fn failed(record: &mut Record, error: &CallError) {
-    let made = matches!(error.kind(), ErrorKind::Transport | ErrorKind::AttemptTimeout | ErrorKind::Body);
+    use ErrorKind::{AttemptTimeout, Body, Transport, Unsendable};
+    let made = matches!(error.kind(), Transport | Unsendable | AttemptTimeout | Body);
     tell(record, error.attempts());
     if record.attempts == 0 && made {
         record.attempts = 1;
@@ -89,6 +90,8 @@ fn failed(record: &mut Record, error: &CallError) {
         Outcome::Success if record.status.is_some_and(|status| status.is_success()) => UpsertOutcome::Updated,
         Outcome::Success | Outcome::Ambiguous => UpsertOutcome::Ambiguous,
         Outcome::Rejected => UpsertOutcome::Rejected,
+        // The client will not have it, as a server would not.
+        Outcome::Unsent if error.kind() == Unsendable => UpsertOutcome::Rejected,
         _ => UpsertOutcome::Exhausted,
     };
 }

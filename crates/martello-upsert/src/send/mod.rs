@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use martello_body::Body;
 use martello_outbox::{Outbox, OutboxLayer, OutboxService, Sent};
-use martello_outcome::CallError;
+use martello_outcome::{CallError, ErrorKind};
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -94,6 +94,8 @@ fn stored(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStor
             record.outcome = UpsertOutcome::Ambiguous;
             record.entry = Some(ticket.id());
         }
+        // What the client refuses, the door has no reason of its own for; the record has the client's.
+        Err(error) if error.call().is_some_and(|call| call.kind() == ErrorKind::Unsendable) => {}
         // What the server said stands, if it was asked.
         Err(error) => {
             if record.attempts == 0 {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::Request;
 use martello_body::Body;
 use martello_outbox::{MemoryStore, Outbox, State};
+use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_upsert::{UpsertAll, UpsertOutcome};
 use tower::service_fn;
 
@@ -51,6 +52,21 @@ async fn what_is_ambiguous_and_must_not_go_twice_lies_as_a_dead_letter() {
     assert_eq!(outcomes(&records), ["ambiguous"]);
     let entry = outbox.ticket(records[0].entry.unwrap()).status().await.unwrap();
     assert_eq!(entry.state, State::Dead);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_refuses_is_rejected_and_not_stored() {
+    let service = service_fn(|_: Request<Body>| async {
+        let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+        Err::<http::Response<Body>, _>(refused)
+    });
+    let outbox = Outbox::new(MemoryStore::new());
+    let records = records(UpsertAll::new(service, put).defer_to(&outbox), rows([("a", 1), ("b", 2)])).await;
+    assert_eq!(outcomes(&records), ["rejected"; 2]);
+    for record in records {
+        assert_eq!((record.entry, record.attempts), (None, 1));
+        assert_eq!(record.reason.as_deref(), Some("no such scheme"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

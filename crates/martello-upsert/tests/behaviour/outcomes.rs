@@ -102,6 +102,11 @@ async fn an_error_says_whether_it_was_written() {
     let record = failed(|| CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "the limit is full")).await;
     assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Exhausted, 0));
 
+    let refused = || CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+    let record = failed(refused).await;
+    assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Rejected, 1));
+    assert_eq!(record.reason.as_deref(), Some("no such scheme"));
+
     // The server did it, and its answer was more than the stack keeps.
     let large = || {
         let mut attempt = Attempt::new(1, std::time::SystemTime::now(), Outcome::Success);
