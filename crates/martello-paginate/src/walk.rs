@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Uri};
+use martello_outcome::ErrorKind;
 
 use crate::{
     Answer, Page, PageError, PageErrorKind, Paged, Parsed, Position, fetch::Fetched, origin::Origin,
@@ -98,7 +99,11 @@ impl<P: Paged> Walk<P> {
             Ok(response) => *response,
             Err(failed) => {
                 let (head, error) = *failed;
-                return Err(self.error(PageErrorKind::Call).with_source(error).with_head(head));
+                // The client would refuse it again, and the position makes no other.
+                let never = error.kind() == ErrorKind::Unsendable;
+                self.over |= never;
+                let kind = if never { PageErrorKind::Request } else { PageErrorKind::Call };
+                return Err(self.error(kind).with_source(error).with_head(head));
             }
         };
         if !self.paged.accepts(head.status) {

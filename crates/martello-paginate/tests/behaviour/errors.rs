@@ -1,4 +1,5 @@
-use martello_outcome::TrackingId;
+use futures_util::StreamExt;
+use martello_outcome::{CallError, ErrorKind, Outcome, TrackingId};
 use martello_paginate::{JsonCursor, PageError, PageErrorKind, Paginate};
 
 use crate::support::{Api, URL, ok, results, status};
@@ -29,6 +30,20 @@ async fn an_error_tells_status_tracking_id_and_the_start_of_the_body() {
     assert_eq!(error.to_string(), r"page 1 was answered with status 500: oh\nno\u{1b} (Trackingid 5f1e)");
     assert_eq!((error.status().unwrap().as_u16(), error.body().unwrap().len()), (500, 6));
     assert_eq!(error.tracking_id().unwrap().as_str(), "5f1e");
+}
+
+#[tokio::test]
+async fn a_request_that_the_client_refuses_ends_the_walk() {
+    let service = tower::service_fn(|_: http::Request<martello_body::Body>| async {
+        let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+        Err::<http::Response<martello_body::Body>, _>(refused)
+    });
+    let pages = Paginate::new(service, JsonCursor::<u32>::new(URL).unwrap());
+    let mut items = std::pin::pin!(pages.items());
+    let error = items.next().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.kind().is_final()), (PageErrorKind::Request, true));
+    assert_eq!(error.call_error().unwrap().kind(), ErrorKind::Unsendable);
+    assert!(items.next().await.is_none());
 }
 
 #[tokio::test]

@@ -140,7 +140,8 @@ impl Poller {
     /// # Errors
     ///
     /// When the poll cannot go on: the checkpoint is that of [another source](crate::PollErrorKind::OtherSource), or
-    /// [cannot be used](crate::PollErrorKind::Unusable). Anything else is an [`Event::Failed`], and done again. Stopped, when
+    /// [cannot be used](crate::PollErrorKind::Unusable), or the client [refuses](crate::PollErrorKind::Unsendable) what the source
+    /// asks for. Anything else is an [`Event::Failed`], and done again. Stopped, when
     /// what was acknowledged could not be saved.
     pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
         loop {

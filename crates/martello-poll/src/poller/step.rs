@@ -4,7 +4,7 @@ use std::{
 };
 
 use http::{StatusCode, response};
-use martello_outcome::RetryAfter;
+use martello_outcome::{ErrorKind, RetryAfter};
 use martello_paginate::{Page, PageError};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -70,7 +70,7 @@ impl Poller {
         }
         match &self.pass {
             None => self.begin().await,
-            Some(_) => Ok(self.walk().await),
+            Some(_) => self.walk().await,
         }
     }
 
@@ -132,16 +132,16 @@ impl Poller {
         Ok(Step::GoOn)
     }
 
-    async fn walk(&mut self) -> Step {
+    async fn walk(&mut self) -> Result<Step, PollError> {
         let stopper = self.stopper.clone();
-        let Some(pass) = &mut self.pass else { return Step::GoOn };
+        let Some(pass) = &mut self.pass else { return Ok(Step::GoOn) };
         let next = poll_fn(|cx| pass.walk.as_mut().poll_next(cx));
         let page = tokio::select! {
             biased;
-            () = stopper.stopped() => return Step::GoOn,
+            () = stopper.stopped() => return Ok(Step::GoOn),
             page = next => page,
         };
-        match page {
+        Ok(match page {
             Some(Ok(page)) => {
                 let step = self.receive(page);
                 if self.pending.is_none() {
@@ -150,13 +150,23 @@ impl Poller {
                 }
                 step
             }
+            Some(Err(error)) if is_unsendable(&error) => return Err(self.end(error).await),
             Some(Err(error)) => self.refuse(error),
             // Its last page ended the pass.
             None => {
                 self.pass = None;
                 Step::GoOn
             }
+        })
+    }
+
+    /// Ends the poll. Whoever takes it up once the source or the client is corrected finds the checkpoint free, and all that was
+    /// acknowledged; what cannot be saved is delivered again.
+    async fn end(&mut self, error: PageError) -> PollError {
+        if self.stop().await.is_err() {
+            self.give_up();
         }
+        PollError::caused(PollErrorKind::Unsendable, error)
     }
 
     fn receive(&mut self, page: Page<Box<RawValue>>) -> Step {
@@ -216,4 +226,8 @@ impl Poller {
         }
         Step::Failed { error, retry_in }
     }
+}
+
+fn is_unsendable(error: &PageError) -> bool {
+    error.call_error().is_some_and(|call| call.kind() == ErrorKind::Unsendable)
 }

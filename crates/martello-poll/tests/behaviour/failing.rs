@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_poll::{MemoryCheckpoint, PollErrorKind, PollOptions};
 use tokio::time::Instant;
+use tower::ServiceExt;
 
 use crate::support::{Answer, Seen, Server, batch, item, next, page, poller};
 
@@ -110,4 +112,31 @@ async fn of_two_pollers_one_polls() {
     drop(one);
     while let Seen::Failed(..) = next(&mut two).await {}
     assert_eq!(server.asked().len(), 2);
+}
+
+/// The next pass would ask the same of the same client.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_client_refuses_ends_the_poll_and_frees_the_checkpoint() {
+    let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), "b"));
+    let store = MemoryCheckpoint::default();
+    for asked in [1, 2] {
+        let answering = server.clone();
+        let service = tower::service_fn(move |request: http::Request<martello_body::Body>| {
+            let first = !request.uri().query().unwrap_or_default().contains("cursor");
+            let page = first.then(|| answering.clone().oneshot(request));
+            async move {
+                let refused = || CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
+                page.ok_or_else(refused)?.await.map_err(CallError::from_source)
+            }
+        });
+        let mut poller = martello_poll::Poller::new(service, crate::support::source(), store.clone());
+        if asked == 1 {
+            assert_eq!(next(&mut poller).await, batch(&["a"]));
+        }
+        // The other poller, which comes now, finds the checkpoint free, and in it that `a` is done.
+        let error = poller.next().await.unwrap_err();
+        assert_eq!(error.kind(), PollErrorKind::Unsendable);
+        assert_eq!(error.page_error().unwrap().page(), 2);
+        assert_eq!(server.asked().len(), asked);
+    }
 }
