@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Request;
 use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
+use tracing_core::{Kind as MetadataKind, Metadata, callsite::DefaultCallsite, metadata};
 
 use crate::{
     earlier_ids::EarlierIds,
@@ -36,56 +37,91 @@ macro_rules! at_level {
     }};
 }
 
-/// Whether anybody listens to events of this kind and level.
-pub(crate) fn enabled(kind: Kind, level: LevelFilter) -> bool {
-    match kind {
-        Kind::Call => at_level!(level, false, |LEVEL| tracing::event_enabled!(target: CALL, LEVEL)),
-        Kind::Attempt => at_level!(level, false, |LEVEL| tracing::event_enabled!(target: ATTEMPT, LEVEL)),
-    }
+/// A callsite with the metadata of an event, which is never written: it is there to be asked who is interested.
+macro_rules! probe {
+    ($name:literal, $target:expr, $level:expr, $fields:expr) => {{
+        static METADATA: Metadata<'static> = metadata! {
+            name: $name,
+            target: $target,
+            level: $level,
+            fields: $fields,
+            callsite: &PROBE,
+            kind: MetadataKind::EVENT,
+        };
+        static PROBE: DefaultCallsite = DefaultCallsite::new(&METADATA);
+        &PROBE
+    }};
 }
 
-/// Writes the event of a record that is complete. A value that says nothing (no retry, no wait, an empty body) is
-/// left out: each one written costs about a thousand instructions, and the reader's patience.
-pub(crate) fn write(record: &Record) {
-    let Record { settings, asked, notes, answer, .. } = record;
-    let level = if record.is_healthy() { settings.levels.healthy } else { settings.levels.failed };
-    let (notes, answer) = (notes.as_ref(), answer.as_ref());
+/// Makes the event of a record and the question who is interested in it from one list of fields: a filter may look at
+/// their names, so that both must have the same.
+macro_rules! events {
+    (|$record:ident, $notes:ident, $answer:ident| { $($field:literal = $value:expr,)+ }) => {
+        /// Whether anybody is interested in events of this kind and level. One who decides for each event counts.
+        ///
+        /// It asks what the callsite remembers, and never `tracing::event_enabled!`: filters of single layers of
+        /// tracing-subscriber take that as the beginning of an event, and their layers lose the next that comes,
+        /// whosever it is.
+        pub(crate) fn is_wanted(kind: Kind, level: LevelFilter) -> bool {
+            const FIELDS: &[&str] = &[$($field),+];
+            let probe = match kind {
+                Kind::Call => at_level!(level, return false, |LEVEL| probe!("call", CALL, LEVEL, FIELDS)),
+                Kind::Attempt => {
+                    at_level!(level, return false, |LEVEL| probe!("attempt", ATTEMPT, LEVEL, FIELDS))
+                }
+            };
+            !probe.interest().is_never()
+        }
 
-    macro_rules! write_event {
-        ($name:literal, $target:expr) => {
-            at_level!(level, (), |LEVEL| tracing::event!(
-                name: $name,
-                target: $target,
-                LEVEL,
-                http.request.method = %asked.method,
-                url.full = %settings.config.redaction.url(&asked.uri),
-                server.address = url::Host::of(&asked.uri).map(display),
-                server.port = url::port(&asked.uri),
-                http.response.status_code = answer.map(|answer| answer.status.as_u16()),
-                outcome = %record.outcome_name(),
-                error.type = record.error_type().map(display),
-                error = record.failure.as_ref().map(|failure| display(&*failure.text)),
-                tracking_id = record.tracking_id().map(display),
-                earlier_tracking_ids = EarlierIds::of(&record.attempts).map(display),
-                caller_id = asked.caller_id.as_ref().map(display),
-                http.request.resend_count = above(0, asked.number.saturating_sub(1).into()),
-                attempts = above(1, record.attempt_count().into()),
-                wait_permit_ms = notes.and_then(|notes| above(0, millis(notes.permit_wait()))),
-                wait_retry_ms = notes.and_then(|notes| above(0, millis(notes.retry_wait()))),
-                head_ms = answer.map(|answer| millis(answer.after)),
-                total_ms = millis(record.took),
-                http.request.body.size = asked.size.and_then(|size| above(0, size)),
-                http.response.body.size = answer.and_then(|answer| above(0, answer.size)),
-                body_end = answer.and_then(|answer| answer.end).map(|end| display(end.as_str())),
-                request_headers = asked.headers.as_deref().map(display),
-                response_headers = answer.and_then(|answer| answer.headers.as_deref()).map(display),
-                excerpt = answer.and_then(|answer| answer.excerpt()).map(display),
-            ))
-        };
-    }
-    match settings.kind {
-        Kind::Call => write_event!("call", CALL),
-        Kind::Attempt => write_event!("attempt", ATTEMPT),
+        /// Writes the event of a record that is complete. A value that says nothing (no retry, no wait, an empty body)
+        /// is left out: each one written costs about a thousand instructions, and the reader's patience.
+        pub(crate) fn write($record: &Record) {
+            let levels = &$record.settings.levels;
+            let level = if $record.is_healthy() { levels.healthy } else { levels.failed };
+            let ($notes, $answer) = ($record.notes.as_ref(), $record.answer.as_ref());
+            match $record.settings.kind {
+                Kind::Call => at_level!(level, (), |LEVEL| tracing::event!(
+                    name: "call",
+                    target: CALL,
+                    LEVEL,
+                    { $($field = $value),+ }
+                )),
+                Kind::Attempt => at_level!(level, (), |LEVEL| tracing::event!(
+                    name: "attempt",
+                    target: ATTEMPT,
+                    LEVEL,
+                    { $($field = $value),+ }
+                )),
+            }
+        }
+    };
+}
+
+events! {
+    |record, notes, answer| {
+        "http.request.method" = display(&record.asked.method),
+        "url.full" = display(record.settings.config.redaction.url(&record.asked.uri)),
+        "server.address" = url::Host::of(&record.asked.uri).map(display),
+        "server.port" = url::port(&record.asked.uri),
+        "http.response.status_code" = answer.map(|answer| answer.status.as_u16()),
+        "outcome" = display(record.outcome_name()),
+        "error.type" = record.error_type().map(display),
+        "error" = record.failure.as_ref().map(|failure| display(&*failure.text)),
+        "tracking_id" = record.tracking_id().map(display),
+        "earlier_tracking_ids" = EarlierIds::of(&record.attempts).map(display),
+        "caller_id" = record.asked.caller_id.as_ref().map(display),
+        "http.request.resend_count" = above(0, record.asked.number.saturating_sub(1).into()),
+        "attempts" = above(1, record.attempt_count().into()),
+        "wait_permit_ms" = notes.and_then(|notes| above(0, millis(notes.permit_wait()))),
+        "wait_retry_ms" = notes.and_then(|notes| above(0, millis(notes.retry_wait()))),
+        "head_ms" = answer.map(|answer| millis(answer.after)),
+        "total_ms" = millis(record.took),
+        "http.request.body.size" = record.asked.size.and_then(|size| above(0, size)),
+        "http.response.body.size" = answer.and_then(|answer| above(0, answer.size)),
+        "body_end" = answer.and_then(|answer| answer.end).map(|end| display(end.as_str())),
+        "request_headers" = record.asked.headers.as_deref().map(display),
+        "response_headers" = answer.and_then(|answer| answer.headers.as_deref()).map(display),
+        "excerpt" = answer.and_then(|answer| answer.excerpt()).map(display),
     }
 }
 

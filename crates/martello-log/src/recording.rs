@@ -33,8 +33,8 @@ impl Recording {
     #[inline(never)]
     fn of<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>, number: u32) -> Option<Box<Self>> {
         let span = event::span(settings, request);
-        let wanted = event::enabled(settings.kind, settings.levels.healthy)
-            || event::enabled(settings.kind, settings.levels.failed)
+        let wanted = event::is_wanted(settings.kind, settings.levels.healthy)
+            || event::is_wanted(settings.kind, settings.levels.failed)
             || !span.is_disabled()
             || settings.metrics();
         if !wanted {

@@ -76,7 +76,8 @@ impl PostgresStoreBuilder {
 
     /// A pool that the store takes its connections from, and gives them back to after each operation. One more, outside of
     /// the pool and with its options, listens for changes once somebody watches. A pool checks its connections at each use,
-    /// and so this is slower than a [url](Self::url).
+    /// and so this is slower than a [url](Self::url). Where layers of your subscriber have filters of their own, switch the
+    /// pool's `log_statements` off: sqlx asks whether its lines are wanted, and such a layer then loses the next line.
     pub fn pool(mut self, pool: PgPool) -> Self {
         self.to = To::Pool(pool);
         self
@@ -210,6 +211,7 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     // Whoever looks at the server's connections sees whose they are.
     let named = options.get_application_name().is_some();
     let options = if named { options } else { options.application_name("martello") };
+    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of their own.
     Ok(options.disable_statement_logging())
 }
 
