@@ -1,7 +1,7 @@
-//! What is asked for interest, and what is written, look the same to a filter.
+//! What the callsites of records look like: to a filter, and to a backend.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -39,31 +39,51 @@ impl<S: Subscriber> Layer<S> for Callsites {
     }
 }
 
-/// Writes an event of this kind and level.
+/// All callsites of events and spans, at each level.
+fn all() -> Vec<Seen> {
+    tracing::subscriber::with_default(Registry::default().with(Callsites::default()), || {
+        for level in LEVELS {
+            write(|log| log.build_calls().unwrap(), level);
+            write(|log| log.build_attempts().unwrap(), level);
+        }
+    });
+    // One that comes later is told of all that there are.
+    let callsites = Callsites::default();
+    let _told = tracing::Dispatch::new(Registry::default().with(callsites.clone()));
+    let seen = callsites.0.lock().unwrap();
+    seen.clone()
+}
+
+const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+
+/// Writes an event of this kind and level, and a span.
 fn write(build: fn(LogBuilder) -> LogLayer, level: Level) {
-    let layer = build(LogLayer::builder().healthy(level).failed(level));
+    let layer = build(LogLayer::builder().healthy(level).failed(level).span(level));
     let client =
         service_fn(async |_| Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<&[u8]>::new())));
-    drop(tokio_test::block_on(layer.layer(client).oneshot(Request::new(Empty::<&[u8]>::new()))).unwrap());
+    let call = layer.layer(client).oneshot(Request::new(Empty::<&[u8]>::new()));
+    drop(tokio_test::block_on(call).unwrap());
 }
 
 #[test]
 fn each_event_has_a_callsite_that_is_asked_and_one_that_writes_and_they_are_alike() {
     let _one = one_at_a_time();
-    let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
-    tracing::subscriber::with_default(Registry::default().with(Callsites::default()), || {
-        for level in levels {
-            write(|log| log.build_calls().unwrap(), level);
-            write(|log| log.build_attempts().unwrap(), level);
-        }
-    });
-    // One that comes later is told of all.
-    let callsites = Callsites::default();
-    let _told = tracing::Dispatch::new(Registry::default().with(callsites.clone()));
     let mut alike = BTreeMap::new();
-    for seen in callsites.0.lock().unwrap().iter().filter(|(_, _, _, is_event, _)| *is_event) {
+    for seen in all().iter().filter(|(_, _, _, is_event, _)| *is_event) {
         *alike.entry(format!("{seen:?}")).or_insert(0) += 1;
     }
-    assert_eq!(alike.len(), 2 * levels.len(), "{alike:#?}");
+    assert_eq!(alike.len(), 2 * LEVELS.len(), "{alike:#?}");
     assert!(alike.values().all(|count| *count == 2), "{alike:#?}");
+}
+
+/// Where dots are expanded, as Elasticsearch does it, such a field would have to be a text and an object at once.
+#[test]
+fn the_name_of_no_field_is_the_beginning_of_another() {
+    let _one = one_at_a_time();
+    let names: BTreeSet<_> = all().into_iter().flat_map(|(_, _, _, _, fields)| fields).collect();
+    assert!(names.contains("otel.name") && names.contains("error.type"), "{names:?}");
+    for name in &names {
+        let within = format!("{name}.");
+        assert!(!names.iter().any(|other| other.starts_with(&within)), "{name} in {names:?}");
+    }
 }
