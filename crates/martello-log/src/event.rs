@@ -106,7 +106,7 @@ events! {
         "http.response.status_code" = answer.map(|answer| answer.status.as_u16()),
         "outcome" = display(record.outcome_name()),
         "error.type" = record.error_type().map(display),
-        "error" = record.failure.as_ref().map(|failure| display(&*failure.text)),
+        "exception.message" = record.failure.as_ref().map(|failure| display(&*failure.text)),
         "tracking_id" = record.tracking_id().map(display),
         "earlier_tracking_ids" = EarlierIds::of(&record.attempts).map(display),
         "caller_id" = record.asked.caller_id.as_ref().map(display),

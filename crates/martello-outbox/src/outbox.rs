@@ -231,10 +231,10 @@ impl Outbox {
             id = %entry.id,
             queue = %entry.queue,
             reason = entry.reason.map(crate::Reason::as_str),
-            method = %entry.method,
-            url = %self.settings.redaction.url(&entry.uri),
+            http.request.method = %entry.method,
+            url.full = %self.settings.redaction.url(&entry.uri),
             attempts = entry.attempts,
-            status = entry.last_status.map(|status| status.as_u16()),
+            http.response.status_code = entry.last_status.map(|status| status.as_u16()),
             tracking_id = entry.last_tracking_id.as_ref().map(tracing::field::display),
             "a request became a dead letter"
         );

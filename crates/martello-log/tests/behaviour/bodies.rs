@@ -123,7 +123,7 @@ async fn a_body_that_breaks_is_a_failure_that_says_why() {
     assert_end(&event, Some("broken"), Some("4"));
     assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("ambiguous")));
     assert_eq!(event.get("error.type"), Some("body"));
-    assert_eq!(event.get("error"), Some("\"the response's body failed: the line went dead\""));
+    assert_eq!(event.get("exception.message"), Some("\"the response's body failed: the line went dead\""));
     assert!(body.is_end_stream());
     assert!(body.frame().await.is_none());
 }
@@ -137,7 +137,7 @@ async fn what_a_failed_status_said_stands_though_its_body_breaks() {
     let event = recorder.event();
     assert_end(&event, Some("broken"), None);
     assert_eq!((event.get("outcome"), event.get("error.type")), (Some("unavailable"), Some("503")));
-    assert!(event.get("error").is_some());
+    assert!(event.get("exception.message").is_some());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn the_clients_error_becomes_a_call_error_with_its_cause() {
     let event = recorder.event();
     assert_eq!((event.level, event.get("outcome")), (Level::INFO, Some("unsent")));
     assert_eq!(event.get("error.type"), Some("transport"));
-    assert_eq!(event.get("error"), Some("\"the request could not be sent: connection refused\""));
+    assert_eq!(event.get("exception.message"), Some("\"the request could not be sent: connection refused\""));
     assert_eq!(event.get("body_end"), None);
 }
 
@@ -77,7 +77,7 @@ async fn error_of(answer: impl Fn() -> Answer<BoxError> + Clone) -> String {
     if let Ok(response) = log.layer(client).oneshot(get(uri)).await {
         response.into_body().collect().await.unwrap_err();
     }
-    recorder.event().get("error").unwrap().to_owned()
+    recorder.event().get("exception.message").unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_long_chain_of_causes_is_cut() {
     let recorder = Recorder::new();
     let client = service_fn(async |_: Request<_>| Answer::Err(BoxError::from("x".repeat(10_000))));
     LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
-    assert!(recorder.event().get("error").unwrap().len() < 520);
+    assert!(recorder.event().get("exception.message").unwrap().len() < 520);
 }
 
 #[derive(Debug)]
@@ -128,5 +128,5 @@ async fn causes_that_go_in_circles_end() {
     let recorder = Recorder::new();
     let client = service_fn(async |_: Request<_>| Answer::Err(Circular));
     LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
-    assert!(recorder.event().get("error").unwrap().len() < 200);
+    assert!(recorder.event().get("exception.message").unwrap().len() < 200);
 }

@@ -90,7 +90,7 @@ async fn an_error_comes_out_escaped_on_one_line() {
         written(LogLayer::calls(), || Response::builder().body(ScriptedBody::new().error(EVIL)).unwrap())
             .await;
     assert_eq!(line.lines().count(), 1, "{line}");
-    assert!(line.contains(r#"error="the response's body failed: x\r\n2030"#), "{line}");
+    assert!(line.contains(r#"exception.message="the response's body failed: x\r\n2030"#), "{line}");
     assert!(line.contains(" WARN "), "{line}");
 }
 

@@ -123,6 +123,24 @@ async fn a_body_that_breaks_is_no_success() {
 }
 
 #[tokio::test]
+async fn the_name_of_no_label_is_the_beginning_of_another() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    for layer in [log().build_calls().unwrap(), log().build_attempts().unwrap()] {
+        drop(layer.layer(answering(|| status(503))).oneshot(put("")).await.unwrap());
+    }
+    for (key, _, _, _) in snapshotter.snapshot().into_vec() {
+        let names: Vec<_> = key.key().labels().map(|label| label.key().to_owned()).collect();
+        assert!(!names.is_empty());
+        for name in &names {
+            let within = format!("{name}.");
+            assert!(!names.iter().any(|other| other.starts_with(&within)), "{name} in {names:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn unknown_methods_share_one_label() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();

@@ -78,5 +78,8 @@ async fn a_refused_connection_says_so() {
     call(put(refused.uri("/orders/1"))).await.unwrap_err();
     let events = recorder.events();
     assert_eq!(events.len(), 2);
-    assert!(events[0].get("error").unwrap().to_lowercase().contains("connection refused"), "{events:?}");
+    assert!(
+        events[0].get("exception.message").unwrap().to_lowercase().contains("connection refused"),
+        "{events:?}"
+    );
 }

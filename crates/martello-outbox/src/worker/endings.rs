@@ -1,5 +1,7 @@
 //! What follows from how a delivery ended.
 
+use std::error::Error;
+
 use martello_outcome::Outcome;
 use tokio::{
     task::{Id, JoinError},
@@ -76,9 +78,9 @@ impl Driver {
         let now = Instant::now();
         if let Err(error) = held {
             self.monitor.update(|health| health.store_failures += 1);
-            let error: &(dyn std::error::Error + 'static) = error;
             tracing::warn!(
-                error,
+                exception.message = %error,
+                cause = error.source().map(ToString::to_string),
                 "the outbox's store could not hold a queue: this worker rests, others do not"
             );
         }
@@ -92,9 +94,23 @@ fn say(flight: &Flight, report: &Report) {
     let status = report.status.map(|status| status.as_u16());
     let tracking_id = report.tracking_id.as_ref().map(tracing::field::display);
     if report.outcome.is_success() {
-        tracing::debug!(%id, attempt, outcome, status, tracking_id, "a stored request was delivered");
+        tracing::debug!(
+            %id,
+            attempt,
+            outcome,
+            http.response.status_code = status,
+            tracking_id,
+            "a stored request was delivered"
+        );
     } else {
-        tracing::info!(%id, attempt, outcome, status, tracking_id, "a stored request was not delivered");
+        tracing::info!(
+            %id,
+            attempt,
+            outcome,
+            http.response.status_code = status,
+            tracking_id,
+            "a stored request was not delivered"
+        );
     }
 }
 

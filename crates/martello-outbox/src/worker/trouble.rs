@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use tokio::time::Instant;
 
@@ -25,8 +25,9 @@ impl Trouble {
         self.failures = self.failures.saturating_add(1);
         self.until = Some(now + half_jitter(WAIT.0, WAIT.1, self.failures, lot));
         if self.failures == 1 {
-            let error: &(dyn std::error::Error + 'static) = error;
-            tracing::warn!(error, "the outbox's store failed {}, and is asked again", self.what);
+            let cause = error.source().map(ToString::to_string);
+            let what = self.what;
+            tracing::warn!(exception.message = %error, cause, "the outbox's store failed {what}, and is asked again");
         }
     }
 

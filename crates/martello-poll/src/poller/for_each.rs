@@ -36,14 +36,16 @@ impl Poller {
                     }
                     match batch.ack_first(reasons.len()).await {
                         Err(error) if error.is_fatal() => return Err(error),
-                        Err(error) => tracing::warn!(%error, "what a poll acknowledged is not saved yet"),
+                        Err(error) => {
+                            tracing::warn!(exception.message = %error, "what a poll acknowledged is not saved yet");
+                        }
                         Ok(()) => {}
                     }
                 }
                 Event::CaughtUp { lag, items } => tracing::debug!(?lag, items, "a poll caught up"),
                 Event::Failed { error, retry_in } => {
                     let cause = error.source().map(ToString::to_string);
-                    tracing::warn!(%error, cause, ?retry_in, "a poll failed, and tries again");
+                    tracing::warn!(exception.message = %error, cause, ?retry_in, "a poll failed, and tries again");
                 }
                 Event::Resync { gap, reason } => {
                     tracing::warn!(
