@@ -101,6 +101,22 @@ async fn what_is_too_large_too_short_or_broken_has_no_whole() {
     }
 }
 
+#[tokio::test]
+async fn a_body_that_has_no_whole_is_dropped_though_somebody_keeps_the_future() {
+    for script in [
+        ScriptedBody::new().data("1234").data("5678").end(),
+        ScriptedBody::new().wait().claim_size(SizeHint::with_exact(8)),
+        ScriptedBody::new().data("123").end().claim_size(SizeHint::with_exact(4)),
+        ScriptedBody::new().data("123").error("reset"),
+    ] {
+        let handle = script.handle();
+        let mut collect = tokio_test::task::spawn(Collect::new(script, 7));
+        let Poll::Ready(Err(error)) = collect.poll() else { panic!("there is nothing to wait for") };
+        assert!(handle.dropped(), "{error}");
+        assert!(collect.poll().is_pending(), "a second poll is a mistake, and no panic");
+    }
+}
+
 /// Yields empty frames for ever, and is always ready.
 struct Endless;
 

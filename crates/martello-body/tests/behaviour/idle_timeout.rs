@@ -52,3 +52,20 @@ async fn hints_and_errors_pass_through() {
     assert_eq!(error.kind(), BodyErrorKind::Inner);
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("reset"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stood_still_or_broke_is_dropped_though_its_reader_keeps_it() {
+    for (script, kind) in [
+        (ScriptedBody::new().data("one").wait(), BodyErrorKind::Idle),
+        (ScriptedBody::new().data("one").error("reset"), BodyErrorKind::Inner),
+    ] {
+        let handle = script.handle();
+        let mut body = IdleTimeout::new(script, TIMEOUT);
+        body.frame().await.unwrap().unwrap();
+        assert!(!handle.dropped());
+        assert_eq!(body.frame().await.unwrap().unwrap_err().kind(), kind);
+        assert!(handle.dropped(), "{kind:?}");
+        assert!(body.frame().await.is_none() && body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(0));
+    }
+}

@@ -46,7 +46,7 @@ fn in_brackets(text: &str) -> &str {
             return &text[1..place];
         }
     }
-    panic!("brackets without an end: {text}");
+    unreachable!("brackets without an end: {text}")
 }
 
 /// The arguments of a macro, split at the commas that lie in no brackets.

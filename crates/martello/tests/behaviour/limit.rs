@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use martello::{ConcurrencyLimitLayer, ErrorKind, Outcome, Stack};
+use martello::{ConcurrencyLimitLayer, ErrorKind, Outcome, RetryLayer, Stack};
 use martello_testkit::{Reply, Server};
 use tokio::task::JoinSet;
 use tower::{Layer, ServiceExt};
@@ -105,4 +105,23 @@ async fn a_request_whose_client_is_not_ready_holds_up_no_other_and_is_not_on_the
     assert_eq!(order.await.unwrap().status(), 200);
     let paths: Vec<_> = server.requests().iter().map(|request| request.uri.path().to_owned()).collect();
     assert_eq!(paths, ["/plans", "/plans", "/orders"]);
+}
+
+/// The log drops a body that failed, also where it is off; here nobody else does.
+#[tokio::test]
+async fn a_body_that_stalls_gives_its_permit_back_though_the_caller_keeps_it() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::ok().body("streaming").stall_after(3));
+    let retry = RetryLayer::builder().idle_timeout(Duration::from_millis(100)).build().unwrap();
+    let one = ConcurrencyLimitLayer::new(1).unwrap();
+    let stack = retry.layer(one.layer(http()));
+    let mut kept = stack.clone().oneshot(request("GET", server.uri("/"))).await.unwrap().into_body();
+    kept.frame().await.unwrap().unwrap();
+    assert_eq!(one.snapshot().in_flight, 1);
+    let error = kept.frame().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
+    assert_eq!(one.snapshot().in_flight, 0);
+    let next = tokio::time::timeout(Duration::from_secs(5), stack.oneshot(request("GET", server.uri("/"))));
+    assert_eq!(next.await.unwrap().unwrap().status().as_u16(), 200);
+    drop(kept);
 }

@@ -4,6 +4,7 @@
 mod by_hand;
 mod configuration;
 mod contract;
+mod endings;
 mod field_names;
 mod foreign_layers;
 mod hand_on;
