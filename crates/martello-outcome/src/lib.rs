@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod abandoned;
 mod attempts;
 mod bodiless;
 mod call_options;
@@ -16,6 +17,7 @@ mod queued;
 mod repeatable;
 mod retry_after;
 
+pub use abandoned::Abandoned;
 pub use attempts::{Attempt, AttemptNumber, Attempts};
 pub use bodiless::is_bodiless;
 pub use call_options::CallOptions;

@@ -1,6 +1,7 @@
 //! A file per behaviour.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod abandoned;
 mod attempts;
 mod call_error;
 mod fault_chains;
