@@ -1,7 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -19,13 +19,15 @@ pin_project! {
     ///
     /// It fails as soon as the body is, or declares to be, larger than the cap ([`BodyErrorKind::TooLarge`]),
     /// when the body fails, and when it ends before the length that it declared ([`BodyErrorKind::Truncated`]).
-    /// Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the time. Dropping the future drops the
-    /// body.
+    /// Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the time. The body is dropped when the future is
+    /// ready, or is dropped itself; one that is given up is told why ([`Abandoned`](martello_outcome::Abandoned)).
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
+    #[project = CollectProjection]
     pub struct Collect<B> {
+        // `None` at the end.
         #[pin]
-        body: B,
+        body: Option<B>,
         cap: usize,
         declared: u64,
         first: Bytes,
@@ -38,7 +40,7 @@ impl<B: Body> Collect<B> {
     /// Reads `body`, of which at most `cap` bytes are kept.
     pub fn new(body: B, cap: usize) -> Self {
         let declared = body.size_hint().lower();
-        Self { body, cap, declared, first: Bytes::new(), rest: BytesMut::new(), trailers: None }
+        Self { body: Some(body), cap, declared, first: Bytes::new(), rest: BytesMut::new(), trailers: None }
     }
 }
 
@@ -51,28 +53,46 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if usize::try_from(*this.declared).map_or(true, |declared| declared > *this.cap) {
+        let whole = ready!(this.poll_whole(cx));
+        match &whole {
+            Ok(_) => this.body.set(None),
+            Err(error) => error.kind().while_dropping(|| this.body.set(None)),
+        }
+        Poll::Ready(whole)
+    }
+}
+
+impl<B> CollectProjection<'_, B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<Whole, BodyError>> {
+        let Some(mut body) = self.body.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        if usize::try_from(*self.declared).map_or(true, |declared| declared > *self.cap) {
             return Poll::Ready(Err(BodyError::new(BodyErrorKind::TooLarge)));
         }
         for _ in 0..FRAMES_PER_POLL {
-            let frame = match std::task::ready!(this.body.as_mut().poll_frame(cx)) {
+            let frame = match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Err(as_body_error(error))),
-                None => return Poll::Ready(finish(*this.declared, this.first, this.rest, this.trailers)),
+                None => return Poll::Ready(finish(*self.declared, self.first, self.rest, self.trailers)),
             };
             match frame.into_data() {
                 Ok(mut data) => {
-                    if data.remaining() > *this.cap - this.first.len() - this.rest.len() {
+                    if data.remaining() > *self.cap - self.first.len() - self.rest.len() {
                         return Poll::Ready(Err(BodyError::new(BodyErrorKind::TooLarge)));
                     }
                     let data = data.copy_to_bytes(data.remaining());
-                    if this.first.is_empty() {
-                        *this.first = data;
+                    if self.first.is_empty() {
+                        *self.first = data;
                     } else {
-                        this.rest.extend_from_slice(&data);
+                        self.rest.extend_from_slice(&data);
                     }
                 }
-                Err(frame) => *this.trailers = frame.into_trailers().ok(),
+                Err(frame) => *self.trailers = frame.into_trailers().ok(),
             }
         }
         cx.waker().wake_by_ref();

@@ -14,29 +14,30 @@ use crate::{BodyError, BodyErrorKind, error::BoxError};
 pin_project! {
     /// A body that fails with [`BodyErrorKind::Idle`] when its next frame takes longer than a timeout.
     ///
-    /// The time runs only while a reader waits for a frame, so that a slow reader fails nothing. After the
-    /// error the body yields nothing more.
+    /// The time runs only while a reader waits for a frame, so that a slow reader fails nothing. A body that failed is
+    /// dropped at once, with what it holds, and yields nothing more. One that stood still is told so
+    /// ([`Abandoned`](martello_outcome::Abandoned)).
     ///
     /// # Panics
     ///
     /// When a reader has to wait outside a tokio runtime whose time is enabled.
     #[derive(Debug)]
     pub struct IdleTimeout<B> {
+        // `None` once it failed.
         #[pin]
-        body: B,
+        body: Option<B>,
         timeout: Option<Duration>,
         // Made when the reader first has to wait: a body whose frames are there costs no timer. Boxed, so that
         // the body stays `Unpin` where the body inside is, and `frame().await` on a response keeps working.
         timer: Option<Pin<Box<Sleep>>>,
         running: bool,
-        failed: bool,
     }
 }
 
 impl<B> IdleTimeout<B> {
     /// Fails `body` when a frame takes longer than `timeout`; `None` waits for ever.
     pub fn new(body: B, timeout: Option<Duration>) -> Self {
-        Self { body, timeout, timer: None, running: false, failed: false }
+        Self { body: Some(body), timeout, timer: None, running: false }
     }
 }
 
@@ -52,12 +53,16 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
-        let this = self.project();
-        if *this.failed {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
-        }
-        if let Poll::Ready(frame) = this.body.poll_frame(cx) {
+        };
+        if let Poll::Ready(frame) = body.poll_frame(cx) {
             *this.running = false;
+            if let Some(Err(error)) = frame {
+                this.body.set(None);
+                return Poll::Ready(Some(Err(BodyError::inner(error))));
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::inner)));
         }
         let Some(timeout) = *this.timeout else { return Poll::Pending };
@@ -70,15 +75,15 @@ where
             *this.running = true;
         }
         std::task::ready!(timer.as_mut().poll(cx));
-        *this.failed = true;
+        BodyErrorKind::Idle.while_dropping(|| this.body.set(None));
         Poll::Ready(Some(Err(BodyError::new(BodyErrorKind::Idle))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.failed || self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

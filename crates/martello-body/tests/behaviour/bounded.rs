@@ -11,9 +11,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use martello_body::{BodyErrorKind, Collect, Drain, draining};
+use martello_body::{BodyErrorKind, Collect, Drain, Guarded, draining};
+use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_testkit::ScriptedBody;
 use tokio::time::Instant;
+
+use crate::asks::Asks;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -115,6 +118,29 @@ async fn a_body_that_has_no_whole_is_dropped_though_somebody_keeps_the_future() 
         assert!(handle.dropped(), "{error}");
         assert!(collect.poll().is_pending(), "a second poll is a mistake, and no panic");
     }
+}
+
+#[tokio::test]
+async fn what_a_body_that_is_too_large_or_too_short_holds_is_told_why_it_is_dropped() {
+    for (script, outcome) in [
+        (ScriptedBody::new().data("1234").data("5678").wait(), Outcome::Success),
+        (ScriptedBody::new().wait().claim_size(SizeHint::with_exact(8)), Outcome::Success),
+    ] {
+        let (asks, told) = Asks::new();
+        let error = CallError::from(Collect::new(Guarded::new(script, Some(asks)), 7).await.unwrap_err());
+        let reason = told.get().unwrap().unwrap();
+        assert_eq!((reason.kind(), reason.outcome()), (Some(error.kind()), error.outcome()));
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, outcome));
+    }
+    // What ends by itself is told nothing: there is no more to drop.
+    let (asks, told) = Asks::new();
+    let short = ScriptedBody::new().data("123").end().claim_size(SizeHint::with_exact(4));
+    let error = Collect::new(Guarded::new(short, Some(asks)), 7).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), CallError::from(error).outcome()),
+        (BodyErrorKind::Truncated, Outcome::Ambiguous)
+    );
+    assert_eq!(told.get(), Some(&None));
 }
 
 /// Yields empty frames for ever, and is always ready.

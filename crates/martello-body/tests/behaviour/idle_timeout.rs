@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use http_body::{Body as _, SizeHint};
 use http_body_util::BodyExt;
-use martello_body::{BodyErrorKind, IdleTimeout};
+use martello_body::{BodyErrorKind, Guarded, IdleTimeout};
+use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_testkit::ScriptedBody;
 use tokio::time::{Instant, sleep};
+
+use crate::asks::Asks;
 
 const TIMEOUT: Option<Duration> = Some(Duration::from_secs(30));
 
@@ -68,4 +71,22 @@ async fn a_body_that_stood_still_or_broke_is_dropped_though_its_reader_keeps_it(
         assert!(body.frame().await.is_none() && body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_body_that_stood_still_holds_is_told_why_it_is_dropped() {
+    let (asks, told) = Asks::new();
+    let mut body = IdleTimeout::new(Guarded::new(ScriptedBody::new().wait(), Some(asks)), TIMEOUT);
+    let error = CallError::from(body.frame().await.unwrap().unwrap_err());
+    let reason = told.get().unwrap().unwrap();
+    assert_eq!((reason.kind(), reason.outcome()), (Some(error.kind()), error.outcome()));
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
+    assert!(reason.message().contains("stood still"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_reader_drops_is_told_nothing() {
+    let (asks, told) = Asks::new();
+    drop(IdleTimeout::new(Guarded::new(ScriptedBody::new().wait(), Some(asks)), TIMEOUT));
+    assert_eq!(told.get(), Some(&None));
 }
