@@ -25,6 +25,9 @@ pin_project! {
     impl<B> PinnedDrop for LogBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
+            if let Some(recording) = this.recording {
+                recording.dropped();
+            }
             let _entered = this.recording.as_deref().map(Recording::enter);
             this.inner.set(None);
         }

@@ -25,5 +25,10 @@ pub(crate) fn of(error: &(dyn Error + 'static), uri: &Uri, redaction: &Redaction
     for secret in url::secrets(uri, redaction) {
         text = text.replace(secret, MASK);
     }
+    of_text(&text)
+}
+
+/// A text of our own, in the same form.
+pub(crate) fn of_text(text: &str) -> Box<str> {
     Quoted { bytes: text.as_bytes(), bound: BOUND }.to_string().into()
 }

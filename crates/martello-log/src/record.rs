@@ -4,7 +4,7 @@ use bytes::Buf;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame};
 use martello_outcome::{
-    Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId, is_bodiless,
+    Abandoned, Attempts, CallError, CallNotes, CallerId, ErrorKind, Outcome, TrackingId, is_bodiless,
 };
 use tokio::time::Instant;
 
@@ -52,6 +52,8 @@ pub(crate) struct Answer {
     pub(crate) headers: Option<Box<str>>,
     /// Bytes read of the body.
     pub(crate) size: u64,
+    /// Bytes that it was to have at least.
+    declared: u64,
     pub(crate) excerpt: Option<Excerpt>,
     /// `None` where there is no body.
     pub(crate) end: Option<BodyEnd>,
@@ -86,14 +88,18 @@ impl BodyEnd {
 
 /// What went wrong, of the call or of its body.
 pub(crate) struct Failure {
-    pub(crate) kind: ErrorKind,
+    /// The name of its kind.
+    pub(crate) kind: &'static str,
     pub(crate) text: Box<str>,
 }
 
 impl Failure {
     fn of(error: &CallError, uri: &Uri, redaction: &Redaction) -> Self {
-        let (kind, text) = (error.kind(), cause::of(error, uri, redaction));
-        Self { kind, text }
+        Self { kind: error.kind().as_str(), text: cause::of(error, uri, redaction) }
+    }
+
+    fn said(kind: Option<ErrorKind>, text: &str) -> Self {
+        Self { kind: kind.map_or(CANCELLED, ErrorKind::as_str), text: cause::of_text(text) }
     }
 }
 
@@ -137,6 +143,7 @@ impl Record {
             tracking_id: None,
             headers: headers::shown(response.headers(), &config.response_headers, &config.redaction),
             size: 0,
+            declared: response.body().size_hint().lower(),
             excerpt: Excerpt::new(response.headers(), excerpt),
             end: (!bodiless).then_some(BodyEnd::Dropped),
         });
@@ -169,18 +176,33 @@ impl Record {
         }
     }
 
+    /// Takes down the end of the body. A client that does not look whether all of it came leaves that to us.
     pub(crate) fn body_ended(&mut self) {
+        if self.answer.as_ref().is_some_and(|answer| answer.size < answer.declared) {
+            let short = Failure::said(Some(ErrorKind::Body), "the body ended before its declared length");
+            return self.broke(Outcome::Ambiguous, short);
+        }
         let drained = martello_body::draining();
         self.body_end(if drained { BodyEnd::Drained } else { BodyEnd::Complete });
     }
 
     pub(crate) fn body_broke(&mut self, error: &CallError) {
+        let failure = Failure::of(error, &self.asked.uri, &self.settings.config.redaction);
+        self.broke(error.outcome(), failure);
+    }
+
+    /// Takes down why a layer outside gave up what is not at its end.
+    pub(crate) fn abandoned(&mut self, reason: Abandoned) {
+        self.broke(reason.outcome(), Failure::said(reason.kind(), reason.message()));
+    }
+
+    /// What a failed status said stands.
+    fn broke(&mut self, outcome: Outcome, failure: Failure) {
         self.body_end(BodyEnd::Broken);
-        // What a failed status said stands.
-        if self.outcome.is_some_and(Outcome::is_success) {
-            self.outcome = Some(error.outcome());
+        if self.outcome.is_none_or(Outcome::is_success) {
+            self.outcome = Some(outcome);
         }
-        self.failure = Some(Failure::of(error, &self.asked.uri, &self.settings.config.redaction));
+        self.failure = Some(failure);
     }
 
     fn body_end(&mut self, end: BodyEnd) {
@@ -199,7 +221,7 @@ impl Record {
         match (&self.answer, &self.failure) {
             _ if self.outcome.is_none() => Some(CANCELLED),
             (Some(answer), _) if answer.status.as_u16() >= 400 => Some(answer.status.as_str()),
-            (_, failure) => failure.as_ref().map(|failure| failure.kind.as_str()),
+            (_, failure) => failure.as_ref().map(|failure| failure.kind),
         }
     }
 

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use bytes::Buf;
 use http::{Extensions, Request, Response};
 use http_body::{Body, Frame};
-use martello_outcome::{AttemptNumber, CallError, CallNotes};
+use martello_outcome::{Abandoned, AttemptNumber, CallError, CallNotes};
 use tracing::{Span, span::Entered};
 
 use crate::{
@@ -62,6 +62,13 @@ impl Recording {
     /// Takes down the error that stands in place of a response.
     pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
         self.record.failed(error);
+    }
+
+    /// Takes down why this is dropped before its end, if whoever drops it says so.
+    pub(crate) fn dropped(&mut self) {
+        if let Some(reason) = Abandoned::reason() {
+            self.record.abandoned(reason);
+        }
     }
 
     /// Takes down what came of the body.

@@ -58,7 +58,7 @@ where
                 // For `Bytes`, the data of hyper's bodies, this hands over the buffer and copies nothing.
                 let bytes =
                     |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
-                frame.map(|frame| frame.map(bytes).map_err(CallError::from_body))
+                frame.map(|frame| frame.map(bytes).map_err(CallError::from))
             }),
             InnerProjection::Whole { body } => {
                 let frame = Pin::new(body).poll_frame(cx);

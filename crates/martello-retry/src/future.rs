@@ -89,7 +89,7 @@ where
             let step = match this.state.as_mut().project() {
                 // What begins now could only end as an attempt that may have been processed.
                 StateProjection::Attempt { .. } if !call.is_on_the_wire() && call.is_over() => {
-                    step::timed_out(call, ErrorKind::Deadline)
+                    give_up(this.state, call, ErrorKind::Deadline)
                 }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
                     // Most calls end here. As a `Step` they would take 60 instructions more.
@@ -102,7 +102,8 @@ where
                     (Poll::Ready(Err(error)), _) => step::faulted(call, CallError::from_source(error), None),
                     (Poll::Pending, queued) => {
                         call.waits(queued);
-                        step::timed_out(call, ready!(poll_clocks(call, timer, cx)))
+                        let kind = ready!(poll_clocks(call, timer, cx));
+                        give_up(this.state, call, kind)
                     }
                 },
                 StateProjection::Collect { body, head, last } => match body.as_mut().poll(cx) {
@@ -112,7 +113,10 @@ where
                     Poll::Pending => {
                         call.waits(false);
                         ready!(poll_until(call.deadline(), timer, cx));
-                        step::collected(call, head.take(), Err(step::deadline(Outcome::Ambiguous)), *last)
+                        let (head, last) = (head.take(), *last);
+                        let late = step::deadline(Outcome::Ambiguous);
+                        step::while_dropping(late.kind(), late.outcome(), || this.state.set(State::Done));
+                        step::collected(call, head, Err(late), last)
                     }
                 },
                 StateProjection::Rest { drain, next, wait } => {
@@ -183,6 +187,19 @@ where
         }
         Poll::Pending
     }
+}
+
+/// Drops an attempt that has no time left.
+fn give_up<F, C, B, R>(
+    mut state: Pin<&mut State<F, B, R>>,
+    call: &mut Call<C, B>,
+    kind: ErrorKind,
+) -> Step<B, R>
+where
+    C: CopyBody<B>,
+{
+    step::while_dropping(kind, call.outcome_if_late(), || state.set(State::Done));
+    step::timed_out(call, kind)
 }
 
 /// Waits for the attempt's timeout or the call's deadline, and tells which came.

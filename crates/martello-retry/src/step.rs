@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Request, Response, response::Parts};
 use http_body::Body;
 use martello_body::{BodyError, BodyErrorKind, Whole};
-use martello_outcome::{CallError, ErrorKind, Outcome};
+use martello_outcome::{Abandoned, CallError, ErrorKind, Outcome};
 
 use crate::{
     CopyBody, ResponseHead, RetryBody,
@@ -89,9 +89,9 @@ where
 pub(crate) fn body_failed(error: BodyError) -> CallError {
     if error.kind() == BodyErrorKind::TooLarge {
         let message = "the response's body is larger than `whole_responses` allows";
-        return CallError::new(ErrorKind::Body, Outcome::Success, message).with_source(error);
+        return CallError::new(ErrorKind::Body, error.kind().outcome(), message).with_source(error);
     }
-    CallError::from_body(error)
+    CallError::from(error)
 }
 
 /// An attempt ended in an error.
@@ -128,8 +128,7 @@ where
     C: CopyBody<B>,
 {
     if kind == ErrorKind::AttemptTimeout {
-        let message = "no response came within the attempt timeout";
-        return faulted(call, CallError::new(kind, Outcome::Ambiguous, message), None);
+        return faulted(call, late(kind, Outcome::Ambiguous), None);
     }
     if !call.is_on_the_wire() {
         return local(call, deadline(Outcome::Unsent));
@@ -140,7 +139,23 @@ where
 }
 
 pub(crate) fn deadline(outcome: Outcome) -> CallError {
-    CallError::new(ErrorKind::Deadline, outcome, "the call's deadline has passed")
+    late(ErrorKind::Deadline, outcome)
+}
+
+fn late(kind: ErrorKind, outcome: Outcome) -> CallError {
+    CallError::new(kind, outcome, late_message(kind))
+}
+
+const fn late_message(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AttemptTimeout => "no response came within the attempt timeout",
+        _ => "the call's deadline has passed",
+    }
+}
+
+/// Calls this, which drops what has no time left, and says to the layers inside what the call says of it.
+pub(crate) fn while_dropping(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) {
+    Abandoned::new(kind, outcome, late_message(kind)).while_dropping(drop);
 }
 
 /// An error that ends the call, with all that it went through.

@@ -8,7 +8,7 @@ use http_body::{Body, SizeHint};
 use http_body_util::{BodyExt, Full};
 use martello_body::Drain;
 use martello_log::{LogBody, LogLayer};
-use martello_outcome::ErrorKind;
+use martello_outcome::{Abandoned, ErrorKind, Outcome};
 use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt};
 use tracing::{Level, level_filters::LevelFilter};
@@ -138,6 +138,51 @@ async fn what_a_failed_status_said_stands_though_its_body_breaks() {
     assert_end(&event, Some("broken"), None);
     assert_eq!((event.get("outcome"), event.get("error.type")), (Some("unavailable"), Some("503")));
     assert!(event.get("exception.message").is_some());
+}
+
+#[tokio::test]
+async fn a_body_that_ends_before_its_declared_length_is_broken() {
+    let short = || ScriptedBody::new().data("some").claim_size(SizeHint::with_exact(5));
+    for script in [short(), short().claim_end_stream(false)] {
+        let recorder = Recorder::new();
+        let read = body(script).await.collect().await.unwrap();
+        assert_eq!(read.to_bytes(), "some", "the reader gets what there is");
+        let event = recorder.event();
+        assert_end(&event, Some("broken"), Some("4"));
+        assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some("ambiguous")));
+        assert_eq!(event.get("error.type"), Some("body"));
+        assert_eq!(event.get("exception.message"), Some("\"the body ended before its declared length\""));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_a_layer_outside_gives_up_is_broken_and_says_why() {
+    let late = Abandoned::new(ErrorKind::Deadline, Outcome::Ambiguous, "too late");
+    let large = Abandoned::new(ErrorKind::Body, Outcome::Success, "too large");
+    for (code, reason, outcome, kind) in [
+        (200, late, "ambiguous", "deadline"),
+        (200, large, "success", "body"),
+        (503, late, "unavailable", "503"),
+    ] {
+        let recorder = Recorder::new();
+        let mut body = response(Method::GET, status(code)).await.into_body();
+        body.frame().await.unwrap().unwrap();
+        reason.while_dropping(|| drop(body));
+        let event = recorder.event();
+        assert_end(&event, Some("broken"), Some("4"));
+        assert_eq!((event.level, event.get("outcome")), (Level::WARN, Some(outcome)));
+        assert_eq!(event.get("error.type"), Some(kind));
+        assert_eq!(event.get("exception.message"), Some(&*format!("{:?}", reason.message())));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_had_ended_before_it_was_given_up_is_complete() {
+    let recorder = Recorder::new();
+    let mut body = body(ScriptedBody::new().data("some")).await;
+    body.frame().await.unwrap().unwrap();
+    Abandoned::new(ErrorKind::Deadline, Outcome::Ambiguous, "too late").while_dropping(|| drop(body));
+    assert_end(&recorder.event(), Some("complete"), Some("4"));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 
 use http::{Request, Response};
 use martello_log::LogLayer;
-use martello_outcome::CallNotes;
+use martello_outcome::{Abandoned, CallNotes, ErrorKind, Outcome};
 use martello_testkit::ScriptedBody;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tracing::{Level, info};
@@ -46,6 +46,25 @@ async fn a_call_that_is_dropped_before_its_first_poll_leaves_one_event() {
     drop(service.ready().await.unwrap().call(put("")));
     let event = recorder.event();
     assert_eq!((event.level, event.get("outcome")), (Level::INFO, Some("cancelled")));
+}
+
+#[tokio::test]
+async fn a_call_that_a_layer_outside_gives_up_says_why() {
+    let late = Abandoned::new(ErrorKind::AttemptTimeout, Outcome::Ambiguous, "no response came in time");
+    let stopped = Abandoned::cancelled(Outcome::Unsent, "the worker stops");
+    for (reason, outcome, kind) in [(late, "ambiguous", "attempt_timeout"), (stopped, "unsent", "cancelled")]
+    {
+        let recorder = Recorder::new();
+        let inner = service_fn(async |_: Request<_>| pending::<Never>().await);
+        let mut call = tokio_test::task::spawn(LogLayer::attempts().layer(inner).oneshot(put("")));
+        assert!(call.poll().is_pending());
+        reason.while_dropping(|| drop(call));
+        let event = recorder.event();
+        assert_eq!((event.level, event.get("outcome")), (Level::INFO, Some(outcome)));
+        assert_eq!(event.get("error.type"), Some(kind));
+        assert_eq!(event.get("exception.message"), Some(&*format!("{:?}", reason.message())));
+        assert_eq!(event.get("body_end"), None);
+    }
 }
 
 /// Says something when it is dropped.

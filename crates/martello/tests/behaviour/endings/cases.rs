@@ -156,14 +156,14 @@ fn cut_off() -> [Case; 7] {
         caller,
         ..case(name, client, stack, expected)
     };
-    let never = Client::Never;
+    let (never, stalled) = (Client::Never, Client::Answers(200, || undeclared(stalls())));
     [
         by(Caller::FindsNoPermit, "deadline in the queue", never, hasty, &[]),
         by(Caller::FindsNoPermit, "no permit in time", never, live, &[]),
         by(Caller::FindsNoPermit, "no place in the queue", never, full, &[]),
         by(Caller::DropsTheCall, "dropped before the head", never, live, &[CANCELLED]),
         by(Caller::DropsTheCall, "dropped, the only one", never, Stack::without_retry, &[CANCELLED]),
-        by(Caller::DropsTheCall, "dropped amid a whole body", Client::STALLS, whole, &[UNREAD]),
+        by(Caller::DropsTheCall, "dropped amid a whole body", stalled, whole, &[UNREAD]),
         by(Caller::DropsTheBody, "body dropped", Client::STALLS, live, &[UNREAD]),
     ]
 }
@@ -177,7 +177,7 @@ fn live_bodies() -> [Case; 3] {
     ]
 }
 
-fn whole_bodies() -> [Case; 9] {
+fn whole_bodies() -> [Case; 10] {
     use Client::Answers;
     let rejected = |[.., text]: Said| ["rejected", "404", "broken", text];
     let too_late = ["ambiguous", "deadline", "broken", TOO_LATE[3]];
@@ -186,7 +186,9 @@ fn whole_bodies() -> [Case; 9] {
         case("whole, idle", Answers(200, || undeclared(stalls())), whole, &[IDLE; 2]),
         case("whole, broken", Answers(200, breaks), whole, &[DEAD; 2]),
         case("whole, short", Answers(200, falls_short), eight, &[SHORT; 2]),
-        case("whole, too large", Answers(200, || undeclared(good())), whole, &[TOO_LARGE]),
+        case("whole, too large", Answers(200, || undeclared(good().data("rest"))), whole, &[TOO_LARGE]),
+        // All of it has come when it turns out to be too much.
+        case("whole, too large at its end", Answers(200, || undeclared(good())), whole, &[SUCCESS]),
         case("whole, declared too large", Answers(200, good), whole, &[TOO_LARGE]),
         case("whole, deadline", Answers(200, || undeclared(stalls())), hasty_whole, &[too_late]),
         case("whole 404, too large", Answers(404, good), whole, &[rejected(TOO_LARGE)]),
