@@ -53,6 +53,30 @@ fn a_text_will_do_as_the_error_of_a_users_layer() {
 }
 
 #[test]
+fn a_users_layer_says_in_a_line_that_nothing_was_sent() {
+    let error = CallError::unsent(ErrorKind::Transport, "no credentials");
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
+    assert_eq!(error.source().unwrap().to_string(), "no credentials");
+    assert_eq!(error.to_string(), "the request was not sent");
+    let handed_on = CallError::from_source(BoxError::from(error));
+    assert_eq!((handed_on.kind(), handed_on.outcome()), (ErrorKind::Transport, Outcome::Unsent));
+
+    let never = CallError::unsent(ErrorKind::Unsendable, "no signature without a body");
+    assert_eq!((never.kind(), never.outcome()), (ErrorKind::Unsendable, Outcome::Unsent));
+}
+
+/// The exchange for a token has attempts of its own, and what became of it says nothing about the request.
+#[test]
+fn what_another_exchange_ended_with_is_only_the_source_of_what_was_not_sent() {
+    let of_the_token = full().with_attempts(attempts());
+    assert_eq!(of_the_token.outcome(), Outcome::Ambiguous);
+    let error = CallError::unsent(ErrorKind::Transport, of_the_token);
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
+    assert_eq!((error.attempts().len(), error.last_status()), (0, None));
+    assert!(error.source().unwrap().is::<CallError>());
+}
+
+#[test]
 fn a_body_that_failed_is_ambiguous_whatever_its_error_says() {
     let error = CallError::from_body(io::Error::from(io::ErrorKind::ConnectionRefused));
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));

@@ -17,4 +17,5 @@ mod sending;
 mod stored_secrets;
 mod support;
 mod unsendable;
+mod unsent;
 mod upserts;
