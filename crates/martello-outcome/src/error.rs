@@ -89,6 +89,34 @@ impl CallError {
         }))
     }
 
+    /// The error of a layer of your own around the client that failed before it called the client: it could not fetch a
+    /// token, or make a signature. Nothing was sent, so that the request may go again whatever its method. Handed on as it is,
+    /// the layer's error would be ambiguous, because nobody else knows when it came about.
+    ///
+    /// The kind is [`ErrorKind::Transport`] if another attempt may succeed, and [`ErrorKind::Unsendable`] if none ever will.
+    /// Whatever the source is, even a `CallError` of the exchange for the token, it says nothing about this request.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Request, header::AUTHORIZATION};
+    /// use martello_outcome::{BoxError, CallError, ErrorKind, Outcome};
+    ///
+    /// # async fn fetch_token() -> Result<HeaderValue, BoxError> { Err("the token server is down".into()) }
+    /// async fn authenticate<B>(mut request: Request<B>) -> Result<Request<B>, CallError> {
+    ///     let token = fetch_token().await.map_err(|error| CallError::unsent(ErrorKind::Transport, error))?;
+    ///     request.headers_mut().insert(AUTHORIZATION, token);
+    ///     Ok(request)
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let error = authenticate(Request::post("https://api.example/orders").body(())?).await.unwrap_err();
+    /// assert_eq!(error.outcome(), Outcome::Unsent);
+    /// # Ok::<(), http::Error>(()) })?;
+    /// # Ok::<(), BoxError>(())
+    /// ```
+    #[must_use]
+    pub fn unsent(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+        Self::new(kind, Outcome::Unsent, "the request was not sent").with_source(source)
+    }
+
     /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is. Anything else
     /// becomes one of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`](crate::Classifier::error)
     /// reads from it; or of kind [`ErrorKind::Unsendable`], if it is the client's own and says that the request can never be

@@ -21,7 +21,7 @@ use hyper_util::{
     },
     rt::TokioIo,
 };
-use martello::{Body, CallError, Stack, body::Guarded};
+use martello::{Body, CallError, ErrorKind, Stack, body::Guarded};
 use support::{Failure, Log, Planner, Protocols, Tls};
 use tokio::net::TcpStream;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
@@ -77,13 +77,14 @@ fn client(https: HttpsConnector<HttpConnector>) -> Client {
             let mut closed = 0;
             let mut connection = loop {
                 let connecting = origin.clone().oneshot(request.uri().clone());
-                let mut connection = connecting.await.map_err(CallError::from_readiness)?;
+                let unconnected = |error| CallError::unsent(ErrorKind::Transport, error);
+                let mut connection = connecting.await.map_err(unconnected)?;
                 match connection.ready().await {
                     Ok(_) => break connection,
                     // It closed while it was idle, and is not put back. There may be more of them than a call has
                     // attempts.
                     Err(_) if closed < CLOSED => closed += 1,
-                    Err(error) => return Err(CallError::from_readiness(error)),
+                    Err(error) => return Err(CallError::unsent(ErrorKind::Transport, error)),
                 }
             };
             let response = connection.call(request).await.map_err(CallError::from_source)?;

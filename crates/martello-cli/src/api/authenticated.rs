@@ -5,7 +5,7 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use martello::{Body, TryCopy};
+use martello::{Body, CallError, ErrorKind, TryCopy};
 use tower_service::Service;
 
 use super::Credentials;
@@ -63,7 +63,9 @@ where
     let (head, body) = request.into_parts();
     let mut renewals = 0;
     loop {
-        let copy = body.try_copy(usize::MAX).ok_or("the request's body cannot be sent again")?;
+        let copy = body.try_copy(usize::MAX);
+        let copy =
+            copy.ok_or_else(|| CallError::unsent(ErrorKind::Unsendable, "its body cannot be sent again"))?;
         let mut attempt = Request::from_parts(head.clone(), copy);
         attempt.headers_mut().insert(header::AUTHORIZATION, token.clone());
         let response = send(&mut client, attempt).await?;
@@ -97,6 +99,6 @@ where
     C: Service<Request<Body>, Response = Response<R>>,
     C::Error: Into<BoxError>,
 {
-    poll_fn(|cx| client.poll_ready(cx)).await.map_err(Into::into)?;
+    poll_fn(|cx| client.poll_ready(cx)).await.map_err(CallError::from_readiness)?;
     client.call(request).await.map_err(Into::into)
 }

@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use martello::{CallError, ErrorKind, Outcome};
+use martello::{CallError, ErrorKind};
 use tokio::{
     io::AsyncReadExt,
     process::Command,
@@ -86,7 +86,7 @@ impl Credentials {
     /// There is no use in going on.
     pub(super) fn give_up(&self, why: impl Into<String>) -> CallError {
         let why = why.into();
-        let error = CallError::new(ErrorKind::Transport, Outcome::Unsent, why.clone());
+        let error = CallError::unsent(ErrorKind::Transport, why.clone());
         self.0.given_up.send_if_modified(|given_up| {
             let first = given_up.is_none();
             given_up.get_or_insert(why);
@@ -108,7 +108,7 @@ impl Credentials {
 
     async fn renew(&self, current: &mut Option<Token>) -> Result<HeaderValue, CallError> {
         if let Some(why) = self.0.given_up.borrow().clone() {
-            return Err(CallError::new(ErrorKind::Transport, Outcome::Unsent, why));
+            return Err(CallError::unsent(ErrorKind::Transport, why));
         }
         let mut read = self.read().await;
         if read.is_err() {

@@ -97,7 +97,8 @@ impl Outbox {
 ///
 /// # Where it goes
 ///
-/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request. Give it the limit that the
+/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client: where it has none, it
+/// fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the entry goes again. Give it the limit that the
 /// other callers of the API share. A retry layer is not needed.
 ///
 /// # What it does not do

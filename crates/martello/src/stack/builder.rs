@@ -16,7 +16,8 @@ use super::StackLayer;
 /// Whatever is switched on or off, the result over a client `C` is a [`Stacked<C>`](crate::Stacked), so that it
 /// can be named in a struct. Your own layers fit on both sides: what belongs to each attempt, such as
 /// authentication, goes around the client that the stack is given; what belongs to the call goes around the
-/// finished stack.
+/// finished stack. One around the client that fails before it calls the client hands on a
+/// [`CallError::unsent`](crate::CallError::unsent), so that the request may go again whatever its method.
 ///
 /// Beyond the layers' own defaults it counts 502 as unavailable, which is what a proxy answers when its server
 /// resets or refuses, and waits out a 429 that says for how long.

@@ -143,7 +143,7 @@ async fn a_poll_ends_with_it() {
     let store = MemoryCheckpoint::default();
     // Whoever polls next need not wait until a lease has run out.
     for _ in 0..2 {
-        let source = JsonSince::new(SECURE, |url| JsonCursor::new(url)).unwrap();
+        let source = JsonSince::new(SECURE, JsonCursor::new).unwrap();
         let mut poller = Poller::new(stacked(), source, store.clone());
         let error = poller.next().await.unwrap_err();
         assert!(is_unsendable(error.page_error().unwrap().call_error().unwrap()), "{error:?}");

@@ -19,7 +19,7 @@ use martello::{
 use martello_testkit::{Reply, Server};
 use tower::{Layer, Service, ServiceExt, filter::AsyncFilterLayer, util::BoxCloneSyncService};
 
-use crate::support::{Http, http, quick, request};
+use crate::support::{http, quick, request};
 
 type Client = BoxCloneSyncService<Request<Body>, Response<hyper::body::Incoming>, BoxError>;
 
@@ -114,7 +114,7 @@ async fn a_stored_post_whose_token_cannot_be_had_waits_for_it() {
 
 /// A client that wants a token before it is ready, and has none.
 #[derive(Clone)]
-struct Unready(Http);
+struct Unready;
 
 impl Service<Request<Body>> for Unready {
     type Response = Response<hyper::body::Incoming>;
@@ -133,7 +133,7 @@ impl Service<Request<Body>> for Unready {
 #[tokio::test]
 async fn what_fails_before_the_client_is_ready_is_unsent_without_a_word() {
     let outbox = Outbox::new(MemoryStore::new());
-    let door = OutboxLayer::new(outbox.clone()).layer(quick().build().unwrap().layer(Unready(http())));
+    let door = OutboxLayer::new(outbox.clone()).layer(quick().build().unwrap().layer(Unready));
     let sent = door.oneshot(request("POST", Uri::from_static("http://api.example/orders"))).await.unwrap();
     let Sent::Deferred(ticket) = sent else { panic!("not deferred") };
     assert_eq!(ticket.status().await.unwrap().state, State::Ready);
