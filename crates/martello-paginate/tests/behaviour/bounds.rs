@@ -88,6 +88,8 @@ async fn a_page_that_is_too_large_is_an_error() {
     let pages = pages.max_page_bytes(11).unwrap();
     let error = Box::pin(pages.pages()).next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), PageErrorKind::Call);
-    let source = std::error::Error::source(error.call_error().unwrap()).unwrap();
+    let call_error = error.call_error().unwrap();
+    let source = std::error::Error::source(call_error).unwrap();
     assert_eq!(source.downcast_ref::<BodyError>().unwrap().kind(), BodyErrorKind::TooLarge);
+    assert_eq!(call_error.outcome(), BodyErrorKind::TooLarge.outcome(), "as the layers inside were told");
 }

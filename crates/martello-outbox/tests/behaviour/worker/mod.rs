@@ -1,5 +1,6 @@
 //! What a worker does with what is stored.
 
+mod abandoned;
 mod classes;
 mod concurrency;
 mod health;
