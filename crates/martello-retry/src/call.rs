@@ -234,11 +234,6 @@ impl<C, B> Call<C, B> {
         self.started.is_some() && self.time_left() == Some(Duration::ZERO)
     }
 
-    /// How the present attempt ends if its time is up.
-    pub(crate) fn outcome_if_late(&self) -> Outcome {
-        if self.is_on_the_wire() { Outcome::Ambiguous } else { Outcome::Unsent }
-    }
-
     /// What is left of the deadline.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline?;

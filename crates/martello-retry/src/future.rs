@@ -89,7 +89,7 @@ where
             let step = match this.state.as_mut().project() {
                 // What begins now could only end as an attempt that may have been processed.
                 StateProjection::Attempt { .. } if !call.is_on_the_wire() && call.is_over() => {
-                    give_up(this.state, call, ErrorKind::Deadline)
+                    step::timed_out(call, ErrorKind::Deadline, || this.state.set(State::Done))
                 }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
                     // Most calls end here. As a `Step` they would take 60 instructions more.
@@ -103,7 +103,7 @@ where
                     (Poll::Pending, queued) => {
                         call.waits(queued);
                         let kind = ready!(poll_clocks(call, timer, cx));
-                        give_up(this.state, call, kind)
+                        step::timed_out(call, kind, || this.state.set(State::Done))
                     }
                 },
                 StateProjection::Collect { body, head, last } => match body.as_mut().poll(cx) {
@@ -113,10 +113,7 @@ where
                     Poll::Pending => {
                         call.waits(false);
                         ready!(poll_until(call.deadline(), timer, cx));
-                        let (head, last) = (head.take(), *last);
-                        let late = step::deadline(Outcome::Ambiguous);
-                        step::while_dropping(late.kind(), late.outcome(), || this.state.set(State::Done));
-                        step::collected(call, head, Err(late), last)
+                        step::body_timed_out(call, head.take(), *last, || this.state.set(State::Done))
                     }
                 },
                 StateProjection::Rest { drain, next, wait } => {
@@ -187,19 +184,6 @@ where
         }
         Poll::Pending
     }
-}
-
-/// Drops an attempt that has no time left.
-fn give_up<F, C, B, R>(
-    mut state: Pin<&mut State<F, B, R>>,
-    call: &mut Call<C, B>,
-    kind: ErrorKind,
-) -> Step<B, R>
-where
-    C: CopyBody<B>,
-{
-    step::while_dropping(kind, call.outcome_if_late(), || state.set(State::Done));
-    step::timed_out(call, kind)
 }
 
 /// Waits for the attempt's timeout or the call's deadline, and tells which came.

@@ -122,40 +122,49 @@ where
     }
 }
 
-/// An attempt, or the call, had no time left.
-pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind) -> Step<B, R>
+/// An attempt, or the call, had no time left: what is under way is dropped by this function, which tells it so.
+pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind, drop: impl FnOnce()) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
+    let on_the_wire = call.is_on_the_wire();
+    let outcome = if on_the_wire { Outcome::Ambiguous } else { Outcome::Unsent };
+    let error = given_up(kind, outcome, drop);
     if kind == ErrorKind::AttemptTimeout {
-        return faulted(call, late(kind, Outcome::Ambiguous), None);
+        return faulted(call, error, None);
     }
-    if !call.is_on_the_wire() {
-        return local(call, deadline(Outcome::Unsent));
+    if on_the_wire {
+        call.record(outcome, None, Some(&error));
     }
-    let error = deadline(Outcome::Ambiguous);
-    call.record(Outcome::Ambiguous, None, Some(&error));
     local(call, error)
 }
 
+/// The call had no time left for the response's body, which is dropped by this function.
+pub(crate) fn body_timed_out<C, B, R>(
+    call: &mut Call<C, B>,
+    head: Option<Parts>,
+    last: Option<Outcome>,
+    drop: impl FnOnce(),
+) -> Step<B, R>
+where
+    C: CopyBody<B>,
+{
+    let error = given_up(ErrorKind::Deadline, Outcome::Ambiguous, drop);
+    collected(call, head, Err(error), last)
+}
+
 pub(crate) fn deadline(outcome: Outcome) -> CallError {
-    late(ErrorKind::Deadline, outcome)
+    given_up(ErrorKind::Deadline, outcome, || {})
 }
 
-fn late(kind: ErrorKind, outcome: Outcome) -> CallError {
-    CallError::new(kind, outcome, late_message(kind))
-}
-
-const fn late_message(kind: ErrorKind) -> &'static str {
-    match kind {
+/// The error of what is given up because its time is up. The layers inside are told the same while they are dropped.
+fn given_up(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError {
+    let message = match kind {
         ErrorKind::AttemptTimeout => "no response came within the attempt timeout",
         _ => "the call's deadline has passed",
-    }
-}
-
-/// Calls this, which drops what has no time left, and says to the layers inside what the call says of it.
-pub(crate) fn while_dropping(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) {
-    Abandoned::new(kind, outcome, late_message(kind)).while_dropping(drop);
+    };
+    Abandoned::new(kind, outcome, message).while_dropping(drop);
+    CallError::new(kind, outcome, message)
 }
 
 /// An error that ends the call, with all that it went through.
