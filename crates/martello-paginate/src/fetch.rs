@@ -79,7 +79,7 @@ where
                     let body = ready!(body.poll(cx));
                     return Poll::Ready(match (head.take(), body) {
                         (Some(head), Ok(body)) => Ok(Box::new((head, body.bytes().clone()))),
-                        (head, Err(error)) => Err(Box::new((head, CallError::from_body(error)))),
+                        (head, Err(error)) => Err(Box::new((head, CallError::from(error)))),
                         // A future that is polled after its end.
                         (None, Ok(_)) => return Poll::Pending,
                     });

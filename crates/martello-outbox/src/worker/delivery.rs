@@ -10,9 +10,13 @@ use std::{
 use http::{Method, Request, Response, header};
 use martello_body::{Body, Drain};
 use martello_outcome::{
-    AttemptNumber, BoxError, CallError, CallOptions, CallerId, Outcome, Queued, is_bodiless,
+    Abandoned, AttemptNumber, BoxError, CallError, CallOptions, CallerId, ErrorKind, Outcome, Queued,
+    is_bodiless,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use tower_service::Service;
 
 use super::{
@@ -35,6 +39,19 @@ pub(super) enum Stop {
     Now,
 }
 
+/// What is said to the layers of the stack where a call is given up.
+const TIMED_OUT: Abandoned = Abandoned::new(
+    ErrorKind::AttemptTimeout,
+    Outcome::Ambiguous,
+    "no response came within the attempt timeout",
+);
+const STOPPED_UNSENT: Abandoned =
+    Abandoned::cancelled(Outcome::Unsent, "the worker was shut down before the request was sent");
+const STOPPED: Abandoned =
+    Abandoned::cancelled(Outcome::Ambiguous, "the worker was shut down before an answer came");
+const LOST: Abandoned =
+    Abandoned::cancelled(Outcome::Ambiguous, "the worker lost its lease before it was done");
+
 /// What is to be delivered.
 pub(super) struct Job {
     pub(super) outbox: Outbox,
@@ -43,6 +60,30 @@ pub(super) struct Job {
     pub(super) repeatable: bool,
     pub(super) request: StoredRequest,
     pub(super) timeout: Duration,
+}
+
+/// A delivery that ends early if its lease is lost. The store writes of it that nobody knows how far it came.
+pub(super) async fn while_leased(delivery: impl Future<Output = Came>, lost: oneshot::Receiver<()>) -> Came {
+    let mut delivery = pin!(Some(delivery));
+    let lost = async {
+        if lost.await.is_err() {
+            // The worker is gone, and takes its deliveries along.
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = lost => {
+            LOST.while_dropping(|| delivery.set(None));
+            Came::Lost
+        }
+        came = poll_fn(|cx| poll_present(delivery.as_mut(), cx)) => came,
+    }
+}
+
+/// What was given up is pending for ever.
+fn poll_present<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.as_pin_mut().map_or(Poll::Pending, |present| present.poll(cx))
 }
 
 pub(super) async fn deliver<S, R>(mut service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
@@ -118,7 +159,7 @@ async fn answer<F: Future>(
     timeout: Duration,
     stop: &mut Stopping,
 ) -> Result<(F::Output, Instant), Came> {
-    let mut call = pin!(call);
+    let mut call = pin!(Some(call));
     let mut sent = false;
     let mut began = Instant::now();
     let mut timer = pin!(tokio::time::sleep(timeout));
@@ -135,17 +176,19 @@ async fn answer<F: Future>(
                 }
             },
             () = &mut timer, if sent => {
-                let report = Report::new(Outcome::Ambiguous, began);
-                let text = format!("no response came within the attempt timeout of {timeout:?}");
+                TIMED_OUT.while_dropping(|| call.set(None));
+                let report = Report::new(TIMED_OUT.outcome(), began);
+                let text = format!("{} of {timeout:?}", TIMED_OUT.message());
                 return Err(Came::Ended(Box::new(report.saying(text))));
             }
             () = stop.at_least(level) => {
                 if !sent {
+                    STOPPED_UNSENT.while_dropping(|| call.set(None));
                     return Err(Came::Back { refused: false });
                 }
-                let report = Report::new(Outcome::Ambiguous, began).of_our_own();
-                let report = report.saying("the worker was shut down before an answer came");
-                return Err(Came::Ended(Box::new(report)));
+                STOPPED.while_dropping(|| call.set(None));
+                let report = Report::new(STOPPED.outcome(), began).of_our_own();
+                return Err(Came::Ended(Box::new(report.saying(STOPPED.message()))));
             }
         }
     }
@@ -158,8 +201,12 @@ enum Progress<T> {
 }
 
 /// What was on the wire once, stays so: a stack that retries may queue its next attempt.
-fn poll<F: Future>(call: Pin<&mut F>, sent: &mut bool, cx: &mut Context<'_>) -> Poll<Progress<F::Output>> {
-    let (answer, queued) = Queued::observe(|| call.poll(cx));
+fn poll<F: Future>(
+    call: Pin<&mut Option<F>>,
+    sent: &mut bool,
+    cx: &mut Context<'_>,
+) -> Poll<Progress<F::Output>> {
+    let (answer, queued) = Queued::observe(|| poll_present(call, cx));
     match answer {
         Poll::Ready(answer) => Poll::Ready(Progress::Answered(answer)),
         Poll::Pending if queued || *sent => Poll::Pending,

@@ -25,6 +25,7 @@ impl Driver {
         let Some(flight) = self.flights.remove(&task) else { return };
         match joined {
             Ok((_, Came::Ended(report))) => self.ended(flight, *report),
+            Ok((_, Came::Lost)) => self.monitor.update(|health| health.lost += 1),
             Ok((_, Came::Back { refused })) => {
                 if refused {
                     self.pace.refused(Instant::now(), self.random.f64());
@@ -36,7 +37,7 @@ impl Driver {
                     let report = Report::new(Outcome::Ambiguous, flight.received).of_our_own();
                     self.ended(flight, report.saying(format!("the service panicked: {}", said(&*panic))));
                 }
-                // Its lease is lost: the entry is another's, or the store's to sweep.
+                // Somebody else aborted it, and so nobody goes on under its lease.
                 Err(_) => self.monitor.update(|health| health.lost += 1),
             },
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::Timestamp;
 use martello_outcome::{Outcome, TrackingId};
-use tokio::{task::AbortHandle, time::Instant};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{leases::safe, report::Report};
 use crate::{AttemptRecord, Claimed, End, Entry, Lease, Settlement, State};
@@ -21,7 +21,8 @@ pub(super) struct Flight {
     pub(super) until: Instant,
     /// The pace that it was claimed under.
     pub(super) generation: u32,
-    pub(super) task: Option<AbortHandle>,
+    /// Ends the delivery, which goes on as long as this is here.
+    pub(super) loss: Option<oneshot::Sender<()>>,
 }
 
 /// What is to be settled.
@@ -47,7 +48,7 @@ impl Flight {
             received,
             until: asked + safe(lease),
             generation,
-            task: None,
+            loss: None,
         }
     }
 

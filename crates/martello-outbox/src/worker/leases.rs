@@ -36,14 +36,14 @@ impl Driver {
 
     /// When the first lease runs out, of those that deliveries go on under.
     pub(super) fn lost_at(&self) -> Option<Instant> {
-        self.flights.values().filter(|flight| flight.task.is_some()).map(|flight| flight.until).min()
+        self.flights.values().filter(|flight| flight.loss.is_some()).map(|flight| flight.until).min()
     }
 
     /// The leases to renew, if it is time.
     pub(super) fn leases_to_renew(&mut self) -> Option<Vec<Lease>> {
         let at = Instant::now();
         self.renew_at(at).filter(|due| *due <= at)?;
-        let flights = self.flights.iter().filter(|(_, flight)| flight.task.is_some());
+        let flights = self.flights.iter().filter(|(_, flight)| flight.loss.is_some());
         let (tasks, leases) = flights.map(|(task, flight)| (*task, flight.lease.clone())).unzip();
         self.beat = Beat { at, tasks };
         Some(leases)
@@ -62,9 +62,10 @@ impl Driver {
             let Some(flight) = self.flights.get_mut(task) else { continue };
             if held {
                 flight.until = self.beat.at + safe(self.options.lease);
-            } else if let Some(task) = flight.task.take() {
+            } else if let Some(loss) = flight.loss.take() {
                 tracing::warn!(id = %flight.entry.id, "a worker of the outbox has lost a lease, and drops the delivery");
-                task.abort();
+                // One that has just ended hears nothing of it, and is fenced.
+                let _ = loss.send(());
             }
         }
     }
@@ -72,12 +73,13 @@ impl Driver {
     /// Drops the deliveries whose leases have run out: somebody else may be about to deliver.
     pub(super) fn drop_lost(&mut self, now: Instant) {
         for flight in self.flights.values_mut().filter(|flight| flight.until <= now) {
-            if let Some(task) = flight.task.take() {
+            if let Some(loss) = flight.loss.take() {
                 tracing::warn!(
                     id = %flight.entry.id,
                     "a worker of the outbox could not renew a lease in time, and drops the delivery"
                 );
-                task.abort();
+                // One that has just ended hears nothing of it, and is fenced.
+                let _ = loss.send(());
             }
         }
     }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use martello_outcome::Outcome;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use tracing::Instrument;
 
 use super::{
-    delivery::{Job, Stop},
+    delivery::{Job, Stop, while_leased},
     driver::Driver,
     flight::{Ending, Flight},
     report::Came,
@@ -191,13 +194,14 @@ impl Driver {
             timeout: self.options.attempt_timeout,
         };
         let span = tracing::info_span!("delivery", %id, attempt, queue = %claimed.entry.queue);
-        let task = self.deliveries.spawn(send(job, self.stop.subscribe()).instrument(span));
+        let (loss, lost) = oneshot::channel();
+        let delivery = while_leased(send(job, self.stop.subscribe()), lost);
+        let task = self.deliveries.spawn(delivery.instrument(span));
         let pickup = flight.pickup();
         #[cfg(feature = "metrics")]
         crate::metrics::picked_up(&claimed.entry.queue, pickup);
-        let name = task.id();
-        flight.task = Some(task);
-        self.flights.insert(name, flight);
+        flight.loss = Some(loss);
+        self.flights.insert(task.id(), flight);
         let in_flight = self.deliveries.len();
         self.monitor.update(|health| {
             health.last_pickup = Some(pickup);

@@ -60,14 +60,14 @@ fn queued() -> (Api, Told) {
 
 /// What was said while it was dropped, if anything.
 fn said(told: &Told) -> Option<(Option<ErrorKind>, Outcome, &'static str)> {
-    let reason = *told.get().expect("it is dropped");
-    reason.map(|reason| (reason.kind(), reason.outcome(), reason.message()))
+    told.get().unwrap().map(|reason| (reason.kind(), reason.outcome(), reason.message()))
 }
 
 /// The outcome and the fault of the first attempt that is written down.
 async fn written(outbox: &Outbox, id: EntryId) -> (Outcome, String) {
     let attempts = detail(outbox, id).await.attempts;
-    (attempts[0].outcome, attempts[0].fault.as_deref().unwrap_or_default().to_owned())
+    let first = attempts.first().unwrap();
+    (first.outcome, first.fault.as_deref().unwrap_or_default().to_owned())
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! same word for it.
 
 mod cases;
+mod wire;
 
 use std::{collections::BTreeMap, time::Duration};
 
