@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use martello_tracking::TrackingLayer;
+use martello_tracking::{TrackingLayer, Trail};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::Level;
 
@@ -25,7 +25,8 @@ impl io::Write for Output {
     }
 }
 
-async fn logged(line: &'static str) -> String {
+/// What is said of a response with these lines, to a request of which all ids are kept, or only that of the attempt.
+async fn logged(lines: &'static [&'static str], trail: Option<Trail>) -> String {
     let output = Output::default();
     let writer = output.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -35,9 +36,15 @@ async fn logged(line: &'static str) -> String {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let client = service_fn(async |_: Request<()>| {
-        Ok::<_, Infallible>(Response::builder().header("trackingid", line).body(()).expect("a response"))
+        let response = Response::builder();
+        let response = lines.iter().fold(response, |response, line| response.header("trackingid", *line));
+        Ok::<_, Infallible>(response.body(()).expect("a response"))
     });
-    let response = TrackingLayer::default().layer(client).oneshot(Request::new(())).await;
+    let mut request = Request::new(());
+    if let Some(trail) = trail {
+        request.extensions_mut().insert(trail);
+    }
+    let response = TrackingLayer::default().layer(client).oneshot(request).await;
     assert!(response.is_ok());
     let bytes = output.0.lock().expect("no panic").clone();
     String::from_utf8(bytes).expect("text")
@@ -45,13 +52,30 @@ async fn logged(line: &'static str) -> String {
 
 #[tokio::test]
 async fn an_ignored_line_leaves_one_event_with_its_length_and_without_its_content() {
-    let log = logged("secret words").await;
-    assert_eq!(log.lines().count(), 1, "{log}");
-    assert!(log.contains("DEBUG") && log.contains("length=12") && log.contains("trackingid"), "{log}");
-    assert!(!log.contains("secret"), "{log}");
+    for trail in [None, Some(Trail::default())] {
+        let log = logged(&["secret words"], trail).await;
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(log.contains("DEBUG") && log.contains("length=12") && log.contains("trackingid"), "{log}");
+        assert!(!log.contains("secret"), "{log}");
+    }
 }
 
 #[tokio::test]
 async fn an_id_leaves_no_event() {
-    assert_eq!(logged("5f1c-77").await, "");
+    for lines in [&["5f1c-77"] as &[_], &["5f1c-77, 5f1c-78"], &["5f1c-77", "5f1c-78"]] {
+        for trail in [None, Some(Trail::default())] {
+            assert_eq!(logged(lines, trail).await, "", "{lines:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_line_that_is_no_id_leaves_an_event() {
+    let trail = Trail::default();
+    for lines in [&["secret words", "5f1c-77"], &["5f1c-77", "secret words"]] {
+        let log = logged(lines, Some(trail.clone())).await;
+        assert_eq!(log.lines().count(), 1, "{lines:?}: {log}");
+        assert!(log.contains("length=12"), "{lines:?}: {log}");
+    }
+    assert_eq!(trail.ids().len(), 2);
 }
