@@ -117,14 +117,25 @@ fn a_stream_that_declares_more_than_the_cap_has_no_copy() {
     assert!(Body::new(declared).try_copy(4).is_none());
 }
 
+/// Names and values, of all of them, beside the data.
 #[tokio::test]
 async fn trailers_count_against_the_cap() {
     let mut trailers = HeaderMap::new();
-    trailers.insert("x-large", "v".repeat(CAP).parse().unwrap());
-    let original = Body::new(ScriptedBody::new().trailers(trailers).end());
-    let copy = original.try_copy(CAP).unwrap();
-    original.collect().await.unwrap();
-    assert!(!copy.claim());
+    trailers.append("x-checksum", "1234567".parse().unwrap());
+    trailers.append("x-checksum", "12345".parse().unwrap());
+    trailers.append("x-empty", "".parse().unwrap());
+    let sizes = [("", 10 + 7 + 10 + 5 + 7), ("123", 3 + 10 + 7 + 10 + 5 + 7)];
+    for (data, size) in sizes {
+        for (cap, kept) in [(size, true), (size - 1, false)] {
+            let script = ScriptedBody::new().data(data).trailers(trailers.clone()).end();
+            let original = Body::new(script);
+            let copy = original.try_copy(cap).unwrap();
+            assert_eq!(original.collect().await.unwrap().trailers(), Some(&trailers));
+            assert_eq!(copy.claim(), kept, "{data:?} and trailers within {cap} bytes");
+            let copied = copy.collect().await.ok().and_then(|copied| copied.trailers().cloned());
+            assert_eq!(copied, kept.then(|| trailers.clone()), "{data:?} and trailers within {cap} bytes");
+        }
+    }
 }
 
 #[test]
