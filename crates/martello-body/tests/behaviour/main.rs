@@ -6,3 +6,4 @@ mod bounded;
 mod guarded;
 mod idle_timeout;
 mod recorded;
+mod try_copy;
