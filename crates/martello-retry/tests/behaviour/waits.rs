@@ -75,6 +75,33 @@ async fn a_seed_makes_a_run_repeatable() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clone_of_a_builder_keeps_backoff_jitter_and_seed() {
+    let seeded = RetryLayer::builder()
+        .attempts(6)
+        .backoff(seconds(3), seconds(30))
+        .jitter(0.25)
+        .seed(42)
+        .budget(martello_retry::Budget::new(0.1, 100, 100).unwrap());
+    let clone = seeded.clone();
+    let [of_a_clone, steady] = [clone.clone(), clone.jitter(0.0)].map(|retry| retry.build().unwrap());
+    let (drawn, full) = (waits(&of_a_clone).await, [3, 6, 12, 24, 30].map(seconds));
+    assert_eq!(waits(&steady).await, full);
+    assert_eq!(drawn.len(), full.len());
+    for (drawn, full) in drawn.iter().zip(full) {
+        assert!(full.mul_f64(0.75) <= *drawn && *drawn < full, "{drawn:?} of {full:?}");
+    }
+    assert_eq!(waits(&seeded.build().unwrap()).await, drawn, "each draws from the start");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_builder_without_a_seed_draw_different_waits() {
+    let builder = RetryLayer::builder();
+    let [one, two, three] = [builder.clone(), builder.clone(), builder].map(|retry| retry.build().unwrap());
+    let drawn = [waits(&one).await, waits(&two).await, waits(&three).await];
+    assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn[0] != drawn[2], "{drawn:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_greater_of_backoff_and_retry_after_is_waited() {
     for (asked, expected) in [("3", 3), ("1", 2), ("0", 2), ("soon", 2), ("-1", 2)] {
         let layer = RetryLayer::builder().backoff(seconds(2), seconds(2)).jitter(0.0).build().unwrap();
