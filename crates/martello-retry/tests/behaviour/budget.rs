@@ -1,7 +1,7 @@
 //! What retries may cost the server.
 
 use crate::support::{Answer, Script, request};
-use martello_outcome::{Attempts, ErrorKind, Outcome};
+use martello_outcome::{Attempts, CallError, ErrorKind, Outcome};
 use martello_retry::{Budget, RetryLayer};
 use tower::{Layer, ServiceExt};
 
@@ -88,6 +88,9 @@ async fn a_spent_budget_says_so_where_there_is_no_response() {
     let error = layer(&budget).layer(script).oneshot(request("PUT")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Budget, Outcome::Unsent));
     assert_eq!(error.attempts().len(), 1);
+    assert_eq!(error.to_string(), "the attempt failed, and the retry budget is spent");
+    let attempt = std::error::Error::source(&error).unwrap().downcast_ref::<CallError>().unwrap();
+    assert_eq!(attempt.to_string(), "the request could not be sent");
 }
 
 #[tokio::test(start_paused = true)]

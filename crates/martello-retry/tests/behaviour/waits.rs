@@ -193,6 +193,7 @@ async fn a_wait_that_would_pass_the_deadline_is_not_begun() {
     let script = Script::new([Answer::fault(std::io::ErrorKind::ConnectionReset)]);
     let error = layer.layer(script).oneshot(request("PUT")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Deadline, 1));
+    assert_eq!(error.to_string(), "the attempt failed, and another would begin after the deadline");
     assert!(std::error::Error::source(&error).is_some());
 }
 
