@@ -5,6 +5,7 @@ use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
 use crate::support::{Answer, Script, request, seconds};
 use martello_outcome::{CallOptions, ErrorKind, Outcome, RequestHead};
 use martello_retry::{AttemptView, Decision, RetryLayer};
+use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt};
 
 async fn attempts(layer: RetryLayer, method: &str, answers: impl IntoIterator<Item = Answer>) -> usize {
@@ -121,6 +122,25 @@ async fn the_users_decision_sees_the_attempt_and_is_followed_within_the_bounds()
 async fn the_users_decision_can_stop_what_would_be_sent_again() {
     let layer = RetryLayer::builder().decide(|_| Decision::Stop).build().unwrap();
     assert_eq!(attempts(layer, "PUT", statuses(503)).await, 1);
+}
+
+/// A decision about a request that cannot be sent again would come to nothing.
+#[tokio::test(start_paused = true)]
+async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
+    for (declared, decisions, attempts) in [(5, 3, 4), (6, 0, 1)] {
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = asked.clone();
+        let layer = RetryLayer::builder().replay_cap(5).decide(move |attempt| {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            attempt.default_decision()
+        });
+        let script = Script::statuses([503; 9]);
+        let body = ScriptedBody::new().data(vec![b'x'; declared]).end();
+        let request = request("PUT").map(|_| martello_body::Body::new(body));
+        let response = layer.build().unwrap().layer(script.clone()).oneshot(request).await.unwrap();
+        assert_eq!((response.status().as_u16(), script.attempts()), (503, attempts), "{declared} bytes");
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), decisions, "{declared} bytes");
+    }
 }
 
 #[tokio::test(start_paused = true)]
