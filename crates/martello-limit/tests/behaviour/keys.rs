@@ -92,3 +92,23 @@ async fn by_authority_tells_servers_apart() {
     drop(calls);
     assert_eq!(layer.snapshot().keys, 0);
 }
+
+/// RFC 9110 §4.2.3: a URI without a port, with an empty one and with the default port name the same server.
+#[tokio::test(start_paused = true)]
+async fn by_authority_takes_an_empty_port_for_none() {
+    for uris in [
+        ["http://api.example/", "http://api.example:/", "http://api.example:80/", "http://me@API.example:/"],
+        ["https://[::1]/", "https://[::1]:/", "https://[::1]:443/", "https://me@[::1]:/"],
+    ] {
+        let layer = ConcurrencyLimitLayer::builder().permits(4).by_authority().build().unwrap();
+        let (service, _api) = limited(&layer);
+        let _calls = uris.map(|uri| call(&service, Request::get(uri).body(()).unwrap()));
+        assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (4, 1), "{uris:?}");
+    }
+
+    let layer = ConcurrencyLimitLayer::builder().permits(2).by_authority().build().unwrap();
+    let (service, _api) = limited(&layer);
+    let _calls = ["api.example", "api.example:"]
+        .map(|host| call(&service, Request::get("/orders").header("host", host).body(()).unwrap()));
+    assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (2, 1));
+}
