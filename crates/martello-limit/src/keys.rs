@@ -87,8 +87,11 @@ impl Groups {
     }
 }
 
+/// What is left of a port without digits.
+const NO_PORT: &str = ":";
+
 /// The authority that the request goes to: of its URI or, for want of one, its `Host`; in lower case, without
-/// userinfo and without the default port of its scheme.
+/// userinfo and without a port that is empty or the default of its scheme (RFC 9110 §4.2.3).
 pub(crate) fn authority(head: RequestHead<'_>) -> Cow<'_, str> {
     let host = || head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = head.uri.authority().map(Authority::as_str).or_else(host);
@@ -97,9 +100,10 @@ pub(crate) fn authority(head: RequestHead<'_>) -> Cow<'_, str> {
     let default_port = match head.uri.scheme_str() {
         Some("https") => ":443",
         Some("http") => ":80",
-        _ => "",
+        _ => NO_PORT,
     };
-    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
+    let bare = authority.strip_suffix(default_port).or_else(|| authority.strip_suffix(NO_PORT));
+    let authority = bare.unwrap_or(authority);
     if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(authority.to_ascii_lowercase())
     } else {
@@ -124,6 +128,10 @@ mod tests {
         assert_eq!(authority_of("https://user:secret@API.example:443/"), "api.example");
         assert_eq!(authority_of("http://api.example:80/"), "api.example");
         assert_eq!(authority_of("http://[::1]:8080/"), "[::1]:8080");
+        assert_eq!(authority_of("http://api.example:/"), "api.example");
+        assert_eq!(authority_of("http://[::1]:/"), "[::1]");
+        assert_eq!(authority_of("http://[::]/"), "[::]");
+        assert_eq!(authority_of("https://api.example:80/"), "api.example:80");
     }
 
     #[test]
