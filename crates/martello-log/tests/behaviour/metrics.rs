@@ -140,16 +140,24 @@ async fn the_name_of_no_label_is_the_beginning_of_another() {
     }
 }
 
+/// RFC 9110 §9.3 and RFC 5789. A method is case-sensitive (RFC 9110 §9.1).
 #[tokio::test]
-async fn unknown_methods_share_one_label() {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    let _installed = metrics::set_default_local_recorder(&recorder);
-    let mut request = put("");
-    *request.method_mut() = Method::from_bytes(b"PURGE").unwrap();
-    drop(log().build_attempts().unwrap().layer(answering(|| status(200))).oneshot(request).await.unwrap());
-    let measured = measured(&snapshotter);
-    assert!(measured.keys().all(|key| key.contains("http.request.method=_OTHER")), "{measured:?}");
+async fn each_method_of_http_has_a_label_and_all_others_share_one() {
+    let of_http = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    let labels = of_http.map(|method| (method, method));
+    for (method, label) in labels.into_iter().chain([("PURGE", "_OTHER"), ("get", "_OTHER")]) {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _installed = metrics::set_default_local_recorder(&recorder);
+        for layer in [log().build_calls().unwrap(), log().build_attempts().unwrap()] {
+            let mut request = put("");
+            *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
+            drop(layer.layer(answering(|| status(200))).oneshot(request).await.unwrap());
+        }
+        let (measured, label) = (measured(&snapshotter), format!("{{http.request.method={label},"));
+        assert_eq!(measured.len(), 5, "{method}: {measured:?}");
+        assert!(measured.keys().all(|key| key.contains(&label)), "{method}: {measured:?}");
+    }
 }
 
 #[tokio::test]

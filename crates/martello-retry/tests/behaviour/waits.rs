@@ -81,7 +81,7 @@ async fn a_clone_of_a_builder_keeps_backoff_jitter_and_seed() {
         .backoff(seconds(3), seconds(30))
         .jitter(0.25)
         .seed(42)
-        .budget(martello_retry::Budget::new(0.1, 100, 100).unwrap());
+        .budget(Budget::new(0.1, 100, 100).unwrap());
     let clone = seeded.clone();
     let [of_a_clone, steady] = [clone.clone(), clone.jitter(0.0)].map(|retry| retry.build().unwrap());
     let (drawn, full) = (waits(&of_a_clone).await, [3, 6, 12, 24, 30].map(seconds));
