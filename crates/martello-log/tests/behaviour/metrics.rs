@@ -12,7 +12,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::level_filters::LevelFilter;
 
-use crate::support::{Recorder, answering, put, status};
+use crate::support::{Recorder, answering, get, put, status};
 
 /// Each measurement as `name{label=value,...}`, with its value or its values' sum.
 fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
@@ -158,6 +158,20 @@ async fn each_method_of_http_has_a_label_and_all_others_share_one() {
         assert_eq!(measured.len(), 5, "{method}: {measured:?}");
         assert!(measured.keys().all(|key| key.contains(&label)), "{method}: {measured:?}");
     }
+}
+
+#[tokio::test]
+async fn an_empty_port_is_no_part_of_the_label_of_the_server() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _installed = metrics::set_default_local_recorder(&recorder);
+    let layer = log().build_attempts().unwrap();
+    for uri in ["https://api.example/", "https://api.example:/", "https://api.example:443/"] {
+        drop(layer.layer(answering(|| status(200))).oneshot(get(uri)).await.unwrap());
+    }
+    let target = "http.request.method=GET,server.address=api.example,server.port=443";
+    let attempts = format!("martello.client.attempts{{{target},outcome=success}}");
+    assert_eq!(measured(&snapshotter).get(&attempts), Some(&3.0));
 }
 
 #[tokio::test]

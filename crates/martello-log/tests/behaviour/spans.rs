@@ -9,7 +9,7 @@ use martello_testkit::ScriptedBody;
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::{Span, info, info_span, level_filters::LevelFilter};
 
-use crate::support::{Recorder, answering, get, put, status};
+use crate::support::{Recorder, Written, answering, get, put, status};
 
 #[tokio::test]
 async fn the_span_tells_at_its_end_what_exporters_ask_for() {
@@ -42,6 +42,29 @@ async fn the_port_of_a_span_is_that_of_the_scheme_unless_it_is_explicit() {
         drop(LogLayer::calls().layer(answering(|| status(200))).oneshot(get(uri)).await.unwrap());
         let span = &recorder.spans()[0];
         assert_eq!((span.get("server.port"), span.get("otel.status_code")), (port, None));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_port_is_no_part_of_the_host() {
+    for (uri, host, explicit, port) in [
+        ("http://api.example:/x", "api.example", None, "80"),
+        ("https://me@api.example:/x", "api.example", None, "443"),
+        ("https://api2:/x", "api2", None, "443"),
+        ("https://api2:8/x", "api2", Some("8"), "8"),
+        ("https://api2/x", "api2", None, "443"),
+        ("http://[::1]:/x", "[::1]", None, "80"),
+        ("http://[::1]:8080/x", "[::1]", Some("8080"), "8080"),
+        ("http://[::1]/x", "[::1]", None, "80"),
+    ] {
+        let recorder = Recorder::new();
+        drop(LogLayer::calls().layer(answering(|| status(200))).oneshot(get(uri)).await.unwrap());
+        let (event, spans) = (recorder.event(), recorder.spans());
+        let of = |written: &Written| {
+            ["server.address", "server.port"].map(|field| written.get(field).map(str::to_owned))
+        };
+        assert_eq!(of(&event), [Some(host), explicit].map(|value| value.map(str::to_owned)), "{uri}");
+        assert_eq!(of(&spans[0]), [host, port].map(|value| Some(value.to_owned())), "{uri}");
     }
 }
 
