@@ -56,6 +56,35 @@ async fn a_stored_position_on_another_origin_is_refused() {
     assert_eq!((results.len(), api.asked().len()), (1, 0));
 }
 
+/// RFC 9110 §4.2.3: upper case, an empty port and the default port make no difference.
+#[tokio::test]
+async fn a_stored_position_may_write_the_same_origin_otherwise() {
+    for (one, other) in [("https://api.example", "443"), ("http://[::1]", "80")] {
+        let upper = one.to_ascii_uppercase();
+        let written =
+            [one.to_owned(), format!("{one}:"), format!("{one}:{other}"), format!("{upper}:{other}")];
+        for (first, stored) in written.iter().flat_map(|first| written.iter().map(move |to| (first, to))) {
+            let api = Api::new([ok("[2]")]);
+            let pages = Paginate::new(api, JsonLink::<u32>::new(format!("{first}/a")).unwrap());
+            let results = results(pages.items_from(format!("{stored}/b").parse().unwrap()), 9).await;
+            assert!(results.len() == 1 && results[0].is_ok(), "{stored} from {first}: {results:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stored_position_with_another_port_is_refused() {
+    for (first, stored) in [
+        ("https://api.example/a", "https://api.example:80/a"),
+        ("https://api.example/a", "http://api.example:443/a"),
+        ("http://api.example:/a", "http://api.example:8080/a"),
+    ] {
+        let pages = Paginate::new(Api::default(), JsonLink::<u32>::new(first).unwrap());
+        let results = results(pages.items_from(stored.parse().unwrap()), 9).await;
+        assert_eq!(results[0].as_ref().unwrap_err().kind(), PageErrorKind::OtherOrigin, "{stored}");
+    }
+}
+
 #[tokio::test]
 async fn a_position_that_makes_no_request_is_an_error() {
     let pages = Paginate::new(Api::default(), JsonLink::<u32>::new(URL).unwrap());
