@@ -53,12 +53,29 @@ fn an_empty_list_and_a_number_that_is_no_error_status_are_refused() {
 }
 
 #[test]
-fn an_outcome_is_written_as_its_name() {
+fn only_success_is_a_success() {
+    for outcome in Outcome::ALL {
+        assert_eq!(outcome.is_success(), *outcome == Outcome::Success, "{outcome}");
+    }
+    for status in all() {
+        let success = Classifier::default().status(status).is_success();
+        assert_eq!(success, status.as_u16() < 400, "{status}");
+    }
+}
+
+#[test]
+fn an_outcome_is_written_and_read_as_its_name() {
     let outcomes = [Outcome::Success, Outcome::Unavailable, Outcome::Faulty].into_iter().chain([
         Outcome::Rejected,
         Outcome::Unsent,
         Outcome::Ambiguous,
     ]);
-    let names: Vec<_> = outcomes.map(|outcome| outcome.to_string()).collect();
-    assert_eq!(names, ["success", "unavailable", "faulty", "rejected", "unsent", "ambiguous"]);
+    let names = ["success", "unavailable", "faulty", "rejected", "unsent", "ambiguous"];
+    assert_eq!(outcomes.collect::<Vec<_>>(), Outcome::ALL);
+    for (outcome, name) in Outcome::ALL.iter().zip(names) {
+        assert_eq!((outcome.to_string(), name.parse()), (name.to_owned(), Ok(*outcome)));
+    }
+    for word in ["", "Success", "cancelled", "successful"] {
+        assert_eq!(word.parse::<Outcome>(), Err("".parse::<Outcome>().unwrap_err()), "{word}");
+    }
 }
