@@ -113,6 +113,24 @@ fn a_source_is_not_repeated_in_the_text() {
     assert_eq!(error.source().unwrap().to_string(), "sixty bodies are unread");
 }
 
+/// It is what `unwrap` and `?` in `main` show.
+#[test]
+fn its_debug_text_has_kind_outcome_status_attempts_and_source() {
+    let shown = format!("{:?}", full().with_attempts(attempts()).with_source("sixty bodies are unread"));
+    for part in [
+        "CallError { kind: LimitFull, outcome: Ambiguous, message: \"the limit is full\"",
+        "last_status: Some(503), attempts: Attempts(Some([Attempt { number: 1,",
+        "outcome: Unavailable, status: Some(503)",
+        "Attempt { number: 2,",
+        "source: Some(\"sixty bodies are unread\")",
+    ] {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
+    let shown = format!("{:?}", full());
+    let expected = "last_status: None, attempts: Attempts(None), source: None }";
+    assert!(shown.ends_with(expected), "{shown}");
+}
+
 #[test]
 fn a_kind_has_a_name_for_logs_and_metrics() {
     let kinds = [ErrorKind::Transport, ErrorKind::AttemptTimeout, ErrorKind::Deadline, ErrorKind::LimitFull];
