@@ -54,6 +54,7 @@ async fn hints_and_errors_pass_through() {
     let error = body.frame().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), BodyErrorKind::Inner);
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("reset"));
+    assert_eq!(format!("{error:?}"), r#"BodyError { kind: Inner, source: Some(ScriptedError("reset")) }"#);
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,6 +108,33 @@ async fn a_call_that_failed_and_cannot_be_stored_comes_back_with_both_errors() {
     assert!(causes(&error).contains("the disk is on fire"));
 }
 
+/// It is what `unwrap` and `?` in `main` show.
+#[tokio::test(start_paused = true)]
+async fn the_debug_text_of_an_error_has_all_that_is_known() {
+    let store_error =
+        r#"StoreError { kind: Unavailable, message: "the disk is on fire", source: Some("smoke") }"#;
+    let error = StoreError::new(StoreErrorKind::Unavailable, "the disk is on fire").with_source("smoke");
+    assert_eq!(format!("{error:?}"), store_error);
+
+    let outbox = Outbox::new(Failing { enqueue: true, pending: false });
+    let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
+    let shown = format!("{error:?}");
+    for part in [
+        r#"NotStored { kind: Store, message: "the store failed""#,
+        "source: Some(StoreError { kind: Unavailable",
+        "outcome: Unavailable, last_status: Some(503), attempts: Attempts(Some([Attempt { number: 1",
+        "call: None }",
+    ] {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
+
+    let error = door(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
+    let shown = format!("{error:?}");
+    for part in ["outcome: Ambiguous, last_status: None", "call: Some(CallError { kind: Transport"] {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
     let outbox = Outbox::new(Failing { enqueue: false, pending: true });

@@ -30,6 +30,11 @@ async fn an_error_tells_status_tracking_id_and_the_start_of_the_body() {
     assert_eq!(error.to_string(), r"page 1 was answered with status 500: oh\nno\u{1b} (Trackingid 5f1e)");
     assert_eq!((error.status().unwrap().as_u16(), error.body().unwrap().len()), (500, 6));
     assert_eq!(error.tracking_id().unwrap().as_str(), "5f1e");
+    let expected = concat!(
+        "PageError { kind: Status, page: 1, status: Some(500), tracking_id: Some(TrackingId(5f1e)), ",
+        r#"body: Some("oh\\nno\\u{1b}"), source: None }"#
+    );
+    assert_eq!(format!("{error:?}"), expected);
 }
 
 #[tokio::test]
@@ -61,6 +66,14 @@ async fn an_error_shows_neither_url_nor_cursor() {
     assert_eq!(error.position().unwrap().as_str(), "s3cret");
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("k3y"), "{shown}");
+}
+
+#[tokio::test]
+async fn the_debug_text_of_an_error_has_its_kind_and_its_cause() {
+    let error = results(pages(&Api::new([ok("{")])).items(), 1).await.remove(0).unwrap_err();
+    let shown = format!("{error:?}");
+    let (kind, cause) = ("PageError { kind: Parse, page: 1, status: Some(200)", "source: Some(ParseError { ");
+    assert!(shown.starts_with(kind) && shown.contains(cause), "{shown}");
 }
 
 #[tokio::test]

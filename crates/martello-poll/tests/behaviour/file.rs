@@ -37,6 +37,9 @@ async fn a_file_that_is_cut_off_or_of_something_else_is_a_clear_error_and_not_a_
     let error = Poller::new(server, source(), FileCheckpoint::new(&path)).next().await.unwrap_err();
     assert_eq!(error.kind(), PollErrorKind::Unusable);
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("newer version"));
+    let shown = format!("{error:?}");
+    let expected = "PollError { kind: Unusable, source: Some(StoreError { kind: Unusable, message: ";
+    assert!(shown.starts_with(expected), "{shown}");
 }
 
 #[tokio::test]

@@ -99,6 +99,14 @@ async fn a_journal_needs_a_place_and_an_input() {
     let place = tempfile::tempdir().unwrap();
     let error = Journal::open(place.path().join("no/folder"), "orders").await.unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::Journal);
+    let shown = format!("{error:?}");
+    for part in [
+        &*format!("UpsertError {{ kind: Journal, message: {:?}", error.to_string()),
+        "report: None",
+        "source: Some(Os { code: 2,",
+    ] {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
     let error = Journal::open(place.path().join("journal"), "").await.unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::Config);
 }
