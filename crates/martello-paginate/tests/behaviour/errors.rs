@@ -37,6 +37,16 @@ async fn an_error_tells_status_tracking_id_and_the_start_of_the_body() {
     assert_eq!(format!("{error:?}"), expected);
 }
 
+#[test]
+fn a_kind_is_final_where_asking_again_cannot_help() {
+    use PageErrorKind::{Call, Loop, OtherOrigin, Parse, Request, Status, TooManyPages};
+    for (kinds, is_final) in
+        [(&[Call, Status, Parse] as &[_], false), (&[Request, Loop, TooManyPages, OtherOrigin], true)]
+    {
+        assert!(kinds.iter().all(|kind| kind.is_final() == is_final), "{kinds:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_the_client_refuses_ends_the_walk() {
     let service = tower::service_fn(|_: http::Request<martello_body::Body>| async {
