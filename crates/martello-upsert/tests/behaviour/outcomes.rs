@@ -35,6 +35,25 @@ fn with(status: u16) -> Response<Body> {
     Response::builder().status(status).body(Body::from("said the server")).unwrap()
 }
 
+#[test]
+fn what_is_written_is_no_failure_and_what_was_not_sent_is_neither() {
+    use UpsertOutcome::*;
+    for (outcome, is_written, is_failure) in [
+        (Created, true, false),
+        (Updated, true, false),
+        (Unchanged, true, false),
+        (Conflict, false, true),
+        (Rejected, false, true),
+        (Exhausted, false, true),
+        (Ambiguous, false, true),
+        (Deferred, false, false),
+        (Superseded, false, false),
+        (NotAttempted, false, false),
+    ] {
+        assert_eq!((outcome.is_written(), outcome.is_failure()), (is_written, is_failure), "{outcome}");
+    }
+}
+
 #[tokio::test]
 async fn each_status_has_its_outcome() {
     for (status, outcome) in [
