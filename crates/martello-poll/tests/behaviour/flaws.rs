@@ -30,6 +30,7 @@ async fn an_item_that_cannot_be_told_from_others_is_parked_with_its_place_and_th
     first.ack().await.unwrap();
     let parked = store.parked(ParkedFilter::default()).await.unwrap();
     assert_eq!(parked.len(), bad.len());
+    assert!(bad.iter().all(|(_, kind)| kind.is_parked()));
     assert_eq!(
         (parked[4].item.json.as_str(), parked[4].item.reason.as_str()),
         (r#"{"id":"x"}"#, "it has no stamp")
@@ -71,6 +72,7 @@ async fn a_stamp_from_the_future_is_told_and_delivered_once_and_moves_nothing() 
         let watermark = store.checkpoint().unwrap().watermark.unwrap().to_string();
         assert_eq!(watermark, at(if dated { "10:00:00" } else { "09:00:00" }));
         assert!(store.parked(ParkedFilter::default()).await.unwrap().is_empty());
+        assert!(!FlawKind::StampFromTheFuture.is_parked());
     }
 }
 

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use martello_poll::{
     Acquired, CheckpointStore, Event, Fence, MemoryCheckpoint, Parked, ParkedFilter, ParkedId, PollErrorKind,
@@ -7,37 +7,54 @@ use martello_poll::{
 
 use crate::support::{Seen, Server, batch, item, next, options, page, poller, source};
 
-/// A store whose leases cannot be renewed.
+/// A store whose leases cannot be renewed, and which cannot be acquired before it has failed in all these ways.
 #[derive(Debug)]
-struct NoRenewal(MemoryCheckpoint);
+struct Failing {
+    store: MemoryCheckpoint,
+    acquire: Mutex<Vec<StoreErrorKind>>,
+}
 
-impl CheckpointStore for NoRenewal {
+impl Failing {
+    fn no_renewal(store: &MemoryCheckpoint) -> Self {
+        Self { store: store.clone(), acquire: Mutex::default() }
+    }
+
+    fn no_lease(failures: impl Into<Vec<StoreErrorKind>>) -> Self {
+        Self { store: MemoryCheckpoint::default(), acquire: Mutex::new(failures.into()) }
+    }
+}
+
+fn down<'a, T: Send + 'a>(kind: StoreErrorKind) -> StoreFuture<'a, T> {
+    Box::pin(std::future::ready(Err(StoreError::new(kind, "the store has failed"))))
+}
+
+impl CheckpointStore for Failing {
     fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
-        self.0.acquire(lease)
+        self.acquire.lock().unwrap().pop().map_or_else(|| self.store.acquire(lease), down)
     }
 
     fn renew(&self, _: Fence, _: Duration) -> StoreFuture<'_, bool> {
-        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "the store cannot be reached")) })
+        down(StoreErrorKind::Unavailable)
     }
 
     fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
-        self.0.save(fence, save)
+        self.store.save(fence, save)
     }
 
     fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
-        self.0.release(fence)
+        self.store.release(fence)
     }
 
     fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
-        self.0.parked(filter)
+        self.store.parked(filter)
     }
 
     fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        self.0.emit_again(ids)
+        self.store.emit_again(ids)
     }
 
     fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        self.0.discard(ids)
+        self.store.discard(ids)
     }
 }
 
@@ -46,9 +63,26 @@ fn server() -> Server {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_or_full_does_not_end_a_poll_and_one_that_cannot_be_used_does() {
+    let (down, full) = (StoreErrorKind::Unavailable, StoreErrorKind::Full);
+    let store = Failing::no_lease([full, down]);
+    let mut poller = Poller::new(server(), source(), store).with_options(options());
+    for wait in [1, 2] {
+        let failed = Seen::Failed(PollErrorKind::Store, Duration::from_secs(wait));
+        assert_eq!(next(&mut poller).await, failed);
+    }
+    assert_eq!(next(&mut poller).await, batch(&["a"]));
+
+    let store = Failing::no_lease([StoreErrorKind::Unusable]);
+    let error = Poller::new(server(), source(), store).next().await.unwrap_err();
+    assert_eq!(error.kind(), PollErrorKind::Unusable);
+    assert_eq!(error.store_error().unwrap().kind(), StoreErrorKind::Unusable);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_lost_the_lease_saves_nothing_and_the_other_delivers_again() {
     let store = MemoryCheckpoint::default();
-    let mut one = Poller::new(server(), source(), NoRenewal(store.clone())).with_options(options());
+    let mut one = Poller::new(server(), source(), Failing::no_renewal(&store)).with_options(options());
     let Some(Event::Batch(late)) = one.next().await.unwrap() else { panic!() };
     tokio::time::sleep(Duration::from_secs(61)).await;
 
