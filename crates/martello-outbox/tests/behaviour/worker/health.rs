@@ -15,7 +15,8 @@ async fn its_numbers_are_what_happened() {
     });
     let hour = seconds(3_600);
     let worker = work_with(&outbox, &api, options().backoff(hour, hour).hold_after(3));
-    assert_eq!(worker.health().phase, WorkerPhase::Starting);
+    let health = worker.health();
+    assert_eq!((health.phase, health.is_well()), (WorkerPhase::Starting, false));
     sleep(seconds(3)).await;
     let health = worker.health();
     assert_eq!((health.phase, health.cap, health.in_flight), (WorkerPhase::Running, 5, 0));
@@ -43,5 +44,6 @@ async fn its_numbers_are_what_happened() {
     assert_eq!((health.delivered, health.fenced, health.lost, health.given_back), (1, 0, 0, 0));
     let dead = [Reason::Rejected, Reason::Ambiguous, Reason::Expired].map(|reason| health.dead(reason));
     assert_eq!((dead, health.probing, health.failures_in_row), ([1, 1, 0], false, 0));
-    assert_eq!(worker.shutdown().await.phase, WorkerPhase::Stopped);
+    let health = worker.shutdown().await;
+    assert_eq!((health.phase, health.is_well()), (WorkerPhase::Stopped, false));
 }

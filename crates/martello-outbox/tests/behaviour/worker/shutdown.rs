@@ -21,7 +21,8 @@ async fn it_waits_for_what_is_on_the_wire_and_claims_nothing_more() {
     let start = Instant::now();
     let release = async {
         sleep(seconds(10)).await;
-        assert_eq!(monitor.health().phase, WorkerPhase::Draining);
+        let health = monitor.health();
+        assert_eq!((health.phase, health.is_well()), (WorkerPhase::Draining, false));
         api.release(5);
     };
     let (health, ()) = tokio::join!(worker.shutdown(), release);
