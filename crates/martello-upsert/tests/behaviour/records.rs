@@ -60,6 +60,7 @@ async fn a_report_keeps_the_slowest_and_the_first_failures() {
     let slowest: Vec<_> = report.slowest().iter().map(|record| record.row).collect();
     assert_eq!(slowest, (490..500).rev().collect::<Vec<_>>());
     assert_eq!((report.failures().len(), report.counts().failed()), (100, 250));
+    assert!(!report.is_success());
     let first: Vec<_> = report.failures().iter().take(3).map(|record| record.row).collect();
     assert_eq!(first, [1, 3, 5]);
     assert_eq!(report.latency().count(), 500);
