@@ -59,11 +59,14 @@ where
         };
         if let Poll::Ready(frame) = body.poll_frame(cx) {
             *this.running = false;
-            if let Some(Err(error)) = frame {
-                this.body.set(None);
-                return Poll::Ready(Some(Err(BodyError::inner(error))));
-            }
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::inner)));
+            return Poll::Ready(match frame {
+                Some(Ok(frame)) => Some(Ok(frame)),
+                Some(Err(error)) => {
+                    this.body.set(None);
+                    Some(Err(BodyError::inner(error)))
+                }
+                None => None,
+            });
         }
         let Some(timeout) = *this.timeout else { return Poll::Pending };
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
