@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 /// | [`Unavailable`](Self::Unavailable) | 503 and 504, or the list of the user's [`Classifier`](crate::Classifier) | if repeatable |
 /// | [`Faulty`](Self::Faulty) | other 5xx, 408, 425, 429, 401, 407 | not by default |
 /// | [`Rejected`](Self::Rejected) | other 4xx, 501, 505 | never |
-/// | [`Unsent`](Self::Unsent) | a fault that provably came before the request reached the server | always |
+/// | [`Unsent`](Self::Unsent) | a fault that provably came before the request reached the server | unless it [never can be](crate::ErrorKind::Unsendable) |
 /// | [`Ambiguous`](Self::Ambiguous) | a fault after it may have, also a timeout | if repeatable |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
