@@ -1,6 +1,7 @@
 //! A layer of the user's own around the client, which fails before the client is called.
 
 use std::{
+    any::Any,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -52,11 +53,12 @@ fn stacked(tokens: &Uri) -> Stacked<Client> {
 }
 
 /// What makes a token unavailable, of which only a refused connection would prove anything by itself.
-async fn without_tokens() -> Vec<(Uri, Option<Server>)> {
-    let mut servers = vec![(Server::refused().unwrap().uri("/token"), None)];
+async fn without_tokens() -> Vec<(Uri, Box<dyn Any>)> {
+    let refused = Server::refused().unwrap();
+    let mut servers: Vec<(Uri, Box<dyn Any>)> = vec![(refused.uri("/token"), Box::new(refused))];
     for reply in [Reply::reset, Reply::close, || Reply::status(503), || Reply::status(401)] {
         let server = Server::with(move |_| reply()).await.unwrap();
-        servers.push((server.uri("/token"), Some(server)));
+        servers.push((server.uri("/token"), Box::new(server)));
     }
     servers
 }
