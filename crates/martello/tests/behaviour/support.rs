@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -46,6 +46,10 @@ pub(crate) struct Written(Arc<Mutex<Vec<(&'static str, Fields)>>>);
 
 impl Written {
     pub(crate) fn listen() -> (Self, DefaultGuard) {
+        // A callsite that another test meets for the first time at this moment, with nobody listening, could be taken for one
+        // that nobody wants. With a subscriber for the whole process somebody always listens.
+        static PROCESS: Once = Once::new();
+        PROCESS.call_once(|| tracing::subscriber::set_global_default(Registry::default()).unwrap());
         let written = Self::default();
         let guard = tracing::subscriber::set_default(Registry::default().with(written.clone()));
         (written, guard)
