@@ -1,15 +1,17 @@
 //! What the server has seen. One lock guards it all, so that its numbers agree with each other.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use http::{Method, Uri};
 use tokio::{net::TcpStream, sync::watch};
 
-use super::{Received, Reply};
+use super::{Received, Reply, Server};
 
 /// So many requests are remembered, the newest ones.
 const MOST_REQUESTS: usize = 10_000;
@@ -26,9 +28,12 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct Journal {
+    /// How long who waits for something waits at most, where that is not the default.
+    pub(super) patience: Option<Duration>,
     pub(super) connections: usize,
     pub(super) received: usize,
-    pub(super) in_flight: usize,
+    /// Those in flight, by their place in the order of arrival.
+    pub(super) in_flight: BTreeMap<usize, (Method, Uri)>,
     pub(super) most_in_flight: usize,
     pub(super) script: VecDeque<Reply>,
     pub(super) requests: VecDeque<Received>,
@@ -38,6 +43,10 @@ pub(super) struct Journal {
 impl Shared {
     pub(super) fn new(handler: Handler) -> Self {
         Self { journal: watch::Sender::new(Journal::default()), handler: Mutex::new(handler) }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.journal.borrow().patience.unwrap_or(Server::PATIENCE)
     }
 
     /// Counts a connection and returns its number.
@@ -56,13 +65,13 @@ impl Shared {
         self.journal.send_modify(|journal| {
             journal.received += 1;
             request.sequence = journal.received;
-            journal.in_flight += 1;
-            journal.most_in_flight = journal.most_in_flight.max(journal.in_flight);
+            journal.in_flight.insert(request.sequence, (request.method.clone(), request.uri.clone()));
+            journal.most_in_flight = journal.most_in_flight.max(journal.in_flight.len());
             reply = journal.script.pop_front();
             journal.requests.push_back(request.clone());
             journal.forget_the_oldest();
         });
-        (InFlight { shared: Arc::clone(self), counted: true }, reply)
+        (InFlight { shared: Arc::clone(self), sequence: request.sequence, counted: true }, reply)
     }
 
     /// Completes the record of a request with what was read of its body.
@@ -97,6 +106,7 @@ impl Journal {
 /// One request in flight; counted until it is finished or dropped.
 pub(super) struct InFlight {
     shared: Arc<Shared>,
+    sequence: usize,
     counted: bool,
 }
 
@@ -113,7 +123,7 @@ impl InFlight {
                 written = stream.try_write(&last);
                 let finished = matches!(written, Ok(n) if n == last.len());
                 if finished {
-                    journal.in_flight = journal.in_flight.saturating_sub(1);
+                    journal.in_flight.remove(&self.sequence);
                     self.counted = false;
                 }
                 finished
@@ -131,9 +141,9 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.counted {
-            self.shared
-                .journal
-                .send_modify(|journal| journal.in_flight = journal.in_flight.saturating_sub(1));
+            self.shared.journal.send_modify(|journal| {
+                journal.in_flight.remove(&self.sequence);
+            });
         }
     }
 }

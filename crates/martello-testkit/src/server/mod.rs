@@ -2,6 +2,7 @@
 
 mod connection;
 mod journal;
+mod patience;
 mod received;
 mod refused;
 mod reply;
@@ -12,13 +13,18 @@ mod wire;
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
+    panic::Location,
     sync::Arc,
+    time::Duration,
 };
 
 use http::Uri;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 
-use self::journal::{Journal, Shared};
+use self::{
+    journal::{Journal, Shared},
+    patience::{GivenUp, within},
+};
 pub use self::{received::Received, refused::Refused, reply::Reply};
 
 /// A scripted HTTP/1.1 server on a loopback socket, which behaves as badly as it is told.
@@ -32,6 +38,10 @@ pub use self::{received::Received, refused::Refused, reply::Reply};
 ///
 /// The latest 10,000 requests are kept, with at most 64 MiB of bodies; the counts go on beyond that.
 /// A request's head of more than 64 KiB is answered with 431, a body of more than 16 MiB with 413.
+///
+/// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for ever: a test that waits in
+/// vain fails within [`PATIENCE`](Self::PATIENCE), and says what came until then. They count by the machine's clock, also where tokio's is
+/// paused.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -40,6 +50,10 @@ pub struct Server {
 }
 
 impl Server {
+    /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless [`set_patience`](Self::set_patience)
+    /// says otherwise: 10 s, which is more than a test on a busy machine takes, and less than anybody waits for one that hangs.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
+
     /// Starts a server on a free port of 127.0.0.1 that answers 200 with an empty body until told otherwise.
     ///
     /// # Errors
@@ -85,9 +99,29 @@ impl Server {
     }
 
     /// Stops listening, breaks off every connection, and returns when all that is done.
-    pub async fn stop(mut self) {
-        drop(self.stop);
-        while self.accepting.join_next().await.is_some() {}
+    ///
+    /// # Panics
+    ///
+    /// When that takes longer than [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience), because the handler does not
+    /// return. On a runtime of one thread such a handler keeps this from returning, too.
+    #[track_caller]
+    pub fn stop(mut self) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            drop(self.stop);
+            let patience = self.shared.patience();
+            let stopping = async { while self.accepting.join_next().await.is_some() {} };
+            if within(patience, stopping).await.is_none() {
+                let given_up = GivenUp::stopping(&self.shared.journal.borrow(), patience);
+                given_up.fail(caller);
+            }
+        }
+    }
+
+    /// Lets [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait so long from now on, instead of
+    /// [`PATIENCE`](Self::PATIENCE): longer for requests that come late, such as those of a process that has yet to start.
+    pub fn set_patience(&self, patience: Duration) {
+        self.shared.journal.send_modify(|journal| journal.patience = Some(patience));
     }
 
     /// Scripts the reply to the next request for which none is scripted yet.
@@ -134,7 +168,7 @@ impl Server {
     /// (some megabytes on loopback). A peer that closes its sending side is taken to have left.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared.journal.borrow().in_flight
+        self.shared.journal.borrow().in_flight.len()
     }
 
     /// The most requests that were ever in flight at once.
@@ -147,24 +181,57 @@ impl Server {
     }
 
     /// Waits until so many requests have arrived in total.
-    pub async fn received(&self, requests: usize) {
-        self.wait_until(|journal| journal.received >= requests).await;
+    ///
+    /// # Panics
+    ///
+    /// When they have not within [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience). The message says how many have, and
+    /// the method and path of the latest.
+    #[track_caller]
+    pub fn received(&self, requests: usize) -> impl Future<Output = ()> {
+        self.wait_until(
+            move |journal| journal.received >= requests,
+            move |journal, patience| GivenUp::receiving(journal, requests, patience),
+        )
     }
 
     /// Waits until no request is in flight.
-    pub async fn idle(&self) {
-        self.wait_until(|journal| journal.in_flight == 0).await;
+    ///
+    /// # Panics
+    ///
+    /// When some still are after [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience). The message names them by method and
+    /// path, the oldest first.
+    #[track_caller]
+    pub fn idle(&self) -> impl Future<Output = ()> {
+        self.wait_until(|journal| journal.in_flight.is_empty(), GivenUp::idling)
     }
 
-    async fn wait_until(&self, condition: impl FnMut(&Journal) -> bool) {
-        // Fails only when the sender is gone, and `self` holds it.
-        let _ = self.shared.journal.subscribe().wait_for(condition).await;
+    #[track_caller]
+    fn wait_until(
+        &self,
+        condition: impl Fn(&Journal) -> bool,
+        give_up: impl Fn(&Journal, Duration) -> GivenUp,
+    ) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            let patience = self.shared.patience();
+            let mut journal = self.shared.journal.subscribe();
+            // Fails only when the sender is gone, and `self` holds it.
+            let come = async { journal.wait_for(condition).await.is_ok() };
+            if within(patience, come).await.is_none() {
+                let given_up = give_up(&self.shared.journal.borrow(), patience);
+                given_up.fail(caller);
+            }
+        }
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        formatter
+            .debug_struct("Server")
+            .field("address", &self.address)
+            .field("patience", &self.shared.patience())
+            .finish_non_exhaustive()
     }
 }
 

@@ -23,6 +23,7 @@ const ROWS: u32 = 10_000;
 /// So many rows have a key that others have, too.
 const KEYS: u32 = 9_000;
 const KILLS: u32 = 8;
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn key(row: u32) -> u32 {
     row.wrapping_mul(7_919) % KEYS
@@ -71,6 +72,8 @@ async fn ended(child: &mut Child) -> bool {
 async fn killed_at_random_moments_it_ends_with_every_entity_and_repeats_only_what_was_in_flight() {
     let planner = Planner::builder().latency(Duration::from_millis(1)).start().await.unwrap();
     let server = planner.server();
+    // A child has a minute for its part of the input, and must be killed if it takes longer.
+    server.set_patience(2 * MINUTE);
     let place = tempfile::tempdir().unwrap();
     let journal = place.path().join("journal");
     let seed = fastrand::u64(..);
@@ -79,14 +82,14 @@ async fn killed_at_random_moments_it_ends_with_every_entity_and_repeats_only_wha
     for kill in 1..=KILLS {
         let mut child = spawn(&server.uri("/orders"), &journal);
         let goal = (ROWS * kill / (KILLS + 1)) as usize + random.usize(..200);
-        let reached = tokio::time::timeout(Duration::from_secs(60), server.received(goal)).await;
+        let reached = tokio::time::timeout(MINUTE, server.received(goal)).await;
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(reached.is_ok(), "seed {seed}: the child did not get as far as {goal} requests");
         server.idle().await;
     }
     let mut child = spawn(&server.uri("/orders"), &journal);
-    assert!(tokio::time::timeout(Duration::from_secs(120), ended(&mut child)).await.unwrap(), "seed {seed}");
+    assert!(tokio::time::timeout(2 * MINUTE, ended(&mut child)).await.unwrap(), "seed {seed}");
 
     let mut expected: BTreeMap<String, (u32, u64)> = BTreeMap::new();
     for row in 0..ROWS {

@@ -45,8 +45,10 @@ impl Stage {
         seed: u64,
     ) -> Self {
         let ledger = Ledger::default();
+        let server = ledger.serve(delays, seed).await;
+        server.set_patience(WITHIN);
         Self {
-            server: ledger.serve(delays, seed).await,
+            server,
             ledger,
             ground,
             concurrency,

@@ -1,0 +1,120 @@
+//! Waits that fail in time instead of hanging.
+
+use std::{convert::Infallible, fmt, panic::Location, sync::mpsc, thread, time::Duration};
+
+use http::{Method, Uri, uri::Authority};
+use tokio::sync::oneshot;
+
+use super::journal::Journal;
+
+/// So many requests are named.
+const MOST_NAMED: usize = 5;
+
+/// What was the case when a wait was given up.
+pub(super) struct GivenUp(String);
+
+impl GivenUp {
+    pub(super) fn receiving(journal: &Journal, requests: usize, patience: Duration) -> Self {
+        let (came, wanted) = (journal.received, Count(requests, "request"));
+        let connections = Count(journal.connections, "connection");
+        let unnamed = journal.requests.len().saturating_sub(MOST_NAMED);
+        let latest = journal.requests.iter().skip(unnamed).map(|request| name(&request.method, &request.uri));
+        let latest = latest.collect::<Vec<_>>().join(", ");
+        let latest = if latest.is_empty() { latest } else { format!("; the latest: {latest}") };
+        Self(format!("{came} of {wanted} arrived within {patience:?}, over {connections}{latest}"))
+    }
+
+    pub(super) fn idling(journal: &Journal, patience: Duration) -> Self {
+        let requests = Count(journal.in_flight.len(), "request");
+        let are = if requests.0 == 1 { "is" } else { "are" };
+        Self(format!("{requests} {are} still in flight after {patience:?}: {}", oldest_in_flight(journal)))
+    }
+
+    pub(super) fn stopping(journal: &Journal, patience: Duration) -> Self {
+        let requests = oldest_in_flight(journal);
+        Self(format!(
+            "the server has not stopped within {patience:?}, because its handler has not returned: {requests}"
+        ))
+    }
+
+    /// Fails the test that has waited.
+    #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
+    pub(super) fn fail(self, caller: &Location<'_>) -> ! {
+        panic!("{}; it was waited for at {caller}, and `Server::set_patience` allows more time", self.0)
+    }
+}
+
+fn oldest_in_flight(journal: &Journal) -> String {
+    let requests = journal.in_flight.values().take(MOST_NAMED);
+    let oldest = requests.map(|(method, uri)| name(method, uri)).collect::<Vec<_>>().join(", ");
+    match journal.in_flight.len().saturating_sub(MOST_NAMED) {
+        0 => oldest,
+        more => format!("{oldest}, and {more} more"),
+    }
+}
+
+/// Method and path, or the authority that a CONNECT names. Without the query: secrets stand there.
+fn name(method: &Method, uri: &Uri) -> String {
+    let path =
+        if *method == Method::CONNECT { uri.authority().map_or("", Authority::as_str) } else { uri.path() };
+    format!("{method} {path:.100}")
+}
+
+struct Count(usize, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
+
+/// A timer by the machine's clock. Dropping it ends its thread.
+///
+/// A timer of tokio's would not do: a runtime that waits for a socket counts as idle, and a paused clock then jumps to the
+/// next timer. Nor would a blocking task, because it keeps a paused clock from moving at all.
+struct Timer {
+    /// Closed when it is due.
+    due: oneshot::Receiver<Infallible>,
+    _dropped: mpsc::Sender<Infallible>,
+}
+
+impl Timer {
+    fn start(time: Duration) -> Self {
+        let (not_due, due) = oneshot::channel();
+        let (dropped, until_dropped) = mpsc::channel::<Infallible>();
+        thread::spawn(move || {
+            // Nothing is ever sent: it returns when the time has passed, or nobody waits any more.
+            let _ = until_dropped.recv_timeout(time);
+            drop(not_due);
+        });
+        Self { due, _dropped: dropped }
+    }
+}
+
+/// What the future yields; `None` if it has not completed within this time of the machine's clock.
+pub(super) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let too_late = async {
+        let mut timer = Timer::start(time);
+        (&mut timer.due).await
+    };
+    tokio::select! {
+        // What has come is there, however late this task had its turn; and what is there at once takes no timer.
+        biased;
+        output = future => Some(output),
+        _ = too_late => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn dropping_a_timer_ends_its_thread() {
+        let Timer { due, _dropped: dropped } = Timer::start(Duration::from_secs(3_600));
+        drop(dropped);
+        let closed = tokio::time::timeout(Duration::from_secs(10), due).await;
+        closed.expect("the thread still runs").unwrap_err();
+    }
+}
