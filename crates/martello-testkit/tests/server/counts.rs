@@ -17,7 +17,7 @@ async fn a_body_in_transit_is_in_flight() {
         assert_eq!(server.in_flight(), expected);
     }
     bodies.clear();
-    soon(server.idle()).await;
+    server.idle().await;
     assert_eq!((server.in_flight(), server.most_in_flight(), server.connections()), (0, 5, 5));
 }
 
@@ -28,7 +28,7 @@ async fn a_large_unread_body_is_in_flight_until_it_is_read() {
     let response = client().get(server.uri("/")).await.unwrap();
     assert_eq!(server.in_flight(), 1);
     assert_eq!(soon(read(response)).await.unwrap().len(), 32 * 1024 * 1024);
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,9 +48,9 @@ async fn a_response_is_counted_out_before_its_end_can_be_seen() {
             assert!(answer.ends_with(b"\r\n\r\n"));
         }
     });
-    soon(server.received(4_000)).await;
+    server.received(4_000).await;
     requests.join().unwrap();
-    soon(server.idle()).await;
+    server.idle().await;
     assert_eq!(server.most_in_flight(), 1);
 }
 
@@ -63,5 +63,5 @@ async fn the_latest_requests_are_kept_and_all_are_counted() {
     }
     let requests = server.requests();
     assert_eq!((requests.len(), requests[0].sequence), (10_000, 2));
-    soon(server.received(10_001)).await;
+    server.received(10_001).await;
 }

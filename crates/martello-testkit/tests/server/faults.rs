@@ -76,7 +76,7 @@ async fn a_stalled_body_says_nothing_more() {
     assert!(tokio::time::timeout(Duration::from_millis(30), body.frame()).await.is_err());
     assert_eq!(server.in_flight(), 1);
     drop(body);
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_trickled_body_comes_in_pieces() {
     let response = client().get(server.uri("/")).await.unwrap();
     assert_eq!(soon(read(response)).await.unwrap(), "0123456789");
     assert!(start.elapsed() >= 2 * every);
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     assert!(!server.requests()[0].complete);
     // The rest of the request is read all the same, and the connection goes on.
     stream.write_all(b"abcGET /next HTTP/1.1\r\n\r\n").await.unwrap();
-    soon(server.received(2)).await;
+    server.received(2).await;
     assert_eq!((server.requests()[0].body.as_ref(), server.connections()), (b"abc".as_slice(), 1));
 }
 
@@ -198,7 +198,7 @@ async fn endless_headers_and_bodies_last_until_the_peer_leaves() {
     }
     assert_eq!(server.in_flight(), 1);
     drop(body);
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -225,10 +225,10 @@ async fn after_a_101_the_server_is_silent() {
     let server = giving(Reply::status(101).header("upgrade", "x")).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\nthis is not HTTP\r\n\r\n").await.unwrap();
-    soon(server.received(1)).await;
+    server.received(1).await;
     let mut answer = vec![0; 1024];
     let length = soon(stream.read(&mut answer)).await.unwrap();
     assert_eq!(&answer[..length], b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n");
-    soon(server.idle()).await;
+    server.idle().await;
     assert!(tokio::time::timeout(Duration::from_millis(20), stream.read(&mut answer)).await.is_err());
 }

@@ -127,7 +127,7 @@ async fn what_is_not_http_gets_400_and_the_connection_is_closed() {
         let answer = raw(&server, bad).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"), "{bad:?}: {answer}");
     }
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -174,10 +174,10 @@ async fn requests_are_waited_for_without_polling() {
     let call = client.get(server.uri("/"));
     tokio::select! {
         _ = call => panic!("nobody answers"),
-        () = soon(server.received(1)) => {}
+        () = server.received(1) => {}
     }
     // The call is gone: so is its connection, and the request.
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_stopped_server_has_closed_its_port_and_its_connections() {
         server.reply(Reply::ok().body("0123456789").stall_after(4));
         let response = client().get(server.uri("/")).await.unwrap();
         let (address, uri) = (server.address(), server.uri("/"));
-        soon(server.stop()).await;
+        server.stop().await;
         assert!(soon(read(response)).await.is_err());
         let gone = soon(client().get(uri.clone())).await;
 
@@ -212,7 +212,7 @@ async fn a_dropped_server_leaves_no_task_behind() {
     server.reply(Reply::silence());
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    soon(server.received(1)).await;
+    server.received(1).await;
     drop(server);
     let mut nothing = Vec::new();
     soon(stream.read_to_end(&mut nothing)).await.unwrap();
@@ -241,7 +241,7 @@ async fn a_panicking_handler_closes_its_connection_and_the_server_lives_on() {
     let client = client();
     assert!(client.request(post(server.uri("/"), "")).await.is_err());
     assert_eq!(client.get(server.uri("/")).await.unwrap().status(), 200);
-    soon(server.idle()).await;
+    server.idle().await;
 }
 
 #[tokio::test]
@@ -255,5 +255,5 @@ async fn a_delay_comes_before_the_head_and_ends_early_when_the_peer_leaves() {
     assert!(start.elapsed() >= short);
 
     assert!(tokio::time::timeout(short, client.get(server.uri("/"))).await.is_err());
-    soon(server.idle()).await;
+    server.idle().await;
 }

@@ -84,7 +84,7 @@ async fn while_another_delivers(ground: Ground) {
     stage.enter(Role::Sleeper);
     within("the first worker stands still", stage.cast[0].stopped()).await;
     stage.enter(Role::Worker);
-    within("the other takes over", stage.server.received(2)).await;
+    stage.server.received(2).await;
     stage.cast[0].go_on();
     let (first, other) = (Health::of(&mut stage.cast[0]).await, Health::of(&mut stage.cast[1]).await);
     assert_eq!((first.delivered, first.fenced, first.lost), (0, 1, 0));
