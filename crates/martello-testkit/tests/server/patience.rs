@@ -64,7 +64,6 @@ async fn a_wait_for_requests_fails_with_how_many_came_and_the_latest() {
 #[tokio::test]
 async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
     let server = Server::start().await.unwrap();
-    server.set_patience(SHORT);
     server.replies(vec![Reply::silence(); 7]);
     let client = client();
     let mut calls = Vec::new();
@@ -76,6 +75,7 @@ async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
             () = server.received(call) => calls.push(request),
         }
     }
+    server.set_patience(SHORT);
     let message = failure(server.idle()).await;
     let oldest = (1..=5).map(|call| format!("POST /calls/{call}, ")).collect::<String>();
     let expected =
