@@ -121,3 +121,39 @@ async fn the_last_copy_of_an_either_outlasts_its_others() {
         assert_eq!(bytes(last).await.unwrap(), "12345");
     }
 }
+
+/// Who asks decides nothing: a copy that is not sent in the end must not have cut off its original.
+#[tokio::test]
+async fn a_copy_says_whether_it_is_intact_without_a_claim() {
+    for mut body in sides(stream) {
+        let (copy, last) = (body.try_copy(5).unwrap(), body.try_last_copy(5).unwrap());
+        assert!(body.is_intact() && copy.is_intact() && last.is_intact());
+        body.frame().await.unwrap().unwrap();
+        assert!(copy.is_intact() && last.is_intact());
+        assert_eq!(bytes(body).await.unwrap(), "5", "it goes on where it was");
+        assert!(copy.is_intact() && copy.claim() && copy.is_intact());
+        assert!(last.claim() && last.is_intact());
+        assert!(!copy.is_intact(), "the last one is sent");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_not_intact_once_its_recording_is_lost() {
+    for body in sides(stream) {
+        let (copy, last) = (body.try_copy(4).unwrap(), body.try_last_copy(4).unwrap());
+        assert_eq!(bytes(body).await.unwrap(), "12345");
+        assert!(!copy.is_intact() && !last.is_intact());
+    }
+    for body in sides(|| Body::new(ScriptedBody::new().data("1").error("broke"))) {
+        let copy = body.try_copy(5).unwrap();
+        assert_eq!(bytes(body).await, None);
+        assert!(!copy.is_intact() && !copy.claim());
+    }
+}
+
+#[test]
+fn what_needs_no_recording_is_always_intact() {
+    assert!(().is_intact() && Empty::<Bytes>::new().is_intact());
+    assert!(Full::new(Bytes::from("12345")).is_intact() && Full::new(b"12345" as &[u8]).is_intact());
+    assert!(Body::from("12345").is_intact() && Body::empty().is_intact());
+}

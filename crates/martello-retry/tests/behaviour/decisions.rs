@@ -127,19 +127,23 @@ async fn the_users_decision_can_stop_what_would_be_sent_again() {
 /// A decision about a request that cannot be sent again would come to nothing.
 #[tokio::test(start_paused = true)]
 async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
-    for (declared, decisions, attempts) in [(5, 3, 4), (6, 0, 1)] {
-        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let count = asked.clone();
-        let layer = RetryLayer::builder().replay_cap(5).decide(move |attempt| {
-            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            attempt.default_decision()
-        });
-        let script = Script::statuses([503; 9]);
-        let body = ScriptedBody::new().data(vec![b'x'; declared]).end();
-        let request = request("PUT").map(|_| martello_body::Body::new(body));
-        let response = layer.build().unwrap().layer(script.clone()).oneshot(request).await.unwrap();
-        assert_eq!((response.status().as_u16(), script.attempts()), (503, attempts), "{declared} bytes");
-        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), decisions, "{declared} bytes");
+    for declares in [true, false] {
+        for (bytes, decisions, attempts) in [(5, 3, 4), (6, 0, 1)] {
+            let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let count = asked.clone();
+            let layer = RetryLayer::builder().replay_cap(5).decide(move |attempt| {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                attempt.default_decision()
+            });
+            let script = Script::statuses([503; 9]);
+            let body = ScriptedBody::new().data(vec![b'x'; bytes]).end();
+            let body = if declares { body } else { body.claim_size(http_body::SizeHint::new()) };
+            let request = request("PUT").map(|_| martello_body::Body::new(body));
+            let response = layer.build().unwrap().layer(script.clone()).oneshot(request).await.unwrap();
+            let case = format!("{bytes} bytes, which are declared: {declares}");
+            assert_eq!((response.status().as_u16(), script.attempts()), (503, attempts), "{case}");
+            assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), decisions, "{case}");
+        }
     }
 }
 
