@@ -1,4 +1,8 @@
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use http::{header, uri::Authority};
 use martello_outcome::RequestHead;
@@ -16,8 +20,10 @@ pub(crate) struct Group {
     key: Option<Arc<str>>,
     /// Permits that are taken.
     pub(crate) held: usize,
-    /// Who waits for one and is to be offered it.
+    /// Who waits for one, in the order of their numbers.
     pub(crate) waiting: List,
+    /// Who waits for one again, after it stood aside, by their numbers.
+    pub(crate) back: BTreeMap<u64, Index>,
     /// How many stand aside until their client is ready.
     pub(crate) aside: usize,
     /// The response bodies that hold one.
@@ -26,7 +32,15 @@ pub(crate) struct Group {
 
 impl Group {
     fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
-        Self { key, held: 0, waiting: List::new(), aside: 0, unread: Unread::new(batches) }
+        let unread = Unread::new(batches);
+        Self { key, held: 0, waiting: List::new(), back: BTreeMap::new(), aside: 0, unread }
+    }
+}
+
+impl Group {
+    /// Whether nobody waits whose client is ready.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.back.is_empty()
     }
 }
 

@@ -102,24 +102,6 @@ impl List {
         self.last = index;
     }
 
-    /// Puts a value that stands in no list before the first of this one that is to come after it, or at the end.
-    pub(crate) fn insert<T>(&mut self, slab: &mut Slab<T>, index: Index, after_it: impl Fn(&T) -> bool) {
-        let mut next = self.first;
-        while slab.get(next).is_some_and(|value| !after_it(value)) {
-            next = slab.node(next).map_or(NONE, |node| node.after);
-        }
-        let Some(before) = slab.node(next).map(|node| std::mem::replace(&mut node.before, index)) else {
-            return self.push(slab, index);
-        };
-        if let Some(node) = slab.node(index) {
-            (node.before, node.after) = (before, next);
-        }
-        match slab.node(before) {
-            Some(before) => before.after = index,
-            None => self.first = index,
-        }
-    }
-
     /// Takes a value of this list out of it, and leaves it in the slab.
     pub(crate) fn unlink<T>(&mut self, slab: &mut Slab<T>, index: Index) {
         let Some(node) = slab.node(index) else {

@@ -37,6 +37,8 @@ struct Waiter {
 
 enum State {
     Waiting(Option<Waker>),
+    /// It stood aside, and waits again.
+    Back(Option<Waker>),
     Granted,
     Aside,
 }
@@ -73,8 +75,8 @@ impl Queue {
 
     /// The counts of the group without a key, unless somebody waits in it.
     pub(crate) fn hand_over(&self) -> Option<Counts> {
-        let Group { held, waiting, unread, .. } = &self.groups.without_key;
-        waiting.is_empty().then_some(Counts { held: *held, untimed: unread.untimed, batch: unread.next })
+        let group @ Group { held, unread, .. } = &self.groups.without_key;
+        group.is_idle().then_some(Counts { held: *held, untimed: unread.untimed, batch: unread.next })
     }
 
     /// The group of this key. A new one must take a permit.
@@ -98,7 +100,7 @@ impl Queue {
     pub(crate) fn give_back(&mut self, group: Index, batch: Index) -> Option<Waker> {
         let of = self.groups.get_mut(group)?;
         of.unread.end(batch, &mut self.batches);
-        if !of.waiting.is_empty() {
+        if !of.is_idle() {
             return self.pass_on(group);
         }
         of.held -= 1;
@@ -109,10 +111,15 @@ impl Queue {
     }
 
     fn pass_on(&mut self, group: Index) -> Option<Waker> {
-        let first = self.groups.get_mut(group)?.waiting.pop(&mut self.waiters)?;
+        let of = self.groups.get_mut(group)?;
+        let newcomer = of.waiting.first(&self.waiters).map(|waiter| waiter.number);
+        let first = match of.back.first_entry() {
+            Some(back) if newcomer.is_none_or(|number| *back.key() < number) => back.remove(),
+            _ => of.waiting.pop(&mut self.waiters)?,
+        };
         self.waiting -= 1;
         match std::mem::replace(&mut self.waiters.get_mut(first)?.state, State::Granted) {
-            State::Waiting(waker) => waker,
+            State::Waiting(waker) | State::Back(waker) => waker,
             State::Granted | State::Aside => None,
         }
     }
@@ -136,7 +143,7 @@ impl Queue {
     /// Looks for the turn of this waiter; if it still has to wait for that, its waker is swapped with this.
     pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> Turn {
         match self.waiters.get_mut(waiter).map(|waiter| &mut waiter.state) {
-            Some(State::Waiting(older)) => {
+            Some(State::Waiting(older) | State::Back(older)) => {
                 std::mem::swap(older, waker);
                 Turn::Wait
             }
@@ -170,29 +177,28 @@ impl Queue {
             self.waiters.remove(waiter);
             return true;
         }
-        let number = this.number;
-        this.state = State::Waiting(waker.take());
-        of.waiting.insert(&mut self.waiters, waiter, |other| other.number > number);
+        this.state = State::Back(waker.take());
+        of.back.insert(this.number, waiter);
         false
     }
 
     /// Takes a waiter out. If it was granted a permit in the meantime, that is the caller's now.
     pub(crate) fn leave(&mut self, group: Index, waiter: Index) -> Left {
-        let state = self.waiters.get(waiter).map(|waiter| &waiter.state);
-        match (self.groups.get_mut(group), state) {
-            (Some(of), Some(State::Waiting(_))) => {
-                of.waiting.unlink(&mut self.waiters, waiter);
-                self.waiting -= 1;
+        if let (Some(of), Some(this)) = (self.groups.get_mut(group), self.waiters.get(waiter)) {
+            let waits = !matches!(this.state, State::Granted);
+            self.waiting -= usize::from(waits);
+            match this.state {
+                State::Waiting(_) => of.waiting.unlink(&mut self.waiters, waiter),
+                State::Back(_) => drop(of.back.remove(&this.number)),
+                State::Aside => {
+                    of.aside -= 1;
+                    self.groups.forget_if_idle(group, &mut self.batches);
+                }
+                State::Granted => {}
             }
-            (Some(of), Some(State::Aside)) => {
-                of.aside -= 1;
-                self.waiting -= 1;
-                self.groups.forget_if_idle(group, &mut self.batches);
-            }
-            _ => {}
         }
         match self.waiters.remove(waiter).map(|waiter| waiter.state) {
-            Some(State::Waiting(waker)) => Left::Waiting { waker },
+            Some(State::Waiting(waker) | State::Back(waker)) => Left::Waiting { waker },
             Some(State::Granted) => Left::Granted,
             Some(State::Aside) | None => Left::Waiting { waker: None },
         }
@@ -211,7 +217,7 @@ impl Queue {
     pub(crate) fn body_begins(&mut self, group: Index, now: impl FnOnce() -> Instant) -> Option<Index> {
         let of = self.groups.get_mut(group)?;
         let batch = of.unread.begin();
-        if !of.waiting.is_empty() {
+        if !of.is_idle() {
             of.unread.time(now(), &mut self.batches);
         }
         Some(batch)

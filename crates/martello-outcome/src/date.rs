@@ -1,13 +1,21 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::{
+    Timestamp,
+    fmt::{rfc2822, strtime},
+    tz::TimeZone,
+};
+
+/// What cookies once had for a date, and some servers still write.
+const WITH_DASHES: &str = "%a, %d-%b-%Y %H:%M:%S GMT";
 
 /// The moment that the `Date` of a response with these headers names: the clock of whoever answered.
 ///
 /// It reads the three forms of RFC 9110 §5.6.7, and what servers and proxies write in their place: RFC 5322, with a day of one
-/// digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an offset such as `+0100`; and RFC 3339. A date
-/// without a zone, in another zone or before 1970 is `None`: a guess would be wrong by hours.
+/// digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an offset such as `+0100`; RFC 3339; and the form of
+/// old cookies, `Sun, 06-Nov-1994 08:49:37 GMT`. A date without a zone, in another zone, with a comment or before 1970 is
+/// `None`: a guess would be wrong by hours.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -32,16 +40,19 @@ pub(crate) fn read(value: &HeaderValue) -> Option<SystemTime> {
 
 fn read_leniently(text: &str) -> Option<SystemTime> {
     let rfc2822 = rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    let moment = match text.parse::<Timestamp>() {
-        Ok(moment) => moment,
-        Err(_) if is_in_a_known_zone(text) => rfc2822.parse_timestamp(text).ok()?,
-        Err(_) => return None,
-    };
+    let rfc5322 = || rfc2822.parse_timestamp(text).ok().filter(|_| is_in_a_known_zone(text));
+    let moment = text.parse::<Timestamp>().ok().or_else(rfc5322).or_else(|| with_dashes(text))?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::try_from(moment.as_duration()).ok()?)
+}
+
+fn with_dashes(text: &str) -> Option<Timestamp> {
+    let utc = strtime::parse(WITH_DASHES, text).ok()?.to_datetime().ok()?;
+    TimeZone::UTC.to_timestamp(utc).ok()
 }
 
 /// RFC 5322 §4.3 has a zone that is unknown taken for UTC, and so does the parser.
 fn is_in_a_known_zone(text: &str) -> bool {
-    let zone = text.rsplit(' ').next().unwrap_or_default();
+    // A comment may say anything, also what looks like a zone.
+    let zone = text.rsplit(' ').next().filter(|_| !text.contains('(')).unwrap_or_default();
     zone.starts_with(['+', '-']) || ["GMT", "UTC", "UT", "Z"].iter().any(|utc| zone.eq_ignore_ascii_case(utc))
 }

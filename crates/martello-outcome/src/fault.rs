@@ -32,17 +32,16 @@ impl Fault {
     /// Walks from the outermost error inwards: the first error that says something decides, because what lies
     /// below it may speak of something else, such as the stream that a request body was read from.
     ///
-    /// What lies below an error of somebody else's may speak of another exchange, too, such as that for a token. To send
-    /// once more what was not sent does no harm then; to give it up for good would.
+    /// What lies below an error of somebody else's may speak of another exchange, such as that for a token, or with the
+    /// `Location` of an answer. That a client refuses a request proves nothing there.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| inner(*error));
-        let mut of_the_client = true;
+        let mut own = true;
         for (depth, error) in chain.take(DEEPEST).enumerate() {
-            match evidence(error, depth) {
-                Some(Self::Unsendable) if !of_the_client => return Self::Unsent,
-                Some(fault) => return fault,
-                None => of_the_client &= is_of_a_client(error),
+            if let Some(fault) = evidence(error, depth, own) {
+                return fault;
             }
+            own &= is_of_a_client(error);
         }
         Self::Ambiguous
     }
@@ -74,7 +73,19 @@ fn is_of_a_client(error: &(dyn Error + 'static)) -> bool {
     error.is::<io::Error>()
 }
 
-fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Fault> {
+/// `own` says that there is nobody's error around this one but the client's.
+fn evidence(
+    error: &(dyn Error + 'static),
+    depth: usize,
+    #[cfg_attr(
+        not(any(feature = "hyper-util", feature = "reqwest")),
+        expect(
+            unused_variables,
+            reason = "only the errors of these clients prove that a request is refused"
+        )
+    )]
+    own: bool,
+) -> Option<Fault> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return Some(Fault::Decided(error.outcome()));
     }
@@ -83,16 +94,15 @@ fn evidence(error: &(dyn Error + 'static), depth: usize) -> Option<Fault> {
     }
     #[cfg(feature = "reqwest")]
     if let Some(error) = error.downcast_ref::<reqwest::Error>() {
-        // Of the request itself, before anything was done with it; of a redirect, too, which no stack should follow inside.
-        return error.is_builder().then_some(Fault::Unsendable);
+        return reqwest_evidence(error, own);
     }
     #[cfg(feature = "hyper-util")]
     if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return legacy_evidence(error);
+        return legacy_evidence(error, own);
     }
     #[cfg(feature = "hyper-util")]
     if error.is::<ConnectError>() {
-        return Some(if refuses_the_target(error) { Fault::Unsendable } else { Fault::Unsent });
+        return Some(refused_target(error, own).unwrap_or(Fault::Unsent));
     }
     #[cfg(feature = "hyper")]
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -116,27 +126,44 @@ fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     }
 }
 
+/// A request of which reqwest can make none, before anything was done with it. What it met behind a redirect says nothing of
+/// the request, which was answered.
+#[cfg(feature = "reqwest")]
+fn reqwest_evidence(error: &reqwest::Error, own: bool) -> Option<Fault> {
+    match (error.is_redirect(), error.is_builder()) {
+        (true, _) => Some(Fault::Ambiguous),
+        (false, true) if own => Some(Fault::Unsendable),
+        _ => None,
+    }
+}
+
 /// What the client says of the user's request (no host, a version or method that it does not know) is all that has no
 /// source and is no failure to connect. One more kind without a source, of a connection that gives way to another, ends in
-/// the client itself.
+/// the client itself. With a connection at hand, it is that which does not speak the request's version; the next may.
 ///
 /// Of what the connector says only the error that is the client's direct source counts: a proxy's tunnel in between has a
 /// target of its own that may be refused.
 #[cfg(feature = "hyper-util")]
-fn legacy_evidence(error: &hyper_util::client::legacy::Error) -> Option<Fault> {
+fn legacy_evidence(error: &hyper_util::client::legacy::Error, own: bool) -> Option<Fault> {
     match (error.is_connect(), error.source()) {
-        (true, Some(source)) if refuses_the_target(source) => Some(Fault::Unsendable),
-        (true, _) => Some(Fault::Unsent),
-        (false, None) => Some(Fault::Unsendable),
-        (false, Some(_)) => None,
+        (true, source) => {
+            let refused = source.and_then(|source| refused_target(source, own));
+            Some(refused.unwrap_or(Fault::Unsent))
+        }
+        (false, None) if own => match error.connect_info() {
+            None => Some(Fault::Unsendable),
+            Some(_) => Some(Fault::Unsent),
+        },
+        (false, _) => None,
     }
 }
 
-/// Whether it is the connector's refusal of a URL: a scheme that it does not speak, or none, or no host. Every other of its
-/// errors has a source.
+/// The connector's refusal of a URL: a scheme that it does not speak, or none, or no host. Every other of its errors has a
+/// source.
 #[cfg(feature = "hyper-util")]
-fn refuses_the_target(error: &(dyn Error + 'static)) -> bool {
-    error.is::<ConnectError>() && error.source().is_none()
+fn refused_target(error: &(dyn Error + 'static), own: bool) -> Option<Fault> {
+    let refused = error.is::<ConnectError>() && error.source().is_none();
+    (own && refused).then_some(Fault::Unsendable)
 }
 
 #[cfg(feature = "hyper")]

@@ -29,6 +29,9 @@ pub(crate) struct Call<C, B> {
     started: Option<Instant>,
     /// When the present attempt first had to wait, once it was not queued any more.
     attempt_started: Option<Instant>,
+    /// Whether the present attempt stood in a queue when it was last polled. Before that nobody knows: a service may send as
+    /// soon as it is called.
+    queued: bool,
     /// The wait before the present attempt.
     waited: Duration,
     /// For the next attempt, until it has begun.
@@ -63,6 +66,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             may_have_body: !matches!(*request.method(), Method::CONNECT | Method::HEAD),
             started: None,
             attempt_started: None,
+            queued: false,
             waited: Duration::ZERO,
             payment: Payment::default(),
             history: Vec::new(),
@@ -155,6 +159,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     pub(crate) fn begin(&mut self, request: &Request<B>, waited: Duration) {
         self.number += 1;
         self.attempt_started = None;
+        self.queued = false;
         self.waited = waited;
         if let Some(notes) = CallNotes::of(request.extensions()) {
             notes.attempt(self.number);
@@ -204,6 +209,7 @@ impl<C, B> Call<C, B> {
     /// The call has to wait: its clocks run from now on, if they did not before. That of the attempt stands
     /// while the request is queued.
     pub(crate) fn waits(&mut self, queued: bool) {
+        self.queued = queued;
         if self.started.is_none() || (self.attempt_started.is_none() && !queued) {
             let now = Instant::now();
             self.started.get_or_insert(now);
@@ -227,6 +233,11 @@ impl<C, B> Call<C, B> {
     /// Whether the present attempt has begun, and does not stand in a queue.
     pub(crate) fn is_on_the_wire(&self) -> bool {
         self.attempt_started.is_some()
+    }
+
+    /// Whether the present attempt stands in a queue, and the deadline has come.
+    pub(crate) fn is_too_late(&self) -> bool {
+        self.queued && self.attempt_started.is_none() && self.is_over()
     }
 
     /// Whether the call has waited, and its deadline has come.

@@ -88,7 +88,7 @@ where
             let (call, timer) = (this.call, this.timer.as_mut());
             let step = match this.state.as_mut().project() {
                 // What begins now could only end as an attempt that may have been processed.
-                StateProjection::Attempt { .. } if !call.is_on_the_wire() && call.is_over() => {
+                StateProjection::Attempt { .. } if call.is_too_late() => {
                     step::timed_out(call, ErrorKind::Deadline, || this.state.set(State::Done))
                 }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
@@ -122,10 +122,10 @@ where
                     ready!(drained);
                     Step::Ready(next.take(), *wait)
                 }
-                StateProjection::Ready { .. } if call.is_over() => {
-                    step::local(call, step::deadline(Outcome::Unsent))
-                }
                 StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
+                    Poll::Ready(Ok(())) if call.is_over() => {
+                        step::local(call, step::deadline(Outcome::Unsent))
+                    }
                     Poll::Ready(Ok(())) => Step::Call(next.take(), *waited),
                     Poll::Ready(Err(error)) => step::local(call, CallError::from_readiness(error)),
                     Poll::Pending => {

@@ -50,6 +50,8 @@ where
             (answer, ending)
         }
     };
+    // What it may have reserved must not wait for the store.
+    drop(inner);
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
     let dead = match (ending.stored_as(repeatable), answer) {
         (None, Ok(response)) => return Ok(Sent::Delivered(response)),

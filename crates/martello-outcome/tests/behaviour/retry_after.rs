@@ -85,6 +85,7 @@ fn a_date_as_servers_write_it_counts_too() {
         "1994-11-06T08:50:37+00:00",
         "1994-11-06T10:50:37+02:00",
         "1994-11-06 08:50:37Z",
+        "Sun, 06-Nov-1994 08:50:37 GMT",
     ];
     for form in forms {
         assert_eq!(asked(&[form]), seconds(60), "{form}");
@@ -96,7 +97,14 @@ fn a_date_as_servers_write_it_counts_too() {
 /// Nobody knows what it says: to read it as UTC would be a guess.
 #[test]
 fn a_date_without_a_zone_that_is_known_is_ignored() {
-    for date in ["Sun, 06 Nov 1994 08:50:37", "Sun, 06 Nov 1994 08:50:37 CET", "1994-11-06T08:50:37"] {
+    let dates = [
+        "Sun, 06 Nov 1994 08:50:37",
+        "Sun, 06 Nov 1994 08:50:37 CET",
+        "Sun, 06 Nov 1994 08:50:37 CET (UTC +0100)",
+        "6 Nov 1994 08:50:37 XYZ (a +)",
+        "1994-11-06T08:50:37",
+    ];
+    for date in dates {
         assert_eq!(asked(&[date]), None, "{date}");
         assert_eq!(asked_at(now(), Some(date.as_bytes()), &[b"Sun, 06 Nov 1994 08:49:47 GMT"]), seconds(10));
     }

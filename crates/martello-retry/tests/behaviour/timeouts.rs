@@ -122,6 +122,34 @@ async fn no_attempt_begins_at_the_deadline_and_the_outcome_stays_that_of_the_las
     assert_eq!((status, calls.load(Ordering::SeqCst)), (Some(503), 1));
 }
 
+/// A service may send as soon as it is called.
+#[tokio::test]
+async fn an_attempt_that_was_called_before_the_deadline_is_not_taken_for_unsent() {
+    let budget = martello_retry::Budget::default();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let inner = {
+        let calls = Arc::clone(&calls);
+        tower::service_fn(move |_: Request<Body>| {
+            let second = calls.fetch_add(1, Ordering::SeqCst) == 1;
+            if second {
+                std::thread::park_timeout(Duration::from_millis(300));
+            }
+            async move {
+                if second {
+                    std::future::pending::<()>().await;
+                }
+                tokio::task::yield_now().await;
+                let response = http::Response::builder().status(503).body(ScriptedBody::new()).unwrap();
+                Ok::<_, std::io::Error>(response)
+            }
+        })
+    };
+    let layer = quick().budget(budget.clone()).deadline(Duration::from_millis(200)).build().unwrap();
+    let error = layer.layer(inner).oneshot(request("PUT")).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Deadline, Outcome::Ambiguous));
+    assert_eq!((calls.load(Ordering::SeqCst), error.attempts().len(), budget.tokens()), (2, 2, 9.0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_queued_request_is_not_sent_at_the_deadline() {
     let permit = Arc::new(Semaphore::new(0));

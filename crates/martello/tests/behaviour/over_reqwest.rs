@@ -176,3 +176,19 @@ async fn what_the_client_below_reqwest_does_not_take_is_never_sent() {
     assert_eq!((error.kind().as_str(), error.outcome()), ("unsendable", Outcome::Unsent));
     assert_eq!(outcomes(error.attempts()), [Outcome::Unsent]);
 }
+
+/// A client of the user's own that follows redirects: the request itself was answered.
+#[tokio::test]
+async fn what_is_refused_behind_a_redirect_is_not_the_request() {
+    let server = Server::start().await.unwrap();
+    server.reply(Reply::status(303).header("location", "/elsewhere"));
+    let refuse = |attempt: reqwest::redirect::Attempt<'_>| {
+        let refused = reqwest::Client::new().get("no url").build().unwrap_err();
+        attempt.error(refused)
+    };
+    let client =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::custom(refuse)).build().unwrap();
+    let error = client.post(server.uri("/orders").to_string()).send().await.unwrap_err();
+    let error = martello::CallError::from_source(error);
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Ambiguous));
+}
