@@ -17,6 +17,7 @@ pub(crate) enum Op {
     Heartbeat,
     Hold,
     Prune,
+    Detail,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +138,10 @@ impl Store for Steered {
         self.steer(Op::Prune, self.store.prune(age, limit))
     }
 
+    fn detail(&self, id: EntryId) -> StoreFuture<'_, Option<Detail>> {
+        self.steer(Op::Detail, self.store.detail(id))
+    }
+
     fn watch(&self, what: Watch) -> watch::Receiver<u64> {
         if self.deaf { watch::channel(0).1 } else { self.store.watch(what) }
     }
@@ -144,7 +149,6 @@ impl Store for Steered {
     pass! {
         queues() -> Vec<QueueStats>;
         entry(id: EntryId) -> Option<Entry>;
-        detail(id: EntryId) -> Option<Detail>;
         list(filter: Filter, after: Option<Cursor>, limit: usize) -> Page;
         count(filter: Filter) -> u64;
         change(id: EntryId, change: Change) -> Entry;

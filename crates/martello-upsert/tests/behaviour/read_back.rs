@@ -235,3 +235,130 @@ async fn what_was_in_flight_when_a_run_was_killed_is_read_back() {
         assert_eq!((record.outcome.as_str(), record.read_back), (outcome, reads_back));
     }
 }
+
+/// An answer of the server to a write: a status, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Status(u16),
+    Nothing,
+}
+
+/// How one write ends that is answered so, in turn, and how often its target was read, which has this status and the body
+/// `found`.
+async fn written(
+    method: Method,
+    says: &[Says],
+    (status, found): (u16, &'static str),
+    set: impl FnOnce(UpsertAll<()>) -> UpsertAll<()>,
+) -> (Record, u32) {
+    let state = Arc::new(Mutex::new((says.to_vec(), 0)));
+    let server = Arc::clone(&state);
+    let service = service_fn(move |request: Request<Body>| {
+        let mut state = server.lock().unwrap();
+        let says = match request.method() {
+            &Method::GET => {
+                state.1 += 1;
+                Says::Status(status)
+            }
+            _ => state.0.remove(0),
+        };
+        std::future::ready(match says {
+            Says::Status(status) => Ok(Response::builder().status(status).body(Body::from(found)).unwrap()),
+            Says::Nothing => Err(reset()),
+        })
+    });
+    let attempts = u32::try_from(says.len()).unwrap();
+    let stack = RetryLayer::builder().attempts(attempts).assume_idempotent().build().unwrap().layer(service);
+    let upserts = UpsertAll::new(stack, move |(): &()| {
+        let body = if method == Method::DELETE { "" } else { "ours" };
+        Request::builder().method(method.clone()).uri("http://api/orders/a").body(body)
+    });
+    let record = records(set(upserts), stream::iter([()])).await.remove(0);
+    assert_eq!(state.lock().unwrap().0, [], "all was said");
+    let reads = state.lock().unwrap().1;
+    (record, reads)
+}
+
+/// Says of whatever is found that it is what was sent.
+fn believing(upserts: UpsertAll<()>) -> UpsertAll<()> {
+    upserts.read_back(|_, _| true)
+}
+
+fn comparing(upserts: UpsertAll<()>) -> UpsertAll<()> {
+    upserts.read_back(|sent, found| sent.body() == found.body())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_after_a_lost_answer_has_done_what_was_wanted() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for lost in [Says::Nothing, Says::Status(504)] {
+        for gone in [404, 410] {
+            let says = [lost, Says::Status(503), Says::Status(gone)];
+            for set in [0, 1, 2] {
+                let (record, reads) = written(Method::DELETE, &says, (200, ""), |upserts| match set {
+                    0 => upserts,
+                    1 => believing(upserts),
+                    _ => upserts.defer_to(&outbox),
+                })
+                .await;
+                let status = record.status.unwrap().as_u16();
+                assert_eq!((record.outcome.as_str(), status, reads), ("updated", gone, 0), "{says:?}");
+                assert_eq!((record.body, record.reason, record.read_back), (None, None, false));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_at_first_is_rejected() {
+    for says in [&[Says::Status(404)][..], &[Says::Status(503), Says::Status(404)]] {
+        let (record, reads) = written(Method::DELETE, says, (404, ""), believing).await;
+        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0), "{says:?}");
+    }
+    // That is nothing that a write has done.
+    for method in [Method::PUT, Method::PATCH, Method::POST] {
+        let says = [Says::Nothing, Says::Status(404)];
+        let (record, reads) = written(method, &says, (404, ""), believing).await;
+        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_read_back_for_whether_anything_is_there() {
+    for (status, outcome, end) in [
+        (404, "updated", Says::Nothing),
+        (410, "updated", Says::Nothing),
+        (404, "updated", Says::Status(504)),
+        // Whatever the comparison says: it was asked for nothing to be there.
+        (200, "ambiguous", Says::Nothing),
+        (200, "exhausted", Says::Status(504)),
+        (500, "ambiguous", Says::Nothing),
+    ] {
+        let (record, reads) = written(Method::DELETE, &[end], (status, ""), believing).await;
+        assert_eq!(
+            (record.outcome.as_str(), record.read_back, reads),
+            (outcome, true, 1),
+            "{status} {end:?}"
+        );
+        assert_eq!(record.reason.is_none(), outcome != "ambiguous");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_reads_back_a_delete_that_an_earlier_one_has_sent() {
+    for (reads_back, outcome) in [(true, "updated"), (false, "ambiguous")] {
+        let place = tempfile::tempdir().unwrap();
+        let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let first = journal().await;
+        let (record, _) =
+            written(Method::DELETE, &[Says::Nothing], (404, ""), |upserts| upserts.journal(first)).await;
+        assert_eq!(record.outcome.as_str(), "ambiguous");
+        let second = journal().await;
+        let (record, _) = written(Method::DELETE, &[Says::Status(404)], (404, ""), |upserts| {
+            let upserts = upserts.journal(second);
+            if reads_back { believing(upserts) } else { upserts }
+        })
+        .await;
+        assert_eq!((record.outcome.as_str(), record.read_back), (outcome, reads_back));
+    }
+}

@@ -7,6 +7,7 @@ mod health;
 mod histories;
 mod hold;
 mod leases;
+mod lost_answers;
 mod mishaps;
 mod shutdown;
 mod store_down;

@@ -1,0 +1,97 @@
+//! An entry whose earlier attempt may have been processed, and meets what that has done.
+
+use http::Request;
+use martello_body::Body;
+use martello_outbox::{
+    Change, Entry, MemoryStore, Outbox, OutboxLayer, OutboxOptions, Reason, State, StoreErrorKind,
+};
+use martello_outcome::Outcome;
+use martello_retry::RetryLayer;
+use tower::{Layer, ServiceExt};
+
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Answer, Api, broken, deferred, detail, options, post, put, status, work},
+};
+
+fn delete(path: &str) -> Request<Body> {
+    Request::delete(format!("https://api.example{path}")).body(Body::empty()).unwrap()
+}
+
+/// How an entry ends whose attempts are answered so, in turn.
+async fn ended(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Entry {
+    let outbox = Outbox::new(MemoryStore::new());
+    let _worker = work(&outbox, &Api::answering(answers));
+    outbox.enqueue(request).await.unwrap().ended().await.unwrap()
+}
+
+const DONE: (State, Option<Reason>) = (State::Done, None);
+const REJECTED: (State, Option<Reason>) = (State::Dead, Some(Reason::Rejected));
+const AMBIGUOUS: (State, Option<Reason>) = (State::Dead, Some(Reason::Ambiguous));
+
+fn became(entry: &Entry) -> (State, Option<Reason>) {
+    (entry.state, entry.reason)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_whose_answer_was_lost_is_done_when_there_is_nothing_left_to_delete() {
+    for lost in [broken, || status(500), || status(502), || status(504)] {
+        for gone in [404, 410] {
+            let entry = ended(delete("/orders/1"), [lost(), status(gone)]).await;
+            assert_eq!(became(&entry), DONE, "{:?}, {gone}", lost());
+            // What the attempt itself ended with stays written down.
+            assert_eq!((entry.last_outcome, entry.attempts), (Some(Outcome::Rejected), 2));
+        }
+    }
+    // An outage goes on after it has swallowed an answer.
+    let entry = ended(delete("/orders/1"), [broken(), status(503), status(429), status(404)]).await;
+    assert_eq!(became(&entry), DONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_nobody_can_have_processed_before_is_rejected_where_nothing_is() {
+    let refused = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+    for before in [vec![], vec![status(503)], vec![status(429)], vec![refused()]] {
+        let entry = ended(delete("/orders/1"), before.into_iter().chain([status(404)])).await;
+        assert_eq!(became(&entry), REJECTED);
+    }
+    // What a write has done is not that nothing is there.
+    assert_eq!(became(&ended(put("/orders/1"), [broken(), status(404)]).await), REJECTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_was_lost_at_the_call_is_done_by_the_worker() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::answering([broken(), status(503), status(404)]);
+    let retry = RetryLayer::builder().attempts(2).build().unwrap();
+    let layer = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let id = deferred(layer.oneshot(delete("/orders/1")).await.unwrap());
+    let _worker = work(&outbox, &api);
+    assert_eq!(became(&outbox.ticket(id).ended().await.unwrap()), DONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_delete_does_not_answer_for_the_one_before_it() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let _worker = work(&outbox, &Api::answering([broken(), status(404)]));
+    let mut once = delete("/orders/1");
+    once.extensions_mut().insert(OutboxOptions::new().max_attempts(1));
+    let ticket = outbox.enqueue(once).await.unwrap();
+    assert_eq!(ticket.ended().await.unwrap().reason, Some(Reason::Exhausted));
+    outbox.edit(ticket.id(), delete("/orders/2")).await.unwrap();
+    outbox.store().change(ticket.id(), Change::Replay).await.unwrap();
+    assert_eq!(became(&ticket.ended().await.unwrap()), REJECTED);
+    assert_eq!(detail(&outbox, ticket.id()).await.attempts.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_ambiguous_where_the_store_does_not_say_what_was_before() {
+    for fault in [Fault::Fail(StoreErrorKind::Unavailable), Fault::Hang] {
+        let store = Steered::over(MemoryStore::new());
+        let outbox = Outbox::new(store.clone());
+        let _worker = work(&outbox, &Api::answering([broken(), status(404)]));
+        store.set(Op::Detail, fault);
+        let entry = outbox.enqueue(delete("/orders/1")).await.unwrap().ended().await.unwrap();
+        assert_eq!((became(&entry), entry.attempts), (AMBIGUOUS, 2), "{fault:?}");
+    }
+}
