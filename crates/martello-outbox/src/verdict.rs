@@ -33,18 +33,21 @@ impl Verdict {
             Outcome::Success => Self::Delivered,
             Outcome::Rejected => Self::Dead(Reason::Rejected),
             Outcome::Unsent => Self::Again { counts: true },
-            Outcome::Ambiguous if !repeatable => Self::Dead(Reason::Ambiguous),
-            _ if !repeatable && status.is_none_or(may_have_been_processed) => Self::Dead(Reason::Ambiguous),
+            _ if !repeatable && outcome.may_be_processed(status) => Self::Dead(Reason::Ambiguous),
             Outcome::Faulty => Self::Again { counts: false },
             _ => Self::Again { counts: true },
         }
     }
-}
 
-/// Whether a server that answered so may have done what it was asked to. It has not where it says that it refused
-/// to begin: 503, and those of the client's errors that a request can meet again with success (401, 407, 408, 425, 429).
-fn may_have_been_processed(status: StatusCode) -> bool {
-    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+    /// This verdict on the last attempt of a call, which ended with `last`, as the verdict on the call. Their outcomes differ
+    /// where that attempt was rejected for what an earlier one may have done: to send it again would end the same.
+    pub(crate) fn of_call(self, last: Outcome, call: Outcome) -> Self {
+        match call {
+            same if same == last => self,
+            Outcome::Success => Self::Delivered,
+            _ => Self::Dead(Reason::Ambiguous),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod call_options;
 mod classifier;
 mod config_error;
 mod date;
+mod doubt;
 mod error;
 mod fault;
 mod head;

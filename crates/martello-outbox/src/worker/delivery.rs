@@ -20,6 +20,7 @@ use tokio::{
 use tower_service::Service;
 
 use super::{
+    earlier::Earlier,
     excerpt::Excerpt,
     report::{Came, Report, was_refused},
 };
@@ -57,6 +58,7 @@ pub(super) struct Job {
     pub(super) outbox: Outbox,
     pub(super) id: EntryId,
     pub(super) attempt: u32,
+    pub(super) revision: u32,
     pub(super) repeatable: bool,
     pub(super) request: StoredRequest,
     pub(super) timeout: Duration,
@@ -86,13 +88,27 @@ fn poll_present<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) ->
     future.as_pin_mut().map_or(Poll::Pending, |present| present.poll(cx))
 }
 
-pub(super) async fn deliver<S, R>(mut service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
+pub(super) async fn deliver<S, R>(service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
 where
     S: Service<Request<Body>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     R: http_body::Body,
 {
-    let Job { outbox, id, attempt, repeatable, request, timeout } = job;
+    let earlier = Earlier::of(&job);
+    let mut came = attempt(service, job, stop).await;
+    if let Came::Ended(report) = &mut came {
+        report.call = earlier.call_outcome(report).await;
+    }
+    came
+}
+
+async fn attempt<S, R>(mut service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
+where
+    S: Service<Request<Body>, Response = Response<R>>,
+    S::Error: Into<BoxError>,
+    R: http_body::Body,
+{
+    let Job { outbox, id, attempt, repeatable, request, timeout, .. } = job;
     let mut stop = Stopping(stop);
     let request = match prepared(&outbox, id, attempt, repeatable, request) {
         Ok(request) => request,

@@ -13,7 +13,7 @@ use super::{
     flight::Flight,
     report::{Came, Report},
 };
-use crate::StoreError;
+use crate::{End, StoreError};
 
 impl Driver {
     /// A delivery's task has ended.
@@ -46,7 +46,6 @@ impl Driver {
     }
 
     fn ended(&mut self, flight: Flight, report: Report) {
-        say(&flight, &report);
         #[cfg(feature = "metrics")]
         crate::metrics::attempted(&flight.entry.queue, report.outcome);
         match report.outcome {
@@ -60,6 +59,7 @@ impl Driver {
             health.probing = probing;
         });
         let end = self.options.policy.end(&flight.entry, &report, self.random.f64());
+        say(&flight, &report, end == End::Done);
         self.endings.push(flight.ended(report, end));
     }
 
@@ -90,11 +90,11 @@ impl Driver {
     }
 }
 
-fn say(flight: &Flight, report: &Report) {
+fn say(flight: &Flight, report: &Report, delivered: bool) {
     let (id, attempt, outcome) = (flight.entry.id, flight.entry.attempts, report.outcome.as_str());
     let status = report.status.map(|status| status.as_u16());
     let tracking_id = report.tracking_id.as_ref().map(tracing::field::display);
-    if report.outcome.is_success() {
+    if delivered {
         tracing::debug!(
             %id,
             attempt,

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod driver;
+mod earlier;
 mod endings;
 mod excerpt;
 mod flight;
@@ -86,6 +87,9 @@ impl Outbox {
 /// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
 /// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected; a worker
 /// that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
+///
+/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed: a DELETE
+/// that finds nothing then is done ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)).
 ///
 /// A 412 may be the entry's own doing: if the attempt before may have taken effect, its condition (`If-Match`, RFC 9110
 /// §13.1) no longer holds. Such an entry is a dead letter as ambiguous, not as rejected: look at the resource before you

@@ -25,7 +25,8 @@ pub(super) struct Policy {
 impl Policy {
     /// What becomes of the entry, which was claimed as it is here; `lot` is drawn from 0 to 1.
     pub(super) fn end(&self, entry: &Entry, report: &Report, lot: f64) -> End {
-        match Verdict::of(report.outcome, report.kind, report.status, entry.repeatable) {
+        let verdict = Verdict::of(report.outcome, report.kind, report.status, entry.repeatable);
+        match verdict.of_call(report.outcome, report.call) {
             Verdict::Delivered => End::Done,
             Verdict::Dead(Reason::Rejected) if may_be_its_own_doing(entry, report) => {
                 End::Dead(Reason::Ambiguous)

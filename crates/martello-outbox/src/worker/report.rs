@@ -30,6 +30,8 @@ pub(super) enum Came {
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,
+    /// How the entry's delivery ended with it: as the attempt, unless an earlier one has to do with that.
+    pub(super) call: Outcome,
     /// That of the error, if it ended with one.
     pub(super) kind: Option<ErrorKind>,
     pub(super) status: Option<StatusCode>,
@@ -47,6 +49,7 @@ impl Report {
     pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
         Self {
             outcome,
+            call: outcome,
             kind: None,
             status: None,
             tracking_id: None,

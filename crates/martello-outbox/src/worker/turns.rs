@@ -189,6 +189,7 @@ impl Driver {
             outbox: self.outbox.clone(),
             id,
             attempt,
+            revision: claimed.entry.revision,
             repeatable: claimed.entry.repeatable,
             request: claimed.request,
             timeout: self.options.attempt_timeout,

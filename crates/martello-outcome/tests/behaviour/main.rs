@@ -4,6 +4,7 @@
 mod abandoned;
 mod attempts;
 mod call_error;
+mod doubt;
 mod fault_chains;
 mod faults_over_http1;
 mod faults_over_http2;

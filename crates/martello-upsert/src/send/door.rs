@@ -76,7 +76,7 @@ fn told(heard: Heard) -> Result<Response<Body>, CallError> {
     };
     match heard.doubt {
         Some(Doubt::Written) => over(StatusCode::OK),
-        Some(Doubt::Other) => over(StatusCode::PRECONDITION_FAILED),
+        Some(Doubt::Other | Doubt::Present) => over(StatusCode::PRECONDITION_FAILED),
         _ => heard.answer.map(|response| response.map(|_| Body::empty())),
     }
 }

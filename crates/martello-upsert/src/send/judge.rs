@@ -19,19 +19,19 @@ pub(super) fn heard(record: &mut Record, heard: &Heard, if_match: Option<&Header
         Err(error) => failed(record, error),
     }
     let Some(doubt) = heard.doubt else { return };
-    record.read_back = doubt != Doubt::Unasked;
-    let conflict = record.outcome == UpsertOutcome::Conflict;
+    record.read_back = !matches!(doubt, Doubt::Unasked | Doubt::Gone);
+    let rejected = matches!(record.outcome, UpsertOutcome::Conflict | UpsertOutcome::Rejected);
     let (outcome, reason) = match doubt {
-        Doubt::Written => (UpsertOutcome::Updated, None),
+        Doubt::Written | Doubt::Gone => (UpsertOutcome::Updated, None),
         Doubt::Other => (UpsertOutcome::Conflict, Some("read back, it is not what was sent")),
+        Doubt::Present => (UpsertOutcome::Conflict, Some("read back, it is still there")),
         Doubt::Unwritten => (UpsertOutcome::Exhausted, Some("read back, it is what it was before")),
         Doubt::Unasked => {
-            let reason = "an earlier attempt may have been written, and this be a conflict with itself: `read_back` \
-                          would tell";
+            let reason = "an earlier attempt may have been processed, and this be its own doing: `read_back` would tell";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
-        Doubt::Unread if conflict => {
-            let reason = "an earlier attempt may have been written, and reading back did not tell";
+        Doubt::Unread if rejected => {
+            let reason = "an earlier attempt may have been processed, and reading back did not tell";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
         // The answer itself says more.

@@ -31,16 +31,20 @@ pub(crate) struct Heard {
 /// What became of a write whose answer cannot be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt {
-    /// A conflict that may be with itself, and nobody was asked.
+    /// A rejection that may be its own doing, and nobody was asked.
     Unasked,
+    /// It was to be deleted, an earlier attempt may have done so, and the last found nothing.
+    Gone,
     /// It could not be read back, or says nothing.
     Unread,
-    /// The server has what was sent.
+    /// The server has what was sent, or nothing where it was to be deleted.
     Written,
     /// The server has what it had before.
     Unwritten,
     /// The server has something else.
     Other,
+    /// The server has it, and it was to be deleted.
+    Present,
 }
 
 /// Sends entities: straight through the stack, or through the door of an outbox. A clone sends through the same.

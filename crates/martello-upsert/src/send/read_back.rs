@@ -34,46 +34,95 @@ pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
 
 /// Sends a request, and finds out what became of it where that is in doubt.
 pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Request<Bytes>) -> Heard {
-    let conditional = is_conditional(request.headers());
-    let before = request.extensions().get::<SentBefore>().copied();
+    let asked = Asked::of(&request);
     let sent = read_back.map(|_| request.clone());
     let answer = wire.send(request, Wanted::Reason).await;
-    if !is_in_doubt(&answer, conditional, before) {
+    let end = End::of(&answer);
+    if end.is_done_before(&asked) {
+        return Heard { answer, doubt: Some(Doubt::Gone) };
+    }
+    if !end.is_in_doubt(&asked) {
         return Heard { answer, doubt: None };
     }
-    let conflict = matches!(&answer, Ok(response) if is_conflict(response.status()));
+    let (rejected, of_this_call) = (end.last == Outcome::Rejected, end.earlier);
+    let conflict = end.status.is_some_and(is_conflict);
     let doubt = match (read_back, sent) {
         (Some(read_back), Some(sent)) => Some(look(wire, read_back, sent, conflict).await),
-        // Of all conflicts of a run that goes on, hardly one is with what was in flight.
-        _ if conflict
-            && (before != Some(SentBefore::Perhaps) || earlier_may_have_been_processed(&answer)) =>
-        {
-            Some(Doubt::Unasked)
-        }
+        // Of all rejections of a run that goes on, hardly one is for what was in flight.
+        _ if rejected && (asked.before != Some(SentBefore::Perhaps) || of_this_call) => Some(Doubt::Unasked),
         _ => None,
     };
     Heard { answer, doubt }
 }
 
-/// Whether the entity may have been written although the answer does not say so.
-fn is_in_doubt(
-    answer: &Result<Response<Bytes>, CallError>,
+/// What was asked for.
+struct Asked {
+    method: Method,
     conditional: bool,
     before: Option<SentBefore>,
-) -> bool {
-    match answer {
-        Ok(response) if is_conflict(response.status()) => {
-            conditional && (before.is_some() || earlier_may_have_been_processed(answer))
+}
+
+impl Asked {
+    fn of(request: &Request<Bytes>) -> Self {
+        let (method, conditional) = (request.method().clone(), is_conditional(request.headers()));
+        Self { method, conditional, before: request.extensions().get().copied() }
+    }
+}
+
+/// How a call ended.
+struct End {
+    last: Outcome,
+    status: Option<StatusCode>,
+    /// Whether an attempt before the last may have been processed.
+    earlier: bool,
+}
+
+impl End {
+    fn of(answer: &Result<Response<Bytes>, CallError>) -> Self {
+        let (attempts, status) = match answer {
+            Ok(response) => (Attempts::of(response), Some(response.status())),
+            Err(error) => {
+                let attempts = error.attempts();
+                let status = attempts.last().map_or(error.last_status(), |attempt| attempt.status);
+                (Some(attempts), status)
+            }
+        };
+        let last = match answer {
+            Ok(response) => attempts
+                .and_then(Attempts::outcome)
+                .unwrap_or_else(|| Classifier::default().status(response.status())),
+            Err(error) => error.outcome(),
+        };
+        let earlier = attempts
+            .and_then(|attempts| attempts.split_last())
+            .is_some_and(|(_, earlier)| earlier.iter().any(Attempt::may_be_processed));
+        Self { last, status, earlier }
+    }
+
+    /// Whether the last attempt was rejected because what was wanted is so already.
+    fn is_done_before(&self, asked: &Asked) -> bool {
+        self.earlier
+            && self.last == Outcome::Rejected
+            && self.last.after_doubt(&asked.method, self.status).is_success()
+    }
+
+    /// Whether the entity may have been written although the answer does not say so.
+    fn is_in_doubt(&self, asked: &Asked) -> bool {
+        match self.last {
+            Outcome::Success => false,
+            Outcome::Rejected => self.may_be_its_own_doing(asked) && (asked.before.is_some() || self.earlier),
+            Outcome::Ambiguous => true,
+            // Without a condition, only that nothing is there any more says how it ended.
+            _ => {
+                let tells = asked.conditional || asked.method == Method::DELETE;
+                tells && (self.earlier || self.last.may_be_processed(self.status))
+            }
         }
-        Ok(response) if response.status().is_success() => false,
-        Ok(response) => {
-            let last = Classifier::default().status(response.status());
-            conditional
-                && last != Outcome::Rejected
-                && (may_be_processed(last, Some(response.status()))
-                    || earlier_may_have_been_processed(answer))
-        }
-        Err(error) => error.outcome() == Outcome::Ambiguous || (conditional && any(error.attempts())),
+    }
+
+    fn may_be_its_own_doing(&self, asked: &Asked) -> bool {
+        let conflict = asked.conditional && self.status.is_some_and(is_conflict);
+        conflict || self.last.after_doubt(&asked.method, self.status) != self.last
     }
 }
 
@@ -81,42 +130,26 @@ pub(crate) fn is_conflict(status: StatusCode) -> bool {
     matches!(status, StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED)
 }
 
-fn earlier_may_have_been_processed(answer: &Result<Response<Bytes>, CallError>) -> bool {
-    let attempts = match answer {
-        Ok(response) => Attempts::of(response),
-        Err(error) => Some(error.attempts()),
-    };
-    attempts.and_then(|attempts| attempts.split_last()).is_some_and(|(_, earlier)| any(earlier))
-}
-
-fn any(attempts: &[Attempt]) -> bool {
-    attempts.iter().any(|attempt| may_be_processed(attempt.outcome, attempt.status))
-}
-
-/// A server that answers 503 says that it did not begin; what another 5xx says, or nobody, may have been done.
-fn may_be_processed(outcome: Outcome, status: Option<StatusCode>) -> bool {
-    let broke = |status: StatusCode| status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE;
-    outcome == Outcome::Ambiguous || status.is_some_and(broke)
-}
-
 /// Reads the entity, and compares.
 async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict: bool) -> Doubt {
-    let conditional = is_conditional(sent.headers());
+    let (conditional, deletes) = (is_conditional(sent.headers()), sent.method() == Method::DELETE);
     let Ok(found) = wire.send(get(&sent), Wanted::Entity).await else { return Doubt::Unread };
     match found.status() {
-        status if status.is_success() && found.body().len() < LARGEST_ENTITY => {}
+        status if status.is_success() && (deletes || found.body().len() < LARGEST_ENTITY) => {}
+        StatusCode::NOT_FOUND | StatusCode::GONE if deletes => return Doubt::Written,
         StatusCode::NOT_FOUND | StatusCode::GONE if conflict => return Doubt::Other,
         StatusCode::NOT_FOUND | StatusCode::GONE => return Doubt::Unwritten,
         _ => return Doubt::Unread,
     }
-    if (read_back.0)(&sent, &found) {
+    if !deletes && (read_back.0)(&sent, &found) {
         return Doubt::Written;
     }
     let as_before = same_tag(sent.headers().get(header::IF_MATCH), found.headers().get(header::ETAG));
+    let other = if deletes { Doubt::Present } else { Doubt::Other };
     match () {
-        () if conflict => Doubt::Other,
+        () if conflict => other,
         () if as_before => Doubt::Unwritten,
-        () if conditional => Doubt::Other,
+        () if conditional => other,
         // Without a condition it may still land.
         () => Doubt::Unread,
     }

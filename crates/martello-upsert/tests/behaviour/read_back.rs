@@ -284,10 +284,6 @@ fn believing(upserts: UpsertAll<()>) -> UpsertAll<()> {
     upserts.read_back(|_, _| true)
 }
 
-fn comparing(upserts: UpsertAll<()>) -> UpsertAll<()> {
-    upserts.read_back(|sent, found| sent.body() == found.body())
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_finds_nothing_after_a_lost_answer_has_done_what_was_wanted() {
     let outbox = Outbox::new(MemoryStore::new());

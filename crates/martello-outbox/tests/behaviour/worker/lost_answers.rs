@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Answer, Api, broken, deferred, detail, options, post, put, status, work},
+    support::{Answer, Api, broken, deferred, detail, put, status, work},
 };
 
 fn delete(path: &str) -> Request<Body> {

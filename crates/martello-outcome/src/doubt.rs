@@ -1,0 +1,79 @@
+//! A call that meets what an earlier attempt of its own has done.
+
+use http::{Method, StatusCode};
+
+use crate::{Attempt, Attempts, Outcome};
+
+impl Outcome {
+    /// Whether the server may have done what it was asked to in an attempt that ended so; `status` is that of its response,
+    /// if a head came.
+    ///
+    /// It may have after an ambiguous end, and after any 5xx but 503. A server that answers 503 says that it did not begin,
+    /// and so do 401, 407, 408, 425 and 429.
+    #[must_use]
+    pub fn may_be_processed(self, status: Option<StatusCode>) -> bool {
+        let broke =
+            |status: StatusCode| status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE;
+        match self {
+            Self::Success | Self::Ambiguous => true,
+            Self::Unavailable | Self::Faulty => status.is_none_or(broke),
+            Self::Rejected | Self::Unsent => false,
+        }
+    }
+
+    /// How a call ended whose last attempt ended so, with this status, where an earlier attempt of it
+    /// [may have been processed](Self::may_be_processed): its own success may be what the last attempt was rejected for.
+    ///
+    /// | method | rejected with | the call's outcome |
+    /// |---|---|---|
+    /// | DELETE | 404, 410 | success: it was to be gone, and is, whoever deleted it |
+    ///
+    /// Everything else stays what it is.
+    ///
+    /// ```
+    /// use http::{Method, StatusCode};
+    /// use martello_outcome::Outcome;
+    ///
+    /// let gone = Outcome::Rejected.after_doubt(&Method::DELETE, Some(StatusCode::NOT_FOUND));
+    /// assert_eq!(gone, Outcome::Success);
+    /// ```
+    #[must_use]
+    pub fn after_doubt(self, method: &Method, status: Option<StatusCode>) -> Self {
+        match (self, status) {
+            (Self::Rejected, Some(StatusCode::NOT_FOUND | StatusCode::GONE)) if *method == Method::DELETE => {
+                Self::Success
+            }
+            _ => self,
+        }
+    }
+}
+
+impl Attempt {
+    /// Whether the server [may have done](Outcome::may_be_processed) in it what it was asked to.
+    #[must_use]
+    pub fn may_be_processed(&self) -> bool {
+        self.outcome.may_be_processed(self.status)
+    }
+}
+
+impl Attempts {
+    /// How the call ended, of a request with this method: as its last attempt did, but
+    /// [`Outcome::after_doubt`] where an earlier one may have been processed.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use martello_outcome::{Attempts, Outcome};
+    ///
+    /// # let response = http::Response::new(());
+    /// let outcome = Attempts::of(&response).and_then(|attempts| attempts.call_outcome(&Method::DELETE));
+    /// assert!(outcome.is_none_or(Outcome::is_success), "a 404 after a lost answer, too");
+    /// ```
+    #[must_use]
+    pub fn call_outcome(&self, method: &Method) -> Option<Outcome> {
+        let (last, earlier) = self.split_last()?;
+        match earlier.iter().any(Attempt::may_be_processed) {
+            true => Some(last.outcome.after_doubt(method, last.status)),
+            false => Some(last.outcome),
+        }
+    }
+}
