@@ -5,13 +5,16 @@ use std::time::Duration;
 use http::{Method, Request};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_body::Body;
-use martello_outbox::{MemoryStore, Outbox, OutboxLayer, Sent};
+use martello_outbox::{MemoryStore, Outbox, OutboxLayer, Reason, Sent, State, StoreErrorKind};
 use martello_outcome::{Attempts, Outcome};
 use martello_retry::RetryLayer;
 use martello_testkit::{Reply, Server};
 use tower::{Layer, ServiceExt};
 
-use crate::support::stored;
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, broken, post, status, stored},
+};
 
 /// What becomes of a call that is answered so, in turn.
 async fn sent(outbox: &Outbox, method: Method, replies: [Reply; 2]) -> Sent<impl http_body::Body> {
@@ -38,4 +41,43 @@ async fn a_delete_that_finds_nothing_after_a_reset_is_a_success_of_the_call() {
         assert_eq!(attempts.call_outcome(&Method::DELETE), Some(Outcome::Success));
     }
     assert_eq!(stored(&outbox).await, []);
+}
+
+#[tokio::test]
+async fn a_conflict_after_a_reset_is_parked_whether_or_not_it_may_be_repeated() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        for status in [409, 412] {
+            let sent = sent(&outbox, method.clone(), [Reply::reset(), Reply::status(status)]).await;
+            let Sent::Parked(ticket) = sent else { panic!("not parked: {method} {status}") };
+            let entry = ticket.status().await.unwrap();
+            assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+            let attempts = ticket.detail().await.unwrap().attempts;
+            let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Ambiguous, Outcome::Rejected]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_nothing_of_its_own_can_have_made_is_handed_to_the_caller() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for (first, second) in [(503, 409), (503, 412), (504, 422)] {
+        let sent = sent(&outbox, Method::POST, [Reply::status(first), Reply::status(second)]).await;
+        assert_eq!(sent.delivered().unwrap().status(), second);
+    }
+    assert_eq!(stored(&outbox).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_that_cannot_be_parked_comes_back_as_ambiguous() {
+    let store = Steered::over(MemoryStore::new());
+    store.set(Op::Enqueue, Fault::Fail(StoreErrorKind::Unavailable));
+    let api = Api::answering([broken(), status(409)]);
+    let retry = RetryLayer::builder().assume_idempotent().build().unwrap();
+    let layer = OutboxLayer::new(Outbox::new(store)).layer(retry.layer(api.service()));
+    let not_stored = layer.oneshot(post("/orders")).await.unwrap_err();
+    let told =
+        (not_stored.outcome(), not_stored.last_status().unwrap().as_u16(), not_stored.attempts().len());
+    assert_eq!(told, (Outcome::Ambiguous, 409, 2));
 }

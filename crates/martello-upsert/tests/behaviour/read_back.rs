@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, Response};
 use martello_body::Body;
-use martello_outbox::{MemoryStore, Outbox};
+use martello_outbox::{MemoryStore, Outbox, Reason, State};
 use martello_retry::RetryLayer;
 use martello_upsert::{Journal, Record, UpsertAll};
 use tower::{Layer, service_fn};
@@ -356,5 +356,98 @@ async fn a_run_that_goes_on_reads_back_a_delete_that_an_earlier_one_has_sent() {
         })
         .await;
         assert_eq!((record.outcome.as_str(), record.read_back), (outcome, reads_back));
+    }
+}
+
+fn comparing(upserts: UpsertAll<()>) -> UpsertAll<()> {
+    upserts.read_back(|sent, found| sent.body() == found.body())
+}
+
+const METHODS: [Method; 4] = [Method::PUT, Method::POST, Method::PATCH, Method::DELETE];
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_is_ambiguous_whatever_its_method() {
+    for method in METHODS {
+        for conflict in [409, 412] {
+            for says in [
+                &[Says::Nothing, Says::Status(conflict)][..],
+                &[Says::Status(504), Says::Status(503), Says::Status(conflict)],
+            ] {
+                let (record, reads) = written(method.clone(), says, (200, ""), |upserts| upserts).await;
+                assert_eq!((record.outcome.as_str(), reads), ("ambiguous", 0), "{method} {says:?}");
+                assert!(record.reason.unwrap().contains("`read_back` would tell"));
+                assert_eq!(record.status.unwrap().as_u16(), conflict);
+            }
+            for says in [&[Says::Status(conflict)][..], &[Says::Status(503), Says::Status(conflict)]] {
+                let (record, reads) = written(method.clone(), says, (200, ""), believing).await;
+                assert_eq!((record.outcome.as_str(), reads), ("conflict", 0), "{method} {says:?}");
+            }
+        }
+        let (record, _) = written(method, &[Says::Nothing, Says::Status(422)], (200, ""), believing).await;
+        assert_eq!(record.outcome.as_str(), "rejected");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_is_read_back_without_a_condition_too() {
+    let says = [Says::Nothing, Says::Status(409)];
+    for (method, found, outcome) in [
+        (Method::PUT, (200, "ours"), "updated"),
+        (Method::PUT, (200, "theirs"), "conflict"),
+        (Method::PUT, (404, ""), "conflict"),
+        (Method::PUT, (500, ""), "ambiguous"),
+        (Method::PATCH, (200, "ours"), "updated"),
+        (Method::DELETE, (404, ""), "updated"),
+        (Method::DELETE, (200, ""), "conflict"),
+    ] {
+        let (record, reads) = written(method.clone(), &says, found, comparing).await;
+        assert_eq!((record.outcome.as_str(), reads), (outcome, 1), "{method} {found:?}");
+        assert!(record.read_back);
+        let reason = record.reason.as_deref();
+        assert_eq!(
+            reason == Some("read back, it is still there"),
+            method == Method::DELETE && found.0 == 200
+        );
+    }
+}
+
+/// What is at the target of a POST is not what it makes.
+#[tokio::test(start_paused = true)]
+async fn of_a_post_only_that_it_is_there_is_believed() {
+    for says in [&[Says::Nothing, Says::Status(409)][..], &[Says::Nothing]] {
+        for (found, outcome) in
+            [((200, "ours"), "updated"), ((200, "a list"), "ambiguous"), ((404, ""), "ambiguous")]
+        {
+            let (record, _) = written(Method::POST, says, found, comparing).await;
+            assert_eq!((record.outcome.as_str(), record.read_back), (outcome, true), "{says:?} {found:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_lies_in_the_outbox_as_a_dead_letter() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let says = [Says::Nothing, Says::Status(409)];
+    let (record, _) = written(Method::POST, &says, (200, ""), |upserts| upserts.defer_to(&outbox)).await;
+    assert_eq!(record.outcome.as_str(), "ambiguous");
+    let entry = outbox.ticket(record.entry.unwrap()).status().await.unwrap();
+    assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_takes_no_conflict_for_granted_with_what_an_earlier_one_has_sent() {
+    let place = tempfile::tempdir().unwrap();
+    for (says, reads_back, outcome) in [
+        (Says::Nothing, false, "ambiguous"),
+        (Says::Status(409), false, "ambiguous"),
+        (Says::Status(409), true, "updated"),
+    ] {
+        let journal = Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let (record, _) = written(Method::PUT, &[says], (200, "ours"), |upserts| {
+            let upserts = upserts.journal(journal);
+            if reads_back { comparing(upserts) } else { upserts }
+        })
+        .await;
+        assert_eq!(record.outcome.as_str(), outcome);
     }
 }

@@ -5,13 +5,13 @@ use martello_body::Body;
 use martello_outbox::{
     Change, Entry, MemoryStore, Outbox, OutboxLayer, OutboxOptions, Reason, State, StoreErrorKind,
 };
-use martello_outcome::Outcome;
+use martello_outcome::{CallOptions, Outcome};
 use martello_retry::RetryLayer;
 use tower::{Layer, ServiceExt};
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Answer, Api, broken, deferred, detail, put, status, work},
+    support::{Answer, Api, broken, deferred, detail, post, put, status, work},
 };
 
 fn delete(path: &str) -> Request<Body> {
@@ -93,5 +93,49 @@ async fn a_delete_is_ambiguous_where_the_store_does_not_say_what_was_before() {
         store.set(Op::Detail, fault);
         let entry = outbox.enqueue(delete("/orders/1")).await.unwrap().ended().await.unwrap();
         assert_eq!((became(&entry), entry.attempts), (AMBIGUOUS, 2), "{fault:?}");
+    }
+}
+
+/// Requests that may be sent again, one of each method.
+fn repeatable() -> impl Iterator<Item = Request<Body>> {
+    let patch = Request::patch("https://api.example/orders/1").body(Body::from("{}")).unwrap();
+    [post("/orders"), put("/orders/1"), patch, delete("/orders/1")].into_iter().map(|mut request| {
+        request.extensions_mut().insert(CallOptions::new().assume_idempotent());
+        request
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_says_that_nobody_knows() {
+    for conflict in [409, 412] {
+        for request in repeatable() {
+            let entry = ended(request, [broken(), status(conflict)]).await;
+            assert_eq!(became(&entry), AMBIGUOUS, "{} {conflict}", entry.method);
+            assert_eq!((entry.last_outcome, entry.attempts), (Some(Outcome::Rejected), 2));
+        }
+        for request in repeatable() {
+            let answers = [status(504), status(503), status(425), status(conflict)];
+            assert_eq!(became(&ended(request, answers).await), AMBIGUOUS);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_that_nothing_of_its_own_can_have_made_is_rejected() {
+    for conflict in [409, 412] {
+        for before in [vec![], vec![status(503)], vec![status(425)]] {
+            for request in [put("/orders/1"), delete("/orders/1"), post("/orders")] {
+                let before: Vec<Answer> =
+                    before.iter().map(|answer| status(answer.as_ref().unwrap().status().as_u16())).collect();
+                let entry = ended(request, before.into_iter().chain([status(conflict)])).await;
+                assert_eq!(became(&entry), REJECTED, "{} {conflict}", entry.method);
+            }
+        }
+    }
+    // What speaks of the request, and not of the state that it meets, has been said of the earlier attempt, too.
+    for refused in [400, 422, 428] {
+        for request in repeatable() {
+            assert_eq!(became(&ended(request, [broken(), status(refused)]).await), REJECTED);
+        }
     }
 }
