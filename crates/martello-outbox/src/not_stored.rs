@@ -92,7 +92,8 @@ impl NotStored {
         self.0.kind
     }
 
-    /// How the request's last attempt ended; [`Outcome::Unsent`] if it was not sent at all.
+    /// How the call ended: as its last attempt did, or ambiguous where that may be what an earlier one has done;
+    /// [`Outcome::Unsent`] if it was not sent at all.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome

@@ -27,8 +27,10 @@ impl Outcome {
     /// | method | rejected with | the call's outcome |
     /// |---|---|---|
     /// | DELETE | 404, 410 | success: it was to be gone, and is, whoever deleted it |
+    /// | any that is not safe | 409, 412 | ambiguous: it conflicts with the state that it meets (RFC 9110 §15.5.10 and §15.5.13), and nobody can tell whether that is its own |
     ///
-    /// Everything else stays what it is.
+    /// Everything else stays what it is: a write does not make 404, and what a rejection says of the request itself, such as 422
+    /// or 428, was true of the earlier attempt, too.
     ///
     /// ```
     /// use http::{Method, StatusCode};
@@ -42,6 +44,11 @@ impl Outcome {
         match (self, status) {
             (Self::Rejected, Some(StatusCode::NOT_FOUND | StatusCode::GONE)) if *method == Method::DELETE => {
                 Self::Success
+            }
+            (Self::Rejected, Some(StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED))
+                if !method.is_safe() =>
+            {
+                Self::Ambiguous
             }
             _ => self,
         }

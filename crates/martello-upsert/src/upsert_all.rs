@@ -110,9 +110,11 @@ impl<T> UpsertAll<T> {
     /// Reads an entity back when it may have been written although the answer does not say so, and asks `same` whether what
     /// was found (the answer to a GET of the same target, with at most 1 MiB) is what was sent.
     ///
-    /// That is so after an ambiguous end; and, for a request with a condition such as `If-Match`, after a conflict or an
-    /// exhaustion where an attempt may have been processed. If it is the same, the entity is updated. If it is not, it is
-    /// exhausted where its `ETag` is still that of the `If-Match`, and a conflict where it is another.
+    /// That is so after an ambiguous end; after a conflict where an earlier attempt may have been processed; and, for a DELETE
+    /// or a request with a condition such as `If-Match`, after an exhaustion where one may have been. If it is the same, the
+    /// entity is updated. If it is not, it is exhausted where its `ETag` is still that of the `If-Match`, and a conflict where
+    /// it is another; of a POST, whose target is not what it makes, it stays ambiguous. Of a DELETE, `same` is not asked:
+    /// an entity that is gone is updated.
     pub fn read_back(
         mut self,
         same: impl Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync + 'static,

@@ -38,14 +38,14 @@ where
     let began = Began::now();
     let (answer, ending) = match ready(&mut inner).await {
         Err(error) => {
-            let ending = Ending::of_error(&error, None);
+            let ending = Ending::of_error(request.method(), &error, None);
             (Err(error), ending)
         }
         Ok(()) => {
             let answer = inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source);
             let ending = match &answer {
-                Ok(response) => Ending::of_response(&outbox, response, began),
-                Err(error) => Ending::of_error(error, Some(began)),
+                Ok(response) => Ending::of_response(&outbox, request.method(), response, began),
+                Err(error) => Ending::of_error(request.method(), error, Some(began)),
             };
             (answer, ending)
         }

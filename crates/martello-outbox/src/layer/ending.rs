@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
 use tokio::time::Instant;
 
@@ -24,7 +24,9 @@ impl Began {
 
 /// How a call ended that was not answered, or not to the end of it.
 pub(crate) struct Ending {
+    /// Of the call: of its last attempt, unless an earlier one has to do with that.
     pub(crate) outcome: Outcome,
+    last: Outcome,
     kind: Option<ErrorKind>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) attempts: Attempts,
@@ -34,7 +36,12 @@ pub(crate) struct Ending {
 impl Ending {
     /// A stack with a retry layer has written down the attempts, unless the first was a success; without one, the answer is
     /// the only attempt.
-    pub(super) fn of_response<B>(outbox: &Outbox, response: &Response<B>, began: Began) -> Self {
+    pub(super) fn of_response<B>(
+        outbox: &Outbox,
+        method: &Method,
+        response: &Response<B>,
+        began: Began,
+    ) -> Self {
         let status = response.status();
         let attempts = match Attempts::of(response) {
             Some(attempts) if !attempts.is_empty() => attempts.clone(),
@@ -45,31 +52,37 @@ impl Ending {
                 Attempts::from(vec![attempt])
             }
         };
-        let outcome = attempts.outcome().unwrap_or(Outcome::Ambiguous);
+        let last = attempts.outcome().unwrap_or(Outcome::Ambiguous);
+        let outcome = attempts.call_outcome(method).unwrap_or(last);
         let retry_after = RetryAfter::from_headers(response.headers(), SystemTime::now());
         let asked = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
         let retry_after = asked + RetryAfter::jitter(asked, fastrand::f64());
-        Self { outcome, kind: None, status: Some(status), attempts, retry_after }
+        Self { outcome, last, kind: None, status: Some(status), attempts, retry_after }
     }
 
     /// `began` is when the request was given to the stack, if it was.
-    pub(super) fn of_error(error: &CallError, began: Option<Began>) -> Self {
+    pub(super) fn of_error(method: &Method, error: &CallError, began: Option<Began>) -> Self {
         use ErrorKind::{AttemptTimeout, Body, Transport, Unsendable};
-        let (kind, outcome) = (error.kind(), error.outcome());
+        let (kind, last) = (error.kind(), error.outcome());
         let made = matches!(kind, Transport | Unsendable | AttemptTimeout | Body);
         let attempts = match began {
             Some(began) if error.attempts().is_empty() && made => {
-                Attempts::from(vec![attempt(began, outcome).with_fault(error)])
+                Attempts::from(vec![attempt(began, last).with_fault(error)])
             }
             _ => error.attempts().clone(),
         };
         let status = attempts.last().and_then(|attempt| attempt.status);
-        Self { outcome, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
+        let outcome = match last {
+            Outcome::Rejected => attempts.call_outcome(method).unwrap_or(last),
+            _ => last,
+        };
+        Self { outcome, last, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
     }
 
     /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
-        match Verdict::of(self.outcome, self.kind, self.status, repeatable) {
+        let verdict = Verdict::of(self.last, self.kind, self.status, repeatable);
+        match verdict.of_call(self.last, self.outcome) {
             Verdict::Again { .. } => Some(None),
             Verdict::Dead(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
             Verdict::Dead(_) | Verdict::Delivered => None,

@@ -88,12 +88,9 @@ impl Outbox {
 /// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected; a worker
 /// that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
 ///
-/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed: a DELETE
-/// that finds nothing then is done ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)).
-///
-/// A 412 may be the entry's own doing: if the attempt before may have taken effect, its condition (`If-Match`, RFC 9110
-/// §13.1) no longer holds. Such an entry is a dead letter as ambiguous, not as rejected: look at the resource before you
-/// replay it.
+/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed
+/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing then is done, and what meets a
+/// conflict is a dead letter as ambiguous, not as rejected. Look at the resource before you replay it.
 ///
 /// After some failures in a row (five by default: anything but a success, a rejection and what the client refuses) the worker holds the queue, for
 /// all workers, from one second up to a minute, and then tries with one entry at a time until one gets through. So an outage,

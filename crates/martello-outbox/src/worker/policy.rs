@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use martello_outcome::RetryAfter;
 
 use super::report::Report;
@@ -28,9 +27,6 @@ impl Policy {
         let verdict = Verdict::of(report.outcome, report.kind, report.status, entry.repeatable);
         match verdict.of_call(report.outcome, report.call) {
             Verdict::Delivered => End::Done,
-            Verdict::Dead(Reason::Rejected) if may_be_its_own_doing(entry, report) => {
-                End::Dead(Reason::Ambiguous)
-            }
             Verdict::Dead(reason) => End::Dead(reason),
             Verdict::Again { counts: true } if entry.tries >= entry.max_attempts => {
                 End::Dead(Reason::Exhausted)
@@ -59,13 +55,6 @@ fn ceiling(base: Duration, cap: Duration, failures: u32) -> Duration {
 /// A wait of at least half of what it may be, for a few that wait for one thing.
 pub(super) fn half_jitter(base: Duration, cap: Duration, failures: u32, lot: f64) -> Duration {
     ceiling(base, cap, failures).mul_f64(1.0 - lot.clamp(0.0, 1.0) / 2.0)
-}
-
-/// Whether the condition of the request (RFC 9110 §13) may have failed because the attempt before took effect: its answer
-/// was lost, or was a gateway's.
-fn may_be_its_own_doing(entry: &Entry, report: &Report) -> bool {
-    let before = entry.last_outcome.map(|outcome| Verdict::of(outcome, None, entry.last_status, false));
-    report.status == Some(StatusCode::PRECONDITION_FAILED) && before == Some(Verdict::Dead(Reason::Ambiguous))
 }
 
 /// How many times the entry has failed in this life. What does not count as a try is not in its tries, and its attempts

@@ -68,3 +68,21 @@ fn a_call_that_nobody_can_have_processed_before_ends_as_its_last_attempt() {
     }
     assert_eq!(call(&[]).call_outcome(&Method::DELETE), None);
 }
+
+#[test]
+fn a_conflict_after_a_lost_answer_is_ambiguous_for_whatever_changes_something() {
+    for conflict in [409, 412] {
+        for answers in [&[0, conflict][..], &[504, 503, 425, 1, conflict]] {
+            for method in [Method::PUT, Method::POST, Method::PATCH, Method::DELETE] {
+                assert_eq!(call(answers).call_outcome(&method), Some(Outcome::Ambiguous), "{method}");
+            }
+            assert_eq!(call(answers).call_outcome(&Method::GET), Some(Outcome::Rejected));
+        }
+        assert_eq!(call(&[503, conflict]).call_outcome(&Method::PUT), Some(Outcome::Rejected));
+    }
+    for refused in [400, 422, 428] {
+        assert_eq!(call(&[0, refused]).call_outcome(&Method::PUT), Some(Outcome::Rejected), "{refused}");
+    }
+    // Another attempt would be another conflict; what may pass is waited for.
+    assert_eq!(call(&[0, 425]).call_outcome(&Method::POST), Some(Outcome::Faulty));
+}

@@ -121,8 +121,7 @@ impl End {
     }
 
     fn may_be_its_own_doing(&self, asked: &Asked) -> bool {
-        let conflict = asked.conditional && self.status.is_some_and(is_conflict);
-        conflict || self.last.after_doubt(&asked.method, self.status) != self.last
+        self.last.after_doubt(&asked.method, self.status) != self.last
     }
 }
 
@@ -133,10 +132,13 @@ pub(crate) fn is_conflict(status: StatusCode) -> bool {
 /// Reads the entity, and compares.
 async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict: bool) -> Doubt {
     let (conditional, deletes) = (is_conditional(sent.headers()), sent.method() == Method::DELETE);
+    // What is at the target of a POST is not what it makes: only the user can know it there.
+    let elsewhere = sent.method() == Method::POST;
     let Ok(found) = wire.send(get(&sent), Wanted::Entity).await else { return Doubt::Unread };
     match found.status() {
         status if status.is_success() && (deletes || found.body().len() < LARGEST_ENTITY) => {}
         StatusCode::NOT_FOUND | StatusCode::GONE if deletes => return Doubt::Written,
+        _ if elsewhere => return Doubt::Unread,
         StatusCode::NOT_FOUND | StatusCode::GONE if conflict => return Doubt::Other,
         StatusCode::NOT_FOUND | StatusCode::GONE => return Doubt::Unwritten,
         _ => return Doubt::Unread,
@@ -147,6 +149,7 @@ async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict:
     let as_before = same_tag(sent.headers().get(header::IF_MATCH), found.headers().get(header::ETAG));
     let other = if deletes { Doubt::Present } else { Doubt::Other };
     match () {
+        () if elsewhere => Doubt::Unread,
         () if conflict => other,
         () if as_before => Doubt::Unwritten,
         () if conditional => other,
