@@ -132,3 +132,36 @@ async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
     assert_eq!(ran.code, 7, "{ran:?}");
     assert!(ran.stderr.contains("refuses the token with 401") && !ran.stderr.contains(&token), "{ran:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
+    let first = "/things?page%5Bsize%5D=2&filter%5Bupdated_after%5D=2026-01-01T00%3A00%3A00.000Z";
+    let second = format!("{first}&page%5Bafter%5D=b");
+    let server = Server::with(move |request| match request.uri.to_string() {
+        uri if uri == first => Reply::ok()
+            .body(r#"{"data":[{"id":1,"updated_at":"2026-01-02T00:00:00Z"}],"cursor":{"next":"b"}}"#),
+        uri if uri == second => {
+            Reply::ok().body(r#"{"data":[{"id":2,"updated_at":"2026-01-02T00:00:00Z"}]}"#)
+        }
+        other => Reply::status(404).body(other),
+    })
+    .await
+    .unwrap();
+    for (n, [since, size, cursor]) in [
+        ["filter[updated_after]", "page[size]=2", "page[after]"],
+        ["filter%5Bupdated_after%5D", "page%5Bsize%5D=2", "page%5Bafter%5D"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let place = tempfile::tempdir().unwrap();
+        let url = format!("{}?{since}={{since}}", server.uri("/things"));
+        let mut command = crate::support::bare();
+        command
+            .args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--page-size", size])
+            .args(["--from", "2026-01-01T00:00Z", "--print", "id", "--cursor-parameter", cursor])
+            .current_dir(place.path());
+        let ran = run(command);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n2\n", ""), "{n}");
+    }
+}

@@ -78,3 +78,15 @@ async fn links_may_be_relative_where_one_says_so_and_a_token_may_look_like_one()
     all(&Paginate::new(api.clone(), JsonCursor::<u32>::new(URL).unwrap().tokens())).await.unwrap();
     assert_eq!(api.asked()[1], "https://api.example/plannings?limit=2&cursor=https%3A%2F%2Fx");
 }
+
+#[tokio::test]
+async fn the_name_of_the_parameter_is_encoded_once_however_it_is_given() {
+    for name in ["page[after]", "page%5Bafter%5D"] {
+        let api = Api::new([ok(r#"{"data":[1],"cursor":{"next":"b"}}"#), ok(r#"{"data":[2]}"#)]);
+        let pages = JsonCursor::<u32>::new("http://api.example/p?page%5bafter%5d=a&x[]=1").unwrap();
+        assert_eq!(all(&Paginate::new(api.clone(), pages.parameter(name))).await.unwrap(), [1, 2]);
+        let expected =
+            ["http://api.example/p?page%5bafter%5d=a&x[]=1", "http://api.example/p?x[]=1&page%5Bafter%5D=b"];
+        assert_eq!(api.asked(), expected, "{name}");
+    }
+}

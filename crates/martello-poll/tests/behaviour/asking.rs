@@ -86,3 +86,30 @@ async fn empty_pages_are_walked_and_not_told() {
     let mut poller = poller(&server, &MemoryCheckpoint::default());
     assert_eq!(next(&mut poller).await, batch(&["a"]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_encoded_once_however_it_is_given() {
+    for name in ["filter[updated after]", "filter%5Bupdated%20after%5D"] {
+        let server = Server::new(|_| page("10:00:00", "", ""));
+        let url = "http://api.example/p?filter%5bupdated+after%5d=never&page[size]=1&f%5Bx%5D=%5B";
+        let source = JsonSince::new(url, JsonCursor::new).unwrap().parameter(name);
+        let source = source.page_size(if name.contains('%') { "page%5Bsize%5D" } else { "page[size]" }, 7);
+        let mut poller = Poller::new(server.clone(), source, MemoryCheckpoint::default());
+        for _ in 0..2 {
+            next(&mut poller).await;
+        }
+        let since = "filter%5Bupdated%20after%5D=2024-11-29T09%3A57%3A59.999Z";
+        assert_eq!(server.asked()[1], format!("f%5Bx%5D=%5B page%5Bsize%5D=7 {since}"), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_percent_sign_that_begins_no_escape_is_encoded() {
+    let server = Server::new(|_| page("10:00:00", "", ""));
+    let source = JsonSince::new("http://api.example/p", JsonCursor::new).unwrap().page_size("50%", 7);
+    let mut poller = Poller::new(server.clone(), source.parameter("a%5"), MemoryCheckpoint::default());
+    for _ in 0..2 {
+        next(&mut poller).await;
+    }
+    assert_eq!(server.asked()[1], "50%25=7 a%255=2024-11-29T09%3A57%3A59.999Z");
+}
