@@ -12,6 +12,7 @@ mod paged;
 mod pages;
 mod paginate;
 mod position;
+mod query_name;
 mod seen;
 mod walk;
 
@@ -24,3 +25,4 @@ pub use paged::{Answer, Paged, ParseError, Parsed};
 pub use pages::Pages;
 pub use paginate::Paginate;
 pub use position::{InvalidPosition, Position};
+pub use query_name::QueryName;

@@ -23,7 +23,7 @@ pub use flaw::{Flaw, FlawKind};
 pub use item::{Item, Place};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
 pub use martello_paginate::{
-    Answer, JsonCursor, JsonLink, PageError, PageErrorKind, Paged, ParseError, Parsed, Position,
+    Answer, JsonCursor, JsonLink, PageError, PageErrorKind, Paged, ParseError, Parsed, Position, QueryName,
 };
 pub use options::{PollOptions, PollOptionsBuilder};
 pub use poller::{Poller, Stopper};

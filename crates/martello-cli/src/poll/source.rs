@@ -24,7 +24,8 @@ impl Target {
             .filter(|pair| !pair.is_empty())
             .partition(|pair| pair.split_once('=').is_some_and(|(_, value)| value == "{since}"));
         let parameter = match since.as_slice() {
-            [pair] => pair.trim_end_matches("={since}").to_owned(),
+            // A space, where it stands in a URL.
+            [pair] => pair.trim_end_matches("={since}").replace('+', "%20"),
             _ => {
                 return Err(unusable(
                     "one parameter of its query is {since}, as in …?released_since={since}",

@@ -10,7 +10,7 @@ use super::{
     pointer::Pointer,
     target::{Target, resolve},
 };
-use crate::{Answer, Paged, ParseError, Parsed, Position};
+use crate::{Answer, Paged, ParseError, Parsed, Position, QueryName};
 
 /// How a cursor is read.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub struct JsonCursor<T> {
     target: Target<T>,
     items: Pointer,
     cursors: Vec<Pointer>,
-    parameter: Box<str>,
+    parameter: QueryName,
     read: Read,
 }
 
@@ -71,7 +71,7 @@ impl<T> JsonCursor<T> {
                 Pointer::parse("cursor", "/cursor/next")?,
                 Pointer::parse("cursor", "/cursors/next")?,
             ],
-            parameter: "cursor".into(),
+            parameter: QueryName::new("cursor"),
             read: Read::Either,
         })
     }
@@ -97,9 +97,9 @@ impl<T> JsonCursor<T> {
         Ok(self)
     }
 
-    /// The name of the query parameter that bears a token.
-    pub fn parameter(mut self, name: impl Into<Box<str>>) -> Self {
-        self.parameter = name.into();
+    /// The name of the query parameter that bears a token, in clear or [as it stands in a URL](QueryName).
+    pub fn parameter(mut self, name: impl AsRef<str>) -> Self {
+        self.parameter = QueryName::new(name);
         self
     }
 

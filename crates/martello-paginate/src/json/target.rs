@@ -7,9 +7,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use martello_outcome::{BoxError, ConfigError};
-use url::{Url, form_urlencoded};
+use url::Url;
 
-use crate::{ParseError, Position, origin::Origin};
+use crate::{ParseError, Position, QueryName, origin::Origin};
 
 /// What the first page is asked for with.
 pub(super) struct Target<T> {
@@ -55,17 +55,11 @@ impl<T> Target<T> {
     }
 
     /// The first page, with this parameter in its query.
-    pub(super) fn with(&self, parameter: &str, value: &str) -> Result<Request<Bytes>, BoxError> {
-        let encoded = |text: &str| -> String {
-            // `%20` is a space everywhere, `+` only in forms.
-            form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-        };
-        let named = |pair: &&str| {
-            form_urlencoded::parse(pair.as_bytes()).next().is_some_and(|(name, _)| name == parameter)
-        };
+    pub(super) fn with(&self, parameter: &QueryName, value: &str) -> Result<Request<Bytes>, BoxError> {
         let query = self.uri.query().unwrap_or_default();
-        let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !named(pair)).collect();
-        let pair = format!("{}={}", encoded(parameter), encoded(value));
+        let kept = |pair: &&str| !pair.is_empty() && !parameter.is_of(pair);
+        let mut pairs: Vec<&str> = query.split('&').filter(kept).collect();
+        let pair = parameter.with(value);
         pairs.push(&pair);
         let mut parts = self.uri.clone().into_parts();
         parts.path_and_query = Some(format!("{}?{}", self.uri.path(), pairs.join("&")).try_into()?);

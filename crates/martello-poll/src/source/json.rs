@@ -6,9 +6,9 @@ use std::{
 use http::Uri;
 use jiff::Timestamp;
 use martello_outcome::{BoxError, ConfigError};
-use martello_paginate::Paged;
+use martello_paginate::{Paged, QueryName};
 use serde_json::value::RawValue;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{Boundary, Mark, Source, stamp};
 use crate::FlawKind;
@@ -81,13 +81,13 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         })
     }
 
-    /// Asks for so many items in a page. Said here and not in the URL, it may change without making another source of it.
+    /// Asks for so many items in a page, by the parameter of this name, in clear or [as it stands in a URL](QueryName). Said here and not in the URL, it may change without making another source of it.
     pub fn page_size(mut self, parameter: impl Into<String>, items: u32) -> Self {
         self.page_size = Some((parameter.into(), items));
         self
     }
 
-    /// The name of the query parameter that bears the moment to ask from. It is sent in UTC with milliseconds
+    /// The name of the query parameter that bears the moment to ask from, in clear or [as it stands in a URL](QueryName). The moment is sent in UTC with milliseconds
     /// (`2024-11-29T10:00:00.000Z`), rounded down.
     pub fn parameter(mut self, name: impl Into<String>) -> Self {
         self.parameter = name.into();
@@ -128,23 +128,16 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
     fn set(&self, since: Option<Timestamp>) -> Url {
         let since = since.or(self.everything_from).map(|since| (&self.parameter, since_text(since)));
         let size = self.page_size.as_ref().map(|(name, items)| (name, items.to_string()));
-        let set: Vec<(&String, String)> = size.into_iter().chain(since).collect();
-        let is_set = |pair: &str| {
-            let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-            set.iter().any(|(set, _)| name.as_deref() == Some(set.as_str()))
-        };
+        let set = size.into_iter().chain(since).map(|(name, value)| (QueryName::new(name), value));
+        let set: Vec<(QueryName, String)> = set.collect();
+        let is_set = |pair: &str| set.iter().any(|(name, _)| name.is_of(pair));
         let query = self.url.query().unwrap_or_default();
         let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_set(pair)).map(str::to_owned);
-        let pairs: Vec<String> = kept.chain(set.iter().map(|(name, value)| pair(name, value))).collect();
+        let pairs: Vec<String> = kept.chain(set.iter().map(|(name, value)| name.with(value))).collect();
         let mut url = self.url.clone();
         url.set_query(Some(pairs.join("&").as_str()).filter(|query| !query.is_empty()));
         url
     }
-}
-
-fn pair(name: &str, value: &str) -> String {
-    // `%20` is a space everywhere, `+` only in forms.
-    form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish().replace('+', "%20")
 }
 
 /// With milliseconds, rounded down: later than asked for would lose something.
