@@ -58,11 +58,15 @@ async fn what_cannot_go_on_says_why() {
 }
 
 async fn once(reply: Reply) -> crate::support::Ran {
+    once_with(reply, &[]).await
+}
+
+async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::support::Ran {
     let server = Server::with(move |_| reply.clone()).await.unwrap();
     let place = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let mut command = crate::support::bare();
-    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).current_dir(place.path());
+    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).args(more).current_dir(place.path());
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
@@ -164,4 +168,15 @@ async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
         let ran = run(command);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n2\n", ""), "{n}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn null_is_no_empty_page_unless_one_says_so() {
+    let limited = || Reply::ok().body(r#"{"code":99991400,"msg":"frequency limit","data":null}"#);
+    let ran = once(limited()).await;
+    ran.fails_late(7, "page 1 could not be understood");
+    let ran = once_with(limited(), &["--null-is-empty"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    let ran = once_with(Reply::ok().body("null"), &["--null-is-empty", "--link"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
 }

@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use martello_paginate::{JsonCursor, PageErrorKind, Paginate};
+use martello_paginate::{JsonCursor, JsonLink, PageErrorKind, Paginate};
 use serde_json::value::RawValue;
 
 use crate::support::{Api, URL, all, ok};
@@ -13,14 +13,24 @@ async fn read(body: &'static str) -> Result<Vec<u32>, martello_paginate::PageErr
 #[tokio::test]
 async fn a_list_is_found_through_objects() {
     assert_eq!(read(r#"{"result":{"x":[0],"rows/all":[1,2]}}"#).await.unwrap(), [1, 2]);
-    assert!(read(r#"{"result":{"rows/all":null}}"#).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_list_that_is_absent_is_an_error() {
-    for body in
-        [r#"{"result":{}}"#, "{}", r#"{"result":null}"#, r#"{"result":[1]}"#, r#"{"result":{"rows/all":{}}}"#]
-    {
+async fn only_a_list_is_a_list() {
+    for body in [
+        r#"{"result":{}}"#,
+        "{}",
+        "null",
+        "7",
+        "[]",
+        r#"{"result":null}"#,
+        r#"{"result":[1]}"#,
+        r#"{"result":{"rows/all":{}}}"#,
+        r#"{"result":{"rows/all":null}}"#,
+        r#"{"result":{"rows/all":""}}"#,
+        r#"{"result":{"rows/all":0}}"#,
+        r#"{"result":{"rows/all":false}}"#,
+    ] {
         let error = read(body).await.unwrap_err();
         assert_eq!(error.kind(), PageErrorKind::Parse, "{body}");
         assert_eq!(error.source().unwrap().to_string(), "`/result/rows/all` is not as expected");
@@ -60,4 +70,27 @@ async fn items_can_be_had_as_they_stand() {
     let pages = JsonCursor::<Box<RawValue>>::new(URL).unwrap();
     let items = all(&Paginate::new(Api::new([ok(r#"{"data":[{"a": 1.50}, 2]}"#)]), pages)).await.unwrap();
     assert_eq!(items[0].get(), r#"{"a": 1.50}"#);
+}
+
+#[tokio::test]
+async fn a_page_that_is_the_list_is_one() {
+    for body in ["null", "{}", r#""""#] {
+        let pages = Paginate::new(Api::new([ok(body)]), JsonLink::<u32>::new(URL).unwrap());
+        assert_eq!(all(&pages).await.unwrap_err().kind(), PageErrorKind::Parse, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn null_is_an_empty_list_where_one_says_so_and_nothing_else_is() {
+    let read = async |body: &'static str| {
+        let pages = JsonCursor::<u32>::new(URL).unwrap().null_is_empty().items("/result/rows").unwrap();
+        all(&Paginate::new(Api::new([ok(body)]), pages)).await
+    };
+    assert!(read(r#"{"result":{"rows": null }}"#).await.unwrap().is_empty());
+    assert_eq!(read(r#"{"result":{"rows":[1]}}"#).await.unwrap(), [1]);
+    for body in [r#"{"result":{}}"#, r#"{"result":null}"#, "null", r#"{"result":{"rows":{}}}"#] {
+        assert_eq!(read(body).await.unwrap_err().kind(), PageErrorKind::Parse, "{body}");
+    }
+    let pages = JsonLink::<u32>::new(URL).unwrap().null_is_empty();
+    assert!(all(&Paginate::new(Api::new([ok("null")]), pages)).await.unwrap().is_empty());
 }

@@ -5,7 +5,7 @@ use martello_poll::{MemoryCheckpoint, PollErrorKind, PollOptions};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::support::{Answer, Seen, Server, batch, item, next, page, poller};
+use crate::support::{Answer, Seen, Server, batch, date, item, next, page, poller};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -138,5 +138,26 @@ async fn a_request_that_the_client_refuses_ends_the_poll_and_frees_the_checkpoin
         assert_eq!(error.kind(), PollErrorKind::Unsendable);
         assert_eq!(error.page_error().unwrap().page(), 2);
         assert_eq!(server.asked().len(), asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_list_is_a_failed_page_and_moves_nothing() {
+    let limited = r#"{"code":99991400,"msg":"frequency limit","data":null}"#;
+    for body in [limited, r#"{"code":99991400,"msg":"frequency limit"}"#, "null", r#"{"data":{}}"#] {
+        let server = Server::new(move |n| match n {
+            0 => page("10:00:00", &item("a", "09:59:00"), ""),
+            1 => Answer::ok(body).header("date", &date("12:00:00")),
+            _ => page("12:00:01", &item("b", "10:30:00"), ""),
+        });
+        let store = MemoryCheckpoint::default();
+        let mut poller = poller(&server, &store);
+        assert_eq!(next(&mut poller).await, batch(&["a"]));
+        assert_eq!(next(&mut poller).await, Seen::CaughtUp(1));
+        let before = store.checkpoint();
+        assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::Page, seconds(1)), "{body}");
+        assert_eq!(store.checkpoint(), before);
+        assert_eq!(next(&mut poller).await, batch(&["b"]));
+        assert_eq!(server.asked()[1], server.asked()[2]);
     }
 }
