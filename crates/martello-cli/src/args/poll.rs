@@ -53,6 +53,9 @@ pub(crate) struct Pages {
     /// Where a page has its items: a field, or a JSON Pointer [default: data; with --link, the page is the list].
     #[arg(long, value_name = "PLACE")]
     pub(crate) items: Option<String>,
+    /// Take null in the place of the items for an empty page; otherwise it is a failure.
+    #[arg(long)]
+    pub(crate) null_is_empty: bool,
     /// Where a page has the next one's cursor, as a JSON Pointer [default: /cursor/next, else /cursors/next].
     #[arg(long, value_name = "PLACE")]
     pub(crate) cursor: Option<String>,

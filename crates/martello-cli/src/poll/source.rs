@@ -47,12 +47,16 @@ impl Target {
 /// A source with pages that are told by a cursor.
 pub(super) fn by_cursor(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
     let (pages, headers) = (&args.pages, texts(args)?);
-    let Pages { items, cursor, cursor_parameter, .. } = pages;
+    let Pages { items, cursor, cursor_parameter, null_is_empty, .. } = pages;
+    let null_is_empty = *null_is_empty;
     let (items, cursor, parameter) = (items.clone(), cursor.clone(), cursor_parameter.clone());
     let source = JsonSince::new(target.url.clone(), move |url| {
         let mut pages = JsonCursor::new(url)?.parameter(parameter.clone());
         if let Some(items) = &items {
             pages = pages.items(items)?;
+        }
+        if null_is_empty {
+            pages = pages.null_is_empty();
         }
         if let Some(cursor) = &cursor {
             pages = pages.cursor(cursor)?;
@@ -65,10 +69,14 @@ pub(super) fn by_cursor(target: &Target, args: &Poll) -> Result<impl Source + us
 /// A source with pages that are told by a `Link` header.
 pub(super) fn by_link(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
     let (items, headers) = (args.pages.items.clone(), texts(args)?);
+    let null_is_empty = args.pages.null_is_empty;
     let source = JsonSince::new(target.url.clone(), move |url| -> Result<_, ConfigError> {
         let mut pages = JsonLink::new(url)?;
         if let Some(items) = &items {
             pages = pages.items(items)?;
+        }
+        if null_is_empty {
+            pages = pages.null_is_empty();
         }
         headers.iter().try_fold(pages, |pages, (name, value)| pages.header(name, value))
     })?;

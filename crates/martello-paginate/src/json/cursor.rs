@@ -6,7 +6,7 @@ use martello_outcome::{BoxError, ConfigError};
 use serde::de::DeserializeOwned;
 
 use super::{
-    document::Document,
+    document::{Document, List},
     pointer::Pointer,
     target::{Target, resolve},
 };
@@ -22,7 +22,7 @@ enum Read {
 
 /// Pages of a JSON body that names the next one: `{"data": […], "cursor": {"next": "…"}}`.
 ///
-/// An absent, null or empty cursor ends the walk; a list that is absent is an error, one that is `null` is empty. A cursor
+/// An absent, null or empty cursor ends the walk; a list that is absent or `null` is an error. A cursor
 /// that is an absolute URL is a link, and followed; any other is a token, and becomes a parameter of the first page's query.
 ///
 /// # Defaults
@@ -47,7 +47,7 @@ enum Read {
 #[must_use = "it describes pages; `Paginate` walks them"]
 pub struct JsonCursor<T> {
     target: Target<T>,
-    items: Pointer,
+    items: List,
     cursors: Vec<Pointer>,
     parameter: QueryName,
     read: Read,
@@ -66,7 +66,7 @@ impl<T> JsonCursor<T> {
     {
         Ok(Self {
             target: Target::new(url)?,
-            items: Pointer::parse("items", "data")?,
+            items: List { at: Pointer::parse("items", "data")?, null_is_empty: false },
             cursors: vec![
                 Pointer::parse("cursor", "/cursor/next")?,
                 Pointer::parse("cursor", "/cursors/next")?,
@@ -82,8 +82,15 @@ impl<T> JsonCursor<T> {
     ///
     /// When it is neither.
     pub fn items(mut self, at: impl AsRef<str>) -> Result<Self, ConfigError> {
-        self.items = Pointer::parse("items", at.as_ref())?;
+        self.items.at = Pointer::parse("items", at.as_ref())?;
         Ok(self)
+    }
+
+    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list is: many a server
+    /// answers what it could not do with status 200, and `null` where the list would be.
+    pub fn null_is_empty(mut self) -> Self {
+        self.items.null_is_empty = true;
+        self
     }
 
     /// Where the next page's cursor is: a name, or a JSON Pointer (RFC 6901) through objects. A wrong place looks like the

@@ -8,6 +8,14 @@ use crate::ParseError;
 
 type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
+/// Where the list of items is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List {
+    pub(super) at: Pointer,
+    /// Whether `null` in its place is an empty one.
+    pub(super) null_is_empty: bool,
+}
+
 /// A JSON text, of which no more is decoded than is asked for.
 pub(super) struct Document<'a>(&'a RawValue);
 
@@ -16,17 +24,21 @@ impl<'a> Document<'a> {
         serde_json::from_slice(body).map(Self).map_err(ParseError::new)
     }
 
-    /// The items at this place. `null` is an empty list, as some servers write one; nothing at all is an error.
-    pub(super) fn items<T: DeserializeOwned>(&self, at: &Pointer) -> Result<Vec<T>, ParseError> {
+    /// The items of this list. Only a list is one: a server that answers an error with status 200 has none, or `null`.
+    pub(super) fn items<T: DeserializeOwned>(
+        &self,
+        List { at, null_is_empty }: &List,
+    ) -> Result<Vec<T>, ParseError> {
         let here = |error| ParseError::new(error).at(at.shown());
-        let Some(list) = self.find(at)? else {
-            return Err(ParseError::new("there is no such list").at(at.shown()));
+        let list: Vec<&RawValue> = match self.find(at)? {
+            None => return Err(ParseError::new("there is no such list").at(at.shown())),
+            Some(list) if list.get() == "null" && *null_is_empty => Vec::new(),
+            Some(list) => serde_json::from_str(list.get()).map_err(here)?,
         };
-        let list: Option<Vec<&RawValue>> = serde_json::from_str(list.get()).map_err(here)?;
         let decode = |(index, item): (usize, &RawValue)| {
             serde_json::from_str(item.get()).map_err(|error| here(error).at_item(index))
         };
-        list.unwrap_or_default().into_iter().enumerate().map(decode).collect()
+        list.into_iter().enumerate().map(decode).collect()
     }
 
     /// The cursor at this place, if there is one: a text, or a whole number. An absent, null or empty one is none.

@@ -6,7 +6,7 @@ use martello_outcome::{BoxError, ConfigError};
 use serde::de::DeserializeOwned;
 
 use super::{
-    document::Document,
+    document::{Document, List},
     link_header,
     pointer::Pointer,
     target::{Target, resolve},
@@ -31,7 +31,7 @@ use crate::{Answer, Paged, ParseError, Parsed, Position};
 #[must_use = "it describes pages; `Paginate` walks them"]
 pub struct JsonLink<T> {
     target: Target<T>,
-    items: Pointer,
+    items: List,
 }
 
 impl<T> JsonLink<T> {
@@ -45,7 +45,7 @@ impl<T> JsonLink<T> {
         U: TryInto<Uri>,
         U::Error: Display,
     {
-        Ok(Self { target: Target::new(url)?, items: Pointer::default() })
+        Ok(Self { target: Target::new(url)?, items: List::default() })
     }
 
     /// Where the list of items is: a name, or a JSON Pointer (RFC 6901) through objects.
@@ -54,8 +54,15 @@ impl<T> JsonLink<T> {
     ///
     /// When it is neither.
     pub fn items(mut self, at: impl AsRef<str>) -> Result<Self, ConfigError> {
-        self.items = Pointer::parse("items", at.as_ref())?;
+        self.items.at = Pointer::parse("items", at.as_ref())?;
         Ok(self)
+    }
+
+    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list is: many a server
+    /// answers what it could not do with status 200, and `null` where the list would be.
+    pub fn null_is_empty(mut self) -> Self {
+        self.items.null_is_empty = true;
+        self
     }
 
     /// Sends this header with each request, in place of one of that name.
