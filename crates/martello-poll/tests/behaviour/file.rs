@@ -1,8 +1,8 @@
 use std::{fs, time::Duration};
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, FileCheckpoint, PollErrorKind, Poller, Save, Saved,
-    StoreErrorKind,
+    Acquired, Checkpoint, CheckpointStore, Delivered, FileCheckpoint, NewParked, ParkedFilter, ParkedId,
+    Place, PollErrorKind, Poller, Save, Saved, StoreErrorKind,
 };
 
 use crate::support::{Server, item, next, options, page, source};
@@ -76,4 +76,104 @@ async fn a_poll_goes_on_from_its_file() {
 async fn a_folder_that_is_not_there_is_an_error_that_may_pass() {
     let error = FileCheckpoint::new("/nowhere/at/all").acquire(LEASE).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+/// A checkpoint that is there and cannot be read is not taken for none: everything would be delivered again.
+async fn cannot_be_read(path: &std::path::Path, what: &str) {
+    let error = FileCheckpoint::new(path).acquire(LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{what}");
+    let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), ""));
+    let store = FileCheckpoint::new(path);
+    let mut poller = Poller::new(server.clone(), source(), store).with_options(options());
+    let failed = crate::support::Seen::Failed(PollErrorKind::Store, Duration::from_secs(1));
+    assert_eq!(next(&mut poller).await, failed, "{what}");
+    assert!(server.asked().is_empty(), "{what}");
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_a_checkpoint_is_an_error_and_not_a_fresh_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    fs::create_dir(&path).unwrap();
+    cannot_be_read(&path, "a folder").await;
+}
+
+#[tokio::test]
+async fn a_path_that_leads_through_a_file_is_an_error_and_not_a_fresh_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    cannot_be_read(&folder.path().join("file/checkpoint"), "through a file").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_to_itself_is_an_error_and_not_a_fresh_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    cannot_be_read(&path, "a link to itself").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let store = FileCheckpoint::new(&path);
+    let Acquired::Held(held) = store.acquire(LEASE).await.unwrap() else { panic!() };
+    assert_eq!(store.save(held.fence, save()).await.unwrap(), Saved::Saved);
+    drop(store);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    if fs::read(&path).is_ok() {
+        // Nothing is forbidden to the user whom the tests run as.
+        return;
+    }
+    cannot_be_read(&path, "without permission").await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_no_text_is_an_error_and_not_a_fresh_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    fs::write(&path, b"{\"martello_poll\":1,\"source\":\"\xff\",\"watermark\":null,\"delivered\":[]}")
+        .unwrap();
+    let error = FileCheckpoint::new(&path).acquire(LEASE).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+}
+
+/// Taken for none, it would be written anew, and what was parked would be gone.
+#[tokio::test]
+async fn parked_items_that_cannot_be_read_are_an_error_and_are_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let parked = folder.path().join("checkpoint.parked");
+    let store = FileCheckpoint::new(&path);
+    let Acquired::Held(held) = store.acquire(LEASE).await.unwrap() else { panic!() };
+    let item = NewParked {
+        key: "a".to_owned(),
+        stamp: None,
+        place: Place { page: 1, item: 0 },
+        json: "{}".to_owned(),
+        reason: "no such depot".to_owned(),
+        parked_at: "2024-11-29T09:00:00Z".parse().unwrap(),
+    };
+    for (what, kind) in [("folder", StoreErrorKind::Unavailable), ("text", StoreErrorKind::Unusable)] {
+        match what {
+            "folder" => fs::create_dir(&parked).unwrap(),
+            _ => fs::write(&parked, b"{\"martello_poll\":1,\xff").unwrap(),
+        }
+        let listed = store.parked(ParkedFilter::default()).await.unwrap_err();
+        let again = store.emit_again(vec![ParkedId(1)]).await.unwrap_err();
+        let discarded = store.discard(vec![ParkedId(1)]).await.unwrap_err();
+        let parking = store.save(held.fence, Save { park: vec![item.clone()], ..save() }).await.unwrap_err();
+        for error in [listed, again, discarded, parking] {
+            assert_eq!(error.kind(), kind, "{what}");
+        }
+        assert!(!path.exists(), "the watermark does not move past what could not be parked");
+        if what == "folder" {
+            fs::remove_dir(&parked).unwrap();
+        }
+    }
+    assert_eq!(fs::read(&parked).unwrap(), b"{\"martello_poll\":1,\xff");
 }

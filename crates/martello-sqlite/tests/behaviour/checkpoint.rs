@@ -157,3 +157,18 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
     store.close().await;
     assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
+    let held = held(&store).await;
+    saved(&store, held.fence, save(Vec::new())).await;
+    store.release(held.fence).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    for damage in ["'null'", "''", "'{}'", "substr(saved, 1, 20)", "CAST(x'ff' AS TEXT)"] {
+        connection.execute(&format!("UPDATE checkpoint SET saved = {damage}"), []).unwrap();
+        let error = store.acquire(LEASE).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unusable, "{damage}");
+    }
+}
