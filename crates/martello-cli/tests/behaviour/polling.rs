@@ -39,7 +39,8 @@ async fn each_pass_prints_what_is_new_and_nothing_else() {
 async fn what_cannot_go_on_says_why() {
     let site = Site::new().await;
     assert_eq!(run(site.poll(&["--once"])).code, 0);
-    run(site.poll(&["--once", "--key", "number"])).fails(7, "of another source or of other filters");
+    run(site.poll(&["--once", "--key", "number"]))
+        .fails(7, "of another source, of other filters or of other headers");
     let ran = run(site.poll(&["--once", "--key", "number", "--resync"]));
     assert!(ran.code == 0 && ran.stderr.contains("everything is asked for"), "{ran:?}");
     let text = std::fs::read_to_string(site.path("checkpoint")).unwrap();
@@ -179,4 +180,30 @@ async fn null_is_no_empty_page_unless_one_says_so() {
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
     let ran = once_with(Reply::ok().body("null"), &["--null-is-empty", "--link"]).await;
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
+    let server = Server::with(|request| {
+        let tenant = request.headers.get("x-tenant").unwrap().to_str().unwrap().to_owned();
+        Reply::ok().body(format!(r#"{{"data":[{{"id":"{tenant}","updated_at":"2026-01-02T00:00:00Z"}}]}}"#))
+    })
+    .await
+    .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    let poll = |tenant: &str, key: &str, more: &[&str]| {
+        let mut command = crate::support::bare();
+        command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--print", "id"]).args(more);
+        command.args(["--header", &format!("x-tenant: {tenant}"), "--header", &format!("x-api-key: {key}")]);
+        command.current_dir(place.path());
+        run(command)
+    };
+    assert_eq!(poll("A", "1", &[]).stdout, "\"A\"\n");
+    let ran = poll("A", "2", &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    poll("B", "2", &[]).fails(7, "of another source, of other filters or of other headers");
+    let text = std::fs::read_to_string(place.path().join("c")).unwrap();
+    assert!(!text.contains("x-tenant"), "{text}");
+    assert_eq!(poll("B", "2", &["--resync"]).stdout, "\"B\"\n");
 }

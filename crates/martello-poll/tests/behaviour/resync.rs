@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Event, JsonCursor, JsonSince, MemoryCheckpoint, PollErrorKind,
-    PollOptions, ResyncReason, Save, Source,
+    Acquired, Boundary, Checkpoint, CheckpointStore, Event, JsonCursor, JsonSince, MemoryCheckpoint,
+    PollErrorKind, PollOptions, Poller, RawValue, ResyncReason, Save, Source,
 };
 
-use crate::support::{Answer, Seen, Server, batch, item, next, page, poller, source};
+use crate::support::{Answer, Seen, Server, URL, batch, item, next, page, poller, source};
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_has_forgotten_is_asked_for_everything() {
@@ -74,4 +74,67 @@ fn other_filters_make_another_source_and_the_page_size_does_not() {
     let url = "https://api.example/p?state=released&key=s3cret";
     assert_eq!(same, source(url).page_size("limit", 10).fingerprint());
     assert!(!same.contains("s3cret") && same.len() == 16);
+}
+
+/// As it was before headers counted.
+const OLD: &str = "c58f71128f7de1e6";
+
+fn with_header(name: &'static str, value: &'static str) -> JsonSince<JsonCursor<Box<RawValue>>> {
+    let pages = move |url| JsonCursor::new(url)?.header(name, value);
+    JsonSince::new(URL, pages).unwrap().boundary(Boundary::Inclusive)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_of_one_tenant_does_not_serve_for_another() {
+    let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), ""));
+    let store = MemoryCheckpoint::default();
+    let poller = |tenant| Poller::new(server.clone(), with_header("x-tenant", tenant), store.clone());
+    let mut first = poller("A");
+    assert_eq!(next(&mut first).await, batch(&["a"]));
+    first.stopper().stop();
+    assert_eq!(next(&mut first).await, Seen::Stopped);
+    assert_eq!(poller("B").next().await.unwrap_err().kind(), PollErrorKind::OtherSource);
+    assert_eq!(next(&mut poller("A")).await, Seen::CaughtUp(0));
+}
+
+#[test]
+fn headers_make_another_source_unless_they_are_credentials() {
+    let of = |name, value| with_header(name, value).fingerprint();
+    let plain = source().fingerprint();
+    assert_eq!(plain, OLD);
+    assert_eq!(of("accept", "application/json"), plain);
+    for name in ["x-tenant", "accept", "accept-language"] {
+        assert_ne!(of(name, "A"), plain, "{name}");
+        assert_ne!(of(name, "A"), of(name, "B"), "{name}");
+        assert!(of(name, "s3cret").len() == 16);
+    }
+    for name in ["authorization", "x-api-key", "cookie"] {
+        assert_eq!(of(name, "A"), plain, "{name}");
+    }
+    let two = |one: (&'static str, &'static str), two: (&'static str, &'static str)| {
+        let pages = move |url| JsonCursor::new(url)?.header(one.0, one.1)?.header(two.0, two.1);
+        JsonSince::new(URL, pages).unwrap().fingerprint()
+    };
+    let (tenant, language) = (("x-tenant", "A"), ("accept-language", "nl"));
+    assert_eq!(two(tenant, language), two(language, tenant));
+    assert_ne!(two(tenant, language), of("x-tenant", "A"));
+    let ignoring = with_header("x-tenant", "A").ignore_header(http::HeaderName::from_static("x-tenant"));
+    assert_eq!(ignoring.fingerprint(), plain);
+}
+
+#[test]
+fn what_a_layer_adds_can_be_named() {
+    assert_ne!(source().identity("A").fingerprint(), source().fingerprint());
+    assert_ne!(source().identity("A").fingerprint(), source().identity("B").fingerprint());
+    assert_ne!(source().identity("A").identity("B").fingerprint(), source().identity("B").fingerprint());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkpoint_from_before_headers_counted_goes_on_without_and_is_refused_with_some() {
+    let server = Server::new(|_| page("10:00:00", "", ""));
+    let store = store_of(OLD.to_owned()).await;
+    let mut refused = Poller::new(server.clone(), with_header("x-tenant", "A"), store.clone());
+    assert_eq!(refused.next().await.unwrap_err().kind(), PollErrorKind::OtherSource);
+    assert_eq!(next(&mut poller(&server, &store)).await, Seen::CaughtUp(0));
+    assert_eq!(server.asked(), ["since=2024-11-29T08%3A58%3A00.000Z"]);
 }
