@@ -25,7 +25,7 @@ pub enum PollErrorKind {
     /// Another poller took the checkpoint, because this one had not renewed its lease. What was not saved is
     /// delivered again by the other.
     LeaseLost,
-    /// The checkpoint is that of another source. It ends the poll.
+    /// The checkpoint is that of another source, of other filters or of other headers. It ends the poll.
     OtherSource,
     /// The checkpoint cannot be used: the source is a [`StoreError`]. It ends the poll.
     Unusable,
@@ -86,7 +86,7 @@ impl fmt::Display for PollError {
             PollErrorKind::HeldElsewhere => "another poller has the checkpoint, and polls",
             PollErrorKind::LeaseLost => "another poller took the checkpoint; it delivers again what was not saved",
             PollErrorKind::OtherSource => {
-                "the checkpoint is that of another source or of other filters; use another one, or allow a resync"
+                "the checkpoint is that of another source, of other filters or of other headers; use another one, or allow a resync"
             }
             PollErrorKind::Unusable => "the checkpoint cannot be used",
         })

@@ -121,7 +121,7 @@ impl From<PollError> for Failure {
     fn from(error: PollError) -> Self {
         let message = match error.kind() {
             PollErrorKind::OtherSource => {
-                "the checkpoint is that of another source or of other filters: name another file, or say --resync".to_owned()
+                "the checkpoint is that of another source, of other filters or of other headers: name another file, or say --resync".to_owned()
             }
             _ => error.to_string(),
         };

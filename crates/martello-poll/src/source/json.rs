@@ -3,8 +3,9 @@ use std::{
     fmt::{self, Display},
 };
 
-use http::Uri;
+use http::{HeaderName, Uri, header};
 use jiff::Timestamp;
+use martello_log::Redaction;
 use martello_outcome::{BoxError, ConfigError};
 use martello_paginate::{Paged, QueryName};
 use serde_json::value::RawValue;
@@ -49,6 +50,9 @@ pub struct JsonSince<P> {
     utc: bool,
     boundary: Boundary,
     everything_from: Option<Timestamp>,
+    /// What else tells it from other sources.
+    identity: String,
+    ignored: Vec<HeaderName>,
 }
 
 impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
@@ -78,6 +82,8 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
             utc: false,
             boundary: Boundary::default(),
             everything_from: None,
+            identity: String::new(),
+            ignored: Vec::new(),
         })
     }
 
@@ -124,6 +130,38 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
+    /// Something else that makes it this source and no other, such as a tenant that a layer around the client names in a header.
+    /// The URL and the headers of the pages count in any case. It is stored as a digest.
+    pub fn identity(mut self, text: impl AsRef<str>) -> Self {
+        self.identity.push('\n');
+        self.identity.push_str(text.as_ref());
+        self
+    }
+
+    /// A header of the pages that does not make another source of it: one with another value in each process, say.
+    pub fn ignore_header(mut self, name: HeaderName) -> Self {
+        self.ignored.push(name);
+        self
+    }
+
+    /// The headers of its requests that make it another source: all but credentials, which are renewed, and what every page of
+    /// JSON is asked for with.
+    fn headers(&self) -> Vec<String> {
+        let request = Uri::try_from(self.url.as_str()).ok().and_then(|url| (self.pages)(url).ok());
+        let request = request.and_then(|pages| pages.request(None).ok());
+        let redaction = Redaction::default();
+        let mut lines: Vec<String> = Vec::new();
+        for (name, value) in request.iter().flat_map(|request| request.headers()) {
+            let usual = *name == header::ACCEPT && value == "application/json";
+            if !(usual || redaction.hides_value(name, value) || self.ignored.contains(name)) {
+                lines.push(format!("\n{name}: {}", value.as_bytes().escape_ascii()));
+            }
+        }
+        // Of one name they stay in order.
+        lines.sort_by(|one, two| one.split(':').next().cmp(&two.split(':').next()));
+        lines
+    }
+
     /// The URL with the moment in it; what else is in its query stays as it is written.
     fn set(&self, since: Option<Timestamp>) -> Url {
         let since = since.or(self.everything_from).map(|since| (&self.parameter, since_text(since)));
@@ -159,7 +197,9 @@ impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSinc
     /// A hash, because a query may bear a secret.
     fn fingerprint(&self) -> String {
         let parts = [self.url.as_str(), &self.parameter, &self.key, &self.stamp];
-        format!("{:016x}", fnv_1a(parts.join("\n").as_bytes()))
+        // Without headers and the rest it is what it was before they counted, so that older checkpoints go on.
+        let text = parts.join("\n") + &self.headers().concat() + &self.identity;
+        format!("{:016x}", fnv_1a(text.as_bytes()))
     }
 
     fn since(&self, since: Option<Timestamp>) -> Result<P, BoxError> {

@@ -22,8 +22,8 @@ pub trait Source: Send + 'static {
     /// What its pages look like.
     type Pages: Paged<Item = Box<RawValue>> + Send + Sync + 'static;
 
-    /// What makes it this source and no other, filters above all, in up to 256 bytes without a secret. It is stored
-    /// in the checkpoint, whose watermark means nothing for a source that lists something else.
+    /// What makes it this source and no other, filters above all, and headers such as a tenant's, in up to 256 bytes without a
+    /// secret: a digest, say. It is stored in the checkpoint, whose watermark means nothing for a source that lists something else.
     fn fingerprint(&self) -> String;
 
     /// The pages of what changed since then, or of everything. The moment may be made earlier, never later: what it
