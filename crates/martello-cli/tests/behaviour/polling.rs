@@ -207,3 +207,47 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
     assert!(!text.contains("x-tenant"), "{text}");
     assert_eq!(poll("B", "2", &["--resync"]).stdout, "\"B\"\n");
 }
+
+/// The moments that were asked from, where `answer` is by the number of the request.
+async fn asked_from(answer: impl Fn(usize) -> Reply + Send + 'static, runs: &[(i32, &str)]) -> Vec<String> {
+    let mut n = 0..;
+    let server = Server::with(move |_| answer(n.next().unwrap())).await.unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    for (code, stdout) in runs {
+        let mut command = crate::support::bare();
+        command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--attempts", "1"]);
+        command.args(["--from", "1h", "--print", "id"]).current_dir(place.path());
+        let ran = run(command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (*code, *stdout), "{ran:?}");
+    }
+    let moment =
+        |query: &str| query.split('&').find_map(|pair| pair.strip_prefix("since=").map(str::to_owned));
+    server.requests().iter().map(|request| moment(request.uri.query().unwrap()).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn how_long_ago_to_begin_is_counted_from_the_first_run() {
+    let list = |id: u32, next: &str| {
+        let item = format!(r#"{{"id":{id},"updated_at":"2026-01-02T00:00:00Z"}}"#);
+        Reply::ok().body(format!(r#"{{"data":[{item}],"cursor":{{"next":"{next}"}}}}"#))
+    };
+    let answer = move |n| match n {
+        0 => list(1, "b"),
+        1 => Reply::status(422),
+        2 => list(1, "b"),
+        _ => list(2, ""),
+    };
+    let asked = asked_from(answer, &[(7, "1\n"), (0, "2\n")]).await;
+    assert_eq!(asked, vec![asked[0].clone(); 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_source_has_forgotten_is_asked_for_from_where_the_first_run_began() {
+    let empty = || Reply::ok().header("date", "Thu, 01 Jan 2026 00:00:10 GMT").body(r#"{"data":[]}"#);
+    let answer = move |n| if n == 1 { Reply::status(410) } else { empty() };
+    let asked = asked_from(answer, &[(0, ""), (0, "")]).await;
+    assert_eq!((asked.len(), &asked[2]), (3, &asked[0]));
+    // A little less than the overlap before `Date`.
+    assert!(asked[1].starts_with("2025-12-31T23%3A58%3A"), "{asked:?}");
+}

@@ -12,7 +12,7 @@ const LEASE: Duration = Duration::from_secs(60);
 fn save() -> Save {
     let stamp = "2024-11-29T09:00:00.123456789Z".parse().unwrap();
     let delivered = vec![Delivered { stamp, key: "a".to_owned() }];
-    let checkpoint = Checkpoint { source: "s".to_owned(), watermark: Some(stamp), delivered };
+    let checkpoint = Checkpoint { source: "s".to_owned(), start: None, watermark: Some(stamp), delivered };
     Save { checkpoint, park: Vec::new(), unpark: Vec::new() }
 }
 

@@ -13,6 +13,7 @@ mod lease;
 mod parking;
 mod resync;
 mod simulation;
+mod start;
 mod stopping;
 mod support;
 mod watermark;

@@ -39,7 +39,7 @@ async fn store_of(source: String) -> MemoryCheckpoint {
     let store = MemoryCheckpoint::default();
     let Acquired::Held(held) = store.acquire(Duration::from_secs(60)).await.unwrap() else { panic!() };
     let watermark = Some("2024-11-29T09:00:00Z".parse().unwrap());
-    let checkpoint = Checkpoint { source, watermark, delivered: Vec::new() };
+    let checkpoint = Checkpoint { source, start: None, watermark, delivered: Vec::new() };
     let _ = store.save(held.fence, Save { checkpoint, park: Vec::new(), unpark: Vec::new() }).await.unwrap();
     store.release(held.fence).await.unwrap();
     store

@@ -60,7 +60,8 @@ fn parked(key: &str, json: String) -> NewParked {
 
 fn save(park: Vec<NewParked>) -> Save {
     let delivered = vec![Delivered { stamp: moment(), key: "a\0b".to_owned() }];
-    let checkpoint = Checkpoint { source: "s".to_owned(), watermark: Some(moment()), delivered };
+    let checkpoint =
+        Checkpoint { source: "s".to_owned(), start: Some(moment()), watermark: Some(moment()), delivered };
     Save { checkpoint, park, unpark: Vec::new() }
 }
 
@@ -187,5 +188,20 @@ async fn a_schema_of_version_1_is_brought_forward_and_loses_nothing() {
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
     held(&store.checkpoint("plannings").unwrap()).await;
     store.enqueue(vec![entry()]).await.unwrap();
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await.checkpoint("plannings").unwrap();
+    let first = held(&store).await.fence;
+    saved(&store, first, save(Vec::new())).await;
+    store.release(first).await.unwrap();
+    let text = r#"{"source":"s","watermark":"2024-11-29T10:00:00.123456789Z","delivered":[{"stamp":"2024-11-29T10:00:00.123456789Z","key":"a\u0000b"}]}"#;
+    place.run(&format!("UPDATE __.checkpoint SET saved = '{text}'")).await;
+    let expected = Checkpoint { start: None, ..save(Vec::new()).checkpoint };
+    assert_eq!(held(&store).await.checkpoint, Some(expected));
+    drop(store);
     place.drop().await;
 }

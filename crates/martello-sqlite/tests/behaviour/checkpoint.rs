@@ -62,7 +62,8 @@ fn parked(key: &str, json: String) -> NewParked {
 
 fn save(park: Vec<NewParked>) -> Save {
     let delivered = vec![Delivered { stamp: moment(), key: "a\0b".to_owned() }];
-    let checkpoint = Checkpoint { source: "s".to_owned(), watermark: Some(moment()), delivered };
+    let checkpoint =
+        Checkpoint { source: "s".to_owned(), start: Some(moment()), watermark: Some(moment()), delivered };
     Save { checkpoint, park, unpark: Vec::new() }
 }
 
@@ -171,4 +172,18 @@ async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
         let error = store.acquire(LEASE).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unusable, "{damage}");
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
+    let first = held(&store).await.fence;
+    saved(&store, first, save(Vec::new())).await;
+    store.release(first).await.unwrap();
+    let text = r#"{"source":"s","watermark":"2024-11-29T10:00:00.123456789Z","delivered":[{"stamp":"2024-11-29T10:00:00.123456789Z","key":"a\u0000b"}]}"#;
+    let connection = Connection::open(&path).unwrap();
+    connection.execute("UPDATE checkpoint SET saved = ?1", [text]).unwrap();
+    let expected = Checkpoint { start: None, ..save(Vec::new()).checkpoint };
+    assert_eq!(held(&store).await.checkpoint, Some(expected));
 }

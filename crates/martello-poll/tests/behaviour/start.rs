@@ -1,0 +1,162 @@
+//! A start that is computed anew at each start of the process, such as an hour ago.
+
+use std::{fs, time::Duration};
+
+use jiff::Timestamp;
+use martello_poll::{
+    Acquired, Checkpoint, CheckpointStore, FileCheckpoint, MemoryCheckpoint, PollErrorKind, Poller, Save,
+};
+
+use crate::support::{Answer, Seen, Server, at, batch, item, next, options, page, source};
+
+fn moment(time: &str) -> Timestamp {
+    at(time).parse().unwrap()
+}
+
+/// A process whose clock says that it is to begin at this moment.
+fn poller(server: &Server, store: &MemoryCheckpoint, from: &str) -> Poller {
+    let source = source().everything_from(moment(from));
+    Poller::new(server.clone(), source, store.clone()).with_options(options())
+}
+
+async fn stop(mut poller: Poller) {
+    poller.stopper().stop();
+    assert_eq!(next(&mut poller).await, Seen::Stopped);
+}
+
+fn since(time: &str) -> String {
+    format!("since=2024-11-29T{}.000Z", time.replace(':', "%3A"))
+}
+
+fn start(store: &MemoryCheckpoint) -> Option<Timestamp> {
+    store.checkpoint()?.start
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_start_is_kept_before_the_first_request_and_asked_from_after_a_restart() {
+    let store = MemoryCheckpoint::default();
+    let kept = store.clone();
+    let server = Server::new(move |n| {
+        assert_eq!(start(&kept), Some(moment("09:00:00")));
+        match n {
+            0 => page("10:00:00", &item("a", "09:10:00"), "b"),
+            1 => Answer::status(500),
+            _ => page("11:00:00", &[item("a", "09:10:00"), item("b", "09:20:00")].join(","), ""),
+        }
+    });
+    let mut first = poller(&server, &store, "09:00:00");
+    assert_eq!(next(&mut first).await, batch(&["a"]));
+    assert!(matches!(next(&mut first).await, Seen::Failed(PollErrorKind::Page, _)));
+    // A crash: the lease runs out, and nobody saves anything.
+    drop(first);
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let mut second = poller(&server, &store, "10:00:00");
+    assert_eq!(next(&mut second).await, batch(&["a", "b"]));
+    let start = since("09:00:00");
+    assert_eq!(server.asked(), [start.clone(), format!("{start} cursor=b"), start]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_410_the_first_start_is_asked_from() {
+    let server = Server::new(|n| match n {
+        0 => page("10:00:00", &item("a", "09:59:00"), ""),
+        1 => Answer::status(410),
+        _ => page("12:00:00", &item("b", "09:30:00"), ""),
+    });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert_eq!(next(&mut first).await, batch(&["a"]));
+    assert_eq!(next(&mut first).await, Seen::CaughtUp(1));
+    stop(first).await;
+    let mut second = poller(&server, &store, "11:00:00");
+    assert_eq!(next(&mut second).await, Seen::Resync);
+    assert_eq!(next(&mut second).await, batch(&["b"]));
+    assert_eq!(server.asked(), [since("09:00:00"), since("09:58:00"), since("09:00:00")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_date_and_with_nothing_listed_the_start_stays() {
+    let server = Server::new(|_| Answer::ok(r#"{"data":[]}"#));
+    let store = MemoryCheckpoint::default();
+    for from in ["09:00:00", "10:00:00", "11:00:00"] {
+        let mut poller = poller(&server, &store, from);
+        assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+        assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+        stop(poller).await;
+    }
+    assert_eq!(server.asked(), vec![since("09:00:00"); 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_start_counts_as_long_as_there_is_no_watermark() {
+    let server = Server::new(|_| Answer::ok(r#"{"data":[]}"#));
+    let store = MemoryCheckpoint::default();
+    for from in ["09:00:00", "08:00:00", "08:30:00"] {
+        let mut poller = poller(&server, &store, from);
+        assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
+        stop(poller).await;
+    }
+    assert_eq!(server.asked(), [since("09:00:00"), since("08:00:00"), since("08:00:00")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_lists_nothing_as_old_as_the_start_fails_and_waits() {
+    let server = Server::new(|_| Answer::status(410));
+    let store = MemoryCheckpoint::default();
+    let mut poller = poller(&server, &store, "09:00:00");
+    for wait in [1, 2, 4] {
+        assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::Page, Duration::from_secs(wait)));
+    }
+    assert_eq!(start(&store), Some(moment("09:00:00")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_before_the_start_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    // In the way of what is to be written.
+    fs::create_dir(folder.path().join("checkpoint.new")).unwrap();
+    let server = Server::new(|_| page("10:00:00", "", ""));
+    let source = source().everything_from(moment("09:00:00"));
+    let mut poller = Poller::new(server.clone(), source, FileCheckpoint::new(&path)).with_options(options());
+    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
+    assert!(server.asked().is_empty());
+}
+
+/// As it was written before starts were kept.
+#[tokio::test(start_paused = true)]
+async fn an_older_checkpoint_keeps_its_watermark_and_begins_no_later_than_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let print = martello_poll::Source::fingerprint(&source());
+    let text = format!(
+        r#"{{"martello_poll":1,"source":"{print}","watermark":"{}","delivered":[{{"stamp":"{}","key":"a"}}]}}"#,
+        at("09:00:00"),
+        at("08:59:00")
+    );
+    fs::write(&path, text).unwrap();
+    let server = Server::new(|n| match n {
+        0 => Answer::status(410),
+        _ => page("12:00:00", &[item("a", "08:59:00"), item("b", "09:30:00")].join(","), ""),
+    });
+    let source = source().everything_from(moment("11:00:00"));
+    let mut poller = Poller::new(server.clone(), source, FileCheckpoint::new(&path)).with_options(options());
+    assert_eq!(next(&mut poller).await, Seen::Resync);
+    assert_eq!(next(&mut poller).await, batch(&["b"]));
+    assert_eq!(server.asked(), [since("08:58:00"), since("09:00:00")]);
+    assert!(fs::read_to_string(&path).unwrap().contains(&format!(r#""start":"{}""#, at("09:00:00"))));
+}
+
+#[tokio::test]
+async fn a_checkpoint_without_a_start_is_written_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let store = FileCheckpoint::new(&path);
+    let Acquired::Held(held) = store.acquire(Duration::from_secs(60)).await.unwrap() else { panic!() };
+    let checkpoint =
+        Checkpoint { source: "s".to_owned(), start: None, watermark: None, delivered: Vec::new() };
+    let save = Save { checkpoint, park: Vec::new(), unpark: Vec::new() };
+    let _ = store.save(held.fence, save).await.unwrap();
+    let expected = r#"{"martello_poll":1,"source":"s","watermark":null,"delivered":[]}"#;
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
