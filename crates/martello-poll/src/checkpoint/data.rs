@@ -6,10 +6,32 @@ use serde::{Deserialize, Serialize};
 pub struct Checkpoint {
     /// The [fingerprint](crate::Source::fingerprint) of its source.
     pub source: String,
+    /// From when on it asks while it has no watermark, and after a resync; `None` for everything. It is [resolved
+    /// once](crate::Source::start), and none in a checkpoint of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Timestamp>,
     /// Up to when it has seen everything, by the server's clock; `None` before the end of its first pass.
     pub watermark: Option<Timestamp>,
     /// What the next pass may list, and was delivered already.
     pub delivered: Vec<Delivered>,
+}
+
+impl Checkpoint {
+    /// That of a poll that has not begun.
+    pub(crate) fn fresh(source: String) -> Self {
+        Self { source, start: None, watermark: None, delivered: Vec::new() }
+    }
+
+    /// Begins no later than at this moment, nor than what was seen; tells whether that is news.
+    pub(crate) fn begin_at(&mut self, start: Option<Timestamp>) -> bool {
+        let Some(start) = start else { return false };
+        // A start that was not kept, or is computed anew, may be later than what a poll has come to.
+        let earliest = [Some(start), self.start, self.watermark.filter(|_| self.start.is_none())];
+        let start = earliest.into_iter().flatten().min();
+        let news = start != self.start;
+        self.start = start;
+        news
+    }
 }
 
 /// An item that was delivered.

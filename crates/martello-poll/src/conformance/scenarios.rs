@@ -72,7 +72,12 @@ fn checkpoint(second: i64) -> Result<Checkpoint, BoxError> {
     let delivered = keys
         .map(|(key, later)| Ok(Delivered { stamp: moment(second + later)?, key: key.to_owned() }))
         .collect::<Result<_, BoxError>>()?;
-    Ok(Checkpoint { source: "a source".to_owned(), watermark: Some(moment(second)?), delivered })
+    Ok(Checkpoint {
+        source: "a source".to_owned(),
+        start: Some(moment(second - 3_600)?),
+        watermark: Some(moment(second)?),
+        delivered,
+    })
 }
 
 fn parked(key: &str) -> Result<NewParked, BoxError> {

@@ -105,7 +105,7 @@ impl Poller {
 
     fn made(ask: Box<dyn Ask>, store: Arc<dyn CheckpointStore>, options: PollOptions) -> Self {
         Self {
-            checkpoint: Checkpoint { source: ask.fingerprint(), watermark: None, delivered: Vec::new() },
+            checkpoint: Checkpoint::fresh(ask.fingerprint()),
             ask,
             store,
             pace: Pace::new(&options),

@@ -102,14 +102,15 @@ impl Poller {
         };
         let lease = Lease::new(&self.store, fence, self.options.lease);
         let source = self.ask.fingerprint();
-        let fresh = || Checkpoint { source: source.clone(), watermark: None, delivered: Vec::new() };
         let other = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.source != source);
         if other && !self.options.resync_on_other_source {
             let _ = self.store.release(fence).await;
             return Err(PollError::new(PollErrorKind::OtherSource));
         }
         self.resync = other.then_some((None, ResyncReason::OtherSource));
-        self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(fresh);
+        self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
+        // Before the first request.
+        self.unsaved.must |= self.checkpoint.begin_at(self.ask.start());
         self.memory.load(std::mem::take(&mut self.checkpoint.delivered));
         self.lease = Some(lease);
         Ok(Step::GoOn)
@@ -126,7 +127,7 @@ impl Poller {
         let since = if self.everything { None } else { self.since() };
         let etag = self.etag.as_ref().filter(|(asked, _)| *asked == since).map(|(_, etag)| etag.clone());
         let bounds = (self.options.max_pages, self.options.max_page_bytes);
-        let pages = self.ask.pages(since, etag, bounds);
+        let pages = self.ask.pages(since.or(self.checkpoint.start), etag, bounds);
         let walk = pages.map_err(|error| PollError::caused(PollErrorKind::Source, error))?;
         self.pass = Some(Pass::new(walk, since));
         Ok(Step::GoOn)

@@ -18,6 +18,7 @@ pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>
 /// A source, with a service to ask it: without their types, so that a poller is one type.
 pub(crate) trait Ask: fmt::Debug + Send {
     fn fingerprint(&self) -> String;
+    fn start(&self) -> Option<Timestamp>;
     fn boundary(&self) -> Boundary;
     fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind>;
     fn pages(
@@ -46,6 +47,10 @@ where
 {
     fn fingerprint(&self) -> String {
         self.source.fingerprint()
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        self.source.start()
     }
 
     fn boundary(&self) -> Boundary {

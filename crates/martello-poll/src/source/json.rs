@@ -124,7 +124,8 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
-    /// Asks from this moment where everything is asked for, for a source that wants one.
+    /// Asks from this moment where everything is asked for, for a source that wants one. The first poll keeps it in the checkpoint:
+    /// a moment that is computed anew at each start, such as an hour ago, opens no gap. See [`Source::start`].
     pub fn everything_from(mut self, moment: Timestamp) -> Self {
         self.everything_from = Some(moment);
         self
@@ -205,6 +206,10 @@ impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSinc
     fn since(&self, since: Option<Timestamp>) -> Result<P, BoxError> {
         let uri = Uri::try_from(self.set(since).as_str())?;
         Ok((self.pages)(uri)?)
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        self.everything_from
     }
 
     fn boundary(&self) -> Boundary {

@@ -26,6 +26,14 @@ pub trait Source: Send + 'static {
     /// secret: a digest, say. It is stored in the checkpoint, whose watermark means nothing for a source that lists something else.
     fn fingerprint(&self) -> String;
 
+    /// From when on everything is asked for; `None`, by default, for all there is.
+    ///
+    /// It is asked once, when a poll begins: the answer is kept in the checkpoint before the first request, so that “an hour ago”
+    /// means the same after a restart and after a resync. An earlier moment moves a kept one back, a later one does not count.
+    fn start(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The pages of what changed since then, or of everything. The moment may be made earlier, never later: what it
     /// is sent as has to be rounded down.
     ///
