@@ -1,4 +1,15 @@
-use martello_poll::{CheckpointStore, Event, FlawKind, MemoryCheckpoint, ParkedFilter, Place, Poller};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use martello_poll::{
+    CheckpointStore, Event, FileCheckpoint, FlawKind, MemoryCheckpoint, Parked, ParkedFilter, Place,
+    PollErrorKind, Poller,
+};
 
 use crate::support::{Answer, Seen, Server, at, batch, item, next, options, page, poller, source};
 
@@ -84,4 +95,88 @@ async fn a_stamp_without_a_zone_can_be_taken_for_utc() {
     let Event::Batch(first) = poller.next().await.unwrap().unwrap() else { panic!() };
     let item = &first.items()[0];
     assert_eq!((item.key(), item.stamp().unwrap().to_string()), ("5", at("09:00:00")));
+}
+
+/// Of 20,000 items without a key, all different.
+fn flawed() -> String {
+    let items: Vec<String> =
+        (0..20_000).map(|n| format!(r#"{{"n":{n},"text":"{}"}}"#, "x".repeat(200))).collect();
+    items.join(",")
+}
+
+/// On one thread, beside something that wants to run all the time.
+#[tokio::test]
+async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
+    let list = flawed();
+    let (turns, answered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counting, at_answer, noting) = (turns.clone(), turns.clone(), answered.clone());
+    let server = Server::new(move |_| {
+        noting.store(at_answer.load(Ordering::Relaxed), Ordering::Relaxed);
+        page("10:00:00", &list, "")
+    });
+    let other = tokio::spawn(async move {
+        loop {
+            counting.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileCheckpoint::new(folder.path().join("checkpoint"));
+    let mut poller = Poller::new(server, source(), store).with_options(options());
+    let began = Instant::now();
+    let first = poller.next().await.unwrap();
+    let since_answer = turns.load(Ordering::Relaxed) - answered.load(Ordering::Relaxed);
+    assert!(since_answer >= 10, "{since_answer}");
+    let Some(Event::Batch(first)) = first else { panic!() };
+    assert!(first.items().is_empty());
+    // One more than may be parked: all the others would be refused with it.
+    assert_eq!(first.flaws().len(), Parked::MOST + 1);
+    let error = first.ack().await.unwrap_err();
+    assert_eq!(error.kind(), PollErrorKind::Store);
+    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    other.abort();
+}
+
+#[tokio::test]
+async fn a_poll_that_is_stopped_ends_in_the_middle_of_a_page_of_flaws() {
+    let list = flawed();
+    let server = Server::new(move |_| page("10:00:00", &list, ""));
+    let store = MemoryCheckpoint::default();
+    let mut poller = poller(&server, &store);
+    let stopper = poller.stopper();
+    let asked = server.clone();
+    let stopping = tokio::spawn(async move {
+        while asked.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // The page is there now; its items are looked at a thousand at a time.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        stopper.stop();
+    });
+    assert_eq!(next(&mut poller).await, Seen::Stopped);
+    stopping.await.unwrap();
+    assert_eq!(store.checkpoint(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_can_be_dropped_in_the_middle_of_a_page_and_nothing_of_it_is_lost() {
+    let items: Vec<String> = (0..5_000).map(|n| item(&n.to_string(), "09:59:00")).collect();
+    let list = items.join(",");
+    let server = Server::new(move |_| page("10:00:00", &list, ""));
+    let mut poller = poller(&server, &MemoryCheckpoint::default());
+    let mut dropped = 0;
+    let seen = loop {
+        tokio::select! {
+            biased;
+            seen = next(&mut poller) => break seen,
+            () = tokio::task::yield_now() => dropped += 1,
+        }
+    };
+    let Seen::Batch(keys) = seen else { panic!("{seen:?}") };
+    assert_eq!(keys, (0..5_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert!(dropped > 0 && server.asked().len() == 1, "{dropped}");
+    assert_eq!(next(&mut poller).await, Seen::CaughtUp(5_000));
 }
