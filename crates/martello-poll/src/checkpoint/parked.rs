@@ -1,4 +1,8 @@
-use std::fmt;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    hash::{BuildHasher, RandomState},
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -101,14 +105,28 @@ impl ParkingLot {
     /// Whether there is room for all of it.
     pub(super) fn change(&mut self, unpark: &[ParkedId], park: Vec<NewParked>) -> bool {
         self.discard(unpark);
+        let hasher = RandomState::new();
+        let hash = |item: &NewParked| hasher.hash_one((&item.key, item.stamp, &item.json));
+        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (place, parked) in self.parked.iter().enumerate() {
+            places.entry(hash(&parked.item)).or_default().push(place);
+        }
+        let mut bytes: usize = self.parked.iter().map(|parked| parked.item.json.len()).sum();
         for item in park {
-            if self.parked.iter().any(|parked| parked.item.is_same(&item)) {
+            let same = places.entry(hash(&item)).or_default();
+            let parked = same.iter().filter_map(|place| self.parked.get(*place));
+            if parked.into_iter().any(|parked| parked.item.is_same(&item)) {
                 continue;
             }
+            same.push(self.parked.len());
             self.last += 1;
+            bytes = bytes.saturating_add(item.json.len());
             self.parked.push(Parked { id: ParkedId(self.last), item, again: false });
+            // What is over it stays so, and is refused with the rest.
+            if self.parked.len() > Parked::MOST || bytes > Parked::MOST_BYTES {
+                return false;
+            }
         }
-        let bytes: usize = self.parked.iter().map(|parked| parked.item.json.len()).sum();
         self.parked.len() <= Parked::MOST && bytes <= Parked::MOST_BYTES
     }
 
@@ -118,6 +136,7 @@ impl ParkingLot {
     }
 
     pub(super) fn emit_again(&mut self, ids: &[ParkedId]) -> u64 {
+        let ids: HashSet<&ParkedId> = ids.iter().collect();
         let mut found = 0;
         for parked in self.parked.iter_mut().filter(|parked| ids.contains(&parked.id)) {
             parked.again = true;
@@ -127,6 +146,7 @@ impl ParkingLot {
     }
 
     pub(super) fn discard(&mut self, ids: &[ParkedId]) -> u64 {
+        let ids: HashSet<&ParkedId> = ids.iter().collect();
         let before = self.parked.len();
         self.parked.retain(|parked| !ids.contains(&parked.id));
         u64::try_from(before - self.parked.len()).unwrap_or(u64::MAX)

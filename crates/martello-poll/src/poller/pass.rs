@@ -6,6 +6,7 @@ use martello_outcome::http_date;
 use martello_paginate::Page;
 use tokio::time::Instant;
 
+use super::pending::Unsorted;
 use crate::source::PageStream;
 
 /// How far ahead of the server's clock a stamp may be.
@@ -26,6 +27,8 @@ pub(super) struct Pass {
     pub(super) asked: Instant,
     pub(super) pages: u32,
     pub(super) items: u64,
+    /// The page that came last, while its items are looked at.
+    pub(super) unsorted: Option<Unsorted>,
     /// The server's clock when the first page was asked for.
     clock: Option<Timestamp>,
     greatest: Option<Timestamp>,
@@ -43,6 +46,7 @@ impl Pass {
             asked: now,
             pages: 0,
             items: 0,
+            unsorted: None,
             clock: None,
             greatest: None,
             etag: None,

@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fmt::Display,
     hash::{BuildHasher, RandomState},
+    vec,
 };
 
 use jiff::Timestamp;
@@ -14,6 +15,12 @@ use crate::{Flaw, FlawKind, Item, Mark, NewParked, Parked, ParkedId, Place, sour
 /// The longest reason that is kept, in bytes.
 const LONGEST_REASON: usize = 1_024;
 
+/// How many items of a page are looked at before other tasks get their turn.
+const PER_TURN: usize = 1_000;
+
+/// How many flawed items of a page are collected: one more than may be parked, so that what does not fit is refused.
+const MOST_PARKS: usize = Parked::MOST + 1;
+
 /// How many flawed items are remembered as told.
 const MOST_FLAWED: usize = 10_000;
 
@@ -24,7 +31,7 @@ pub(crate) struct Pending {
     pub(crate) flaws: Vec<Flaw>,
     /// What is parked for its flaws, and what it is told by.
     pub(super) parks: Vec<NewParked>,
-    pub(super) flawed: Vec<u128>,
+    pub(super) flawed: HashSet<u128>,
     /// What it was parked as, if it is delivered again.
     pub(super) again: BTreeMap<usize, ParkedId>,
     /// Whether the pass is over with it.
@@ -32,33 +39,6 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// What is new on a page.
-    pub(super) fn of_page(
-        page: Page<Box<RawValue>>,
-        pass: &mut Pass,
-        ask: &dyn Ask,
-        memory: &Memory,
-        flawed: &Flawed,
-    ) -> Self {
-        let mut pending = Self { last: page.next.is_none(), ..Self::default() };
-        let mut here = HashSet::new();
-        for (json, index) in page.items.into_iter().zip(0..) {
-            let place = Place { page: page.number, item: index };
-            match ask.mark(&json) {
-                Ok(mark) => {
-                    if pass.is_from_the_future(mark.stamp) && !memory.contains(&mark) {
-                        pending.flaws.push(Flaw { place, kind: FlawKind::StampFromTheFuture });
-                    }
-                    if !memory.contains(&mark) && here.insert(mark.clone()) {
-                        pending.push(Some(mark), json, place);
-                    }
-                }
-                Err(kind) => pending.flaw(&json, Flaw { place, kind }, flawed),
-            }
-        }
-        pending
-    }
-
     /// What is to be delivered again.
     pub(super) fn of_parked(parked: Vec<Parked>) -> Self {
         let mut pending = Self::default();
@@ -81,13 +61,62 @@ impl Pending {
     }
 
     fn flaw(&mut self, json: &RawValue, flaw: Flaw, flawed: &Flawed) {
+        if self.parks.len() >= MOST_PARKS {
+            return;
+        }
         let hash = flawed.hash(json);
-        if flawed.hashes.contains(&hash) || self.flawed.contains(&hash) {
+        if flawed.hashes.contains(&hash) || !self.flawed.insert(hash) {
             return;
         }
         self.parks.push(park(None, json, flaw.place, flaw.kind));
         self.flaws.push(flaw);
-        self.flawed.push(hash);
+    }
+}
+
+/// A page of which not all items have been looked at.
+#[derive(Debug)]
+pub(super) struct Unsorted {
+    rest: vec::IntoIter<Box<RawValue>>,
+    next: Place,
+    here: HashSet<Mark>,
+    pending: Pending,
+}
+
+impl Unsorted {
+    pub(super) fn new(page: Page<Box<RawValue>>) -> Self {
+        Self {
+            rest: page.items.into_iter(),
+            next: Place { page: page.number, item: 0 },
+            here: HashSet::new(),
+            pending: Pending { last: page.next.is_none(), ..Pending::default() },
+        }
+    }
+
+    /// Looks at some more of it: at the end, what is new on the page; before, what is left of it.
+    pub(super) fn sort(
+        mut self,
+        pass: &mut Pass,
+        ask: &dyn Ask,
+        memory: &Memory,
+        flawed: &Flawed,
+    ) -> Result<Pending, Self> {
+        let Self { rest, next, here, pending } = &mut self;
+        for json in rest.by_ref().take(PER_TURN) {
+            let place = *next;
+            next.item = next.item.saturating_add(1);
+            match ask.mark(&json) {
+                Ok(mark) => {
+                    if pass.is_from_the_future(mark.stamp) && !memory.contains(&mark) {
+                        pending.flaws.push(Flaw { place, kind: FlawKind::StampFromTheFuture });
+                    }
+                    if !memory.contains(&mark) && here.insert(mark.clone()) {
+                        pending.push(Some(mark), json, place);
+                    }
+                }
+                Err(kind) => pending.flaw(&json, Flaw { place, kind }, flawed),
+            }
+        }
+        if self.rest.len() == 0 { Ok(self.pending) } else { Err(self) }
     }
 }
 
@@ -120,7 +149,7 @@ impl Flawed {
         u128::from(first.hash_one(json.get())) << 64 | u128::from(second.hash_one(json.get()))
     }
 
-    pub(super) fn insert(&mut self, hashes: Vec<u128>) {
+    pub(super) fn insert(&mut self, hashes: HashSet<u128>) {
         if self.hashes.len() > MOST_FLAWED {
             self.hashes.clear();
         }

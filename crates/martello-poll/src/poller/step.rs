@@ -9,7 +9,7 @@ use martello_paginate::{Page, PageError};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{CaughtUp, Lease, Pass, Pending, Poller};
+use super::{CaughtUp, Lease, Pass, Pending, Poller, pending::Unsorted};
 use crate::{Acquired, Checkpoint, Held, ParkedFilter, PollError, PollErrorKind, ResyncReason, StoreFuture};
 
 /// How many parked items make a batch.
@@ -136,6 +136,9 @@ impl Poller {
     async fn walk(&mut self) -> Result<Step, PollError> {
         let stopper = self.stopper.clone();
         let Some(pass) = &mut self.pass else { return Ok(Step::GoOn) };
+        if pass.unsorted.is_some() {
+            return Ok(self.sort().await);
+        }
         let next = poll_fn(|cx| pass.walk.as_mut().poll_next(cx));
         let page = tokio::select! {
             biased;
@@ -143,14 +146,10 @@ impl Poller {
             page = next => page,
         };
         Ok(match page {
-            Some(Ok(page)) => {
-                let step = self.receive(page);
-                if self.pending.is_none() {
-                    // Any number of pages may have nothing new.
-                    tokio::task::yield_now().await;
-                }
-                step
-            }
+            Some(Ok(page)) => match self.receive(page) {
+                Step::GoOn => self.sort().await,
+                step => step,
+            },
             Some(Err(error)) if is_unsendable(&error) => return Err(self.end(error).await),
             Some(Err(error)) => self.refuse(error),
             // Its last page ended the pass.
@@ -178,14 +177,36 @@ impl Poller {
         if gap.is_some() {
             return self.ask_for_everything(gap, ResyncReason::Gap);
         }
-        let pending = Pending::of_page(page, pass, &*self.ask, &self.memory, &self.flawed);
+        pass.unsorted = Some(Unsorted::new(page));
+        Step::GoOn
+    }
+
+    /// Looks at some more of the page that came last, and lets others run: a page may be long, and any number of pages may have
+    /// nothing new.
+    async fn sort(&mut self) -> Step {
+        self.sort_some();
+        if self.pending.is_none() {
+            tokio::task::yield_now().await;
+        }
+        Step::GoOn
+    }
+
+    fn sort_some(&mut self) {
+        let Some(pass) = &mut self.pass else { return };
+        let Some(page) = pass.unsorted.take() else { return };
+        let pending = match page.sort(pass, &*self.ask, &self.memory, &self.flawed) {
+            Ok(pending) => pending,
+            Err(rest) => {
+                pass.unsorted = Some(rest);
+                return;
+            }
+        };
         pass.items = pass.items.saturating_add(pending.items.len() as u64);
         match (pending.is_empty(), pending.last) {
             (false, _) => self.pending = Some(pending),
             (true, true) => self.end_pass(),
             (true, false) => {}
         }
-        Step::GoOn
     }
 
     fn refuse(&mut self, error: PageError) -> Step {
