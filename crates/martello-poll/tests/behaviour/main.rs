@@ -8,6 +8,8 @@ mod failing;
 mod file;
 mod flaws;
 mod for_each;
+#[cfg(unix)]
+mod forking;
 mod histories;
 mod lease;
 mod parking;

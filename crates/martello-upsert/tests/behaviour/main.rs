@@ -3,6 +3,8 @@
 
 mod configuration;
 mod deferring;
+#[cfg(unix)]
+mod forking;
 mod interrupted;
 mod journal;
 mod journal_file;

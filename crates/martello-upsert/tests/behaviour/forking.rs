@@ -1,0 +1,67 @@
+//! A service that starts processes while it runs upserts.
+
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use martello_upsert::Journal;
+
+use crate::support::{Memory, rows, upserts};
+
+const SPAWNERS: usize = 4;
+
+/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files that are open.
+struct Spawning {
+    ended: Arc<AtomicBool>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Spawning {
+    fn start() -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let spawn = |_| {
+            let ended = Arc::clone(&ended);
+            thread::spawn(move || {
+                while !ended.load(Ordering::SeqCst) {
+                    Command::new("true").status().unwrap();
+                }
+            })
+        };
+        let threads = (0..SPAWNERS).map(spawn).collect();
+        Self { ended, threads }
+    }
+}
+
+impl Drop for Spawning {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_was_let_go_is_free_though_a_child_was_forked_while_it_was_open() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let spawning = Spawning::start();
+    let opening = async {
+        for _ in 0..1_000 {
+            drop(Journal::open(&path, "orders").await.unwrap());
+        }
+        for _ in 0..20 {
+            let journal = Journal::open(&path, "orders").await.unwrap();
+            let server = Memory::new(|_, _| (200, Duration::ZERO));
+            upserts(&server).journal(journal).run(rows([("a", 1), ("b", 2)])).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), opening).await.unwrap();
+    drop(spawning);
+}
