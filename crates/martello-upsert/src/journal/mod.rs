@@ -2,12 +2,14 @@ mod earlier;
 mod fingerprint;
 mod header;
 mod lines;
+mod locked;
 mod open;
 mod rows;
 mod writer;
 
 use std::{
     fmt,
+    fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +24,7 @@ pub(crate) use self::{
 };
 use self::{
     lines::{Lines, Next},
+    locked::Locked,
     rows::Rows,
 };
 use crate::{Record, UpsertError};
@@ -38,7 +41,7 @@ use crate::{Record, UpsertError};
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {
     path: Arc<Path>,
-    file: std::fs::File,
+    file: Arc<Locked>,
     earlier: Arc<Earlier>,
     length: u64,
 }
@@ -64,7 +67,7 @@ impl Journal {
         let opened = tokio::task::spawn_blocking(move || open::open(&opening, &input)).await;
         let open::Opened { file, earlier, length } =
             opened.map_err(|error| open::failed(&path, error.into()))??;
-        Ok(Self { path, file, earlier: Arc::new(earlier), length })
+        Ok(Self { path, file: Arc::new(file), earlier: Arc::new(earlier), length })
     }
 
     /// A name for the content of a file, which no other content has but by accident: made for [`Journal::open`], and no
@@ -97,11 +100,12 @@ impl Journal {
         if self.length == 0 {
             return done;
         }
-        let (file, path, length) = (self.file.try_clone(), self.path(), self.length);
+        let (file, path, length) = (Arc::clone(&self.file), self.path(), self.length);
         tokio::task::spawn_blocking(move || {
-            let told =
-                file.and_then(|file| tell(file, length, &out)).map_err(|error| open::failed(&path, error));
-            if let Err(error) = told {
+            let told = tell(&file, length, &out);
+            // Whoever waits for the end of `out` finds the file let go.
+            drop(file);
+            if let Err(error) = told.map_err(|error| open::failed(&path, error)) {
                 // Fails when the run is no more.
                 let _ = out.blocking_send(Err(error));
             }
@@ -115,11 +119,7 @@ impl Journal {
 }
 
 /// Reads once more what was read when it was opened: to keep it would take memory for each row.
-fn tell(
-    mut file: std::fs::File,
-    length: u64,
-    out: &mpsc::Sender<Result<Record, UpsertError>>,
-) -> io::Result<()> {
+fn tell(mut file: &File, length: u64, out: &mpsc::Sender<Result<Record, UpsertError>>) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     let mut lines = Lines::new(BufReader::new(file.take(length)));
     lines.next()?;
@@ -156,7 +156,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal");
         let mut journal = Journal::open(&path, "orders").await.unwrap();
-        journal.file = std::fs::File::open(&path).unwrap();
+        journal.file = Arc::new(Locked::unlocked(File::open(&path).unwrap()));
         let service =
             tower::service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
         let to_request = |row: &u32| Request::put(format!("http://api/{row}")).body(Bytes::new());

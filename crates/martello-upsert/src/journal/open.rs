@@ -10,12 +10,13 @@ use super::{
     Earlier,
     header::Header,
     lines::{Lines, Next},
+    locked::Locked,
 };
 use crate::{Record, UpsertError, UpsertErrorKind};
 
-/// A journal that is open, and locked for as long as its file is.
+/// A journal that is open, and locked until it is dropped.
 pub(super) struct Opened {
-    pub(super) file: File,
+    pub(super) file: Locked,
     pub(super) earlier: Earlier,
     /// So many bytes of it are from earlier runs.
     pub(super) length: u64,
@@ -23,28 +24,28 @@ pub(super) struct Opened {
 
 pub(super) fn open(path: &Path, input: &str) -> Result<Opened, UpsertError> {
     let failed = |error| failed(path, error);
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
+    let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+    let file = match Locked::try_lock(file) {
+        Ok(file) => file,
         Err(TryLockError::WouldBlock) => {
             let message = format!("another run has the journal {} open: wait for its end", path.display());
             return Err(UpsertError::new(UpsertErrorKind::JournalInUse, message));
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
+    };
     let header = Header::new(input).line();
-    if is_unwritten(&mut file, &header).map_err(failed)? {
+    if is_unwritten(&file, &header).map_err(failed)? {
         begin(&file, path, &header).map_err(failed)?;
         return Ok(Opened { file, earlier: Earlier::default(), length: 0 });
     }
-    let (earlier, length) = read(&mut file, path, input)?;
+    let (earlier, length) = read(&file, path, input)?;
     // What was cut off was in flight, or is at most what a loss of power costs.
     file.set_len(length).map_err(failed)?;
     Ok(Opened { file, earlier, length })
 }
 
 /// Whether the file is empty, or has only a part of its header: a run that was killed in its first moment.
-fn is_unwritten(file: &mut File, header: &[u8]) -> io::Result<bool> {
+fn is_unwritten(mut file: &File, header: &[u8]) -> io::Result<bool> {
     let mut start = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     let most = u64::try_from(header.len()).unwrap_or(u64::MAX);
@@ -62,7 +63,7 @@ fn begin(mut file: &File, path: &Path, header: &[u8]) -> io::Result<()> {
 }
 
 /// What the lines say, and where the last whole one ends.
-fn read(file: &mut File, path: &Path, input: &str) -> Result<(Earlier, u64), UpsertError> {
+fn read(mut file: &File, path: &Path, input: &str) -> Result<(Earlier, u64), UpsertError> {
     let failed = |error| failed(path, error);
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut lines = Lines::new(BufReader::new(file));

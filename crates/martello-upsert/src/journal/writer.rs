@@ -1,5 +1,4 @@
 use std::{
-    fs::File,
     io::{self, Write},
     mem,
     sync::{Arc, Mutex, PoisonError},
@@ -8,6 +7,7 @@ use std::{
 
 use tokio::{sync::Mutex as AsyncMutex, task::JoinHandle, time::Instant};
 
+use super::Locked;
 use crate::Record;
 
 /// What has been written for so long is made durable: a loss of power costs no more.
@@ -18,7 +18,7 @@ const SYNC_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Writer(Arc<Inner>);
 
 struct Inner {
-    file: Arc<File>,
+    file: Arc<Locked>,
     lines: Mutex<Vec<u8>>,
     turn: AsyncMutex<Turn>,
 }
@@ -31,9 +31,9 @@ struct Turn {
 }
 
 impl Writer {
-    pub(super) fn new(file: File) -> Self {
+    pub(super) fn new(file: Arc<Locked>) -> Self {
         let turn = Turn { broken: false, synced: Instant::now(), sync: None };
-        Self(Arc::new(Inner { file: Arc::new(file), lines: Mutex::default(), turn: AsyncMutex::new(turn) }))
+        Self(Arc::new(Inner { file, lines: Mutex::default(), turn: AsyncMutex::new(turn) }))
     }
 
     /// Writes a record: when this returns, the operating system has it, and it survives the end of this process.
@@ -63,7 +63,7 @@ impl Writer {
 
     async fn write(&self, lines: Vec<u8>, turn: &mut Turn) -> io::Result<()> {
         let file = Arc::clone(&self.0.file);
-        tokio::task::spawn_blocking(move || (&*file).write_all(&lines)).await??;
+        tokio::task::spawn_blocking(move || (&**file).write_all(&lines)).await??;
         if turn.sync.as_ref().is_some_and(JoinHandle::is_finished)
             && let Some(sync) = turn.sync.take()
         {

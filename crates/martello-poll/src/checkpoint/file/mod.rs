@@ -1,3 +1,4 @@
+mod locked;
 mod place;
 mod text;
 

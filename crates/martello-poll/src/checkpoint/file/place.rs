@@ -7,7 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::text::{beside, read, unavailable, write};
+use super::{
+    locked::Locked,
+    text::{beside, read, unavailable, write},
+};
 use crate::checkpoint::{Acquired, Checkpoint, Fence, Held, Save, Saved, StoreError, parked::ParkingLot};
 
 /// The files of a checkpoint.
@@ -24,7 +27,7 @@ struct Holding {
     fence: Fence,
     until: Instant,
     /// Locked, and with the last fence in it.
-    lock: File,
+    lock: Locked,
 }
 
 impl Place {
@@ -41,14 +44,11 @@ impl Place {
                 return Ok(Acquired::Elsewhere);
             }
             Some(Holding { lock, .. }) => lock,
-            None => {
-                let lock = open(&path).map_err(failed)?;
-                match lock.try_lock() {
-                    Ok(()) => lock,
-                    Err(TryLockError::WouldBlock) => return Ok(Acquired::Elsewhere),
-                    Err(TryLockError::Error(error)) => return Err(failed(error)),
-                }
-            }
+            None => match Locked::try_lock(open(&path).map_err(failed)?) {
+                Ok(lock) => lock,
+                Err(TryLockError::WouldBlock) => return Ok(Acquired::Elsewhere),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            },
         };
         let checkpoint = read(&self.checkpoint)?;
         let fence = next_fence(&mut lock).map_err(failed)?;
@@ -75,7 +75,6 @@ impl Place {
         Ok(Saved::Saved)
     }
 
-    /// Closing the file ends the lock.
     pub(super) fn release(&mut self, fence: Fence) {
         self.held.take_if(|holding| holding.fence == fence);
     }
@@ -90,7 +89,7 @@ impl Place {
         change: impl FnOnce(&mut ParkingLot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let path = beside(&self.parked, ".lock");
-        let lock = open(&path).and_then(|file| file.lock().map(|()| file));
+        let lock = open(&path).and_then(Locked::lock);
         let lock = lock.map_err(|error| unavailable("locked", &path, error))?;
         let mut lot = self.parked()?;
         let changed = change(&mut lot)?;

@@ -1,0 +1,38 @@
+use std::{
+    fs::{File, TryLockError},
+    ops::Deref,
+};
+
+/// A file that nobody else has locked, unlocked by name when it is dropped.
+///
+/// Closing it is not enough: a process that another thread has just forked has the file, and with it the lock, until it runs its
+/// program.
+#[derive(Debug)]
+pub(super) struct Locked(File);
+
+impl Locked {
+    pub(super) fn try_lock(file: File) -> Result<Self, TryLockError> {
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+
+    #[cfg(test)]
+    pub(super) fn unlocked(file: File) -> Self {
+        Self(file)
+    }
+}
+
+impl Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // If this fails, the file is closed all the same, which unlocks it unless it was inherited.
+        let _ = self.0.unlock();
+    }
+}
