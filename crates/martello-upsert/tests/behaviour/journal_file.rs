@@ -50,12 +50,32 @@ async fn a_file_that_is_something_else_is_left_alone() {
     for content in [
         "{\"id\":\"o-1\"}\n{\"id\":\"o-2\"}\n",
         "something else",
-        "{\"martello_upserts\":2,\"input\":\"orders\"}\n",
+        "{\"martello_upserts\":\"2\",\"input\":\"orders\"}\n",
     ] {
         fs::write(&path, content).unwrap();
         let (kind, sentence) = refused(&path, "orders").await;
         assert_eq!(kind, UpsertErrorKind::JournalDamaged, "{content}");
         assert_eq!(sentence, "j is no journal of upserts: name another file");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+/// An older version did not write down what tells whether one request takes the place of another.
+#[tokio::test]
+async fn the_journal_of_another_version_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let record = r#"{"row":0,"key":"api/a","outcome":"exhausted","attempts":1,"latency_us":1}"#;
+    for (version, expected) in [
+        (
+            1,
+            "the journal j is of an older version, which wrote down too little to go on from it: name another file",
+        ),
+        (9, "the journal j is of a newer version: go on with that one, or name another file"),
+    ] {
+        let content = format!("{{\"martello_upserts\":{version},\"input\":\"orders\"}}\n{record}\n");
+        fs::write(&path, &content).unwrap();
+        assert_eq!(refused(&path, "orders").await, (UpsertErrorKind::JournalDamaged, expected.to_owned()));
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
 }

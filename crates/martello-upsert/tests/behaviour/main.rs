@@ -5,6 +5,7 @@ mod configuration;
 mod deferring;
 #[cfg(unix)]
 mod forking;
+mod identity;
 mod interrupted;
 mod journal;
 mod journal_file;

@@ -63,7 +63,7 @@ impl Service<Request<Body>> for Memory {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let server = self.clone();
-        let key = request.uri().path().trim_start_matches("/orders/").to_owned();
+        let key = request.uri().path_and_query().unwrap().as_str().trim_start_matches("/orders/").to_owned();
         let value: u32 = std::str::from_utf8(request.body().as_bytes().unwrap()).unwrap().parse().unwrap();
         Box::pin(async move {
             {

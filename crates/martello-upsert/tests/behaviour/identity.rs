@@ -1,0 +1,183 @@
+//! What orders entities, what takes the place of another, and what has to wait for it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{Stream, stream};
+use http::Request;
+use martello_upsert::{Journal, Record, UpsertAll};
+
+use crate::support::{Memory, outcomes, records};
+
+/// A method, where it goes to, and what it writes there. What begins with a question mark goes to one path.
+type Write = (&'static str, &'static str, u32);
+
+fn to_request(write: &Write) -> Result<Request<String>, http::Error> {
+    let url = format!("http://api.example/orders/{}", write.1);
+    Request::builder().method(write.0).uri(url).body(write.2.to_string())
+}
+
+fn input(writes: &[Write]) -> impl Stream<Item = Write> + Send + 'static {
+    stream::iter(writes.to_vec())
+}
+
+fn upserts(server: &Memory) -> UpsertAll<Write> {
+    UpsertAll::new(server.clone(), to_request)
+}
+
+async fn journal(place: &Path) -> Journal {
+    Journal::open(place.join("journal"), "orders").await.unwrap()
+}
+
+/// A server that answers these values otherwise, until it is well.
+fn ill(answers: &'static [(u32, u16)]) -> (Memory, Arc<AtomicBool>) {
+    let well = Arc::new(AtomicBool::new(false));
+    let mood = Arc::clone(&well);
+    let server = Memory::new(move |_, value| {
+        let ill = !mood.load(Ordering::SeqCst);
+        let answer = answers.iter().find(|(of, _)| ill && *of == value);
+        (answer.map_or(200, |(_, status)| *status), Duration::from_secs(1))
+    });
+    (server, well)
+}
+
+fn written(server: &Memory) -> Vec<u32> {
+    server.seen().written.iter().map(|(_, value)| *value).collect()
+}
+
+/// The records of a run that meets these answers, those of the next run with its journal, and what was written in all.
+async fn twice(
+    writes: &[Write],
+    answers: &'static [(u32, u16)],
+    run: impl Fn(UpsertAll<Write>) -> UpsertAll<Write>,
+) -> (Vec<Record>, Vec<Record>, Vec<u32>) {
+    let place = tempfile::tempdir().unwrap();
+    let (server, well) = ill(answers);
+    let first = records(run(upserts(&server)).journal(journal(place.path()).await), input(writes)).await;
+    well.store(true, Ordering::SeqCst);
+    let second = records(run(upserts(&server)).journal(journal(place.path()).await), input(writes)).await;
+    (first, second, written(&server))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_sent_again_though_another_query_of_its_path_was_written() {
+    let writes = [("PUT", "?id=a", 0), ("PUT", "?id=b", 1)];
+    for by_name in [false, true] {
+        let run = |upserts: UpsertAll<Write>| if by_name { upserts.key_by(|_| "all") } else { upserts };
+        let (first, second, written) = twice(&writes, &[(0, 503)], run).await;
+        assert_eq!(outcomes(&first), ["exhausted", "updated"]);
+        assert_eq!(outcomes(&second), ["updated"; 2], "by name: {by_name}");
+        assert_eq!(written, [1, 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_superseded_by_the_whole_state_of_the_same_target() {
+    let writes = [("PUT", "a?of=b", 0), ("DELETE", "a?of=b", 1), ("PUT", "c", 2)];
+    let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts.concurrency(1)).await;
+    assert_eq!(outcomes(&first), ["exhausted", "updated", "updated"]);
+    assert_eq!(outcomes(&second), ["superseded", "updated", "updated"]);
+    assert_eq!(written, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_sent_again_if_what_came_after_it_was_refused() {
+    let answers: [&'static [(u32, u16)]; 2] = [&[(0, 503), (1, 409)], &[(0, 503), (1, 422)]];
+    for answers in answers {
+        let writes = [("PUT", "a", 0), ("PUT", "a", 1)];
+        let (_, second, written) = twice(&writes, answers, |upserts| upserts).await;
+        assert_eq!((second[0].outcome.as_str(), written), ("updated", vec![0]), "{answers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_failed_holds_back_what_follows_it_and_the_next_run_sends_all_in_order() {
+    let writes = [("PATCH", "a", 0), ("PATCH", "a", 1), ("PATCH", "b", 2), ("PUT", "a", 3)];
+    let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts).await;
+    assert_eq!(outcomes(&first), ["exhausted", "not_attempted", "updated", "not_attempted"]);
+    let reason = "an older row of its key has failed, and has to be sent first";
+    assert_eq!(first[1].reason.as_deref(), Some(reason));
+    assert_eq!(outcomes(&second), ["updated"; 4]);
+    assert_eq!(written, [2, 0, 1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_failed_holds_back_what_comes_later_and_without_a_journal() {
+    for (method, key) in [("PATCH", None), ("POST", Some("one")), ("PATCH", Some("one"))] {
+        let (server, _) = ill(&[(0, 503)]);
+        let upserts = upserts(&server).concurrency(1);
+        let upserts = match key {
+            Some(key) => upserts.key_by(move |write: &Write| if write.1 == "b" { "other" } else { key }),
+            None => upserts,
+        };
+        let writes = [(method, "a", 0), (method, "b", 1), (method, "a", 2), (method, "a", 3)];
+        let records = records(upserts, input(&writes)).await;
+        assert_eq!(
+            outcomes(&records),
+            ["exhausted", "updated", "not_attempted", "not_attempted"],
+            "{method}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_was_refused_holds_nothing_back() {
+    let writes = [("PATCH", "a", 0), ("PATCH", "a", 1)];
+    let (first, _, written) = twice(&writes, &[(0, 422)], |upserts| upserts).await;
+    assert_eq!((outcomes(&first), written), (vec!["rejected", "updated"], vec![1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_state_that_failed_holds_back_parts_until_another_took_its_place() {
+    let writes = [("PUT", "a", 0), ("PATCH", "a", 1), ("PUT", "b", 2), ("PUT", "b", 3), ("PATCH", "b", 4)];
+    let (first, second, written) = twice(&writes, &[(0, 503), (2, 503)], |upserts| upserts).await;
+    assert_eq!(outcomes(&first), ["exhausted", "not_attempted", "exhausted", "updated", "updated"]);
+    assert_eq!(outcomes(&second), ["updated", "updated", "superseded", "updated", "updated"]);
+    assert_eq!(written, [3, 4, 0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_wins_by_target_only_over_the_whole_state_of_the_same_target() {
+    let server = Memory::well();
+    let writes = [
+        ("PUT", "?id=a", 0),
+        ("PUT", "?id=b", 1),
+        ("PUT", "?id=c", 2),
+        ("PATCH", "d", 3),
+        ("PATCH", "d", 4),
+        ("PATCH", "d", 5),
+        ("PUT", "e", 6),
+        ("PUT", "e", 7),
+        ("PUT", "e", 8),
+    ];
+    let records = records(upserts(&server).latest_wins(), input(&writes)).await;
+    let superseded = records.iter().filter(|record| record.outcome.as_str() == "superseded");
+    assert_eq!(superseded.map(|record| record.row).collect::<Vec<_>>(), [7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_wins_by_the_key_that_was_named_whatever_is_sent() {
+    let writes = [("PATCH", "a", 0), ("POST", "b", 1), ("PATCH", "c", 2)];
+    let by_name = |upserts: UpsertAll<Write>| upserts.key_by(|_| "all").latest_wins();
+    let (first, _, written) = twice(&writes, &[], by_name).await;
+    assert_eq!((outcomes(&first), written), (vec!["updated", "superseded", "updated"], vec![0, 2]));
+    let (first, second, written) = twice(&writes, &[(0, 503)], by_name).await;
+    assert_eq!(outcomes(&first), ["exhausted", "superseded", "updated"]);
+    assert_eq!((outcomes(&second), written), (vec!["superseded", "superseded", "updated"], vec![2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_has_no_value_of_a_query() {
+    let place = tempfile::tempdir().unwrap();
+    let writes = [("PUT", "a?token=s3cret", 0)];
+    let upserts = upserts(&Memory::well()).key_by(|_| "all").journal(journal(place.path()).await);
+    records(upserts, input(&writes)).await;
+    let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
+    assert!(text.contains("\"state\":\"") && !text.contains("s3cret"), "{text}");
+}
