@@ -16,7 +16,7 @@ pub enum UpsertErrorKind {
     OtherInput,
     /// Another run has the journal.
     JournalInUse,
-    /// The journal has a line that is no record, or the file is none.
+    /// The journal has a line that is no record, is of another version, or the file is none.
     JournalDamaged,
 }
 

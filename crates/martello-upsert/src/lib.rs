@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod counts;
+mod digest;
 mod error;
 mod journal;
 mod latency;
@@ -13,6 +14,7 @@ mod report;
 mod run;
 mod send;
 mod settings;
+mod state;
 mod upsert_all;
 
 pub use counts::Counts;

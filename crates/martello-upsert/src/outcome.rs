@@ -27,7 +27,7 @@ pub enum UpsertOutcome {
     Deferred,
     /// It was not sent, because a newer state of the same entity took its place.
     Superseded,
-    /// It was not sent, because the run was stopped.
+    /// It was not sent, because the run was stopped, or because an older one of its key has failed and has to be sent first.
     NotAttempted,
 }
 
@@ -67,6 +67,16 @@ impl UpsertOutcome {
     #[must_use]
     pub const fn is_written(self) -> bool {
         matches!(self, Self::Created | Self::Updated | Self::Unchanged)
+    }
+
+    /// Whether another run with the journal sends it again.
+    pub(crate) const fn is_sent_again(self) -> bool {
+        matches!(self, Self::Exhausted | Self::Ambiguous | Self::NotAttempted)
+    }
+
+    /// Whether it is written, or will be: to send an older one after it would undo it.
+    pub(crate) const fn takes_place(self) -> bool {
+        self.is_written() || matches!(self, Self::Deferred)
     }
 
     /// Whether somebody has to do something about it: conflict, rejected, exhausted or ambiguous.

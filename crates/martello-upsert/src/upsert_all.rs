@@ -85,8 +85,9 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Lets an entity that waits for an older one of its key be superseded by the next of that key; and what is deferred,
-    /// in the outbox. Right where each carries the whole state. Unless it is said, all are written, in order.
+    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its place; and what is
+    /// deferred, in the outbox. That is a PUT or DELETE after another to the same target; or, with [`UpsertAll::key_by`], all of
+    /// a key, whatever is sent: right where each carries the whole state. By default all are written, in order.
     pub fn latest_wins(mut self) -> Self {
         self.settings.latest_wins = true;
         self

@@ -3,19 +3,19 @@ use std::collections::HashMap;
 use martello_outbox::OrderKey;
 
 use super::Rows;
-use crate::{Record, UpsertOutcome};
+use crate::{Record, state::State};
 
 /// What earlier runs have come to.
 ///
-/// One range for each gap in what is done, and an entry for each key of what is not.
+/// One range for each gap in what is done, and an entry for each row that was not and carried a whole state.
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     done: Rows,
     /// Sent, and to be sent again.
     failed: Rows,
-    /// Not done, and a newer one of their key is: to send them now would undo that.
+    /// Not done, and a newer one took their place: to send them now would undo that.
     overtaken: Rows,
-    open: HashMap<OrderKey, Vec<u64>>,
+    open: HashMap<(OrderKey, State), Vec<u64>>,
 }
 
 /// What has become of a row before this run.
@@ -25,7 +25,7 @@ pub(crate) enum Before {
     Nothing,
     /// It was sent, and failed for then.
     Failed,
-    /// It failed, and a newer one of its key was written since.
+    /// It failed, and a newer one has taken its place since.
     Overtaken,
     /// It is done.
     Done,
@@ -41,12 +41,13 @@ impl Earlier {
         }
     }
 
-    pub(super) fn add(&mut self, record: &Record) {
-        let row = record.row;
-        if !is_done(record.outcome) {
+    pub(super) fn add(&mut self, record: &Record, state: Option<State>) {
+        let (row, outcome) = (record.row, record.outcome);
+        let place = record.key.clone().zip(state);
+        if outcome.is_sent_again() {
             self.failed.insert(row);
-            if let Some(key) = &record.key {
-                let rows = self.open.entry(key.clone()).or_default();
+            if let Some(place) = place {
+                let rows = self.open.entry(place).or_default();
                 if !rows.contains(&row) {
                     rows.push(row);
                 }
@@ -54,7 +55,8 @@ impl Earlier {
             return;
         }
         self.done.insert(row);
-        let Some(rows) = record.key.as_ref().and_then(|key| self.open.get_mut(key)) else { return };
+        let open = place.filter(|_| outcome.takes_place()).and_then(|place| self.open.get_mut(&place));
+        let Some(rows) = open else { return };
         rows.retain(|failed| {
             if *failed < row {
                 self.overtaken.insert(*failed);
@@ -62,9 +64,4 @@ impl Earlier {
             *failed > row
         });
     }
-}
-
-/// Whether another run would have nothing to do for it. What failed for then is sent again.
-pub(super) fn is_done(outcome: UpsertOutcome) -> bool {
-    !matches!(outcome, UpsertOutcome::Exhausted | UpsertOutcome::Ambiguous | UpsertOutcome::NotAttempted)
 }

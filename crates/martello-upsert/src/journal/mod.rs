@@ -1,4 +1,5 @@
 mod earlier;
+mod entry;
 mod fingerprint;
 mod header;
 mod lines;
@@ -36,7 +37,7 @@ use crate::{Record, UpsertError};
 /// 100 ms and at the end, so a loss of power costs no more than that, besides.
 ///
 /// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous; unless a newer
-/// entity of the same key was written since: that is superseded then. What is done it only counts.
+/// request has taken its place since: one with its key, to the same target, and both PUT or DELETE. That is superseded then. What is done it only counts.
 ///
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {
@@ -125,7 +126,7 @@ fn tell(mut file: &File, length: u64, out: &mpsc::Sender<Result<Record, UpsertEr
     lines.next()?;
     while let Next::Line(line) = lines.next()? {
         let record: Record = serde_json::from_slice(line)?;
-        if earlier::is_done(record.outcome) && out.blocking_send(Ok(record)).is_err() {
+        if !record.outcome.is_sent_again() && out.blocking_send(Ok(record)).is_err() {
             break;
         }
     }

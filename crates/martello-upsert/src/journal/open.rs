@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    Earlier,
-    header::Header,
+    Earlier, entry,
+    header::{Header, NoHeader},
     lines::{Lines, Next},
     locked::Locked,
 };
-use crate::{Record, UpsertError, UpsertErrorKind};
+use crate::{UpsertError, UpsertErrorKind};
 
 /// A journal that is open, and locked until it is dropped.
 pub(super) struct Opened {
@@ -69,12 +69,9 @@ fn read(mut file: &File, path: &Path, input: &str) -> Result<(Earlier, u64), Ups
     let mut lines = Lines::new(BufReader::new(file));
     let header = match lines.next().map_err(failed)? {
         Next::Line(line) => Header::parse(line),
-        Next::CutOff | Next::TooLong | Next::End => None,
+        Next::CutOff | Next::TooLong | Next::End => Err(NoHeader::SomethingElse),
     };
-    let Some(header) = header else {
-        let message = format!("{} is no journal of upserts: name another file", path.display());
-        return Err(UpsertError::new(UpsertErrorKind::JournalDamaged, message));
-    };
+    let header = header.map_err(|no_header| unusable(path, &no_header))?;
     if !header.is_of(input) {
         let message = format!(
             "the journal {} belongs to another input: name another journal, or give it the input that it was begun with",
@@ -85,15 +82,29 @@ fn read(mut file: &File, path: &Path, input: &str) -> Result<(Earlier, u64), Ups
     let mut earlier = Earlier::default();
     loop {
         let record = match lines.next().map_err(failed)? {
-            Next::Line(line) => serde_json::from_slice::<Record>(line).ok(),
+            Next::Line(line) => entry::parse(line).ok(),
             Next::CutOff | Next::End => return Ok((earlier, lines.end)),
             Next::TooLong => None,
         };
         match record {
-            Some(record) => earlier.add(&record),
+            Some((record, state)) => earlier.add(&record, state),
             None => return Err(damaged(path, lines.number)),
         }
     }
+}
+
+fn unusable(path: &Path, no_header: &NoHeader) -> UpsertError {
+    let path = path.display();
+    let message = match no_header {
+        NoHeader::SomethingElse => format!("{path} is no journal of upserts: name another file"),
+        NoHeader::Older => format!(
+            "the journal {path} is of an older version, which wrote down too little to go on from it: name another file"
+        ),
+        NoHeader::Newer => {
+            format!("the journal {path} is of a newer version: go on with that one, or name another file")
+        }
+    };
+    UpsertError::new(UpsertErrorKind::JournalDamaged, message)
 }
 
 pub(super) fn damaged(path: &Path, line: u64) -> UpsertError {

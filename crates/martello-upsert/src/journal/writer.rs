@@ -7,8 +7,8 @@ use std::{
 
 use tokio::{sync::Mutex as AsyncMutex, task::JoinHandle, time::Instant};
 
-use super::Locked;
-use crate::Record;
+use super::{Locked, entry};
+use crate::{Record, state::State};
 
 /// What has been written for so long is made durable: a loss of power costs no more.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
@@ -37,9 +37,8 @@ impl Writer {
     }
 
     /// Writes a record: when this returns, the operating system has it, and it survives the end of this process.
-    pub(crate) async fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
+    pub(crate) async fn append(&self, record: &Record, state: Option<State>) -> io::Result<()> {
+        let line = entry::line(record, state)?;
         self.waiting(|lines| lines.extend_from_slice(&line));
         let mut turn = self.0.turn.lock().await;
         if turn.broken {

@@ -25,6 +25,7 @@ use crate::{
     journal::Before,
     send::{Sender, line},
     settings::Settings,
+    state::State,
 };
 
 /// What ends a run before the end of its input.
@@ -33,6 +34,13 @@ pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// How a flight ends: with what became of the entity, and of writing that down.
 type Landed = (Record, io::Result<()>);
 
+/// What is known of a flight however it ends.
+struct Flying {
+    row: u64,
+    key: Option<OrderKey>,
+    state: Option<State>,
+}
+
 pub(crate) struct Driver<T> {
     settings: Settings,
     make: Make<T>,
@@ -40,7 +48,7 @@ pub(crate) struct Driver<T> {
     keys: Keys,
     /// Each in a task of its own, so that it goes on whoever waits for whom.
     flights: JoinSet<Landed>,
-    flying: HashMap<Id, (u64, Option<OrderKey>)>,
+    flying: HashMap<Id, Flying>,
     report: Report,
     progress: Progress,
     watched: watch::Sender<Progress>,
@@ -138,7 +146,7 @@ impl<T> Driver<T> {
         if before == Before::Done {
             return;
         }
-        let (key, mut request) = match self.make.request(&row, self.settings.latest_wins) {
+        let (key, state, mut request) = match self.make.request(&row, self.settings.latest_wins) {
             Ok(made) => made,
             Err((key, error)) => {
                 let mut record = Record::new(place, key, UpsertOutcome::Rejected);
@@ -149,37 +157,41 @@ impl<T> Driver<T> {
         if let Some(sent_before) = self.ledger.sent_before(before) {
             request.extensions_mut().insert(sent_before);
         }
-        let job = Job { row: place, key, request };
+        let job = Job { row: place, key, state, request };
         if before == Before::Overtaken {
             return self.unsent(job, UpsertOutcome::Superseded).await;
         }
         match self.keys.arrive(job) {
             Arrival::Goes(job) => self.begin(job),
             Arrival::Waits => {}
+            Arrival::HeldBack(job) => self.held_back(job).await,
             Arrival::Supersedes(older) => self.unsent(older, UpsertOutcome::Superseded).await,
         }
     }
 
     fn begin(&mut self, job: Job) {
-        let Job { row, key, request } = job;
+        let Job { row, key, state, request } = job;
         let record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
         let (sender, writer) = (self.sender.clone(), self.ledger.writer());
         let flight = self.flights.spawn(async move {
             let record = sender.send(request, record).await;
             // Before its place is given to another: so no more is unwritten than may be in flight.
             let written = match writer {
-                Some(writer) => writer.append(&record).await,
+                Some(writer) => writer.append(&record, state).await,
                 None => Ok(()),
             };
             (record, written)
         });
-        self.flying.insert(flight.id(), (row, key));
+        self.flying.insert(flight.id(), Flying { row, key, state });
     }
 
     async fn landed(&mut self, landed: Result<(Id, Landed), JoinError>) {
         let id = landed.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some((row, key)) = self.flying.remove(&id) else { return };
-        if let Some(next) = key.as_ref().and_then(|key| self.keys.leave(key)) {
+        let Some(Flying { row, key, state }) = self.flying.remove(&id) else { return };
+        let outcome = landed.as_ref().map_or(UpsertOutcome::Ambiguous, |(_, (record, _))| record.outcome);
+        let (held_back, next) =
+            key.as_ref().map_or_else(Default::default, |key| self.keys.leave(key, state, outcome));
+        if let Some(next) = next {
             self.begin(next);
         }
         match landed {
@@ -194,6 +206,9 @@ impl<T> Driver<T> {
                 record.reason = Some("the stack has panicked".into());
                 self.settle(record).await;
             }
+        }
+        for job in held_back {
+            self.held_back(job).await;
         }
     }
 
@@ -212,6 +227,12 @@ impl<T> Driver<T> {
         for job in self.keys.give_up() {
             self.unsent(job, UpsertOutcome::NotAttempted).await;
         }
+    }
+
+    async fn held_back(&mut self, job: Job) {
+        let mut record = Record::new(job.row, job.key, UpsertOutcome::NotAttempted);
+        record.reason = Some("an older row of its key has failed, and has to be sent first".into());
+        self.settle(record).await;
     }
 
     async fn unsent(&mut self, job: Job, outcome: UpsertOutcome) {

@@ -4,12 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use martello_outbox::OrderKey;
 
-use super::Job;
+use super::{Job, held::Held};
+use crate::{UpsertOutcome, state::State};
 
 pub(super) struct Keys {
     latest_wins: bool,
     /// The keys of what is under way, with what waits for it. A key that is free is not remembered.
     busy: HashMap<OrderKey, VecDeque<Job>>,
+    held: Held,
     waiting: usize,
 }
 
@@ -21,11 +23,13 @@ pub(super) enum Arrival {
     Waits,
     /// It waits in the place of this one.
     Supersedes(Job),
+    /// It must not be sent before something that failed.
+    HeldBack(Job),
 }
 
 impl Keys {
     pub(super) fn new(latest_wins: bool) -> Self {
-        Self { latest_wins, busy: HashMap::new(), waiting: 0 }
+        Self { latest_wins, busy: HashMap::new(), held: Held::default(), waiting: 0 }
     }
 
     /// How many wait.
@@ -36,10 +40,15 @@ impl Keys {
     pub(super) fn arrive(&mut self, job: Job) -> Arrival {
         let Some(key) = &job.key else { return Arrival::Goes(job) };
         let Some(queue) = self.busy.get_mut(key) else {
+            if self.held.holds_back(&job) {
+                return Arrival::HeldBack(job);
+            }
             self.busy.insert(key.clone(), VecDeque::new());
             return Arrival::Goes(job);
         };
-        let superseded = if self.latest_wins { queue.pop_back() } else { None };
+        // A key may be that of several targets, and what carries a part takes the place of nothing.
+        let same = queue.back().is_some_and(|older| older.state.is_some() && older.state == job.state);
+        let superseded = if self.latest_wins && same { queue.pop_back() } else { None };
         queue.push_back(job);
         match superseded {
             Some(older) => Arrival::Supersedes(older),
@@ -50,14 +59,25 @@ impl Keys {
         }
     }
 
-    /// What was under way with this key has ended; the next of the key, if there is one, is under way now.
-    pub(super) fn leave(&mut self, key: &OrderKey) -> Option<Job> {
-        let next = self.busy.get_mut(key).and_then(VecDeque::pop_front);
-        match next {
-            Some(_) => self.waiting -= 1,
-            None => drop(self.busy.remove(key)),
+    /// What was under way with this key has ended so; the next of the key, if there is one, is under way now. With it come those
+    /// that are held back.
+    pub(super) fn leave(
+        &mut self,
+        key: &OrderKey,
+        state: Option<State>,
+        outcome: UpsertOutcome,
+    ) -> (Vec<Job>, Option<Job>) {
+        self.held.note(key, state, outcome);
+        let mut held_back = Vec::new();
+        while let Some(next) = self.busy.get_mut(key).and_then(VecDeque::pop_front) {
+            self.waiting -= 1;
+            if !self.held.holds_back(&next) {
+                return (held_back, Some(next));
+            }
+            held_back.push(next);
         }
-        next
+        self.busy.remove(key);
+        (held_back, None)
     }
 
     /// All that wait, in the order of the input: they wait no more.

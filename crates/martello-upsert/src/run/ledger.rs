@@ -52,10 +52,12 @@ impl Ledger {
         }
     }
 
-    /// Writes a record down, where there is a journal. What was not attempted is as if it had not been taken.
+    /// Writes down the record of what was not sent, where there is a journal. What was not attempted is as if it had not been taken.
     pub(super) async fn write(&self, record: &Record) -> io::Result<()> {
         match &self.0 {
-            Some(kept) if record.outcome != UpsertOutcome::NotAttempted => kept.writer.append(record).await,
+            Some(kept) if record.outcome != UpsertOutcome::NotAttempted => {
+                kept.writer.append(record, None).await
+            }
             _ => Ok(()),
         }
     }

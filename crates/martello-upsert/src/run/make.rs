@@ -5,10 +5,12 @@ use http::Request;
 use martello_outbox::{OrderKey, OutboxOptions};
 use martello_outcome::{BoxError, RequestHead};
 
+use crate::state::State;
+
 type ToRequest<T> = Box<dyn FnMut(&T) -> Result<Request<Bytes>, BoxError> + Send>;
 
-/// The key and the request of an entity.
-type Made = (Option<OrderKey>, Request<Bytes>);
+/// The key of an entity, what its request carries the whole state of, and the request.
+type Made = (Option<OrderKey>, Option<State>, Request<Bytes>);
 /// What is known of its key, and why there is no request.
 type Refused = (Option<OrderKey>, BoxError);
 
@@ -35,13 +37,25 @@ impl<T> Make<T> {
             KeyBy::Target => OrderKey::by_target(RequestHead::from(&request)),
             KeyBy::Row(_) | KeyBy::Nothing => key,
         };
-        self.order_in_the_outbox(&mut request, key.as_ref(), latest_wins);
-        Ok((key, request))
+        let state = match (&self.key_by, &key) {
+            (_, None) => None,
+            (KeyBy::Row(_), Some(key)) if latest_wins => Some(State::by_key(key)),
+            _ => State::by_target(&request),
+        };
+        let supersedes = latest_wins
+            && match self.key_by {
+                KeyBy::Row(_) => true,
+                // There the key decides, which may be that of several queries.
+                KeyBy::Target => state.is_some() && request.uri().query().is_none(),
+                KeyBy::Nothing => false,
+            };
+        self.order_in_the_outbox(&mut request, key.as_ref(), supersedes);
+        Ok((key, state, request))
     }
 
     /// What holds here holds for what is deferred, unless the request says something else itself.
-    fn order_in_the_outbox(&self, request: &mut Request<Bytes>, key: Option<&OrderKey>, latest_wins: bool) {
-        let said = matches!(self.key_by, KeyBy::Target) && !latest_wins;
+    fn order_in_the_outbox(&self, request: &mut Request<Bytes>, key: Option<&OrderKey>, supersedes: bool) {
+        let said = matches!(self.key_by, KeyBy::Target) && !supersedes;
         if said || request.extensions().get::<OutboxOptions>().is_some() {
             return;
         }
@@ -49,6 +63,6 @@ impl<T> Make<T> {
             Some(key) => OutboxOptions::new().order_key(key.clone()),
             None => OutboxOptions::new().unordered(),
         };
-        request.extensions_mut().insert(if latest_wins { options.supersede() } else { options });
+        request.extensions_mut().insert(if supersedes { options.supersede() } else { options });
     }
 }
