@@ -145,3 +145,30 @@ async fn a_fingerprint_tells_one_content_from_another() {
     // The test vector of FNV-1a.
     assert!(seen.contains("fnv1a64:af63dc4c8601ec8c:1"), "{seen:?}");
 }
+
+/// With a list in place of a set, it takes a hundred times as long.
+#[tokio::test]
+async fn many_failures_of_one_key_are_read_in_the_time_that_their_lines_take() {
+    const FAILED: u64 = 40_000;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let text = String::from_utf8(written(&path).await).unwrap();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap();
+    let of_a = lines.find(|line| line.starts_with("{\"row\":0,")).unwrap();
+    let failed = of_a.replace("\"updated\"", "\"exhausted\"");
+    let mut text = format!("{header}\n");
+    for row in 0..FAILED {
+        text.push_str(&failed.replacen("\"row\":0", &format!("\"row\":{row}"), 1));
+        text.push('\n');
+    }
+    // Those of every other row were sent again, and then one took the place of all.
+    for row in (0..FAILED).step_by(2).chain([FAILED]) {
+        text.push_str(&of_a.replacen("\"row\":0", &format!("\"row\":{row}"), 1));
+        text.push('\n');
+    }
+    fs::write(&path, text).unwrap();
+    let began = tokio::time::Instant::now();
+    Journal::open(&path, "orders").await.unwrap();
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
