@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use martello_outbox::OrderKey;
 
@@ -15,7 +15,7 @@ pub(crate) struct Earlier {
     failed: Rows,
     /// Not done, and a newer one took their place: to send them now would undo that.
     overtaken: Rows,
-    open: HashMap<(OrderKey, State), Vec<u64>>,
+    open: HashMap<(OrderKey, State), BTreeSet<u64>>,
 }
 
 /// What has become of a row before this run.
@@ -47,21 +47,16 @@ impl Earlier {
         if outcome.is_sent_again() {
             self.failed.insert(row);
             if let Some(place) = place {
-                let rows = self.open.entry(place).or_default();
-                if !rows.contains(&row) {
-                    rows.push(row);
-                }
+                self.open.entry(place).or_default().insert(row);
             }
             return;
         }
         self.done.insert(row);
         let open = place.filter(|_| outcome.takes_place()).and_then(|place| self.open.get_mut(&place));
         let Some(rows) = open else { return };
-        rows.retain(|failed| {
-            if *failed < row {
-                self.overtaken.insert(*failed);
-            }
-            *failed > row
-        });
+        while let Some(failed) = rows.first().copied().filter(|failed| *failed < row) {
+            rows.pop_first();
+            self.overtaken.insert(failed);
+        }
     }
 }
