@@ -2,7 +2,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fmt::Display,
     hash::{BuildHasher, RandomState},
-    vec,
+    mem, vec,
 };
 
 use jiff::Timestamp;
@@ -92,15 +92,15 @@ impl Unsorted {
         }
     }
 
-    /// Looks at some more of it: at the end, what is new on the page; before, what is left of it.
+    /// Looks at some more of it; at the end, what is new on the page.
     pub(super) fn sort(
-        mut self,
+        &mut self,
         pass: &mut Pass,
         ask: &dyn Ask,
         memory: &Memory,
         flawed: &Flawed,
-    ) -> Result<Pending, Self> {
-        let Self { rest, next, here, pending } = &mut self;
+    ) -> Option<Pending> {
+        let Self { rest, next, here, pending } = self;
         for json in rest.by_ref().take(PER_TURN) {
             let place = *next;
             next.item = next.item.saturating_add(1);
@@ -116,7 +116,7 @@ impl Unsorted {
                 Err(kind) => pending.flaw(&json, Flaw { place, kind }, flawed),
             }
         }
-        if self.rest.len() == 0 { Ok(self.pending) } else { Err(self) }
+        (rest.len() == 0).then(|| mem::take(pending))
     }
 }
 

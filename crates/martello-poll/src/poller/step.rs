@@ -193,13 +193,10 @@ impl Poller {
 
     fn sort_some(&mut self) {
         let Some(pass) = &mut self.pass else { return };
-        let Some(page) = pass.unsorted.take() else { return };
-        let pending = match page.sort(pass, &*self.ask, &self.memory, &self.flawed) {
-            Ok(pending) => pending,
-            Err(rest) => {
-                pass.unsorted = Some(rest);
-                return;
-            }
+        let Some(mut page) = pass.unsorted.take() else { return };
+        let Some(pending) = page.sort(pass, &*self.ask, &self.memory, &self.flawed) else {
+            pass.unsorted = Some(page);
+            return;
         };
         pass.items = pass.items.saturating_add(pending.items.len() as u64);
         match (pending.is_empty(), pending.last) {

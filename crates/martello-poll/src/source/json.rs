@@ -3,7 +3,7 @@ use std::{
     fmt::{self, Display},
 };
 
-use http::{HeaderName, Uri, header};
+use http::{HeaderName, Request, Uri, header};
 use jiff::Timestamp;
 use martello_log::Redaction;
 use martello_outcome::{BoxError, ConfigError};
@@ -152,7 +152,7 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         let request = request.and_then(|pages| pages.request(None).ok());
         let redaction = Redaction::default();
         let mut lines: Vec<String> = Vec::new();
-        for (name, value) in request.iter().flat_map(|request| request.headers()) {
+        for (name, value) in request.iter().flat_map(Request::headers) {
             let usual = *name == header::ACCEPT && value == "application/json";
             if !(usual || redaction.hides_value(name, value) || self.ignored.contains(name)) {
                 lines.push(format!("\n{name}: {}", value.as_bytes().escape_ascii()));

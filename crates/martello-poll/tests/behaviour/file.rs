@@ -124,7 +124,7 @@ async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
     let Acquired::Held(held) = store.acquire(LEASE).await.unwrap() else { panic!() };
     assert_eq!(store.save(held.fence, save()).await.unwrap(), Saved::Saved);
     drop(store);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
         // Nothing is forbidden to the user whom the tests run as.
         return;

@@ -3,13 +3,15 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use martello_poll::{
     CheckpointStore, Event, FileCheckpoint, FlawKind, MemoryCheckpoint, Parked, ParkedFilter, Place,
     PollErrorKind, Poller,
 };
+
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{Answer, Seen, Server, at, batch, item, next, options, page, poller, source};
 
@@ -114,7 +116,8 @@ async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
         noting.store(at_answer.load(Ordering::Relaxed), Ordering::Relaxed);
         page("10:00:00", &list, "")
     });
-    let other = tokio::spawn(async move {
+    let mut others = JoinSet::new();
+    others.spawn(async move {
         loop {
             counting.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
@@ -135,7 +138,6 @@ async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
     assert_eq!(error.kind(), PollErrorKind::Store);
     assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    other.abort();
 }
 
 #[tokio::test]
@@ -146,7 +148,8 @@ async fn a_poll_that_is_stopped_ends_in_the_middle_of_a_page_of_flaws() {
     let mut poller = poller(&server, &store);
     let stopper = poller.stopper();
     let asked = server.clone();
-    let stopping = tokio::spawn(async move {
+    let mut stopping = JoinSet::new();
+    stopping.spawn(async move {
         while asked.asked().is_empty() {
             tokio::task::yield_now().await;
         }
@@ -157,7 +160,7 @@ async fn a_poll_that_is_stopped_ends_in_the_middle_of_a_page_of_flaws() {
         stopper.stop();
     });
     assert_eq!(next(&mut poller).await, Seen::Stopped);
-    stopping.await.unwrap();
+    stopping.join_next().await.unwrap().unwrap();
     assert_eq!(store.checkpoint(), None);
 }
 
