@@ -13,6 +13,7 @@ mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod order_at_the_door;
+mod order_key;
 mod outage;
 mod steered;
 mod stopped_in_call;
