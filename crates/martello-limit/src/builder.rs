@@ -117,7 +117,7 @@ impl ConcurrencyLimitBuilder {
 
     /// Gives each authority (host and port) permits of its own: that of the request's URI or, for want of one,
     /// of its `Host`. How it is written makes no difference: upper case, userinfo and the default port of the
-    /// scheme do not count.
+    /// scheme do not count ([`RequestHead::authority`]).
     pub fn by_authority(self) -> Self {
         self.key_by(keys::authority)
     }

@@ -4,7 +4,6 @@ use std::{
     sync::Arc,
 };
 
-use http::{header, uri::Authority};
 use martello_outcome::RequestHead;
 
 use crate::{
@@ -101,28 +100,9 @@ impl Groups {
     }
 }
 
-/// What is left of a port without digits.
-const NO_PORT: &str = ":";
-
-/// The authority that the request goes to: of its URI or, for want of one, its `Host`; in lower case, without
-/// userinfo and without a port that is empty or the default of its scheme (RFC 9110 §4.2.3).
+/// The authority that the request goes to; nothing where it names none.
 pub(crate) fn authority(head: RequestHead<'_>) -> Cow<'_, str> {
-    let host = || head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let authority = head.uri.authority().map(Authority::as_str).or_else(host);
-    let authority = authority.unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
-    let default_port = match head.uri.scheme_str() {
-        Some("https") => ":443",
-        Some("http") => ":80",
-        _ => NO_PORT,
-    };
-    let bare = authority.strip_suffix(default_port).or_else(|| authority.strip_suffix(NO_PORT));
-    let authority = bare.unwrap_or(authority);
-    if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(authority.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(authority)
-    }
+    head.authority().unwrap_or_default()
 }
 
 #[cfg(test)]

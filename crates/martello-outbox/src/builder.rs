@@ -127,8 +127,8 @@ impl OutboxBuilder {
         self
     }
 
-    /// What orders requests. By default, those of PUT, PATCH and DELETE are ordered by authority and path, and others by
-    /// nothing.
+    /// What orders requests. By default, those of PUT, PATCH and DELETE are ordered by their target
+    /// ([`OrderKey::by_target`]), and others by nothing.
     #[must_use]
     pub fn order_by<F>(mut self, key: F) -> Self
     where

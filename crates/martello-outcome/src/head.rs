@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Uri, header, uri::Authority};
 
 /// The head of a request, borrowed, without the type of its body.
 ///
@@ -16,6 +16,44 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
     /// What the caller and the layers outside have said about it.
     pub extensions: &'a Extensions,
+}
+
+/// What is left of a port without digits.
+const NO_PORT: &str = ":";
+
+impl<'a> RequestHead<'a> {
+    /// The authority that the request goes to, the same however it is written: that of its URI or, for want of one, of
+    /// its `Host`; in lower case, without userinfo and without a port that is empty or the default of its scheme (RFC 9110
+    /// §4.2.3). Where no scheme is named, the default ports of http and https are both no part of it.
+    ///
+    /// ```
+    /// # use martello_outcome::RequestHead;
+    /// let request = http::Request::put("https://me@API.example:443/orders/1").body(())?;
+    /// assert_eq!(RequestHead::from(&request).authority().as_deref(), Some("api.example"));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn authority(&self) -> Option<Cow<'a, str>> {
+        let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let authority = self.uri.authority().map(Authority::as_str).or_else(host)?;
+        let authority = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
+        let default_ports: &[&str] = match self.uri.scheme_str() {
+            Some("https") => &[":443", NO_PORT],
+            Some("http") => &[":80", NO_PORT],
+            Some(_) => &[NO_PORT],
+            None => &[":443", ":80", NO_PORT],
+        };
+        let bare = default_ports.iter().find_map(|port| authority.strip_suffix(port));
+        let authority = bare.unwrap_or(authority);
+        if authority.is_empty() {
+            return None;
+        }
+        Some(if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(authority.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(authority)
+        })
+    }
 }
 
 impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
