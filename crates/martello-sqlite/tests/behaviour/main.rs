@@ -13,5 +13,6 @@ mod migrating;
 mod moved;
 mod places;
 mod processes;
+mod rekeying;
 mod sharing;
 mod support;

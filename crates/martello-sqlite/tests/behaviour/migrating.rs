@@ -8,7 +8,7 @@ use martello_poll::{Acquired, CheckpointStore};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{claim, entry, keyed, place};
+use crate::support::{as_version, claim, entry, keyed, place};
 
 #[tokio::test]
 async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
@@ -25,20 +25,6 @@ async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
     SqliteStore::open(&path).await.unwrap().enqueue(vec![entry()]).await.unwrap();
 }
 
-/// A file as the first version of the schema has it, with all that is in this store.
-fn as_version_1(store: &Path, file: &Path) {
-    let old = Connection::open(file).unwrap();
-    old.execute_batch("PRAGMA journal_mode = wal; PRAGMA application_id = 0x4d746c6f").unwrap();
-    old.execute_batch(include_str!("../../src/schema_1.sql")).unwrap();
-    let mut names = old.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
-    let tables = names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
-    old.execute("ATTACH ? AS new", [store.to_str().unwrap()]).unwrap();
-    for table in tables {
-        old.execute_batch(&format!("INSERT INTO {table} SELECT * FROM new.{table}")).unwrap();
-    }
-    old.execute_batch("PRAGMA user_version = 1").unwrap();
-}
-
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_forward_and_loses_nothing() {
     let (directory, path) = place();
@@ -51,7 +37,7 @@ async fn a_file_of_version_1_is_brought_forward_and_loses_nothing() {
     let before = (list(&store).await, store.queues().await.unwrap());
     store.close().await;
     let old = directory.path().join("old.db");
-    as_version_1(&path, &old);
+    as_version(1, &path, &old);
 
     let store = open(&old).await;
     assert_eq!((list(&store).await, store.queues().await.unwrap()), before);

@@ -9,6 +9,7 @@ use std::{
 
 use martello_outbox::{NewEntry, OrderKey, QueueName, Store, StoredRequest, Turn, WorkerId};
 use martello_sqlite::SqliteStore;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// A directory that goes away, and the path of a store in it.
@@ -29,6 +30,24 @@ pub(crate) async fn store_at(path: &Path) {
     let store = SqliteStore::open(path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     store.close().await;
+}
+
+/// A file as this version of the schema has it, with all that is in this store.
+pub(crate) fn as_version(version: usize, store: &Path, file: &Path) {
+    let old = Connection::open(file).unwrap();
+    old.execute_batch("PRAGMA journal_mode = wal; PRAGMA application_id = 0x4d746c6f").unwrap();
+    let steps = [include_str!("../../src/schema_1.sql"), include_str!("../../src/schema_2.sql")];
+    for step in steps.iter().take(version) {
+        old.execute_batch(step).unwrap();
+    }
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+    let mut names = old.prepare(sql).unwrap();
+    let tables = names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+    old.execute("ATTACH ? AS new", [store.to_str().unwrap()]).unwrap();
+    for table in tables {
+        old.execute_batch(&format!("INSERT INTO {table} SELECT * FROM new.{table}")).unwrap();
+    }
+    old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
 }
 
 pub(crate) fn request(body: &'static str) -> StoredRequest {
