@@ -12,6 +12,7 @@ mod not_stored;
 mod options;
 mod order;
 mod outbox;
+mod rekey;
 mod seal;
 mod sent;
 mod store;

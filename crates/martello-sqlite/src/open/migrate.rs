@@ -8,14 +8,25 @@ use rusqlite::{
     TransactionBehavior::{Deferred, Immediate},
 };
 
-use super::{APPLICATION_ID, Place, connection};
+use super::{APPLICATION_ID, Place, connection, rekey::rekey};
 use crate::fault::{self, Fault};
 
+/// What leads from a version to the next.
+enum Step {
+    Sql(&'static str),
+    Rekey,
+}
+
 /// What leads from each version to the next, from an empty file on.
-const STEPS: &[&str] = &[include_str!("../schema_1.sql"), include_str!("../schema_2.sql")];
+const STEPS: &[Step] = &[
+    Step::Sql(include_str!("../schema_1.sql")),
+    Step::Sql(include_str!("../schema_2.sql")),
+    // Version 3 has the tables of version 2. An older program would give its entries other keys, so it must not open it.
+    Step::Rekey,
+];
 
 /// The version that this crate writes.
-pub(crate) const NEWEST: i32 = 2;
+pub(crate) const NEWEST: i32 = 3;
 
 pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> {
     if version <= NEWEST {
@@ -80,7 +91,10 @@ fn migrate(connection: &Connection, place: &Place) -> Result<(), Fault> {
     let from = version(&transaction)?;
     refuse_newer(&place.path, from)?;
     for step in STEPS.iter().skip(usize::try_from(from).unwrap_or_default()) {
-        transaction.execute_batch(step)?;
+        match step {
+            Step::Sql(sql) => transaction.execute_batch(sql)?,
+            Step::Rekey => rekey(&transaction)?,
+        }
     }
     transaction.pragma_update(None, "user_version", NEWEST)?;
     Ok(transaction.commit()?)

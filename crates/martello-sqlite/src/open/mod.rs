@@ -4,6 +4,7 @@ mod connection;
 mod migrate;
 mod opened;
 mod place;
+mod rekey;
 
 use std::{path::PathBuf, time::Duration};
 

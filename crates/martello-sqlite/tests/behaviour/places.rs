@@ -57,7 +57,7 @@ async fn a_newer_schema_is_refused() {
     let (_directory, path) = place();
     store_at(&path).await;
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    let what = "was written by a newer martello (schema 99, this one knows 2): update this program";
+    let what = "was written by a newer martello (schema 99, this one knows 3): update this program";
     says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
 }
 
@@ -66,9 +66,9 @@ async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
     let (_directory, path) = place();
     store_at(&path).await;
     let newer = Connection::open(&path).unwrap();
-    newer.execute_batch("PRAGMA user_version = 3").unwrap();
+    newer.execute_batch("PRAGMA user_version = 4").unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
-    let what = "was written by a newer martello (schema 3, this one knows 2): update this program";
+    let what = "was written by a newer martello (schema 4, this one knows 3): update this program";
     says(&error, StoreErrorKind::Unusable, &path, what);
 }
 
