@@ -8,5 +8,6 @@ mod creating;
 mod guests;
 mod isolation;
 mod losses;
+mod rekeying;
 mod sharing;
 mod support;

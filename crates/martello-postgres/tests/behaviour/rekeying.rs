@@ -1,0 +1,214 @@
+//! What an older version of the schema ordered by another rule has the keys of today's rule, and is in their order.
+
+use http::Method;
+use martello_outbox::{
+    Change, Claimed, End, EntryId, NewEntry, OrderKey, QueueName, Reason, Settled, Settlement, State, Store,
+    StoredRequest, Turn,
+};
+use martello_postgres::PostgresStore;
+use sqlx::Connection;
+
+use crate::support::{Place, claim};
+
+/// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
+fn old(method: Method, uri: &str, key: Option<&str>) -> NewEntry {
+    let request = StoredRequest {
+        method,
+        uri: uri.parse().unwrap(),
+        headers: http::HeaderMap::new(),
+        body: "{}".into(),
+        sealed: false,
+    };
+    let mut entry = NewEntry::new(QueueName::default(), request);
+    entry.order_key = key.map(|key| OrderKey::new(key).unwrap());
+    entry.repeatable = true;
+    entry
+}
+
+fn put(uri: &str, key: &str) -> NewEntry {
+    old(Method::PUT, uri, Some(key))
+}
+
+/// The key of a target by today's rule.
+fn key_of(uri: &str) -> Option<String> {
+    let request = http::Request::put(uri).body(()).unwrap();
+    OrderKey::by_target((&request).into()).map(String::from)
+}
+
+async fn store_of(place: &Place, entries: Vec<NewEntry>) -> (PostgresStore, Vec<EntryId>) {
+    let store = place.open().await;
+    let ids = entries.iter().map(|entry| entry.id).collect();
+    store.enqueue(entries).await.unwrap();
+    (store, ids)
+}
+
+/// The same store, first as version 2 of the schema has it, and then opened. Version 3 has the same tables and functions.
+async fn upgraded(store: PostgresStore, place: &Place) -> PostgresStore {
+    store.close().await;
+    place.run("DELETE FROM __.martello_migration WHERE version > 2").await;
+    place.open().await
+}
+
+async fn key(store: &PostgresStore, id: EntryId) -> Option<String> {
+    store.entry(id).await.unwrap().unwrap().order_key.map(String::from)
+}
+
+async fn turn(store: &PostgresStore, settle: Vec<Settlement>, many: usize) -> (Vec<Settled>, Vec<EntryId>) {
+    let turned = store.turn(Turn { settle, cap: 20, ..claim(many) }).await.unwrap();
+    (turned.settled, turned.claimed.into_iter().map(|claimed| claimed.entry.id).collect())
+}
+
+async fn leased(store: &PostgresStore, many: usize) -> Vec<Claimed> {
+    store.turn(claim(many)).await.unwrap().claimed
+}
+
+fn ended(claimed: &Claimed, end: End) -> Settlement {
+    Settlement { lease: claimed.lease.clone(), end, attempt: None }
+}
+
+async fn assert_well(store: &PostgresStore) {
+    // The server of the tests may be faster than it is durable.
+    let findings = store.examine().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.well || finding.what == "durability"), "{findings:?}");
+}
+
+async fn assert_in_order(store: &PostgresStore) {
+    let findings = store.examine().await.unwrap();
+    let order = findings.iter().find(|finding| finding.what == "order").unwrap();
+    assert!(order.well, "{order:?}");
+}
+
+#[tokio::test]
+async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_order() {
+    let Some(place) = Place::fresh() else { return };
+    let long = format!("https://h:443/{}", "a".repeat(600));
+    let all = vec![
+        put("https://h:443/1", "h:443/1"),
+        put("https://h/1", "h/1"),
+        put("https://h/o?id=a", "h/o"),
+        put("https://h/o?id=b", "h/o"),
+        old(Method::PUT, &long, None),
+        old(Method::DELETE, &long, None),
+        put("https://h:443/9", "the caller's own"),
+        old(Method::PUT, "https://h:443/1", None),
+        old(Method::POST, &long, None),
+        put("https://h/o?id=a", "h/o"),
+    ];
+    let (store, ids) = store_of(&place, all).await;
+    let store = upgraded(store, &place).await;
+
+    let mut keys = Vec::new();
+    for id in &ids {
+        keys.push(key(&store, *id).await);
+    }
+    let (a, b, long) = (key_of("https://h/o?id=a"), key_of("https://h/o?id=b"), key_of(&long));
+    let (one, own) = (Some("h/1".to_owned()), Some("the caller's own".to_owned()));
+    assert_eq!(keys, [&one, &one, &a, &b, &long, &long, &own, &None, &None, &a].map(Clone::clone));
+    assert!(a != b && a.is_some() && long.is_some());
+    assert_well(&store).await;
+    let (_, mut claimed) = turn(&store, Vec::new(), 20).await;
+    claimed.sort();
+    let mut heads: Vec<EntryId> = [0, 2, 3, 4, 6, 7, 8].map(|nth| ids[nth]).into();
+    heads.sort();
+    assert_eq!(claimed, heads, "of each key the oldest");
+    store.close().await;
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
+    let Some(place) = Place::fresh() else { return };
+    let (store, first) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    let lease = leased(&store, 1).await.remove(0);
+    let second = put("https://h/1", "h/1");
+    let second_id = second.id;
+    store.enqueue(vec![second]).await.unwrap();
+    let store = upgraded(store, &place).await;
+
+    assert_eq!(key(&store, first[0]).await.as_deref(), Some("h/1"));
+    assert_well(&store).await;
+    assert_eq!(turn(&store, Vec::new(), 5).await.1, []);
+    let delivered = ended(&lease, End::Done);
+    assert_eq!(turn(&store, vec![delivered], 5).await, (vec![Settled::Applied], vec![second_id]));
+    store.close().await;
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
+    let Some(place) = Place::fresh() else { return };
+    let (store, ids) =
+        store_of(&place, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
+    let leases = leased(&store, 2).await;
+    assert_eq!(leases.len(), 2);
+    let third = put("https://h/1", "h/1");
+    let third_id = third.id;
+    store.enqueue(vec![third]).await.unwrap();
+    let store = upgraded(store, &place).await;
+
+    assert_in_order(&store).await;
+    let delivered = leases.iter().map(|lease| ended(lease, End::Done)).collect();
+    let (settled, claimed) = turn(&store, delivered, 5).await;
+    assert_eq!((settled, claimed), (vec![Settled::Fenced, Settled::Fenced], vec![ids[0]]));
+    assert_in_order(&store).await;
+    assert_eq!(store.entry(third_id).await.unwrap().unwrap().state, State::Ready);
+    store.close().await;
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
+    let Some(place) = Place::fresh() else { return };
+    let mut dead = put("https://h:443/1", "h:443/1");
+    dead.dead = Some(Reason::Rejected);
+    let mut edited = put("https://h:443/2", "h:443/2");
+    edited.dead = Some(Reason::Rejected);
+    let (store, ids) = store_of(&place, vec![dead, edited, put("https://h/1", "h/1")]).await;
+    let corrected = old(Method::PUT, "https://h:443/3", None).request;
+    store.change(ids[1], Change::Edit(Box::new(corrected))).await.unwrap();
+    let delivered = leased(&store, 1).await.remove(0);
+    turn(&store, vec![ended(&delivered, End::Done)], 0).await;
+    let store = upgraded(store, &place).await;
+
+    assert_eq!(key(&store, ids[1]).await.as_deref(), Some("h/2"));
+    assert!(store.detail(ids[0]).await.unwrap().unwrap().overtaken);
+    assert!(!store.detail(ids[1]).await.unwrap().unwrap().overtaken);
+    store.change(ids[0], Change::Replay).await.unwrap();
+    assert_well(&store).await;
+    store.close().await;
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
+    let Some(place) = Place::fresh() else { return };
+    let uri = |nth: usize| format!("h:443/{}", nth / 2);
+    let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
+    let (store, ids) = store_of(&place, all).await;
+    let store = upgraded(store, &place).await;
+    for (nth, id) in ids.iter().enumerate() {
+        assert_eq!(key(&store, *id).await, Some(format!("h/{}", nth / 2)));
+    }
+    assert_well(&store).await;
+    store.close().await;
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_shares_its_new_key_with() {
+    let Some(place) = Place::fresh() else { return };
+    let (store, mut ids) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    for new in [put("https://h/1", "h/1"), put("https://h:443/2", "h:443/2"), put("https://h/2", "h/2")] {
+        ids.push(store.enqueue_in(&mut transaction, new).await.unwrap().id());
+    }
+    transaction.commit().await.unwrap();
+    let store = upgraded(store, &place).await;
+
+    let heads = [0, 2].map(|nth: usize| ids[nth]);
+    assert_eq!(turn(&store, Vec::new(), 5).await.1, heads);
+    assert_well(&store).await;
+    store.close().await;
+    place.drop().await;
+}
