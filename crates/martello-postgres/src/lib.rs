@@ -13,6 +13,7 @@ mod id;
 mod listener;
 mod migrate;
 mod read;
+mod rekey;
 mod schema;
 mod statement;
 mod store;

@@ -3,22 +3,30 @@
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-use crate::{fault::explain, schema::Schema};
+use crate::{fault::explain, rekey::rekey, schema::Schema};
+
+/// What leads from a version to the next.
+enum Step {
+    Sql(&'static [&'static str]),
+    Rekey,
+}
 
 /// What leads from each version to the next, from nothing on.
-const STEPS: &[&[&str]] = &[
-    &[
+const STEPS: &[Step] = &[
+    Step::Sql(&[
         include_str!("schema_1/1_tables.sql"),
         include_str!("schema_1/2_parts.sql"),
         include_str!("schema_1/3_enqueue.sql"),
         include_str!("schema_1/4_turn.sql"),
         include_str!("schema_1/5_change.sql"),
-    ],
-    &[include_str!("schema_2/1_checkpoint.sql")],
+    ]),
+    Step::Sql(&[include_str!("schema_2/1_checkpoint.sql")]),
+    // Version 3 has the tables of version 2. An older program would give its entries other keys, so it must not open it.
+    Step::Rekey,
 ];
 
 /// The version that this crate writes.
-pub(crate) const NEWEST: i32 = 2;
+pub(crate) const NEWEST: i32 = 3;
 
 /// The first PostgreSQL that knows all that is used here.
 const OLDEST_SERVER: i32 = 140_000;
@@ -127,6 +135,9 @@ async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) 
 
 async fn migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await.map_err(explain)?;
+    // Whatever the default is: what others did before the lock was to be had has to be seen.
+    let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    sqlx::query(isolation).execute(&mut *transaction).await.map_err(explain)?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     let name = format!("martello migrates {}", schema.as_str());
     sqlx::query(lock).bind(name).execute(&mut *transaction).await.map_err(explain)?;
@@ -136,25 +147,33 @@ async fn migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), S
     if from == NEWEST {
         return transaction.rollback().await.map_err(explain);
     }
-    let mut steps = Vec::new();
     if !found.exists {
-        steps.push("CREATE SCHEMA __".to_owned());
+        run(&mut transaction, schema, "CREATE SCHEMA __").await?;
     }
     if from == 0 {
-        steps.push(
-            "CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
-                .to_owned(),
-        );
+        let sql = "CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())";
+        run(&mut transaction, schema, sql).await?;
     }
     for (version, step) in (1..).zip(STEPS).skip(usize::try_from(from).unwrap_or_default()) {
-        steps.extend(step.iter().map(|&part| part.to_owned()));
-        steps.push(format!("INSERT INTO __.martello_migration (version) VALUES ({version})"));
-    }
-    for step in steps {
-        let sql = sqlx::raw_sql(AssertSqlSafe(schema.sql(&step)));
-        transaction.execute(sql).await.map_err(explain)?;
+        match step {
+            Step::Sql(parts) => {
+                for part in *parts {
+                    run(&mut transaction, schema, part).await?;
+                }
+            }
+            Step::Rekey => rekey(&mut transaction, schema).await?,
+        }
+        let sql = format!("INSERT INTO __.martello_migration (version) VALUES ({version})");
+        run(&mut transaction, schema, &sql).await?;
     }
     transaction.commit().await.map_err(explain)
+}
+
+/// Runs statements in which `__` stands for the schema.
+pub(crate) async fn run(connection: &mut PgConnection, schema: &Schema, sql: &str) -> Result<(), StoreError> {
+    let sql = sqlx::raw_sql(AssertSqlSafe(schema.sql(sql)));
+    connection.execute(sql).await.map_err(explain)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ async fn tables_of_another_program_and_a_newer_schema_are_refused() {
     let error = refused(place.builder()).await;
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
     assert!(
-        error.to_string().contains("written by a newer martello (schema 99, this one knows 2)"),
+        error.to_string().contains("written by a newer martello (schema 99, this one knows 3)"),
         "{error}"
     );
     place.drop().await;
