@@ -52,8 +52,8 @@ async fn a_failed_head_keeps_back_its_key_and_no_other() {
         async move { crate::support::status(if fails { 503 } else { 200 }) }
     });
     let _worker = work_with(&outbox, &api, options().hold_after(1_000));
-    let first = enqueued(&outbox, put("/orders/1?n=1")).await;
-    let second = enqueued(&outbox, put("/orders/1?n=2")).await;
+    let first = enqueued(&outbox, put("/orders/1")).await;
+    let second = enqueued(&outbox, put("/orders/1")).await;
     let other = outbox.enqueue(put("/orders/2")).await.unwrap();
     other.ended().await.unwrap();
     sleep(seconds(60)).await;
