@@ -39,7 +39,7 @@ async fn killed_in_the_middle_it_goes_on_from_its_journal() {
     assert_eq!(ran.code, 0, "{ran:?}");
     is_whole(&site, &orders);
     site.orders(301);
-    run(site.upsert(JOURNALED)).fails(7, "belongs to another input");
+    run(site.upsert(JOURNALED)).fails(7, "was begun with another input: ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -48,7 +48,43 @@ async fn a_journal_is_of_one_place() {
     site.orders(1);
     assert_eq!(run(site.upsert(&["--journal", "orders.journal"])).code, 0);
     let ran = run(site.upsert(&["--journal", "orders.journal", "--method", "PATCH"]));
-    ran.fails(7, "belongs to another input");
+    ran.fails(7, "the journal orders.journal was begun with another method (PUT)");
+    ran.fails(7, "name another journal, or repeat the run as it was begun");
+}
+
+/// What was sent to one place, or for one tenant, was not sent to another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
+    let site = Site::new().await;
+    site.orders(1);
+    let upsert = |query: &str, arguments: &[&str]| {
+        let url = format!("{}{{business_id}}{query}", site.planner.uri("/orders/"));
+        let first = ["upsert", "--url", &url, "--input", "orders.ndjson", "--journal", "orders.journal"];
+        run(site.martello(&first, arguments))
+    };
+    let of_a = ["--header", "x-tenant: A", "--header", "x-api-key: one"];
+    assert_eq!(upsert("?env=test", &of_a).code, 0);
+    upsert("?env=prod", &of_a).fails(7, "was begun with another URL: ");
+    upsert("?env=test", &["--header", "x-tenant: B"]).fails(7, "was begun with other headers: ");
+    upsert("", &[]).fails(7, "was begun with another URL and other headers: ");
+    // A credential that was changed since is no other run.
+    let again = ["--header", "X-Tenant: A", "--header", "x-api-key: two", "--attempts", "2"];
+    assert_eq!(upsert("?env=test", &again).code, 0);
+    assert_eq!(site.planner.exchanges().len(), 1);
+    let text = std::fs::read_to_string(site.path("orders.journal")).unwrap();
+    assert!(!text.contains("env=test") && !text.contains("x-tenant"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_that_was_changed_is_no_other_run() {
+    let site = Site::new().await;
+    site.orders(1);
+    for token in ["one", "two"] {
+        let mut command = site.upsert(&["--journal", "orders.journal", "--token-env", "ORDERS_TOKEN"]);
+        command.env("ORDERS_TOKEN", token);
+        assert_eq!(run(command).code, 0, "{token}");
+    }
+    assert_eq!(site.planner.exchanges().len(), 1);
 }
 
 #[cfg(unix)]
