@@ -8,11 +8,11 @@
 use std::{error::Error, io::Write, time::Duration};
 
 use futures_util::stream;
-use http::{Request, Uri};
+use http::{Method, Request, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello::{
     Body, Stack, UpsertAll,
-    upsert::{Journal, UpsertOutcome},
+    upsert::{Journal, RunTarget, UpsertOutcome},
 };
 use martello_testkit::planner::{Faults, Planner};
 use tower::Layer;
@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         UpsertAll::new(stack.clone(), move |line: &String| put(&uri, line)).journal(journal)
     };
 
-    let upserts_half = upserts(Journal::open(&journal, INPUT).await?);
+    let target = || RunTarget::new(Method::PUT, format!("{}{{business_id}}", planner.uri("/orders/")));
+    let upserts_half = upserts(Journal::open(&journal, INPUT, target()).await?);
     let mut progress = upserts_half.progress();
     let half = async move {
         // It fails when the run is over, and then there is nothing to stop.
@@ -52,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stopped = upserts_half.stop_when(half).run(stream::iter(orders.clone())).await?;
     writeln!(out, "stopped: {}, with {} orders at the API", stopped.is_stopped(), planner.entities().len())?;
 
-    let report = upserts(Journal::open(&journal, INPUT).await?).run(stream::iter(orders)).await?;
+    let report = upserts(Journal::open(&journal, INPUT, target()).await?).run(stream::iter(orders)).await?;
     for (outcome, count) in report.counts().iter() {
         writeln!(out, "{outcome:12} {count}")?;
     }

@@ -14,6 +14,8 @@ pub enum UpsertErrorKind {
     Journal,
     /// The journal belongs to another input.
     OtherInput,
+    /// The journal belongs to a run with the same input, and with another method, URL or headers.
+    OtherTarget,
     /// Another run has the journal.
     JournalInUse,
     /// The journal has a line that is no record, is of another version, or the file is none.

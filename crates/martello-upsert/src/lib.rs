@@ -19,7 +19,7 @@ mod upsert_all;
 
 pub use counts::Counts;
 pub use error::{UpsertError, UpsertErrorKind};
-pub use journal::Journal;
+pub use journal::{Journal, RunTarget};
 pub use latency::Latency;
 pub use martello_outbox::{EntryId, OrderKey};
 pub use martello_outcome::{ConfigError, TrackingId};

@@ -10,7 +10,7 @@ Exit codes:
     2  the command line makes no sense
     3  the outbox cannot be used
     5  some failed for now, and none for good: run it again
-    7  the run could not go on: an input that cannot be read, a journal of another input, credentials that are refused
+    7  the run could not go on: an input that cannot be read, a journal of another run, credentials that are refused
   130  interrupted: with a journal, the same command goes on
 
 A line that is no JSON object, lacks a field of the URL, or has one there that does not fit, is a rejected row; the rest goes on.
@@ -31,7 +31,8 @@ pub(crate) struct Upsert {
     /// Write what became of each, a line of JSON each; '-' is the standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Keep a journal in this file, and go on from what is in it. One journal is for one input, method and URL.
+    /// Keep a journal in this file, and go on from what is in it. One journal is for one run: the content of the input, the method,
+    /// the URL with its query, and all headers but credentials.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// Store what fails for now in an outbox, for its worker to deliver: sqlite:PATH, postgres://…, or without a value the one

@@ -10,7 +10,7 @@ mod template;
 use std::path::Path;
 
 use http::Method;
-use martello_upsert::{Journal, Records, Report, UpsertAll};
+use martello_upsert::{Journal, Records, Report, RunTarget, UpsertAll};
 use tokio::sync::watch;
 
 use self::{
@@ -27,9 +27,6 @@ use crate::{
     output::Output,
     place::Place,
 };
-
-/// What of a journal's input is told by its URL, in bytes.
-const LONGEST_URL: usize = 256;
 
 pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure> {
     let maker = maker(&args)?;
@@ -89,7 +86,7 @@ fn maker(args: &Upsert) -> Result<Maker, Failure> {
     Ok(Maker::new(template, method, &args.api.headers))
 }
 
-/// Names the input by its content and by where it goes: what was sent there was not sent elsewhere.
+/// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
 async fn journal(args: &Upsert, maker: &Maker) -> Result<Option<Journal>, Failure> {
     let Some(path) = &args.journal else { return Ok(None) };
     if rows::is_stdin(&args.input) {
@@ -97,12 +94,8 @@ async fn journal(args: &Upsert, maker: &Maker) -> Result<Option<Journal>, Failur
     }
     let content =
         Journal::fingerprint(&args.input).await.map_err(|error| rows::unreadable(&args.input, error))?;
-    // The query may bear a secret.
-    let target: String =
-        args.url.split('?').take(1).flat_map(str::chars).filter(|char| !char.is_control()).collect();
-    let end = target.floor_char_boundary(LONGEST_URL);
-    let target = target.get(..end).unwrap_or_default();
-    Ok(Some(Journal::open(path, format!("{content} {} {target}", maker.method)).await?))
+    let target = RunTarget::new(maker.method.clone(), &args.url).headers(&maker.headers);
+    Ok(Some(Journal::open(path, content, target).await?))
 }
 
 /// Writes all records. What keeps it from that stops the run, which comes to its end all the same.

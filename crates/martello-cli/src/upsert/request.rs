@@ -15,7 +15,7 @@ use super::{
 pub(super) struct Maker {
     pub(super) template: Template,
     pub(super) method: Method,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 /// Why a line is no request. Of what is in the line it shows the id at most.

@@ -1,8 +1,10 @@
-//! The first line: what the file is, and of which input.
+//! The first line: what the file is, and of which run.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{UpsertErrorKind, digest::Digest};
 
 /// Written by this version, and read by it.
 ///
@@ -13,6 +15,9 @@ const VERSION: u64 = 2;
 pub(super) struct Header {
     martello_upserts: u64,
     input: String,
+    method: String,
+    url: Digest,
+    headers: Digest,
 }
 
 /// Why a line is no header of this version.
@@ -23,8 +28,8 @@ pub(super) enum NoHeader {
 }
 
 impl Header {
-    pub(super) fn new(input: &str) -> Self {
-        Self { martello_upserts: VERSION, input: input.to_owned() }
+    pub(super) fn new(input: &str, method: &str, url: Digest, headers: Digest) -> Self {
+        Self { martello_upserts: VERSION, input: input.to_owned(), method: method.to_owned(), url, headers }
     }
 
     /// The header in this line.
@@ -41,8 +46,22 @@ impl Header {
         }
     }
 
-    pub(super) fn is_of(&self, input: &str) -> bool {
-        self.input == input
+    /// What this run had that the other has not.
+    pub(super) fn differs(&self, other: &Self) -> Option<(UpsertErrorKind, String)> {
+        let same_input = self.input == other.input;
+        let method = format!("another method ({})", self.method.escape_debug());
+        let parts = [
+            (same_input, "another input"),
+            (self.method == other.method, &method),
+            (self.url == other.url, "another URL"),
+            (self.headers == other.headers, "other headers"),
+        ];
+        let different: Vec<&str> =
+            parts.into_iter().filter(|(same, _)| !same).map(|(_, name)| name).collect();
+        let (last, before) = different.split_last()?;
+        let what =
+            if before.is_empty() { (*last).to_owned() } else { format!("{} and {last}", before.join(", ")) };
+        Some((if same_input { UpsertErrorKind::OtherTarget } else { UpsertErrorKind::OtherInput }, what))
     }
 
     /// The line, with its end.

@@ -6,6 +6,7 @@ mod lines;
 mod locked;
 mod open;
 mod rows;
+mod target;
 mod writer;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 use martello_outcome::ConfigError;
 use tokio::sync::mpsc;
 
+pub use self::target::RunTarget;
 pub(crate) use self::{
     earlier::{Before, Earlier},
     writer::Writer,
@@ -32,7 +34,7 @@ use crate::{Record, UpsertError};
 
 /// A file that lets a run go on where another was ended, however that came.
 ///
-/// Its first line names the input that it is of; each other line is a [`Record`] as JSON. A record is written before its place in
+/// Its first line names the run that it is of, by its input and its [`RunTarget`]; each other line is a [`Record`] as JSON. A record is written before its place in
 /// flight is given to another, so a process that is killed leaves out only what was in flight; and it is made durable every
 /// 100 ms and at the end, so a loss of power costs no more than that, besides.
 ///
@@ -48,15 +50,19 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in this file for this input, or begins it. The last line is repaired if it was cut off.
+    /// Opens the journal in this file for this run, or begins it. The last line is repaired if it was cut off.
     ///
     /// `input` is what tells the input from others, such as [`Journal::fingerprint`] of a file, or a name and a date: 1 to 512
     /// bytes.
     ///
     /// # Errors
     ///
-    /// When the journal is of another input, another run has it, a line is no record, or the file cannot be read and written.
-    pub async fn open(path: impl Into<PathBuf>, input: impl Into<String>) -> Result<Self, UpsertError> {
+    /// When the journal is of another run, another run has it, a line is no record, or the file cannot be read and written.
+    pub async fn open(
+        path: impl Into<PathBuf>,
+        input: impl Into<String>,
+        target: RunTarget,
+    ) -> Result<Self, UpsertError> {
         let (path, input) = (path.into(), input.into());
         if !(1..=512).contains(&input.len()) {
             return Err(
@@ -64,8 +70,9 @@ impl Journal {
             );
         }
         let path: Arc<Path> = path.into();
+        let header = target.of_input(&input);
         let opening = Arc::clone(&path);
-        let opened = tokio::task::spawn_blocking(move || open::open(&opening, &input)).await;
+        let opened = tokio::task::spawn_blocking(move || open::open(&opening, &header)).await;
         let open::Opened { file, earlier, length } =
             opened.map_err(|error| open::failed(&path, error.into()))??;
         Ok(Self { path, file: Arc::new(file), earlier: Arc::new(earlier), length })
@@ -156,7 +163,10 @@ mod tests {
     async fn a_journal_that_cannot_be_written_stops_the_run() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("journal");
-        let mut journal = Journal::open(&path, "orders").await.unwrap();
+        let mut journal =
+            Journal::open(&path, "orders", RunTarget::new(http::Method::PUT, "http://api/{row}"))
+                .await
+                .unwrap();
         journal.file = Arc::new(Locked::unlocked(File::open(&path).unwrap()));
         let service =
             tower::service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });

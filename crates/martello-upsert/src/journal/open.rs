@@ -22,7 +22,7 @@ pub(super) struct Opened {
     pub(super) length: u64,
 }
 
-pub(super) fn open(path: &Path, input: &str) -> Result<Opened, UpsertError> {
+pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> {
     let failed = |error| failed(path, error);
     let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
     let file = match Locked::try_lock(file) {
@@ -33,12 +33,12 @@ pub(super) fn open(path: &Path, input: &str) -> Result<Opened, UpsertError> {
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     };
-    let header = Header::new(input).line();
-    if is_unwritten(&file, &header).map_err(failed)? {
-        begin(&file, path, &header).map_err(failed)?;
+    let first = header.line();
+    if is_unwritten(&file, &first).map_err(failed)? {
+        begin(&file, path, &first).map_err(failed)?;
         return Ok(Opened { file, earlier: Earlier::default(), length: 0 });
     }
-    let (earlier, length) = read(&file, path, input)?;
+    let (earlier, length) = read(&file, path, header)?;
     // What was cut off was in flight, or is at most what a loss of power costs.
     file.set_len(length).map_err(failed)?;
     Ok(Opened { file, earlier, length })
@@ -63,21 +63,21 @@ fn begin(mut file: &File, path: &Path, header: &[u8]) -> io::Result<()> {
 }
 
 /// What the lines say, and where the last whole one ends.
-fn read(mut file: &File, path: &Path, input: &str) -> Result<(Earlier, u64), UpsertError> {
+fn read(mut file: &File, path: &Path, header: &Header) -> Result<(Earlier, u64), UpsertError> {
     let failed = |error| failed(path, error);
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut lines = Lines::new(BufReader::new(file));
-    let header = match lines.next().map_err(failed)? {
+    let begun = match lines.next().map_err(failed)? {
         Next::Line(line) => Header::parse(line),
         Next::CutOff | Next::TooLong | Next::End => Err(NoHeader::SomethingElse),
     };
-    let header = header.map_err(|no_header| unusable(path, &no_header))?;
-    if !header.is_of(input) {
+    let begun = begun.map_err(|no_header| unusable(path, &no_header))?;
+    if let Some((kind, what)) = begun.differs(header) {
+        let path = path.display();
         let message = format!(
-            "the journal {} belongs to another input: name another journal, or give it the input that it was begun with",
-            path.display()
+            "the journal {path} was begun with {what}: name another journal, or repeat the run as it was begun"
         );
-        return Err(UpsertError::new(UpsertErrorKind::OtherInput, message));
+        return Err(UpsertError::new(kind, message));
     }
     let mut earlier = Earlier::default();
     loop {

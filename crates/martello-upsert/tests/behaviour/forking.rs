@@ -12,7 +12,7 @@ use std::{
 
 use martello_upsert::Journal;
 
-use crate::support::{Memory, rows, upserts};
+use crate::support::{Memory, rows, target, upserts};
 
 const SPAWNERS: usize = 4;
 
@@ -54,10 +54,10 @@ async fn a_journal_that_was_let_go_is_free_though_a_child_was_forked_while_it_wa
     let spawning = Spawning::start();
     let opening = async {
         for _ in 0..1_000 {
-            drop(Journal::open(&path, "orders").await.unwrap());
+            drop(Journal::open(&path, "orders", target()).await.unwrap());
         }
         for _ in 0..20 {
-            let journal = Journal::open(&path, "orders").await.unwrap();
+            let journal = Journal::open(&path, "orders", target()).await.unwrap();
             let server = Memory::new(|_, _| (200, Duration::ZERO));
             upserts(&server).journal(journal).run(rows([("a", 1), ("b", 2)])).await.unwrap();
         }

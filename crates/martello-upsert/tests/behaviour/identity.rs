@@ -13,7 +13,7 @@ use futures_util::{Stream, stream};
 use http::Request;
 use martello_upsert::{Journal, Record, UpsertAll};
 
-use crate::support::{Memory, outcomes, records};
+use crate::support::{Memory, outcomes, records, target};
 
 /// A method, where it goes to, and what it writes there. What begins with a question mark goes to one path.
 type Write = (&'static str, &'static str, u32);
@@ -32,7 +32,7 @@ fn upserts(server: &Memory) -> UpsertAll<Write> {
 }
 
 async fn journal(place: &Path) -> Journal {
-    Journal::open(place.join("journal"), "orders").await.unwrap()
+    Journal::open(place.join("journal"), "orders", target()).await.unwrap()
 }
 
 /// A server that answers these values otherwise, until it is well.

@@ -11,7 +11,7 @@ use futures_util::stream;
 use martello_upsert::{Journal, Record, UpsertAll, UpsertOutcome};
 use proptest::prelude::*;
 
-use crate::support::{Memory, Row, put, records};
+use crate::support::{Memory, Row, put, records, target};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -38,7 +38,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 async fn upserts(case: &Case, server: &Memory, path: &Path) -> UpsertAll<Row> {
-    let journal = Journal::open(path, "rows").await.unwrap();
+    let journal = Journal::open(path, "rows", target()).await.unwrap();
     let upserts = UpsertAll::new(server.clone(), put).concurrency(case.concurrency).journal(journal);
     if case.latest_wins { upserts.latest_wins() } else { upserts }
 }

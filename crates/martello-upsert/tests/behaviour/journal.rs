@@ -11,12 +11,12 @@ use std::{
 
 use martello_upsert::{Journal, Record, UpsertOutcome};
 
-use crate::support::{Memory, Row, outcomes, records, rows, upserts};
+use crate::support::{Memory, Row, outcomes, records, rows, target, upserts};
 
 const INPUT: [Row; 8] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4), ("a", 5), ("e", 6), ("f", 7)];
 
 async fn open(place: &Path) -> Journal {
-    Journal::open(place.join("journal"), "orders").await.unwrap()
+    Journal::open(place.join("journal"), "orders", target()).await.unwrap()
 }
 
 fn values(server: &Memory) -> Vec<u32> {
@@ -117,7 +117,11 @@ async fn a_line_of_the_journal_is_the_record() {
     let told = records(upserts(&Memory::well()).journal(open(place.path()).await), rows(INPUT)).await;
     let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some(r#"{"martello_upserts":2,"input":"orders"}"#));
+    let header = lines.next().unwrap();
+    assert!(
+        header.starts_with(r#"{"martello_upserts":2,"input":"orders","method":"PUT","url":""#),
+        "{header}"
+    );
     let mut written: Vec<Record> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     written.sort_by_key(|record| record.row);
     assert_eq!(written, told);

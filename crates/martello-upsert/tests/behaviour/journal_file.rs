@@ -4,19 +4,19 @@ use std::{fs, path::Path};
 
 use martello_upsert::{Journal, UpsertErrorKind, UpsertOutcome};
 
-use crate::support::{Memory, Row, records, rows, upserts};
+use crate::support::{Memory, Row, records, rows, target, upserts};
 
 const INPUT: [Row; 5] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4)];
 
 /// The file of a run that is done.
 async fn written(path: &Path) -> Vec<u8> {
-    let journal = Journal::open(path, "orders").await.unwrap();
+    let journal = Journal::open(path, "orders", target()).await.unwrap();
     upserts(&Memory::well()).journal(journal).run(rows(INPUT)).await.unwrap();
     fs::read(path).unwrap()
 }
 
 async fn refused(path: &Path, input: &str) -> (UpsertErrorKind, String) {
-    let error = Journal::open(path, input).await.unwrap_err();
+    let error = Journal::open(path, input, target()).await.unwrap_err();
     (error.kind(), error.to_string().replace(path.to_str().unwrap(), "j"))
 }
 
@@ -27,7 +27,8 @@ async fn the_journal_of_another_input_is_refused() {
     let before = written(&path).await;
     let (kind, sentence) = refused(&path, "orders of today").await;
     assert_eq!(kind, UpsertErrorKind::OtherInput);
-    let expected = "the journal j belongs to another input: name another journal, or give it the input that it was begun with";
+    let expected =
+        "the journal j was begun with another input: name another journal, or repeat the run as it was begun";
     assert_eq!((sentence.as_str(), fs::read(&path).unwrap()), (expected, before));
 }
 
@@ -35,12 +36,12 @@ async fn the_journal_of_another_input_is_refused() {
 async fn a_journal_has_one_run_at_a_time() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
-    let journal = Journal::open(&path, "orders").await.unwrap();
+    let journal = Journal::open(&path, "orders", target()).await.unwrap();
     let (kind, sentence) = refused(&path, "orders").await;
     assert_eq!(kind, UpsertErrorKind::JournalInUse);
     assert_eq!(sentence, "another run has the journal j open: wait for its end");
     drop(journal);
-    Journal::open(&path, "orders").await.unwrap();
+    Journal::open(&path, "orders", target()).await.unwrap();
 }
 
 #[tokio::test]
@@ -104,20 +105,20 @@ async fn cut_off_anywhere_it_is_repaired_and_what_it_lacks_is_sent_again() {
         fs::write(&path, &whole[..length]).unwrap();
         let kept = whole[..length].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
         let server = Memory::well();
-        let journal = Journal::open(&path, "orders").await.unwrap();
+        let journal = Journal::open(&path, "orders", target()).await.unwrap();
         let records = records(upserts(&server).journal(journal), rows(INPUT)).await;
         assert_eq!(server.seen().arrived.len(), INPUT.len() - kept, "cut off after {length} bytes");
         assert!(records.iter().all(|record| record.outcome == UpsertOutcome::Updated));
         assert_eq!(records.len(), INPUT.len());
         // The repaired file is as good as any.
-        Journal::open(&path, "orders").await.unwrap();
+        Journal::open(&path, "orders", target()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_journal_needs_a_place_and_an_input() {
     let place = tempfile::tempdir().unwrap();
-    let error = Journal::open(place.path().join("no/folder"), "orders").await.unwrap_err();
+    let error = Journal::open(place.path().join("no/folder"), "orders", target()).await.unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::Journal);
     let shown = format!("{error:?}");
     for part in [
@@ -127,7 +128,7 @@ async fn a_journal_needs_a_place_and_an_input() {
     ] {
         assert!(shown.contains(part), "no {part} in {shown}");
     }
-    let error = Journal::open(place.path().join("journal"), "").await.unwrap_err();
+    let error = Journal::open(place.path().join("journal"), "", target()).await.unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::Config);
 }
 
@@ -169,6 +170,6 @@ async fn many_failures_of_one_key_are_read_in_the_time_that_their_lines_take() {
     }
     fs::write(&path, text).unwrap();
     let began = tokio::time::Instant::now();
-    Journal::open(&path, "orders").await.unwrap();
+    Journal::open(&path, "orders", target()).await.unwrap();
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }

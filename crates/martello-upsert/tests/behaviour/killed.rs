@@ -17,6 +17,8 @@ use martello_testkit::planner::Planner;
 use martello_upsert::{Journal, UpsertAll};
 use tower::Layer;
 
+use crate::support::target;
+
 /// What a child is told: where the server is, and where the journal.
 const PART: &str = "MARTELLO_TEST_UPSERTS";
 const ROWS: u32 = 10_000;
@@ -38,7 +40,7 @@ async fn upserts_of_a_child() {
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let retry = RetryLayer::builder().whole_responses(64 * 1024).build().unwrap();
     let to_request = move |row: &u32| Request::put(format!("{base}/{}", key(*row))).body(row.to_string());
-    let journal = Journal::open(path, "ten thousand rows").await.unwrap();
+    let journal = Journal::open(path, "ten thousand rows", target()).await.unwrap();
     let report = UpsertAll::new(retry.layer(http), to_request)
         .journal(journal)
         .run(stream::iter(0..ROWS))

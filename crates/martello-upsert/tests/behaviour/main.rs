@@ -15,6 +15,7 @@ mod outcomes;
 mod properties;
 mod read_back;
 mod records;
+mod run_target;
 mod stopping;
 mod streaming;
 mod support;

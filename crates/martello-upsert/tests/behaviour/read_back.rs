@@ -15,7 +15,7 @@ use martello_retry::RetryLayer;
 use martello_upsert::{Journal, Record, UpsertAll};
 use tower::{Layer, service_fn};
 
-use crate::support::records;
+use crate::support::{records, target};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -202,7 +202,7 @@ async fn what_was_read_back_and_found_is_not_deferred() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_goes_on_does_not_take_its_own_earlier_write_for_somebody_elses() {
     let place = tempfile::tempdir().unwrap();
-    let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+    let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
     let entity = entity(&[Fault::LostAnswer]);
     // The first run says that it does not know, and so does the next, which meets its own write.
     for _ in 0..2 {
@@ -220,7 +220,7 @@ async fn a_run_that_goes_on_does_not_take_its_own_earlier_write_for_somebody_els
 async fn what_was_in_flight_when_a_run_was_killed_is_read_back() {
     for (reads_back, outcome) in [(true, "updated"), (false, "conflict")] {
         let place = tempfile::tempdir().unwrap();
-        let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
         let entity = entity(&[]);
         let run = upserts(&entity, 1).journal(journal().await).run(stream::iter([24]));
         assert!(tokio::time::timeout(Duration::from_millis(5), run).await.is_err());

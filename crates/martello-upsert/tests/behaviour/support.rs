@@ -12,7 +12,7 @@ use std::{
 use futures_util::{Stream, stream};
 use http::{Request, Response};
 use martello_body::Body;
-use martello_upsert::{Record, UpsertAll};
+use martello_upsert::{Record, RunTarget, UpsertAll};
 use tower::Service;
 
 pub(crate) type Row = (&'static str, u32);
@@ -90,6 +90,11 @@ impl Service<Request<Body>> for Memory {
 
 pub(crate) fn put(row: &Row) -> Result<Request<String>, http::Error> {
     Request::put(format!("http://api.example/orders/{}", row.0)).body(row.1.to_string())
+}
+
+/// What all of these runs do.
+pub(crate) fn target() -> RunTarget {
+    RunTarget::new(http::Method::PUT, "http://api.example/orders/{id}")
 }
 
 pub(crate) fn upserts(server: &Memory) -> UpsertAll<Row> {
