@@ -19,4 +19,5 @@ mod run_target;
 mod stopping;
 mod streaming;
 mod support;
+mod waiting_bytes;
 mod wire;

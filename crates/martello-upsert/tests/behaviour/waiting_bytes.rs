@@ -1,0 +1,65 @@
+//! What waits is bounded in bytes, too.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Request, Response};
+use martello_body::Body;
+use martello_upsert::{Report, UpsertAll, UpsertErrorKind};
+use tower::service_fn;
+
+const ROW: usize = 4 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
+
+/// A body that counts the bytes of all that there are.
+struct Counted {
+    bytes: Vec<u8>,
+    alive: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(self.bytes.len(), Ordering::SeqCst);
+    }
+}
+
+/// Rows of so many bytes, all of one key, behind a slow server: the report, and the most bytes that there were at a time.
+async fn run(sizes: Vec<usize>, set: impl FnOnce(UpsertAll<usize>) -> UpsertAll<usize>) -> (Report, usize) {
+    let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counting, greatest) = (Arc::clone(&alive), Arc::clone(&most));
+    let to_request = move |size: &usize| {
+        let now = counting.fetch_add(*size, Ordering::SeqCst) + size;
+        greatest.fetch_max(now, Ordering::SeqCst);
+        let body = Bytes::from_owner(Counted { bytes: vec![0; *size], alive: Arc::clone(&counting) });
+        Request::put("http://api/orders/1").body(body)
+    };
+    let service = service_fn(|_: Request<Body>| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<_, http::Error>(Response::new(Body::empty()))
+    });
+    let report = set(UpsertAll::new(service, to_request)).run(stream::iter(sizes)).await.unwrap();
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    (report, most.load(Ordering::SeqCst))
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_64_mib_wait_and_one_row_more() {
+    let (report, most) = run(vec![ROW; 60], |upserts| upserts).await;
+    assert_eq!(report.counts().written(), 60);
+    // One is in flight.
+    let bound = 64 * MIB + ROW + ROW;
+    assert!((64 * MIB..=bound).contains(&most), "{most}");
+}
