@@ -100,6 +100,14 @@ impl<T> UpsertAll<T> {
         self
     }
 
+    /// Takes no more rows while those that wait have more than so many bytes, bodies, URLs and headers: 0 to 1 GiB, 64 MiB by
+    /// default, which is a thousand rows of 64 KiB. The row that exceeds it waits, too, so that one that is larger by itself waits
+    /// alone.
+    pub fn look_ahead_bytes(mut self, most: usize) -> Self {
+        self.settings.look_ahead_bytes = most;
+        self
+    }
+
     /// Stores what cannot be delivered now in this outbox, as an [`OutboxLayer`](martello_outbox::OutboxLayer) does: what is
     /// exhausted is deferred then, and so is what follows it with its key. What is ambiguous and must not be sent twice
     /// lies there as a dead letter.

@@ -134,7 +134,9 @@ impl<T> Driver<T> {
 
     /// Whether another row would go, or may wait.
     fn has_room(&self) -> bool {
-        self.flights.len() < self.settings.concurrency && self.keys.waiting() <= self.settings.look_ahead
+        self.flights.len() < self.settings.concurrency
+            && self.keys.waiting() <= self.settings.look_ahead
+            && self.keys.waiting_bytes() <= self.settings.look_ahead_bytes
     }
 
     async fn take(&mut self, row: T) {

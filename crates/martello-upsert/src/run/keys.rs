@@ -13,6 +13,7 @@ pub(super) struct Keys {
     busy: HashMap<OrderKey, VecDeque<Job>>,
     held: Held,
     waiting: usize,
+    waiting_bytes: usize,
 }
 
 /// What becomes of an entity that has just been taken.
@@ -29,12 +30,17 @@ pub(super) enum Arrival {
 
 impl Keys {
     pub(super) fn new(latest_wins: bool) -> Self {
-        Self { latest_wins, busy: HashMap::new(), held: Held::default(), waiting: 0 }
+        Self { latest_wins, busy: HashMap::new(), held: Held::default(), waiting: 0, waiting_bytes: 0 }
     }
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// How many bytes those have that wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     pub(super) fn arrive(&mut self, job: Job) -> Arrival {
@@ -49,9 +55,13 @@ impl Keys {
         // A key may be that of several targets, and what carries a part takes the place of nothing.
         let same = queue.back().is_some_and(|older| older.state.is_some() && older.state == job.state);
         let superseded = if self.latest_wins && same { queue.pop_back() } else { None };
+        self.waiting_bytes = self.waiting_bytes.saturating_add(job.bytes());
         queue.push_back(job);
         match superseded {
-            Some(older) => Arrival::Supersedes(older),
+            Some(older) => {
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(older.bytes());
+                Arrival::Supersedes(older)
+            }
             None => {
                 self.waiting += 1;
                 Arrival::Waits
@@ -71,6 +81,7 @@ impl Keys {
         let mut held_back = Vec::new();
         while let Some(next) = self.busy.get_mut(key).and_then(VecDeque::pop_front) {
             self.waiting -= 1;
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(next.bytes());
             if !self.held.holds_back(&next) {
                 return (held_back, Some(next));
             }
@@ -85,6 +96,7 @@ impl Keys {
         let mut jobs: Vec<Job> = self.busy.values_mut().flat_map(std::mem::take).collect();
         jobs.sort_unstable_by_key(|job| job.row);
         self.waiting = 0;
+        self.waiting_bytes = 0;
         jobs
     }
 }

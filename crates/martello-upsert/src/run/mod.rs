@@ -25,3 +25,14 @@ pub(crate) struct Job {
     state: Option<State>,
     request: Request<Bytes>,
 }
+
+impl Job {
+    /// How much memory it takes while it waits, in bytes: about, without what its types take.
+    fn bytes(&self) -> usize {
+        let headers = self.request.headers().iter();
+        let headers = headers.map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+        let query = self.request.uri().query().map_or(0, str::len);
+        let head = headers.fold(self.request.uri().path().len().saturating_add(query), usize::saturating_add);
+        self.request.body().len().saturating_add(head)
+    }
+}

@@ -63,3 +63,35 @@ async fn by_default_64_mib_wait_and_one_row_more() {
     let bound = 64 * MIB + ROW + ROW;
     assert!((64 * MIB..=bound).contains(&most), "{most}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_as_many_bytes_as_was_said_and_one_row_more() {
+    for latest_wins in [false, true] {
+        let set = |upserts: UpsertAll<usize>| {
+            let upserts = upserts.look_ahead_bytes(3 * MIB);
+            if latest_wins { upserts.latest_wins() } else { upserts }
+        };
+        let (report, most) = run(vec![MIB; 20], set).await;
+        assert_eq!(report.counts().total(), 20);
+        assert!(most <= 3 * MIB + MIB + MIB, "latest wins: {latest_wins}, {most}");
+        assert_eq!(report.counts().failed(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_larger_than_the_bound_goes_alone() {
+    for bound in [0, MIB] {
+        let (report, most) = run(vec![ROW; 4], |upserts| upserts.look_ahead_bytes(bound)).await;
+        assert_eq!(report.counts().written(), 4);
+        assert!(most <= ROW + ROW, "one in flight, and one that waits: {most}");
+    }
+}
+
+#[tokio::test]
+async fn a_bound_out_of_its_range_is_named() {
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, http::Error>(Response::new(Body::empty())) });
+    let to_request = |_: &usize| Request::put("http://api/orders/1").body(Bytes::new());
+    let upserts = UpsertAll::new(service, to_request).look_ahead_bytes(1024 * MIB + 1);
+    let error = upserts.run(stream::iter([1])).await.unwrap_err();
+    assert_eq!(error.kind(), UpsertErrorKind::Config);
+}
