@@ -344,7 +344,7 @@ async fn a_delete_is_read_back_for_whether_anything_is_there() {
 async fn a_run_that_goes_on_reads_back_a_delete_that_an_earlier_one_has_sent() {
     for (reads_back, outcome) in [(true, "updated"), (false, "ambiguous")] {
         let place = tempfile::tempdir().unwrap();
-        let journal = async || Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
         let first = journal().await;
         let (record, _) =
             written(Method::DELETE, &[Says::Nothing], (404, ""), |upserts| upserts.journal(first)).await;
@@ -442,7 +442,7 @@ async fn a_run_that_goes_on_takes_no_conflict_for_granted_with_what_an_earlier_o
         (Says::Status(409), false, "ambiguous"),
         (Says::Status(409), true, "updated"),
     ] {
-        let journal = Journal::open(place.path().join("journal"), "a").await.unwrap();
+        let journal = Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
         let (record, _) = written(Method::PUT, &[says], (200, "ours"), |upserts| {
             let upserts = upserts.journal(journal);
             if reads_back { comparing(upserts) } else { upserts }

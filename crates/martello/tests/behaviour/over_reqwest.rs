@@ -189,6 +189,6 @@ async fn what_is_refused_behind_a_redirect_is_not_the_request() {
     let client =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::custom(refuse)).build().unwrap();
     let error = client.post(server.uri("/orders").to_string()).send().await.unwrap_err();
-    let error = martello::CallError::from_source(error);
+    let error = CallError::from_source(error);
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Ambiguous));
 }
