@@ -126,6 +126,8 @@ mod tests {
         assert_eq!(authority_of("http://[::1]:/"), "[::1]");
         assert_eq!(authority_of("http://[::]/"), "[::]");
         assert_eq!(authority_of("https://api.example:80/"), "api.example:80");
+        assert_eq!(authority_of("https://api.example:0443/"), "api.example");
+        assert_eq!(authority_of("http://API.example:08080/"), "api.example:8080");
     }
 
     #[test]

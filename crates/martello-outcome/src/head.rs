@@ -18,13 +18,10 @@ pub struct RequestHead<'a> {
     pub extensions: &'a Extensions,
 }
 
-/// What is left of a port without digits.
-const NO_PORT: &str = ":";
-
 impl<'a> RequestHead<'a> {
     /// The authority that the request goes to, the same however it is written: that of its URI or, for want of one, of
-    /// its `Host`; in lower case, without userinfo and without a port that is empty or the default of its scheme (RFC 9110
-    /// §4.2.3). Where no scheme is named, the default ports of http and https are both no part of it.
+    /// its `Host`; in lower case, without userinfo, without zeros before its port, and without a port that is empty, 0 or the
+    /// default of its scheme (RFC 9110 §4.2.3). Where no scheme is named, the default ports of http and https are both no part of it.
     ///
     /// ```
     /// # use martello_outcome::RequestHead;
@@ -37,21 +34,29 @@ impl<'a> RequestHead<'a> {
         let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let authority = self.uri.authority().map(Authority::as_str).or_else(host)?;
         let authority = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
-        let default_ports: &[&str] = match self.uri.scheme_str() {
-            Some("https") => &[":443", NO_PORT],
-            Some("http") => &[":80", NO_PORT],
-            Some(_) => &[NO_PORT],
-            None => &[":443", ":80", NO_PORT],
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+            _ => (authority, None),
         };
-        let bare = default_ports.iter().find_map(|port| authority.strip_suffix(port));
-        let authority = bare.unwrap_or(authority);
-        if authority.is_empty() {
+        if host.is_empty() {
             return None;
         }
+        let number = port.map_or("", |port| port.trim_start_matches('0'));
+        let is_default = match self.uri.scheme_str() {
+            Some("https") => number == "443",
+            Some("http") => number == "80",
+            Some(_) => false,
+            None => matches!(number, "443" | "80"),
+        };
+        let authority = match port {
+            _ if number.is_empty() || is_default => Cow::Borrowed(host),
+            Some(port) if port != number => Cow::Owned(format!("{host}:{number}")),
+            _ => Cow::Borrowed(authority),
+        };
         Some(if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
             Cow::Owned(authority.to_ascii_lowercase())
         } else {
-            Cow::Borrowed(authority)
+            authority
         })
     }
 }

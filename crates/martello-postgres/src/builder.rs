@@ -2,13 +2,12 @@ use std::{fmt, time::Duration};
 
 use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
-use tokio::time::timeout;
 
 use crate::{
     PostgresStore,
     connections::Connections,
     engine::{Engine, Options},
-    fault::{explain, late},
+    fault::explain,
     migrate::{self, Defaults},
     schema::Schema,
 };
@@ -145,8 +144,7 @@ impl PostgresStoreBuilder {
         let invalid = |error: ConfigError| StoreError::new(StoreErrorKind::Invalid, error.to_string());
         self.check().map_err(invalid)?;
         let schema = Schema::new(&self.schema).map_err(invalid)?;
-        let patience = self.patience;
-        timeout(patience, self.open(schema)).await.unwrap_or_else(|_| Err(late()))
+        self.open(schema).await
     }
 
     async fn open(self, schema: Schema) -> Result<PostgresStore, StoreError> {
@@ -157,15 +155,19 @@ impl PostgresStoreBuilder {
             }
             To::Url(url) => {
                 let options = options(&url)?;
-                let mut connection = PgConnection::connect_with(&options).await.map_err(explain)?;
-                let defaults = migrate::prepare(&mut connection, &schema, self.create).await?;
+                let connecting = async { PgConnection::connect_with(&options).await.map_err(explain) };
+                let mut connection = migrate::within(self.patience, connecting).await?;
+                let defaults = migrate::prepare(&mut connection, &schema, self.create, self.patience).await?;
                 // It is of no more use: the pool's statements are others.
                 drop(connection.close().await);
                 (Connections::own(options.clone(), defaults, self.max_connections, self.patience), options)
             }
             To::Pool(pool) => {
-                let mut connection = pool.acquire().await.map_err(explain)?;
-                refuse_defaults(migrate::prepare(&mut connection, &schema, self.create).await?)?;
+                let connecting = async { pool.acquire().await.map_err(explain) };
+                let mut connection = migrate::within(self.patience, connecting).await?;
+                refuse_defaults(
+                    migrate::prepare(&mut connection, &schema, self.create, self.patience).await?,
+                )?;
                 let options = pool.connect_options().as_ref().clone();
                 (Connections::pool(pool, self.max_connections, self.patience), options)
             }

@@ -1,9 +1,16 @@
 //! The versions of the schema: forward only, each in one transaction, whoever comes first.
 
+use std::time::Duration;
+
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use tokio::time::timeout;
 
-use crate::{fault::explain, rekey::rekey, schema::Schema};
+use crate::{
+    fault::{explain, late},
+    rekey::rekey,
+    schema::Schema,
+};
 
 /// What leads from a version to the next.
 enum Step {
@@ -27,6 +34,9 @@ const STEPS: &[Step] = &[
 
 /// The version that this crate writes.
 pub(crate) const NEWEST: i32 = 3;
+
+/// How long the upgrade of a store may take: minutes for a million entries.
+const UPGRADE: Duration = Duration::from_secs(60 * 60);
 
 /// The first PostgreSQL that knows all that is used here.
 const OLDEST_SERVER: i32 = 140_000;
@@ -53,23 +63,42 @@ struct Found {
 }
 
 /// Makes the schema, or brings it up to date. Tells how connections are set by default.
+///
+/// Each step has this patience, but for the upgrade of a store that has entries: dropped in the middle, it would begin with
+/// the first of them again.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,
     create: bool,
+    patience: Duration,
 ) -> Result<Defaults, StoreError> {
-    let found = look(connection, schema).await?;
-    refuse_server(&found)?;
-    let version = if found.exists { version(connection, schema, &found).await? } else { 0 };
+    let (found, version) = within(patience, look_at(connection, schema)).await?;
     if version == 0 && !create {
         let what =
             format!("the schema {} holds no store: check its name, or let it be created", schema.as_str());
         return Err(StoreError::new(StoreErrorKind::Unusable, what));
     }
+    let bound = if version == 0 { patience } else { patience.max(UPGRADE) };
     if version < NEWEST {
-        migrate(connection, schema).await?;
+        within(bound, migrate(connection, schema)).await?;
     }
     Ok(found.defaults)
+}
+
+/// What there is, and the version of it.
+async fn look_at(connection: &mut PgConnection, schema: &Schema) -> Result<(Found, i32), StoreError> {
+    let found = look(connection, schema).await?;
+    refuse_server(&found)?;
+    let version = if found.exists { version(connection, schema, &found).await? } else { 0 };
+    Ok((found, version))
+}
+
+/// What this comes to, if it does in time.
+pub(crate) async fn within<T>(
+    patience: Duration,
+    step: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(patience, step).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, StoreError> {

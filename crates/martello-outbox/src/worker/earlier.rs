@@ -8,8 +8,8 @@ use martello_outcome::Outcome;
 use super::{delivery::Job, report::Report};
 use crate::{EntryId, Outbox};
 
-/// How long the store may take to say what was before.
-const ASK: Duration = Duration::from_secs(10);
+/// How long the store may take to say what was before: less than a worker that is shut down waits for what it settles.
+const ASK: Duration = Duration::from_secs(3);
 
 pub(super) struct Earlier {
     outbox: Outbox,

@@ -42,8 +42,18 @@ pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> 
 pub(super) fn prepare(connection: &Connection, place: &Place) -> Result<(), StoreError> {
     mark(connection, place)?;
     connection::make_durable(connection, place)?;
-    connection::bound(connection, place)?;
-    migrate(connection, place).map_err(StoreError::from)
+    // An upgrade may take more room: a file that is full has to be opened before anything can be taken out of it.
+    let is_older = (1..NEWEST).contains(&version(connection, place)?);
+    if !is_older {
+        connection::bound(connection, place)?;
+    }
+    migrate(connection, place).map_err(StoreError::from)?;
+    if is_older { connection::bound(connection, place) } else { Ok(()) }
+}
+
+fn version(connection: &Connection, place: &Place) -> Result<i32, StoreError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    version.map_err(|error| connection::beside(&place.path, error))
 }
 
 /// Writes our name into an empty file, before there is a log: it must be in the file itself for all to see.

@@ -179,3 +179,26 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
     }
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
 }
+
+/// An outage has filled it, and nothing can be taken out of it before it is opened.
+#[tokio::test]
+async fn a_file_that_is_as_large_as_it_may_be_is_upgraded_all_the_same() {
+    let (_directory, path) = place();
+    let all = (0..4_000).map(|nth| put(&format!("https://h/o?id={nth}"), "h/o")).collect();
+    let (store, ids) = store_of(&path, all).await;
+    store.close().await;
+    let old = path.with_file_name("old.db");
+    as_version(2, &path, &old);
+    let size = std::fs::metadata(&old).unwrap().len();
+    let store = SqliteStore::builder(&old).max_size(size).open().await.unwrap();
+    assert_eq!(key(&store, ids[7]).await, key_of("https://h/o?id=7"));
+    assert!(
+        store
+            .examine()
+            .await
+            .unwrap()
+            .iter()
+            .filter(|finding| finding.what == "order")
+            .all(|finding| finding.well)
+    );
+}
