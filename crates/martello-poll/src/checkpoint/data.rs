@@ -22,11 +22,11 @@ impl Checkpoint {
         Self { source, start: None, watermark: None, delivered: Vec::new() }
     }
 
-    /// Begins no later than at this moment, nor than what was seen; tells whether that is news.
-    pub(crate) fn begin_at(&mut self, start: Option<Timestamp>) -> bool {
+    /// Begins no later than at this moment, nor than where the next pass does; tells whether that is news.
+    pub(crate) fn begin_at(&mut self, start: Option<Timestamp>, since: Option<Timestamp>) -> bool {
         let Some(start) = start else { return false };
         // A start that was not kept, or is computed anew, may be later than what a poll has come to.
-        let earliest = [Some(start), self.start, self.watermark.filter(|_| self.start.is_none())];
+        let earliest = [Some(start), self.start, since.filter(|_| self.start.is_none())];
         let start = earliest.into_iter().flatten().min();
         let news = start != self.start;
         self.start = start;

@@ -110,7 +110,8 @@ impl Poller {
         self.resync = other.then_some((None, ResyncReason::OtherSource));
         self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
         // Before the first request.
-        self.unsaved.must |= self.checkpoint.begin_at(self.ask.start());
+        let since = self.since();
+        self.unsaved.must |= self.checkpoint.begin_at(self.ask.start(), since);
         self.memory.load(std::mem::take(&mut self.checkpoint.delivered));
         self.lease = Some(lease);
         Ok(Step::GoOn)
