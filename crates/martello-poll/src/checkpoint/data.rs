@@ -24,10 +24,13 @@ impl Checkpoint {
 
     /// Begins no later than at this moment, nor than where the next pass does; tells whether that is news.
     pub(crate) fn begin_at(&mut self, start: Option<Timestamp>, since: Option<Timestamp>) -> bool {
-        let Some(start) = start else { return false };
         // A start that was not kept, or is computed anew, may be later than what a poll has come to.
-        let earliest = [Some(start), self.start, since.filter(|_| self.start.is_none())];
-        let start = earliest.into_iter().flatten().min();
+        let earliest = |start| [Some(start), self.start, since.filter(|_| self.start.is_none())];
+        let start = match start {
+            Some(start) => earliest(start).into_iter().flatten().min(),
+            // Everything is earlier than any moment.
+            None => self.start.filter(|_| since.is_some()),
+        };
         let news = start != self.start;
         self.start = start;
         news

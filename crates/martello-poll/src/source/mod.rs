@@ -30,6 +30,7 @@ pub trait Source: Send + 'static {
     ///
     /// It is asked once, when a poll begins: the answer is kept in the checkpoint before the first request, so that “an hour ago”
     /// means the same after a restart and after a resync. An earlier moment moves a kept one back, a later one does not count.
+    /// `None` clears a kept one while there is no watermark; from then on it stays.
     fn start(&self) -> Option<Timestamp> {
         None
     }

@@ -100,6 +100,33 @@ async fn an_earlier_start_counts_as_long_as_there_is_no_watermark() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_start_everything_is_asked_for_as_long_as_there_is_no_watermark() {
+    let server = Server::new(|n| if n == 0 { Answer::status(500) } else { page("10:00:00", "", "") });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert!(matches!(next(&mut first).await, Seen::Failed(PollErrorKind::Page, _)));
+    stop(first).await;
+    let mut second = Poller::new(server.clone(), source(), store.clone()).with_options(options());
+    assert_eq!(next(&mut second).await, Seen::CaughtUp(0));
+    assert_eq!(server.asked(), [since("09:00:00"), String::new()]);
+    assert_eq!(start(&store), None);
+}
+
+/// As a poll may be told from when on only at first.
+#[tokio::test(start_paused = true)]
+async fn without_a_start_the_kept_one_stays_where_there_is_a_watermark() {
+    let server = Server::new(|n| if n == 1 { Answer::status(410) } else { page("10:00:00", "", "") });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert_eq!(next(&mut first).await, Seen::CaughtUp(0));
+    stop(first).await;
+    let mut second = Poller::new(server.clone(), source(), store.clone()).with_options(options());
+    assert_eq!(next(&mut second).await, Seen::Resync);
+    assert_eq!(next(&mut second).await, Seen::CaughtUp(0));
+    assert_eq!(server.asked(), [since("09:00:00"), since("09:58:00"), since("09:00:00")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_lists_nothing_as_old_as_the_start_fails_and_waits() {
     let server = Server::new(|_| Answer::status(410));
     let store = MemoryCheckpoint::default();
