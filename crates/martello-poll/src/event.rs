@@ -43,6 +43,9 @@ pub enum ResyncReason {
     Gap,
     /// The source answered 410 to the watermark.
     Expired,
+    /// The source answered 410 to the [kept start](crate::Checkpoint::start). The one that it
+    /// [offers now](crate::Source::start) takes its place; the gap is the time between them.
+    StartExpired,
     /// The checkpoint is that of another source
     /// ([`resync_on_other_source`](crate::PollOptionsBuilder::resync_on_other_source)).
     OtherSource,

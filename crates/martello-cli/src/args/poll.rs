@@ -81,7 +81,8 @@ pub(crate) struct Pace {
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = time::duration)]
     pub(crate) overlap: Duration,
     /// Where the first pass begins: a time, or how long ago, such as 30d. Without it, {since} is left out then. It is kept in the
-    /// checkpoint: how long ago counts from the first run, also after a restart and where everything is asked for again.
+    /// checkpoint: how long ago counts from the first run, also after a restart and where everything is asked for again,
+    /// as long as the source lists that.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     pub(crate) from: Option<Timestamp>,
     /// Take a stamp without a zone for UTC; otherwise its item is parked.

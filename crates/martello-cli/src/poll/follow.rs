@@ -60,6 +60,9 @@ impl<'a> Follower<'a> {
             Event::Resync { gap, reason, .. } => {
                 let why = match reason {
                     ResyncReason::OtherSource => "the checkpoint is of another source",
+                    ResyncReason::StartExpired => {
+                        "the source no longer lists all that changed since the first --from"
+                    }
                     _ => "the source no longer lists all that changed since the checkpoint",
                 };
                 let gap = gap.map_or(String::new(), |gap| format!(", {gap:?} long"));

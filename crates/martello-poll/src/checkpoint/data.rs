@@ -7,7 +7,7 @@ pub struct Checkpoint {
     /// The [fingerprint](crate::Source::fingerprint) of its source.
     pub source: String,
     /// From when on it asks while it has no watermark, and after a resync; `None` for everything. It is [resolved
-    /// once](crate::Source::start), and none in a checkpoint of an older version.
+    /// once](crate::Source::start) as long as the source lists it, and none in a checkpoint of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
     /// Up to when it has seen everything, by the server's clock; `None` before the end of its first pass.

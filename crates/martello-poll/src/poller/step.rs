@@ -4,6 +4,7 @@ use std::{
 };
 
 use http::{StatusCode, response};
+use jiff::Timestamp;
 use martello_outcome::{ErrorKind, RetryAfter};
 use martello_paginate::{Page, PageError};
 use serde_json::value::RawValue;
@@ -213,8 +214,13 @@ impl Poller {
         });
         let first = self.pass.as_ref().is_none_or(|pass| pass.pages == 0);
         let since = self.pass.as_ref().and_then(|pass| pass.since);
-        if first && since.is_some() && error.status() == Some(StatusCode::GONE) {
+        let gone = first && error.status() == Some(StatusCode::GONE);
+        if gone && since.is_some() {
             return self.ask_for_everything(None, ResyncReason::Expired);
+        }
+        let offered = self.ask.start();
+        if gone && offered != self.checkpoint.start {
+            return self.begin_again_at(offered, retry_after);
         }
         let expired = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::GONE];
         let expired = !first && error.head().is_some_and(|head| expired.contains(&head.status));
@@ -235,8 +241,24 @@ impl Poller {
         Step::Resync { gap, reason }
     }
 
+    /// From where everything is asked for, the source lists it no longer: from here on, later.
+    fn begin_again_at(&mut self, start: Option<Timestamp>, retry_after: Option<Duration>) -> Step {
+        let kept = std::mem::replace(&mut self.checkpoint.start, start);
+        let gap = start.zip(kept).and_then(|(start, kept)| start.duration_since(kept).try_into().ok());
+        self.pass = None;
+        self.etag = None;
+        self.unsaved.must = true;
+        self.wait(retry_after);
+        Step::Resync { gap, reason: ResyncReason::StartExpired }
+    }
+
     /// Tries again, later.
     fn fail(&mut self, error: PollError, retry_after: Option<Duration>) -> Step {
+        let retry_in = self.wait(retry_after);
+        Step::Failed { error, retry_in }
+    }
+
+    fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
         self.failed = true;
         let retry_in = self.pace.after_failure(retry_after);
         let due = Instant::now() + retry_in;
@@ -244,7 +266,7 @@ impl Poller {
         if let Some(pass) = &mut self.pass {
             pass.asked = due;
         }
-        Step::Failed { error, retry_in }
+        retry_in
     }
 }
 

@@ -4,8 +4,10 @@ use std::{fs, time::Duration};
 
 use jiff::Timestamp;
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, FileCheckpoint, MemoryCheckpoint, PollErrorKind, Poller, Save,
+    Acquired, Checkpoint, CheckpointStore, Event, FileCheckpoint, MemoryCheckpoint, PollErrorKind, Poller,
+    ResyncReason, Save,
 };
+use tokio::time::Instant;
 
 use crate::support::{Answer, Seen, Server, at, batch, item, next, options, page, source};
 
@@ -22,6 +24,11 @@ fn poller(server: &Server, store: &MemoryCheckpoint, from: &str) -> Poller {
 async fn stop(mut poller: Poller) {
     poller.stopper().stop();
     assert_eq!(next(&mut poller).await, Seen::Stopped);
+}
+
+async fn resynced(poller: &mut Poller, expected: ResyncReason, hours: Option<u64>) {
+    let Some(Event::Resync { gap, reason, .. }) = poller.next().await.unwrap() else { panic!() };
+    assert_eq!((reason, gap), (expected, hours.map(|hours| Duration::from_secs(hours * 3_600))));
 }
 
 fn since(time: &str) -> String {
@@ -135,6 +142,75 @@ async fn a_source_that_lists_nothing_as_old_as_the_start_fails_and_waits() {
         assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::Page, Duration::from_secs(wait)));
     }
     assert_eq!(start(&store), Some(moment("09:00:00")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_start_that_is_no_longer_listed_gives_way_to_the_one_offered_now() {
+    let server = Server::new(|n| match n {
+        0..=1 => Answer::status(410),
+        _ => page("12:00:00", &item("a", "11:30:00"), ""),
+    });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert!(matches!(next(&mut first).await, Seen::Failed(PollErrorKind::Page, _)));
+    stop(first).await;
+    let began = Instant::now();
+    let mut second = poller(&server, &store, "11:00:00");
+    resynced(&mut second, ResyncReason::StartExpired, Some(2)).await;
+    // After a crash now it is told again.
+    assert_eq!(start(&store), Some(moment("09:00:00")));
+    assert_eq!(next(&mut second).await, batch(&["a"]));
+    assert_eq!(start(&store), Some(moment("11:00:00")));
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!(server.asked(), [since("09:00:00"), since("09:00:00"), since("11:00:00")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_from_a_start_that_is_no_longer_listed_begins_at_the_one_offered_now() {
+    let server = Server::new(|n| match n {
+        0 => page("10:00:00", "", ""),
+        1..=3 => Answer::status(410),
+        _ => page("13:00:00", &item("a", "12:30:00"), ""),
+    });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert_eq!(next(&mut first).await, Seen::CaughtUp(0));
+    stop(first).await;
+    let mut second = poller(&server, &store, "12:00:00");
+    resynced(&mut second, ResyncReason::Expired, None).await;
+    resynced(&mut second, ResyncReason::StartExpired, Some(3)).await;
+    // It is told once, and what is refused from there on is a failure.
+    assert_eq!(next(&mut second).await, Seen::Failed(PollErrorKind::Page, Duration::from_secs(2)));
+    assert_eq!(next(&mut second).await, batch(&["a"]));
+    let from = ["09:00:00", "09:58:00", "09:00:00", "12:00:00", "12:00:00"];
+    assert_eq!(server.asked(), from.map(since));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_stopped_keeps_the_start_that_took_the_place_of_an_expired_one() {
+    let server = Server::new(|_| Answer::status(410));
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert!(matches!(next(&mut first).await, Seen::Failed(PollErrorKind::Page, _)));
+    stop(first).await;
+    let mut second = poller(&server, &store, "11:00:00");
+    assert_eq!(next(&mut second).await, Seen::Resync);
+    stop(second).await;
+    assert_eq!(start(&store), Some(moment("11:00:00")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_cannot_be_found_now_is_kept() {
+    for status in [400, 404, 500] {
+        let server = Server::new(move |_| Answer::status(status));
+        let store = MemoryCheckpoint::default();
+        for from in ["09:00:00", "11:00:00"] {
+            let mut poller = poller(&server, &store, from);
+            assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Page, _)));
+            stop(poller).await;
+        }
+        assert_eq!(start(&store), Some(moment("09:00:00")));
+    }
 }
 
 #[tokio::test(start_paused = true)]
