@@ -124,7 +124,8 @@ impl PollOptionsBuilder {
         self
     }
 
-    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of failing.
+    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of failing. It stays until
+    /// the source has answered.
     pub fn resync_on_other_source(mut self) -> Self {
         self.0.resync_on_other_source = true;
         self

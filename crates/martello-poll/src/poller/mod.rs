@@ -67,6 +67,8 @@ struct Unsaved {
     unpark: Vec<ParkedId>,
     /// Something must be saved before the poll goes on.
     must: bool,
+    /// Something must be saved as soon as the source has answered.
+    once_answered: bool,
     /// Something was acknowledged that is worth saving at a stop.
     progress: bool,
 }

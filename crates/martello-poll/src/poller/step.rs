@@ -110,9 +110,11 @@ impl Poller {
         }
         self.resync = other.then_some((None, ResyncReason::OtherSource));
         self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
-        // Before the first request.
         let since = self.since();
-        self.unsaved.must |= self.checkpoint.begin_at(self.ask.start(), since);
+        let news = self.checkpoint.begin_at(self.ask.start(), since);
+        // Before the first request; but the checkpoint of another source stays until this one has answered.
+        self.unsaved.must |= news && !other;
+        self.unsaved.once_answered |= news && other;
         self.memory.load(std::mem::take(&mut self.checkpoint.delivered));
         self.lease = Some(lease);
         Ok(Step::GoOn)
@@ -174,6 +176,7 @@ impl Poller {
     fn receive(&mut self, page: Page<Box<RawValue>>) -> Step {
         let Some(pass) = &mut self.pass else { return Step::GoOn };
         pass.receive(&page);
+        self.unsaved.must |= std::mem::take(&mut self.unsaved.once_answered);
         self.pace.recovered();
         let gap = pass.gap().filter(|gap| self.options.source_keeps.is_some_and(|keeps| *gap > keeps));
         if gap.is_some() {
@@ -247,7 +250,7 @@ impl Poller {
         let gap = start.zip(kept).and_then(|(start, kept)| start.duration_since(kept).try_into().ok());
         self.pass = None;
         self.etag = None;
-        self.unsaved.must = true;
+        self.unsaved.must |= !self.unsaved.once_answered;
         self.wait(retry_after);
         Step::Resync { gap, reason: ResyncReason::StartExpired }
     }

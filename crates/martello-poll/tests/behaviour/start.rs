@@ -4,8 +4,8 @@ use std::{fs, time::Duration};
 
 use jiff::Timestamp;
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Event, FileCheckpoint, MemoryCheckpoint, PollErrorKind, Poller,
-    ResyncReason, Save,
+    Acquired, Checkpoint, CheckpointStore, Event, FileCheckpoint, MemoryCheckpoint, PollErrorKind,
+    PollOptions, Poller, ResyncReason, Save,
 };
 use tokio::time::Instant;
 
@@ -248,6 +248,37 @@ async fn an_older_checkpoint_keeps_its_watermark_and_begins_no_later_than_the_ov
     assert_eq!(next(&mut poller).await, batch(&["b"]));
     assert_eq!(server.asked(), vec![since("08:58:00"); 2]);
     assert!(fs::read_to_string(&path).unwrap().contains(&format!(r#""start":"{}""#, at("08:58:00"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_of_another_source_stays_until_the_resync_is_told_and_the_source_has_answered() {
+    let server = Server::new(|n| match n {
+        0 => page("10:00:00", "", ""),
+        1 => Answer::status(500),
+        _ => page("12:00:00", &item("a", "11:30:00"), ""),
+    });
+    let store = MemoryCheckpoint::default();
+    let mut first = poller(&server, &store, "09:00:00");
+    assert_eq!(next(&mut first).await, Seen::CaughtUp(0));
+    stop(first).await;
+    let before = store.checkpoint();
+    let other = |from| {
+        let options = PollOptions::builder().jitter(0.0).resync_on_other_source().build().unwrap();
+        let source = source().identity("B").everything_from(moment(from));
+        Poller::new(server.clone(), source, store.clone()).with_options(options)
+    };
+    let mut second = other("10:00:00");
+    resynced(&mut second, ResyncReason::OtherSource, None).await;
+    assert_eq!(store.checkpoint(), before);
+    assert!(matches!(next(&mut second).await, Seen::Failed(PollErrorKind::Page, _)));
+    stop(second).await;
+    assert_eq!(store.checkpoint(), before);
+    // It is told again, as nothing else was kept.
+    let mut third = other("11:00:00");
+    resynced(&mut third, ResyncReason::OtherSource, None).await;
+    let Some(Event::Batch(_)) = third.next().await.unwrap() else { panic!() };
+    let kept = store.checkpoint().unwrap();
+    assert_eq!((kept.start, kept.watermark), (Some(moment("11:00:00")), None));
 }
 
 #[tokio::test]
