@@ -190,24 +190,23 @@ impl<T> Driver<T> {
     async fn landed(&mut self, landed: Result<(Id, Landed), JoinError>) {
         let id = landed.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(Flying { row, key, state }) = self.flying.remove(&id) else { return };
-        let outcome = landed.as_ref().map_or(UpsertOutcome::Ambiguous, |(_, (record, _))| record.outcome);
+        let (record, written) = match landed {
+            Ok((_, landed)) => landed,
+            Err(_) => {
+                let mut record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
+                record.reason = Some("the stack has panicked".into());
+                let written = self.ledger.write(&record, state).await;
+                (record, written)
+            }
+        };
         let (held_back, next) =
-            key.as_ref().map_or_else(Default::default, |key| self.keys.leave(key, state, outcome));
+            key.as_ref().map_or_else(Default::default, |key| self.keys.leave(key, state, record.outcome));
         if let Some(next) = next {
             self.begin(next);
         }
-        match landed {
-            Ok((_, (record, written))) => {
-                self.done(record).await;
-                if let Err(error) = written {
-                    self.fail(self.ledger.failed(error)).await;
-                }
-            }
-            Err(_) => {
-                let mut record = Record::new(row, key, UpsertOutcome::Ambiguous);
-                record.reason = Some("the stack has panicked".into());
-                self.settle(record).await;
-            }
+        self.done(record).await;
+        if let Err(error) = written {
+            self.fail(self.ledger.failed(error)).await;
         }
         for job in held_back {
             self.held_back(job).await;
@@ -243,7 +242,7 @@ impl<T> Driver<T> {
 
     /// What became of an entity without a flight.
     async fn settle(&mut self, record: Record) {
-        let written = self.ledger.write(&record).await;
+        let written = self.ledger.write(&record, None).await;
         self.done(record).await;
         if let Err(error) = written {
             Box::pin(self.fail(self.ledger.failed(error))).await;

@@ -8,6 +8,7 @@ use crate::{
     Journal, Record, UpsertError, UpsertErrorKind, UpsertOutcome,
     journal::{Before, Earlier, Writer},
     send::SentBefore,
+    state::State,
 };
 
 /// A journal, or none.
@@ -52,11 +53,12 @@ impl Ledger {
         }
     }
 
-    /// Writes down the record of what was not sent, where there is a journal. What was not attempted is as if it had not been taken.
-    pub(super) async fn write(&self, record: &Record) -> io::Result<()> {
+    /// Writes down a record, where there is a journal: of what was not sent, or whose flight did not come to it. What was not
+    /// attempted is as if it had not been taken.
+    pub(super) async fn write(&self, record: &Record, state: Option<State>) -> io::Result<()> {
         match &self.0 {
             Some(kept) if record.outcome != UpsertOutcome::NotAttempted => {
-                kept.writer.append(record, None).await
+                kept.writer.append(record, state).await
             }
             _ => Ok(()),
         }

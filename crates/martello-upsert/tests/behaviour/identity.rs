@@ -181,3 +181,18 @@ async fn a_journal_has_no_value_of_a_query() {
     let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
     assert!(text.contains("\"state\":\"") && !text.contains("s3cret"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_panicked_is_superseded_by_the_whole_state_of_the_same_target() {
+    let place = tempfile::tempdir().unwrap();
+    let writes = [("PUT", "a", 0), ("PUT", "a", 1)];
+    let broken = Memory::new(|_, value| {
+        assert_ne!(value, 0, "the stack breaks");
+        (200, Duration::from_secs(1))
+    });
+    let first = records(upserts(&broken).journal(journal(place.path()).await), input(&writes)).await;
+    assert_eq!((outcomes(&first), written(&broken)), (vec!["ambiguous", "updated"], vec![1]));
+    let well = Memory::well();
+    let second = records(upserts(&well).journal(journal(place.path()).await), input(&writes)).await;
+    assert_eq!((outcomes(&second), written(&well)), (vec!["superseded", "updated"], vec![]));
+}
