@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 use martello_outbox::{EntryId, OrderKey};
-use martello_outcome::TrackingId;
+use martello_outcome::{Outcome, TrackingId};
 use serde::{Deserialize, Serialize};
 
 use crate::{UpsertOutcome, line::Line};
@@ -38,6 +38,8 @@ pub struct Record {
     pub entry: Option<EntryId>,
     /// Whether the entity was read back to find out what became of it.
     pub read_back: bool,
+    /// Whether an attempt may have been processed, of what is to be sent again. It is not part of the JSON, but of a journal's line.
+    pub(crate) in_doubt: bool,
 }
 
 impl Record {
@@ -58,7 +60,14 @@ impl Record {
             reason: None,
             entry: None,
             read_back: false,
+            in_doubt: false,
         }
+    }
+
+    /// Whether the entity may have been written although the record does not say so.
+    pub(crate) fn may_be_written(&self) -> bool {
+        let answered = |status| Outcome::Faulty.may_be_processed(Some(status));
+        self.in_doubt || self.outcome == UpsertOutcome::Ambiguous || self.status.is_some_and(answered)
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{Record, state::State};
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     done: Rows,
-    /// Sent, and to be sent again.
-    failed: Rows,
+    /// To be sent again, and sent in a way that may have been processed.
+    in_doubt: Rows,
     /// Not done, and a newer one took their place: to send them now would undo that.
     overtaken: Rows,
     open: HashMap<(OrderKey, State), BTreeSet<u64>>,
@@ -21,10 +21,10 @@ pub(crate) struct Earlier {
 /// What has become of a row before this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// Nothing, as far as is written down.
+    /// Nothing that can have written it, as far as is written down.
     Nothing,
-    /// It was sent, and failed for then.
-    Failed,
+    /// It was sent, failed for then, and may have been written.
+    InDoubt,
     /// It failed, and a newer one has taken its place since.
     Overtaken,
     /// It is done.
@@ -36,7 +36,7 @@ impl Earlier {
         match () {
             () if self.done.contains(row) => Before::Done,
             () if self.overtaken.contains(row) => Before::Overtaken,
-            () if self.failed.contains(row) => Before::Failed,
+            () if self.in_doubt.contains(row) => Before::InDoubt,
             () => Before::Nothing,
         }
     }
@@ -45,7 +45,9 @@ impl Earlier {
         let (row, outcome) = (record.row, record.outcome);
         let place = record.key.clone().zip(state);
         if outcome.is_sent_again() {
-            self.failed.insert(row);
+            if record.may_be_written() {
+                self.in_doubt.insert(row);
+            }
             if let Some(place) = place {
                 self.open.entry(place).or_default().insert(row);
             }

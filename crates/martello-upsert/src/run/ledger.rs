@@ -48,7 +48,7 @@ impl Ledger {
     pub(super) fn sent_before(&self, before: Before) -> Option<SentBefore> {
         let resumed = self.0.as_ref().is_some_and(|kept| kept.resumed);
         match before {
-            Before::Failed => Some(SentBefore::Surely),
+            Before::InDoubt => Some(SentBefore::Surely),
             _ => resumed.then_some(SentBefore::Perhaps),
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn heard(record: &mut Record, heard: &Heard, if_match: Option<&Header
         Err(error) => failed(record, error),
     }
     let Some(doubt) = heard.doubt else { return };
-    record.read_back = !matches!(doubt, Doubt::Unasked | Doubt::Gone);
+    record.read_back = !matches!(doubt, Doubt::Unasked | Doubt::Earlier | Doubt::Gone);
     let rejected = matches!(record.outcome, UpsertOutcome::Conflict | UpsertOutcome::Rejected);
     let (outcome, reason) = match doubt {
         Doubt::Written | Doubt::Gone => (UpsertOutcome::Updated, None),
@@ -29,6 +29,15 @@ pub(super) fn heard(record: &mut Record, heard: &Heard, if_match: Option<&Header
         Doubt::Unasked => {
             let reason = "an earlier attempt may have been processed, and this be its own doing: `read_back` would tell";
             (UpsertOutcome::Ambiguous, Some(reason))
+        }
+        Doubt::Earlier => {
+            let reason =
+                "an earlier run may have written it, and this be its own doing: `read_back` would have told";
+            (UpsertOutcome::Conflict, Some(reason))
+        }
+        Doubt::Untold => {
+            let reason = "an earlier run may have written it, and reading back does not tell";
+            (UpsertOutcome::Conflict, Some(reason))
         }
         Doubt::Unread if rejected => {
             let reason = "an earlier attempt may have been processed, and reading back did not tell";
@@ -97,6 +106,7 @@ fn failed(record: &mut Record, error: &CallError) {
 }
 
 fn tell(record: &mut Record, attempts: &Attempts) {
+    record.in_doubt = attempts.iter().any(Attempt::may_be_processed);
     record.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
     record.tracking_ids.extend(attempts.iter().filter_map(|attempt| attempt.tracking_id));
 }

@@ -33,6 +33,10 @@ pub(crate) struct Heard {
 enum Doubt {
     /// A rejection that may be its own doing, and nobody was asked.
     Unasked,
+    /// As that, but of an earlier run. It ends here: another run would be told the same.
+    Earlier,
+    /// As that, and what is there does not tell, however often it is read.
+    Untold,
     /// It was to be deleted, an earlier attempt may have done so, and the last found nothing.
     Gone,
     /// It could not be read back, or says nothing.
@@ -82,6 +86,7 @@ impl Sender {
             }
         }
         record.latency = began.elapsed();
+        record.in_doubt &= record.outcome.is_sent_again();
         record
     }
 }

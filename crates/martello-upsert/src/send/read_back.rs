@@ -20,7 +20,7 @@ pub(crate) struct ReadBack(pub(crate) Arc<Same>);
 /// In a request's extensions: what earlier runs have to do with it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SentBefore {
-    /// One has sent it.
+    /// One has sent it, and it may have been processed.
     Surely,
     /// It may have been in flight when one was killed.
     Perhaps,
@@ -47,9 +47,13 @@ pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Req
     let (rejected, of_this_call) = (end.last == Outcome::Rejected, end.earlier);
     let conflict = end.status.is_some_and(is_conflict);
     let doubt = match (read_back, sent) {
-        (Some(read_back), Some(sent)) => Some(look(wire, read_back, sent, conflict).await),
+        (Some(read_back), Some(sent)) => match look(wire, read_back, sent, conflict).await {
+            Doubt::Untold if !(rejected && conflict) || of_this_call => Some(Doubt::Unread),
+            doubt => Some(doubt),
+        },
+        _ if rejected && of_this_call => Some(Doubt::Unasked),
         // Of all rejections of a run that goes on, hardly one is for what was in flight.
-        _ if rejected && (asked.before != Some(SentBefore::Perhaps) || of_this_call) => Some(Doubt::Unasked),
+        _ if rejected && asked.before == Some(SentBefore::Surely) => Some(Doubt::Earlier),
         _ => None,
     };
     Heard { answer, doubt }
@@ -101,7 +105,7 @@ impl End {
 
     /// Whether the last attempt was rejected because what was wanted is so already.
     fn is_done_before(&self, asked: &Asked) -> bool {
-        self.earlier
+        (self.earlier || asked.before == Some(SentBefore::Surely))
             && self.last == Outcome::Rejected
             && self.last.after_doubt(&asked.method, self.status).is_success()
     }
@@ -138,10 +142,9 @@ async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict:
     match found.status() {
         status if status.is_success() && (deletes || found.body().len() < LARGEST_ENTITY) => {}
         StatusCode::NOT_FOUND | StatusCode::GONE if deletes => return Doubt::Written,
-        _ if elsewhere => return Doubt::Unread,
-        StatusCode::NOT_FOUND | StatusCode::GONE if conflict => return Doubt::Other,
-        StatusCode::NOT_FOUND | StatusCode::GONE => return Doubt::Unwritten,
-        _ => return Doubt::Unread,
+        StatusCode::NOT_FOUND | StatusCode::GONE if conflict && !elsewhere => return Doubt::Other,
+        StatusCode::NOT_FOUND | StatusCode::GONE if !elsewhere => return Doubt::Unwritten,
+        status => return unread(status),
     }
     if !deletes && (read_back.0)(&sent, &found) {
         return Doubt::Written;
@@ -149,12 +152,20 @@ async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict:
     let as_before = same_tag(sent.headers().get(header::IF_MATCH), found.headers().get(header::ETAG));
     let other = if deletes { Doubt::Present } else { Doubt::Other };
     match () {
-        () if elsewhere => Doubt::Unread,
+        () if elsewhere => Doubt::Untold,
         () if conflict => other,
         () if as_before => Doubt::Unwritten,
         () if conditional => other,
         // Without a condition it may still land.
         () => Doubt::Unread,
+    }
+}
+
+/// Of an entity that was not found, or is too large: whether another time may tell.
+fn unread(status: StatusCode) -> Doubt {
+    match Classifier::default().status(status) {
+        Outcome::Success | Outcome::Rejected => Doubt::Untold,
+        _ => Doubt::Unread,
     }
 }
 

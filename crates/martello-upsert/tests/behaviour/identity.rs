@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU16, Ordering},
     },
     time::Duration,
 };
@@ -195,4 +195,25 @@ async fn what_has_panicked_is_superseded_by_the_whole_state_of_the_same_target()
     let well = Memory::well();
     let second = records(upserts(&well).journal(journal(place.path()).await), input(&writes)).await;
     assert_eq!((outcomes(&second), written(&well)), (vec!["superseded", "updated"], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_is_refused_in_the_next_run_holds_nothing_back() {
+    for failed in [503, 504] {
+        let place = tempfile::tempdir().unwrap();
+        let status = Arc::new(AtomicU16::new(failed));
+        let says = Arc::clone(&status);
+        let server = Memory::new(move |_, value| {
+            (if value == 0 { says.load(Ordering::SeqCst) } else { 200 }, Duration::from_secs(1))
+        });
+        let writes = [("PATCH", "a", 0), ("PATCH", "a", 1)];
+        let run =
+            async || records(upserts(&server).journal(journal(place.path()).await), input(&writes)).await;
+        assert_eq!(outcomes(&run().await), ["exhausted", "not_attempted"]);
+        status.store(409, Ordering::SeqCst);
+        assert_eq!(outcomes(&run().await), ["conflict", "updated"], "{failed}");
+        assert_eq!(outcomes(&run().await), ["conflict", "updated"], "{failed}");
+        assert_eq!(server.seen().arrived.len(), 3);
+        assert_eq!(written(&server), [1]);
+    }
 }
