@@ -45,7 +45,7 @@ impl<T> Make<T> {
         let supersedes = latest_wins
             && match self.key_by {
                 KeyBy::Row(_) => true,
-                // There the key decides, which may be that of several queries.
+                // There the key alone decides: no more is asked of it than it was made for.
                 KeyBy::Target => state.is_some() && request.uri().query().is_none(),
                 KeyBy::Nothing => false,
             };

@@ -156,7 +156,8 @@ async fn the_latest_wins_by_target_only_over_the_whole_state_of_the_same_target(
         ("PUT", "e", 7),
         ("PUT", "e", 8),
     ];
-    let records = records(upserts(&server).latest_wins(), input(&writes)).await;
+    // All keys are under way at the same time.
+    let records = records(upserts(&server).latest_wins().concurrency(6), input(&writes)).await;
     let superseded = records.iter().filter(|record| record.outcome.as_str() == "superseded");
     assert_eq!(superseded.map(|record| record.row).collect::<Vec<_>>(), [7]);
 }
