@@ -34,10 +34,8 @@ impl Group {
         let unread = Unread::new(batches);
         Self { key, held: 0, waiting: List::new(), back: BTreeMap::new(), aside: 0, unread }
     }
-}
 
-impl Group {
-    /// Whether nobody waits whose client is ready.
+    /// Whether nobody waits who is to be offered a permit.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.back.is_empty()
     }
