@@ -7,7 +7,7 @@ use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_upsert::{UpsertAll, UpsertOutcome};
 use tower::service_fn;
 
-use crate::support::{Memory, outcomes, put, records, rows, upserts};
+use crate::support::{Memory, Row, outcomes, put, records, rows, upserts};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_exhausted_is_deferred_with_all_that_follows_it_and_arrives_in_order() {
@@ -69,13 +69,36 @@ async fn what_the_client_refuses_is_rejected_and_not_stored() {
     }
 }
 
+/// An order key does not say what an entry in the outbox carries: it may be a part, of another run.
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_in_the_outbox_too() {
+async fn the_latest_wins_by_target_within_the_run_and_supersedes_nothing_in_the_outbox() {
+    let broken = Memory::new(|_, _| (503, Duration::from_secs(1)));
+    let outbox = Outbox::new(MemoryStore::new());
+    let patch =
+        |row: &Row| Request::patch(format!("http://api.example/orders/{}", row.0)).body(row.1.to_string());
+    let parts = records(UpsertAll::new(broken.clone(), patch).defer_to(&outbox), rows([("a", 0)])).await;
+    assert_eq!(outcomes(&parts), ["deferred"]);
+    let whole = upserts(&broken).latest_wins().defer_to(&outbox);
+    let whole = records(whole, rows([("a", 1), ("a", 2), ("a", 3)])).await;
+    assert_eq!(outcomes(&whole), ["deferred", "superseded", "deferred"]);
+
+    let well = Memory::well();
+    let worker = outbox.worker(well.clone()).start();
+    for record in [&parts[0], &whole[0], &whole[2]] {
+        let entry = outbox.ticket(record.entry.unwrap()).ended().await.unwrap();
+        assert_eq!(entry.state, State::Done, "{record}");
+    }
+    worker.shutdown().await;
+    assert_eq!(well.seen().written, [0, 1, 3].map(|value| ("a".to_owned(), value)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_wins_by_the_key_that_was_named_in_the_outbox_too() {
     let server = Memory::new(|_, _| (503, Duration::from_secs(1)));
     let outbox = Outbox::new(MemoryStore::new());
     let input = rows([("a", 1), ("b", 2), ("a", 3)]);
-    let upserts = UpsertAll::new(server, put).concurrency(1).latest_wins().defer_to(&outbox);
-    let records = records(upserts, input).await;
+    let upserts = UpsertAll::new(server, put).key_by(|row: &Row| row.0);
+    let records = records(upserts.concurrency(1).latest_wins().defer_to(&outbox), input).await;
     assert_eq!(outcomes(&records), ["deferred"; 3]);
     let state = async |row: usize| outbox.ticket(records[row].entry.unwrap()).status().await.unwrap().state;
     assert_eq!((state(0).await, state(2).await), (State::Cancelled, State::Ready));
