@@ -85,9 +85,12 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its place; and what is
-    /// deferred, in the outbox. That is a PUT or DELETE after another to the same target; or, with [`UpsertAll::key_by`], all of
-    /// a key, whatever is sent: right where each carries the whole state. By default all are written, in order.
+    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its place. That is a PUT
+    /// or DELETE after another to the same target; or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where
+    /// each carries the whole state. By default all are written, in order.
+    ///
+    /// With `key_by`, what is deferred supersedes the older entries of its key in the outbox, too. By target it waits behind
+    /// them: an entry with the same key may carry only a part.
     pub fn latest_wins(mut self) -> Self {
         self.settings.latest_wins = true;
         self

@@ -28,41 +28,31 @@ pub(crate) struct Make<T> {
 
 impl<T> Make<T> {
     pub(super) fn request(&mut self, row: &T, latest_wins: bool) -> Result<Made, Refused> {
-        let key = match &mut self.key_by {
+        let named = match &mut self.key_by {
             KeyBy::Row(key) => Some(OrderKey::new(key(row)).map_err(|error| (None, error.into()))?),
             KeyBy::Target | KeyBy::Nothing => None,
         };
-        let mut request = (self.to_request)(row).map_err(|error| (key.clone(), error))?;
-        let key = match self.key_by {
-            KeyBy::Target => OrderKey::by_target(RequestHead::from(&request)),
-            KeyBy::Row(_) | KeyBy::Nothing => key,
+        let mut request = (self.to_request)(row).map_err(|error| (named.clone(), error))?;
+        // What holds here holds for what is deferred. There only a key that was named may supersede: that of a target does not
+        // say what the entries carry that wait with it.
+        let (key, state, options) = match (&self.key_by, named) {
+            (KeyBy::Target, _) => {
+                let key = OrderKey::by_target(RequestHead::from(&request));
+                let state = key.as_ref().and_then(|_| State::by_target(&request));
+                (key, state, OutboxOptions::new())
+            }
+            (_, None) => (None, None, OutboxOptions::new().unordered()),
+            (_, Some(key)) => {
+                let options = OutboxOptions::new().order_key(key.clone());
+                let (state, options) = match latest_wins {
+                    true => (Some(State::by_key(&key)), options.supersede()),
+                    false => (State::by_target(&request), options),
+                };
+                (Some(key), state, options)
+            }
         };
-        let state = match (&self.key_by, &key) {
-            (_, None) => None,
-            (KeyBy::Row(_), Some(key)) if latest_wins => Some(State::by_key(key)),
-            _ => State::by_target(&request),
-        };
-        let supersedes = latest_wins
-            && match self.key_by {
-                KeyBy::Row(_) => true,
-                // There the key alone decides: no more is asked of it than it was made for.
-                KeyBy::Target => state.is_some() && request.uri().query().is_none(),
-                KeyBy::Nothing => false,
-            };
-        self.order_in_the_outbox(&mut request, key.as_ref(), supersedes);
+        // What the request says itself stands.
+        request.extensions_mut().get_or_insert_with(|| options);
         Ok((key, state, request))
-    }
-
-    /// What holds here holds for what is deferred, unless the request says something else itself.
-    fn order_in_the_outbox(&self, request: &mut Request<Bytes>, key: Option<&OrderKey>, supersedes: bool) {
-        let said = matches!(self.key_by, KeyBy::Target) && !supersedes;
-        if said || request.extensions().get::<OutboxOptions>().is_some() {
-            return;
-        }
-        let options = match key {
-            Some(key) => OutboxOptions::new().order_key(key.clone()),
-            None => OutboxOptions::new().unordered(),
-        };
-        request.extensions_mut().insert(if supersedes { options.supersede() } else { options });
     }
 }
