@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, Ordering},
+        atomic::{AtomicU16, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use futures_util::{Stream, stream};
 use http::Request;
 use martello_upsert::{Journal, Record, UpsertAll};
 
-use crate::support::{Memory, outcomes, records, target};
+use crate::support::{Memory, ill, outcomes, records, target, written};
 
 /// A method, where it goes to, and what it writes there. What begins with a question mark goes to one path.
 type Write = (&'static str, &'static str, u32);
@@ -33,22 +33,6 @@ fn upserts(server: &Memory) -> UpsertAll<Write> {
 
 async fn journal(place: &Path) -> Journal {
     Journal::open(place.join("journal"), "orders", target()).await.unwrap()
-}
-
-/// A server that answers these values otherwise, until it is well.
-fn ill(answers: &'static [(u32, u16)]) -> (Memory, Arc<AtomicBool>) {
-    let well = Arc::new(AtomicBool::new(false));
-    let mood = Arc::clone(&well);
-    let server = Memory::new(move |_, value| {
-        let ill = !mood.load(Ordering::SeqCst);
-        let answer = answers.iter().find(|(of, _)| ill && *of == value);
-        (answer.map_or(200, |(_, status)| *status), Duration::from_secs(1))
-    });
-    (server, well)
-}
-
-fn written(server: &Memory) -> Vec<u32> {
-    server.seen().written.iter().map(|(_, value)| *value).collect()
 }
 
 /// The records of a run that meets these answers, those of the next run with its journal, and what was written in all.

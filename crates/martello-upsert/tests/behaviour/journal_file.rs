@@ -81,6 +81,21 @@ async fn the_journal_of_another_version_is_refused() {
     }
 }
 
+/// In version 2 two tenants' requests to one URL had one state: of what failed, nobody can tell what has taken its place.
+#[tokio::test(start_paused = true)]
+async fn a_journal_whose_states_leave_out_headers_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    let text = String::from_utf8(written(&path).await).unwrap();
+    let (_, rest) = text.split_once(',').unwrap();
+    let before = format!("{{\"martello_upserts\":2,{rest}");
+    fs::write(&path, &before).unwrap();
+    let (kind, sentence) = refused(&path, "orders").await;
+    let expected = "the journal j is of an older version, which wrote down too little to go on from it: name another file";
+    assert_eq!((kind, &*sentence), (UpsertErrorKind::JournalDamaged, expected));
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_line_in_the_middle_that_is_no_record_is_named() {
     let place = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ mod deferring;
 #[cfg(unix)]
 mod forking;
 mod identity;
+mod identity_headers;
 mod interrupted;
 mod journal;
 mod journal_file;

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -86,6 +89,22 @@ impl Service<Request<Body>> for Memory {
             Ok(Response::builder().status(status).body(Body::from("said the server")).unwrap())
         })
     }
+}
+
+/// A server that answers these values otherwise, until it is well.
+pub(crate) fn ill(answers: &'static [(u32, u16)]) -> (Memory, Arc<AtomicBool>) {
+    let well = Arc::new(AtomicBool::new(false));
+    let mood = Arc::clone(&well);
+    let server = Memory::new(move |_, value| {
+        let ill = !mood.load(Ordering::SeqCst);
+        let answer = answers.iter().find(|(of, _)| ill && *of == value);
+        (answer.map_or(200, |(_, status)| *status), Duration::from_secs(1))
+    });
+    (server, well)
+}
+
+pub(crate) fn written(server: &Memory) -> Vec<u32> {
+    server.seen().written.iter().map(|(_, value)| *value).collect()
 }
 
 pub(crate) fn put(row: &Row) -> Result<Request<String>, http::Error> {
