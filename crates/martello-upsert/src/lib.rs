@@ -3,6 +3,7 @@
 mod counts;
 mod digest;
 mod error;
+mod headers;
 mod journal;
 mod latency;
 mod line;

@@ -5,7 +5,7 @@ use http::{Method, Request, Uri, header, uri::Authority};
 use martello_outbox::OrderKey;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::{digest::Digest, headers};
 
 /// What a request carries the whole state of. Of two with the same, the later takes the place of the earlier, and nothing is
 /// lost if the earlier is not sent.
@@ -16,19 +16,28 @@ use crate::digest::Digest;
 pub(crate) struct State(Digest);
 
 impl State {
-    /// The whole target, for what writes all of it: PUT and DELETE. A PATCH or a POST carries a part.
+    /// The whole target, and the headers that count as a part of it, for what writes all of it: PUT and DELETE. A PATCH, a POST
+    /// or a PUT of a range (RFC 9110 §14.5) carries a part.
     pub(crate) fn by_target(request: &Request<Bytes>) -> Option<Self> {
-        if ![Method::PUT, Method::DELETE].contains(request.method()) {
+        let (uri, lines) = (request.uri(), request.headers());
+        let writes_all = [Method::PUT, Method::DELETE].contains(request.method());
+        if !writes_all || lines.contains_key(header::CONTENT_RANGE) {
             return None;
         }
-        let uri = request.uri();
-        let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-        let authority = uri.authority().or(named.as_ref());
-        let authority = authority.map(|authority| normalised(authority, uri)).unwrap_or_default();
-        let scheme = uri.scheme_str().unwrap_or_default();
-        let query = uri.query();
-        let has_query = if query.is_some() { "?" } else { "" };
-        let parts = ["target", scheme, &authority, uri.path(), has_query, query.unwrap_or_default()];
+        let named = lines.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
+        // They may differ: the one is where it goes to, and the other what it asks for there.
+        let authority = uri.authority().or(named.as_ref()).map(|authority| normalised(authority, uri));
+        let host = named.as_ref().or(uri.authority()).map(|authority| normalised(authority, uri));
+        let parts = [
+            "target",
+            uri.scheme_str().unwrap_or_default(),
+            &authority.unwrap_or_default(),
+            &host.unwrap_or_default(),
+            uri.path(),
+            if uri.query().is_some() { "?" } else { "" },
+            uri.query().unwrap_or_default(),
+            &headers::of_the_resource(lines).to_string(),
+        ];
         Some(Self(Digest::of(parts)))
     }
 

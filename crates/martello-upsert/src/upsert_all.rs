@@ -86,7 +86,7 @@ impl<T> UpsertAll<T> {
     }
 
     /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its place. That is a PUT
-    /// or DELETE after another to the same target; or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where
+    /// or DELETE after another to the same target, headers such as `x-tenant` included; or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where
     /// each carries the whole state. By default all are written, in order.
     ///
     /// With `key_by`, what is deferred supersedes the older entries of its key in the outbox, too. By target it waits behind

@@ -8,8 +8,8 @@ use crate::{UpsertErrorKind, digest::Digest};
 
 /// Written by this version, and read by it.
 ///
-/// Version 1 did not write down what its requests carried the whole state of.
-const VERSION: u64 = 2;
+/// Version 1 did not write down what its requests carried the whole state of, and version 2 left out their headers.
+const VERSION: u64 = 3;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Header {

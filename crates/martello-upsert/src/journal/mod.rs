@@ -39,7 +39,7 @@ use crate::{Record, UpsertError};
 /// 100 ms and at the end, so a loss of power costs no more than that, besides.
 ///
 /// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous; unless a newer
-/// request has taken its place since: one with its key, to the same target, and both PUT or DELETE. That is superseded then. What is done it only counts.
+/// request has taken its place since: one with its key, to the same target, headers such as `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
 ///
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {

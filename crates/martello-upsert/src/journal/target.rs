@@ -1,8 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use martello_log::Redaction;
 
 use super::header::Header;
-use crate::digest::Digest;
+use crate::{digest::Digest, headers};
 
 /// What a run does with its input: its method, where it goes to, and the headers that all its requests have.
 ///
@@ -31,10 +30,10 @@ impl RunTarget {
         Self { method, url: Digest::of(["url", &without_userinfo(url.as_ref())]), headers: HeaderMap::new() }
     }
 
-    /// All requests have this header, too. One that carries a credential (by its name, as [`Redaction`] knows them, or because
+    /// All requests have this header, too. One that carries a credential (by its name, as [`Redaction`](martello_log::Redaction) knows them, or because
     /// its value is marked as sensitive) does not count: it may be another in the next run.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        if !Redaction::default().hides_value(&name, &value) {
+        if !headers::is_credential(&name, &value) {
             self.headers.append(name, value);
         }
         self
@@ -49,12 +48,8 @@ impl RunTarget {
     }
 
     pub(super) fn of_input(&self, input: &str) -> Header {
-        let mut lines: Vec<_> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        // Those of one name keep their order, which may mean something.
-        lines.sort_by_key(|(name, _)| *name);
-        let parts = lines.into_iter().flat_map(|(name, value)| [name.as_bytes(), value]);
-        Header::new(input, self.method.as_str(), self.url, Digest::of(parts))
+        let headers = headers::digest(self.headers.iter());
+        Header::new(input, self.method.as_str(), self.url, headers)
     }
 }
 

@@ -119,7 +119,7 @@ async fn a_line_of_the_journal_is_the_record() {
     let mut lines = text.lines();
     let header = lines.next().unwrap();
     assert!(
-        header.starts_with(r#"{"martello_upserts":2,"input":"orders","method":"PUT","url":""#),
+        header.starts_with(r#"{"martello_upserts":3,"input":"orders","method":"PUT","url":""#),
         "{header}"
     );
     let mut written: Vec<Record> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
