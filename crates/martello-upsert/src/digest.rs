@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-/// The first 128 bits of SHA-256 over texts: the same everywhere and for ever. It shows whether texts are the same, and not what
-/// they are.
+/// The first 128 bits of SHA-256 over texts: the same everywhere and for ever. It shows whether texts are the
+/// same, and not what they are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Digest(u128);
 

@@ -8,7 +8,8 @@ const BUCKETS: usize = 33 * 32;
 
 /// How long entities took, in a histogram of fixed size: 8 KiB, whatever their number.
 ///
-/// Measured from the handing over to the stack until its answer is read: permits, retries and the waits between them included.
+/// Measured from the handing over to the stack until its answer is read: permits, retries and the waits
+/// between them included.
 #[derive(Clone)]
 pub struct Latency {
     buckets: Box<[u64]>,
@@ -42,8 +43,8 @@ impl Latency {
         self.longest
     }
 
-    /// The latency within which this share of them ended, exact to 3 %: 0.5 is the median. What is not between 0 and 1 is taken
-    /// for the nearer of the two. Zero if none was measured.
+    /// The latency within which this share of them ended, exact to 3 %: 0.5 is the median. What is not
+    /// between 0 and 1 is taken for the nearer of the two. Zero if none was measured.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         #[expect(

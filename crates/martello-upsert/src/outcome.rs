@@ -16,8 +16,8 @@ pub enum UpsertOutcome {
     Unchanged,
     /// Somebody else has changed the entity: 409 or 412.
     Conflict,
-    /// The server will not have it: any other 4xx, 501, 505, or a redirect. Or no request could be made of it, or none that the
-    /// client sends.
+    /// The server will not have it: any other 4xx, 501, 505, or a redirect. Or no request could be made of
+    /// it, or none that the client sends.
     Rejected,
     /// It could not be written for now, and retries ended before the trouble did.
     Exhausted,
@@ -27,7 +27,8 @@ pub enum UpsertOutcome {
     Deferred,
     /// It was not sent, because a newer state of the same entity took its place.
     Superseded,
-    /// It was not sent, because the run was stopped, or because an older one of its key has failed and has to be sent first.
+    /// It was not sent, because the run was stopped, or because an older one of its key has failed and has to
+    /// be sent first.
     NotAttempted,
 }
 

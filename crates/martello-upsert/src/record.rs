@@ -22,7 +22,8 @@ pub struct Record {
     pub outcome: UpsertOutcome,
     /// The status of its last attempt that had a response.
     pub status: Option<StatusCode>,
-    /// How many attempts were made: zero if it was not sent. One, if the stack passes no retry layer that would know better.
+    /// How many attempts were made: zero if it was not sent. One, if the stack passes no retry layer that
+    /// would know better.
     pub attempts: u32,
     /// The server's names for the attempts, in order, as far as it gave any and a tracking layer read them.
     pub tracking_ids: Vec<TrackingId>,
@@ -32,13 +33,16 @@ pub struct Record {
     pub etag: Option<HeaderValue>,
     /// The start of the response's body, if that is no success: at most [`Record::MAX_BODY`] bytes.
     pub body: Option<Box<str>>,
-    /// What went wrong where no status says it, in at most [`Attempt::MAX_FAULT`](martello_outcome::Attempt::MAX_FAULT) bytes.
+    /// What went wrong where no status says it, in at most
+    /// [`Attempt::MAX_FAULT`](martello_outcome::Attempt::MAX_FAULT) bytes.
     pub reason: Option<Box<str>>,
-    /// Its entry in the outbox: where it waits to be delivered if it is deferred, or lies as a dead letter if it is ambiguous.
+    /// Its entry in the outbox: where it waits to be delivered if it is deferred, or lies as a dead letter if
+    /// it is ambiguous.
     pub entry: Option<EntryId>,
     /// Whether the entity was read back to find out what became of it.
     pub read_back: bool,
-    /// Whether an attempt may have been processed, of what is to be sent again. It is not part of the JSON, but of a journal's line.
+    /// Whether an attempt may have been processed, of what is to be sent again. It is not part of the JSON,
+    /// but of a journal's line.
     pub(crate) in_doubt: bool,
 }
 

@@ -72,8 +72,8 @@ impl Report {
         &self.slowest
     }
 
-    /// The first [`Report::MOST_FAILURES`] of those that came to a conflict, or were rejected, exhausted or ambiguous, in the
-    /// order in which they came to it. How many there are in all is in the counts.
+    /// The first [`Report::MOST_FAILURES`] of those that came to a conflict, or were rejected, exhausted or
+    /// ambiguous, in the order in which they came to it. How many there are in all is in the counts.
     #[must_use]
     pub fn failures(&self) -> &[Record] {
         &self.failures
@@ -85,8 +85,8 @@ impl Report {
         self.stopped
     }
 
-    /// Whether the whole input was taken and nothing of it failed: each entity is written, superseded by one that is, or in
-    /// the outbox.
+    /// Whether the whole input was taken and nothing of it failed: each entity is written, superseded by one
+    /// that is, or in the outbox.
     #[must_use]
     pub fn is_success(&self) -> bool {
         !self.stopped && self.counts.failed() == 0

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, headers};
 
-/// What a request carries the whole state of. Of two with the same, the later takes the place of the earlier, and nothing is
-/// lost if the earlier is not sent.
+/// What a request carries the whole state of. Of two with the same, the later takes the place of the earlier,
+/// and nothing is lost if the earlier is not sent.
 ///
 /// A key only orders: targets that differ may have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ use crate::{digest::Digest, headers};
 pub(crate) struct State(Digest);
 
 impl State {
-    /// The whole target, and the headers that count as a part of it, for what writes all of it: PUT and DELETE. A PATCH, a POST
-    /// or a PUT of a range (RFC 9110 §14.5) carries a part.
+    /// The whole target, and the headers that count as a part of it, for what writes all of it: PUT and
+    /// DELETE. A PATCH, a POST or a PUT of a range (RFC 9110 §14.5) carries a part.
     pub(crate) fn by_target(request: &Request<Bytes>) -> Option<Self> {
         let (uri, lines) = (request.uri(), request.headers());
         let writes_all = [Method::PUT, Method::DELETE].contains(request.method());

@@ -33,8 +33,8 @@ pub struct UpsertAll<T> {
 impl<T> UpsertAll<T> {
     /// Upserts through `service`, a finished stack, with a request that `to_request` makes of each row.
     ///
-    /// A row of which it makes no request is recorded as rejected, with the error as its reason, and the run goes on: so an
-    /// input that can fail yields `Result`s, and `to_request` hands on their errors.
+    /// A row of which it makes no request is recorded as rejected, with the error as its reason, and the run
+    /// goes on: so an input that can fail yields `Result`s, and `to_request` hands on their errors.
     pub fn new<S, B, R, F, P, E>(service: S, mut to_request: F) -> Self
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
@@ -70,8 +70,8 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Orders the entities by what `key` says of a row: 1 to 512 bytes without control characters. A row whose key is none
-    /// is rejected.
+    /// Orders the entities by what `key` says of a row: 1 to 512 bytes without control characters. A row
+    /// whose key is none is rejected.
     ///
     /// Unless it is said, the key is authority and path of a PUT, PATCH or DELETE, and what has none is not ordered.
     pub fn key_by<K: Into<String>>(mut self, mut key: impl FnMut(&T) -> K + Send + 'static) -> Self {
@@ -85,48 +85,51 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its place. That is a PUT
-    /// or DELETE after another to the same target, headers such as `x-tenant` included; or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where
-    /// each carries the whole state. By default all are written, in order.
+    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its
+    /// place. That is a PUT or DELETE after another to the same target, headers such as `x-tenant` included;
+    /// or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where each carries the whole
+    /// state. By default all are written, in order.
     ///
-    /// With `key_by`, what is deferred supersedes the older entries of its key in the outbox, too. By target it waits behind
-    /// them: an entry with the same key may carry only a part.
+    /// With `key_by`, what is deferred supersedes the older entries of its key in the outbox, too. By target
+    /// it waits behind them: an entry with the same key may carry only a part.
     pub fn latest_wins(mut self) -> Self {
         self.settings.latest_wins = true;
         self
     }
 
-    /// Takes and keeps so many entities that wait for an older one of their key, and those beyond them not: 0 to 100,000, 1,000
-    /// unless it is said. One more may wait, because that it has to is known only when it is taken.
+    /// Takes and keeps so many entities that wait for an older one of their key, and those beyond them not: 0
+    /// to 100,000, 1,000 unless it is said. One more may wait, because that it has to is known only when it
+    /// is taken.
     pub fn look_ahead(mut self, most: usize) -> Self {
         self.settings.look_ahead = most;
         self
     }
 
-    /// Takes no more rows while those that wait have more than so many bytes, bodies, URLs and headers: 0 to 1 GiB, 64 MiB by
-    /// default, which is a thousand rows of 64 KiB. The row that exceeds it waits, too, so that one that is larger by itself waits
-    /// alone.
+    /// Takes no more rows while those that wait have more than so many bytes, bodies, URLs and headers: 0 to
+    /// 1 GiB, 64 MiB by default, which is a thousand rows of 64 KiB. The row that exceeds it waits, too, so
+    /// that one that is larger by itself waits alone.
     pub fn look_ahead_bytes(mut self, most: usize) -> Self {
         self.settings.look_ahead_bytes = most;
         self
     }
 
-    /// Stores what cannot be delivered now in this outbox, as an [`OutboxLayer`](martello_outbox::OutboxLayer) does: what is
-    /// exhausted is deferred then, and so is what follows it with its key. What is ambiguous and must not be sent twice
-    /// lies there as a dead letter.
+    /// Stores what cannot be delivered now in this outbox, as an
+    /// [`OutboxLayer`](martello_outbox::OutboxLayer) does: what is exhausted is deferred then, and so is what
+    /// follows it with its key. What is ambiguous and must not be sent twice lies there as a dead letter.
     pub fn defer_to(mut self, outbox: &Outbox) -> Self {
         self.outbox = Some(outbox.clone());
         self
     }
 
-    /// Reads an entity back when it may have been written although the answer does not say so, and asks `same` whether what
-    /// was found (the answer to a GET of the same target, with at most 1 MiB) is what was sent.
+    /// Reads an entity back when it may have been written although the answer does not say so, and asks
+    /// `same` whether what was found (the answer to a GET of the same target, with at most 1 MiB) is what was
+    /// sent.
     ///
-    /// That is so after an ambiguous end; after a conflict where an earlier attempt may have been processed; and, for a DELETE
-    /// or a request with a condition such as `If-Match`, after an exhaustion where one may have been. If it is the same, the
-    /// entity is updated. If it is not, it is exhausted where its `ETag` is still that of the `If-Match`, and a conflict where
-    /// it is another; of a POST, whose target is not what it makes, it stays ambiguous. Of a DELETE, `same` is not asked:
-    /// an entity that is gone is updated.
+    /// That is so after an ambiguous end; after a conflict where an earlier attempt may have been processed;
+    /// and, for a DELETE or a request with a condition such as `If-Match`, after an exhaustion where one may
+    /// have been. If it is the same, the entity is updated. If it is not, it is exhausted where its `ETag` is
+    /// still that of the `If-Match`, and a conflict where it is another; of a POST, whose target is not what
+    /// it makes, it stays ambiguous. Of a DELETE, `same` is not asked: an entity that is gone is updated.
     pub fn read_back(
         mut self,
         same: impl Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync + 'static,
@@ -135,18 +138,18 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Stops with grace when `stop` is done: what is in flight comes to its end, what was taken and not sent is recorded as
-    /// not attempted, and no more rows are taken.
+    /// Stops with grace when `stop` is done: what is in flight comes to its end, what was taken and not sent
+    /// is recorded as not attempted, and no more rows are taken.
     pub fn stop_when(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.stop = Box::pin(stop);
         self
     }
 
-    /// Writes each record into this journal, and leaves out what is done by it: its records come first, and are counted, as if
-    /// they were of this run.
+    /// Writes each record into this journal, and leaves out what is done by it: its records come first, and
+    /// are counted, as if they were of this run.
     ///
-    /// In a run that goes on, [`UpsertAll::read_back`] is also asked about a conflict of an entity that an earlier run may have
-    /// sent.
+    /// In a run that goes on, [`UpsertAll::read_back`] is also asked about a conflict of an entity that an
+    /// earlier run may have sent.
     pub fn journal(mut self, journal: Journal) -> Self {
         self.journal = Some(journal);
         self

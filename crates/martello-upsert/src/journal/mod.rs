@@ -34,12 +34,14 @@ use crate::{Record, UpsertError};
 
 /// A file that lets a run go on where another was ended, however that came.
 ///
-/// Its first line names the run that it is of, by its input and its [`RunTarget`]; each other line is a [`Record`] as JSON. A record is written before its place in
-/// flight is given to another, so a process that is killed leaves out only what was in flight; and it is made durable every
-/// 100 ms and at the end, so a loss of power costs no more than that, besides.
+/// Its first line names the run that it is of, by its input and its [`RunTarget`]; each other line is a
+/// [`Record`] as JSON. A record is written before its place in flight is given to another, so a process that
+/// is killed leaves out only what was in flight; and it is made durable every 100 ms and at the end, so a
+/// loss of power costs no more than that, besides.
 ///
-/// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous; unless a newer
-/// request has taken its place since: one with its key, to the same target, headers such as `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
+/// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous;
+/// unless a newer request has taken its place since: one with its key, to the same target, headers such as
+/// `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
 ///
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {
@@ -52,12 +54,13 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal in this file for this run, or begins it. The last line is repaired if it was cut off.
     ///
-    /// `input` is what tells the input from others, such as [`Journal::fingerprint`] of a file, or a name and a date: 1 to 512
-    /// bytes.
+    /// `input` is what tells the input from others, such as [`Journal::fingerprint`] of a file, or a name and
+    /// a date: 1 to 512 bytes.
     ///
     /// # Errors
     ///
-    /// When the journal is of another run, another run has it, a line is no record, or the file cannot be read and written.
+    /// When the journal is of another run, another run has it, a line is no record, or the file cannot be
+    /// read and written.
     pub async fn open(
         path: impl Into<PathBuf>,
         input: impl Into<String>,

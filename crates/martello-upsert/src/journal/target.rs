@@ -5,8 +5,8 @@ use crate::{digest::Digest, headers};
 
 /// What a run does with its input: its method, where it goes to, and the headers that all its requests have.
 ///
-/// A [`Journal`](crate::Journal) is of one: what was sent to one place, or for one tenant, was not sent to another. It keeps the
-/// method, and a digest of the URL and of the headers.
+/// A [`Journal`](crate::Journal) is of one: what was sent to one place, or for one tenant, was not sent to
+/// another. It keeps the method, and a digest of the URL and of the headers.
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Method};
@@ -24,14 +24,15 @@ pub struct RunTarget {
 }
 
 impl RunTarget {
-    /// Requests with this method to this URL, in which a name in braces, or whatever else is the same in each run, stands for what
-    /// differs from row to row. With its query; userinfo does not count.
+    /// Requests with this method to this URL, in which a name in braces, or whatever else is the same in each
+    /// run, stands for what differs from row to row. With its query; userinfo does not count.
     pub fn new(method: Method, url: impl AsRef<str>) -> Self {
         Self { method, url: Digest::of(["url", &without_userinfo(url.as_ref())]), headers: HeaderMap::new() }
     }
 
-    /// All requests have this header, too. One that carries a credential (by its name, as [`Redaction`](martello_log::Redaction) knows them, or because
-    /// its value is marked as sensitive) does not count: it may be another in the next run.
+    /// All requests have this header, too. One that carries a credential (by its name, as
+    /// [`Redaction`](martello_log::Redaction) knows them, or because its value is marked as sensitive) does
+    /// not count: it may be another in the next run.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         if !headers::is_credential(&name, &value) {
             self.headers.append(name, value);

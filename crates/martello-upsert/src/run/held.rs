@@ -12,8 +12,8 @@ use crate::{UpsertOutcome, state::State};
 
 /// The keys of which something failed and is to be sent again.
 ///
-/// It has a few bytes for each, since a run in which everything fails has as many as rows: two keys with the same hash would hold
-/// each other back, which another run makes good.
+/// It has a few bytes for each, since a run in which everything fails has as many as rows: two keys with the
+/// same hash would hold each other back, which another run makes good.
 #[derive(Default)]
 pub(super) struct Held {
     keys: HashMap<u64, Failed>,

@@ -69,8 +69,8 @@ impl Keys {
         }
     }
 
-    /// What was under way with this key has ended so; the next of the key, if there is one, is under way now. With it come those
-    /// that are held back.
+    /// What was under way with this key has ended so; the next of the key, if there is one, is under way now.
+    /// With it come those that are held back.
     pub(super) fn leave(
         &mut self,
         key: &OrderKey,

@@ -53,8 +53,8 @@ impl Ledger {
         }
     }
 
-    /// Writes down a record, where there is a journal: of what was not sent, or whose flight did not come to it. What was not
-    /// attempted is as if it had not been taken.
+    /// Writes down a record, where there is a journal: of what was not sent, or whose flight did not come to
+    /// it. What was not attempted is as if it had not been taken.
     pub(super) async fn write(&self, record: &Record, state: Option<State>) -> io::Result<()> {
         match &self.0 {
             Some(kept) if record.outcome != UpsertOutcome::NotAttempted => {

@@ -33,8 +33,8 @@ impl<T> Make<T> {
             KeyBy::Target | KeyBy::Nothing => None,
         };
         let mut request = (self.to_request)(row).map_err(|error| (named.clone(), error))?;
-        // What holds here holds for what is deferred. There only a key that was named may supersede: that of a target does not
-        // say what the entries carry that wait with it.
+        // What holds here holds for what is deferred. There only a key that was named may supersede: that of
+        // a target does not say what the entries carry that wait with it.
         let (key, state, options) = match (&self.key_by, named) {
             (KeyBy::Target, _) => {
                 let key = OrderKey::by_target(RequestHead::from(&request));

@@ -56,7 +56,8 @@ impl Wire {
         }))
     }
 
-    /// The answer, with what is wanted of its body; the rest is read, within bounds, so that the connection can be used again.
+    /// The answer, with what is wanted of its body; the rest is read, within bounds, so that the connection
+    /// can be used again.
     pub(crate) fn send(&self, request: Request<Bytes>, wanted: Wanted) -> Sending {
         (self.0)(request, wanted)
     }
@@ -90,8 +91,8 @@ fn most(wanted: Wanted, status: StatusCode) -> usize {
     }
 }
 
-/// The first bytes of a body, whatever becomes of the rest: the head says how the attempt ended, and whoever wants a body that
-/// breaks to be a failed attempt has the stack collect it.
+/// The first bytes of a body, whatever becomes of the rest: the head says how the attempt ended, and whoever
+/// wants a body that breaks to be a failed attempt has the stack collect it.
 async fn start_of<R>(body: R, most: usize) -> Bytes
 where
     R: http_body::Body,

@@ -16,7 +16,8 @@ use crate::support::{Memory, rows, target, upserts};
 
 const SPAWNERS: usize = 4;
 
-/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files that are open.
+/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files
+/// that are open.
 struct Spawning {
     ended: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,

@@ -81,7 +81,8 @@ async fn the_journal_of_another_version_is_refused() {
     }
 }
 
-/// In version 2 two tenants' requests to one URL had one state: of what failed, nobody can tell what has taken its place.
+/// In version 2 two tenants' requests to one URL had one state: of what failed, nobody can tell what has
+/// taken its place.
 #[tokio::test(start_paused = true)]
 async fn a_journal_whose_states_leave_out_headers_is_refused() {
     let place = tempfile::tempdir().unwrap();

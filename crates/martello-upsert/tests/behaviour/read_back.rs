@@ -241,8 +241,8 @@ enum Says {
     Nothing,
 }
 
-/// How one write ends that is answered so, in turn, and how often its target was read, which has this status and the body
-/// `found`.
+/// How one write ends that is answered so, in turn, and how often its target was read, which has this status
+/// and the body `found`.
 async fn written(
     method: Method,
     says: &[Says],

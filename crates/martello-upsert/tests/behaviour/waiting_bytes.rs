@@ -36,7 +36,8 @@ impl Drop for Counted {
     }
 }
 
-/// Rows of so many bytes, all of one key, behind a slow server: the report, and the most bytes that there were at a time.
+/// Rows of so many bytes, all of one key, behind a slow server: the report, and the most bytes that there
+/// were at a time.
 async fn run(sizes: Vec<usize>, set: impl FnOnce(UpsertAll<usize>) -> UpsertAll<usize>) -> (Report, usize) {
     let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, greatest) = (Arc::clone(&alive), Arc::clone(&most));
