@@ -1,0 +1,147 @@
+//! What an earlier run with the journal has sent.
+
+use futures_util::stream;
+use http::{Method, Request, Response};
+use martello_body::Body;
+use martello_outcome::{CallError, ErrorKind, Outcome};
+use martello_upsert::{Journal, Record, UpsertAll};
+use tower::service_fn;
+
+use super::{METHODS, Says, believing, comparing, written};
+use crate::support::{records, target};
+
+/// How a write ends in the last of several runs with one journal, of which each is answered so.
+async fn at_last(
+    method: &Method,
+    runs: &[&[Says]],
+    found: (u16, &'static str),
+    set: fn(UpsertAll<()>) -> UpsertAll<()>,
+) -> Record {
+    let place = tempfile::tempdir().unwrap();
+    let mut last = None;
+    for says in runs {
+        let journal = Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
+        let run = |upserts: UpsertAll<()>| set(upserts).journal(journal);
+        last = Some(written(method.clone(), says, found, run).await.0);
+    }
+    last.unwrap()
+}
+
+const MAY_HAVE_WRITTEN: [&[&[Says]]; 4] = [
+    &[&[Says::Nothing]],
+    &[&[Says::Status(504)]],
+    &[&[Says::Nothing, Says::Status(503)]],
+    &[&[Says::Status(500)], &[Says::Status(503)]],
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_is_done_with_a_delete_that_an_earlier_one_has_sent() {
+    for reads_back in [true, false] {
+        let place = tempfile::tempdir().unwrap();
+        let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
+        let first = journal().await;
+        let (record, _) =
+            written(Method::DELETE, &[Says::Nothing], (404, ""), |upserts| upserts.journal(first)).await;
+        assert_eq!(record.outcome.as_str(), "ambiguous");
+        let second = journal().await;
+        let (record, _) = written(Method::DELETE, &[Says::Status(404)], (404, ""), |upserts| {
+            let upserts = upserts.journal(second);
+            if reads_back { believing(upserts) } else { upserts }
+        })
+        .await;
+        assert_eq!((record.outcome.as_str(), record.read_back), ("updated", false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_takes_no_conflict_for_granted_with_what_an_earlier_one_has_sent() {
+    let place = tempfile::tempdir().unwrap();
+    for (says, reads_back, outcome) in
+        [(Says::Nothing, false, "ambiguous"), (Says::Status(409), true, "updated")]
+    {
+        let journal = Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
+        let (record, _) = written(Method::PUT, &[says], (200, "ours"), |upserts| {
+            let upserts = upserts.journal(journal);
+            if reads_back { comparing(upserts) } else { upserts }
+        })
+        .await;
+        assert_eq!(record.outcome.as_str(), outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_with_what_an_earlier_run_may_have_written_is_one_that_says_so() {
+    for method in METHODS {
+        for earlier in MAY_HAVE_WRITTEN {
+            for conflict in [409, 412] {
+                let last = [Says::Status(conflict)];
+                let runs = [earlier, &[&last]].concat();
+                let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
+                assert_eq!(record.outcome.as_str(), "conflict", "{method} {runs:?}");
+                let reason = record.reason.unwrap_or_default();
+                assert!(reason.contains("an earlier run may have written it"), "{method} {runs:?}: {reason}");
+            }
+        }
+        // That holds for what another run has sent: of its own attempts, it does not know.
+        let runs = [&[Says::Nothing][..], &[Says::Nothing, Says::Status(409)]];
+        let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
+        assert_eq!(record.outcome.as_str(), "ambiguous");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_with_what_no_earlier_run_can_have_written_is_one() {
+    for method in METHODS {
+        for earlier in [&[Says::Status(503)][..], &[Says::Status(503), Says::Status(429)]] {
+            let runs = [earlier, &[Says::Status(409)]];
+            let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
+            assert_eq!((record.outcome.as_str(), record.reason), ("conflict", None), "{method} {runs:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_reading_back_never_tells_comes_to_an_end() {
+    for found in [(200, "a list"), (404, ""), (405, "")] {
+        let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
+        let record = at_last(&Method::POST, &runs, found, comparing).await;
+        assert_eq!((record.outcome.as_str(), record.read_back), ("conflict", true), "{found:?}");
+    }
+    // Another time it may.
+    let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
+    let record = at_last(&Method::POST, &runs, (500, ""), comparing).await;
+    assert_eq!(record.outcome.as_str(), "ambiguous");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_after_an_earlier_run_has_done_what_was_wanted() {
+    for gone in [404, 410] {
+        for earlier in MAY_HAVE_WRITTEN {
+            let last = [Says::Status(gone)];
+            let runs = [earlier, &[&last]].concat();
+            let record = at_last(&Method::DELETE, &runs, (200, ""), |upserts| upserts).await;
+            assert_eq!((record.outcome.as_str(), record.reason), ("updated", None), "{runs:?}");
+        }
+        let runs = [&[Says::Status(503), Says::Status(503)][..], &[Says::Status(gone)]];
+        let record = at_last(&Method::DELETE, &runs, (200, ""), |upserts| upserts).await;
+        assert_eq!(record.outcome.as_str(), "rejected");
+    }
+}
+
+/// A conflict with what could not be sent at all.
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_run_that_was_refused_is_one() {
+    let place = tempfile::tempdir().unwrap();
+    let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
+    let refused = service_fn(|_: Request<Body>| async {
+        let refused = CallError::new(ErrorKind::Transport, Outcome::Unsent, "connection refused");
+        Err::<Response<Body>, _>(refused)
+    });
+    let put = |(): &()| Request::put("http://api/orders/a").body("ours");
+    let first = UpsertAll::new(refused, put).journal(journal().await);
+    assert_eq!(records(first, stream::iter([()])).await[0].outcome.as_str(), "exhausted");
+    let second = journal().await;
+    let (record, _) =
+        written(Method::PUT, &[Says::Status(409)], (200, ""), |upserts| upserts.journal(second)).await;
+    assert_eq!((record.outcome.as_str(), record.reason), ("conflict", None));
+}

@@ -1,0 +1,131 @@
+//! Without a condition, whatever the method, in one run.
+
+use http::Method;
+use martello_outbox::{MemoryStore, Outbox, Reason, State};
+
+use super::{METHODS, Says, believing, comparing, written};
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_after_a_lost_answer_has_done_what_was_wanted() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for lost in [Says::Nothing, Says::Status(504)] {
+        for gone in [404, 410] {
+            let says = [lost, Says::Status(503), Says::Status(gone)];
+            for set in [0, 1, 2] {
+                let (record, reads) = written(Method::DELETE, &says, (200, ""), |upserts| match set {
+                    0 => upserts,
+                    1 => believing(upserts),
+                    _ => upserts.defer_to(&outbox),
+                })
+                .await;
+                let status = record.status.unwrap().as_u16();
+                assert_eq!((record.outcome.as_str(), status, reads), ("updated", gone, 0), "{says:?}");
+                assert_eq!((record.body, record.reason, record.read_back), (None, None, false));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_at_first_is_rejected() {
+    for says in [&[Says::Status(404)][..], &[Says::Status(503), Says::Status(404)]] {
+        let (record, reads) = written(Method::DELETE, says, (404, ""), believing).await;
+        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0), "{says:?}");
+    }
+    // That is nothing that a write has done.
+    for method in [Method::PUT, Method::PATCH, Method::POST] {
+        let says = [Says::Nothing, Says::Status(404)];
+        let (record, reads) = written(method, &says, (404, ""), believing).await;
+        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_read_back_for_whether_anything_is_there() {
+    for (status, outcome, end) in [
+        (404, "updated", Says::Nothing),
+        (410, "updated", Says::Nothing),
+        (404, "updated", Says::Status(504)),
+        // Whatever the comparison says: it was asked for nothing to be there.
+        (200, "ambiguous", Says::Nothing),
+        (200, "exhausted", Says::Status(504)),
+        (500, "ambiguous", Says::Nothing),
+    ] {
+        let (record, reads) = written(Method::DELETE, &[end], (status, ""), believing).await;
+        assert_eq!(
+            (record.outcome.as_str(), record.read_back, reads),
+            (outcome, true, 1),
+            "{status} {end:?}"
+        );
+        assert_eq!(record.reason.is_none(), outcome != "ambiguous");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_is_ambiguous_whatever_its_method() {
+    for method in METHODS {
+        for conflict in [409, 412] {
+            for says in [
+                &[Says::Nothing, Says::Status(conflict)][..],
+                &[Says::Status(504), Says::Status(503), Says::Status(conflict)],
+            ] {
+                let (record, reads) = written(method.clone(), says, (200, ""), |upserts| upserts).await;
+                assert_eq!((record.outcome.as_str(), reads), ("ambiguous", 0), "{method} {says:?}");
+                assert!(record.reason.unwrap().contains("`read_back` would tell"));
+                assert_eq!(record.status.unwrap().as_u16(), conflict);
+            }
+            for says in [&[Says::Status(conflict)][..], &[Says::Status(503), Says::Status(conflict)]] {
+                let (record, reads) = written(method.clone(), says, (200, ""), believing).await;
+                assert_eq!((record.outcome.as_str(), reads), ("conflict", 0), "{method} {says:?}");
+            }
+        }
+        let (record, _) = written(method, &[Says::Nothing, Says::Status(422)], (200, ""), believing).await;
+        assert_eq!(record.outcome.as_str(), "rejected");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_is_read_back_without_a_condition_too() {
+    let says = [Says::Nothing, Says::Status(409)];
+    for (method, found, outcome) in [
+        (Method::PUT, (200, "ours"), "updated"),
+        (Method::PUT, (200, "theirs"), "conflict"),
+        (Method::PUT, (404, ""), "conflict"),
+        (Method::PUT, (500, ""), "ambiguous"),
+        (Method::PATCH, (200, "ours"), "updated"),
+        (Method::DELETE, (404, ""), "updated"),
+        (Method::DELETE, (200, ""), "conflict"),
+    ] {
+        let (record, reads) = written(method.clone(), &says, found, comparing).await;
+        assert_eq!((record.outcome.as_str(), reads), (outcome, 1), "{method} {found:?}");
+        assert!(record.read_back);
+        let reason = record.reason.as_deref();
+        assert_eq!(
+            reason == Some("read back, it is still there"),
+            method == Method::DELETE && found.0 == 200
+        );
+    }
+}
+
+/// What is at the target of a POST is not what it makes.
+#[tokio::test(start_paused = true)]
+async fn of_a_post_only_that_it_is_there_is_believed() {
+    for says in [&[Says::Nothing, Says::Status(409)][..], &[Says::Nothing]] {
+        for (found, outcome) in
+            [((200, "ours"), "updated"), ((200, "a list"), "ambiguous"), ((404, ""), "ambiguous")]
+        {
+            let (record, _) = written(Method::POST, says, found, comparing).await;
+            assert_eq!((record.outcome.as_str(), record.read_back), (outcome, true), "{says:?} {found:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_a_lost_answer_lies_in_the_outbox_as_a_dead_letter() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let says = [Says::Nothing, Says::Status(409)];
+    let (record, _) = written(Method::POST, &says, (200, ""), |upserts| upserts.defer_to(&outbox)).await;
+    assert_eq!(record.outcome.as_str(), "ambiguous");
+    let entry = outbox.ticket(record.entry.unwrap()).status().await.unwrap();
+    assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+}
