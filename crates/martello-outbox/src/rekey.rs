@@ -42,6 +42,10 @@ mod tests {
     fn only_what_the_rule_of_before_made_is_made_again() {
         assert_eq!(rederived(Some("h:443/1"), "PUT", "https://H:443/1").as_deref(), Some("h/1"));
         assert!(rederived(Some("h/1"), "DELETE", "https://h/1?a").is_some_and(|key| key.starts_with("h/1?")));
+        assert_eq!(
+            rederived(Some("h/1"), "PUT", "http://h/1?a"),
+            rederived(Some("h/1"), "PUT", "https://h/1?a")
+        );
         let long = format!("https://h/{}", "a".repeat(600));
         assert!(rederived(None, "PATCH", &long).is_some_and(|key| key.len() == 512));
         assert_eq!(rederived(Some("h/1"), "PUT", "https://h/1"), None, "it is the same");
