@@ -18,12 +18,12 @@ impl OrderKey {
     /// port that is empty or the default of the scheme do not count. A request without an authority in its URI has that
     /// of its `Host` header, and without one no key.
     ///
-    /// - **A query** is behind a `?` as a digest of the scheme and the query, so that no value of it is to be read:
-    ///   `/orders?id=a` and `/orders?id=b` are two resources.
-    /// - **Without a query the scheme does not count**: `http://h:8080/1` and `https://h:8080/1`, and with their default
-    ///   ports `http://h/1` and `https://h/1`, have one key. As a rule they are one resource, which one scheme redirects
-    ///   to the other. If they are two, to keep them in order costs some time; not to order two writes of one costs
-    ///   the newer of them.
+    /// - **A query** is behind a `?` as a digest, so that no value of it is to be read: `/orders?id=a` and `/orders?id=b`
+    ///   are two resources.
+    /// - **The scheme does not count**: `http://h:8080/1` and `https://h:8080/1`, and with their default ports `http://h/1`
+    ///   and `https://h/1`, have one key, as has `/1` with `Host: h`, which names no scheme. As a rule they are one
+    ///   resource, which one scheme redirects to the other. If they are two, to keep them in order costs some time; not
+    ///   to order two writes of one costs the newer of them.
     /// - **What would be longer than 512 bytes**, or have a control character, is cut off, and has behind a `#` a digest
     ///   of the whole: it is ordered as well.
     ///
@@ -50,8 +50,7 @@ impl OrderKey {
         whole.push_str(&authority);
         whole.push_str(path);
         if let Some(query) = query {
-            let scheme = head.uri.scheme_str().unwrap_or_default();
-            push_digest(&mut whole, '?', &[scheme, "?", query]);
+            push_digest(&mut whole, '?', query);
         }
         Self::new(&whole).ok().or_else(|| Self::cut_off(&whole))
     }
@@ -65,7 +64,7 @@ impl OrderKey {
             }
             key.push(char);
         }
-        push_digest(&mut key, '#', &[whole]);
+        push_digest(&mut key, '#', whole);
         Self::new(key).ok()
     }
 }
@@ -77,13 +76,9 @@ fn names_its_resource(method: &Method) -> bool {
 /// How many characters a digest has.
 const DIGEST: usize = 32;
 
-fn push_digest(key: &mut String, mark: char, parts: &[&str]) {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.as_bytes());
-    }
+fn push_digest(key: &mut String, mark: char, of: &str) {
     key.push(mark);
-    for byte in digest.finalize().iter().take(DIGEST / 2) {
+    for byte in Sha256::digest(of).iter().take(DIGEST / 2) {
         // It always can be written to a text.
         let _ = write!(key, "{byte:02x}");
     }
