@@ -3,7 +3,7 @@ use std::{
     fmt::{self, Display},
 };
 
-use http::{HeaderName, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Request, Uri, header};
 use jiff::Timestamp;
 use martello_log::Redaction;
 use martello_outcome::{BoxError, ConfigError};
@@ -11,7 +11,7 @@ use martello_paginate::{Paged, QueryName};
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::{Boundary, Mark, Source, stamp};
+use super::{Boundary, Mark, Source, fingerprint::Identity, stamp};
 use crate::FlawKind;
 
 type MakePages<P> = Box<dyn Fn(Uri) -> Result<P, ConfigError> + Send>;
@@ -51,7 +51,7 @@ pub struct JsonSince<P> {
     boundary: Boundary,
     everything_from: Option<Timestamp>,
     /// What else tells it from other sources.
-    identity: String,
+    named: Vec<String>,
     ignored: Vec<HeaderName>,
 }
 
@@ -82,7 +82,7 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
             utc: false,
             boundary: Boundary::default(),
             everything_from: None,
-            identity: String::new(),
+            named: Vec::new(),
             ignored: Vec::new(),
         })
     }
@@ -134,8 +134,7 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
     /// Something else that makes it this source and no other, such as a tenant that a layer around the client names in a header.
     /// The URL and the headers of the pages count in any case. It is stored as a digest.
     pub fn identity(mut self, text: impl AsRef<str>) -> Self {
-        self.identity.push('\n');
-        self.identity.push_str(text.as_ref());
+        self.named.push(text.as_ref().to_owned());
         self
     }
 
@@ -147,20 +146,19 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
 
     /// The headers of its requests that make it another source: all but credentials, which are renewed, and what every page of
     /// JSON is asked for with.
-    fn headers(&self) -> Vec<String> {
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let request = Uri::try_from(self.url.as_str()).ok().and_then(|url| (self.pages)(url).ok());
         let request = request.and_then(|pages| pages.request(None).ok());
         let redaction = Redaction::default();
-        let mut lines: Vec<String> = Vec::new();
-        for (name, value) in request.iter().flat_map(Request::headers) {
+        let counts = |name: &HeaderName, value: &HeaderValue| {
             let usual = *name == header::ACCEPT && value == "application/json";
-            if !(usual || redaction.hides_value(name, value) || self.ignored.contains(name)) {
-                lines.push(format!("\n{name}: {}", value.as_bytes().escape_ascii()));
-            }
-        }
+            !(usual || redaction.hides_value(name, value) || self.ignored.contains(name))
+        };
+        let headers = request.iter().flat_map(Request::headers).filter(|(name, value)| counts(name, value));
+        let mut headers: Vec<_> = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
         // Of one name they stay in order.
-        lines.sort_by(|one, two| one.split(':').next().cmp(&two.split(':').next()));
-        lines
+        headers.sort_by(|(one, _), (two, _)| one.as_str().cmp(two.as_str()));
+        headers
     }
 
     /// The URL with the moment in it; what else is in its query stays as it is written.
@@ -186,21 +184,12 @@ fn since_text(since: Timestamp) -> String {
     format!("{:.3}", since.unwrap_or(Timestamp::MIN))
 }
 
-/// The same in every version of every compiler, as a text that is stored must be.
-fn fnv_1a(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
 impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSince<P> {
     type Pages = P;
 
-    /// A hash, because a query may bear a secret.
     fn fingerprint(&self) -> String {
-        let parts = [self.url.as_str(), &self.parameter, &self.key, &self.stamp];
-        // Without headers and the rest it is what it was before they counted, so that older checkpoints go on.
-        let text = parts.join("\n") + &self.headers().concat() + &self.identity;
-        format!("{:016x}", fnv_1a(text.as_bytes()))
+        let asked = [self.url.as_str(), &self.parameter, &self.key, &self.stamp];
+        Identity { asked, headers: self.headers(), named: &self.named }.fingerprint()
     }
 
     fn since(&self, since: Option<Timestamp>) -> Result<P, BoxError> {

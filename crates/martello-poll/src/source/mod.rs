@@ -2,6 +2,7 @@
 
 mod ask;
 mod conditional;
+mod fingerprint;
 mod json;
 mod stamp;
 
