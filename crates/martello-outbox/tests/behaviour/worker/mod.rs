@@ -3,6 +3,7 @@
 mod abandoned;
 mod classes;
 mod concurrency;
+mod events;
 mod health;
 mod histories;
 mod hold;
