@@ -47,3 +47,29 @@ impl<R: BufRead> Lines<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Unreadable;
+
+    impl Read for Unreadable {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::Other.into())
+        }
+    }
+
+    /// Taken for the end, what follows would be cut off from the journal.
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_not_the_end() {
+        for (start, whole) in [("", 0), ("a\n", 2), ("a\nb", 2)] {
+            let mut lines = Lines::new(io::BufReader::new(start.as_bytes().chain(Unreadable)));
+            for _ in 0..whole / 2 {
+                assert!(matches!(lines.next(), Ok(Next::Line(b"a"))), "{start:?}");
+            }
+            assert!(lines.next().is_err(), "{start:?}");
+            assert_eq!(lines.end, whole);
+        }
+    }
+}

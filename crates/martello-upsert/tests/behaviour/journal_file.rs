@@ -61,6 +61,29 @@ async fn a_file_that_is_something_else_is_left_alone() {
     }
 }
 
+/// Taken for none, or replaced, it would have everything sent again.
+#[tokio::test]
+async fn a_journal_that_cannot_be_opened_is_an_error_and_stays_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    fs::create_dir(at("folder")).unwrap();
+    fs::write(at("file"), "").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(at("link"), at("link")).unwrap();
+    for name in [
+        "folder",
+        "file/journal",
+        "nowhere/journal",
+        #[cfg(unix)]
+        "link",
+    ] {
+        let (kind, sentence) = refused(&at(name), "orders").await;
+        assert_eq!(kind, UpsertErrorKind::Journal, "{name}");
+        assert_eq!(sentence, "the journal j could not be read or written", "{name}");
+    }
+    assert!(at("folder").is_dir() && fs::read(at("file")).unwrap().is_empty());
+}
+
 /// An older version did not write down what tells whether one request takes the place of another.
 #[tokio::test]
 async fn the_journal_of_another_version_is_refused() {
