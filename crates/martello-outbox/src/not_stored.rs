@@ -14,8 +14,9 @@ pub enum NotStoredKind {
     BodyTooLarge,
     /// The body failed, was not there to be had twice, or did not come to its end in time.
     Body,
-    /// A part of the request cannot be stored, such as a target without a host. Or its call ended with an error that another
-    /// attempt would meet again, such as that of a request that [can never be sent](martello_outcome::ErrorKind::Unsendable).
+    /// A part of the request cannot be stored, such as a target without a host. Or its call ended with an
+    /// error that another attempt would meet again, such as that of a request that [can never be
+    /// sent](martello_outcome::ErrorKind::Unsendable).
     Request,
     /// The body could not be sealed.
     Sealing,
@@ -25,11 +26,13 @@ pub enum NotStoredKind {
 
 /// A request that ought to be in the store and is not, and what became of it instead.
 ///
-/// [`source`](Error::source) is what kept it from being stored, with the [`StoreError`] if that was it. If the request had
-/// been sent before, [`NotStored::outcome`] and what follows it say how that ended: nothing of it is lost.
+/// [`source`](Error::source) is what kept it from being stored, with the [`StoreError`] if that was it. If
+/// the request had been sent before, [`NotStored::outcome`] and what follows it say how that ended: nothing
+/// of it is lost.
 ///
-/// One exception: after a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), nobody knows whether it is
-/// stored. To store it once more does no harm if it bears a [`dedup_key`](crate::OutboxOptions::dedup_key).
+/// One exception: after a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), nobody knows
+/// whether it is stored. To store it once more does no harm if it bears a
+/// [`dedup_key`](crate::OutboxOptions::dedup_key).
 pub struct NotStored(Box<Inner>);
 
 struct Inner {

@@ -18,17 +18,18 @@ impl OrderKey {
     /// port that is empty or the default of the scheme do not count. A request without an authority in its URI has that
     /// of its `Host` header, and without one no key.
     ///
-    /// - **A query** is behind a `?` as a digest, so that no value of it is to be read: `/orders?id=a` and `/orders?id=b`
-    ///   are two resources.
-    /// - **The scheme does not count**: `http://h:8080/1` and `https://h:8080/1`, and with their default ports `http://h/1`
-    ///   and `https://h/1`, have one key, as has `/1` with `Host: h`, which names no scheme. As a rule they are one
-    ///   resource, which one scheme redirects to the other. If they are two, to keep them in order costs some time; not
-    ///   to order two writes of one costs the newer of them.
-    /// - **What would be longer than 512 bytes**, or have a control character, is cut off, and has behind a `#` a digest
-    ///   of the whole: it is ordered as well.
+    /// - **A query** is behind a `?` as a digest, so that no value of it is to be read: `/orders?id=a` and
+    ///   `/orders?id=b` are two resources.
+    /// - **The scheme does not count**: `http://h:8080/1` and `https://h:8080/1`, and with their default
+    ///   ports `http://h/1` and `https://h/1`, have one key, as has `/1` with `Host: h`, which names no
+    ///   scheme. As a rule they are one resource, which one scheme redirects to the other. If they are two,
+    ///   to keep them in order costs some time; not to order two writes of one costs the newer of them.
+    /// - **What would be longer than 512 bytes**, or have a control character, is cut off, and has behind a
+    ///   `#` a digest of the whole: it is ordered as well.
     ///
-    /// A digest is the first 128 bits of a SHA-256, in hexadecimal. Keys are stored: the rule holds for all versions of a
-    /// store's schema from 3 on, and an engine that opens an older one gives its entries the keys of this rule.
+    /// A digest is the first 128 bits of a SHA-256, in hexadecimal. Keys are stored: the rule holds for all
+    /// versions of a store's schema from 3 on, and an engine that opens an older one gives its entries the
+    /// keys of this rule.
     ///
     /// ```
     /// # use martello_outbox::OrderKey;

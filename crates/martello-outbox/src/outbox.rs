@@ -49,14 +49,15 @@ impl Outbox {
 
     /// Stores a request, to be delivered by a worker. When this returns, it is durable.
     ///
-    /// Its [`OutboxOptions`] are read from its extensions. Headers that are secret are left out; the worker's stack puts
-    /// them back. While a call of its key is under way at a door of this outbox, it waits: that call is older, and may have
-    /// to be stored first. Dropping the future leaves open whether the request is stored.
+    /// Its [`OutboxOptions`] are read from its extensions. Headers that are secret are left out; the worker's
+    /// stack puts them back. While a call of its key is under way at a door of this outbox, it waits: that
+    /// call is older, and may have to be stored first. Dropping the future leaves open whether the request is
+    /// stored.
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored as it is, its body fails or is too large, or the store fails or does not answer
-    /// within 30 s.
+    /// When the request cannot be stored as it is, its body fails or is too large, or the store fails or does
+    /// not answer within 30 s.
     pub async fn enqueue<B>(&self, request: Request<B>) -> Result<Ticket, NotStored>
     where
         B: http_body::Body,
@@ -104,8 +105,8 @@ impl Outbox {
         Ok(Some(detail))
     }
 
-    /// Gives a dead letter a new revision, which is sent when it is replayed. It has a new `Idempotency-Key`, because it
-    /// is another request; what was stored before stays.
+    /// Gives a dead letter a new revision, which is sent when it is replayed. It has a new `Idempotency-Key`,
+    /// because it is another request; what was stored before stays.
     ///
     /// # Errors
     ///

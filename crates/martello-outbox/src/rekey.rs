@@ -6,8 +6,8 @@ use martello_outcome::RequestHead;
 use crate::OrderKey;
 
 impl OrderKey {
-    /// The key of an entry in a store of before [`OrderKey::by_target`]'s rule, from its first request: `None` if it keeps
-    /// what it has, because that is the caller's own, or the same.
+    /// The key of an entry in a store of before [`OrderKey::by_target`]'s rule, from its first request:
+    /// `None` if it keeps what it has, because that is the caller's own, or the same.
     ///
     /// It is for engines that bring an older schema forward.
     #[doc(hidden)]
@@ -22,8 +22,8 @@ impl OrderKey {
     }
 }
 
-/// What the rule of before made of the target of a PUT, PATCH or DELETE: a query did not count, a port as it was written
-/// did, and what was too long had no key. Stores have what came of it, so it must not change.
+/// What the rule of before made of the target of a PUT, PATCH or DELETE: a query did not count, a port as it
+/// was written did, and what was too long had no key. Stores have what came of it, so it must not change.
 fn formerly(uri: &Uri) -> Option<OrderKey> {
     let host = uri.host()?.to_ascii_lowercase();
     let port = uri.port().map_or(String::new(), |port| format!(":{port}"));

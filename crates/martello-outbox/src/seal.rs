@@ -12,8 +12,9 @@ type Transform = dyn Fn(EntryId, Bytes) -> Result<Bytes, BoxError> + Send + Sync
 /// Each is given the entry's id, which belongs into the sealed data as associated data, so that a sealed body cannot be
 /// moved to another entry. What seals should authenticate as well: an AEAD such as RFC 8439's.
 ///
-/// Both are called on the task that stores or sends: they should be quick. A body that cannot be sealed is not stored; an
-/// entry whose body cannot be opened becomes a dead letter, so that it can be looked at with the right key.
+/// Both are called on the task that stores or sends: they should be quick. A body that cannot be sealed is
+/// not stored; an entry whose body cannot be opened becomes a dead letter, so that it can be looked at with
+/// the right key.
 #[derive(Clone)]
 pub struct Sealing {
     seal: Arc<Transform>,

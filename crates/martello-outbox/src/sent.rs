@@ -10,8 +10,8 @@ pub enum Sent<B> {
     Delivered(Response<B>),
     /// It could not be delivered now, is stored, and will be delivered by a worker.
     Deferred(Ticket),
-    /// Nobody knows whether the server has processed it, and it must not be sent again, or would only meet what it has done:
-    /// it is stored as a dead letter.
+    /// Nobody knows whether the server has processed it, and it must not be sent again, or would only meet
+    /// what it has done: it is stored as a dead letter.
     Parked(Ticket),
 }
 

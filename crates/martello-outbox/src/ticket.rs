@@ -41,8 +41,8 @@ impl Ticket {
         self.outbox.store().entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// The request with its attempts and their tracking ids; not the body of the response, which is not kept. A body that
-    /// was sealed is as it is stored: [`Outbox::detail`] opens it.
+    /// The request with its attempts and their tracking ids; not the body of the response, which is not kept.
+    /// A body that was sealed is as it is stored: [`Outbox::detail`] opens it.
     ///
     /// # Errors
     ///
@@ -51,9 +51,9 @@ impl Ticket {
         self.outbox.store().detail(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// Waits until the request has come to an end, and yields it as it then is: done, dead or cancelled. A dead letter can
-    /// be replayed later all the same. It waits for as long as it takes: bound it with a timeout of yours. Dropping the
-    /// future ends the wait, and nothing else.
+    /// Waits until the request has come to an end, and yields it as it then is: done, dead or cancelled. A
+    /// dead letter can be replayed later all the same. It waits for as long as it takes: bound it with a
+    /// timeout of yours. Dropping the future ends the wait, and nothing else.
     ///
     /// # Errors
     ///

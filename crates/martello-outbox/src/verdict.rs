@@ -11,8 +11,8 @@ pub(crate) enum Verdict {
     Delivered,
     /// It is to be delivered again.
     Again {
-        /// Whether that was one of its tries. What may pass without the request's fault, such as a token that has run out,
-        /// is waited for until the request expires.
+        /// Whether that was one of its tries. What may pass without the request's fault, such as a token that
+        /// has run out, is waited for until the request expires.
         counts: bool,
     },
     /// It must not go again.
@@ -39,8 +39,9 @@ impl Verdict {
         }
     }
 
-    /// This verdict on the last attempt of a call, which ended with `last`, as the verdict on the call. Their outcomes differ
-    /// where that attempt was rejected for what an earlier one may have done: to send it again would end the same.
+    /// This verdict on the last attempt of a call, which ended with `last`, as the verdict on the call. Their
+    /// outcomes differ where that attempt was rejected for what an earlier one may have done: to send it
+    /// again would end the same.
     pub(crate) fn of_call(self, last: Outcome, call: Outcome) -> Self {
         match call {
             same if same == last => self,

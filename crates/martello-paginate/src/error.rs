@@ -16,8 +16,8 @@ pub enum PageErrorKind {
     Status,
     /// The response is not of the expected shape: the source is a [`ParseError`].
     Parse,
-    /// No request can be made of the position, or none that the client ever sends: then the source is a [`CallError`] of kind
-    /// [`Unsendable`](martello_outcome::ErrorKind::Unsendable).
+    /// No request can be made of the position, or none that the client ever sends: then the source is a
+    /// [`CallError`] of kind [`Unsendable`](martello_outcome::ErrorKind::Unsendable).
     Request,
     /// The server named a page that the walk has been to already.
     Loop,

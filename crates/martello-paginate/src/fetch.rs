@@ -12,7 +12,8 @@ use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// A response with its whole body, or the call's failure with the head, if that had come. Boxed, because heads are large.
+/// A response with its whole body, or the call's failure with the head, if that had come. Boxed, because
+/// heads are large.
 pub(crate) type Fetched = Result<Box<(response::Parts, Bytes)>, Box<(Option<response::Parts>, CallError)>>;
 
 pin_project! {

@@ -21,8 +21,8 @@ const PAGES_PER_POLL: usize = 16;
 pin_project! {
     /// A stream of items: [`Paginate::items`](crate::Paginate::items).
     ///
-    /// What [`Pages`] says of errors and of being dropped holds here too. A page's items are delivered from memory, and the next
-    /// page is asked for when they are gone.
+    /// What [`Pages`] says of errors and of being dropped holds here too. A page's items are delivered from
+    /// memory, and the next page is asked for when they are gone.
     #[must_use = "streams do nothing unless polled"]
     pub struct Items<S, P, B, R>
     where
@@ -60,8 +60,8 @@ where
         self
     }
 
-    /// Where the page is that the latest item came from, so that who goes on from here sees items of that page again and misses
-    /// none; `None` for the first page.
+    /// Where the page is that the latest item came from, so that who goes on from here sees items of that
+    /// page again and misses none; `None` for the first page.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()

@@ -23,8 +23,9 @@ use crate::{
 pin_project! {
     /// A stream of pages: [`Paginate::pages`](crate::Paginate::pages).
     ///
-    /// It is lazy: nothing is asked for before it is polled. After an error it can be polled again, and asks for the same page;
-    /// after an error that [is final](crate::PageErrorKind::is_final) it has ended. Dropping it drops the request under way.
+    /// It is lazy: nothing is asked for before it is polled. After an error it can be polled again, and asks
+    /// for the same page; after an error that [is final](crate::PageErrorKind::is_final) it has ended.
+    /// Dropping it drops the request under way.
     #[must_use = "streams do nothing unless polled"]
     pub struct Pages<S, P, B, R>
     where
@@ -48,8 +49,8 @@ where
         Self { service, walk, max_bytes, ahead: None, in_flight: InFlight::None }
     }
 
-    /// Fetches one page ahead, in a task of its own, while you work on the page before. Off by default: it asks for a page that
-    /// you may not want. Dropping the stream aborts the task.
+    /// Fetches one page ahead, in a task of its own, while you work on the page before. Off by default: it
+    /// asks for a page that you may not want. Dropping the stream aborts the task.
     ///
     /// It wants to be polled within a tokio runtime.
     pub fn fetch_ahead(mut self) -> Self
@@ -69,8 +70,8 @@ where
         self
     }
 
-    /// Where the page is that comes next; `None` for the first one. At the end, that of the last page; after an error, that
-    /// of the page that failed.
+    /// Where the page is that comes next; `None` for the first one. At the end, that of the last page; after
+    /// an error, that of the page that failed.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.walk.position()

@@ -11,7 +11,8 @@ const MAX_PAGE_BYTES: usize = 1 << 30;
 
 /// Walks through the pages of an API, with a service that sends the requests.
 ///
-/// It can be walked any number of times, each from the first page. A clone shares nothing but the description of the pages.
+/// It can be walked any number of times, each from the first page. A clone shares nothing but the description
+/// of the pages.
 ///
 /// # Defaults
 ///

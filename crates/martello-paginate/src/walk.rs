@@ -78,8 +78,8 @@ impl<P: Paged> Walk<P> {
         Ok(request)
     }
 
-    /// The origin of the first page, also for a walk that does not begin there: a position that was stored may have been
-    /// changed.
+    /// The origin of the first page, also for a walk that does not begin there: a position that was stored
+    /// may have been changed.
     fn first_origin(&mut self) -> Result<Option<Origin>, PageError> {
         if self.origin.is_none() {
             let first = self.ask(None)?;

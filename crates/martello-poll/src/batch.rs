@@ -27,25 +27,27 @@ impl<'a> Batch<'a> {
         self.poller.pending().map_or(&[], |pending| &pending.items)
     }
 
-    /// What is wrong with items of this batch. Of a page with more that have to be parked than [may be](crate::Parked::MOST), one more
-    /// than that is told, and the batch is refused when it is acknowledged. Those that cannot be told from others are not among its items, but parked.
+    /// What is wrong with items of this batch. Of a page with more that have to be parked than [may
+    /// be](crate::Parked::MOST), one more than that is told, and the batch is refused when it is
+    /// acknowledged. Those that cannot be told from others are not among its items, but parked.
     #[must_use]
     pub fn flaws(&self) -> &[Flaw] {
         self.poller.pending().map_or(&[], |pending| &pending.flaws)
     }
 
-    /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept: as soon as the batch is acknowledged.
+    /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept: as soon as the
+    /// batch is acknowledged.
     pub fn reject(&self, item: &Item, why: impl Display) {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).insert(item.index, why.to_string());
     }
 
-    /// Says that all items were processed or rejected. It alone moves the checkpoint: what was rejected is parked, and with the
-    /// last batch of a pass the watermark is saved.
+    /// Says that all items were processed or rejected. It alone moves the checkpoint: what was rejected is
+    /// parked, and with the last batch of a pass the watermark is saved.
     ///
     /// # Errors
     ///
-    /// When that could not be saved. The poller then saves it before it goes on; or, if it has lost the checkpoint to another, the
-    /// other delivers the items again.
+    /// When that could not be saved. The poller then saves it before it goes on; or, if it has lost the
+    /// checkpoint to another, the other delivers the items again.
     ///
     /// Dropping the future leaves open whether it was saved.
     pub async fn ack(self) -> Result<(), PollError> {

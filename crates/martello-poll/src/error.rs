@@ -16,7 +16,8 @@ pub enum PollErrorKind {
     PassBroken,
     /// The source made no pages of the watermark.
     Source,
-    /// The client refuses a request of the source, and would refuse it again: the source is a [`PageError`]. It ends the poll.
+    /// The client refuses a request of the source, and would refuse it again: the source is a [`PageError`].
+    /// It ends the poll.
     Unsendable,
     /// The checkpoint could not be read or written: the source is a [`StoreError`].
     Store,
@@ -81,12 +82,17 @@ impl fmt::Display for PollError {
             PollErrorKind::Page => "a page could not be had",
             PollErrorKind::PassBroken => "the pages could not be walked to their end; the pass begins anew",
             PollErrorKind::Source => "the source makes no request of the watermark",
-            PollErrorKind::Unsendable => "the client cannot send the source's request: correct its URL, or the client",
+            PollErrorKind::Unsendable => {
+                "the client cannot send the source's request: correct its URL, or the client"
+            }
             PollErrorKind::Store => "the checkpoint could not be read or written",
             PollErrorKind::HeldElsewhere => "another poller has the checkpoint, and polls",
-            PollErrorKind::LeaseLost => "another poller took the checkpoint; it delivers again what was not saved",
+            PollErrorKind::LeaseLost => {
+                "another poller took the checkpoint; it delivers again what was not saved"
+            }
             PollErrorKind::OtherSource => {
-                "the checkpoint is that of another source, of other filters or of other headers; use another one, or allow a resync"
+                "the checkpoint is that of another source, of other filters or of other headers; \
+                 use another one, or allow a resync"
             }
             PollErrorKind::Unusable => "the checkpoint cannot be used",
         })

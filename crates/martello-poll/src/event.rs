@@ -24,7 +24,8 @@ pub enum Event<'a> {
         /// After how long the next try is due.
         retry_in: Duration,
     },
-    /// Something may have been missed for good: all that the source has is delivered again, and what it has forgotten is not.
+    /// Something may have been missed for good: all that the source has is delivered again, and what it has
+    /// forgotten is not.
     #[non_exhaustive]
     Resync {
         /// How long a time is in question, if that is known.

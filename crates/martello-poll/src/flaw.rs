@@ -24,8 +24,8 @@ pub enum FlawKind {
 }
 
 impl FlawKind {
-    /// Whether the item was parked for it. One from the future is delivered all the same, since nothing is wrong with its
-    /// key: it only never moves the watermark.
+    /// Whether the item was parked for it. One from the future is delivered all the same, since nothing is
+    /// wrong with its key: it only never moves the watermark.
     #[must_use]
     pub const fn is_parked(self) -> bool {
         !matches!(self, Self::StampFromTheFuture)

@@ -73,14 +73,15 @@ impl Default for PollOptions {
 pub struct PollOptionsBuilder(PollOptions);
 
 impl PollOptionsBuilder {
-    /// From the start of one pass to the start of the next, from 1 ms to 24 h. A pass that takes longer is followed by the next at
-    /// once, and so is one in which something failed.
+    /// From the start of one pass to the start of the next, from 1 ms to 24 h. A pass that takes longer is
+    /// followed by the next at once, and so is one in which something failed.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.0.interval = interval;
         self
     }
 
-    /// How far the interval grows, doubling, while nothing is new; up to 24 h. No less than the interval, or it does not grow.
+    /// How far the interval grows, doubling, while nothing is new; up to 24 h. No less than the interval, or
+    /// it does not grow.
     pub fn idle_interval(mut self, interval: Duration) -> Self {
         self.0.idle_interval = interval;
         self
@@ -98,14 +99,15 @@ impl PollOptionsBuilder {
         self
     }
 
-    /// How far behind the watermark the next pass begins, up to 24 h: for how long after its stamp an item may still appear.
+    /// How far behind the watermark the next pass begins, up to 24 h: for how long after its stamp an item
+    /// may still appear.
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.0.overlap = overlap;
         self
     }
 
-    /// How many items are remembered as delivered, up to 1,000,000. Where more are in the overlap, those with the oldest stamps
-    /// are forgotten, and delivered again.
+    /// How many items are remembered as delivered, up to 1,000,000. Where more are in the overlap, those with
+    /// the oldest stamps are forgotten, and delivered again.
     pub fn remember(mut self, items: usize) -> Self {
         self.0.remember = items;
         self
@@ -124,8 +126,8 @@ impl PollOptionsBuilder {
         self
     }
 
-    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of failing. It stays until
-    /// the source has answered.
+    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of
+    /// failing. It stays until the source has answered.
     pub fn resync_on_other_source(mut self) -> Self {
         self.0.resync_on_other_source = true;
         self

@@ -23,7 +23,8 @@ pub trait Engine: Sized {
     /// When it cannot be opened.
     fn open(&self, clock: Clock) -> impl Future<Output = Result<Self::Store, BoxError>>;
 
-    /// Clears the data away, once every store on it has been dropped. Unless it is written, what dropping does is enough.
+    /// Clears the data away, once every store on it has been dropped. Unless it is written, what dropping
+    /// does is enough.
     fn remove(self) -> impl Future<Output = ()> {
         async {}
     }

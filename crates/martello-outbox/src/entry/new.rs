@@ -59,8 +59,9 @@ impl NewEntry {
         }
     }
 
-    /// Checks what an engine relies on: a request that [can be stored](StoredRequest::check), a `dedup_key` of at most
-    /// 255 bytes and without control characters, at least one attempt allowed, and attempts that are numbered from 1 on.
+    /// Checks what an engine relies on: a request that [can be stored](StoredRequest::check), a `dedup_key`
+    /// of at most 255 bytes and without control characters, at least one attempt allowed, and attempts that
+    /// are numbered from 1 on.
     ///
     /// # Errors
     ///

@@ -27,7 +27,8 @@ pub struct StoredRequest {
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Fields that belong to a connection and not to a request (RFC 9110 §7.6.1), and the length, which the client knows best.
+/// Fields that belong to a connection and not to a request (RFC 9110 §7.6.1), and the length, which the
+/// client knows best.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "content-length",

@@ -98,7 +98,8 @@ where
         let message = "its body cannot be had twice, or declares to be larger than the outbox's `max_body`";
         return Err(NotStored::new(NotStoredKind::Body, message));
     };
-    // From here on a connection that still sends the body gets no more of it; what is wrong with the copy, reading it says.
+    // From here on a connection that still sends the body gets no more of it; what is wrong with the copy,
+    // reading it says.
     body.claim();
     let body = outbox.whole(body).await?;
     let mut entry = outbox.entry(RequestHead::from(request), body)?;

@@ -34,8 +34,8 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    /// A stack with a retry layer has written down the attempts, unless the first was a success; without one, the answer is
-    /// the only attempt.
+    /// A stack with a retry layer has written down the attempts, unless the first was a success; without one,
+    /// the answer is the only attempt.
     pub(super) fn of_response<B>(
         outbox: &Outbox,
         method: &Method,

@@ -10,15 +10,16 @@ use crate::{NotStored, Outbox, Sent};
 
 /// The service of an [`OutboxLayer`](crate::OutboxLayer).
 ///
-/// It is always ready, and a handle holds nothing: the stack inside is readied for each call once its turn has come, and
-/// what comes of that is treated as what comes of the call. A stack that is not ready within 30 s leaves the request
-/// unsent, and so stored.
+/// It is always ready, and a handle holds nothing: the stack inside is readied for each call once its turn
+/// has come, and what comes of that is treated as what comes of the call. A stack that is not ready within 30
+/// s leaves the request unsent, and so stored.
 ///
-/// A call waits for the older ones of its key that are under way, each for as long as the stack inside lets it take: give
-/// that a deadline. Those that wait are not counted: each is a call that somebody awaits, and keeps nothing once it is
-/// dropped. Then it asks the store whether an older request of its key is stored. If the store does not say so
-/// within 30 s, it is not sent: it may be newer than what is stored, and would be overwritten. A request without an order
-/// does not ask: [`OutboxOptions::unordered`](crate::OutboxOptions::unordered) is for one that had better be sent.
+/// A call waits for the older ones of its key that are under way, each for as long as the stack inside lets
+/// it take: give that a deadline. Those that wait are not counted: each is a call that somebody awaits, and
+/// keeps nothing once it is dropped. Then it asks the store whether an older request of its key is stored. If
+/// the store does not say so within 30 s, it is not sent: it may be newer than what is stored, and would be
+/// overwritten. A request without an order does not ask:
+/// [`OutboxOptions::unordered`](crate::OutboxOptions::unordered) is for one that had better be sent.
 ///
 /// # Errors
 ///

@@ -56,9 +56,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///    └─────────────────── lost lease ────────────────┘ ◀────┘
 /// ```
 ///
-/// *Claimable* is an entry that is ready, due and not expired, whose queue is neither paused nor held, and which is at the
-/// *head of its key*: no other entry of its queue and key is leased, and none that is older is ready. An entry
-/// without a key is always at the head.
+/// *Claimable* is an entry that is ready, due and not expired, whose queue is neither paused nor held, and
+/// which is at the *head of its key*: no other entry of its queue and key is leased, and none that is older
+/// is ready. An entry without a key is always at the head.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores these entries, in this order, all or none. Fails with [`StoreErrorKind::Invalid`] if one of them does
     /// not pass [`NewEntry::check`].

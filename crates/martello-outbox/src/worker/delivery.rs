@@ -124,7 +124,8 @@ where
             }
         }
         () = stop.at_least(Stop::Unsent) => return Came::Back { refused: false },
-        // Nothing bounds how long the user's service takes to be ready, and the entry may be another worker's to deliver.
+        // Nothing bounds how long the user's service takes to be ready, and the entry may be another worker's
+        // to deliver.
         () = tokio::time::sleep(timeout) => return Came::Back { refused: true },
     }
     let (answer, began) = match answer(service.call(request), timeout, &mut stop).await {
@@ -180,7 +181,8 @@ async fn answer<F: Future>(
     let mut began = Instant::now();
     let mut timer = pin!(tokio::time::sleep(timeout));
     loop {
-        // The call is always asked first: a service may send as soon as it is called, and only what is queued is surely unsent.
+        // The call is always asked first: a service may send as soon as it is called, and only what is queued
+        // is surely unsent.
         let level = if sent { Stop::Now } else { Stop::Unsent };
         tokio::select! {
             biased;

@@ -26,9 +26,9 @@ impl Earlier {
         Self { outbox: outbox.clone(), id: *id, attempt: *attempt, revision: *revision, method }
     }
 
-    /// How the delivery ended whose last attempt ended so. Only where the answer makes a difference is the store asked for the
-    /// attempts before: an entry at a glance knows of the last alone, and an outage goes on with 503s after it has swallowed
-    /// an answer.
+    /// How the delivery ended whose last attempt ended so. Only where the answer makes a difference is the
+    /// store asked for the attempts before: an entry at a glance knows of the last alone, and an outage goes
+    /// on with 503s after it has swallowed an answer.
     pub(super) async fn call_outcome(&self, report: &Report) -> Outcome {
         let after_doubt = report.outcome.after_doubt(&self.method, report.status);
         if self.attempt <= 1 || after_doubt == report.outcome {
@@ -41,8 +41,8 @@ impl Earlier {
         }
     }
 
-    /// Whether an earlier attempt may have been processed. What was edited since is another request, perhaps for another
-    /// target. `None` if the store does not say.
+    /// Whether an earlier attempt may have been processed. What was edited since is another request, perhaps
+    /// for another target. `None` if the store does not say.
     async fn is_in_doubt(&self) -> Option<bool> {
         let detail = tokio::time::timeout(ASK, self.outbox.store().detail(self.id)).await.ok()?.ok()??;
         let mut attempts = detail.attempts.iter().filter(|attempt| attempt.revision == self.revision);

@@ -19,8 +19,8 @@ impl Beat {
     }
 }
 
-/// For how long of a lease a worker takes an entry to be its own: to drop a delivery takes a moment, too, and the next may
-/// begin with the lease's end.
+/// For how long of a lease a worker takes an entry to be its own: to drop a delivery takes a moment, too, and
+/// the next may begin with the lease's end.
 pub(super) fn safe(lease: Duration) -> Duration {
     lease - lease / 20
 }
@@ -63,7 +63,10 @@ impl Driver {
             if held {
                 flight.until = self.beat.at + safe(self.options.lease);
             } else if let Some(loss) = flight.loss.take() {
-                tracing::warn!(id = %flight.entry.id, "a worker of the outbox has lost a lease, and drops the delivery");
+                tracing::warn!(
+                    id = %flight.entry.id,
+                    "a worker of the outbox has lost a lease, and drops the delivery"
+                );
                 // One that has just ended hears nothing of it, and is fenced.
                 let _ = loss.send(());
             }

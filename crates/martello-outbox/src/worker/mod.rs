@@ -83,30 +83,33 @@ impl Outbox {
 /// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | is a dead letter, as rejected |
 /// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
 ///
-/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
-/// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
-/// that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as rejected; a worker
-/// that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
+/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is
+/// given back and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit
+/// would not take it. A service that panics has made an ambiguous attempt. An entry whose body cannot be
+/// opened is a dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it
+/// with has made an unsent attempt.
 ///
-/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed
-/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing then is done, and what meets a
-/// conflict is a dead letter as ambiguous, not as rejected. Look at the resource before you replay it.
+/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been
+/// processed ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing
+/// then is done, and what meets a conflict is a dead letter as ambiguous, not as rejected. Look at the
+/// resource before you replay it.
 ///
-/// After some failures in a row (five by default: anything but a success, a rejection and what the client refuses) the worker holds the queue, for
-/// all workers, from one second up to a minute, and then tries with one entry at a time until one gets through. So an outage,
-/// or a token that has run out, costs few attempts and makes no dead letters.
+/// After some failures in a row (five by default: anything but a success, a rejection and what the client
+/// refuses) the worker holds the queue, for all workers, from one second up to a minute, and then tries with
+/// one entry at a time until one gets through. So an outage, or a token that has run out, costs few attempts
+/// and makes no dead letters.
 ///
 /// # Where it goes
 ///
-/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client: where it has none, it
-/// fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the entry goes again. Give it the limit that the
-/// other callers of the API share. A retry layer is not needed.
+/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client:
+/// where it has none, it fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the
+/// entry goes again. Give it the limit that the other callers of the API share. A retry layer is not needed.
 ///
 /// # What it does not do
 ///
-/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an entry that is
-/// sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it drops, so that no more are on
-/// the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
+/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an
+/// entry that is sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it
+/// drops, so that no more are on the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
 #[must_use = "a worker does nothing until it is started"]
 pub struct Worker<S> {
     outbox: Outbox,

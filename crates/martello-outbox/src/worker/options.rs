@@ -104,24 +104,25 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// How long a claim lasts without a heartbeat, 1 s to 1 h. The heartbeat comes three times as often. It must be longer
-    /// than the attempt timeout, so that an attempt of a worker that can no longer reach the store ends before another
-    /// makes the next.
+    /// How long a claim lasts without a heartbeat, 1 s to 1 h. The heartbeat comes three times as often. It
+    /// must be longer than the attempt timeout, so that an attempt of a worker that can no longer reach the
+    /// store ends before another makes the next.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.options.lease = lease;
         self
     }
 
-    /// The longest time from the start of an attempt to the response's head, 1 ms up to, but not including, the lease. It
-    /// does not run while a limit of the stack holds the request back. An attempt that timed out is ambiguous.
+    /// The longest time from the start of an attempt to the response's head, 1 ms up to, but not including,
+    /// the lease. It does not run while a limit of the stack holds the request back. An attempt that timed
+    /// out is ambiguous.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.options.attempt_timeout = timeout;
         self
     }
 
-    /// The wait after an entry's first failure, 1 ms to 1 h, which doubles with each further one up to `cap`, which is from
-    /// `base` to 24 h. It is drawn by lot from nothing to the whole (“full jitter”). A longer `Retry-After` counts, up to
-    /// 1 h.
+    /// The wait after an entry's first failure, 1 ms to 1 h, which doubles with each further one up to `cap`,
+    /// which is from `base` to 24 h. It is drawn by lot from nothing to the whole (“full jitter”). A longer
+    /// `Retry-After` counts, up to 1 h.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.options.policy = Policy { base, cap };
         self

@@ -27,8 +27,8 @@ impl RunningWorker {
         self.monitor.clone()
     }
 
-    /// Stops claiming, gives back what was not sent yet, waits up to `grace` for what is on the wire, drops what is left
-    /// of it as ambiguous, settles it all, and tells how the worker stood at its end.
+    /// Stops claiming, gives back what was not sent yet, waits up to `grace` for what is on the wire, drops
+    /// what is left of it as ambiguous, settles it all, and tells how the worker stood at its end.
     ///
     /// It takes no longer than `grace` and the 5 s that are left to the store after that. Dropping the future drops the
     /// worker.

@@ -22,8 +22,9 @@ enum Read {
 
 /// Pages of a JSON body that names the next one: `{"data": […], "cursor": {"next": "…"}}`.
 ///
-/// An absent, null or empty cursor ends the walk; a list that is absent or `null` is an error. A cursor
-/// that is an absolute URL is a link, and followed; any other is a token, and becomes a parameter of the first page's query.
+/// An absent, null or empty cursor ends the walk; a list that is absent or `null` is an error. A cursor that
+/// is an absolute URL is a link, and followed; any other is a token, and becomes a parameter of the first
+/// page's query.
 ///
 /// # Defaults
 ///
@@ -86,15 +87,15 @@ impl<T> JsonCursor<T> {
         Ok(self)
     }
 
-    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list is: many a server
-    /// answers what it could not do with status 200, and `null` where the list would be.
+    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list
+    /// is: many a server answers what it could not do with status 200, and `null` where the list would be.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self
     }
 
-    /// Where the next page's cursor is: a name, or a JSON Pointer (RFC 6901) through objects. A wrong place looks like the
-    /// end of the pages: see to it that a second one comes.
+    /// Where the next page's cursor is: a name, or a JSON Pointer (RFC 6901) through objects. A wrong place
+    /// looks like the end of the pages: see to it that a second one comes.
     ///
     /// # Errors
     ///

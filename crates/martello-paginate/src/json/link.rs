@@ -15,8 +15,9 @@ use crate::{Answer, Paged, ParseError, Parsed, Position};
 
 /// Pages of a JSON body, whose next is named by a `Link` header with `rel="next"` (RFC 8288).
 ///
-/// The header may have several lines, of several links each; a target may be relative to the page. A walk ends where there is no
-/// such link. A header that cannot be read, and in which no such link was found, is an error and not the end.
+/// The header may have several lines, of several links each; a target may be relative to the page. A walk
+/// ends where there is no such link. A header that cannot be read, and in which no such link was found, is an
+/// error and not the end.
 ///
 /// ```
 /// use martello_paginate::JsonLink;
@@ -58,8 +59,8 @@ impl<T> JsonLink<T> {
         Ok(self)
     }
 
-    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list is: many a server
-    /// answers what it could not do with status 200, and `null` where the list would be.
+    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list
+    /// is: many a server answers what it could not do with status 200, and `null` where the list would be.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self

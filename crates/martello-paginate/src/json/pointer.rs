@@ -1,6 +1,7 @@
 use martello_outcome::ConfigError;
 
-/// A way to a value through the objects of a document: a name, or a JSON Pointer (RFC 6901). Without a name it is the document.
+/// A way to a value through the objects of a document: a name, or a JSON Pointer (RFC 6901). Without a name
+/// it is the document.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pointer {
     names: Vec<Box<str>>,

@@ -10,7 +10,8 @@ use super::{
     StoreError, StoreFuture, parked::ParkingLot,
 };
 
-/// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the same checkpoint.
+/// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the
+/// same checkpoint.
 ///
 /// It goes by tokio's clock.
 #[derive(Clone, Debug, Default)]

@@ -23,22 +23,25 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// # What every engine promises
 ///
-/// - An operation takes place whole or not at all, also when the process dies in the middle; what it acknowledged, stays.
+/// - An operation takes place whole or not at all, also when the process dies in the middle; what it
+///   acknowledged, stays.
 /// - Any number of stores on the same data, in any number of processes, together behave like one.
-/// - One poller holds it at a time. Each holder has a [`Fence`] of its own, which is never handed out twice; whoever has lost
-///   the checkpoint to another can save nothing any more.
+/// - One poller holds it at a time. Each holder has a [`Fence`] of its own, which is never handed out twice;
+///   whoever has lost the checkpoint to another can save nothing any more.
 ///
-/// The suite in the feature `conformance` says whether an engine does so, and [`MemoryCheckpoint`] is the shortest that does.
+/// The suite in the feature `conformance` says whether an engine does so, and [`MemoryCheckpoint`] is the
+/// shortest that does.
 pub trait CheckpointStore: fmt::Debug + Send + Sync + 'static {
-    /// Takes the checkpoint for this long, unless somebody holds it. A lease that has run out is its holder's still, until it is
-    /// taken.
+    /// Takes the checkpoint for this long, unless somebody holds it. A lease that has run out is its holder's
+    /// still, until it is taken.
     fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired>;
 
     /// Holds it for this long from now, and tells whether it was still held.
     fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool>;
 
-    /// Saves all of this, or nothing: first what is no longer parked, then the checkpoint and what is parked. What is parked already,
-    /// with the same key, stamp and text, is not parked again. Who does not hold the checkpoint saves nothing.
+    /// Saves all of this, or nothing: first what is no longer parked, then the checkpoint and what is parked.
+    /// What is parked already, with the same key, stamp and text, is not parked again. Who does not hold the
+    /// checkpoint saves nothing.
     ///
     /// Fails with [`StoreErrorKind::Full`] if more than [`Parked::MOST`], or than
     /// [`Parked::MOST_BYTES`] of them, would be parked.

@@ -69,7 +69,8 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// How many may be parked at a time. Beyond that the poll stands still, since something other than an item is wrong.
+    /// How many may be parked at a time. Beyond that the poll stands still, since something other than an
+    /// item is wrong.
     pub const MOST: usize = 10_000;
 
     /// How many bytes their JSON texts may have together.

@@ -26,8 +26,8 @@
 //! ```
 //!
 //! Each scenario opens two stores on its data, because [any number of stores behave like
-//! one](CheckpointStore#what-every-engine-promises). Where leases run out, it sleeps for real, for two seconds at most: the clock is
-//! the engine's.
+//! one](CheckpointStore#what-every-engine-promises). Where leases run out, it sleeps for real, for two
+//! seconds at most: the clock is the engine's.
 
 mod engine;
 mod scenarios;

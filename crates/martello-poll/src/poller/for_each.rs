@@ -6,8 +6,8 @@ use super::{Poller, Stopper};
 use crate::{Event, Item, PollError};
 
 impl Poller {
-    /// Hands each item to this function, one after the other, until it is [stopped](Self::stopper). An item for which it
-    /// fails, or which is not of its type, is parked with the reason; the rest goes on.
+    /// Hands each item to this function, one after the other, until it is [stopped](Self::stopper). An item
+    /// for which it fails, or which is not of its type, is parked with the reason; the rest goes on.
     ///
     /// What the events of [`next`](Self::next) tell goes to `tracing`.
     ///

@@ -30,9 +30,10 @@ use crate::{
 
 /// Polls a source for what changed since, pass after pass.
 ///
-/// It does something only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled; but while it holds the checkpoint, a
-/// task of its own renews the lease, so that it wants a tokio runtime. Dropping it is a crash: nothing that was
-/// acknowledged is lost, items may be delivered again, and another poller gets the checkpoint when the lease has run out.
+/// It does something only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled; but while it
+/// holds the checkpoint, a task of its own renews the lease, so that it wants a tokio runtime. Dropping it is
+/// a crash: nothing that was acknowledged is lost, items may be delivered again, and another poller gets the
+/// checkpoint when the lease has run out.
 pub struct Poller {
     ask: Box<dyn Ask>,
     store: Arc<dyn CheckpointStore>,
@@ -141,10 +142,10 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// When the poll cannot go on: the checkpoint is that of [another source](crate::PollErrorKind::OtherSource), or
-    /// [cannot be used](crate::PollErrorKind::Unusable), or the client [refuses](crate::PollErrorKind::Unsendable) what the source
-    /// asks for. Anything else is an [`Event::Failed`], and done again. Stopped, when
-    /// what was acknowledged could not be saved.
+    /// When the poll cannot go on: the checkpoint is that of [another
+    /// source](crate::PollErrorKind::OtherSource), or [cannot be used](crate::PollErrorKind::Unusable), or
+    /// the client [refuses](crate::PollErrorKind::Unsendable) what the source asks for. Anything else is an
+    /// [`Event::Failed`], and done again. Stopped, when what was acknowledged could not be saved.
     pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
         loop {
             return Ok(Some(match self.step().await? {

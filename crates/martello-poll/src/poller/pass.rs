@@ -85,9 +85,9 @@ impl Pass {
         self.clock?.duration_since(self.since?).try_into().ok()
     }
 
-    /// What has been seen to its end, at the end of the pass: up to the server's clock at its start, never ours; and where the server
-    /// tells none, up to the greatest stamp, less the time
-    /// that the walk took. And the `ETag` of the answer, where the next request will be the same.
+    /// What has been seen to its end, at the end of the pass: up to the server's clock at its start, never
+    /// ours; and where the server tells none, up to the greatest stamp, less the time that the walk took. And
+    /// the `ETag` of the answer, where the next request will be the same.
     pub(super) fn conclude(self, old: Option<Timestamp>, keeps: Option<Duration>) -> Conclusion {
         let Self { since, began, items, clock, greatest, etag, not_modified, .. } = self;
         // What was committed behind the back of a long walk has a stamp up to as much older than the greatest one seen.
@@ -113,8 +113,8 @@ pub(super) struct Conclusion {
     pub(super) not_modified: bool,
 }
 
-/// A date that is far ahead would leave behind all that is still to come. Our clock may lower a watermark, which loses nothing, and
-/// never raise it.
+/// A date that is far ahead would leave behind all that is still to come. Our clock may lower a watermark,
+/// which loses nothing, and never raise it.
 fn plausible(date: Timestamp) -> Timestamp {
     let now = Timestamp::now();
     if now.checked_add(APART).is_ok_and(|latest| date > latest) { now } else { date }

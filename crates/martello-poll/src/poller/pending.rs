@@ -135,8 +135,8 @@ pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: i
     }
 }
 
-/// The flawed items that were told and parked, so that a source that lists them again and again makes no noise. They have no mark to
-/// be remembered by, and are known by two hashes of their text.
+/// The flawed items that were told and parked, so that a source that lists them again and again makes no
+/// noise. They have no mark to be remembered by, and are known by two hashes of their text.
 #[derive(Debug, Default)]
 pub(super) struct Flawed {
     hashers: [RandomState; 2],

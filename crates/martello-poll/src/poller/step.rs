@@ -164,8 +164,8 @@ impl Poller {
         })
     }
 
-    /// Ends the poll. Whoever takes it up once the source or the client is corrected finds the checkpoint free, and all that was
-    /// acknowledged; what cannot be saved is delivered again.
+    /// Ends the poll. Whoever takes it up once the source or the client is corrected finds the checkpoint
+    /// free, and all that was acknowledged; what cannot be saved is delivered again.
     async fn end(&mut self, error: PageError) -> PollError {
         if self.stop().await.is_err() {
             self.give_up();
@@ -186,8 +186,8 @@ impl Poller {
         Step::GoOn
     }
 
-    /// Looks at some more of the page that came last, and lets others run: a page may be long, and any number of pages may have
-    /// nothing new.
+    /// Looks at some more of the page that came last, and lets others run: a page may be long, and any number
+    /// of pages may have nothing new.
     async fn sort(&mut self) -> Step {
         self.sort_some();
         if self.pending.is_none() {

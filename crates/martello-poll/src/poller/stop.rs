@@ -9,8 +9,8 @@ impl Stopper {
         Self(watch::Sender::new(false))
     }
 
-    /// Has the poller give up what it waits for, save what was acknowledged, release the checkpoint, and end. A batch that the user
-    /// works on is not taken away.
+    /// Has the poller give up what it waits for, save what was acknowledged, release the checkpoint, and end.
+    /// A batch that the user works on is not taken away.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }

@@ -19,7 +19,8 @@ impl Identity<'_> {
     /// The same in every version, as a text that is stored must be.
     pub(super) fn fingerprint(&self) -> String {
         if self.headers.is_empty() && self.named.is_empty() {
-            // As it was before anything else counted, so that older checkpoints go on. It is no fingerprint of the other form.
+            // As it was before anything else counted, so that older checkpoints go on. It is no fingerprint
+            // of the other form.
             return format!("{:016x}", fnv_1a(self.asked.join("\n").as_bytes()));
         }
         let mut hash = Sha256::new();

@@ -87,14 +87,16 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         })
     }
 
-    /// Asks for so many items in a page, by the parameter of this name, in clear or [as it stands in a URL](QueryName). Said here and not in the URL, it may change without making another source of it.
+    /// Asks for so many items in a page, by the parameter of this name, in clear or [as it stands in a
+    /// URL](QueryName). Said here and not in the URL, it may change without making another source of it.
     pub fn page_size(mut self, parameter: impl Into<String>, items: u32) -> Self {
         self.page_size = Some((parameter.into(), items));
         self
     }
 
-    /// The name of the query parameter that bears the moment to ask from, in clear or [as it stands in a URL](QueryName). The moment is sent in UTC with milliseconds
-    /// (`2024-11-29T10:00:00.000Z`), rounded down.
+    /// The name of the query parameter that bears the moment to ask from, in clear or [as it stands in a
+    /// URL](QueryName). The moment is sent in UTC with milliseconds (`2024-11-29T10:00:00.000Z`), rounded
+    /// down.
     pub fn parameter(mut self, name: impl Into<String>) -> Self {
         self.parameter = name.into();
         self
@@ -124,15 +126,16 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
-    /// Asks from this moment where everything is asked for, for a source that wants one. The first poll keeps it in the checkpoint:
-    /// a moment that is computed anew at each start, such as an hour ago, opens no gap. See [`Source::start`].
+    /// Asks from this moment where everything is asked for, for a source that wants one. The first poll keeps
+    /// it in the checkpoint: a moment that is computed anew at each start, such as an hour ago, opens no gap.
+    /// See [`Source::start`].
     pub fn everything_from(mut self, moment: Timestamp) -> Self {
         self.everything_from = Some(moment);
         self
     }
 
-    /// Something else that makes it this source and no other, such as a tenant that a layer around the client names in a header.
-    /// The URL and the headers of the pages count in any case. It is stored as a digest.
+    /// Something else that makes it this source and no other, such as a tenant that a layer around the client
+    /// names in a header. The URL and the headers of the pages count in any case. It is stored as a digest.
     pub fn identity(mut self, text: impl AsRef<str>) -> Self {
         self.named.push(text.as_ref().to_owned());
         self
@@ -144,8 +147,8 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
-    /// The headers of its requests that make it another source: all but credentials, which are renewed, and what every page of
-    /// JSON is asked for with.
+    /// The headers of its requests that make it another source: all but credentials, which are renewed, and
+    /// what every page of JSON is asked for with.
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let request = Uri::try_from(self.url.as_str()).ok().and_then(|url| (self.pages)(url).ok());
         let request = request.and_then(|pages| pages.request(None).ok());

@@ -23,17 +23,19 @@ pub trait Source: Send + 'static {
     /// What its pages look like.
     type Pages: Paged<Item = Box<RawValue>> + Send + Sync + 'static;
 
-    /// What makes it this source and no other, filters above all, and headers such as a tenant's, in up to 256 bytes without a
-    /// secret: a digest, say. It is stored in the checkpoint, whose watermark means nothing for a source that lists something else.
+    /// What makes it this source and no other, filters above all, and headers such as a tenant's, in up to
+    /// 256 bytes without a secret: a digest, say. It is stored in the checkpoint, whose watermark means
+    /// nothing for a source that lists something else.
     fn fingerprint(&self) -> String;
 
     /// From when on everything is asked for; `None`, by default, for all there is.
     ///
-    /// It is asked when a poll begins: the answer is kept in the checkpoint before the first request, so that “an hour ago”
-    /// means the same after a restart and after a resync; the checkpoint of another source stays until this one has answered.
-    /// An earlier moment moves a kept one back, a later one does not count. `None` clears a kept one while there is no
-    /// watermark; from then on it stays. Where the source answers 410 to the kept one, it is asked again, and the answer takes
-    /// the place of the kept one ([`StartExpired`](crate::ResyncReason::StartExpired)).
+    /// It is asked when a poll begins: the answer is kept in the checkpoint before the first request, so that
+    /// “an hour ago” means the same after a restart and after a resync; the checkpoint of another source
+    /// stays until this one has answered. An earlier moment moves a kept one back, a later one does not
+    /// count. `None` clears a kept one while there is no watermark; from then on it stays. Where the source
+    /// answers 410 to the kept one, it is asked again, and the answer takes the place of the kept one
+    /// ([`StartExpired`](crate::ResyncReason::StartExpired)).
     fn start(&self) -> Option<Timestamp> {
         None
     }

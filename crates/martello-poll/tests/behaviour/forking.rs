@@ -15,7 +15,8 @@ use martello_poll::{Acquired, CheckpointStore, FileCheckpoint};
 const SPAWNERS: usize = 4;
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files that are open.
+/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files
+/// that are open.
 struct Spawning {
     ended: Arc<AtomicBool>,
     threads: Vec<thread::JoinHandle<()>>,

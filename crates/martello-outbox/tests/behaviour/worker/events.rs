@@ -55,7 +55,8 @@ impl Visit for Line {
 }
 
 async fn told(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
-    // With a subscriber for the whole process, no test that runs at this moment makes `tracing` believe that nobody listens.
+    // With a subscriber for the whole process, no test that runs at this moment makes `tracing` believe that
+    // nobody listens.
     static PROCESS: Once = Once::new();
     PROCESS.call_once(|| tracing::subscriber::set_global_default(Registry::default()).unwrap());
     let told = Told::default();

@@ -1,5 +1,5 @@
-//! Whatever goes wrong, and in whatever order: what was acknowledged comes to an end, five are in flight, keys keep their
-//! order, and no attempt is missing.
+//! Whatever goes wrong, and in whatever order: what was acknowledged comes to an end, five are in flight,
+//! keys keep their order, and no attempt is missing.
 
 use std::{
     collections::HashMap,

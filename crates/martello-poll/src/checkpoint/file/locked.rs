@@ -6,8 +6,8 @@ use std::{
 
 /// A file that nobody else has locked, unlocked by name when it is dropped.
 ///
-/// Closing it is not enough: a process that another thread has just forked has the file, and with it the lock, until it runs its
-/// program.
+/// Closing it is not enough: a process that another thread has just forked has the file, and with it the
+/// lock, until it runs its program.
 #[derive(Debug)]
 pub(super) struct Locked(File);
 

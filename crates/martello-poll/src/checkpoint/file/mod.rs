@@ -17,13 +17,13 @@ use super::{
 
 /// A checkpoint in a file.
 ///
-/// It is written anew, flushed and renamed into place, and its folder is flushed, so that a crash leaves the old or the new one.
-/// What is parked stands beside it in a file of its own (`….parked`) and is written first; a crash between both leaves
-/// something parked that is delivered once more.
+/// It is written anew, flushed and renamed into place, and its folder is flushed, so that a crash leaves the
+/// old or the new one. What is parked stands beside it in a file of its own (`….parked`) and is written
+/// first; a crash between both leaves something parked that is delivered once more.
 ///
-/// A process whose poller holds it has a lock of the operating system on a third file (`….lock`), which ends with the process; a
-/// lease runs out only among clones of one `FileCheckpoint`. The lock works between processes of one machine; on the file system
-/// of a network it may not.
+/// A process whose poller holds it has a lock of the operating system on a third file (`….lock`), which ends
+/// with the process; a lease runs out only among clones of one `FileCheckpoint`. The lock works between
+/// processes of one machine; on the file system of a network it may not.
 ///
 /// A clone is the same checkpoint, and so is another of the same path.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! A planning API in memory: a server with a clock of its own that releases plannings late, out of order and with equal stamps,
-//! and fails in all the ways that a history asks for.
+//! A planning API in memory: a server with a clock of its own that releases plannings late, out of order and
+//! with equal stamps, and fails in all the ways that a history asks for.
 
 mod driver;
 mod history;

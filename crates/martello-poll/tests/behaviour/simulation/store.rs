@@ -7,8 +7,8 @@ use martello_poll::{
 
 use super::{history::OVERLAP, server::World};
 
-/// A store that takes a while before and after each operation, so that a crash may find it done or not, and that looks at
-/// what is saved.
+/// A store that takes a while before and after each operation, so that a crash may find it done or not, and
+/// that looks at what is saved.
 #[derive(Clone)]
 pub(super) struct Watched {
     pub(super) store: MemoryCheckpoint,
