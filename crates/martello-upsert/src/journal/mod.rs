@@ -81,8 +81,7 @@ impl Journal {
         Ok(Self { path, file: Arc::new(file), earlier: Arc::new(earlier), length })
     }
 
-    /// A name for the content of a file, which no other content has but by accident: made for [`Journal::open`], and no
-    /// protection against somebody who means to deceive.
+    /// A name for the content of a file, which no other content has: its SHA-256, made for [`Journal::open`].
     ///
     /// # Errors
     ///
