@@ -15,6 +15,7 @@ mod metrics;
 mod order_at_the_door;
 mod order_key;
 mod outage;
+mod overtaken;
 mod steered;
 mod stopped_in_call;
 mod support;

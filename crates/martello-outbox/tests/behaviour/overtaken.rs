@@ -1,0 +1,81 @@
+//! A dead letter that a newer write of its key has overtaken is not replayed over it.
+
+use martello_outbox::{Change, EntryId, MemoryStore, Outbox, StoreErrorKind};
+
+use crate::support::{Api, broken, put, send, settled, status, work};
+
+const KEY: &str = "/orders/1";
+
+/// An outbox with a dead letter of the key: its API understood and would not.
+async fn with_a_dead_letter() -> (Outbox, EntryId) {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::statuses([503, 422]);
+    let id = send(&outbox, &api, put(KEY)).await.ticket().unwrap().id();
+    let worker = work(&outbox, &api);
+    settled(&outbox, id, 2).await;
+    worker.shutdown().await;
+    (outbox, id)
+}
+
+async fn replay_is_refused(outbox: &Outbox, id: EntryId) -> bool {
+    match outbox.store().change(id, Change::Replay).await {
+        Ok(_) => false,
+        Err(error) => error.kind() == StoreErrorKind::Conflict,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_a_call_that_was_delivered_at_once() {
+    let (outbox, dead) = with_a_dead_letter().await;
+    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.delivered().is_some());
+    assert!(replay_is_refused(&outbox, dead).await, "it would overwrite what was written since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn perhaps_by_a_call_whose_answer_was_lost() {
+    for answer in [broken(), status(504)] {
+        let (outbox, dead) = with_a_dead_letter().await;
+        send(&outbox, &Api::answering([answer]), put(KEY)).await;
+        assert!(replay_is_refused(&outbox, dead).await, "the API may hold what is newer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn not_by_a_call_that_the_api_has_not_processed() {
+    for answer in [422, 503] {
+        let (outbox, dead) = with_a_dead_letter().await;
+        send(&outbox, &Api::statuses([answer]), put(KEY)).await;
+        assert!(!replay_is_refused(&outbox, dead).await, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_by_one_of_another_key() {
+    let (outbox, dead) = with_a_dead_letter().await;
+    send(&outbox, &Api::statuses([]), put("/orders/2")).await;
+    assert!(!replay_is_refused(&outbox, dead).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_an_entry_that_a_worker_delivered_also_once_that_is_pruned() {
+    let (outbox, dead) = with_a_dead_letter().await;
+    let newer = outbox.enqueue(put(KEY)).await.unwrap().id();
+    let worker = work(&outbox, &Api::statuses([]));
+    settled(&outbox, newer, 1).await;
+    worker.shutdown().await;
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    assert_eq!(outbox.store().prune(std::time::Duration::ZERO, 10).await.unwrap(), 1);
+    assert!(replay_is_refused(&outbox, dead).await, "the API holds what is newer still");
+}
+
+#[tokio::test(start_paused = true)]
+async fn perhaps_by_an_entry_that_a_worker_has() {
+    let (outbox, dead) = with_a_dead_letter().await;
+    outbox.enqueue(put(KEY)).await.unwrap();
+    let api = Api::statuses([]).held();
+    let _worker = work(&outbox, &api);
+    while api.seen().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert!(replay_is_refused(&outbox, dead).await, "it would be delivered after what is newer");
+}
