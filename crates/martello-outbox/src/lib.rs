@@ -22,8 +22,8 @@ mod worker;
 
 pub use builder::OutboxBuilder;
 pub use entry::{
-    AttemptRecord, Detail, Enqueued, Entry, EntryEvent, EntryId, EventKind, InvalidEntry, NewEntry, OrderKey,
-    QueueName, Reason, Revision, State, StoredRequest, WhenPending,
+    AttemptRecord, Detail, Enqueued, Entry, EntryEvent, EntryId, EventKind, InvalidEntry, KeyState, NewEntry,
+    OrderKey, Overtaken, QueueName, Reason, Revision, State, StoredRequest, WhenOvertaken, WhenPending,
 };
 pub use layer::{OutboxFuture, OutboxLayer, OutboxService};
 pub use martello_outcome::{ConfigError, Outcome, TrackingId};
@@ -35,9 +35,9 @@ pub use outbox::Outbox;
 pub use seal::Sealing;
 pub use sent::Sent;
 pub use store::{
-    Change, Claimed, Clock, Cursor, End, Filter, Finding, JobId, Lease, ManualClock, MemoryStore, Page,
-    Purge, QueueStats, ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture, Turn,
-    Turned, Watch, WorkerId,
+    Change, Claimed, Clock, Cursor, End, Filter, Finding, Held, Hold, JobId, Lease, ManualClock, MemoryStore,
+    Page, Purge, QueueStats, ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture,
+    Turn, Turned, Watch, WorkerId,
 };
 pub use ticket::Ticket;
 pub use worker::{

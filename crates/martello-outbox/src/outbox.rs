@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Request;
@@ -6,9 +6,9 @@ use martello_body::Collect;
 use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
-    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
-    OutboxBuilder, OutboxOptions, QueueName, Store, StoreError, StoreFuture, StoredRequest, Ticket,
-    builder::Settings, key_lock::KeyGuard,
+    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, KeyState, NewEntry, NotStored, NotStoredKind,
+    OrderKey, OutboxBuilder, OutboxOptions, Overtaken, QueueName, Store, StoreError, StoreFuture,
+    StoredRequest, Ticket, builder::Settings, key_lock::KeyGuard,
 };
 
 /// How long a caller waits for the store.
@@ -134,9 +134,21 @@ impl Outbox {
         Ok(Ticket::new(self.clone(), id, duplicate))
     }
 
-    /// Whether an older request of this key is stored and not at its end.
-    pub(crate) async fn pending(&self, key: &OrderKey) -> Result<bool, StoreError> {
-        within(self.store.pending(self.queue(), key)).await
+    /// What is stored of this key.
+    pub(crate) async fn key_state(&self, key: &OrderKey) -> Result<KeyState, StoreError> {
+        within(self.store.key_state(self.queue(), key)).await
+    }
+
+    /// Marks the dead letters of this key, whose newer request was sent. It was, whether or not they can be marked.
+    pub(crate) async fn overtake(&self, key: &OrderKey, overtaken: Overtaken) {
+        if let Err(error) = within(self.store.overtake(self.queue(), key, overtaken)).await {
+            let cause = error.source().map(ToString::to_string);
+            let queue = self.queue();
+            tracing::error!(
+                %queue, exception.message = %error, cause,
+                "dead letters were overtaken by a newer request, and could not be marked: a replay would overwrite it"
+            );
+        }
     }
 
     /// A request as it is stored, with what was asked for in its extensions.

@@ -72,6 +72,7 @@ struct Inner {
     last_status: Option<StatusCode>,
     attempts: Attempts,
     source: Option<BoxError>,
+    untried: bool,
 }
 
 impl CallError {
@@ -86,6 +87,7 @@ impl CallError {
             last_status: None,
             attempts: Attempts::default(),
             source: None,
+            untried: false,
         }))
     }
 
@@ -114,7 +116,9 @@ impl CallError {
     /// ```
     #[must_use]
     pub fn unsent(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
-        Self::new(kind, Outcome::Unsent, "the request was not sent").with_source(source)
+        let mut error = Self::new(kind, Outcome::Unsent, "the request was not sent").with_source(source);
+        error.0.untried = true;
+        error
     }
 
     /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is. Anything else
@@ -200,6 +204,13 @@ impl CallError {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
+    }
+
+    /// Whether the client was never called: a layer around it made this error with [`CallError::unsent`], at each attempt. The
+    /// API has seen nothing then, and is not known to be down.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.0.untried && self.0.attempts.iter().all(|attempt| attempt.outcome == Outcome::Unsent)
     }
 
     /// What the call went through, in order; empty without a retry layer, and for a call that never got as

@@ -17,9 +17,6 @@ pub struct Detail {
     pub attempts: Vec<AttemptRecord>,
     /// What else happened to it, in order.
     pub events: Vec<EntryEvent>,
-    /// Whether a newer entry of its queue and key was delivered, and is not pruned yet: replayed, it would overwrite
-    /// that.
-    pub overtaken: bool,
 }
 
 /// One version of an entry's request.

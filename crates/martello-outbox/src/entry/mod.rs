@@ -3,6 +3,7 @@
 mod attempt;
 mod detail;
 mod id;
+mod key;
 mod name;
 mod new;
 mod request;
@@ -12,6 +13,7 @@ mod summary;
 pub use attempt::AttemptRecord;
 pub use detail::{Detail, EntryEvent, EventKind, Revision};
 pub use id::EntryId;
+pub use key::{KeyState, Overtaken, WhenOvertaken};
 pub use name::{InvalidEntry, OrderKey, QueueName};
 pub use new::{Enqueued, NewEntry, WhenPending};
 pub use request::StoredRequest;

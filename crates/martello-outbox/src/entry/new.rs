@@ -108,6 +108,7 @@ impl NewEntry {
             kept: false,
             job: None,
             superseded_by: None,
+            overtaken: None,
         }
     }
 }

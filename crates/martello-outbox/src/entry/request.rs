@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use martello_body::Body;
 use martello_log::Redaction;
+use martello_outcome::RequestHead;
 use uuid::Uuid;
 
 use super::InvalidEntry;
@@ -85,6 +86,14 @@ impl StoredRequest {
     #[must_use]
     pub fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
+    }
+
+    /// The authority that it goes to, as [`RequestHead::authority`] writes it: the API that is held if it is down.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let mut target = Request::new(());
+        *target.uri_mut() = self.uri.clone();
+        RequestHead::from(&target).authority().unwrap_or_default().into_owned()
     }
 
     /// The value of the `Idempotency-Key` header, if it has one.

@@ -2,7 +2,7 @@ use http::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use martello_outcome::{Outcome, TrackingId};
 
-use super::{EntryId, OrderKey, QueueName, Reason, State};
+use super::{EntryId, OrderKey, Overtaken, QueueName, Reason, State};
 use crate::JobId;
 
 /// An entry at a glance: all but its requests and its history.
@@ -54,4 +54,7 @@ pub struct Entry {
     pub job: Option<JobId>,
     /// The entry that took its place.
     pub superseded_by: Option<EntryId>,
+    /// Whether a newer request of its queue and key was delivered while it was a dead letter: replayed, it would overwrite
+    /// that.
+    pub overtaken: Option<Overtaken>,
 }

@@ -7,7 +7,9 @@ use martello_outcome::{BoxError, CallError, RequestHead};
 use tower_service::Service;
 
 use super::ending::{Began, Ending};
-use crate::{AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key};
+use crate::{
+    AttemptRecord, KeyState, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key,
+};
 
 /// How long the stack may take to be ready: as long as a request waits for a permit.
 const READY: Duration = Duration::from_secs(30);
@@ -28,9 +30,11 @@ where
     let key = outbox.order_key(RequestHead::from(&request));
     // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
     let _turn = outbox.turn(key.as_ref()).await;
-    if let Some(key) = &key
-        && outbox.pending(key).await?
-    {
+    let state = match &key {
+        Some(key) => outbox.key_state(key).await?,
+        None => KeyState::default(),
+    };
+    if state.pending {
         return store(&outbox, &request, Some(body), None, None).await.map(Sent::Deferred);
     }
 
@@ -52,6 +56,10 @@ where
     };
     // What it may have reserved must not wait for the store.
     drop(inner);
+    // Before it is stored itself, perhaps as a dead letter.
+    if let (true, Some(key), Some(overtaken)) = (state.dead, &key, ending.overtakes()) {
+        outbox.overtake(key, overtaken).await;
+    }
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
     let dead = match (ending.stored_as(repeatable), answer) {
         (None, Ok(response)) => return Ok(Sent::Delivered(response)),

@@ -4,7 +4,7 @@ use http::{Method, Response, StatusCode};
 use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
 use tokio::time::Instant;
 
-use crate::{Outbox, Reason, verdict::Verdict};
+use crate::{Outbox, Overtaken, Reason, verdict::Verdict};
 
 /// The longest `Retry-After` that is believed, which is the longest wait of a worker, too.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
@@ -79,6 +79,18 @@ impl Ending {
         Self { outcome, last, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
     }
 
+    /// What the call has done to the dead letters of its key.
+    pub(super) fn overtakes(&self) -> Option<Overtaken> {
+        match self.outcome {
+            Outcome::Success => Some(Overtaken::Certainly),
+            outcome => {
+                let some =
+                    outcome.may_be_processed(self.status) || self.attempts.iter().any(may_be_processed);
+                some.then_some(Overtaken::Possibly)
+            }
+        }
+    }
+
     /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
         let verdict = Verdict::of(self.last, self.kind, self.status, repeatable);
@@ -88,6 +100,10 @@ impl Ending {
             Verdict::Dead(_) | Verdict::Delivered => None,
         }
     }
+}
+
+fn may_be_processed(attempt: &Attempt) -> bool {
+    attempt.outcome.may_be_processed(attempt.status)
 }
 
 fn attempt(began: Began, outcome: Outcome) -> Attempt {

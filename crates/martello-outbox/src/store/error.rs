@@ -66,6 +66,14 @@ impl StoreError {
         Self::new(StoreErrorKind::Conflict, format!("entry {id} is {state}, but must be {wanted}"))
     }
 
+    /// The dead letter is [overtaken](crate::Overtaken), or a newer entry of its key is under way.
+    #[must_use]
+    pub fn overtaken(id: EntryId) -> Self {
+        let message =
+            format!("entry {id} is overtaken: its replay would overwrite a newer request of its key");
+        Self::new(StoreErrorKind::Conflict, message)
+    }
+
     /// This error, caused by `source`.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {

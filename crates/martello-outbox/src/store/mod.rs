@@ -17,10 +17,13 @@ pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
 pub use job::{JobId, ReplayJob};
 pub use memory::MemoryStore;
-pub use stats::{Finding, QueueStats};
-pub use turn::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, WorkerId};
+pub use stats::{Finding, Held, QueueStats};
+pub use turn::{Claimed, End, Hold, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
-use crate::{Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, QueueName, StoredRequest};
+use crate::{
+    Detail, Enqueued, Entry, EntryId, KeyState, NewEntry, OrderKey, Overtaken, QueueName, StoredRequest,
+    WhenOvertaken,
+};
 
 /// The future of a store's operation.
 ///
@@ -56,9 +59,20 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///    └─────────────────── lost lease ────────────────┘ ◀────┘
 /// ```
 ///
-/// *Claimable* is an entry that is ready, due and not expired, whose queue is neither paused nor held, and
-/// which is at the *head of its key*: no other entry of its queue and key is leased, and none that is older
-/// is ready. An entry without a key is always at the head.
+/// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority is not held in its
+/// queue, and which is at the *head of its key*: no other entry of its queue and key is leased, and none that is older is
+/// ready. An entry without a key is always at the head.
+///
+/// The [authority](StoredRequest::authority) of an entry is that of its last revision. It is *held* in a queue for the time
+/// that a settlement says ([`Hold::For`]), and afterwards, until one ends the hold ([`Hold::End`]), as long as an entry of it
+/// is leased there: then one is claimed at a time. [`Held::MOST`] are remembered for each queue.
+///
+/// # What is overtaken
+///
+/// A dead letter is [overtaken](Overtaken) when a newer request of its queue and key was delivered: by [`Store::overtake`],
+/// or by a settlement of a newer entry, as [`Settlement::overtakes`] says, or possibly when such an entry's lease is lost. The
+/// mark stays: whatever happens to the newer entry, and also if the dead letter is edited or replayed. It only ever gets more
+/// certain.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores these entries, in this order, all or none. Fails with [`StoreErrorKind::Invalid`] if one of them does
     /// not pass [`NewEntry::check`].
@@ -69,15 +83,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// cancelled, by this one. One with [`NewEntry::dead`] is stored as a dead letter, and supersedes nothing.
     fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>>;
 
-    /// Whether an entry of this queue and key is ready or leased.
-    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool>;
+    /// What there is of this queue and key.
+    fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState>;
+
+    /// Marks all dead letters of this queue and key: a newer request than they are was delivered, or may have been. Tells
+    /// how many had no mark as certain.
+    fn overtake<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        key: &'a OrderKey,
+        overtaken: Overtaken,
+    ) -> StoreFuture<'a, u64>;
 
     /// One turn of a worker, whole or not at all, in this order:
     ///
     /// 1. Settles what the worker has done. A settlement whose lease is no longer the entry's is
     ///    [`Settled::Fenced`] and changes nothing; one that was the last to be applied to its entry (the worker did
     ///    not hear of it) is [`Settled::Applied`] again and changes nothing. A lease that has run out is the entry's
-    ///    still, until it is taken.
+    ///    still, until it is taken. With the entry its settlement changes the hold of its authority, and the marks of the
+    ///    older dead letters of its key.
     /// 2. Takes the leases of this queue that have run out from their workers: the attempt is written down as
     ///    [lost](crate::AttemptRecord::lost); then the entry is dead as `Ambiguous` if it is not repeatable, dead as
     ///    `Crashed` if it has had its attempts, and else ready and due at once. The lease's fence is spent.
@@ -97,15 +121,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Claims nothing from this queue until it is resumed. What is leased goes on.
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()>;
 
-    /// Claims nothing from this queue for this long. If it is held for as long or longer already, that stays, and its
-    /// reason with it.
-    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()>;
-
-    /// Ends pause and hold of this queue.
+    /// Ends the pause of this queue, and all its holds.
     fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()>;
 
     /// The queues that were ever used, by name, and how they stand: at least those that an entry was stored in and
-    /// those that were paused or held.
+    /// those that were paused.
     fn queues(&self) -> StoreFuture<'_, Vec<QueueStats>>;
 
     /// The entry at a glance.
@@ -129,8 +149,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// each second (from 0.001 to 10,000): the n-th, counted from 0, is due after n ÷ `per_second`. At most
     /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`], and expires as long after it is due as it would
     /// then. A filter that nothing passes makes a job of none. Fails with [`StoreErrorKind::Invalid`] if the rate is
-    /// out of its range.
-    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob>;
+    /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken and `overtaken` does
+    /// not say that it be replayed all the same.
+    fn replay(&self, filter: Filter, per_second: f64, overtaken: WhenOvertaken)
+    -> StoreFuture<'_, ReplayJob>;
 
     /// The replays, the newest first, with their progress. [`Store::prune`] forgets them.
     fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>>;
@@ -145,7 +167,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
     /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago
-    /// and that no entry bears any more.
+    /// and that no entry bears any more, and the holds that have been over for longer than `age`.
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
     /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at
@@ -176,8 +198,9 @@ pub enum Change {
     Bury,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
     /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
-    /// before is no longer its last.
-    Replay,
+    /// before is no longer its last. Fails with [`StoreErrorKind::Conflict`] if it is [overtaken](Overtaken), or a newer entry
+    /// of its queue and key is leased, unless it is to be replayed all the same.
+    Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
     /// [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].
     Edit(Box<StoredRequest>),

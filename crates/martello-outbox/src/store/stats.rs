@@ -25,10 +25,27 @@ pub struct QueueStats {
     pub oldest_due: Option<Duration>,
     /// Why it is paused, if it is.
     pub paused: Option<String>,
-    /// Until when it is held, if it is.
-    pub held_until: Option<Timestamp>,
-    /// Why it is held.
-    pub held: Option<String>,
+    /// The holds of it that no success has ended yet, by authority.
+    pub holds: Vec<Held>,
+}
+
+/// A hold of a queue: an API that was down when it was last asked. Until then nothing is claimed for it; and from then on one
+/// entry at a time, over all workers, until one has been [answered](crate::Hold::End).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The [authority](crate::StoredRequest::authority) that is held.
+    pub authority: String,
+    /// Until when, or since when it has been tried with one entry at a time.
+    pub until: Timestamp,
+    /// Why.
+    pub why: String,
+    /// How many holds there were in a row, this one included.
+    pub in_row: u32,
+}
+
+impl Held {
+    /// How many a queue remembers: of more, those are forgotten that end first, or ended first.
+    pub const MOST: usize = 1_000;
 }
 
 #[expect(clippy::ref_option, reason = "what serde asks for")]

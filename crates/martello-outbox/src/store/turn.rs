@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{AttemptRecord, Entry, EntryId, InvalidEntry, QueueName, Reason, StoredRequest};
+use crate::{AttemptRecord, Entry, EntryId, InvalidEntry, Overtaken, QueueName, Reason, StoredRequest};
 
 /// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be unique:
 /// a fence is.
@@ -80,6 +80,42 @@ pub struct Settlement {
     /// What to write down; `None` only for [`End::GiveBack`], which writes nothing. Its number is
     /// [`Entry::attempts`] as claimed.
     pub attempt: Option<AttemptRecord>,
+    /// What becomes of the hold of the authority that the request went to.
+    pub hold: Hold,
+}
+
+impl Settlement {
+    /// What the attempt has done to the older dead letters of the entry's key: once it was delivered, they are overtaken,
+    /// and once it may have been processed, they possibly are.
+    #[must_use]
+    pub fn overtakes(&self) -> Option<Overtaken> {
+        match (self.end, &self.attempt) {
+            (End::Done, _) => Some(Overtaken::Certainly),
+            (End::GiveBack, _) | (_, None) => None,
+            (_, Some(attempt)) => {
+                attempt.outcome.may_be_processed(attempt.status).then_some(Overtaken::Possibly)
+            }
+        }
+    }
+}
+
+/// What a delivery does to the [hold](crate::Held) of the authority that it went to. If it was claimed before the hold that
+/// there is had ended, or a settlement is [`Settled::Fenced`], the hold stays as it is: what was sent before says nothing
+/// about whether the API is back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It ends, because the API has answered.
+    End,
+    /// Nothing is claimed for this authority for this long.
+    For {
+        /// From now.
+        wait: Duration,
+        /// Why, for whoever looks at it.
+        why: Box<str>,
+    },
 }
 
 /// What becomes of an entry after a claim.
@@ -120,6 +156,8 @@ pub struct Claimed {
     pub entry: Entry,
     /// The request of its last revision.
     pub request: StoredRequest,
+    /// If it is to show whether the API is back: how many holds of its authority there were in a row. Else 0.
+    pub holds: u32,
 }
 
 /// What a store did in one turn.
@@ -135,9 +173,9 @@ pub struct Turned {
     pub lost: usize,
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
     /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
-    /// entry at the head of its key is due, the hold ends, a lease of the queue runs out or a ready entry expires,
-    /// whichever comes first. When an entry is due or the hold ends does not count while the queue is paused or as
-    /// many are leased as the cap allows, nor when an entry is due while the queue is held. `None` if there is nothing
-    /// to wait for but a change.
+    /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry
+    /// expires, whichever comes first. When an entry is due or a hold ends does not count while the queue is paused or as
+    /// many are leased as the cap allows, nor if the entry waits for another to show whether the API is back. `None` if
+    /// there is nothing to wait for but a change.
     pub next: Option<Duration>,
 }

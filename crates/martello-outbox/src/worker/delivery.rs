@@ -236,9 +236,11 @@ fn poll<F: Future>(
 }
 
 fn failed(error: &CallError, began: Instant) -> Came {
-    match was_refused(error) {
-        true => Came::Back { refused: true },
-        false => Came::Ended(Box::new(Report::of_error(error, began))),
+    let report = Report::of_error(error, began);
+    match error.kind() {
+        _ if was_refused(error) => Came::Back { refused: true },
+        ErrorKind::Transport if error.is_untried() => Came::Untried(report.fault.unwrap_or_default()),
+        _ => Came::Ended(Box::new(report)),
     }
 }
 

@@ -42,8 +42,6 @@ pub(super) struct Driver {
     pub(super) beat: Beat,
     /// When the store is to be asked for more, if there is room for it.
     pub(super) look_at: Instant,
-    /// For how long the queue is to be held, and why.
-    pub(super) hold: Option<(Duration, String)>,
     pub(super) turns: Trouble,
     pub(super) beats: Trouble,
     prunes: Trouble,
@@ -77,7 +75,6 @@ impl Driver {
             asked: Asked::nothing(now),
             beat: Beat::none(now),
             look_at: now,
-            hold: None,
             turns: Trouble::new("to take a worker's turn"),
             beats: Trouble::new("to renew leases"),
             prunes: Trouble::new("to delete what is old"),
@@ -95,8 +92,7 @@ impl Driver {
         let store: &dyn Store = &*outbox.store;
         let mut ready = Some(store.watch(Watch::Ready));
         let mut stop = pin!(stop);
-        let (mut turn, mut beat, mut hold, mut prune) =
-            (Slot::empty(), Slot::empty(), Slot::empty(), Slot::empty());
+        let (mut turn, mut beat, mut prune) = (Slot::empty(), Slot::empty(), Slot::empty());
         let _ended = Ended::after(&self.monitor);
         while !self.is_over(turn.is_empty()) {
             if turn.is_empty() && self.turn_at(Instant::now()).is_some_and(|at| at <= Instant::now()) {
@@ -114,13 +110,6 @@ impl Driver {
             {
                 beat.begin(store.heartbeat(leases, self.options.lease), self.options.lease / 3);
             }
-            if let Some((wait, why)) = self.hold.take() {
-                let queue = outbox.queue();
-                hold.begin(
-                    Box::pin(async move { store.hold(queue, wait, &why).await }),
-                    self.options.lease / 3,
-                );
-            }
             if prune.is_empty() && self.prune_is_due() {
                 prune.begin(store.prune(self.options.retention, PRUNE.2), self.options.lease);
             }
@@ -129,7 +118,6 @@ impl Driver {
                 Some(joined) = self.deliveries.join_next_with_id() => self.joined(joined),
                 turned = turn.ended() => self.turned(turned, &send),
                 renewed = beat.ended() => self.renewed(renewed),
-                held = hold.ended() => self.held(&held),
                 pruned = prune.ended() => self.pruned(pruned),
                 news = news(&mut ready) => match news {
                     true => self.heard_of_news(),

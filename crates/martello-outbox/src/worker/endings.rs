@@ -1,6 +1,6 @@
 //! What follows from how a delivery ended.
 
-use std::error::Error;
+use std::time::Duration;
 
 use martello_outcome::Outcome;
 use tokio::{
@@ -11,9 +11,10 @@ use tokio::{
 use super::{
     driver::Driver,
     flight::Flight,
+    pace::hold,
     report::{Came, Report},
 };
-use crate::{End, StoreError};
+use crate::{End, Hold};
 
 impl Driver {
     /// A delivery's task has ended.
@@ -30,8 +31,9 @@ impl Driver {
                 if refused {
                     self.pace.refused(Instant::now(), self.random.f64());
                 }
-                self.endings.push(flight.back());
+                self.endings.push(flight.back(Hold::Keep));
             }
+            Ok((_, Came::Untried(fault))) => self.untried(flight, &fault),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => {
                     let report = Report::new(Outcome::Ambiguous, flight.received).of_our_own();
@@ -41,52 +43,51 @@ impl Driver {
                 Err(_) => self.monitor.update(|health| health.lost += 1),
             },
         }
-        let in_flight = self.deliveries.len();
-        self.monitor.update(|health| health.in_flight = in_flight);
+        self.monitor.flying(&self.flights);
     }
 
     fn ended(&mut self, flight: Flight, report: Report) {
         #[cfg(feature = "metrics")]
         crate::metrics::attempted(&flight.entry.queue, report.outcome);
-        match report.outcome {
-            _ if report.of_our_own => {}
-            Outcome::Success | Outcome::Rejected => self.pace.well(),
-            _ => self.failed(flight.generation, &report),
-        }
-        let (failures_in_row, probing) = (self.pace.streak(), self.pace.is_probing());
-        self.monitor.update(|health| {
-            health.failures_in_row = failures_in_row;
-            health.probing = probing;
-        });
+        let hold = match report.outcome {
+            _ if report.of_our_own => Hold::Keep,
+            Outcome::Success | Outcome::Rejected => {
+                self.pace.well(&flight.authority);
+                // Only what was claimed to find out says that it is back.
+                if flight.holds > 0 { Hold::End } else { Hold::Keep }
+            }
+            _ => self.failed(&flight, &report),
+        };
+        let failures_in_row = self.pace.streak();
+        self.monitor.update(|health| health.failures_in_row = failures_in_row);
         let end = self.options.policy.end(&flight.entry, &report, self.random.f64());
         say(&flight, &report, end == End::Done);
-        self.endings.push(flight.ended(report, end));
+        self.endings.push(flight.ended(report, end, hold));
     }
 
-    fn failed(&mut self, generation: u32, report: &Report) {
-        let Some(wait) = self.pace.failed(generation, report.retry_after, self.random.f64()) else { return };
-        let (failures, outcome) = (self.pace.streak(), report.outcome);
+    fn failed(&mut self, flight: &Flight, report: &Report) -> Hold {
+        let lot = self.random.f64();
+        let failed = self.pace.failed(&flight.authority, flight.holds, report.retry_after, lot);
+        let Some((wait, failures)) = failed else { return Hold::Keep };
+        let outcome = report.outcome;
         let why = match report.status {
             Some(status) => format!("{failures} failures in a row, the last: {outcome}, {}", status.as_u16()),
             None => format!("{failures} failures in a row, the last: {outcome}"),
         };
-        tracing::warn!(queue = %self.outbox.queue(), ?wait, "a worker holds its queue: {why}");
-        self.hold = Some((wait, why));
+        self.hold(flight, wait, why)
     }
 
-    /// The store was told to hold the queue.
-    pub(super) fn held(&mut self, held: &Result<(), StoreError>) {
-        let now = Instant::now();
-        if let Err(error) = held {
-            self.monitor.update(|health| health.store_failures += 1);
-            tracing::warn!(
-                exception.message = %error,
-                cause = error.source().map(ToString::to_string),
-                "the outbox's store could not hold a queue: this worker rests, others do not"
-            );
-        }
-        self.pace.held(held.is_ok(), now);
-        self.look_at = now;
+    /// A layer of the user's stack could not even try: what is behind it will hardly let it try another.
+    fn untried(&mut self, flight: Flight, fault: &str) {
+        let wait = hold(flight.holds, Duration::ZERO, self.random.f64());
+        let hold = self.hold(&flight, wait, format!("nothing was sent: {fault}"));
+        self.endings.push(flight.back(hold));
+    }
+
+    fn hold(&self, flight: &Flight, wait: Duration, why: String) -> Hold {
+        let (queue, authority) = (self.outbox.queue(), &flight.authority);
+        tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");
+        Hold::For { wait, why: why.into() }
     }
 }
 

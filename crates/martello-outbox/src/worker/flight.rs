@@ -6,7 +6,7 @@ use martello_outcome::{Outcome, TrackingId};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{leases::safe, report::Report};
-use crate::{AttemptRecord, Claimed, End, Entry, Lease, Settlement, State};
+use crate::{AttemptRecord, Claimed, End, Entry, Hold, Lease, Settlement, State};
 
 /// An entry that this worker has.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ pub(super) struct Flight {
     pub(super) received: Instant,
     /// Until when it is surely this worker's, by its own clock: counted from before the store was asked.
     pub(super) until: Instant,
-    /// The pace that it was claimed under.
-    pub(super) generation: u32,
+    /// Where it goes.
+    pub(super) authority: String,
+    /// If it is to show whether the API is back: after how many holds in a row.
+    pub(super) holds: u32,
     /// Ends the delivery, which goes on as long as this is here.
     pub(super) loss: Option<oneshot::Sender<()>>,
 }
@@ -34,20 +36,15 @@ pub(super) struct Ending {
 
 impl Flight {
     /// The claim, of a turn that was asked for at `asked`.
-    pub(super) fn new(
-        claimed: &Claimed,
-        asked: Instant,
-        received: Instant,
-        lease: Duration,
-        generation: u32,
-    ) -> Self {
+    pub(super) fn new(claimed: &Claimed, asked: Instant, received: Instant, lease: Duration) -> Self {
         Self {
             lease: claimed.lease.clone(),
             entry: claimed.entry.clone(),
             claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
             received,
             until: asked + safe(lease),
-            generation,
+            authority: claimed.request.authority(),
+            holds: claimed.holds,
             loss: None,
         }
     }
@@ -64,13 +61,13 @@ impl Flight {
     }
 
     /// To be given back.
-    pub(super) fn back(self) -> Ending {
-        let settlement = Settlement { lease: self.lease.clone(), end: End::GiveBack, attempt: None };
+    pub(super) fn back(self, hold: Hold) -> Ending {
+        let settlement = Settlement { lease: self.lease.clone(), end: End::GiveBack, attempt: None, hold };
         Ending { flight: self, settlement }
     }
 
     /// To be settled after an attempt.
-    pub(super) fn ended(self, report: Report, end: End) -> Ending {
+    pub(super) fn ended(self, report: Report, end: End, hold: Hold) -> Ending {
         let attempt = AttemptRecord {
             number: self.entry.attempts,
             revision: self.entry.revision,
@@ -82,7 +79,7 @@ impl Flight {
             fault: report.fault,
             worker: Some(self.lease.worker.as_str().into()),
         };
-        let settlement = Settlement { lease: self.lease.clone(), end, attempt: Some(attempt) };
+        let settlement = Settlement { lease: self.lease.clone(), end, attempt: Some(attempt), hold };
         Ending { flight: self, settlement }
     }
 }

@@ -1,12 +1,14 @@
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use martello_outcome::Outcome;
-use tokio::time::Instant;
+use tokio::{task::Id, time::Instant};
 
+use super::flight::Flight;
 use crate::Reason;
 
 /// Where a worker is in its life.
@@ -38,9 +40,9 @@ pub struct WorkerHealth {
     pub since_last_turn: Option<Duration>,
     /// Whether the store fails at present.
     pub store_failing: bool,
-    /// Deliveries in a row that failed because of how the server is.
+    /// Deliveries in a row that failed because of how their API is: the most that one API has.
     pub failures_in_row: u32,
-    /// Whether it has held the queue, and tries with one delivery at a time whether the server is back.
+    /// Whether one of its deliveries is to show whether an API is back that was held.
     pub probing: bool,
     /// How long the last claimed entry had been due.
     pub last_pickup: Option<Duration>,
@@ -124,6 +126,14 @@ impl WorkerMonitor {
 
     pub(super) fn update<T>(&self, update: impl FnOnce(&mut WorkerHealth) -> T) -> T {
         update(&mut self.seen().health)
+    }
+
+    /// What is in flight has changed.
+    pub(super) fn flying(&self, flights: &HashMap<Id, Flight>) {
+        self.update(|health| {
+            health.in_flight = flights.len();
+            health.probing = flights.values().any(|flight| flight.holds > 0);
+        });
     }
 
     pub(super) fn turned(&self, now: Instant) {

@@ -1,11 +1,11 @@
-//! How many deliveries a worker makes at a time: as many as it may, one to try whether the server is back, or none. No
-//! I/O, no clock, no sleeping.
+//! How many deliveries a worker makes at a time, and when it has an API held. No I/O, no clock, no sleeping.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
 use super::policy::half_jitter;
+use crate::Held;
 
 const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -15,12 +15,8 @@ const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 pub(super) struct Pace {
     concurrency: usize,
     hold_after: u32,
-    /// Failures in a row.
-    streak: u32,
-    /// Holds in a row. What was claimed under an earlier number says nothing about whether the server is back.
-    holds: u32,
-    /// For how long the queue is to be held, while the store has not heard of it yet.
-    holding: Option<Duration>,
+    /// Failures in a row, by authority.
+    streaks: HashMap<String, u32>,
     /// Times in a row that the user's stack would not take a request.
     refusals: u32,
     /// Nothing is claimed before.
@@ -29,16 +25,12 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(concurrency: usize, hold_after: u32) -> Self {
-        Self { concurrency, hold_after, streak: 0, holds: 0, holding: None, refusals: 0, rest_until: None }
+        Self { concurrency, hold_after, streaks: HashMap::new(), refusals: 0, rest_until: None }
     }
 
     /// How many more may be claimed beside those in flight.
     pub(super) fn room(&self, in_flight: usize, now: Instant) -> usize {
-        let allowed = match (self.holding.is_some() || self.resting(now).is_some(), self.is_probing()) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => self.concurrency,
-        };
+        let allowed = if self.resting(now).is_some() { 0 } else { self.concurrency };
         allowed.saturating_sub(in_flight)
     }
 
@@ -47,45 +39,41 @@ impl Pace {
         self.rest_until.filter(|until| *until > now)
     }
 
-    /// What a claim of now is made under.
-    pub(super) fn generation(&self) -> u32 {
-        self.holds
-    }
-
-    /// Whether it tries with one delivery at a time.
-    pub(super) fn is_probing(&self) -> bool {
-        self.holds > 0
-    }
-
-    /// Failures in a row.
+    /// The most failures in a row that an authority has.
     pub(super) fn streak(&self) -> u32 {
-        self.streak
+        self.streaks.values().copied().max().unwrap_or_default()
     }
 
-    /// The server has taken a request, or understood it and will not.
-    pub(super) fn well(&mut self) {
-        self.streak = 0;
-        self.holds = 0;
-        self.refusals = 0;
-    }
-
-    /// A delivery failed that was claimed under this generation: how long to hold the queue now, if at all.
-    pub(super) fn failed(&mut self, generation: u32, retry_after: Duration, lot: f64) -> Option<Duration> {
-        self.refusals = 0;
-        self.streak = self.streak.saturating_add(1);
-        if self.streak < self.hold_after || generation != self.holds || self.holding.is_some() {
-            return None;
+    /// Something was claimed for an authority that is not held: if this worker had it held, another has found it well.
+    pub(super) fn claimed(&mut self, authority: &str) {
+        if self.streaks.get(authority).is_some_and(|streak| *streak >= self.hold_after) {
+            self.streaks.remove(authority);
         }
-        self.holds = self.holds.saturating_add(1);
-        let wait = half_jitter(HOLD.0, HOLD.1, self.holds, lot).max(retry_after).min(HOLD.1);
-        self.holding = Some(wait);
-        self.holding
     }
 
-    /// The store was told to hold the queue, and lets nobody claim. If it could not be, this worker at least rests.
-    pub(super) fn held(&mut self, told: bool, now: Instant) {
-        let wait = self.holding.take().filter(|_| !told);
-        self.rest_until = self.rest_until.max(wait.map(|wait| now + wait));
+    /// The API has taken a request, or understood it and will not.
+    pub(super) fn well(&mut self, authority: &str) {
+        self.streaks.remove(authority);
+        self.refusals = 0;
+    }
+
+    /// A delivery failed that was claimed after so many holds in a row: how long to hold its authority now, if at all; and how
+    /// many failures in a row that are.
+    pub(super) fn failed(
+        &mut self,
+        authority: &str,
+        holds: u32,
+        retry_after: Duration,
+        lot: f64,
+    ) -> Option<(Duration, u32)> {
+        self.refusals = 0;
+        if self.streaks.len() >= Held::MOST && !self.streaks.contains_key(authority) {
+            // What is forgotten costs its API some more failures before it is held.
+            self.streaks.clear();
+        }
+        let streak = self.streaks.entry(authority.to_owned()).or_default();
+        *streak = streak.saturating_add(1);
+        (holds > 0 || *streak == self.hold_after).then(|| (hold(holds, retry_after, lot), *streak))
     }
 
     /// The user's stack would not take a request: to offer it another at once would be the same again.
@@ -95,4 +83,9 @@ impl Pace {
             self.rest_until = Some(now + half_jitter(REST.0, REST.1, self.refusals, lot));
         }
     }
+}
+
+/// How long to hold an authority after so many holds in a row.
+pub(super) fn hold(holds: u32, retry_after: Duration, lot: f64) -> Duration {
+    half_jitter(HOLD.0, HOLD.1, holds.saturating_add(1), lot).max(retry_after).min(HOLD.1)
 }

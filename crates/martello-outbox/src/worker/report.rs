@@ -20,6 +20,8 @@ pub(super) enum Came {
         /// Because the user's stack would not take it, and not because the worker stops.
         refused: bool,
     },
+    /// A layer of the user's stack failed before it called the client: the entry is given back, and its API held.
+    Untried(Box<str>),
     /// The lease was lost: the entry is another's, or the store's to sweep.
     Lost,
     /// An attempt was made, or the request cannot be sent at all.

@@ -15,7 +15,7 @@ use super::{
     flight::{Ending, Flight},
     report::Came,
 };
-use crate::{Claimed, End, Settled, StoreError, StoreErrorKind, Turn, Turned};
+use crate::{Claimed, End, Hold, Settled, StoreError, StoreErrorKind, Turn, Turned};
 
 /// The least wait after a turn in which nothing was done, whatever the store says.
 const NOTHING_DONE: Duration = Duration::from_millis(5);
@@ -25,14 +25,13 @@ pub(super) struct Asked {
     at: Instant,
     settles: usize,
     claims: usize,
-    generation: u32,
     /// Whether there was news since, which the store may not have seen in this turn.
     overtaken: bool,
 }
 
 impl Asked {
     pub(super) fn nothing(at: Instant) -> Self {
-        Self { at, settles: 0, claims: 0, generation: 0, overtaken: false }
+        Self { at, settles: 0, claims: 0, overtaken: false }
     }
 }
 
@@ -61,8 +60,7 @@ impl Driver {
         let at = Instant::now();
         let settle: Vec<_> = self.endings.iter().map(|ending| ending.settlement.clone()).collect();
         let claim = self.room(at);
-        let (settles, generation) = (settle.len(), self.pace.generation());
-        self.asked = Asked { at, settles, claims: claim, generation, overtaken: false };
+        self.asked = Asked { at, settles: settle.len(), claims: claim, overtaken: false };
         Turn {
             queue: self.outbox.queue().clone(),
             worker: self.worker.clone(),
@@ -176,13 +174,16 @@ impl Driver {
     where
         D: Future<Output = Came> + Send + 'static,
     {
-        let mut flight = Flight::new(&claimed, self.asked.at, now, self.options.lease, self.asked.generation);
+        let mut flight = Flight::new(&claimed, self.asked.at, now, self.options.lease);
         if flight.until <= now {
             // The store took so long that somebody else may have it by now.
             return self.monitor.update(|health| health.lost += 1);
         }
         if self.is_draining() {
-            return self.endings.push(flight.back());
+            return self.endings.push(flight.back(Hold::Keep));
+        }
+        if flight.holds == 0 {
+            self.pace.claimed(&flight.authority);
         }
         let (id, attempt) = (claimed.entry.id, claimed.entry.attempts);
         let job = Job {
@@ -203,10 +204,7 @@ impl Driver {
         crate::metrics::picked_up(&claimed.entry.queue, pickup);
         flight.loss = Some(loss);
         self.flights.insert(task.id(), flight);
-        let in_flight = self.deliveries.len();
-        self.monitor.update(|health| {
-            health.last_pickup = Some(pickup);
-            health.in_flight = in_flight;
-        });
+        self.monitor.flying(&self.flights);
+        self.monitor.update(|health| health.last_pickup = Some(pickup));
     }
 }

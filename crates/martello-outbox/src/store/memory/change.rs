@@ -1,5 +1,5 @@
 use super::{data::Data, row::Moment};
-use crate::{Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError};
+use crate::{Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError, WhenOvertaken};
 
 impl Data {
     pub(super) fn change(
@@ -8,10 +8,11 @@ impl Data {
         change: Change,
         at: &mut Moment,
     ) -> Result<Entry, StoreError> {
+        let in_the_way = self.newer_is_leased(id);
         let row = self.row_mut(id)?;
         let wanted = match change {
             Change::Cancel | Change::Bury => State::Ready,
-            Change::Replay | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
+            Change::Replay(_) | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
         };
         if row.entry.state != wanted {
             return Err(StoreError::conflict(id, row.entry.state, wanted));
@@ -22,7 +23,10 @@ impl Data {
                 row.note(EventKind::Cancelled, None, at);
             }
             Change::Bury => row.die(Reason::ByHand, at),
-            Change::Replay => {
+            Change::Replay(WhenOvertaken::Refuse) if row.entry.overtaken.is_some() || in_the_way => {
+                return Err(StoreError::overtaken(id));
+            }
+            Change::Replay(_) => {
                 row.replay(at.now, at);
                 row.entry.job = None;
                 row.note(EventKind::Replayed, None, at);

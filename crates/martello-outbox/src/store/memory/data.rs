@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use super::row::Row;
-use crate::{Detail, EntryId, Filter, JobId, QueueName, State, StoreError};
+use crate::{Detail, EntryId, Filter, Held, JobId, QueueName, StoreError};
 
 /// All that is in a store.
 #[derive(Default)]
@@ -24,15 +24,8 @@ pub(super) struct Data {
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) paused: Option<String>,
-    /// Until when it is held, or was, and why.
-    pub(super) held: Option<(Timestamp, String)>,
-}
-
-impl Queue {
-    /// Until when it is held, if it is.
-    pub(super) fn held(&self, now: Timestamp) -> Option<(Timestamp, &str)> {
-        self.held.as_ref().filter(|(until, _)| now < *until).map(|(until, why)| (*until, why.as_str()))
-    }
+    /// The holds that no success has ended yet, by authority.
+    pub(super) holds: BTreeMap<String, Held>,
 }
 
 /// What is kept of a replay; the rest is counted.
@@ -61,18 +54,12 @@ impl Data {
     }
 
     pub(super) fn detail(&self, id: EntryId) -> Option<Detail> {
-        let place = self.places.get(&id)?;
-        let row = self.rows.get(place)?;
-        let overtakes = |newer: &Row| match &row.entry.order_key {
-            Some(key) => newer.is(&row.entry.queue, key) && newer.entry.state == State::Done,
-            None => false,
-        };
+        let row = self.rows.get(self.places.get(&id)?)?;
         Some(Detail {
             entry: row.entry.clone(),
             revisions: row.revisions.clone(),
             attempts: row.attempts.clone(),
             events: row.events.clone(),
-            overtaken: self.rows.range(place + 1..).any(|(_, newer)| overtakes(newer)),
         })
     }
 }

@@ -2,7 +2,9 @@ use super::{
     data::Data,
     row::{Moment, Row},
 };
-use crate::{Enqueued, EntryId, EventKind, NewEntry, OrderKey, QueueName, State, StoreError, WhenPending};
+use crate::{
+    Enqueued, EntryId, EventKind, KeyState, NewEntry, OrderKey, QueueName, State, StoreError, WhenPending,
+};
 
 impl Data {
     pub(super) fn enqueue(
@@ -16,8 +18,10 @@ impl Data {
         Ok(entries.into_iter().map(|entry| self.store(entry, at)).collect())
     }
 
-    pub(super) fn pending(&self, queue: &QueueName, key: &OrderKey) -> bool {
-        self.rows.values().any(|row| row.is(queue, key) && row.entry.state.is_pending())
+    pub(super) fn key_state(&self, queue: &QueueName, key: &OrderKey) -> KeyState {
+        let any =
+            |is: fn(State) -> bool| self.rows.values().any(|row| row.is(queue, key) && is(row.entry.state));
+        KeyState { pending: any(State::is_pending), dead: any(|state| state == State::Dead) }
     }
 
     fn store(&mut self, new: NewEntry, at: &mut Moment) -> Enqueued {

@@ -3,7 +3,9 @@
 mod change;
 mod data;
 mod enqueue;
+mod hold;
 mod list;
+mod overtake;
 mod remove;
 mod replay;
 mod row;
@@ -24,7 +26,9 @@ use super::{
     Change, Clock, Cursor, Filter, Finding, JobId, Lease, Page, Purge, QueueStats, ReplayJob, Store,
     StoreError, StoreFuture, Turn, Turned, Watch,
 };
-use crate::{Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, QueueName};
+use crate::{
+    Detail, Enqueued, Entry, EntryId, KeyState, NewEntry, OrderKey, Overtaken, QueueName, WhenOvertaken,
+};
 
 /// A store in memory: the shortest engine, and the model that others are compared with. For tests, and for work that
 /// may vanish with its process.
@@ -131,8 +135,17 @@ impl Store for MemoryStore {
         self.later(|data, at| data.enqueue(entries, at))
     }
 
-    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
-        self.later(|data, _| Ok(data.pending(queue, key)))
+    fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState> {
+        self.later(|data, _| Ok(data.key_state(queue, key)))
+    }
+
+    fn overtake<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        key: &'a OrderKey,
+        overtaken: Overtaken,
+    ) -> StoreFuture<'a, u64> {
+        self.later(move |data, _| Ok(data.overtake(queue, key, i64::MAX, overtaken)))
     }
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
@@ -146,13 +159,6 @@ impl Store for MemoryStore {
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
         self.later(|data, _| {
             data.pause(queue, why);
-            Ok(())
-        })
-    }
-
-    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
-        self.later(move |data, at| {
-            data.hold(queue, wait, why, at);
             Ok(())
         })
     }
@@ -188,8 +194,13 @@ impl Store for MemoryStore {
         self.later(move |data, at| data.change(id, change, at))
     }
 
-    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob> {
-        self.later(move |data, at| data.replay(filter, per_second, at))
+    fn replay(
+        &self,
+        filter: Filter,
+        per_second: f64,
+        overtaken: WhenOvertaken,
+    ) -> StoreFuture<'_, ReplayJob> {
+        self.later(move |data, at| data.replay(filter, per_second, overtaken, at))
     }
 
     fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>> {

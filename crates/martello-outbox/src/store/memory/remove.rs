@@ -34,6 +34,9 @@ impl Data {
         let rows = &self.rows;
         let borne = |job| rows.values().any(|row| row.entry.job == Some(job));
         self.jobs.retain(|job| !old(job.created_at) || borne(job.id));
+        for queue in self.queues.values_mut() {
+            queue.holds.retain(|_, held| !old(held.until));
+        }
         pruned
     }
 

@@ -5,24 +5,35 @@ use super::{
     list::passes,
     row::{Moment, Row},
 };
-use crate::{EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
+use crate::{EntryId, EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
 
 impl Data {
     pub(super) fn replay(
         &mut self,
         filter: Filter,
         per_second: f64,
+        overtaken: WhenOvertaken,
         at: &mut Moment,
     ) -> Result<ReplayJob, StoreError> {
         if !(0.001..=10_000.0).contains(&per_second) {
             let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
             return Err(StoreError::new(StoreErrorKind::Invalid, message));
         }
+        let most = usize::try_from(ReplayJob::MOST).unwrap_or(usize::MAX);
+        let dead = self.rows.values().filter(|row| row.entry.state == State::Dead && passes(row, &filter));
+        let dead: Vec<EntryId> = dead.take(most).map(|row| row.entry.id).collect();
+        let is_overtaken = |id: &&EntryId| {
+            self.row(**id).is_ok_and(|row| row.entry.overtaken.is_some()) || self.newer_is_leased(**id)
+        };
+        if overtaken == WhenOvertaken::Refuse
+            && let Some(first) = dead.iter().find(is_overtaken)
+        {
+            return Err(StoreError::overtaken(*first));
+        }
         let id = JobId::new();
-        let dead =
-            self.rows.values_mut().filter(|row| row.entry.state == State::Dead && passes(row, &filter));
         let mut total: u32 = 0;
-        for row in dead.take(usize::try_from(ReplayJob::MOST).unwrap_or(usize::MAX)) {
+        for dead in dead {
+            let row = self.row_mut(dead)?;
             let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
             row.replay(at.after(wait), at);
             row.entry.job = Some(id);

@@ -124,6 +124,11 @@ impl Row {
         self.entry.expires_at = after(due, self.expires_in);
     }
 
+    /// Where its last revision goes.
+    pub(super) fn authority(&self) -> String {
+        self.revisions.last().map(|last| last.request.authority()).unwrap_or_default()
+    }
+
     pub(super) fn is(&self, queue: &QueueName, key: &OrderKey) -> bool {
         self.entry.queue == *queue && self.entry.order_key.as_ref() == Some(key)
     }

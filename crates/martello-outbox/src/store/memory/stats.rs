@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::{
     data::{Data, Queue},
     row::Moment,
@@ -9,14 +7,6 @@ use crate::{Finding, QueueName, QueueStats, State};
 impl Data {
     pub(super) fn pause(&mut self, queue: &QueueName, why: &str) {
         self.queues.entry(queue.clone()).or_default().paused = Some(why.to_owned());
-    }
-
-    pub(super) fn hold(&mut self, queue: &QueueName, wait: Duration, why: &str, at: &Moment) {
-        let queue = self.queues.entry(queue.clone()).or_default();
-        let until = at.after(wait);
-        if queue.held.as_ref().is_none_or(|(held, _)| *held < until) {
-            queue.held = Some((until, why.to_owned()));
-        }
     }
 
     pub(super) fn resume(&mut self, queue: &QueueName, at: &mut Moment) {
@@ -35,7 +25,6 @@ impl Data {
         let rows = self.rows.values().filter(|row| row.entry.queue == *name);
         let due = rows.filter(|row| row.entry.state == State::Ready && row.entry.due_at <= at.now);
         let longest = due.map(|row| row.entry.due_at).min();
-        let held = queue.held(at.now);
         QueueStats {
             queue: name.clone(),
             ready: count(State::Ready),
@@ -45,8 +34,7 @@ impl Data {
             cancelled: count(State::Cancelled),
             oldest_due: longest.map(|due| at.now.duration_since(due).unsigned_abs()),
             paused: queue.paused.clone(),
-            held_until: held.map(|(until, _)| until),
-            held: held.map(|(_, why)| why.to_owned()),
+            holds: queue.holds.values().cloned().collect(),
         }
     }
 

@@ -3,12 +3,13 @@ use std::{collections::HashSet, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    data::{Data, Queue},
+    data::Data,
+    hold::Admits,
     row::{Held, Moment, Row},
 };
 use crate::{
-    AttemptRecord, Claimed, End, Entry, Lease, OrderKey, QueueName, Reason, Settled, Settlement, State,
-    StoreError, StoreErrorKind, Turn, Turned,
+    AttemptRecord, Claimed, End, Entry, Lease, OrderKey, Overtaken, QueueName, Reason, Settled, Settlement,
+    State, StoreError, StoreErrorKind, Turn, Turned,
 };
 
 /// How many expired entries one turn moves.
@@ -40,9 +41,9 @@ impl Data {
         if row.settled.as_ref() == Some(fence) {
             return Settled::Applied;
         }
-        if row.held.as_ref().is_none_or(|held| held.fence != *fence) {
+        let Some(claim) = row.held.take_if(|held| held.fence == *fence) else {
             return Settled::Fenced;
-        }
+        };
         row.settled = Some(fence.clone());
         match settlement.end {
             End::Done => row.go(State::Done, at),
@@ -61,16 +62,22 @@ impl Data {
         if let Some(attempt) = settlement.attempt.clone().filter(|_| settlement.end != End::GiveBack) {
             row.record(attempt);
         }
+        let (authority, queue, key) = (row.authority(), row.entry.queue.clone(), row.entry.order_key.clone());
+        self.change_hold(&queue, authority, claim.since, settlement, at);
+        if let (Some(overtaken), Some(key)) = (settlement.overtakes(), key) {
+            let place = self.places.get(&settlement.lease.id).copied().unwrap_or_default();
+            self.overtake(&queue, &key, place, overtaken);
+        }
         Settled::Applied
     }
 
     fn reap(&mut self, queue: &QueueName, died: &mut Vec<Entry>, at: &mut Moment) -> usize {
-        let mut lost = 0;
-        for row in self.rows.values_mut().filter(|row| row.entry.queue == *queue) {
+        let mut lost = Vec::new();
+        for (place, row) in self.rows.iter_mut().filter(|(_, row)| row.entry.queue == *queue) {
             let Some(held) = row.held.take_if(|held| held.until <= at.now) else {
                 continue;
             };
-            lost += 1;
+            lost.push((*place, row.entry.order_key.clone()));
             let worker = held.worker.as_str();
             let (number, revision) = (row.entry.attempts, row.entry.revision);
             row.record(AttemptRecord::lost(number, revision, held.since, at.now, worker));
@@ -85,7 +92,12 @@ impl Data {
             }
             died.push(row.entry.clone());
         }
-        lost
+        for (place, key) in &lost {
+            if let Some(key) = key {
+                self.overtake(queue, key, *place, Overtaken::Possibly);
+            }
+        }
+        lost.len()
     }
 
     /// Whether there are more than one turn moves.
@@ -102,8 +114,7 @@ impl Data {
     }
 
     fn claim(&mut self, turn: &Turn, at: &mut Moment) -> Vec<Claimed> {
-        let keeps_back = |queue: &Queue| queue.paused.is_some() || queue.held(at.now).is_some();
-        if self.queues.get(&turn.queue).is_some_and(keeps_back) {
+        if self.queues.get(&turn.queue).is_some_and(|queue| queue.paused.is_some()) {
             return Vec::new();
         }
         let free = turn.cap.saturating_sub(self.leased(&turn.queue));
@@ -112,11 +123,20 @@ impl Data {
         due.retain(|(due, place)| *due <= at.now && !expired(place));
         due.sort_unstable();
         let mut claimed = Vec::new();
-        for (_, place) in due.into_iter().take(turn.claim.min(free)) {
+        for (_, place) in due {
+            if claimed.len() >= turn.claim.min(free) {
+                break;
+            }
+            let authority = self.rows.get(&place).map(Row::authority).unwrap_or_default();
+            let holds = match self.holds(&turn.queue, at.now).admits(&authority) {
+                Admits::All => 0,
+                Admits::One(holds) => holds,
+                Admits::NoneUntil(_) | Admits::None => continue,
+            };
             self.fences += 1;
             let fence = self.fences.to_string();
             if let Some(row) = self.rows.get_mut(&place) {
-                claimed.extend(lease(row, turn, &fence, at));
+                claimed.extend(lease(row, turn, &fence, holds, at));
             }
         }
         claimed
@@ -142,15 +162,19 @@ impl Data {
         let rows = || self.rows.values().filter(|row| row.entry.queue == turn.queue);
         let expiries = rows().filter(|row| is_ready(row)).map(|row| row.entry.expires_at);
         let leases = rows().filter_map(|row| row.held.as_ref().map(|held| held.until));
-        let queue = self.queues.get(&turn.queue);
-        let starts =
-            if queue.is_some_and(|queue| queue.paused.is_some()) || self.leased(&turn.queue) >= turn.cap {
-                Vec::new()
-            } else if let Some((until, _)) = queue.and_then(|queue| queue.held(now)) {
-                vec![until]
-            } else {
-                self.heads(&turn.queue).into_iter().map(|(due, _)| due).collect()
-            };
+        let paused = self.queues.get(&turn.queue).is_some_and(|queue| queue.paused.is_some());
+        let mut starts = Vec::new();
+        if !paused && self.leased(&turn.queue) < turn.cap {
+            let holds = self.holds(&turn.queue, now);
+            for (due, place) in self.heads(&turn.queue) {
+                let authority = self.rows.get(&place).map(Row::authority).unwrap_or_default();
+                starts.extend(match holds.admits(&authority) {
+                    Admits::All | Admits::One(_) => Some(due),
+                    Admits::NoneUntil(until) => Some(due.max(until)),
+                    Admits::None => None,
+                });
+            }
+        }
         let first = expiries.chain(leases).chain(starts).min()?;
         Some(Duration::try_from(first.duration_since(now)).unwrap_or_default())
     }
@@ -170,7 +194,7 @@ fn is_ready(row: &Row) -> bool {
     row.entry.state == State::Ready
 }
 
-fn lease(row: &mut Row, turn: &Turn, fence: &str, at: &mut Moment) -> Option<Claimed> {
+fn lease(row: &mut Row, turn: &Turn, fence: &str, holds: u32, at: &mut Moment) -> Option<Claimed> {
     let request = row.revisions.last()?.request.clone();
     let lease = Lease { id: row.entry.id, fence: fence.into(), worker: turn.worker.clone() };
     let until = at.after(turn.lease);
@@ -178,5 +202,5 @@ fn lease(row: &mut Row, turn: &Turn, fence: &str, at: &mut Moment) -> Option<Cla
     row.entry.attempts += 1;
     row.entry.tries += 1;
     row.held = Some(Held { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
-    Some(Claimed { lease, until, entry: row.entry.clone(), request })
+    Some(Claimed { lease, until, entry: row.entry.clone(), request, holds })
 }
