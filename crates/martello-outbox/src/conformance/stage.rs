@@ -18,7 +18,7 @@ use super::{
     violation::Fault,
 };
 use crate::{
-    AttemptRecord, Claimed, Clock, Detail, End, Enqueued, Entry, EntryId, Lease, ManualClock, NewEntry,
+    AttemptRecord, Claimed, Clock, Detail, End, Enqueued, Entry, EntryId, Hold, Lease, ManualClock, NewEntry,
     OrderKey, Outcome, QueueName, QueueStats, Reason, Settled, Settlement, State, Store, StoredRequest, Turn,
     Turned, WorkerId,
 };
@@ -108,19 +108,32 @@ impl<'a> Stage<'a> {
     /// What is claimed now, which is given back.
     pub(super) async fn claimable(&self) -> Result<Vec<EntryId>, Fault> {
         let claimed = self.turn(Turn { cap: 1000, ..turn(1000) }).await?.claimed;
-        let back = |claimed: &Claimed| Settlement {
-            lease: claimed.lease.clone(),
-            end: End::GiveBack,
-            attempt: None,
-        };
-        let settle = claimed.iter().map(back).collect();
+        let settle = claimed.iter().map(|claimed| settlement(claimed, End::GiveBack, self.now())).collect();
         self.turn(Turn { settle, ..turn(0) }).await?;
         Ok(claimed.iter().map(|claimed| claimed.entry.id).collect())
     }
 
     pub(super) async fn settle(&self, claimed: &Claimed, end: End) -> Result<Settled, Fault> {
-        let settle = vec![settlement(claimed, end, self.now())];
+        self.settle_with(claimed, end, Hold::Keep).await
+    }
+
+    /// Settles it, and does this to the hold of its authority.
+    pub(super) async fn settle_with(
+        &self,
+        claimed: &Claimed,
+        end: End,
+        hold: Hold,
+    ) -> Result<Settled, Fault> {
+        let settle = vec![Settlement { hold, ..settlement(claimed, end, self.now()) }];
         only("answers to a settlement", self.turn(Turn { settle, ..turn(0) }).await?.settled)
+    }
+
+    /// Claims the first entry of the queue and gives it back, with its authority held for this long.
+    pub(super) async fn hold(&self, queue: &QueueName, wait: Duration) -> Result<EntryId, Fault> {
+        let claimed = self.turn(Turn { queue: queue.clone(), ..turn(1) }).await?.claimed;
+        let claimed = only("what its authority could be held with", claimed)?;
+        self.settle_with(&claimed, End::GiveBack, hold(wait)).await?;
+        Ok(claimed.entry.id)
     }
 
     /// Claims the one entry there is, and settles it.
@@ -212,16 +225,23 @@ pub(super) fn turn(claim: usize) -> Turn {
     }
 }
 
+/// A hold of this long, and why it is.
+pub(super) fn hold(wait: Duration) -> Hold {
+    Hold::For { wait, why: format!("held for {wait:?}").into() }
+}
+
 /// A settlement with an attempt that fits its end.
 pub(super) fn settlement(claimed: &Claimed, end: End, now: Timestamp) -> Settlement {
     let (outcome, status) = match end {
         End::Done => (Outcome::Success, 204),
         End::Again { .. } => (Outcome::Unavailable, 503),
         End::Dead(_) => (Outcome::Rejected, 422),
-        End::GiveBack => return Settlement { lease: claimed.lease.clone(), end, attempt: None },
+        End::GiveBack => {
+            return Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: Hold::Keep };
+        }
     };
     let attempt = attempt(claimed.entry.attempts, claimed, outcome, status, now);
-    Settlement { lease: claimed.lease.clone(), end, attempt: Some(attempt) }
+    Settlement { lease: claimed.lease.clone(), end, attempt: Some(attempt), hold: Hold::Keep }
 }
 
 fn attempt(number: u32, claimed: &Claimed, outcome: Outcome, status: u16, now: Timestamp) -> AttemptRecord {

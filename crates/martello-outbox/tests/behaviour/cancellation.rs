@@ -52,7 +52,7 @@ impl Service<Request<Body>> for Slow {
 /// A store of which each operation takes two steps: it is done in between.
 fn slow_store() -> Steered {
     let store = Steered::default();
-    for op in [Op::Pending, Op::Enqueue] {
+    for op in [Op::KeyState, Op::Enqueue] {
         store.set(op, Fault::Late(STEP));
     }
     store

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 struct Failing {
     enqueue: bool,
-    pending: bool,
+    key_state: bool,
 }
 
 fn down<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
@@ -46,15 +46,15 @@ impl Store for Failing {
         }
     }
 
-    fn pending<'a>(&'a self, _: &'a QueueName, _: &'a OrderKey) -> StoreFuture<'a, bool> {
-        if self.pending { down() } else { Box::pin(std::future::ready(Ok(false))) }
+    fn key_state<'a>(&'a self, _: &'a QueueName, _: &'a OrderKey) -> StoreFuture<'a, KeyState> {
+        if self.key_state { down() } else { Box::pin(std::future::ready(Ok(KeyState::default()))) }
     }
 
-    fn pause<'a>(&'a self, _: &'a QueueName, _: &'a str) -> StoreFuture<'a, ()> {
+    fn overtake<'a>(&'a self, _: &'a QueueName, _: &'a OrderKey, _: Overtaken) -> StoreFuture<'a, u64> {
         down()
     }
 
-    fn hold<'a>(&'a self, _: &'a QueueName, _: Duration, _: &'a str) -> StoreFuture<'a, ()> {
+    fn pause<'a>(&'a self, _: &'a QueueName, _: &'a str) -> StoreFuture<'a, ()> {
         down()
     }
 
@@ -75,7 +75,7 @@ impl Store for Failing {
         list(filter: Filter, after: Option<Cursor>, limit: usize) -> Page;
         count(filter: Filter) -> u64;
         change(id: EntryId, change: Change) -> Entry;
-        replay(filter: Filter, per_second: f64) -> ReplayJob;
+        replay(filter: Filter, per_second: f64, overtaken: WhenOvertaken) -> ReplayJob;
         replays() -> Vec<ReplayJob>;
         cancel_replay(job: JobId) -> ReplayJob;
         purge(purge: Purge) -> u64;
@@ -96,7 +96,7 @@ fn causes(error: &NotStored) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_failed_and_cannot_be_stored_comes_back_with_both_errors() {
-    let outbox = Outbox::new(Failing { enqueue: true, pending: false });
+    let outbox = Outbox::new(Failing { enqueue: true, key_state: false });
     let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (NotStoredKind::Store, Outcome::Unavailable));
     assert_eq!((error.last_status().unwrap().as_u16(), error.attempts().len()), (503, 1));
@@ -116,7 +116,7 @@ async fn the_debug_text_of_an_error_has_all_that_is_known() {
     let error = StoreError::new(StoreErrorKind::Unavailable, "the disk is on fire").with_source("smoke");
     assert_eq!(format!("{error:?}"), store_error);
 
-    let outbox = Outbox::new(Failing { enqueue: true, pending: false });
+    let outbox = Outbox::new(Failing { enqueue: true, key_state: false });
     let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
     let shown = format!("{error:?}");
     for part in [
@@ -137,7 +137,7 @@ async fn the_debug_text_of_an_error_has_all_that_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
-    let outbox = Outbox::new(Failing { enqueue: false, pending: true });
+    let outbox = Outbox::new(Failing { enqueue: false, key_state: true });
     let api = Api::statuses([200, 200]);
     let error = door(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome(), api.seen().len()), (NotStoredKind::Store, Outcome::Unsent, 0));
@@ -148,7 +148,7 @@ async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_waited_for_half_a_minute() {
-    for (op, sent) in [(Op::Pending, 0), (Op::Enqueue, 1)] {
+    for (op, sent) in [(Op::KeyState, 0), (Op::Enqueue, 1)] {
         let store = Steered::default();
         store.set(op, Fault::Hang);
         let (outbox, api) = (Outbox::new(store), Api::statuses([503]));
@@ -164,7 +164,7 @@ async fn a_store_that_hangs_is_waited_for_half_a_minute() {
 async fn a_death_at_the_door_is_told_though_the_store_fails_once_it_has_the_dead_letter() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
-    let outbox = Outbox::builder(Failing { enqueue: false, pending: false })
+    let outbox = Outbox::builder(Failing { enqueue: false, key_state: false })
         .on_death(move |entry| hears.lock().unwrap().push(entry.clone()))
         .build()
         .unwrap();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, StoreErrorKind, describe_metrics};
+use martello_outbox::{
+    Change, MemoryStore, Outbox, OutboxOptions, StoreErrorKind, WhenOvertaken, describe_metrics,
+};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::time::sleep;
 
@@ -66,7 +68,7 @@ async fn a_queue_is_measured_by_its_worker() {
     }
     assert!(second["pickup.duration{queue=orders}"] < 0.1);
 
-    outbox.store().change(dead.id(), Change::Replay).await.unwrap();
+    outbox.store().change(dead.id(), Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
     api.release(2);
     late.ended().await.unwrap();
     sleep(seconds(20)).await;

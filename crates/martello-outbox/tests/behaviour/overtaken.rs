@@ -1,6 +1,6 @@
 //! A dead letter that a newer write of its key has overtaken is not replayed over it.
 
-use martello_outbox::{Change, EntryId, MemoryStore, Outbox, StoreErrorKind};
+use martello_outbox::{Change, EntryId, MemoryStore, Outbox, StoreErrorKind, WhenOvertaken};
 
 use crate::support::{Api, broken, put, send, settled, status, work};
 
@@ -18,7 +18,7 @@ async fn with_a_dead_letter() -> (Outbox, EntryId) {
 }
 
 async fn replay_is_refused(outbox: &Outbox, id: EntryId) -> bool {
-    match outbox.store().change(id, Change::Replay).await {
+    match outbox.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await {
         Ok(_) => false,
         Err(error) => error.kind() == StoreErrorKind::Conflict,
     }

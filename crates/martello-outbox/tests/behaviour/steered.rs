@@ -12,10 +12,10 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Op {
     Enqueue,
-    Pending,
+    KeyState,
+    Overtake,
     Turn,
     Heartbeat,
-    Hold,
     Prune,
     Detail,
 }
@@ -44,6 +44,7 @@ pub(crate) struct Steered {
 struct Shared {
     faults: HashMap<Op, Fault>,
     calls: HashMap<Op, usize>,
+    holds: usize,
     /// How long the leases really last that are renewed.
     renewed_for: Option<Duration>,
 }
@@ -73,6 +74,11 @@ impl Steered {
     /// How often it was asked for this.
     pub(crate) fn calls(&self, op: Op) -> usize {
         self.shared.lock().unwrap().calls.get(&op).copied().unwrap_or_default()
+    }
+
+    /// How often it was asked to hold an authority.
+    pub(crate) fn holds(&self) -> usize {
+        self.shared.lock().unwrap().holds
     }
 
     fn steer<'a, T: Send + 'a>(&self, op: Op, operation: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
@@ -109,11 +115,22 @@ impl Store for Steered {
         self.steer(Op::Enqueue, self.store.enqueue(entries))
     }
 
-    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
-        self.steer(Op::Pending, self.store.pending(queue, key))
+    fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState> {
+        self.steer(Op::KeyState, self.store.key_state(queue, key))
+    }
+
+    fn overtake<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        key: &'a OrderKey,
+        overtaken: Overtaken,
+    ) -> StoreFuture<'a, u64> {
+        self.steer(Op::Overtake, self.store.overtake(queue, key, overtaken))
     }
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
+        let holds = turn.settle.iter().filter(|settlement| matches!(settlement.hold, Hold::For { .. }));
+        self.shared.lock().unwrap().holds += holds.count();
         self.steer(Op::Turn, self.store.turn(turn))
     }
 
@@ -124,10 +141,6 @@ impl Store for Steered {
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
         self.store.pause(queue, why)
-    }
-
-    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
-        self.steer(Op::Hold, self.store.hold(queue, wait, why))
     }
 
     fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()> {
@@ -152,7 +165,7 @@ impl Store for Steered {
         list(filter: Filter, after: Option<Cursor>, limit: usize) -> Page;
         count(filter: Filter) -> u64;
         change(id: EntryId, change: Change) -> Entry;
-        replay(filter: Filter, per_second: f64) -> ReplayJob;
+        replay(filter: Filter, per_second: f64, overtaken: WhenOvertaken) -> ReplayJob;
         replays() -> Vec<ReplayJob>;
         cancel_replay(job: JobId) -> ReplayJob;
         purge(purge: Purge) -> u64;

@@ -7,7 +7,7 @@ use proptest::{
 };
 
 use super::super::stage::{MOMENT, seconds};
-use crate::{Outcome, Reason, State};
+use crate::{Outcome, Overtaken, Reason, State, WhenOvertaken};
 
 /// One step of a history.
 #[derive(Clone, Debug)]
@@ -27,17 +27,17 @@ pub(super) enum Act {
     Turn {
         queue: u8,
         worker: u8,
-        settle: Vec<(Pick, Ending)>,
+        settle: Vec<(Pick, Ending, Holding)>,
         claim: usize,
         cap: usize,
         lease: Duration,
     },
     Heartbeat(Vec<Pick>, Duration),
     Pause(u8),
-    Hold(u8, Duration),
+    Overtake(u8, u8, Overtaken),
     Resume(u8),
     Change(Pick, Changing),
-    Replay(Sieve, f64),
+    Replay(Sieve, f64, WhenOvertaken),
     CancelReplay(Pick),
     List(Sieve, usize),
     Purge(Sieve),
@@ -73,10 +73,17 @@ pub(super) enum Ending {
 }
 
 #[derive(Clone, Copy, Debug)]
+pub(super) enum Holding {
+    Keep,
+    End,
+    For(Duration),
+}
+
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Changing {
     Cancel,
     Bury,
-    Replay,
+    Replay(WhenOvertaken),
     Edit(u8),
     Keep,
     Unkeep,
@@ -163,11 +170,19 @@ fn ending() -> impl Strategy<Value = Ending> {
     ]
 }
 
+fn holding() -> impl Strategy<Value = Holding> {
+    prop_oneof![2 => Just(Holding::Keep), 1 => Just(Holding::End), 3 => time().prop_map(Holding::For)]
+}
+
+fn overtaken() -> impl Strategy<Value = WhenOvertaken> {
+    prop_oneof![2 => Just(WhenOvertaken::Refuse), 1 => Just(WhenOvertaken::Overwrite)]
+}
+
 fn changing() -> impl Strategy<Value = Changing> {
     prop_oneof![
         1 => Just(Changing::Cancel),
         1 => Just(Changing::Bury),
-        3 => Just(Changing::Replay),
+        3 => overtaken().prop_map(Changing::Replay),
         1 => (0..2_u8).prop_map(Changing::Edit),
         1 => Just(Changing::Keep),
         1 => Just(Changing::Unkeep),
@@ -192,7 +207,7 @@ fn sieve() -> impl Strategy<Value = Sieve> {
 }
 
 fn turn() -> impl Strategy<Value = Act> {
-    let settle = vec((any::<Pick>(), ending()), 0..3);
+    let settle = vec((any::<Pick>(), ending(), holding()), 0..3);
     let lease = prop_oneof![4 => Just(seconds(60)), 1 => time()];
     (queue(), 0..2_u8, settle, 0..4_usize, 1..5_usize, lease).prop_map(
         |(queue, worker, settle, claim, cap, lease)| Act::Turn { queue, worker, settle, claim, cap, lease },
@@ -208,11 +223,13 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         14 => turn(),
         2 => (vec(any::<Pick>(), 1..3), time()).prop_map(|(leases, time)| Act::Heartbeat(leases, time)),
         1 => queue().prop_map(Act::Pause),
-        1 => (queue(), time()).prop_map(|(queue, time)| Act::Hold(queue, time)),
+        2 => (queue(), 0..3_u8, select(Overtaken::ALL.to_vec()))
+            .prop_map(|(queue, key, overtaken)| Act::Overtake(queue, key, overtaken)),
         2 => queue().prop_map(Act::Resume),
         6 => (any::<Pick>(), changing()).prop_map(|(entry, change)| Act::Change(entry, change)),
         // Rates whose intervals are whole microseconds in any arithmetic.
-        3 => (sieve(), select(vec![0.5, 1.0, 2.0, 4.0])).prop_map(|(sieve, rate)| Act::Replay(sieve, rate)),
+        3 => (sieve(), select(vec![0.5, 1.0, 2.0, 4.0]), overtaken())
+            .prop_map(|(sieve, rate, overtaken)| Act::Replay(sieve, rate, overtaken)),
         2 => any::<Pick>().prop_map(Act::CancelReplay),
         3 => (sieve(), 1..4_usize).prop_map(|(sieve, limit)| Act::List(sieve, limit)),
         1 => sieve().prop_map(Act::Purge),

@@ -9,13 +9,13 @@ use super::{
         stage::{entry, request, start},
         violation::{Fault, Played},
     },
-    act::{Act, Changing, Ending, New, Pick, Sieve, Step},
+    act::{Act, Changing, Ending, Holding, New, Pick, Sieve, Step},
     renamed::Jobs,
 };
 use crate::{
-    AttemptRecord, Change, Claimed, Clock, Cursor, End, EntryId, Filter, Lease, ManualClock, MemoryStore,
-    NewEntry, OrderKey, Outcome, Purge, QueueName, QueueStats, Settled, Settlement, Store, StoreError,
-    StoreErrorKind, StoredRequest, Turn, WhenPending,
+    AttemptRecord, Change, Claimed, Clock, Cursor, End, EntryId, Filter, Hold, Lease, ManualClock,
+    MemoryStore, NewEntry, OrderKey, Outcome, Purge, QueueName, QueueStats, Settled, Settlement, Store,
+    StoreError, StoreErrorKind, StoredRequest, Turn, WhenOvertaken, WhenPending,
 };
 
 /// Plays steps on an engine and on the model.
@@ -96,9 +96,11 @@ impl<'a> Player<'a> {
                 let of = queue(*of);
                 alike("pause", engine.pause(&of, "why").await, model.pause(&of, "why").await)
             }
-            Act::Hold(of, time) => {
-                let (of, why) = (queue(*of), format!("for {time:?}"));
-                alike("hold", engine.hold(&of, *time, &why).await, model.hold(&of, *time, &why).await)
+            Act::Overtake(of, number, overtaken) => {
+                let Some(key) = key(*number) else { return Ok(()) };
+                let of = queue(*of);
+                let found = engine.overtake(&of, &key, *overtaken).await;
+                alike("overtake", found, model.overtake(&of, &key, *overtaken).await)
             }
             Act::Resume(of) => {
                 let of = queue(*of);
@@ -109,7 +111,7 @@ impl<'a> Player<'a> {
                 let found = engine.change(id, change(*changing)).await.map(|entry| self.jobs.entry(entry));
                 alike("change", found, model.change(id, change(*changing)).await)
             }
-            Act::Replay(sieve, rate) => self.replay(sieve, *rate, &*engine).await,
+            Act::Replay(sieve, rate, overtaken) => self.replay(sieve, *rate, *overtaken, &*engine).await,
             Act::CancelReplay(pick) => {
                 let (of, model_of) = self.jobs.pick(*pick);
                 let found = engine.cancel_replay(of).await.map(|job| self.jobs.replay(job));
@@ -206,12 +208,14 @@ impl<'a> Player<'a> {
         let Act::Turn { queue: of, worker, settle, claim, cap, lease } = act else { return Ok(()) };
         let mut settled = Vec::new();
         let (mut engines, mut models) = (Vec::new(), Vec::new());
-        for (pick, ending) in settle {
+        for (pick, ending, hold) in settle {
             let at = usize::from(*pick) % self.leases.len().max(1);
             let Some(had) = self.leases.get(at) else { continue };
             let (end, attempt) = self.end(*ending, had);
-            engines.push(Settlement { lease: had.engine.clone(), end, attempt: attempt.clone() });
-            models.push(Settlement { lease: had.model.clone(), end, attempt });
+            let hold = of_api(*hold);
+            let settlement = Settlement { lease: had.engine.clone(), end, attempt, hold };
+            models.push(Settlement { lease: had.model.clone(), ..settlement.clone() });
+            engines.push(settlement);
             settled.push(at);
         }
         let turn = |settle| Turn {
@@ -262,6 +266,7 @@ impl<'a> Player<'a> {
         for (engine, model) in found.into_iter().zip(expected) {
             same("turn: a claimed entry", &self.jobs.entry(engine.entry), &model.entry)?;
             same("turn: a claimed request", engine.request, model.request)?;
+            same("turn: whether it is to show that the API is back", engine.holds, model.holds)?;
             same("turn: the end of a lease", engine.until, model.until)?;
             same("turn: the entry of a lease", engine.lease.id, model.lease.id)?;
             same("turn: the worker of a lease", &engine.lease.worker, &model.lease.worker)?;
@@ -288,11 +293,20 @@ impl<'a> Player<'a> {
         alike("heartbeat", engine.heartbeat(engines, time).await, self.model.heartbeat(models, time).await)
     }
 
-    async fn replay(&mut self, sieve: &Sieve, rate: f64, engine: &dyn Store) -> Played {
+    async fn replay(
+        &mut self,
+        sieve: &Sieve,
+        rate: f64,
+        overtaken: WhenOvertaken,
+        engine: &dyn Store,
+    ) -> Played {
         let (of, model_of) = self.filters(sieve);
-        let (found, expected) = (engine.replay(of, rate).await?, self.model.replay(model_of, rate).await?);
-        self.jobs.add(found.id, expected.id);
-        same("replay", self.jobs.replay(found), expected)
+        let found = engine.replay(of, rate, overtaken).await;
+        let expected = self.model.replay(model_of, rate, overtaken).await;
+        if let (Ok(found), Ok(expected)) = (&found, &expected) {
+            self.jobs.add(found.id, expected.id);
+        }
+        alike("replay", found.map(|found| self.jobs.replay(found)), expected)
     }
 
     async fn list(&self, filters: &(Filter, Filter), limit: usize, engine: &dyn Store) -> Played {
@@ -324,7 +338,8 @@ impl<'a> Player<'a> {
         for number in 0..3 {
             if let Some(key) = key(number) {
                 let of = queue(0);
-                alike("pending", engine.pending(&of, &key).await, self.model.pending(&of, &key).await)?;
+                let expected = self.model.key_state(&of, &key).await;
+                alike("key_state", engine.key_state(&of, &key).await, expected)?;
             }
         }
         self.list(&Default::default(), 1000, engine).await
@@ -335,7 +350,7 @@ impl<'a> Player<'a> {
 fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
     let idle = |stats: &QueueStats| {
         let count = stats.ready + stats.leased + stats.done + stats.dead + stats.cancelled;
-        count == 0 && stats.paused.is_none() && stats.held.is_none()
+        count == 0 && stats.paused.is_none() && stats.holds.is_empty()
     };
     queues.into_iter().filter(|stats| !idle(stats)).collect()
 }
@@ -349,10 +364,18 @@ fn change(changing: Changing) -> Change {
     match changing {
         Changing::Cancel => Change::Cancel,
         Changing::Bury => Change::Bury,
-        Changing::Replay => Change::Replay,
+        Changing::Replay(overtaken) => Change::Replay(overtaken),
         Changing::Edit(host) => Change::Edit(Box::new(StoredRequest { body: "edited".into(), ..to(host) })),
         Changing::Keep => Change::Keep,
         Changing::Unkeep => Change::Unkeep,
+    }
+}
+
+fn of_api(holding: Holding) -> Hold {
+    match holding {
+        Holding::Keep => Hold::Keep,
+        Holding::End => Hold::End,
+        Holding::For(wait) => Hold::For { wait, why: format!("for {wait:?}").into() },
     }
 }
 

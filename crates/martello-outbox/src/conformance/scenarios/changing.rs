@@ -1,13 +1,13 @@
 use http::{Method, Uri};
 
 use super::super::{
-    check::{holds, only, refused, same},
-    stage::{LEASE, Stage, entry, keyed, queue, request, seconds, turn},
+    check::{refused, same},
+    stage::{LEASE, Stage, entry, keyed, request, seconds, turn},
     violation::{Fault, Played},
 };
 use crate::{
-    Change, End, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, Settled, State, StoreErrorKind,
-    StoredRequest,
+    Change, End, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, State, StoreErrorKind,
+    StoredRequest, WhenOvertaken,
 };
 
 fn corrected() -> StoredRequest {
@@ -23,7 +23,7 @@ fn every_change() -> [(Change, State); 6] {
     [
         (Change::Cancel, State::Ready),
         (Change::Bury, State::Ready),
-        (Change::Replay, State::Dead),
+        (Change::Replay(WhenOvertaken::Refuse), State::Dead),
         (Change::Edit(Box::new(corrected())), State::Dead),
         (Change::Keep, State::Dead),
         (Change::Unkeep, State::Dead),
@@ -97,7 +97,7 @@ pub(in super::super) async fn a_replay_puts_a_dead_letter_back_as_it_was(stage: 
     stage.store().change(id, Change::Keep).await?;
     let mut expected = stage.detail(id).await?;
     stage.pass(seconds(500));
-    let entry = stage.store().change(id, Change::Replay).await?;
+    let entry = stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
     let now = stage.now();
     (expected.entry.state, expected.entry.tries) = (State::Ready, 0);
     (expected.entry.due_at, expected.entry.changed_at) = (now, now);
@@ -125,7 +125,7 @@ pub(in super::super) async fn an_edit_makes_a_revision_beside_the_old_ones(stage
         same("the entry, as it was told", &edited, &expected.entry)?;
         same("the entry", stage.detail(id).await?, expected.clone())?;
     }
-    stage.store().change(id, Change::Replay).await?;
+    stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
     let claimed = stage.claim_one().await?;
     same("the request that is sent", claimed.request.body, &b"revision 3"[..])?;
     same("its revision", claimed.entry.revision, 3)?;
@@ -164,32 +164,4 @@ pub(in super::super) async fn keeping_is_on_or_off(stage: &Stage<'_>) -> Played 
         same("its events", stage.detail(id).await?.events, events.clone())?;
     }
     Ok(())
-}
-
-pub(in super::super) async fn an_entry_is_overtaken_when_a_newer_one_of_its_key_is_done(
-    stage: &Stage<'_>,
-) -> Played {
-    let older = stage.put_dead(keyed("k")).await?;
-    let id = stage.put(keyed("k")).await?;
-    stage.end(End::Dead(Reason::Rejected)).await?;
-    let keyless = stage.put_dead(entry()).await?;
-    let overtaken = |id| async move { Ok::<_, Fault>(stage.detail(id).await?.overtaken) };
-    for new in [entry(), keyed("K")] {
-        stage.put(new).await?;
-        stage.end(End::Done).await?;
-    }
-    let elsewhere = NewEntry { queue: queue("other"), ..keyed("k") };
-    stage.put(elsewhere).await?;
-    let other = || crate::Turn { queue: queue("other"), ..turn(1) };
-    let claimed = only("claims of the other queue", stage.turn(other()).await?.claimed)?;
-    same("its end", stage.settle(&claimed, End::Done).await?, Settled::Applied)?;
-    holds("what others did overtakes nothing", !overtaken(id).await? && !overtaken(keyless).await?)?;
-    stage.store().change(older, Change::Replay).await?;
-    same("the older one's end", stage.end(End::Done).await?, older)?;
-    holds("an older one overtakes nothing", !overtaken(id).await? && !overtaken(older).await?)?;
-    stage.put(keyed("k")).await?;
-    holds("a newer one that waits overtakes nothing", !overtaken(id).await?)?;
-    stage.end(End::Done).await?;
-    holds("a newer one that is done overtakes", overtaken(id).await? && overtaken(older).await?)?;
-    holds("one without a key is never overtaken", !overtaken(keyless).await?)
 }

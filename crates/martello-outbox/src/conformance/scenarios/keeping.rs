@@ -5,7 +5,7 @@ use super::super::{
     stage::{LEASE, Stage, keyed, queue, seconds, turn},
     violation::Played,
 };
-use crate::{Change, End, Filter, Finding, NewEntry, Reason, Settled};
+use crate::{Change, End, Filter, Finding, NewEntry, Reason, Settled, WhenOvertaken};
 
 pub(in super::super) async fn what_was_acknowledged_is_there_for_whoever_opens_the_store_next(
     stage: &Stage<'_>,
@@ -14,9 +14,9 @@ pub(in super::super) async fn what_was_acknowledged_is_there_for_whoever_opens_t
     stage.end(End::Dead(Reason::Rejected)).await?;
     stage.put_some(2).await?;
     let claimed = stage.claim(1).await?;
-    stage.store().replay(Filter::default(), 0.5).await?;
+    stage.hold(&queue("default"), seconds(9)).await?;
+    stage.store().replay(Filter::default(), 0.5, WhenOvertaken::Refuse).await?;
     stage.store().pause(&queue("other"), "to see").await?;
-    stage.store().hold(&queue("default"), seconds(9), "to see").await?;
     let third = stage.open().await?;
     same("the queues", third.queues().await?, stage.store().queues().await?)?;
     same("the replays", third.replays().await?, stage.store().replays().await?)?;

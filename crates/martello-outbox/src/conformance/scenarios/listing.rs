@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::{
     Change, Cursor, End, EntryId, Filter, JobId, NewEntry, Outcome, Reason, Settlement, State,
-    StoreErrorKind, StoredRequest, Turn,
+    StoreErrorKind, StoredRequest, Turn, WhenOvertaken,
 };
 
 /// What passes, by list and by count, the newest first.
@@ -145,7 +145,7 @@ pub(in super::super) async fn a_filter_tells_reasons_and_jobs(stage: &Stage<'_>)
     stage.put(entry()).await?;
     let by_reason = |reason| Filter { reason: Some(reason), ..Filter::default() };
     same("by reason", passing(stage, by_reason(Reason::Rejected)).await?, vec![rejected])?;
-    let job = stage.store().replay(by_reason(Reason::Expired), 1.0).await?;
+    let job = stage.store().replay(by_reason(Reason::Expired), 1.0, WhenOvertaken::Refuse).await?;
     same("by reason, when replayed", passing(stage, by_reason(Reason::Expired)).await?, vec![expired])?;
     let by_job = |job| Filter { job: Some(job), ..Filter::default() };
     same("by job", passing(stage, by_job(job.id)).await?, vec![expired])?;
@@ -228,7 +228,7 @@ pub(in super::super) async fn a_list_shows_entries_as_they_are(stage: &Stage<'_>
     stage.put(entry()).await?;
     stage.claim(1).await?;
     stage.put_dead(entry()).await?;
-    stage.store().replay(Filter::default(), 1.0).await?;
+    stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
     for listed in stage.store().list(Filter::default(), None, 10).await?.entries {
         let (entry, detail) = (stage.entry(listed.id).await?, stage.detail(listed.id).await?);
         same("the entry, by list and alone", &listed, &entry)?;

@@ -7,7 +7,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, keyed, seconds, turn},
     violation::{Fault, Played},
 };
-use crate::{Change, End, Filter, NewEntry, QueueName, Reason, Turn, Watch, WhenPending};
+use crate::{Change, End, Filter, NewEntry, QueueName, Reason, Turn, Watch, WhenOvertaken, WhenPending};
 
 /// A second is what is promised, and the rest is for a machine that is busy.
 const SOON: Duration = Duration::from_secs(5);
@@ -63,14 +63,14 @@ pub(in super::super) async fn what_becomes_claimable_is_told(stage: &Stage<'_>) 
         "given back": stage.end(End::GiveBack).await?;
         "the end of another of its key": stage.end(End::Done).await?;
         "the death of another of its key": stage.end(End::Dead(Reason::Rejected)).await?;
-        "replayed": store.replay(Filter::default(), 1.0).await?;
+        "replayed": store.replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
     );
     store.pause(&default, "the scenario").await?;
     told!(ears, "resumed": store.resume(&default).await?);
     let claimed = stage.claim_one().await?;
     stage.settle(&claimed, End::Dead(Reason::Rejected)).await?;
     told!(ears,
-        "replayed singly": store.change(claimed.entry.id, Change::Replay).await?;
+        "replayed singly": store.change(claimed.entry.id, Change::Replay(WhenOvertaken::Refuse)).await?;
         "another of its key cancelled": store.change(claimed.entry.id, Change::Cancel).await?;
     );
     stage.claim_one().await?;
@@ -109,7 +109,7 @@ pub(in super::super) async fn what_comes_to_an_end_is_told(stage: &Stage<'_>) ->
     stage.claim_one().await?;
     stage.pass(LEASE);
     told!(ears, "lost": store.turn(turn(0)).await?);
-    let job = store.replay(Filter::default(), 1.0).await.map_err(Fault::from)?;
+    let job = store.replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await.map_err(Fault::from)?;
     told!(ears, "returned": store.cancel_replay(job.id).await?);
     Ok(())
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use super::super::{
     check::same,
-    stage::{LEASE, Stage, entry, keyed, queue, seconds, turn},
+    stage::{LEASE, Stage, entry, hold, keyed, queue, seconds, turn},
     violation::Played,
 };
-use crate::{End, NewEntry, Turn};
+use crate::{Change, End, NewEntry, Turn};
 
 async fn next(stage: &Stage<'_>, what: &str, expected: Option<Duration>) -> Played {
     same(what, stage.turn(turn(5)).await?.next, expected)
@@ -55,13 +55,16 @@ pub(in super::super) async fn the_next_turn_is_when_the_first_lease_runs_out(sta
 }
 
 pub(in super::super) async fn the_next_turn_is_when_the_first_entry_expires(stage: &Stage<'_>) -> Played {
+    stage.put(entry()).await?;
+    let held = stage.hold(&turn(0).queue, seconds(60)).await?;
+    stage.store().change(held, Change::Cancel).await?;
     stage.put(NewEntry { delay: seconds(30), ..keyed("k") }).await?;
     stage.put(NewEntry { expires_in: seconds(20), ..keyed("k") }).await?;
-    next(stage, "one that is not the head", Some(seconds(20))).await?;
+    next(stage, "one that is not the head, held", Some(seconds(20))).await?;
     stage.store().pause(&turn(0).queue, "to see").await?;
     next(stage, "that, paused", Some(seconds(20))).await?;
-    stage.store().hold(&turn(0).queue, seconds(60), "to see").await?;
-    next(stage, "that, held", Some(seconds(20))).await
+    stage.store().resume(&turn(0).queue).await?;
+    next(stage, "that, resumed", Some(seconds(20))).await
 }
 
 pub(in super::super) async fn under_a_full_cap_the_next_turn_is_when_a_lease_runs_out(
@@ -69,10 +72,13 @@ pub(in super::super) async fn under_a_full_cap_the_next_turn_is_when_a_lease_run
 ) -> Played {
     stage.put_some(3).await?;
     stage.put(NewEntry { delay: seconds(10), ..entry() }).await?;
-    stage.turn(Turn { cap: 2, ..turn(2) }).await?;
+    let claimed = stage.turn(Turn { cap: 2, ..turn(2) }).await?.claimed;
     let full = || Turn { cap: 2, ..turn(5) };
     same("with entries that are due now and soon", stage.turn(full()).await?.next, Some(LEASE))?;
-    stage.store().hold(&turn(0).queue, seconds(5), "to see").await?;
+    for claimed in claimed.iter().take(1) {
+        stage.settle_with(claimed, End::GiveBack, hold(seconds(5))).await?;
+    }
+    let full = || Turn { cap: 1, ..turn(5) };
     same("with a hold that ends before", stage.turn(full()).await?.next, Some(LEASE))
 }
 
@@ -80,7 +86,7 @@ pub(in super::super) async fn a_pause_has_no_next_turn_and_a_hold_has_its_end(st
     let default = turn(0).queue;
     stage.put(entry()).await?;
     stage.put(NewEntry { delay: seconds(10), ..entry() }).await?;
-    stage.store().hold(&default, seconds(30), "to see").await?;
+    stage.hold(&default, seconds(30)).await?;
     next(stage, "held", Some(seconds(30))).await?;
     stage.pass(seconds(5));
     next(stage, "held, later", Some(seconds(25))).await?;

@@ -1,6 +1,6 @@
 use super::super::{
     check::same,
-    stage::{LEASE, MOMENT, Stage, entry, ids, keyed, lease, queue, seconds, start, turn},
+    stage::{LEASE, Stage, entry, ids, keyed, lease, queue, seconds, turn},
     violation::Played,
 };
 use crate::{Change, End, NewEntry, QueueName, Settled, Turn};
@@ -33,50 +33,15 @@ pub(in super::super) async fn a_paused_queue_claims_nothing_until_it_is_resumed(
     same("claims when resumed", ids(&stage.claim(5).await?), vec![waiting])
 }
 
-pub(in super::super) async fn a_held_queue_claims_nothing_until_the_hold_ends(stage: &Stage<'_>) -> Played {
-    let default = QueueName::default();
-    let id = stage.put(entry()).await?;
-    stage.store().hold(&default, seconds(30), "five 503s in a row").await?;
-    let stats = stage.stats(&default).await?;
-    same("until when", stats.held_until, Some(start() + seconds(30)))?;
-    same("why", stats.held.as_deref(), Some("five 503s in a row"))?;
-    stage.pass(seconds(30) - MOMENT);
-    same("claims a microsecond before its end", ids(&stage.claim(5).await?), Vec::new())?;
-    stage.pass(MOMENT);
-    let stats = stage.stats(&default).await?;
-    same("until when and why, at its end", (stats.held_until, stats.held), (None, None))?;
-    same("claims at its end", ids(&stage.claim(5).await?), vec![id])
-}
-
-pub(in super::super) async fn the_longest_hold_lasts(stage: &Stage<'_>) -> Played {
-    let default = QueueName::default();
-    let told = || async {
-        let stats = stage.stats(&default).await?;
-        Ok::<_, super::super::violation::Fault>((stats.held_until, stats.held))
-    };
-    for (wait, why) in [(30, "first"), (10, "shorter"), (30, "as long")] {
-        stage.store().hold(&default, seconds(wait), why).await?;
-        same("after one no longer", told().await?, (Some(start() + seconds(30)), Some("first".to_owned())))?;
-    }
-    stage.store().hold(&default, seconds(31), "longer").await?;
-    same("after a longer one", told().await?, (Some(start() + seconds(31)), Some("longer".to_owned())))?;
-    stage.pass(seconds(31));
-    stage.store().hold(&default, seconds(1), "anew").await?;
-    same("after its end", told().await?, (Some(start() + seconds(32)), Some("anew".to_owned())))?;
-    stage.put(entry()).await?;
-    stage.store().resume(&default).await?;
-    same("when resumed", told().await?, (None, None))?;
-    same("claims when resumed", stage.claim(5).await?.len(), 1)
-}
-
-pub(in super::super) async fn a_resume_ends_pause_and_hold(stage: &Stage<'_>) -> Played {
+pub(in super::super) async fn a_resume_ends_pause_and_holds(stage: &Stage<'_>) -> Played {
     let default = QueueName::default();
     stage.put(entry()).await?;
-    stage.store().hold(&default, seconds(30), "held").await?;
+    stage.hold(&default, seconds(30)).await?;
     stage.store().pause(&default, "paused").await?;
     stage.store().resume(&queue("other")).await?;
     same("claims when another is resumed", stage.claim(5).await?.len(), 0)?;
     stage.store().resume(&default).await?;
+    same("holds", stage.stats(&default).await?.holds, Vec::new())?;
     same("claims when it is", stage.claim(5).await?.len(), 1)?;
     stage.store().resume(&default).await?;
     Ok(())
@@ -110,13 +75,12 @@ pub(in super::super) async fn queues_are_listed_with_what_is_in_them(stage: &Sta
     stage.pass(seconds(1));
     let stats = stage.stats(&orders).await?;
     same("ready, and due for", (stats.ready, stats.oldest_due), (2, Some(seconds(4))))?;
-    same("paused and held", (stats.paused, stats.held_until, stats.held), (None, None, None))
+    same("paused and held", (stats.paused, stats.holds), (None, Vec::new()))
 }
 
 pub(in super::super) async fn queues_are_listed_by_name_once_they_were_used(stage: &Stage<'_>) -> Played {
     stage.store().pause(&queue("b.paused"), "to see").await?;
     stage.put(NewEntry { queue: queue("c_used"), ..entry() }).await?;
-    stage.store().hold(&queue("a-held"), seconds(1), "to see").await?;
     let claimed = stage.turn(Turn { queue: queue("c_used"), ..turn(1) }).await?.claimed;
     for claimed in &claimed {
         stage.settle(claimed, End::Done).await?;
@@ -125,5 +89,5 @@ pub(in super::super) async fn queues_are_listed_by_name_once_they_were_used(stag
     same("what was pruned", stage.store().prune(seconds(0), 10).await?, 1)?;
     let queues = stage.store().queues().await?;
     let names: Vec<_> = queues.iter().map(|stats| stats.queue.as_str()).collect();
-    same("the queues", names, vec!["a-held", "b.paused", "c_used"])
+    same("the queues", names, vec!["b.paused", "c_used"])
 }

@@ -5,6 +5,7 @@ use super::super::{
 };
 use crate::{
     Change, End, EntryId, Filter, InvalidEntry, NewEntry, Purge, Reason, Settled, State, StoreErrorKind,
+    WhenOvertaken,
 };
 
 async fn left(stage: &Stage<'_>) -> Result<Vec<EntryId>, Fault> {
@@ -26,7 +27,11 @@ pub(in super::super) async fn a_purge_deletes_dead_letters_that_pass(stage: &Sta
     same("what is left", left(stage).await?, stay)?;
     same("the entry", stage.store().entry(gone).await?, None)?;
     same("its detail", stage.store().detail(gone).await?, None)?;
-    refused("its change", stage.store().change(gone, Change::Replay).await, StoreErrorKind::NotFound)?;
+    refused(
+        "its change",
+        stage.store().change(gone, Change::Replay(WhenOvertaken::Refuse)).await,
+        StoreErrorKind::NotFound,
+    )?;
     same("how many once more", stage.store().purge(Purge::Matching(filter.clone())).await?, 0)?;
     stage.store().change(kept, Change::Unkeep).await?;
     same("how many when none is kept", stage.store().purge(Purge::Matching(filter)).await?, 1)
@@ -90,14 +95,11 @@ pub(in super::super) async fn a_prune_takes_first_what_has_been_over_for_longest
 
 pub(in super::super) async fn what_was_pruned_is_forgotten(stage: &Stage<'_>) -> Played {
     let dedup = || NewEntry { dedup_key: Some("a".into()), ..keyed("k") };
-    let overtaken = stage.put_dead(keyed("k")).await?;
     let id = stage.put(dedup()).await?;
     let claimed = stage.claim_one().await?;
     stage.settle(&claimed, End::Done).await?;
-    same("whether it overtook", stage.detail(overtaken).await?.overtaken, true)?;
     stage.pass(seconds(1));
     stage.store().prune(seconds(0), 10).await?;
-    same("whether it overtook, pruned", stage.detail(overtaken).await?.overtaken, false)?;
     same("the entry", stage.store().entry(id).await?, None)?;
     same("its settlement", stage.settle(&claimed, End::Done).await?, Settled::Fenced)?;
     same("its heartbeat", stage.store().heartbeat(vec![claimed.lease], seconds(1)).await?, vec![false])?;
@@ -108,8 +110,8 @@ pub(in super::super) async fn what_was_pruned_is_forgotten(stage: &Stage<'_>) ->
 pub(in super::super) async fn a_prune_forgets_replays_that_are_over(stage: &Stage<'_>) -> Played {
     let replays = || async { Ok::<_, Fault>(stage.store().replays().await?.len()) };
     stage.put_dead(entry()).await?;
-    stage.store().replay(Filter::default(), 1.0).await?;
-    stage.store().replay(Filter::default(), 1.0).await?;
+    stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
+    stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
     stage.end(End::Done).await?;
     stage.pass(seconds(10));
     stage.store().prune(seconds(10), 10).await?;

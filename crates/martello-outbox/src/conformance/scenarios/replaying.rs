@@ -5,7 +5,7 @@ use super::super::{
 };
 use crate::{
     Change, End, EntryEvent, EntryId, EventKind, Filter, JobId, NewEntry, Reason, ReplayJob, State,
-    StoreErrorKind, Turn,
+    StoreErrorKind, Turn, WhenOvertaken,
 };
 
 async fn dead(stage: &Stage<'_>, many: usize) -> Result<Vec<EntryId>, Fault> {
@@ -32,7 +32,7 @@ pub(in super::super) async fn a_replay_is_the_oldest_first_at_its_rate(stage: &S
     let elsewhere = stage.put_dead(NewEntry { queue: queue("other"), ..entry() }).await?;
     stage.pass(seconds(60));
     let filter = Filter { queue: Some(queue("default")), ..Filter::default() };
-    let job = stage.store().replay(filter.clone(), 2.0).await?;
+    let job = stage.store().replay(filter.clone(), 2.0, WhenOvertaken::Refuse).await?;
     same("its filter and rate", (&job.filter, job.per_second), (&filter, 2.0))?;
     same("when it was made and cancelled", (job.created_at, job.cancelled_at), (stage.now(), None))?;
     same("its progress", counts(&job), [5, 0, 5, 0, 0])?;
@@ -57,7 +57,7 @@ pub(in super::super) async fn a_replay_is_the_oldest_first_at_its_rate(stage: &S
 
 pub(in super::super) async fn a_replay_tells_its_progress(stage: &Stage<'_>) -> Played {
     dead(stage, 4).await?;
-    let job = stage.store().replay(Filter::default(), 1.0).await?.id;
+    let job = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?.id;
     stage.end(End::Done).await?;
     stage.pass(seconds(1));
     stage.end(End::Dead(Reason::Exhausted)).await?;
@@ -73,9 +73,9 @@ pub(in super::super) async fn a_replay_tells_its_progress(stage: &Stage<'_>) -> 
 
 pub(in super::super) async fn a_later_replay_takes_an_entry_from_the_one_before(stage: &Stage<'_>) -> Played {
     let ids = dead(stage, 2).await?;
-    let first = stage.store().replay(Filter::default(), 1.0).await?.id;
+    let first = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?.id;
     stage.end(End::Dead(Reason::Rejected)).await?;
-    let second = stage.store().replay(Filter::default(), 1.0).await?.id;
+    let second = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?.id;
     same("the first's progress", counts(&progress(stage, first).await?), [2, 0, 1, 0, 0])?;
     same("the second's progress", counts(&progress(stage, second).await?), [1, 0, 1, 0, 0])?;
     same(
@@ -85,7 +85,7 @@ pub(in super::super) async fn a_later_replay_takes_an_entry_from_the_one_before(
     )?;
     stage.end(End::Dead(Reason::Rejected)).await?;
     if let Some(id) = ids.first() {
-        let entry = stage.store().change(*id, Change::Replay).await?;
+        let entry = stage.store().change(*id, Change::Replay(WhenOvertaken::Refuse)).await?;
         same("the job of one that was replayed singly", entry.job, None)?;
     }
     same("the second's progress then", counts(&progress(stage, second).await?), [1, 0, 0, 0, 0])
@@ -94,7 +94,7 @@ pub(in super::super) async fn a_later_replay_takes_an_entry_from_the_one_before(
 pub(in super::super) async fn a_replay_of_nothing_is_a_job_of_none(stage: &Stage<'_>) -> Played {
     let waiting = stage.put(entry()).await?;
     for filter in [Filter::default(), Filter::state(State::Ready), Filter::state(State::Done)] {
-        let job = stage.store().replay(filter, 1.0).await?;
+        let job = stage.store().replay(filter, 1.0, WhenOvertaken::Refuse).await?;
         same("its progress", counts(&job), [0; 5])?;
         same("the job, as it is listed", progress(stage, job.id).await?, job)?;
     }
@@ -106,21 +106,21 @@ pub(in super::super) async fn a_rate_out_of_its_range_is_refused(stage: &Stage<'
     for rate in [0.0, 0.000_9, 10_000.1, -1.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE] {
         refused(
             &format!("{rate}"),
-            stage.store().replay(Filter::default(), rate).await,
+            stage.store().replay(Filter::default(), rate, WhenOvertaken::Refuse).await,
             StoreErrorKind::Invalid,
         )?;
     }
     same("the dead letter", stage.state(id).await?, State::Dead)?;
     same("the jobs", stage.store().replays().await?, Vec::new())?;
     for rate in [0.001, 10_000.0] {
-        stage.store().replay(Filter::default(), rate).await?;
+        stage.store().replay(Filter::default(), rate, WhenOvertaken::Refuse).await?;
     }
     Ok(())
 }
 
 pub(in super::super) async fn a_slow_replay_is_due_late(stage: &Stage<'_>) -> Played {
     let ids = dead(stage, 3).await?;
-    stage.store().replay(Filter::default(), 0.001).await?;
+    stage.store().replay(Filter::default(), 0.001, WhenOvertaken::Refuse).await?;
     let mut due = Vec::new();
     for id in ids {
         due.push(stage.entry(id).await?.due_at);
@@ -131,7 +131,7 @@ pub(in super::super) async fn a_slow_replay_is_due_late(stage: &Stage<'_>) -> Pl
 
 pub(in super::super) async fn cancelling_a_replay_returns_what_was_not_claimed(stage: &Stage<'_>) -> Played {
     let ids = dead(stage, 6).await?;
-    let job = stage.store().replay(Filter::default(), 1000.0).await?.id;
+    let job = stage.store().replay(Filter::default(), 1000.0, WhenOvertaken::Refuse).await?.id;
     stage.pass(seconds(1));
     let claimed = stage.turn(Turn { cap: 10, ..turn(4) }).await?.claimed;
     let ends = [End::Done, End::GiveBack, End::Again { after: seconds(9), counts: false }];
@@ -154,7 +154,7 @@ pub(in super::super) async fn cancelling_a_replay_returns_what_was_not_claimed(s
 
 pub(in super::super) async fn what_a_cancelled_replay_returns_is_as_it_was(stage: &Stage<'_>) -> Played {
     let id = stage.put(NewEntry { dead: Some(Reason::Ambiguous), ..entry() }).await?;
-    let job = stage.store().replay(Filter::default(), 1.0).await?.id;
+    let job = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?.id;
     stage.pass(seconds(1));
     stage.store().cancel_replay(job).await?;
     let detail = stage.detail(id).await?;
@@ -165,7 +165,7 @@ pub(in super::super) async fn what_a_cancelled_replay_returns_is_as_it_was(stage
     same("its last event", detail.events.last(), Some(&event))?;
     same("its events", detail.events.len(), 3)?;
     same("what can be claimed", stage.claimable().await?, Vec::new())?;
-    let again = stage.store().replay(Filter::default(), 1.0).await?;
+    let again = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
     same("a replay of it", counts(&again), [1, 0, 1, 0, 0])?;
     same("the first replay's progress", counts(&progress(stage, job).await?), [1, 1, 0, 0, 0])?;
     stage.store().cancel_replay(job).await?;
@@ -176,14 +176,14 @@ pub(in super::super) async fn a_replay_that_ends_before_it_is_cancelled_returns_
     stage: &Stage<'_>,
 ) -> Played {
     let ids = dead(stage, 4).await?;
-    let job = stage.store().replay(Filter::default(), 1.0).await?.id;
+    let job = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?.id;
     let [buried, cancelled, lost, replayed] = ids.as_slice() else {
         return same("dead letters", ids.len(), 4);
     };
     stage.store().change(*buried, Change::Bury).await?;
     stage.store().change(*cancelled, Change::Cancel).await?;
     stage.store().change(*replayed, Change::Bury).await?;
-    stage.store().change(*replayed, Change::Replay).await?;
+    stage.store().change(*replayed, Change::Replay(WhenOvertaken::Refuse)).await?;
     stage.pass(seconds(3));
     let claimed = stage.claim(5).await?;
     stage.pass(LEASE);
@@ -200,7 +200,7 @@ pub(in super::super) async fn a_replay_that_ends_before_it_is_cancelled_returns_
 
 pub(in super::super) async fn cancelling_an_unknown_replay_is_refused(stage: &Stage<'_>) -> Played {
     dead(stage, 1).await?;
-    stage.store().replay(Filter::default(), 1.0).await?;
+    stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await?;
     refused("an unknown job", stage.store().cancel_replay(JobId::new()).await, StoreErrorKind::NotFound)
 }
 
@@ -210,7 +210,7 @@ pub(in super::super) async fn a_replay_is_bounded(stage: &Stage<'_>) -> Played {
         stage.store().enqueue((0..5_000).map(|_| letter()).collect()).await?;
     }
     let newest = stage.put(letter()).await?;
-    let job = stage.store().replay(Filter::default(), 10_000.0).await?;
+    let job = stage.store().replay(Filter::default(), 10_000.0, WhenOvertaken::Refuse).await?;
     same("its progress", counts(&job), [ReplayJob::MOST, 0, ReplayJob::MOST, 0, 0])?;
     same("the newest dead letter", stage.state(newest).await?, State::Dead)?;
     let job = stage.store().cancel_replay(job.id).await?;

@@ -6,8 +6,8 @@ use super::super::{
     violation::Played,
 };
 use crate::{
-    AttemptRecord, Change, End, EntryEvent, EntryId, EventKind, Lease, NewEntry, Outcome, Reason, Settled,
-    Settlement, State, Turn,
+    AttemptRecord, Change, End, EntryEvent, EntryId, EventKind, Hold, Lease, NewEntry, Outcome, Reason,
+    Settled, Settlement, State, Turn, WhenOvertaken,
 };
 
 pub(in super::super) async fn a_settlement_ends_an_entry_and_writes_its_attempt_down(
@@ -27,7 +27,12 @@ pub(in super::super) async fn a_settlement_ends_an_entry_and_writes_its_attempt_
         worker: Some("w 1".into()),
     };
     stage.pass(seconds(2));
-    let settle = vec![Settlement { lease: claimed.lease, end: End::Done, attempt: Some(attempt.clone()) }];
+    let settle = vec![Settlement {
+        lease: claimed.lease,
+        end: End::Done,
+        attempt: Some(attempt.clone()),
+        hold: Hold::Keep,
+    }];
     same("the answer", stage.turn(Turn { settle, ..turn(0) }).await?.settled, vec![Settled::Applied])?;
     let detail = stage.detail(id).await?;
     let entry = detail.entry;
@@ -109,7 +114,7 @@ pub(in super::super) async fn attempt_numbers_never_start_again(stage: &Stage<'_
     stage.claim_one().await?;
     stage.pass(LEASE);
     stage.turn(turn(0)).await?;
-    stage.store().change(id, Change::Replay).await?;
+    stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
     let found = stage.entry(id).await?;
     same("attempts and tries after a replay", (found.attempts, found.tries), (4, 0))?;
     stage.end(End::Done).await?;
@@ -169,6 +174,7 @@ pub(in super::super) async fn settlements_are_answered_in_their_order(stage: &St
         lease: Lease { id: EntryId::new(), fence: "strange".into(), worker: worker("w") },
         end: End::GiveBack,
         attempt: None,
+        hold: Hold::Keep,
     };
     let mut settle = vec![done(third), strange];
     settle.extend(lost.iter().map(done));

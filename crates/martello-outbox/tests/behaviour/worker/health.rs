@@ -28,7 +28,7 @@ async fn its_numbers_are_what_happened() {
     }
     sleep(seconds(2)).await;
     let health = worker.health();
-    assert_eq!((health.failures_in_row, health.probing), (3, true));
+    assert_eq!((health.failures_in_row, health.probing), (3, false));
     assert_eq!((health.again(Outcome::Unavailable), health.again(Outcome::Faulty)), (1, 2));
 
     // One that is due in the middle of the hold, which lasts a second at most, is picked up at its end.

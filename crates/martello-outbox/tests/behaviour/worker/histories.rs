@@ -125,7 +125,7 @@ impl World {
             }
             Step::Kill(number) => *self.workers.get_mut(*number).unwrap() = None,
             Step::CutOff(number, off) => {
-                for op in [Op::Turn, Op::Heartbeat, Op::Hold] {
+                for op in [Op::Turn, Op::Heartbeat] {
                     let store = self.stores.get(*number).unwrap();
                     if *off { store.set(op, DOWN) } else { store.heal(op) }
                 }

@@ -10,15 +10,37 @@ use std::{
 
 use http::{HeaderValue, Request};
 use martello_body::Body;
-use martello_outbox::{Filter, MemoryStore, Outbox, Reason, State};
+use martello_outbox::{
+    End, Filter, Held, Hold, MemoryStore, Outbox, Reason, Settlement, State, Turn, WorkerId,
+};
 use martello_outcome::{CallError, ErrorKind, Outcome};
 use tokio::time::{Instant, sleep};
 use tower::{ServiceExt, util::BoxCloneService};
 
 use crate::{
-    steered::{Fault, Op, Steered},
+    steered::Steered,
     support::{Api, Inner, enqueued, options, post, put, seconds, status, work, work_with},
 };
+
+/// Holds the authority of the first entry there is.
+async fn hold(outbox: &Outbox, wait: Duration) {
+    let turn = |claim, settle| Turn {
+        queue: outbox.queue().clone(),
+        worker: WorkerId::new("a test").unwrap(),
+        settle,
+        claim,
+        cap: 5,
+        lease: seconds(60),
+    };
+    let claimed = outbox.store().turn(turn(1, Vec::new())).await.unwrap().claimed.remove(0);
+    let hold = Hold::For { wait, why: "a test".into() };
+    let settlement = Settlement { lease: claimed.lease, end: End::GiveBack, attempt: None, hold };
+    outbox.store().turn(turn(0, vec![settlement])).await.unwrap();
+}
+
+async fn holds(outbox: &Outbox) -> Vec<Held> {
+    outbox.store().queues().await.unwrap().remove(0).holds
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_queue_is_left_alone_until_it_is_resumed() {
@@ -38,11 +60,11 @@ async fn a_paused_queue_is_left_alone_until_it_is_resumed() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_ends_by_itself() {
     let outbox = Outbox::new(MemoryStore::new());
-    let api = Api::statuses([]);
-    let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
-    outbox.store().hold(outbox.queue(), seconds(33), "a test").await.unwrap();
+    let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
+    hold(&outbox, seconds(33)).await;
     let held = Instant::now();
-    outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
+    let _worker = work_with(&outbox, &Api::statuses([]), options().poll_every(seconds(60)));
+    ticket.ended().await.unwrap();
     assert!(held.elapsed() >= seconds(33) && held.elapsed() < seconds(34), "{:?}", held.elapsed());
 }
 
@@ -60,34 +82,18 @@ async fn an_outage_is_met_with_one_attempt_at_a_time_and_its_end_with_all() {
     }
     sleep(seconds(110)).await;
     let health = worker.health();
-    assert!(health.probing && health.failures_in_row >= 10, "{health:?}");
+    assert!(health.failures_in_row >= 10, "{health:?}");
     let during = api.seen().len();
     assert!((10..=5 + 12).contains(&during), "five, and one after each hold: {during}");
-    let held = outbox.store().queues().await.unwrap().remove(0);
-    assert!(held.held_until.is_some() && held.held.unwrap().contains("503"));
+    let held = holds(&outbox).await.remove(0);
+    assert_eq!((held.authority.as_str(), held.in_row + 4), ("api.example", health.failures_in_row));
+    assert!(held.why.contains("503"), "{held:?}");
 
     // The longest hold, a probe, and the rest five at a time.
     sleep(seconds(10 + 60 + 3)).await;
     let health = worker.health();
     assert_eq!((health.delivered, health.probing, health.failures_in_row), (100, false, 0));
     assert_eq!(api.most_in_flight(), 5);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_hold_that_the_store_does_not_take_rests_this_worker() {
-    for fault in [Fault::Fail(martello_outbox::StoreErrorKind::Internal), Fault::Hang] {
-        let store = Steered::default();
-        store.set(Op::Hold, fault);
-        let outbox = Outbox::new(store);
-        let api = Api::with(|_| async { status(503) });
-        let worker = work(&outbox, &api);
-        for order in 0..100 {
-            enqueued(&outbox, post(&format!("/orders/{order}"))).await;
-        }
-        sleep(seconds(60)).await;
-        assert!((6..=5 + 10).contains(&api.seen().len()), "{fault:?}: {}", api.seen().len());
-        assert!(worker.health().store_failures > 0);
-    }
 }
 
 /// A token that the server takes up to some moment, and that the client renews somewhat later.
@@ -150,7 +156,7 @@ async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
     token.valid.store(1, Ordering::SeqCst);
     sleep(seconds(30)).await;
     let count = async |state| outbox.store().count(Filter::state(state)).await.unwrap();
-    let (done, holds) = (count(State::Done).await, store.calls(Op::Hold));
+    let (done, holds) = (count(State::Done).await, store.holds());
     assert!((total / 4..=total / 2).contains(&done) && holds >= workers.len(), "{done} done, {holds} holds");
     assert_eq!(count(State::Dead).await, 0);
     let wasted = token.refused.load(Ordering::SeqCst) - u32::try_from(holds).unwrap();
@@ -188,19 +194,17 @@ async fn what_the_client_refuses_is_no_sign_of_the_servers_trouble() {
     let hour = seconds(3_600);
     let worker = work_with(&outbox, &api, options().hold_after(3).backoff(hour, hour).poll_every(seconds(1)));
     let mut dead = 0;
-    for (path, count, failures, probing) in [
-        ("/orders", 2, 2, false),
-        ("/refused", 5, 2, false),
-        ("/orders", 1, 3, true),
-        ("/refused", 2, 3, true),
-    ] {
+    for (path, count, failures, held) in
+        [("/orders", 2, 2, 0), ("/refused", 5, 2, 0), ("/orders", 1, 3, 1), ("/refused", 2, 3, 1)]
+    {
         for _ in 0..count {
             enqueued(&outbox, post(path)).await;
         }
         sleep(seconds(30)).await;
         dead += if path == "/refused" { count } else { 0 };
         let health = worker.health();
-        assert_eq!((health.failures_in_row, health.probing), (failures, probing), "{path}: {health:?}");
+        let found = (health.failures_in_row, holds(&outbox).await.len());
+        assert_eq!(found, (failures, held), "{path}: {health:?}");
         assert_eq!(health.dead(Reason::Rejected), dead);
     }
 }

@@ -4,6 +4,7 @@ use http::Request;
 use martello_body::Body;
 use martello_outbox::{
     Change, Entry, MemoryStore, Outbox, OutboxLayer, OutboxOptions, Reason, State, StoreErrorKind,
+    WhenOvertaken,
 };
 use martello_outcome::{CallOptions, Outcome};
 use martello_retry::RetryLayer;
@@ -79,7 +80,7 @@ async fn an_edited_delete_does_not_answer_for_the_one_before_it() {
     let ticket = outbox.enqueue(once).await.unwrap();
     assert_eq!(ticket.ended().await.unwrap().reason, Some(Reason::Exhausted));
     outbox.edit(ticket.id(), delete("/orders/2")).await.unwrap();
-    outbox.store().change(ticket.id(), Change::Replay).await.unwrap();
+    outbox.store().change(ticket.id(), Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
     assert_eq!(became(&ticket.ended().await.unwrap()), REJECTED);
     assert_eq!(detail(&outbox, ticket.id()).await.attempts.len(), 2);
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use martello_outbox::{Change, EntryId, MemoryStore, Outbox, OutboxOptions, Reason, Sealing, State};
+use martello_outbox::{
+    Change, EntryId, MemoryStore, Outbox, OutboxOptions, Reason, Sealing, State, WhenOvertaken,
+};
 use martello_outcome::Outcome;
 use tokio::time::sleep;
 
@@ -148,7 +150,7 @@ async fn a_dead_letter_that_is_replayed_is_delivered_with_its_numbers_going_on()
     let _worker = work(&outbox, &api);
     let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
     ticket.ended().await.unwrap();
-    outbox.store().change(ticket.id(), Change::Replay).await.unwrap();
+    outbox.store().change(ticket.id(), Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
     assert_eq!(ticket.ended().await.unwrap().state, State::Done);
     let attempts = detail(&outbox, ticket.id()).await.attempts;
     assert_eq!(attempts.iter().map(|each| each.number).collect::<Vec<_>>(), [1, 2]);

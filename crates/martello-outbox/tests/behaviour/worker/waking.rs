@@ -69,7 +69,7 @@ async fn a_store_that_says_nothing_is_asked_now_and_then() {
 /// A loop that is always ready starves its neighbours, and is a core at 100 %.
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_waits_for_its_store_stands_still() {
-    for op in [Op::Turn, Op::Heartbeat, Op::Prune, Op::Hold] {
+    for op in [Op::Turn, Op::Heartbeat, Op::Prune] {
         let store = Steered::default();
         let outbox = Outbox::new(store.clone());
         let api = Api::with(|_| async { crate::support::status(429) }).held();
