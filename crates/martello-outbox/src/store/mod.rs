@@ -70,8 +70,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// # What is overtaken
 ///
 /// A dead letter is [overtaken](Overtaken) when a newer request of its queue and key was delivered: by [`Store::overtake`],
-/// or by a settlement of a newer entry, as [`Settlement::overtakes`] says, or possibly when such an entry's lease is lost. The
-/// mark stays: whatever happens to the newer entry, and also if the dead letter is edited or replayed. It only ever gets more
+/// or by a settlement of a newer entry, as [`Settlement::overtakes`] says, possibly when such an entry's lease is lost, and
+/// possibly if it is replayed although such an entry is leased. The mark stays: whatever happens to the newer entry, and also if the dead letter is edited or replayed. It only ever gets more
 /// certain.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores these entries, in this order, all or none. Fails with [`StoreErrorKind::Invalid`] if one of them does
@@ -199,7 +199,7 @@ pub enum Change {
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
     /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
     /// before is no longer its last. Fails with [`StoreErrorKind::Conflict`] if it is [overtaken](Overtaken), or a newer entry
-    /// of its queue and key is leased, unless it is to be replayed all the same.
+    /// of its queue and key is leased, unless it is to be replayed all the same: then such a lease overtakes it possibly.
     Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
     /// [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].

@@ -139,7 +139,7 @@ fn new() -> impl Strategy<Value = New> {
     let door = prop_oneof![3 => Just(Vec::new()), 1 => vec(attempt, 1..3)];
     let expires = prop_oneof![4 => Just(seconds(3600)), 1 => time()];
     let delay = prop_oneof![3 => Just(seconds(0)), 1 => time()];
-    let keys = (queue(), sometimes(0..3_u8), rarely(0..2_u8), any::<bool>(), 0..2_u8);
+    let keys = (queue(), sometimes(0..3_u8), rarely(0..2_u8), any::<bool>(), 0..3_u8);
     let rest = (delay, expires, 1..4_u32, any::<bool>(), door, rarely(reason()), rarely(any::<Pick>()));
     (keys, rest).prop_map(|(keys, rest)| {
         let (queue, key, dedup, supersede, host) = keys;
@@ -183,7 +183,7 @@ fn changing() -> impl Strategy<Value = Changing> {
         1 => Just(Changing::Cancel),
         1 => Just(Changing::Bury),
         3 => overtaken().prop_map(Changing::Replay),
-        1 => (0..2_u8).prop_map(Changing::Edit),
+        1 => (0..3_u8).prop_map(Changing::Edit),
         1 => Just(Changing::Keep),
         1 => Just(Changing::Unkeep),
     ]
@@ -194,7 +194,7 @@ fn sieve() -> impl Strategy<Value = Sieve> {
         rarely(queue()),
         rarely(select(State::ALL.to_vec())),
         rarely(reason()),
-        rarely(0..2_u8),
+        rarely(0..3_u8),
         rarely(status()),
     );
     let more =

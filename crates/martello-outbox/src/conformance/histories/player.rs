@@ -39,7 +39,8 @@ struct Had {
 }
 
 const QUEUES: [&str; 2] = ["default", "other"];
-const HOSTS: [&str; 2] = ["https://a.example/x", "https://b.example/y"];
+/// Two of one authority.
+const HOSTS: [&str; 3] = ["https://a.example/x", "https://b.example/y", "http://A.example:80/z"];
 const TRACKED: [&str; 4] = ["t-0", "t-1", "t-2", "t-3"];
 
 fn nth(names: &[&'static str], nth: u8) -> &'static str {
@@ -337,7 +338,7 @@ impl<'a> Player<'a> {
         same("queues", used(engine.queues().await?), used(self.model.queues().await?))?;
         for number in 0..3 {
             if let Some(key) = key(number) {
-                let of = queue(0);
+                let of = queue(number % 2);
                 let expected = self.model.key_state(&of, &key).await;
                 alike("key_state", engine.key_state(&of, &key).await, expected)?;
             }

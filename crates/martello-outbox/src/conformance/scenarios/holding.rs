@@ -1,12 +1,60 @@
-use super::super::{
-    check::same,
-    stage::{MOMENT, Stage, entry, ids, seconds, start},
-    violation::Played,
-};
-use crate::{Held, QueueName};
+use std::time::Duration;
 
-/// Where the entries of the suite go.
-const API: &str = "api.example";
+use http::Uri;
+
+use super::super::{
+    check::{fault, same},
+    stage::{LEASE, MOMENT, Stage, entry, hold, ids, queue, request, seconds, settlement, start, turn},
+    violation::{Fault, Played},
+};
+use crate::{
+    Change, Claimed, End, EntryId, Held, Hold, NewEntry, QueueName, Reason, Settled, Settlement,
+    StoredRequest, Turn, WhenOvertaken,
+};
+
+/// An entry that goes to this URL.
+pub(super) fn to(url: &str) -> NewEntry {
+    let uri = url.parse().unwrap_or_else(|_| Uri::from_static("https://not.parsed/"));
+    NewEntry { request: StoredRequest { uri, ..request() }, ..entry() }
+}
+
+pub(super) async fn put_to<const N: usize>(
+    stage: &Stage<'_>,
+    urls: [&str; N],
+) -> Result<[EntryId; N], Fault> {
+    let mut ids = [EntryId::default(); N];
+    for (id, url) in ids.iter_mut().zip(urls) {
+        *id = stage.put(to(url)).await?;
+    }
+    Ok(ids)
+}
+
+pub(super) const A: &str = "https://a.example/x";
+pub(super) const B: &str = "https://b.example/y";
+
+/// What is held: the authority, how long from the start, how many in a row.
+pub(super) async fn held(stage: &Stage<'_>) -> Result<Vec<(String, Duration, u32)>, Fault> {
+    let holds = stage.stats(&QueueName::default()).await?.holds;
+    let told = |held: Held| {
+        let lasts = Duration::try_from(held.until.duration_since(start())).unwrap_or_default();
+        (held.authority, lasts, held.in_row)
+    };
+    Ok(holds.into_iter().map(told).collect())
+}
+
+pub(super) fn a_held(until: u64, in_row: u32) -> Vec<(String, Duration, u32)> {
+    vec![("a.example".to_owned(), seconds(until), in_row)]
+}
+
+pub(super) fn in_row(claimed: &[Claimed]) -> Vec<u32> {
+    claimed.iter().map(|claimed| claimed.holds).collect()
+}
+
+/// The claims of now: which, and after how many holds in a row.
+pub(super) async fn probes(stage: &Stage<'_>) -> Result<Vec<(EntryId, u32)>, Fault> {
+    let claimed = stage.claim(5).await?;
+    Ok(claimed.iter().map(|claimed| (claimed.entry.id, claimed.holds)).collect())
+}
 
 pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends(
     stage: &Stage<'_>,
@@ -15,7 +63,7 @@ pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends
     let id = stage.put(entry()).await?;
     stage.hold(&default, seconds(30)).await?;
     let held = Held {
-        authority: API.to_owned(),
+        authority: "api.example".to_owned(),
         until: start() + seconds(30),
         why: "held for 30s".to_owned(),
         in_row: 1,
@@ -25,5 +73,148 @@ pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends
     same("claims a microsecond before its end", ids(&stage.claim(5).await?), Vec::new())?;
     stage.pass(MOMENT);
     same("the holds at its end", stage.stats(&default).await?.holds, vec![held])?;
-    same("claims at its end", ids(&stage.claim(5).await?), vec![id])
+    same("claims at its end", probes(stage).await?, vec![(id, 1)])
+}
+
+pub(in super::super) async fn a_hold_stops_only_its_authority(stage: &Stage<'_>) -> Played {
+    let [first, b, second, again] = put_to(stage, [A, B, A, B]).await?;
+    let elsewhere = stage.put(NewEntry { queue: queue("other"), ..to(A) }).await?;
+    same("what it is held by", stage.hold(&QueueName::default(), seconds(30)).await?, first)?;
+    same("claims", probes(stage).await?, vec![(b, 0), (again, 0)])?;
+    let other = stage.turn(Turn { queue: queue("other"), ..turn(5) }).await?.claimed;
+    same("claims of another queue", ids(&other), vec![elsewhere])?;
+    same("the holds of another queue", stage.stats(&queue("other")).await?.holds, Vec::new())?;
+    stage.store().change(second, Change::Cancel).await?;
+    Ok(())
+}
+
+pub(in super::super) async fn an_authority_is_the_same_however_it_is_written(stage: &Stage<'_>) -> Played {
+    let same_as_a = [A, "https://a.example:443/", "http://A.Example:80/z?q", "http://a.example"];
+    let [held, ..] = put_to(stage, same_as_a).await?;
+    let others = ["https://a.example:8443/", "http://a.example:443/", "https://a.example.com/", "https://b/"];
+    let others = put_to(stage, others).await?;
+    same("what it is held by", stage.hold(&QueueName::default(), seconds(30)).await?, held)?;
+    same("claims", ids(&stage.claim(5).await?), others.to_vec())
+}
+
+pub(in super::super) async fn an_edit_changes_the_authority(stage: &Stage<'_>) -> Played {
+    put_to(stage, [A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    let [from, into] = [stage.put_dead(to(A)).await?, stage.put_dead(to(B)).await?];
+    for (id, url) in [(from, B), (into, A)] {
+        stage.store().change(id, Change::Edit(Box::new(to(url).request))).await?;
+        stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
+    }
+    let claimed = stage.claim_one().await?;
+    same("what goes elsewhere now", claimed.entry.id, from)?;
+    stage.settle_with(&claimed, End::Done, hold(seconds(9))).await?;
+    let b_held = ("b.example".to_owned(), seconds(9), 1);
+    same("what is held by it", held(stage).await?, [a_held(30, 1), vec![b_held]].concat())
+}
+
+pub(in super::super) async fn what_is_held_is_passed_over_in_order(stage: &Stage<'_>) -> Played {
+    let default = QueueName::default();
+    for number in 0..70 {
+        stage.put(to(&format!("https://api-{number}.example/"))).await?;
+        stage.hold(&default, seconds(30)).await?;
+    }
+    put_to(stage, [A]).await?;
+    stage.hold(&default, seconds(30)).await?;
+    stage.store().enqueue((0..100).map(|_| to(A)).collect()).await?;
+    let late = |url, delay| NewEntry { delay: seconds(delay), ..to(url) };
+    let third = stage.put(late(B, 20)).await?;
+    let first = stage.put(late("https://c.example/", 10)).await?;
+    let second = stage.put(late(B, 10)).await?;
+    let fourth = stage.put(late("https://d.example/", 20)).await?;
+    stage.pass(seconds(20));
+    same("the first two", ids(&stage.claim(2).await?), vec![first, second])?;
+    same("the others", ids(&stage.claim(5).await?), vec![third, fourth])
+}
+
+pub(in super::super) async fn a_settlement_that_is_fenced_or_sent_again_changes_no_hold(
+    stage: &Stage<'_>,
+) -> Played {
+    put_to(stage, [A]).await?;
+    let lost = stage.claim_one().await?;
+    stage.pass(LEASE);
+    let claimed = stage.claim_one().await?;
+    let fenced = stage.settle_with(&lost, End::GiveBack, hold(seconds(30))).await?;
+    same("the answer, too late", fenced, Settled::Fenced)?;
+    same("the holds", held(stage).await?, Vec::new())?;
+    let holding = Settlement { hold: hold(seconds(30)), ..settlement(&claimed, End::GiveBack, stage.now()) };
+    for what in ["at first", "sent again", "sent again, with the hold over", "sent again, resumed"] {
+        let settle = vec![holding.clone()];
+        let answers = stage.turn(Turn { settle, ..turn(0) }).await?.settled;
+        same(what, answers, vec![Settled::Applied])?;
+        let expected = if what.ends_with("resumed") { Vec::new() } else { a_held(90, 1) };
+        same("the holds", held(stage).await?, expected)?;
+        if what == "sent again" {
+            stage.pass(seconds(30));
+        } else if what.ends_with("over") {
+            stage.store().resume(&QueueName::default()).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn a_resume_ends_the_holds_of_its_queue(stage: &Stage<'_>) -> Played {
+    let (default, other) = (QueueName::default(), queue("other"));
+    put_to(stage, [A, A]).await?;
+    stage.hold(&default, seconds(30)).await?;
+    stage.put(NewEntry { queue: other.clone(), ..to(A) }).await?;
+    stage.hold(&other, seconds(30)).await?;
+    stage.store().resume(&default).await?;
+    same("its holds", stage.stats(&default).await?.holds, Vec::new())?;
+    same("those of the other", stage.stats(&other).await?.holds.len(), 1)?;
+    same("claims", in_row(&stage.claim(5).await?), vec![0, 0])?;
+    same("of the other", stage.turn(Turn { queue: other, ..turn(5) }).await?.claimed.len(), 0)
+}
+
+pub(in super::super) async fn a_prune_forgets_holds_that_have_long_been_over(stage: &Stage<'_>) -> Played {
+    put_to(stage, [A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.store().prune(seconds(0), 10).await?;
+    same("those that last", held(stage).await?, a_held(30, 1))?;
+    stage.pass(seconds(40));
+    stage.store().prune(seconds(10), 10).await?;
+    same("those over for just as long", held(stage).await?, a_held(30, 1))?;
+    stage.pass(MOMENT);
+    stage.store().prune(seconds(10), 0).await?;
+    same("those over for longer", held(stage).await?, Vec::new())?;
+    same("claims", in_row(&stage.claim(5).await?), vec![0, 0])
+}
+
+pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'_>) -> Played {
+    let all = |turn| Turn { cap: 2_000, ..turn };
+    let api = |number| to(&format!("https://api-{number}.example/"));
+    put_to(stage, [A]).await?;
+    stage.hold(&QueueName::default(), seconds(2_000)).await?;
+    stage.store().enqueue((0..Held::MOST).map(api).collect()).await?;
+    let claimed = stage.turn(all(turn(1_000))).await?.claimed;
+    same("the claims", claimed.len(), Held::MOST)?;
+    let settled = |settle| async move { stage.turn(all(Turn { settle, ..turn(0) })).await };
+    let settle = |(number, claimed): (u64, &Claimed)| {
+        // One in the middle ends first.
+        let wait = if number == 500 { 5 } else { 10 + number };
+        Settlement { hold: hold(seconds(wait)), ..settlement(claimed, End::GiveBack, stage.now()) }
+    };
+    settled((0..).zip(&claimed).map(settle).collect()).await?;
+    let names = || async {
+        let holds = stage.stats(&QueueName::default()).await?.holds;
+        Ok::<_, Fault>(holds.into_iter().map(|held| held.authority).collect::<Vec<_>>())
+    };
+    let told = names().await?;
+    let mut expected: Vec<_> = (0..Held::MOST).map(|number| format!("api-{number}.example")).collect();
+    expected.retain(|name| name != "api-500.example");
+    expected.push("a.example".to_owned());
+    expected.sort_unstable();
+    same("the holds", told, expected.clone())?;
+    // The one that is forgotten may be claimed for, and the next that is held lasts for the shortest.
+    let forgotten = stage.claim_one().await?;
+    stage.settle_with(&forgotten, End::GiveBack, hold(seconds(1))).await?;
+    same("the holds after a short one", names().await?, expected)?;
+    let answers =
+        stage.settle_with(&stage.claim_one().await?, End::Dead(Reason::Rejected), Hold::End).await?;
+    same("the end of what is not held", answers, Settled::Applied)?;
+    if stage.claim(1).await?.is_empty() { Ok(()) } else { fault("what is held was claimed") }
 }

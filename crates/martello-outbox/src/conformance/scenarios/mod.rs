@@ -13,6 +13,7 @@ pub(super) mod news;
 pub(super) mod next;
 pub(super) mod overtaking;
 pub(super) mod payloads;
+pub(super) mod probing;
 pub(super) mod queues;
 pub(super) mod removing;
 pub(super) mod replaying;

@@ -27,7 +27,7 @@ impl Data {
                 return Err(StoreError::overtaken(id));
             }
             Change::Replay(_) => {
-                row.replay(at.now, at);
+                row.replay(at.now, in_the_way, at);
                 row.entry.job = None;
                 row.note(EventKind::Replayed, None, at);
             }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::{Held, Hold, QueueName, Settlement};
 pub(super) struct Holds<'a> {
     holds: HashMap<&'a str, &'a Held>,
     /// Those of which an entry is leased.
-    leased: Vec<String>,
+    leased: HashSet<String>,
     now: Timestamp,
 }
 
@@ -32,9 +32,20 @@ impl Holds<'_> {
         match self.holds.get(authority) {
             None => Admits::All,
             Some(held) if self.now < held.until => Admits::NoneUntil(held.until),
-            Some(_) if self.leased.iter().any(|leased| leased == authority) => Admits::None,
+            Some(_) if self.leased.contains(authority) => Admits::None,
             Some(held) => Admits::One(held.in_row),
         }
+    }
+
+    /// Claims one of this authority if it can be: after how many holds in a row.
+    pub(super) fn claim(&mut self, authority: String) -> Option<u32> {
+        let holds = match self.admits(&authority) {
+            Admits::All => 0,
+            Admits::One(holds) => holds,
+            Admits::NoneUntil(_) | Admits::None => return None,
+        };
+        self.leased.insert(authority);
+        Some(holds)
     }
 }
 

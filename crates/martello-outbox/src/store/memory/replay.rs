@@ -33,9 +33,10 @@ impl Data {
         let id = JobId::new();
         let mut total: u32 = 0;
         for dead in dead {
+            let in_the_way = self.newer_is_leased(dead);
             let row = self.row_mut(dead)?;
             let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
-            row.replay(at.after(wait), at);
+            row.replay(at.after(wait), in_the_way, at);
             row.entry.job = Some(id);
             row.untouched = true;
             row.note(EventKind::Replayed, Some(id.to_string().into()), at);

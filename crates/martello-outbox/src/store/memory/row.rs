@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use crate::{
-    AttemptRecord, Entry, EntryEvent, EventKind, NewEntry, OrderKey, QueueName, Reason, Revision, State,
-    WorkerId,
+    AttemptRecord, Entry, EntryEvent, EventKind, NewEntry, OrderKey, Overtaken, QueueName, Reason, Revision,
+    State, WorkerId,
 };
 
 /// A moment at which something is done, and what has come of it for those who watch.
@@ -116,8 +116,9 @@ impl Row {
         self.attempts.push(kept(attempt));
     }
 
-    /// Puts a dead letter back, due at this time.
-    pub(super) fn replay(&mut self, due: Timestamp, at: &mut Moment) {
+    /// Puts a dead letter back, due at this time; perhaps over a newer entry that is under way.
+    pub(super) fn replay(&mut self, due: Timestamp, over_newer: bool, at: &mut Moment) {
+        self.entry.overtaken = self.entry.overtaken.max(over_newer.then_some(Overtaken::Possibly));
         self.go(State::Ready, at);
         self.entry.tries = 0;
         self.entry.due_at = due;

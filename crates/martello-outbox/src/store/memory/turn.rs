@@ -122,17 +122,14 @@ impl Data {
         let expired = |place: &i64| self.rows.get(place).is_some_and(|row| row.entry.expires_at <= at.now);
         due.retain(|(due, place)| *due <= at.now && !expired(place));
         due.sort_unstable();
+        let mut holds = self.holds(&turn.queue, at.now);
+        let admitted = due.into_iter().filter_map(|(_, place)| {
+            let authority = self.rows.get(&place)?.authority();
+            holds.claim(authority).map(|holds| (place, holds))
+        });
+        let admitted: Vec<(i64, u32)> = admitted.take(turn.claim.min(free)).collect();
         let mut claimed = Vec::new();
-        for (_, place) in due {
-            if claimed.len() >= turn.claim.min(free) {
-                break;
-            }
-            let authority = self.rows.get(&place).map(Row::authority).unwrap_or_default();
-            let holds = match self.holds(&turn.queue, at.now).admits(&authority) {
-                Admits::All => 0,
-                Admits::One(holds) => holds,
-                Admits::NoneUntil(_) | Admits::None => continue,
-            };
+        for (place, holds) in admitted {
             self.fences += 1;
             let fence = self.fences.to_string();
             if let Some(row) = self.rows.get_mut(&place) {

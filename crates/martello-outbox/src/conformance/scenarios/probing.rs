@@ -1,0 +1,167 @@
+use super::{
+    super::{
+        check::{only, same},
+        stage::{LEASE, Stage, hold, ids, keyed, seconds, settlement, turn},
+        violation::Played,
+    },
+    holding::{A, B, a_held, held, in_row, probes, put_to, to},
+};
+use crate::{Change, End, Hold, NewEntry, QueueName, Reason, Settled, Settlement, State, Turn};
+
+const AGAIN: End = End::Again { after: seconds(0), counts: true };
+
+pub(in super::super) async fn a_hold_that_is_over_admits_one_at_a_time(stage: &Stage<'_>) -> Played {
+    let [first, second, third, b] = put_to(stage, [A, A, A, B]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30));
+    let claimed = stage.claim(5).await?;
+    same("the claims", ids(&claimed), vec![first, b])?;
+    same("the probe", in_row(&claimed), vec![1, 0])?;
+    for store in &stage.stores {
+        same("the claims of each store", ids(&store.turn(turn(5)).await?.claimed), Vec::new())?;
+    }
+    for claimed in claimed.iter().take(1) {
+        stage.settle(claimed, End::Dead(Reason::Exhausted)).await?;
+    }
+    same("after a probe that does not tell", probes(stage).await?, vec![(second, 1)])?;
+    same("how it is held", held(stage).await?, a_held(30, 1))?;
+    stage.store().change(third, Change::Cancel).await?;
+    Ok(())
+}
+
+pub(in super::super) async fn the_end_of_a_hold_lets_all_go(stage: &Stage<'_>) -> Played {
+    let [first, second, third] = put_to(stage, [A, A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(31));
+    let probe = stage.claim_one().await?;
+    same("the probe", (probe.entry.id, probe.holds), (first, 1))?;
+    let settle = vec![Settlement { hold: Hold::End, ..settlement(&probe, End::Done, stage.now()) }];
+    let claimed = stage.turn(Turn { settle, ..turn(5) }).await?.claimed;
+    same("the claims of the same turn", ids(&claimed), vec![second, third])?;
+    same("what they are", in_row(&claimed), vec![0, 0])?;
+    same("the holds", held(stage).await?, Vec::new())
+}
+
+pub(in super::super) async fn a_probe_that_fails_holds_again(stage: &Stage<'_>) -> Played {
+    let [first, second] = put_to(stage, [A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    for (after, in_row) in [(30, 1), (12, 2), (0, 3), (20, 4)] {
+        stage.pass(seconds(after));
+        let probe = stage.claim_one().await?;
+        same("the probe", (probe.entry.id, probe.holds), (first, in_row))?;
+        let wait = [12, 0, 20, 40].get(in_row as usize - 1).copied().unwrap_or_default();
+        stage.settle_with(&probe, End::GiveBack, hold(seconds(wait))).await?;
+        let until = [42, 42, 62, 102].get(in_row as usize - 1).copied().unwrap_or_default();
+        same("how it is held", held(stage).await?, a_held(until, in_row + 1))?;
+    }
+    same("claims", probes(stage).await?, Vec::new())?;
+    stage.store().change(second, Change::Cancel).await?;
+    Ok(())
+}
+
+pub(in super::super) async fn what_was_claimed_before_a_hold_was_over_does_not_change_it(
+    stage: &Stage<'_>,
+) -> Played {
+    put_to(stage, [A, A, A, A, A]).await?;
+    let claimed = stage.claim(5).await?;
+    let [first, second, third, fourth, fifth] = claimed.as_slice() else {
+        return same("the claims", claimed.len(), 5);
+    };
+    stage.settle_with(first, AGAIN, hold(seconds(30))).await?;
+    same("how it is held", held(stage).await?, a_held(30, 1))?;
+    stage.settle_with(second, End::Done, Hold::End).await?;
+    same("after a success from before", held(stage).await?, a_held(30, 1))?;
+    stage.settle_with(third, AGAIN, hold(seconds(40))).await?;
+    same("after a failure from before", held(stage).await?, a_held(30, 1))?;
+    stage.pass(seconds(30));
+    stage.settle_with(fourth, End::Done, Hold::End).await?;
+    same("after a late success from before", held(stage).await?, a_held(30, 1))?;
+    same("while another is under way", probes(stage).await?, Vec::new())?;
+    stage.settle_with(fifth, AGAIN, hold(seconds(50))).await?;
+    same("after a late failure from before", held(stage).await?, a_held(30, 1))?;
+    same("when none is under way", probes(stage).await?, vec![(first.entry.id, 1)])
+}
+
+pub(in super::super) async fn a_probe_that_comes_back_or_is_lost_makes_way_for_the_next(
+    stage: &Stage<'_>,
+) -> Played {
+    let [first, second] = put_to(stage, [A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30));
+    let probe = stage.claim_one().await?;
+    stage.settle(&probe, End::GiveBack).await?;
+    let probe = stage.claim_one().await?;
+    same("after one that was given back", (probe.entry.id, probe.holds), (first, 1))?;
+    stage.settle(&probe, End::Again { after: seconds(900), counts: true }).await?;
+    same("after one that is put off", probes(stage).await?, vec![(second, 1)])?;
+    stage.pass(LEASE);
+    same("after one that was lost", probes(stage).await?, vec![(second, 1)])?;
+    same("how it is held", held(stage).await?, a_held(30, 1))
+}
+
+pub(in super::super) async fn the_cap_is_of_the_queue_with_holds_as_without(stage: &Stage<'_>) -> Played {
+    let [first, _, b, _, last] = put_to(stage, [A, A, B, B, B]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30));
+    let claimed = stage.turn(Turn { cap: 2, ..turn(5) }).await?.claimed;
+    same("the claims", ids(&claimed), vec![first, b])?;
+    same("claims under a full cap", stage.turn(Turn { cap: 2, ..turn(5) }).await?.claimed.len(), 0)?;
+    let more = stage.turn(Turn { cap: 4, ..turn(1) }).await?.claimed;
+    same("no more than asked for", more.len(), 1)?;
+    same("state of the last", stage.state(last).await?, State::Ready)
+}
+
+pub(in super::super) async fn a_held_head_keeps_back_its_key(stage: &Stage<'_>) -> Played {
+    let of_key = |url| NewEntry { order_key: keyed("k").order_key, ..to(url) };
+    let head = stage.put(of_key(A)).await?;
+    let behind = stage.put(of_key(B)).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    same("claims while its head is held", probes(stage).await?, Vec::new())?;
+    stage.pass(seconds(30));
+    let probe = stage.claim_one().await?;
+    same("the probe", (probe.entry.id, probe.holds), (head, 1))?;
+    same("its end", stage.settle_with(&probe, End::Done, Hold::End).await?, Settled::Applied)?;
+    same("claims after it", probes(stage).await?, vec![(behind, 0)])
+}
+
+pub(in super::super) async fn a_held_entry_expires_and_can_be_called_off(stage: &Stage<'_>) -> Played {
+    let expires = stage.put(NewEntry { expires_in: seconds(20), ..to(A) }).await?;
+    let [cancelled, buried] = put_to(stage, [A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.store().change(cancelled, Change::Cancel).await?;
+    stage.store().change(buried, Change::Bury).await?;
+    stage.pass(seconds(20));
+    let died = stage.turn(turn(5)).await?.died;
+    same("what has expired", only("those that died", died)?.id, expires)
+}
+
+pub(in super::super) async fn the_next_turn_is_when_a_hold_ends_or_its_probe_does(
+    stage: &Stage<'_>,
+) -> Played {
+    let next = |what: &'static str, seconds_left: u64| async move {
+        let turned = stage.turn(turn(5)).await?;
+        same(what, (turned.claimed.len(), turned.next), (0, Some(seconds(seconds_left))))
+    };
+    let default = QueueName::default();
+    put_to(stage, [A, A]).await?;
+    stage.hold(&default, seconds(30)).await?;
+    next("held", 30).await?;
+    stage.put(NewEntry { delay: seconds(25), ..to(B) }).await?;
+    next("with another that is due before", 25).await?;
+    let late = stage.put(NewEntry { delay: seconds(40), ..to("https://c.example/") }).await?;
+    stage.pass(seconds(25));
+    stage.hold(&default, seconds(60)).await?;
+    next("with another that is held for longer", 5).await?;
+    stage.pass(seconds(5));
+    let probe = stage.claim_one().await?;
+    next("with a probe under way, when another is due", 10).await?;
+    stage.store().change(late, Change::Cancel).await?;
+    next("with a probe under way, when another's hold ends", 55).await?;
+    stage.pass(seconds(56));
+    let other = stage.claim_one().await?;
+    next("with two probes under way, when the first lease runs out", 4).await?;
+    stage.settle_with(&probe, End::Again { after: seconds(70), counts: true }, hold(seconds(50))).await?;
+    next("held again", 50).await?;
+    stage.settle_with(&other, End::Done, Hold::End).await?;
+    next("held alone", 50).await
+}
