@@ -105,6 +105,11 @@ pub(super) struct Sieve {
     pub(super) before: Option<Duration>,
 }
 
+/// Mostly one of the last, counted from there.
+fn recent() -> impl Strategy<Value = Pick> {
+    prop_oneof![3 => 0..3_u8, 1 => any::<Pick>()]
+}
+
 /// Few and round, so that moments coincide.
 fn time() -> impl Strategy<Value = Duration> {
     select(vec![seconds(0), seconds(1), seconds(2), seconds(5), seconds(10), seconds(30), seconds(60)])
@@ -113,7 +118,7 @@ fn time() -> impl Strategy<Value = Duration> {
 fn rarely<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + 'static,
 ) -> impl Strategy<Value = Option<T>> {
-    prop_oneof![9 => Just(None), 1 => value.prop_map(Some)]
+    prop_oneof![15 => Just(None), 1 => value.prop_map(Some)]
 }
 
 fn sometimes<T: Clone + std::fmt::Debug + 'static>(
@@ -138,9 +143,10 @@ fn new() -> impl Strategy<Value = New> {
     let attempt = (select(Outcome::ALL.to_vec()), status());
     let door = prop_oneof![3 => Just(Vec::new()), 1 => vec(attempt, 1..3)];
     let expires = prop_oneof![4 => Just(seconds(3600)), 1 => time()];
+    let dead = prop_oneof![3 => Just(None), 1 => reason().prop_map(Some)];
     let delay = prop_oneof![3 => Just(seconds(0)), 1 => time()];
     let keys = (queue(), sometimes(0..3_u8), rarely(0..2_u8), any::<bool>(), 0..3_u8);
-    let rest = (delay, expires, 1..4_u32, any::<bool>(), door, rarely(reason()), rarely(any::<Pick>()));
+    let rest = (delay, expires, 1..4_u32, any::<bool>(), door, dead, rarely(any::<Pick>()));
     (keys, rest).prop_map(|(keys, rest)| {
         let (queue, key, dedup, supersede, host) = keys;
         let (delay, expires, max_attempts, repeatable, attempts, dead, again) = rest;
@@ -171,7 +177,8 @@ fn ending() -> impl Strategy<Value = Ending> {
 }
 
 fn holding() -> impl Strategy<Value = Holding> {
-    prop_oneof![2 => Just(Holding::Keep), 1 => Just(Holding::End), 3 => time().prop_map(Holding::For)]
+    let soon = select([0, 1, 1, 2, 5, 30].map(seconds).to_vec());
+    prop_oneof![2 => Just(Holding::Keep), 1 => Just(Holding::End), 3 => soon.prop_map(Holding::For)]
 }
 
 fn overtaken() -> impl Strategy<Value = WhenOvertaken> {
@@ -207,9 +214,10 @@ fn sieve() -> impl Strategy<Value = Sieve> {
 }
 
 fn turn() -> impl Strategy<Value = Act> {
-    let settle = vec((any::<Pick>(), ending(), holding()), 0..3);
+    let settle = vec((recent(), ending(), holding()), 0..3);
+    let claim = prop_oneof![1 => Just(0_usize), 5 => 1..5_usize];
     let lease = prop_oneof![4 => Just(seconds(60)), 1 => time()];
-    (queue(), 0..2_u8, settle, 0..4_usize, 1..5_usize, lease).prop_map(
+    (queue(), 0..2_u8, settle, claim, 1..5_usize, lease).prop_map(
         |(queue, worker, settle, claim, cap, lease)| Act::Turn { queue, worker, settle, claim, cap, lease },
     )
 }
@@ -219,13 +227,13 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let age = prop_oneof![Just(seconds(0)), time()];
     let act = prop_oneof![
         6 => pass.prop_map(Act::Pass),
-        8 => vec(new(), 1..4).prop_map(Act::Enqueue),
-        14 => turn(),
-        2 => (vec(any::<Pick>(), 1..3), time()).prop_map(|(leases, time)| Act::Heartbeat(leases, time)),
+        10 => vec(new(), 1..5).prop_map(Act::Enqueue),
+        24 => turn(),
+        2 => (vec(recent(), 1..3), time()).prop_map(|(leases, time)| Act::Heartbeat(leases, time)),
         1 => queue().prop_map(Act::Pause),
-        2 => (queue(), 0..3_u8, select(Overtaken::ALL.to_vec()))
+        4 => (queue(), 0..3_u8, select(Overtaken::ALL.to_vec()))
             .prop_map(|(queue, key, overtaken)| Act::Overtake(queue, key, overtaken)),
-        2 => queue().prop_map(Act::Resume),
+        3 => queue().prop_map(Act::Resume),
         6 => (any::<Pick>(), changing()).prop_map(|(entry, change)| Act::Change(entry, change)),
         // Rates whose intervals are whole microseconds in any arithmetic.
         3 => (sieve(), select(vec![0.5, 1.0, 2.0, 4.0]), overtaken())

@@ -1,6 +1,7 @@
 //! Random sequences of operations, on an engine and on the model beside each other.
 
 mod act;
+mod meaning;
 mod player;
 mod renamed;
 
@@ -20,15 +21,14 @@ use super::{
 pub(super) const CASES: u32 = 64;
 
 /// The most steps of a history.
-const STEPS: usize = 40;
+const STEPS: usize = 60;
 
 /// How often a history that shows a fault is played again to find a shorter one that does.
 const SHRINKING: usize = 512;
 
-/// Plays this many random histories of up to 40 steps, each on fresh data: through two stores, which are
-/// closed and opened again now and then, and on a [`MemoryStore`](crate::MemoryStore) beside them that goes
-/// by the same clock. After each step, answers and everything that can be seen have to be the same, except
-/// for the names that a store gives.
+/// Plays this many random histories of up to 60 steps, each on fresh data: through two stores, which are closed and opened
+/// again now and then, and on a [`MemoryStore`](crate::MemoryStore) beside them that goes by the same clock. After each
+/// step, answers and everything that can be seen have to be the same, except for the names that a store gives.
 ///
 /// `PROPTEST_RNG_SEED` sets the seed, which else is another each time.
 ///

@@ -6,16 +6,17 @@ use super::{
     super::{
         check::{fault, same},
         engine::Open,
-        stage::{entry, request, start},
+        stage::{entry, start},
         violation::{Fault, Played},
     },
-    act::{Act, Changing, Ending, Holding, New, Pick, Sieve, Step},
+    act::{Act, Ending, New, Pick, Sieve, Step},
+    meaning::{HOSTS, TRACKED, change, hold, key, nth, queue, to},
     renamed::Jobs,
 };
 use crate::{
-    AttemptRecord, Change, Claimed, Clock, Cursor, End, EntryId, Filter, Hold, Lease, ManualClock,
-    MemoryStore, NewEntry, OrderKey, Outcome, Purge, QueueName, QueueStats, Settled, Settlement, Store,
-    StoreError, StoreErrorKind, StoredRequest, Turn, WhenOvertaken, WhenPending,
+    AttemptRecord, Claimed, Clock, Cursor, End, EntryId, Filter, Lease, ManualClock, MemoryStore, NewEntry,
+    Outcome, Purge, QueueStats, Settled, Settlement, Store, StoreError, StoreErrorKind, Turn, WhenOvertaken,
+    WhenPending,
 };
 
 /// Plays steps on an engine and on the model.
@@ -36,27 +37,6 @@ struct Had {
     number: u32,
     revision: u32,
     applied: bool,
-}
-
-const QUEUES: [&str; 2] = ["default", "other"];
-/// Two of one authority.
-const HOSTS: [&str; 3] = ["https://a.example/x", "https://b.example/y", "http://A.example:80/z"];
-const TRACKED: [&str; 4] = ["t-0", "t-1", "t-2", "t-3"];
-
-fn nth(names: &[&'static str], nth: u8) -> &'static str {
-    names.get(usize::from(nth) % names.len().max(1)).copied().unwrap_or_default()
-}
-
-fn queue(number: u8) -> QueueName {
-    super::super::stage::queue(nth(&QUEUES, number))
-}
-
-fn key(number: u8) -> Option<OrderKey> {
-    OrderKey::new(format!("key-{number}")).ok()
-}
-
-fn to(host: u8) -> StoredRequest {
-    StoredRequest { uri: Uri::from_static(nth(&HOSTS, host)), ..request() }
 }
 
 impl<'a> Player<'a> {
@@ -184,6 +164,12 @@ impl<'a> Player<'a> {
         self.ids.get(nth).copied().unwrap_or_default()
     }
 
+    /// One of the leases, counted from the last, and its place among them.
+    fn lease(&self, pick: Pick) -> Option<(usize, &Had)> {
+        let back = usize::from(pick) % self.leases.len().max(1);
+        self.leases.iter().enumerate().nth_back(back)
+    }
+
     /// The filter for the engine and for the model.
     fn filters(&self, sieve: &Sieve) -> (Filter, Filter) {
         let job = sieve.job.map(|pick| self.jobs.pick(pick));
@@ -209,11 +195,10 @@ impl<'a> Player<'a> {
         let Act::Turn { queue: of, worker, settle, claim, cap, lease } = act else { return Ok(()) };
         let mut settled = Vec::new();
         let (mut engines, mut models) = (Vec::new(), Vec::new());
-        for (pick, ending, hold) in settle {
-            let at = usize::from(*pick) % self.leases.len().max(1);
-            let Some(had) = self.leases.get(at) else { continue };
+        for (pick, ending, holding) in settle {
+            let Some((at, had)) = self.lease(*pick) else { continue };
             let (end, attempt) = self.end(*ending, had);
-            let hold = of_api(*hold);
+            let hold = hold(*holding);
             let settlement = Settlement { lease: had.engine.clone(), end, attempt, hold };
             models.push(Settlement { lease: had.model.clone(), ..settlement.clone() });
             engines.push(settlement);
@@ -288,9 +273,8 @@ impl<'a> Player<'a> {
     }
 
     async fn heartbeat(&self, picks: &[Pick], time: Duration, engine: &dyn Store) -> Played {
-        let picked =
-            picks.iter().filter_map(|pick| self.leases.get(usize::from(*pick) % self.leases.len().max(1)));
-        let (engines, models) = picked.map(|had| (had.engine.clone(), had.model.clone())).unzip();
+        let picked = picks.iter().filter_map(|pick| self.lease(*pick));
+        let (engines, models) = picked.map(|(_, had)| (had.engine.clone(), had.model.clone())).unzip();
         alike("heartbeat", engine.heartbeat(engines, time).await, self.model.heartbeat(models, time).await)
     }
 
@@ -359,25 +343,6 @@ fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
 fn by_id(mut entries: Vec<crate::Entry>) -> Vec<crate::Entry> {
     entries.sort_by_key(|entry| entry.id);
     entries
-}
-
-fn change(changing: Changing) -> Change {
-    match changing {
-        Changing::Cancel => Change::Cancel,
-        Changing::Bury => Change::Bury,
-        Changing::Replay(overtaken) => Change::Replay(overtaken),
-        Changing::Edit(host) => Change::Edit(Box::new(StoredRequest { body: "edited".into(), ..to(host) })),
-        Changing::Keep => Change::Keep,
-        Changing::Unkeep => Change::Unkeep,
-    }
-}
-
-fn of_api(holding: Holding) -> Hold {
-    match holding {
-        Holding::Keep => Hold::Keep,
-        Holding::End => Hold::End,
-        Holding::For(wait) => Hold::For { wait, why: format!("for {wait:?}").into() },
-    }
 }
 
 /// Whether two answers are the same; of errors, their kinds.

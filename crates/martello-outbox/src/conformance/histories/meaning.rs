@@ -1,0 +1,49 @@
+//! What the numbers in a step stand for.
+
+use http::Uri;
+
+use super::{
+    super::stage::request,
+    act::{Changing, Holding},
+};
+use crate::{Change, Hold, OrderKey, QueueName, StoredRequest};
+
+const QUEUES: [&str; 2] = ["default", "other"];
+/// Two of one authority.
+pub(super) const HOSTS: [&str; 3] = ["https://a.example/x", "https://b.example/y", "http://A.example:80/z"];
+pub(super) const TRACKED: [&str; 4] = ["t-0", "t-1", "t-2", "t-3"];
+
+pub(super) fn nth(names: &[&'static str], nth: u8) -> &'static str {
+    names.get(usize::from(nth) % names.len().max(1)).copied().unwrap_or_default()
+}
+
+pub(super) fn queue(number: u8) -> QueueName {
+    super::super::stage::queue(nth(&QUEUES, number))
+}
+
+pub(super) fn key(number: u8) -> Option<OrderKey> {
+    OrderKey::new(format!("key-{number}")).ok()
+}
+
+pub(super) fn to(host: u8) -> StoredRequest {
+    StoredRequest { uri: Uri::from_static(nth(&HOSTS, host)), ..request() }
+}
+
+pub(super) fn change(changing: Changing) -> Change {
+    match changing {
+        Changing::Cancel => Change::Cancel,
+        Changing::Bury => Change::Bury,
+        Changing::Replay(overtaken) => Change::Replay(overtaken),
+        Changing::Edit(host) => Change::Edit(Box::new(StoredRequest { body: "edited".into(), ..to(host) })),
+        Changing::Keep => Change::Keep,
+        Changing::Unkeep => Change::Unkeep,
+    }
+}
+
+pub(super) fn hold(holding: Holding) -> Hold {
+    match holding {
+        Holding::Keep => Hold::Keep,
+        Holding::End => Hold::End,
+        Holding::For(wait) => Hold::For { wait, why: format!("for {wait:?}").into() },
+    }
+}
