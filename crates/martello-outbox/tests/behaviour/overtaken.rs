@@ -1,14 +1,24 @@
 //! A dead letter that a newer write of its key has overtaken is not replayed over it.
 
-use martello_outbox::{Change, EntryId, MemoryStore, Outbox, StoreErrorKind, WhenOvertaken};
+use martello_outbox::{Change, EntryId, Outbox, Overtaken, StoreErrorKind, WhenOvertaken};
+use tokio::time::Instant;
+use tower::ServiceExt;
 
-use crate::support::{Api, broken, put, send, settled, status, work};
+use crate::{
+    said::Errors,
+    steered::{Fault, Op, Steered},
+    support::{Api, broken, door, put, seconds, send, settled, status, work},
+};
 
 const KEY: &str = "/orders/1";
 
 /// An outbox with a dead letter of the key: its API understood and would not.
 async fn with_a_dead_letter() -> (Outbox, EntryId) {
-    let outbox = Outbox::new(MemoryStore::new());
+    with_a_dead_letter_in(Steered::default()).await
+}
+
+async fn with_a_dead_letter_in(store: Steered) -> (Outbox, EntryId) {
+    let outbox = Outbox::new(store);
     let api = Api::statuses([503, 422]);
     let id = send(&outbox, &api, put(KEY)).await.ticket().unwrap().id();
     let worker = work(&outbox, &api);
@@ -38,6 +48,60 @@ async fn perhaps_by_a_call_whose_answer_was_lost() {
         send(&outbox, &Api::answering([answer]), put(KEY)).await;
         assert!(replay_is_refused(&outbox, dead).await, "the API may hold what is newer");
     }
+}
+
+/// Whoever has the answer may rely on the mark.
+#[tokio::test(start_paused = true)]
+async fn the_mark_is_there_before_the_answer() {
+    let store = Steered::default();
+    let (outbox, dead) = with_a_dead_letter_in(store.clone()).await;
+    store.set(Op::Overtake, Fault::Late(seconds(9)));
+    let start = Instant::now();
+    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.delivered().is_some());
+    assert_eq!(start.elapsed().as_secs(), 9);
+    let marked = outbox.store().entry(dead).await.unwrap().unwrap().overtaken;
+    assert_eq!(marked, Some(Overtaken::Certainly));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_stands_where_the_mark_fails() {
+    for (fault, seconds) in [(Fault::Fail(StoreErrorKind::Unavailable), 0), (Fault::Hang, 30)] {
+        let store = Steered::default();
+        let (outbox, _) = with_a_dead_letter_in(store.clone()).await;
+        let errors = Errors::heard();
+        for (answer, is_delivered) in [(200, true), (504, false)] {
+            store.set(Op::Overtake, fault);
+            let start = Instant::now();
+            let sent = send(&outbox, &Api::statuses([answer]), put(KEY)).await;
+            assert_eq!(sent.delivered().is_some(), is_delivered);
+            assert_eq!(start.elapsed().as_secs(), seconds);
+        }
+        let lines = errors.lines();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.iter().all(|line| line.contains("could not be marked")), "{lines:?}");
+    }
+}
+
+/// A key without dead letters costs no mark, and neither does what was not processed.
+#[tokio::test(start_paused = true)]
+async fn the_store_is_told_only_where_there_is_something_to_mark() {
+    let store = Steered::default();
+    let (outbox, _) = with_a_dead_letter_in(store.clone()).await;
+    send(&outbox, &Api::statuses([422]), put(KEY)).await;
+    send(&outbox, &Api::statuses([]), put("/orders/2")).await;
+    assert_eq!(store.calls(Op::Overtake), 0);
+    send(&outbox, &Api::statuses([]), put(KEY)).await;
+    assert_eq!(store.calls(Op::Overtake), 1);
+}
+
+/// The documented gap: what is dropped may have been processed, and nobody is left to say so.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_marks_nothing() {
+    let (outbox, dead) = with_a_dead_letter().await;
+    let api = Api::statuses([]).held();
+    let call = door(&outbox, &api).oneshot(put(KEY));
+    assert!(tokio::time::timeout(seconds(1), call).await.is_err());
+    assert_eq!((api.seen().len(), replay_is_refused(&outbox, dead).await), (1, false));
 }
 
 #[tokio::test(start_paused = true)]

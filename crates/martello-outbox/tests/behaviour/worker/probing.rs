@@ -1,0 +1,98 @@
+//! Several workers find out together whether an API is back.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use martello_outbox::{Filter, MemoryStore, Outbox, State};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, enqueued, options, post, seconds, status, work_with},
+};
+
+#[tokio::test(start_paused = true)]
+async fn one_probe_is_in_flight_over_all_workers_and_all_go_on_after_it() {
+    let store = MemoryStore::new();
+    let start = Instant::now();
+    let up = start + seconds(120);
+    let api = Api::with(move |_| async move {
+        sleep(Duration::from_millis(700)).await;
+        status(if Instant::now() < up { 503 } else { 200 })
+    });
+    let outboxes = [(); 2].map(|()| Outbox::builder(store.clone()).max_attempts(1_000).build().unwrap());
+    for order in 0..200 {
+        enqueued(&outboxes[0], post(&format!("/orders/{order}"))).await;
+    }
+    let mut workers =
+        Vec::from([0, 1].map(|seed| work_with(&outboxes[seed], &api, options().seed(seed as u64))));
+    // By then the first are over, which were under way when one of the two had enough.
+    sleep(seconds(10)).await;
+    let before = api.seen().len();
+    let mut most = 0;
+    while Instant::now() < up {
+        sleep(Duration::from_millis(50)).await;
+        most = most.max(api.in_flight());
+        let probing = workers.iter().filter(|worker| worker.health().probing).count();
+        assert!(probing <= 1 && probing >= api.in_flight().min(1), "{probing} probing, {}", api.in_flight());
+    }
+    let probes = api.seen().len() - before;
+    assert!(most == 1 && (3..=12).contains(&probes), "{most} at once, {probes} in all");
+
+    while workers.iter().all(|worker| worker.health().delivered < 20) {
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(Instant::now() < up + seconds(60 + 5), "at the end of the longest hold, five at a time");
+    // The one has taken all there is room for; so can the other.
+    workers.sort_by_key(|worker| worker.health().delivered);
+    workers.remove(1).shutdown().await;
+    sleep(seconds(1)).await;
+    let health = workers[0].health();
+    assert_eq!((health.in_flight, health.probing, api.in_flight()), (5, false, 5));
+    sleep(seconds(40)).await;
+    assert_eq!(outboxes[0].store().count(Filter::state(State::Done)).await.unwrap(), 200);
+}
+
+/// What a worker remembers of an API is worth nothing once another has found it well.
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_another_worker_found_the_api_well_is_the_first_again() {
+    let (memory, is_up) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
+    let store = Steered::over(memory.clone());
+    let up = Arc::clone(&is_up);
+    let api = Api::with(move |_| {
+        let up = up.load(Ordering::SeqCst);
+        async move { status(if up { 200 } else { 503 }) }
+    });
+    let one = Outbox::new(store.clone());
+    let other = Outbox::builder(memory).max_attempts(1).build().unwrap();
+    let worker = work_with(&one, &api, options().hold_after(3));
+    let fails = async |times: usize| {
+        for _ in 0..times {
+            enqueued(&other, post("/orders")).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+        let holds = other.store().queues().await.unwrap().remove(0).holds;
+        (worker.health().failures_in_row, holds.len())
+    };
+    assert_eq!(fails(2).await, (2, 0));
+    assert_eq!(fails(1).await, (3, 1));
+
+    // This one cannot reach its store for a while, and the other finds the API well.
+    store.set(Op::Turn, Fault::Hang);
+    enqueued(&other, post("/orders")).await;
+    is_up.store(true, Ordering::SeqCst);
+    let able = work_with(&other, &api, options());
+    sleep(seconds(2)).await;
+    assert_eq!(able.shutdown().await.delivered, 1);
+    is_up.store(false, Ordering::SeqCst);
+    store.heal(Op::Turn);
+    sleep(seconds(120)).await;
+
+    assert_eq!(fails(1).await, (1, 0));
+    assert_eq!(fails(2).await, (3, 1));
+}
