@@ -12,7 +12,10 @@ use martello_outbox::{
 use martello_outcome::Outcome;
 use tokio::time::sleep;
 
-use crate::support::{Api, detail, enqueued, options, post, put, seconds, settled, status, work, work_with};
+use crate::{
+    said::Errors,
+    support::{Api, detail, enqueued, options, post, put, seconds, settled, status, work, work_with},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_panics_has_made_an_ambiguous_attempt_and_stops_nobody() {
@@ -81,12 +84,19 @@ async fn a_worker_without_the_sealing_leaves_sealed_bodies_to_others() {
         Outbox::builder(store.clone()).sealing(sealing(|_, body| Ok(body.slice(7..)))).build().unwrap();
     let plain = Outbox::new(store);
     let api = Api::statuses([]);
+    let errors = Errors::heard();
     let worker = work(&plain, &api);
     let ticket = sealed.enqueue(put("/orders/1")).await.unwrap();
     sleep(seconds(5)).await;
     let detail = detail(&plain, ticket.id()).await;
-    assert_eq!((api.seen().len(), detail.entry.state.is_pending()), (0, true));
-    assert!(detail.attempts[0].fault.as_ref().unwrap().contains("no sealing"), "{:?}", detail.attempts);
+    let entry = detail.entry;
+    assert_eq!((entry.state, entry.attempts, entry.tries, detail.attempts.len()), (State::Ready, 0, 0, 0));
+    assert_eq!((api.seen().len(), worker.health().failures_in_row), (0, 0));
+    let given_back = worker.health().given_back;
+    assert!((3..=12).contains(&given_back), "it rests for longer and longer: {given_back}");
+    assert_eq!(plain.store().queues().await.unwrap().remove(0).holds, Vec::new(), "the API is not at fault");
+    let [said] = errors.lines().try_into().unwrap();
+    assert!(said.contains("no sealing"), "{said}");
     drop(worker);
     let _able = work(&sealed, &api);
     assert_eq!(ticket.ended().await.unwrap().state, State::Done);
