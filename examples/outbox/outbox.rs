@@ -81,7 +81,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         writeln!(out, "  attempt {}: {} {status} Trackingid {id} {fault}", attempt.number, attempt.outcome)?;
     }
     let better = Request::put(api.uri("/orders/18")).body(Body::from(r#"{"stops":1}"#))?;
-    outbox.edit(wrong.id(), better).await?;
+    outbox.edit(wrong.id(), letter.entry.revision, better).await?;
     outbox.store().change(wrong.id(), Change::Replay).await?;
     let entry = wrong.ended().await?;
     writeln!(out, "corrected and replayed: {}, after {} attempts", entry.state, entry.attempts)?;

@@ -31,7 +31,7 @@ pub(crate) async fn correct(
             .uri(&sent.uri)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(order::corrected(line)?))?;
-        outbox.edit(letter.id, better).await?;
+        outbox.edit(letter.id, detail.entry.revision, better).await?;
         outbox.store().change(letter.id, Change::Replay).await?;
         replayed += usize::from(ticket.ended().await?.state == State::Done);
         books.delivered(&order::business_id(line)?, &ticket.detail().await?.attempts);

@@ -105,13 +105,14 @@ impl Outbox {
         Ok(Some(detail))
     }
 
-    /// Gives a dead letter a new revision, which is sent when it is replayed. It has a new `Idempotency-Key`,
-    /// because it is another request; what was stored before stays.
+    /// Gives a dead letter a new revision, made on the revision `on`, which is sent when it is replayed. It has a new
+    /// `Idempotency-Key`, because it is another request; what was stored before stays.
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored, there is no such entry, or it is no dead letter.
-    pub async fn edit<B>(&self, id: EntryId, request: Request<B>) -> Result<Entry, NotStored>
+    /// When the request cannot be stored, there is no such entry, it is no dead letter, or `on` is not its last revision,
+    /// because somebody else edited it meanwhile: look at what he made of it, and edit that.
+    pub async fn edit<B>(&self, id: EntryId, on: u32, request: Request<B>) -> Result<Entry, NotStored>
     where
         B: http_body::Body,
         B::Error: Into<BoxError>,
@@ -121,7 +122,7 @@ impl Outbox {
         let (request, body) = with_key(Request::from_parts(head, body));
         let body = self.whole(body).await?;
         let request = self.stored(id, RequestHead::from(&request), body)?;
-        Ok(self.store.change(id, Change::Edit(Box::new(request))).await?)
+        Ok(self.store.change(id, Change::Edit { on, request: Box::new(request) }).await?)
     }
 
     pub(crate) async fn put(&self, entry: NewEntry) -> Result<Ticket, NotStored> {

@@ -93,7 +93,8 @@ async fn work(store: &SqliteStore, clock: &ManualClock) {
         store.change(id.id(), change).await.unwrap();
     }
     let dead = ids[19].id();
-    for change in [Change::Keep, Change::Edit(Box::new(entry("").request)), Change::Unkeep, Change::Replay] {
+    let edit = Change::Edit { on: 1, request: Box::new(entry("").request) };
+    for change in [Change::Keep, edit, Change::Unkeep, Change::Replay] {
         store.change(dead, change).await.unwrap();
     }
     store.change(dead, Change::Bury).await.unwrap();

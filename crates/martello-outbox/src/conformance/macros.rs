@@ -137,6 +137,7 @@ macro_rules! __outbox_scenarios {
             changing::what_is_ready_can_be_cancelled_or_buried,
             changing::a_replay_puts_a_dead_letter_back_as_it_was,
             changing::an_edit_makes_a_revision_beside_the_old_ones,
+            changing::an_edit_of_what_was_edited_meanwhile_is_refused,
             changing::an_edit_that_cannot_be_stored_changes_nothing,
             changing::keeping_is_on_or_off,
             replaying::a_replay_is_the_oldest_first_at_its_rate,
@@ -169,6 +170,7 @@ macro_rules! __outbox_scenarios {
             crowds::many_workers_at_once_keep_the_cap_and_the_order,
             crowds::many_at_once_store_all_that_they_are_told,
             crowds::many_at_once_store_a_dedup_key_once,
+            crowds::of_many_edits_at_once_of_a_revision_one_is_made,
         }
     };
 }

@@ -142,7 +142,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn count(&self, filter: Filter) -> StoreFuture<'_, u64>;
 
     /// Changes one entry, and yields it as it then is. Fails with [`StoreErrorKind::NotFound`], or with
-    /// [`StoreErrorKind::Conflict`] if the entry's state does not allow the change.
+    /// [`StoreErrorKind::Conflict`] if the entry's state, or an edit of it meanwhile, does not allow the change.
     fn change(&self, id: EntryId, change: Change) -> StoreFuture<'_, Entry>;
 
     /// Puts the dead letters that pass the filter back into their queues, the oldest first, `per_second` of them in
@@ -202,8 +202,14 @@ pub enum Change {
     /// of its queue and key is leased, unless it is to be replayed all the same: then such a lease overtakes it possibly.
     Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
-    /// [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].
-    Edit(Box<StoredRequest>),
+    /// [`StoreErrorKind::Conflict`] if the revision that it was made on is not the last, so that nobody overwrites an edit
+    /// that he has not seen, and with [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].
+    Edit {
+        /// The number of the revision that the edit was made on.
+        on: u32,
+        /// The request.
+        request: Box<StoredRequest>,
+    },
     /// A dead letter is kept from purges. If it is already, nothing changes.
     Keep,
     /// A dead letter is no longer kept from purges. If it is not, nothing changes.

@@ -1,9 +1,11 @@
 //! Revisions, and bodies that are sealed in the store.
 
+use std::error::Error;
+
 use bytes::Bytes;
 use http::Request;
 use martello_body::Body;
-use martello_outbox::{Change, MemoryStore, NotStoredKind, Outbox, Sealing, StoreErrorKind};
+use martello_outbox::{Change, MemoryStore, NotStoredKind, Outbox, Sealing, StoreError, StoreErrorKind};
 
 use crate::support::{Api, deferred, detail, put, send};
 
@@ -27,11 +29,11 @@ async fn an_edit_is_a_new_revision_with_a_new_key_and_the_old_one_stays() {
             .body(Body::from("better"))
             .unwrap()
     };
-    let error = outbox.edit(ticket.id(), better()).await.unwrap_err();
+    let error = outbox.edit(ticket.id(), 1, better()).await.unwrap_err();
     assert_eq!(error.kind(), NotStoredKind::Store, "it is not dead: {error:?}");
 
     outbox.store().change(ticket.id(), Change::Bury).await.unwrap();
-    let entry = outbox.edit(ticket.id(), better()).await.unwrap();
+    let entry = outbox.edit(ticket.id(), 1, better()).await.unwrap();
     assert_eq!(entry.revision, 2);
     let detail = detail(&outbox, ticket.id()).await;
     let bodies: Vec<_> = detail.revisions.iter().map(|revision| revision.request.body.clone()).collect();
@@ -40,6 +42,12 @@ async fn an_edit_is_a_new_revision_with_a_new_key_and_the_old_one_stays() {
         detail.revisions.iter().map(|revision| revision.request.idempotency_key().unwrap()).collect();
     assert!(keys[0] != keys[1] && keys[1] != "the old one", "{keys:?}");
     assert!(!detail.revisions[1].request.headers.contains_key("authorization"));
+
+    let error = outbox.edit(ticket.id(), 1, better()).await.unwrap_err();
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<StoreError>()).unwrap();
+    assert_eq!(cause.kind(), StoreErrorKind::Conflict);
+    let said = format!("the last revision of entry {} is 2, not 1", ticket.id());
+    assert!(cause.to_string().starts_with(&said), "{cause}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +56,7 @@ async fn a_sealed_body_is_opened_only_by_who_has_the_key() {
     let outbox = Outbox::builder(store.clone()).sealing(flip()).build().unwrap();
     let id = deferred(send(&outbox, &Api::statuses([503]), put("/orders/1")).await);
     outbox.store().change(id, Change::Bury).await.unwrap();
-    outbox.edit(id, put("/orders/1")).await.unwrap();
+    outbox.edit(id, 1, put("/orders/1")).await.unwrap();
 
     let stored = detail(&outbox, id).await;
     assert!(stored.revisions.iter().all(|revision| revision.request.sealed && revision.request.body != "{}"));

@@ -9,12 +9,12 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         Change::Cancel => ("cancel", State::Ready, News::of(State::Cancelled)),
         Change::Bury => ("bury", State::Ready, News::of(State::Dead)),
         Change::Replay => ("replay", State::Dead, News::READY),
-        Change::Edit(_) => ("edit", State::Dead, News::default()),
+        Change::Edit { .. } => ("edit", State::Dead, News::default()),
         Change::Keep => ("keep", State::Dead, News::default()),
         Change::Unkeep => ("unkeep", State::Dead, News::default()),
     };
     let request = match change {
-        Change::Edit(request) => Some(request),
+        Change::Edit { request, .. } => Some(request),
         _ => None,
     };
     // What the state does not allow is said before what is wrong with the request.

@@ -20,7 +20,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
     let (seq, state) = found.ok_or_else(|| StoreError::no_entry(id))?;
     let wanted = match change {
         Change::Cancel | Change::Bury => State::Ready,
-        Change::Replay | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
+        Change::Replay | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
     };
     if state != wanted {
         return Err(StoreError::conflict(id, state, wanted).into());
@@ -35,7 +35,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
             put_back(tx, seq, tx.now, None)?;
             tx.note(seq, EventKind::Replayed, None)?;
         }
-        Change::Edit(request) => edit(tx, seq, request)?,
+        Change::Edit { request, .. } => edit(tx, seq, request)?,
         Change::Keep => keep(tx, seq, true)?,
         Change::Unkeep => keep(tx, seq, false)?,
     }

@@ -155,7 +155,7 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     edited.dead = Some(Reason::Rejected);
     let (store, ids) = store_of(&path, vec![dead, edited, put("https://h/1", "h/1")]).await;
     let corrected = old(Method::PUT, "https://h:443/3", None).request;
-    store.change(ids[1], Change::Edit(Box::new(corrected))).await.unwrap();
+    store.change(ids[1], Change::Edit { on: 1, request: Box::new(corrected) }).await.unwrap();
     let delivered = leased(&store, 1).await.remove(0);
     turn(&store, vec![ended(&delivered, End::Done)], 0).await;
     let store = upgraded(1, store, &path).await;

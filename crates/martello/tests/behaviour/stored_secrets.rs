@@ -48,7 +48,7 @@ fn is_stored(directory: &Path, bytes: &str) -> bool {
 async fn dies(outbox: &Outbox, id: EntryId) {
     let again = Request::put("http://api.example/orders/17").body("the corrected order").unwrap();
     outbox.store().change(id, Change::Bury).await.unwrap();
-    outbox.edit(id, secretive(again)).await.unwrap();
+    outbox.edit(id, 1, secretive(again)).await.unwrap();
 }
 
 /// Defers, enqueues, buries and edits requests that are full of secrets.

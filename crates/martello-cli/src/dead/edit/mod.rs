@@ -34,9 +34,10 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
     if detail.entry.state != State::Dead {
         return Err(StoreError::conflict(args.id, detail.entry.state, State::Dead).into());
     }
-    let last = detail.revisions.last().map(|revision| &revision.request);
+    let last = detail.revisions.last();
     let last =
         last.ok_or_else(|| Failure::other("the store has no request of this entry: ask the doctor"))?;
+    let (on, last) = (last.number, &last.request);
     let draft = if let Some(path) = &args.request_file {
         message::parse(&text(&read(path)?)?, last)?
     } else if options::is_any(&args) {
@@ -53,7 +54,7 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
     let request = checked(draft)?;
     notes(context, &detail, &request)?;
     let key = request.idempotency_key().map(str::to_owned);
-    let entry = context.store.change(args.id, Change::Edit(Box::new(request))).await?;
+    let entry = context.store.change(args.id, Change::Edit { on, request: Box::new(request) }).await?;
     tell(context, &entry, key.as_deref())
 }
 

@@ -84,7 +84,8 @@ pub(super) enum Changing {
     Cancel,
     Bury,
     Replay(WhenOvertaken),
-    Edit(u8),
+    /// To this host, on the last revision or on one before or after it.
+    Edit(u8, i8),
     Keep,
     Unkeep,
 }
@@ -190,7 +191,7 @@ fn changing() -> impl Strategy<Value = Changing> {
         1 => Just(Changing::Cancel),
         1 => Just(Changing::Bury),
         3 => overtaken().prop_map(Changing::Replay),
-        1 => (0..3_u8).prop_map(Changing::Edit),
+        1 => (0..3_u8, select(vec![0, 0, 0, -1, 1])).prop_map(|(host, off)| Changing::Edit(host, off)),
         1 => Just(Changing::Keep),
         1 => Just(Changing::Unkeep),
     ]

@@ -29,12 +29,16 @@ pub(super) fn to(host: u8) -> StoredRequest {
     StoredRequest { uri: Uri::from_static(nth(&HOSTS, host)), ..request() }
 }
 
-pub(super) fn change(changing: Changing) -> Change {
+/// The change of an entry whose last revision is this.
+pub(super) fn change(changing: Changing, last: u32) -> Change {
     match changing {
         Changing::Cancel => Change::Cancel,
         Changing::Bury => Change::Bury,
         Changing::Replay(overtaken) => Change::Replay(overtaken),
-        Changing::Edit(host) => Change::Edit(Box::new(StoredRequest { body: "edited".into(), ..to(host) })),
+        Changing::Edit(host, off) => Change::Edit {
+            on: last.saturating_add_signed(off.into()),
+            request: Box::new(StoredRequest { body: "edited".into(), ..to(host) }),
+        },
         Changing::Keep => Change::Keep,
         Changing::Unkeep => Change::Unkeep,
     }

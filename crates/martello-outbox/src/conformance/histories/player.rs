@@ -89,8 +89,10 @@ impl<'a> Player<'a> {
             }
             Act::Change(pick, changing) => {
                 let id = self.pick(*pick);
-                let found = engine.change(id, change(*changing)).await.map(|entry| self.jobs.entry(entry));
-                alike("change", found, model.change(id, change(*changing)).await)
+                let last = model.entry(id).await.ok().flatten().map_or(1, |entry| entry.revision);
+                let change = change(*changing, last);
+                let found = engine.change(id, change.clone()).await.map(|entry| self.jobs.entry(entry));
+                alike("change", found, model.change(id, change).await)
             }
             Act::Replay(sieve, rate, overtaken) => self.replay(sieve, *rate, *overtaken, &*engine).await,
             Act::CancelReplay(pick) => {

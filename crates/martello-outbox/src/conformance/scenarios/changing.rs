@@ -19,12 +19,16 @@ fn corrected() -> StoredRequest {
     }
 }
 
+fn edit(on: u32, request: StoredRequest) -> Change {
+    Change::Edit { on, request: Box::new(request) }
+}
+
 fn every_change() -> [(Change, State); 6] {
     [
         (Change::Cancel, State::Ready),
         (Change::Bury, State::Ready),
         (Change::Replay(WhenOvertaken::Refuse), State::Dead),
-        (Change::Edit(Box::new(corrected())), State::Dead),
+        (edit(1, corrected()), State::Dead),
         (Change::Keep, State::Dead),
         (Change::Unkeep, State::Dead),
     ]
@@ -115,7 +119,7 @@ pub(in super::super) async fn an_edit_makes_a_revision_beside_the_old_ones(stage
     for number in 2..=3 {
         stage.pass(seconds(1));
         let request = StoredRequest { body: format!("revision {number}").into(), ..corrected() };
-        let edited = stage.store().change(id, Change::Edit(Box::new(request.clone()))).await?;
+        let edited = stage.store().change(id, edit(number - 1, request.clone())).await?;
         let at = stage.now();
         (expected.entry.method, expected.entry.uri) = (request.method.clone(), request.uri.clone());
         expected.entry.revision = number;
@@ -135,12 +139,27 @@ pub(in super::super) async fn an_edit_makes_a_revision_beside_the_old_ones(stage
     same("the revision of a lost attempt", attempts.last().map(|attempt| attempt.revision), Some(3))
 }
 
+pub(in super::super) async fn an_edit_of_what_was_edited_meanwhile_is_refused(stage: &Stage<'_>) -> Played {
+    let id = stage.put_dead(entry()).await?;
+    let mine = || StoredRequest { body: "mine".into(), ..corrected() };
+    let unsound = || StoredRequest { uri: Uri::from_static("/relative"), ..mine() };
+    stage.store().change(id, edit(1, corrected())).await?;
+    let before = stage.detail(id).await?;
+    for (on, request) in [(1, mine()), (1, unsound()), (0, mine()), (3, mine()), (u32::MAX, mine())] {
+        let what = format!("an edit on revision {on} of one that has 2");
+        refused(&what, stage.store().change(id, edit(on, request)).await, StoreErrorKind::Conflict)?;
+    }
+    same("the entry", stage.detail(id).await?, before)?;
+    let edited = stage.store().change(id, edit(2, mine())).await?;
+    same("the revision of an edit on the last", edited.revision, 3)
+}
+
 pub(in super::super) async fn an_edit_that_cannot_be_stored_changes_nothing(stage: &Stage<'_>) -> Played {
     let id = stage.put_dead(entry()).await?;
     let before = stage.detail(id).await?;
     for uri in ["/relative", "https://user:secret@api.example/"] {
         let request = StoredRequest { uri: Uri::from_static(uri), ..request() };
-        let edited = stage.store().change(id, Change::Edit(Box::new(request))).await;
+        let edited = stage.store().change(id, edit(1, request)).await;
         refused("such a request", edited, StoreErrorKind::Invalid)?;
     }
     same("the entry", stage.detail(id).await?, before)

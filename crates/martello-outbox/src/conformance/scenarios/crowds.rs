@@ -1,16 +1,22 @@
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::task::JoinSet;
 
 use super::super::{
     check::{fault, same},
-    stage::{Stage, entry, keyed, settlement, turn, worker},
+    stage::{Stage, entry, keyed, request, settlement, turn, worker},
     violation::{Fault, Played},
 };
-use crate::{Claimed, End, Enqueued, EntryId, Filter, NewEntry, OrderKey, Settled, State, Store, Turn};
+use crate::{
+    Change, Claimed, End, Enqueued, EntryId, Filter, NewEntry, OrderKey, Settled, State, Store,
+    StoreErrorKind, Turn,
+};
 
 const CAP: usize = 5;
 const WORKERS: usize = 8;
@@ -171,4 +177,24 @@ pub(in super::super) async fn many_at_once_store_a_dedup_key_once(stage: &Stage<
         same("the entries that stand for them", ids.len(), 1)?;
     }
     same("what is stored", stage.store().count(Filter::default()).await?, 5)
+}
+
+pub(in super::super) async fn of_many_edits_at_once_of_a_revision_one_is_made(stage: &Stage<'_>) -> Played {
+    let id = stage.put_dead(entry()).await?;
+    let made = Arc::new(AtomicUsize::new(0));
+    let mut tasks = JoinSet::new();
+    for store in four(stage).await?.iter().cycle().take(WORKERS) {
+        let (store, made) = (Arc::clone(store), Arc::clone(&made));
+        tasks.spawn(async move {
+            match store.change(id, Change::Edit { on: 1, request: Box::new(request()) }).await {
+                Ok(_) => made.fetch_add(1, Ordering::Relaxed),
+                Err(error) if error.kind() == StoreErrorKind::Conflict => 0,
+                Err(error) => return Err(error.into()),
+            };
+            Ok(())
+        });
+    }
+    all(tasks).await?;
+    same("the edits that were made", made.load(Ordering::Relaxed), 1)?;
+    same("the last revision", stage.entry(id).await?.revision, 2)
 }

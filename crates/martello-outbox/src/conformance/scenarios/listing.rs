@@ -68,7 +68,7 @@ pub(in super::super) async fn a_filter_tells_hosts(stage: &Stage<'_>) -> Played 
     let edited = stage.put_dead(to("https://old.example/c")).await?;
     let six = stage.put(to("http://[::1]:80/d")).await?;
     let new = to("https://new.example/c").request;
-    stage.store().change(edited, Change::Edit(Box::new(new))).await?;
+    stage.store().change(edited, Change::Edit { on: 1, request: Box::new(new) }).await?;
     for (host, expected) in [
         ("api.example", vec![second, first]),
         ("Api.eXample", vec![second, first]),

@@ -17,7 +17,7 @@ async fn survives(stage: &Stage<'_>, what: &str, request: StoredRequest) -> Play
     alike(&format!("{what}, in detail"), &last_revision(stage, id).await?, &request)?;
     stage.settle(&claimed, crate::End::Done).await?;
     let dead = stage.put_dead(entry()).await?;
-    stage.store().change(dead, Change::Edit(Box::new(request.clone()))).await?;
+    stage.store().change(dead, Change::Edit { on: 1, request: Box::new(request.clone()) }).await?;
     alike(&format!("{what}, as a correction"), &last_revision(stage, dead).await?, &request)
 }
 

@@ -12,7 +12,7 @@ impl Data {
         let row = self.row_mut(id)?;
         let wanted = match change {
             Change::Cancel | Change::Bury => State::Ready,
-            Change::Replay(_) | Change::Edit(_) | Change::Keep | Change::Unkeep => State::Dead,
+            Change::Replay(_) | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
         };
         if row.entry.state != wanted {
             return Err(StoreError::conflict(id, row.entry.state, wanted));
@@ -31,7 +31,7 @@ impl Data {
                 row.entry.job = None;
                 row.note(EventKind::Replayed, None, at);
             }
-            Change::Edit(request) => {
+            Change::Edit { request, .. } => {
                 request.check()?;
                 row.entry.revision += 1;
                 row.entry.method = request.method.clone();

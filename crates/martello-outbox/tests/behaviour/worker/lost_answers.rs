@@ -79,7 +79,7 @@ async fn an_edited_delete_does_not_answer_for_the_one_before_it() {
     once.extensions_mut().insert(OutboxOptions::new().max_attempts(1));
     let ticket = outbox.enqueue(once).await.unwrap();
     assert_eq!(ticket.ended().await.unwrap().reason, Some(Reason::Exhausted));
-    outbox.edit(ticket.id(), delete("/orders/2")).await.unwrap();
+    outbox.edit(ticket.id(), 1, delete("/orders/2")).await.unwrap();
     outbox.store().change(ticket.id(), Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
     assert_eq!(became(&ticket.ended().await.unwrap()), REJECTED);
     assert_eq!(detail(&outbox, ticket.id()).await.attempts.len(), 2);
