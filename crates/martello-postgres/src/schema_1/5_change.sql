@@ -1,8 +1,8 @@
 -- Changes one entry by hand. It fails with MT001 if there is none, and with MT002 and the state as its detail if that does
--- not allow it.
+-- not allow it, and with MT003 and the last revision as its detail if `p_on` names another.
 CREATE FUNCTION __.change(
     p_now bigint, p_id uuid, p_change text, p_method text, p_url text, p_headers text, p_sealed boolean, p_body bytea,
-    p_host text
+    p_host text, p_on bigint DEFAULT NULL
 ) RETURNS SETOF __.glance LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
@@ -17,7 +17,7 @@ BEGIN
     SELECT seq, order_key INTO _seq, _key FROM __.entry WHERE id = p_id;
     PERFORM __.lock_stripes(ARRAY[__.stripe(_key)]);
     -- Its place may have been taken by another since, or it may be gone.
-    SELECT seq, state INTO _seq, _state FROM __.entry WHERE seq = _seq AND id = p_id FOR UPDATE;
+    SELECT seq, state, revision INTO _seq, _state, _revision FROM __.entry WHERE seq = _seq AND id = p_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE SQLSTATE 'MT001' USING MESSAGE = 'no entry';
     END IF;
@@ -30,6 +30,8 @@ BEGIN
         END IF;
     ELSIF _state <> 3 THEN
         _changed := false;
+    ELSIF _revision <> p_on THEN
+        RAISE SQLSTATE 'MT003' USING MESSAGE = 'another revision', DETAIL = _revision::text;
     ELSIF p_change = 'replay' THEN
         PERFORM __.put_back(_seq, _now, _now, NULL);
         PERFORM __.note(_seq, _now, 'replayed', NULL);
