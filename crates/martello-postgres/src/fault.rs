@@ -29,6 +29,8 @@ pub(crate) enum Refused {
     NotFound,
     /// It is in this state, which does not allow it.
     Conflict(i16),
+    /// This is its last revision, and not the one that was named.
+    Outdated(u32),
 }
 
 /// What it refused, if that is what went wrong.
@@ -37,6 +39,7 @@ pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
     match said.code() {
         "MT001" => Some(Refused::NotFound),
         "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
+        "MT003" => Some(Refused::Outdated(said.detail()?.parse().ok()?)),
         _ => None,
     }
 }

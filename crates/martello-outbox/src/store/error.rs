@@ -10,7 +10,7 @@ use crate::{EntryId, InvalidEntry, JobId, State};
 pub enum StoreErrorKind {
     /// There is no such entry, or job.
     NotFound,
-    /// The entry's state does not allow it.
+    /// The entry's state does not allow it, or it was edited meanwhile.
     Conflict,
     /// What was asked for makes no sense, such as a limit out of its range.
     Invalid,
@@ -71,6 +71,15 @@ impl StoreError {
     pub fn overtaken(id: EntryId) -> Self {
         let message =
             format!("entry {id} is overtaken: its replay would overwrite a newer request of its key");
+        Self::new(StoreErrorKind::Conflict, message)
+    }
+
+    /// An edit was made on a revision that is not the entry's last.
+    #[must_use]
+    pub fn outdated(id: EntryId, on: u32, last: u32) -> Self {
+        let message = format!(
+            "the last revision of entry {id} is {last}, not {on}: look at what was edited meanwhile, and edit that"
+        );
         Self::new(StoreErrorKind::Conflict, message)
     }
 

@@ -13,15 +13,15 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         Change::Keep => ("keep", State::Dead, News::default()),
         Change::Unkeep => ("unkeep", State::Dead, News::default()),
     };
-    let request = match change {
-        Change::Edit { request, .. } => Some(request),
-        _ => None,
+    let (on, request) = match change {
+        Change::Edit { on, request } => (Some(*on), Some(request)),
+        _ => (None, None),
     };
-    // What the state does not allow is said before what is wrong with the request.
+    // What the state or another edit does not allow is said before what is wrong with the request.
     let sound = request.map_or(Ok(()), |request| request.check());
     let word = if sound.is_ok() { word } else { "look" };
     let statement = shared
-        .statement("SELECT * FROM __.change($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        .statement("SELECT * FROM __.change($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         .bind(shared.now())
         .bind(Id(*id.as_bytes()))
         .bind(word)
@@ -30,9 +30,11 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         .bind(request.map(|request| request.headers_to_json()))
         .bind(request.map(|request| request.sealed))
         .bind(request.map(|request| &request.body[..]))
-        .bind(request.map(|request| request.host().to_ascii_lowercase()));
+        .bind(request.map(|request| request.host().to_ascii_lowercase()))
+        .bind(on.map(i64::from));
     let rows = shared.connections.asked(&statement).await?.map_err(|refused| match refused {
         Refused::NotFound => StoreError::no_entry(id),
+        Refused::Outdated(last) => StoreError::outdated(id, on.unwrap_or_default(), last),
         Refused::Conflict(state) => match code::state(state) {
             Ok(state) => StoreError::conflict(id, state, wanted),
             Err(error) => error,

@@ -15,9 +15,12 @@ use crate::{
 
 /// Changes one entry by hand.
 pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<Entry, Fault> {
-    let read = |row: &Row<'_>| Ok::<_, Fault>((row.get::<_, i64>(0)?, code::state(row.get(1)?)?));
-    let found = sql::one(tx, "SELECT seq, state FROM entry WHERE id = ?1", params![id.as_bytes()], read)?;
-    let (seq, state) = found.ok_or_else(|| StoreError::no_entry(id))?;
+    let read = |row: &Row<'_>| {
+        Ok::<_, Fault>((row.get::<_, i64>(0)?, code::state(row.get(1)?)?, row.get::<_, u32>(2)?))
+    };
+    let sql = "SELECT seq, state, revision FROM entry WHERE id = ?1";
+    let found = sql::one(tx, sql, params![id.as_bytes()], read)?;
+    let (seq, state, last) = found.ok_or_else(|| StoreError::no_entry(id))?;
     let wanted = match change {
         Change::Cancel | Change::Bury => State::Ready,
         Change::Replay | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
@@ -35,6 +38,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
             put_back(tx, seq, tx.now, None)?;
             tx.note(seq, EventKind::Replayed, None)?;
         }
+        Change::Edit { on, .. } if *on != last => return Err(StoreError::outdated(id, *on, last).into()),
         Change::Edit { request, .. } => edit(tx, seq, request)?,
         Change::Keep => keep(tx, seq, true)?,
         Change::Unkeep => keep(tx, seq, false)?,

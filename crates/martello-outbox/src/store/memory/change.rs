@@ -31,7 +31,10 @@ impl Data {
                 row.entry.job = None;
                 row.note(EventKind::Replayed, None, at);
             }
-            Change::Edit { request, .. } => {
+            Change::Edit { on, request } => {
+                if on != row.entry.revision {
+                    return Err(StoreError::outdated(id, on, row.entry.revision));
+                }
                 request.check()?;
                 row.entry.revision += 1;
                 row.entry.method = request.method.clone();
