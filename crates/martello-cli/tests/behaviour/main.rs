@@ -5,6 +5,8 @@ mod bulk;
 mod credentials;
 mod doctor;
 mod editing;
+#[cfg(unix)]
+mod editor;
 mod exporting;
 mod looking;
 mod output;
