@@ -79,6 +79,12 @@ impl Failure {
         self
     }
 
+    /// This failure, with something more to say.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.message = format!("{}; {more}", self.message).into();
+        self
+    }
+
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self.kind {

@@ -8,11 +8,14 @@ use martello_outbox::StoredRequest;
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
-use super::{checked, message, read, text};
+use super::{message, read, text};
 use crate::{failure::Failure, interrupt::ignoring_ctrl_c};
 
-/// The request as somebody leaves it in an editor. What is no request then is kept, so that the work is not lost.
-pub(super) async fn edit(last: &StoredRequest) -> Result<StoredRequest, Failure> {
+/// What somebody wrote in an editor. It is gone when this is dropped.
+pub(super) struct Written(NamedTempFile);
+
+/// Lets somebody change the request in an editor.
+pub(super) async fn edit(last: &StoredRequest) -> Result<Written, Failure> {
     let no_text = || Failure::usage("its body is no text: change it with --body-file");
     let before = message::write(last).ok_or_else(no_text)?;
     let unwritten = |error: io::Error| Failure::other("no temporary file can be written").because(error);
@@ -21,18 +24,26 @@ pub(super) async fn edit(last: &StoredRequest) -> Result<StoredRequest, Failure>
         tempfile::Builder::new().prefix("martello-").suffix(".http").tempfile().map_err(unwritten)?;
     file.write_all(before.as_bytes()).and_then(|()| file.flush()).map_err(unwritten)?;
     run(&file).await?;
-    let draft = read(file.path()).and_then(|bytes| text(&bytes)).and_then(|text| message::parse(&text, last));
-    // What the store would refuse is found while there is still a file to keep.
-    let draft = draft.and_then(|draft| checked(draft.clone()).map(|_| draft));
-    draft.map_err(|failure| match file.keep() {
-        Ok((_, path)) => {
-            let path = path.display();
-            Failure::usage(format!(
-                "{failure}; what you wrote is in {path}: mend it, and use --request-file {path}"
-            ))
+    Ok(Written(file))
+}
+
+impl Written {
+    /// The request that it says.
+    pub(super) fn draft(&self, last: &StoredRequest) -> Result<StoredRequest, Failure> {
+        message::parse(&text(&read(self.0.path())?)?, last)
+    }
+
+    /// Keeps it, so that the work is not lost, and says where.
+    pub(super) fn keep(self, failure: Failure) -> Failure {
+        match self.0.keep() {
+            Ok((_, path)) => {
+                let path = path.display();
+                failure
+                    .and(format_args!("what you wrote is in {path}: mend it, and use --request-file {path}"))
+            }
+            Err(_) => failure,
         }
-        Err(_) => failure,
-    })
+    }
 }
 
 async fn run(file: &NamedTempFile) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use std::{
 
 use http::HeaderMap;
 use martello_log::Redaction;
-use martello_outbox::{Change, Detail, Entry, InvalidEntry, State, StoreError, StoredRequest};
+use martello_outbox::{Change, Detail, Entry, InvalidEntry, Revision, State, StoreError, StoredRequest};
 use serde_json::json;
 
 use crate::{
@@ -37,24 +37,39 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
     let last = detail.revisions.last();
     let last =
         last.ok_or_else(|| Failure::other("the store has no request of this entry: ask the doctor"))?;
-    let (on, last) = (last.number, &last.request);
-    let draft = if let Some(path) = &args.request_file {
-        message::parse(&text(&read(path)?)?, last)?
+    if let Some(path) = &args.request_file {
+        let draft = message::parse(&text(&read(path)?)?, &last.request)?;
+        revise(context, &detail, last, draft).await
     } else if options::is_any(&args) {
-        options::apply(&args, last)?
+        revise(context, &detail, last, options::apply(&args, &last.request)?).await
     } else if ask::is_somebody_there() {
-        editor::edit(last).await?
+        let written = editor::edit(&last.request).await?;
+        let revised = match written.draft(&last.request) {
+            Ok(draft) => revise(context, &detail, last, draft).await,
+            Err(failure) => Err(failure),
+        };
+        revised.map_err(|failure| written.keep(failure))
     } else {
-        return Err(Failure::usage("say what to change: --body, --body-file, --header, --url, --method"));
-    };
-    if draft == *last {
+        Err(Failure::usage("say what to change: --body, --body-file, --header, --url, --method"))
+    }
+}
+
+/// Makes this of the last revision.
+async fn revise(
+    context: &mut Context,
+    detail: &Detail,
+    last: &Revision,
+    draft: StoredRequest,
+) -> Result<Exit, Failure> {
+    if draft == last.request {
         context.out.note("nothing is different, so nothing was changed")?;
         return tell(context, &detail.entry, None);
     }
     let request = checked(draft)?;
-    notes(context, &detail, &request)?;
+    notes(context, detail, &request)?;
     let key = request.idempotency_key().map(str::to_owned);
-    let entry = context.store.change(args.id, Change::Edit { on, request: Box::new(request) }).await?;
+    let change = Change::Edit { on: last.number, request: Box::new(request) };
+    let entry = context.store.change(detail.entry.id, change).await?;
     tell(context, &entry, key.as_deref())
 }
 
