@@ -21,4 +21,5 @@ mod steered;
 mod stopped_in_call;
 mod support;
 mod ticket;
+mod urls;
 mod worker;

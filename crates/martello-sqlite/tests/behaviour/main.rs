@@ -11,6 +11,7 @@ mod half_copied;
 mod held;
 mod migrating;
 mod moved;
+mod other_schemes;
 mod places;
 mod processes;
 mod rekeying;

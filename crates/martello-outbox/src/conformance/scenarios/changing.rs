@@ -157,7 +157,7 @@ pub(in super::super) async fn an_edit_of_what_was_edited_meanwhile_is_refused(st
 pub(in super::super) async fn an_edit_that_cannot_be_stored_changes_nothing(stage: &Stage<'_>) -> Played {
     let id = stage.put_dead(entry()).await?;
     let before = stage.detail(id).await?;
-    for uri in ["/relative", "https://user:secret@api.example/"] {
+    for uri in ["/relative", "https://user:secret@api.example/", "javascript://api.example/"] {
         let request = StoredRequest { uri: Uri::from_static(uri), ..request() };
         let edited = stage.store().change(id, edit(1, request)).await;
         refused("such a request", edited, StoreErrorKind::Invalid)?;

@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::{
     AttemptRecord, Enqueued, EntryEvent, EntryId, EventKind, Filter, NewEntry, Outcome, Reason, Revision,
-    State, StoreErrorKind, WhenPending,
+    State, StoreErrorKind, StoredRequest, WhenPending,
 };
 
 fn dedup(text: &str) -> NewEntry {
@@ -79,10 +79,10 @@ pub(in super::super) async fn entries_are_stored_as_they_were_given(stage: &Stag
 
 pub(in super::super) async fn an_enqueue_is_all_or_none(stage: &Stage<'_>) -> Played {
     let waiting = stage.put(keyed("k")).await?;
-    let mut relative = request();
-    relative.uri = http::Uri::from_static("/plans/7");
+    let to = |url| StoredRequest { uri: http::Uri::from_static(url), ..request() };
     let bad = [
-        NewEntry { request: relative, ..entry() },
+        NewEntry { request: to("/plans/7"), ..entry() },
+        NewEntry { request: to("javascript://api.example/"), ..entry() },
         NewEntry { max_attempts: 0, ..entry() },
         dedup(&"x".repeat(256)),
         NewEntry { attempts: at_the_door().split_off(1), ..entry() },
