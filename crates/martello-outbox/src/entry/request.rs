@@ -16,7 +16,7 @@ use super::InvalidEntry;
 pub struct StoredRequest {
     /// The method.
     pub method: Method,
-    /// The target, absolute and without userinfo.
+    /// The target, absolute, http or https, and without userinfo.
     pub uri: Uri,
     /// The header fields, without those that are secret.
     pub headers: HeaderMap,
@@ -25,6 +25,8 @@ pub struct StoredRequest {
     /// Whether the body was sealed before it was stored.
     pub sealed: bool,
 }
+
+const NO_URL: InvalidEntry = InvalidEntry::new("url", "absolute, with http or https and a host");
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -142,15 +144,15 @@ impl StoredRequest {
         request
     }
 
-    /// Checks what an engine relies on: an absolute target with a host and without userinfo, and a head of at most
-    /// [`StoredRequest::MAX_HEADERS`].
+    /// Checks what an engine relies on: an absolute target, http or https, with a host and without userinfo, and a
+    /// head of at most [`StoredRequest::MAX_HEADERS`].
     ///
     /// # Errors
     ///
     /// The first of these that does not hold.
     pub fn check(&self) -> Result<(), InvalidEntry> {
-        if self.uri.scheme().is_none() || self.host().is_empty() {
-            return Err(InvalidEntry::new("url", "absolute, with a scheme and a host"));
+        if !matches!(self.uri.scheme_str(), Some("http" | "https")) || self.host().is_empty() {
+            return Err(NO_URL);
         }
         if self.uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(InvalidEntry::new("url", "without userinfo: credentials are not stored"));
@@ -181,8 +183,7 @@ fn without_userinfo(uri: &Uri) -> Result<Uri, InvalidEntry> {
     let Some((_, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
         return Ok(uri.clone());
     };
-    let invalid = |_| InvalidEntry::new("url", "absolute, with a scheme and a host");
     let mut parts = uri.clone().into_parts();
-    parts.authority = Some(host.parse().map_err(invalid)?);
-    Uri::from_parts(parts).map_err(|_| InvalidEntry::new("url", "absolute, with a scheme and a host"))
+    parts.authority = Some(host.parse().map_err(|_| NO_URL)?);
+    Uri::from_parts(parts).map_err(|_| NO_URL)
 }

@@ -151,6 +151,10 @@ fn prepared(
     repeatable: bool,
     request: StoredRequest,
 ) -> Result<Request<Body>, Came> {
+    // Older versions stored what this one refuses.
+    request.check().map_err(|error| {
+        Came::Ended(Box::new(Report::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own()))
+    })?;
     // With nothing to open it with, the fault is the worker's and not the entry's.
     let by_worker = request.sealed && outbox.settings.sealing.is_none();
     let closed = |error| {

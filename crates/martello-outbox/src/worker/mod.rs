@@ -83,11 +83,10 @@ impl Outbox {
 /// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | is a dead letter, as rejected |
 /// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
 ///
-/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is
-/// given back and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit
-/// would not take it. A service that panics has made an ambiguous attempt. An entry whose body cannot be
-/// opened is a dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it
-/// with has made an unsent attempt.
+/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
+/// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
+/// that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http or https, is a
+/// dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
 ///
 /// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been
 /// processed ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing

@@ -76,9 +76,6 @@ async fn revise(
 /// The request as it is stored, with an `Idempotency-Key` of its own, because it is another request. What is never
 /// stored is refused, and not left out in silence.
 fn checked(draft: StoredRequest) -> Result<StoredRequest, Failure> {
-    if !matches!(draft.uri.scheme_str(), Some("http" | "https")) {
-        return Err(Failure::usage("the url must be absolute, with http or https and a host"));
-    }
     // This refuses userinfo, which to make a request would leave out in silence.
     draft.check()?;
     let mut headers: HeaderMap = draft.headers;
