@@ -102,7 +102,7 @@ pub(in super::super) async fn an_edit_changes_the_authority(stage: &Stage<'_>) -
     stage.hold(&QueueName::default(), seconds(30)).await?;
     let [from, into] = [stage.put_dead(to(A)).await?, stage.put_dead(to(B)).await?];
     for (id, url) in [(from, B), (into, A)] {
-        stage.store().change(id, Change::Edit(Box::new(to(url).request))).await?;
+        stage.store().change(id, Change::Edit { on: 1, request: Box::new(to(url).request) }).await?;
         stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
     }
     let claimed = stage.claim_one().await?;

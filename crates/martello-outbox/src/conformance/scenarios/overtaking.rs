@@ -164,7 +164,7 @@ pub(in super::super) async fn a_mark_stays_whatever_happens(stage: &Stage<'_>) -
     same("whether the newer one is there", stage.store().entry(newer).await?, None)?;
     let certainly = Some(Overtaken::Certainly);
     same("when the newer one is pruned", mark(stage, dead).await?, certainly)?;
-    let edit = Change::Edit(Box::new(request()));
+    let edit = Change::Edit { on: 1, request: Box::new(request()) };
     same("when it is edited", stage.store().change(dead, edit).await?.overtaken, certainly)?;
     same("when it is replayed", stage.store().change(dead, OVERWRITE).await?.overtaken, certainly)?;
     let claimed = stage.claim_one().await?;
