@@ -167,7 +167,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
     /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago
-    /// and that no entry bears any more, and the holds that have been over for longer than `age`.
+    /// and that no entry bears any more, and the holds that have been over for longer than `age`, and for longer than [`Held::KEPT`].
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
     /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at

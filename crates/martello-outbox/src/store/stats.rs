@@ -46,6 +46,9 @@ pub struct Held {
 impl Held {
     /// How many a queue remembers: of more, those are forgotten that end first, or ended first.
     pub const MOST: usize = 1_000;
+
+    /// How long one is remembered at least once it is over, whatever is [pruned](crate::Store::prune).
+    pub const KEPT: Duration = Duration::from_secs(60 * 60);
 }
 
 #[expect(clippy::ref_option, reason = "what serde asks for")]

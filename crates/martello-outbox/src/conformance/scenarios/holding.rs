@@ -175,12 +175,19 @@ pub(in super::super) async fn a_prune_forgets_holds_that_have_long_been_over(sta
     stage.hold(&QueueName::default(), seconds(30)).await?;
     stage.store().prune(seconds(0), 10).await?;
     same("those that last", held(stage).await?, a_held(30, 1))?;
-    stage.pass(seconds(40));
-    stage.store().prune(seconds(10), 10).await?;
-    same("those over for just as long", held(stage).await?, a_held(30, 1))?;
+    stage.pass(seconds(30) + Held::KEPT);
+    stage.store().prune(seconds(0), 10).await?;
+    same("those over for just as long as they are kept at least", held(stage).await?, a_held(30, 1))?;
+    stage.pass(seconds(10));
+    stage.store().prune(Held::KEPT + seconds(10), 10).await?;
+    same("those over for just as long as is asked for", held(stage).await?, a_held(30, 1))?;
     stage.pass(MOMENT);
-    stage.store().prune(seconds(10), 0).await?;
+    stage.store().prune(Held::KEPT + seconds(10), 0).await?;
     same("those over for longer", held(stage).await?, Vec::new())?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30) + Held::KEPT + MOMENT);
+    stage.store().prune(seconds(0), 0).await?;
+    same("those over for longer than they are kept at least", held(stage).await?, Vec::new())?;
     same("claims", in_row(&stage.claim(5).await?), vec![0, 0])
 }
 

@@ -7,7 +7,7 @@ use super::{
     list::passes,
     row::{Moment, Row, after},
 };
-use crate::{Filter, Purge, State, StoreError, StoreErrorKind};
+use crate::{Filter, Held, Purge, State, StoreError, StoreErrorKind};
 
 impl Data {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<u64, StoreError> {
@@ -35,7 +35,7 @@ impl Data {
         let borne = |job| rows.values().any(|row| row.entry.job == Some(job));
         self.jobs.retain(|job| !old(job.created_at) || borne(job.id));
         for queue in self.queues.values_mut() {
-            queue.holds.retain(|_, held| !old(held.until));
+            queue.holds.retain(|_, held| after(held.until, age.max(Held::KEPT)) >= at.now);
         }
         pruned
     }
