@@ -65,6 +65,33 @@ fn a_users_layer_says_in_a_line_that_nothing_was_sent() {
     assert_eq!((never.kind(), never.outcome()), (ErrorKind::Unsendable, Outcome::Unsent));
 }
 
+#[test]
+fn a_call_is_untried_if_its_client_was_not_called_and_no_attempt_reached_the_server() {
+    let unsent = || CallError::unsent(ErrorKind::Transport, "no credentials");
+    let handed_on = [
+        unsent(),
+        CallError::unsent(ErrorKind::Unsendable, "no signature"),
+        CallError::from_source(BoxError::from(unsent())),
+        CallError::from_readiness(Box::new(unsent())),
+        CallError::from_body(BoxError::from(unsent())),
+    ];
+    assert!(handed_on.iter().all(CallError::is_untried), "{handed_on:?}");
+    let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+    let others = [CallError::from_source(refused), full(), full().with_source(unsent())];
+    assert!(!others.iter().any(CallError::is_untried), "{others:?}");
+
+    let attempt = |outcome| Attempt::new(1, SystemTime::UNIX_EPOCH, outcome);
+    for (earlier, untried) in [
+        (Outcome::Unsent, true),
+        (Outcome::Unavailable, false),
+        (Outcome::Ambiguous, false),
+        (Outcome::Rejected, false),
+    ] {
+        let attempts = Attempts::from(vec![attempt(earlier), attempt(Outcome::Unsent)]);
+        assert_eq!(unsent().with_attempts(attempts).is_untried(), untried, "after one that was {earlier}");
+    }
+}
+
 /// The exchange for a token has attempts of its own, and what became of it says nothing about the request.
 #[test]
 fn what_another_exchange_ended_with_is_only_the_source_of_what_was_not_sent() {

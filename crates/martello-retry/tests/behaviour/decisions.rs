@@ -1,12 +1,18 @@
 //! What is sent again, and what is not.
 
-use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+use std::{
+    io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use crate::support::{Answer, Script, request, seconds};
-use martello_outcome::{CallOptions, ErrorKind, Outcome, RequestHead};
+use martello_outcome::{CallError, CallOptions, ErrorKind, Outcome, RequestHead};
 use martello_retry::{AttemptView, Decision, RetryLayer};
 use martello_testkit::ScriptedBody;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 
 async fn attempts(layer: RetryLayer, method: &str, answers: impl IntoIterator<Item = Answer>) -> usize {
     let script = Script::new(answers);
@@ -43,6 +49,27 @@ async fn an_unsent_request_goes_again_whatever_its_method() {
     let answers = || (0..9).map(|_| Answer::fault(ConnectionRefused));
     assert_eq!(attempts(RetryLayer::default(), "POST", answers()).await, 4);
     assert_eq!(attempts(RetryLayer::default(), "PUT", answers()).await, 4);
+}
+
+/// A layer around the client could not even call it: at each attempt, or after one that reached the server.
+#[tokio::test(start_paused = true)]
+async fn an_error_says_that_nothing_was_tried_only_where_nothing_was() {
+    for (reached, untried) in [(0, true), (1, false)] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let made = Arc::clone(&calls);
+        let service = service_fn(move |_: http::Request<martello_body::Body>| {
+            let call = made.fetch_add(1, Ordering::SeqCst);
+            async move {
+                if call < reached {
+                    return Ok(http::Response::builder().status(503).body(ScriptedBody::new()).unwrap());
+                }
+                Err(CallError::unsent(ErrorKind::Transport, "no credentials"))
+            }
+        });
+        let error = RetryLayer::default().layer(service).oneshot(request("PUT")).await.unwrap_err();
+        let found = (error.is_untried(), error.attempts().len(), calls.load(Ordering::SeqCst));
+        assert_eq!(found, (untried, 4, 4));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,10 +156,10 @@ async fn the_users_decision_can_stop_what_would_be_sent_again() {
 async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
     for declares in [true, false] {
         for (bytes, decisions, attempts) in [(5, 3, 4), (6, 0, 1)] {
-            let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let asked = Arc::new(AtomicUsize::new(0));
             let count = asked.clone();
             let layer = RetryLayer::builder().replay_cap(5).decide(move |attempt| {
-                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                count.fetch_add(1, Ordering::Relaxed);
                 attempt.default_decision()
             });
             let script = Script::statuses([503; 9]);
@@ -142,7 +169,7 @@ async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
             let response = layer.build().unwrap().layer(script.clone()).oneshot(request).await.unwrap();
             let case = format!("{bytes} bytes, which are declared: {declares}");
             assert_eq!((response.status().as_u16(), script.attempts()), (503, attempts), "{case}");
-            assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), decisions, "{case}");
+            assert_eq!(asked.load(Ordering::Relaxed), decisions, "{case}");
         }
     }
 }
@@ -151,16 +178,16 @@ async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
 async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
     use martello_outcome::CallError;
     for kind in [ErrorKind::LimitFull, ErrorKind::LimitWaitTimeout, ErrorKind::Deadline, ErrorKind::Budget] {
-        let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let calls = Arc::new(AtomicUsize::new(0));
         let count = calls.clone();
-        let inner = tower::service_fn(move |_: http::Request<martello_body::Body>| {
-            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let inner = service_fn(move |_: http::Request<martello_body::Body>| {
+            count.fetch_add(1, Ordering::Relaxed);
             let error = CallError::new(kind, Outcome::Unsent, "full");
             async move { Err::<http::Response<martello_body::Body>, _>(error) }
         });
         let error = RetryLayer::default().layer(inner).oneshot(request("PUT")).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome(), error.attempts().len()), (kind, Outcome::Unsent, 0));
-        assert_eq!(calls.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
     }
 }
 
@@ -169,7 +196,7 @@ async fn what_can_never_be_sent_is_one_attempt_that_nobody_pays_for_or_decides_a
     use martello_outcome::CallError;
     let decided = RetryLayer::builder().decide(|_| Decision::Retry { after: seconds(0) }).build().unwrap();
     for layer in [RetryLayer::default(), decided] {
-        let inner = tower::service_fn(|_: http::Request<martello_body::Body>| async {
+        let inner = service_fn(|_: http::Request<martello_body::Body>| async {
             let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
             Err::<http::Response<martello_body::Body>, _>(refused)
         });
