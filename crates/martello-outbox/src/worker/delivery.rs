@@ -158,9 +158,11 @@ fn prepared(
     // With nothing to open it with, the fault is the worker's and not the entry's.
     let by_worker = request.sealed && outbox.settings.sealing.is_none();
     let closed = |error| {
-        let outcome = if by_worker { Outcome::Unsent } else { Outcome::Rejected };
-        let report = Report::new(outcome, Instant::now()).with_fault(&error);
-        Came::Ended(Box::new(if by_worker { report } else { report.of_our_own() }))
+        let report = Report::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own();
+        match by_worker {
+            true => Came::Unable(report.fault.unwrap_or_default()),
+            false => Came::Ended(Box::new(report)),
+        }
     };
     let mut request = outbox.opened(id, request).map_err(closed)?.to_request();
     let options = CallOptions::new().without_retry();

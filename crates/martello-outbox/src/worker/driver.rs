@@ -33,6 +33,8 @@ pub(super) struct Driver {
     pub(super) worker: WorkerId,
     pub(super) random: fastrand::Rng,
     pub(super) pace: Pace,
+    /// Whether it has said that it is not set up for what is in its queue.
+    pub(super) said_unable: bool,
     pub(super) deliveries: JoinSet<super::report::Came>,
     pub(super) flights: HashMap<Id, Flight>,
     /// What is not settled yet: at most as many as may be in flight.
@@ -63,6 +65,7 @@ impl Driver {
         let now = Instant::now();
         Self {
             pace: Pace::new(outbox.settings.concurrency, options.hold_after),
+            said_unable: false,
             worker: options.worker(&mut random),
             outbox,
             options,
@@ -249,6 +252,7 @@ impl Drop for Ended {
         self.0.update(|health| {
             health.phase = WorkerPhase::Stopped;
             health.in_flight = 0;
+            health.probing = false;
         });
     }
 }

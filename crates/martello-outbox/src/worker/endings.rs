@@ -34,6 +34,7 @@ impl Driver {
                 self.endings.push(flight.back(Hold::Keep));
             }
             Ok((_, Came::Untried(fault))) => self.untried(flight, &fault),
+            Ok((_, Came::Unable(fault))) => self.unable(flight, &fault),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => {
                     let report = Report::new(Outcome::Ambiguous, flight.received).of_our_own();
@@ -69,10 +70,11 @@ impl Driver {
         let lot = self.random.f64();
         let failed = self.pace.failed(&flight.authority, flight.holds, report.retry_after, lot);
         let Some((wait, failures)) = failed else { return Hold::Keep };
-        let outcome = report.outcome;
-        let why = match report.status {
-            Some(status) => format!("{failures} failures in a row, the last: {outcome}, {}", status.as_u16()),
-            None => format!("{failures} failures in a row, the last: {outcome}"),
+        let status = report.status.map(|status| format!(", {}", status.as_u16())).unwrap_or_default();
+        let last = format!("{}{status}", report.outcome);
+        let why = match flight.holds {
+            0 => format!("{failures} failures in a row, the last: {last}"),
+            _ => format!("it fails still: {last}"),
         };
         self.hold(flight, wait, why)
     }
@@ -82,6 +84,16 @@ impl Driver {
         let wait = hold(flight.holds, Duration::ZERO, self.random.f64());
         let hold = self.hold(&flight, wait, format!("nothing was sent: {fault}"));
         self.endings.push(flight.back(hold));
+    }
+
+    /// Somebody has to set this worker up otherwise: said once, and not at every entry that it cannot send.
+    fn unable(&mut self, flight: Flight, fault: &str) {
+        if !std::mem::replace(&mut self.said_unable, true) {
+            let queue = self.outbox.queue();
+            tracing::error!(%queue, "a worker cannot send what is in its queue, and leaves it to others: {fault}");
+        }
+        self.pace.refused(Instant::now(), self.random.f64());
+        self.endings.push(flight.back(Hold::Keep));
     }
 
     fn hold(&self, flight: &Flight, wait: Duration, why: String) -> Hold {

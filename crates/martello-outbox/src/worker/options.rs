@@ -128,7 +128,7 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// After how many failures in a row the queue is held, 1 to 1,000.
+    /// After how many failures in a row of one API it is held in the queue, 1 to 1,000.
     pub fn hold_after(mut self, failures: u32) -> Self {
         self.options.hold_after = failures;
         self

@@ -22,6 +22,8 @@ pub(super) enum Came {
     },
     /// A layer of the user's stack failed before it called the client: the entry is given back, and its API held.
     Untried(Box<str>),
+    /// This worker is not set up to send it, and another may be: the entry is given back, and this worker rests.
+    Unable(Box<str>),
     /// The lease was lost: the entry is another's, or the store's to sweep.
     Lost,
     /// An attempt was made, or the request cannot be sent at all.
