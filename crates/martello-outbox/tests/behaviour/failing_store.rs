@@ -185,3 +185,17 @@ async fn what_the_store_would_refuse_is_the_requests_fault() {
         assert_eq!(error.kind(), NotStoredKind::Request, "{key:?}");
     }
 }
+
+/// It belongs into an index, whose keys are bounded.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_longer_than_any_name_is_the_requests_fault() {
+    for (length, fits) in [(255, true), (256, false), (9_000, false)] {
+        let mut request = put("/orders/1");
+        *request.uri_mut() = format!("https://{}/orders", "a".repeat(length)).parse().unwrap();
+        let stored = Outbox::new(Steered::default()).enqueue(request).await;
+        assert_eq!(
+            stored.map(drop).map_err(|error| error.kind()).err(),
+            (!fits).then_some(NotStoredKind::Request)
+        );
+    }
+}
