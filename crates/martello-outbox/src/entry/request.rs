@@ -47,6 +47,9 @@ impl StoredRequest {
     /// The largest head that is stored, in bytes of names and values: what servers accept is less.
     pub const MAX_HEADERS: usize = 64 * 1024;
 
+    /// The longest host, in bytes: no domain name is longer (RFC 1035 §2.3.4).
+    pub const MAX_HOST: usize = 255;
+
     /// A request as it may be stored: without the headers that are secret or belong to a connection, and without the
     /// target's userinfo.
     ///
@@ -144,8 +147,8 @@ impl StoredRequest {
         request
     }
 
-    /// Checks what an engine relies on: an absolute target, http or https, with a host and without userinfo, and a
-    /// head of at most [`StoredRequest::MAX_HEADERS`].
+    /// Checks what an engine relies on: an absolute target, http or https, with a host of at most
+    /// [`StoredRequest::MAX_HOST`] and without userinfo, and a head of at most [`StoredRequest::MAX_HEADERS`].
     ///
     /// # Errors
     ///
@@ -153,6 +156,9 @@ impl StoredRequest {
     pub fn check(&self) -> Result<(), InvalidEntry> {
         if !matches!(self.uri.scheme_str(), Some("http" | "https")) || self.host().is_empty() {
             return Err(NO_URL);
+        }
+        if self.host().len() > Self::MAX_HOST {
+            return Err(InvalidEntry::new("url", "with a host of at most 255 bytes, as no name is longer"));
         }
         if self.uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(InvalidEntry::new("url", "without userinfo: credentials are not stored"));
