@@ -207,7 +207,8 @@ impl CallError {
     }
 
     /// Whether nothing was sent because a layer around the client could not even call it: this error was made with
-    /// [`CallError::unsent`], and no attempt before has reached the server either. It says nothing about how the server is.
+    /// [`CallError::unsent`], and no attempt before has reached the server either. It says nothing about how the
+    /// server is.
     #[must_use]
     pub fn is_untried(&self) -> bool {
         self.0.untried && self.0.attempts.iter().all(|attempt| attempt.outcome == Outcome::Unsent)

@@ -54,7 +54,7 @@ pub struct Entry {
     pub job: Option<JobId>,
     /// The entry that took its place.
     pub superseded_by: Option<EntryId>,
-    /// Whether a newer request of its queue and key has reached the API while this one was a dead letter: replayed, it would
-    /// overwrite that.
+    /// Whether a newer request of its queue and key has reached the API while this one was a dead letter: replayed, it
+    /// would overwrite that.
     pub overtaken: Option<Overtaken>,
 }

@@ -21,6 +21,16 @@ use crate::{NotStored, Outbox, Sent};
 /// overwritten. A request without an order does not ask:
 /// [`OutboxOptions::unordered`](crate::OutboxOptions::unordered) is for one that had better be sent.
 ///
+/// # What it overtakes
+///
+/// A call whose key has dead letters marks them as [overtaken](crate::Overtaken), before its answer is returned, if it was
+/// delivered or may have been: a replay would overwrite what it wrote. Where the store fails then, or says nothing for 30 s, the
+/// answer stands, and the failure is an error in the log.
+///
+/// Some marks are never made. A call that is dropped, or a process that dies, after the request was sent and before the mark
+/// leaves the dead letters as they were, and a replay of them may overwrite what the API has. So may one that is asked for
+/// while the call is under way: nothing of it is stored yet. Look at the resource before you replay what you no longer expect.
+///
 /// # Errors
 ///
 /// [`NotStored`]: a request that could not be delivered, and could not be stored either.

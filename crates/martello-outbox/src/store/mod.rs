@@ -59,20 +59,20 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///    └─────────────────── lost lease ────────────────┘ ◀────┘
 /// ```
 ///
-/// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority is not held in its
-/// queue, and which is at the *head of its key*: no other entry of its queue and key is leased, and none that is older is
-/// ready. An entry without a key is always at the head.
+/// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority is not held
+/// in its queue, and which is at the *head of its key*: no other entry of its queue and key is leased, and none that is
+/// older is ready. An entry without a key is always at the head.
 ///
-/// The [authority](StoredRequest::authority) of an entry is that of its last revision. It is *held* in a queue for the time
-/// that a settlement says ([`Hold::For`]), and afterwards, until one ends the hold ([`Hold::End`]), as long as an entry of it
-/// is leased there: then one is claimed at a time. [`Held::MOST`] are remembered for each queue.
+/// The [authority](StoredRequest::authority) of an entry is that of its last revision. It is *held* in a queue for the
+/// time that a settlement says ([`Hold::For`]), and afterwards, until one ends the hold ([`Hold::End`]), as long as an
+/// entry of it is leased there: then one is claimed at a time. [`Held::MOST`] are remembered for each queue.
 ///
 /// # What is overtaken
 ///
-/// A dead letter is [overtaken](Overtaken) when a newer request of its queue and key was delivered: by [`Store::overtake`],
-/// or by a settlement of a newer entry, as [`Settlement::overtakes`] says, possibly when such an entry's lease is lost, and
-/// possibly if it is replayed although such an entry is leased. The mark stays: whatever happens to the newer entry, and also if the dead letter is edited or replayed. It only ever gets more
-/// certain.
+/// A dead letter is [overtaken](Overtaken) when a newer request of its queue and key was delivered: by
+/// [`Store::overtake`], or by a settlement of a newer entry, as [`Settlement::overtakes`] says, possibly when such an
+/// entry's lease is lost, and possibly if it is replayed although such an entry is leased. The mark stays: whatever
+/// happens to the newer entry, and also if the dead letter is edited or replayed. It only ever gets more certain.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores these entries, in this order, all or none. Fails with [`StoreErrorKind::Invalid`] if one of them does
     /// not pass [`NewEntry::check`].
@@ -86,8 +86,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What there is of this queue and key.
     fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState>;
 
-    /// Marks all dead letters of this queue and key: a newer request than they are was delivered, or may have been. Tells
-    /// how many had no mark as certain.
+    /// Marks all dead letters of this queue and key: a newer request than they are was delivered, or may have been.
+    /// Tells how many had no mark as certain.
     fn overtake<'a>(
         &'a self,
         queue: &'a QueueName,
@@ -149,8 +149,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// each second (from 0.001 to 10,000): the n-th, counted from 0, is due after n ÷ `per_second`. At most
     /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`], and expires as long after it is due as it would
     /// then. A filter that nothing passes makes a job of none. Fails with [`StoreErrorKind::Invalid`] if the rate is
-    /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken and `overtaken` does
-    /// not say that it be replayed all the same.
+    /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken and
+    /// `overtaken` does not say that it be replayed all the same.
     fn replay(&self, filter: Filter, per_second: f64, overtaken: WhenOvertaken)
     -> StoreFuture<'_, ReplayJob>;
 
@@ -166,8 +166,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn purge(&self, purge: Purge) -> StoreFuture<'_, u64>;
 
     /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
-    /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago
-    /// and that no entry bears any more, and the holds that have been over for longer than `age`, and for longer than [`Held::KEPT`].
+    /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago and
+    /// that no entry bears any more, and the holds that have been over for longer than `age`, and for longer than
+    /// [`Held::KEPT`].
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
     /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at
@@ -198,8 +199,9 @@ pub enum Change {
     Bury,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
     /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
-    /// before is no longer its last. Fails with [`StoreErrorKind::Conflict`] if it is [overtaken](Overtaken), or a newer entry
-    /// of its queue and key is leased, unless it is to be replayed all the same: then such a lease overtakes it possibly.
+    /// before is no longer its last. Fails with [`StoreErrorKind::Conflict`] if it is [overtaken](Overtaken), or a
+    /// newer entry of its queue and key is leased, unless it is to be replayed all the same: then such a lease
+    /// overtakes it possibly.
     Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
     /// [`StoreErrorKind::Conflict`] if the revision that it was made on is not the last, so that nobody overwrites an edit

@@ -29,8 +29,8 @@ pub struct QueueStats {
     pub holds: Vec<Held>,
 }
 
-/// A hold of a queue: an API that was down when it was last asked. Until then nothing is claimed for it; and from then on one
-/// entry at a time, over all workers, until one has been [answered](crate::Hold::End).
+/// A hold of a queue: an API that was down when it was last asked. Until then nothing is claimed for it; and from then
+/// on one entry at a time, over all workers, until one has been [answered](crate::Hold::End).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// The [authority](crate::StoredRequest::authority) that is held.

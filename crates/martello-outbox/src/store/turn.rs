@@ -85,8 +85,8 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// What the attempt has done to the older dead letters of the entry's key: once it was delivered, they are overtaken,
-    /// and once it may have been processed, they possibly are.
+    /// What the attempt has done to the older dead letters of the entry's key: once it was delivered, they are
+    /// overtaken, and once it may have been processed, they possibly are.
     #[must_use]
     pub fn overtakes(&self) -> Option<Overtaken> {
         match (self.end, &self.attempt) {
@@ -99,9 +99,9 @@ impl Settlement {
     }
 }
 
-/// What a delivery does to the [hold](crate::Held) of the authority that it went to. If it was claimed before the hold that
-/// there is had ended, or a settlement is [`Settled::Fenced`], the hold stays as it is: what was sent before says nothing
-/// about whether the API is back.
+/// What a delivery does to the [hold](crate::Held) of the authority that it went to. If it was claimed before the hold
+/// that there is had ended, or a settlement is [`Settled::Fenced`], the hold stays as it is: what was sent before says
+/// nothing about whether the API is back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hold {
     /// It stays as it is.
@@ -174,8 +174,8 @@ pub struct Turned {
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
     /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
     /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry
-    /// expires, whichever comes first. When an entry is due or a hold ends does not count while the queue is paused or as
-    /// many are leased as the cap allows, nor if the entry waits for another to show whether the API is back. `None` if
-    /// there is nothing to wait for but a change.
+    /// expires, whichever comes first. When an entry is due or a hold ends does not count while the queue is paused or
+    /// as many are leased as the cap allows, nor if the entry waits for another to show whether the API is back. `None`
+    /// if there is nothing to wait for but a change.
     pub next: Option<Duration>,
 }

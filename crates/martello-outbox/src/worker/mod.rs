@@ -84,31 +84,34 @@ impl Outbox {
 /// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
 ///
 /// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
-/// and does not count: at a shutdown, while the stack's limit lets it wait, or when the limit would not take it. A service
-/// that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http or https, is a
-/// dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with has made an unsent attempt.
+/// and does not count: at a shutdown, while the stack's limit lets it wait, when the limit would not take it, or when a
+/// layer around the client could not even call it ([`CallError::is_untried`](martello_outcome::CallError::is_untried)).
+/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as
+/// rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with gives it back, rests for up to 10
+/// s, and says so once, as an error.
 ///
-/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been
-/// processed ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing
-/// then is done, and what meets a conflict is a dead letter as ambiguous, not as rejected. Look at the
-/// resource before you replay it.
+/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed
+/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing then is done, and
+/// what meets a conflict is a dead letter as ambiguous, not as rejected. Look at the resource before you replay it.
 ///
-/// After some failures in a row (five by default: anything but a success, a rejection and what the client
-/// refuses) the worker holds the queue, for all workers, from one second up to a minute, and then tries with
-/// one entry at a time until one gets through. So an outage, or a token that has run out, costs few attempts
-/// and makes no dead letters.
+/// After some failures of one API in a row (five by default: anything but a success, a rejection and what the client
+/// refuses) the worker holds its [authority](crate::StoredRequest::authority) in the queue, for all workers, from one
+/// second up to a minute; then one entry of it at a time is tried, over all workers, until one gets through. So an
+/// outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs of the queue
+/// go on. What could not be tried holds its authority at once. [`QueueStats::holds`](crate::QueueStats::holds) shows
+/// what is held, and why; [`Store::resume`](crate::Store::resume) ends it.
 ///
 /// # Where it goes
 ///
-/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client:
-/// where it has none, it fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the
-/// entry goes again. Give it the limit that the other callers of the API share. A retry layer is not needed.
+/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client: where it
+/// has none, it fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the entry goes again,
+/// uncounted. Give it the limit that the other callers of the API share. A retry layer is not needed.
 ///
 /// # What it does not do
 ///
-/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an
-/// entry that is sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it
-/// drops, so that no more are on the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
+/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an entry
+/// that is sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it drops, so that
+/// no more are on the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
 #[must_use = "a worker does nothing until it is started"]
 pub struct Worker<S> {
     outbox: Outbox,
