@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod bells;
+#[cfg(test)]
+mod budget;
 mod builder;
 #[cfg(feature = "poll")]
 mod checkpoint;

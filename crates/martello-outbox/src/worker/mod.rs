@@ -86,8 +86,8 @@ impl Outbox {
 /// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
 /// and does not count: at a shutdown, while the stack's limit lets it wait, when the limit would not take it, or when a
 /// layer around the client could not even call it ([`CallError::is_untried`](martello_outcome::CallError::is_untried)).
-/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened is a dead letter, as
-/// rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with gives it back, rests for up to 10
+/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http or https, is a dead letter,
+/// as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with gives it back, rests for up to 10
 /// s, and says so once, as an error.
 ///
 /// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed

@@ -76,7 +76,7 @@ async fn what_nobody_here_has_written_is_reported() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
-    Connection::open(&path).unwrap().execute_batch("UPDATE entry SET state = 9").unwrap();
+    Connection::open(&path).unwrap().execute_batch("UPDATE outbox SET state = 9").unwrap();
     let error = store.entry(id).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
     let what = "the store's file holds a state that is none: stop what uses it, and restore a backup";

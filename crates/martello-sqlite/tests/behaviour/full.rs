@@ -1,7 +1,7 @@
 //! A store that is full says so, keeps what it has, and goes on when there is room again.
 
 use martello_outbox::{
-    Change, End, Filter, NewEntry, Purge, Settled, Settlement, State, Store, StoreErrorKind, Turn,
+    Change, End, Filter, Hold, NewEntry, Purge, Settled, Settlement, State, Store, StoreErrorKind, Turn,
 };
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -67,7 +67,7 @@ async fn a_full_store_still_delivers() {
     while store.enqueue(vec![large(10_000)]).await.is_ok() {}
     let turned = store.turn(claim(1)).await.unwrap();
     let lease = turned.claimed[0].lease.clone();
-    let settle = vec![Settlement { lease, end: End::Done, attempt: None }];
+    let settle = vec![Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep }];
     let turned = store.turn(Turn { settle, ..claim(0) }).await.unwrap();
     assert_eq!(turned.settled, [Settled::Applied]);
 }

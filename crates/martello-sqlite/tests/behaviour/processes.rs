@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::{End, Filter, Settlement, State, Store, Turn, Watch};
+use martello_outbox::{End, Filter, Hold, Settlement, State, Store, Turn, Watch};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tokio::time::Instant;
@@ -82,7 +82,7 @@ async fn the_part_of_another_process() {
         }
         "hold" => {
             let connection = Connection::open(&path).unwrap();
-            connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM entry").unwrap();
+            connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM outbox").unwrap();
             say_and_wait("holds");
         }
         other => unreachable!("no part is called {other}"),
@@ -101,7 +101,7 @@ async fn work(path: &Path) {
         for claimed in &turned.claimed {
             println!("\nclaimed {}", claimed.entry.id);
         }
-        let done = |lease| Settlement { lease, end: End::Done, attempt: None };
+        let done = |lease| Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep };
         settle = turned.claimed.into_iter().map(|claimed| done(claimed.lease)).collect();
         if settle.is_empty() && store.count(Filter::state(State::Ready)).await.unwrap() == 0 {
             break;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use http::Method;
 use martello_outbox::{
-    Change, Claimed, End, EntryId, NewEntry, OrderKey, QueueName, Reason, Settled, Settlement, State, Store,
-    StoredRequest, Turn,
+    Change, Claimed, End, EntryId, Hold, NewEntry, OrderKey, Overtaken, QueueName, Reason, Settled,
+    Settlement, State, Store, StoredRequest, Turn, WhenOvertaken,
 };
 use martello_sqlite::SqliteStore;
 
@@ -65,7 +65,7 @@ async fn leased(store: &SqliteStore, many: usize) -> Vec<Claimed> {
 }
 
 fn ended(claimed: &Claimed, end: End) -> Settlement {
-    Settlement { lease: claimed.lease.clone(), end, attempt: None }
+    Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: Hold::Keep }
 }
 
 async fn assert_in_order(store: &SqliteStore) {
@@ -161,9 +161,10 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     let store = upgraded(1, store, &path).await;
 
     assert_eq!(key(&store, ids[1]).await.as_deref(), Some("h/2"));
-    assert!(store.detail(ids[0]).await.unwrap().unwrap().overtaken);
-    assert!(!store.detail(ids[1]).await.unwrap().unwrap().overtaken);
-    store.change(ids[0], Change::Replay).await.unwrap();
+    let overtaken = async |id| store.entry(id).await.unwrap().unwrap().overtaken;
+    assert_eq!((overtaken(ids[0]).await, overtaken(ids[1]).await), (Some(Overtaken::Certainly), None));
+    store.change(ids[0], Change::Replay(WhenOvertaken::Refuse)).await.unwrap_err();
+    store.change(ids[0], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
 }
 

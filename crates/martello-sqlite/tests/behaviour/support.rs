@@ -40,14 +40,26 @@ pub(crate) fn as_version(version: usize, store: &Path, file: &Path) {
     for step in steps.iter().take(version) {
         old.execute_batch(step).unwrap();
     }
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
-    let mut names = old.prepare(sql).unwrap();
-    let tables = names.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
     old.execute("ATTACH ? AS new", [store.to_str().unwrap()]).unwrap();
-    for table in tables {
-        old.execute_batch(&format!("INSERT INTO {table} SELECT * FROM new.{table}")).unwrap();
+    for table in
+        texts(&old, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    {
+        let today = if table == "entry" { "outbox" } else { &table };
+        let both = format!(
+            "SELECT name FROM pragma_table_info('{table}', 'main')
+             INTERSECT SELECT name FROM pragma_table_info('{today}', 'new')"
+        );
+        let columns = texts(&old, &both).join(", ");
+        old.execute_batch(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{today}"))
+            .unwrap();
     }
     old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+}
+
+/// The first column of what this query yields.
+pub(crate) fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 pub(crate) fn request(body: &'static str) -> StoredRequest {

@@ -1,0 +1,115 @@
+//! A program of another version that has the file open while it is brought forward fails in place of doing half.
+
+use martello_outbox::{End, Filter, Hold, Reason, Settlement, State, Store, StoreErrorKind};
+use martello_sqlite::SqliteStore;
+use rusqlite::Connection;
+
+use crate::support::{as_version, claim, entry, keyed, place, texts};
+
+/// What a program of version 2 does to entries and queues: the statements of each operation of its store that change something,
+/// or that a change begins with.
+const STATEMENTS_OF_VERSION_2: [&str; 18] = [
+    // To store, and to supersede.
+    "INSERT OR IGNORE INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
+         max_attempts, repeatable, created_at, expires_in, order_key, dedup_key, revision, host, reason,
+         last_outcome, last_status, last_tracking_id)
+     VALUES (?1, ?2, ?3, ?4, ?4 AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_key
+         WHERE order_key = ?5 AND queue = ?2 AND pending = 1),
+         ?6, ?7, ?8, ?9, 0, ?10, ?11, ?8, ?12, ?5, ?13, 1, ?14, ?15, ?16, ?17, ?18)",
+    "SELECT seq FROM entry INDEXED BY entry_key
+     WHERE order_key = ?1 AND queue = ?2 AND pending = 1 AND state = 0 ORDER BY seq",
+    // A turn: it settles, looks how the queue stands, takes lost leases, buries what has expired, and claims.
+    "UPDATE entry SET state = ?4, pending = 0, changed_at = ?5, reason = coalesce(?6, reason),
+         settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+     WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = 1 RETURNING queue, order_key, attempts",
+    "UPDATE entry SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
+         settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+     WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts",
+    "SELECT (SELECT count(*) FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+         (SELECT held_until FROM queue WHERE name = ?1 AND held_until > ?2)",
+    "SELECT seq, worker FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1 AND lease_until <= ?2",
+    "SELECT seq FROM entry INDEXED BY entry_expiring
+     WHERE queue = ?1 AND pending = 1 AND state = 0 AND expires_at <= ?2 ORDER BY expires_at, seq LIMIT ?3",
+    "UPDATE entry SET state = 1, head = 0, changed_at = ?2, fence = random(), lease_until = ?3, leased_at = ?2
+     WHERE seq IN (SELECT seq FROM entry INDEXED BY entry_ready
+         WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 AND expires_at > ?2
+             ORDER BY due_at, seq LIMIT ?4) RETURNING seq",
+    "UPDATE entry SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1",
+    // A change by hand; and what an edit begins with after that.
+    "SELECT seq, state FROM entry WHERE id = ?1",
+    "INSERT INTO earlier_request (entry, number, made_at, method, url, headers, sealed, body)
+     SELECT entry, revision, made_at, method, url, headers, sealed, body
+     FROM request JOIN entry ON seq = entry WHERE entry = ?1",
+    // A replay, and its end; a purge, and pruning.
+    "SELECT seq FROM entry WHERE 1 AND state = 3 ORDER BY seq LIMIT 100000",
+    "SELECT seq FROM entry INDEXED BY entry_job WHERE job = ?1 AND untouched = 1 ORDER BY seq",
+    "SELECT seq FROM entry WHERE 1 AND state = 3 AND kept = 0 ORDER BY seq LIMIT 100000",
+    "SELECT seq FROM entry INDEXED BY entry_over WHERE state IN (2, 4) AND changed_at < ?1
+     ORDER BY changed_at, seq LIMIT ?2",
+    // Holds of a queue as a whole.
+    "INSERT INTO queue (name, held_until, held) VALUES (?1, ?2, ?3)
+     ON CONFLICT (name) DO UPDATE SET held_until = ?2, held = ?3",
+    "UPDATE queue SET paused = NULL, held_until = NULL, held = NULL WHERE name = ?1",
+    "SELECT name, ready, leased, done, dead, cancelled, paused, held_until, held FROM queue ORDER BY name",
+];
+
+/// All that is said of entries.
+fn said(connection: &Connection) -> Vec<String> {
+    ["outbox", "request", "earlier_request", "attempt", "event", "queue", "hold"]
+        .into_iter()
+        .flat_map(|table| {
+            let columns = texts(connection, &format!("SELECT name FROM pragma_table_info('{table}')"));
+            let quoted: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
+            texts(connection, &format!("SELECT {} FROM {table}", quoted.join(" || ',' || ")))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_is_lost() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut dead = keyed("a");
+    dead.dead = Some(Reason::Rejected);
+    store.enqueue(vec![dead, keyed("a"), keyed("a"), entry()]).await.unwrap();
+    let lease = store.turn(claim(1)).await.unwrap().claimed.remove(0).lease;
+    store.close().await;
+    let file = path.with_file_name("old.db");
+    as_version(2, &path, &file);
+
+    let old = Connection::open(&file).unwrap();
+    let mut statements: Vec<_> = STATEMENTS_OF_VERSION_2.map(|sql| old.prepare(sql).unwrap()).into();
+    assert!(statements[4].raw_query().next().is_ok(), "it works until then");
+    let store = SqliteStore::open(&file).await.unwrap();
+    let before = said(&Connection::open(&file).unwrap());
+    for (statement, sql) in statements.iter_mut().zip(STATEMENTS_OF_VERSION_2) {
+        let error = statement.raw_query().next().map(drop).unwrap_err().to_string();
+        assert!(error.contains("no such table: entry") || error.contains("held_until"), "{sql}: {error}");
+        assert!(old.is_autocommit());
+    }
+    assert_eq!(said(&Connection::open(&file).unwrap()), before);
+
+    let done = Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep };
+    let turned = store.turn(martello_outbox::Turn { settle: vec![done], ..claim(5) }).await.unwrap();
+    assert_eq!(turned.claimed.len(), 2, "the next of the key, and the one without");
+    let count = async |state| store.count(Filter::state(state)).await.unwrap();
+    assert_eq!((count(State::Dead).await, count(State::Done).await), (1, 1));
+    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+}
+
+#[tokio::test]
+async fn whoever_has_it_open_while_it_is_brought_further_than_they_know_writes_no_more() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    let errors = tokio::join!(store.enqueue(vec![entry()]), store.turn(claim(1)));
+    let what = "was written by a newer martello (schema 4, this one knows 3): update this program";
+    for error in [errors.0.unwrap_err(), errors.1.unwrap_err()] {
+        assert_eq!(error.kind(), StoreErrorKind::Unusable);
+        assert_eq!(error.to_string(), format!("{} {what}", path.display()));
+    }
+    assert_eq!(store.queues().await.unwrap()[0].ready, 1, "nothing was stored or claimed");
+    let schema = store.examine().await.unwrap().remove(0);
+    assert!(!schema.well && schema.seen.contains("update this"), "{schema:?}");
+}
