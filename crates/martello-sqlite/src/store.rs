@@ -1,8 +1,9 @@
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, Lease, NewEntry, OrderKey,
-    Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn, Turned, Watch,
+    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
+    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn,
+    Turned, Watch, WhenOvertaken,
 };
 use tokio::sync::watch;
 
@@ -88,9 +89,19 @@ impl Store for SqliteStore {
         Box::pin(self.engine.write(move |tx| write::enqueue(tx, &entries)))
     }
 
-    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
+    fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState> {
         let (queue, key) = (queue.clone(), key.clone());
-        Box::pin(self.engine.read(move |reader| read::pending(reader, &queue, &key)))
+        Box::pin(self.engine.read(move |reader| read::key_state(reader, &queue, &key)))
+    }
+
+    fn overtake<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        key: &'a OrderKey,
+        overtaken: Overtaken,
+    ) -> StoreFuture<'a, u64> {
+        let (queue, key) = (queue.clone(), key.clone());
+        Box::pin(self.engine.write(move |tx| write::overtake(tx, &queue, &key, overtaken)))
     }
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
@@ -104,11 +115,6 @@ impl Store for SqliteStore {
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
         let (queue, why) = (queue.clone(), why.to_owned());
         Box::pin(self.engine.write(move |tx| write::pause(tx, &queue, &why)))
-    }
-
-    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
-        let (queue, why) = (queue.clone(), why.to_owned());
-        Box::pin(self.engine.write(move |tx| write::hold(tx, &queue, wait, &why)))
     }
 
     fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()> {
@@ -140,8 +146,13 @@ impl Store for SqliteStore {
         Box::pin(self.engine.write(move |tx| write::change(tx, id, &change)))
     }
 
-    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob> {
-        Box::pin(self.engine.write(move |tx| write::replay(tx, &filter, per_second)))
+    fn replay(
+        &self,
+        filter: Filter,
+        per_second: f64,
+        overtaken: WhenOvertaken,
+    ) -> StoreFuture<'_, ReplayJob> {
+        Box::pin(self.engine.write(move |tx| write::replay(tx, &filter, per_second, overtaken)))
     }
 
     fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>> {

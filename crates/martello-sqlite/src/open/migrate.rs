@@ -8,34 +8,32 @@ use rusqlite::{
     TransactionBehavior::{Deferred, Immediate},
 };
 
-use super::{APPLICATION_ID, Place, connection, rekey::rekey};
+use super::{APPLICATION_ID, Place, connection, version_3};
 use crate::fault::{self, Fault};
 
-/// What leads from a version to the next.
-enum Step {
-    Sql(&'static str),
-    Rekey,
-}
+/// What leads from a version to the next: its SQL, and then what SQL cannot do.
+type Step = (&'static str, fn(&Connection) -> rusqlite::Result<()>);
 
 /// What leads from each version to the next, from an empty file on.
 const STEPS: &[Step] = &[
-    Step::Sql(include_str!("../schema_1.sql")),
-    Step::Sql(include_str!("../schema_2.sql")),
-    // Version 3 has the tables of version 2. An older program would give its entries other keys, so it must not open it.
-    Step::Rekey,
+    (include_str!("../schema_1.sql"), |_| Ok(())),
+    (include_str!("../schema_2.sql"), |_| Ok(())),
+    (include_str!("../schema_3.sql"), version_3::fill_in),
 ];
 
 /// The version that this crate writes.
 pub(crate) const NEWEST: i32 = 3;
 
 pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> {
-    if version <= NEWEST {
-        return Ok(());
-    }
+    if version <= NEWEST { Ok(()) } else { Err(newer(path, version)) }
+}
+
+/// Whoever wrote it has done what this program cannot know of.
+pub(super) fn newer(path: &Path, version: i32) -> StoreError {
     let what = format!(
         "was written by a newer martello (schema {version}, this one knows {NEWEST}): update this program"
     );
-    Err(fault::place(StoreErrorKind::Unusable, path, &what))
+    fault::place(StoreErrorKind::Unusable, path, &what)
 }
 
 /// Makes the file one of ours, if it is empty, and brings it up to date.
@@ -100,11 +98,9 @@ fn migrate(connection: &Connection, place: &Place) -> Result<(), Fault> {
     // Another process may have been quicker.
     let from = version(&transaction)?;
     refuse_newer(&place.path, from)?;
-    for step in STEPS.iter().skip(usize::try_from(from).unwrap_or_default()) {
-        match step {
-            Step::Sql(sql) => transaction.execute_batch(sql)?,
-            Step::Rekey => rekey(&transaction)?,
-        }
+    for (sql, fill_in) in STEPS.iter().skip(usize::try_from(from).unwrap_or_default()) {
+        transaction.execute_batch(sql)?;
+        fill_in(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", NEWEST)?;
     Ok(transaction.commit()?)

@@ -4,7 +4,7 @@ mod connection;
 mod migrate;
 mod opened;
 mod place;
-mod rekey;
+mod version_3;
 
 use std::{path::PathBuf, time::Duration};
 

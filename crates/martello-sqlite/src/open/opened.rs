@@ -2,6 +2,7 @@ use std::{fs, path::PathBuf};
 
 use martello_outbox::{StoreError, StoreErrorKind};
 
+use super::migrate::newer;
 use crate::fault;
 
 /// The file that was opened, to notice when its path leads to another, or to none: on some systems it can be moved or
@@ -28,6 +29,11 @@ impl Opened {
         let what =
             "is no longer the file that was opened: put that back, or close the store and open it again";
         fault::place(StoreErrorKind::Unavailable, &self.path, what)
+    }
+
+    /// What those are told who wanted to write to it, after another program has brought it to this version.
+    pub(crate) fn newer(&self, version: i32) -> StoreError {
+        newer(&self.path, version)
     }
 }
 

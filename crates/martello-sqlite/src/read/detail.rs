@@ -1,10 +1,9 @@
 use http::StatusCode;
-use martello_outbox::{AttemptRecord, Detail, EntryEvent, EntryId, Revision, State, StoredRequest};
+use martello_outbox::{AttemptRecord, Detail, EntryEvent, EntryId, Revision, StoredRequest};
 use rusqlite::{Connection, Row, params};
 
 use super::entry::{perhaps, request, select_wide, wide, word};
 use crate::{
-    code,
     fault::{Fault, damaged},
     sql,
     time::{duration, timestamp},
@@ -31,14 +30,7 @@ pub(crate) fn detail(connection: &Connection, id: EntryId) -> Result<Option<Deta
     let attempts = sql::all(connection, sql, params![seq], attempt)?;
     let sql = "SELECT at, kind, detail FROM event WHERE entry = ?1 ORDER BY n";
     let events = sql::all(connection, sql, params![seq], event)?;
-    let sql = "SELECT EXISTS (SELECT 1 FROM entry INDEXED BY entry_key
-         WHERE order_key = ?1 AND queue = ?2 AND pending = 0 AND seq > ?3 AND state = ?4)";
-    let key = entry.order_key.as_ref().map(martello_outbox::OrderKey::as_str);
-    let done = code::code(State::Done);
-    let overtaken = connection
-        .prepare_cached(sql)?
-        .query_row(params![key, entry.queue.as_str(), seq, done], |row| row.get(0))?;
-    Ok(Some(Detail { entry, revisions, attempts, events, overtaken }))
+    Ok(Some(Detail { entry, revisions, attempts, events }))
 }
 
 fn revision(number: u32, at: i64, request: StoredRequest) -> Revision {

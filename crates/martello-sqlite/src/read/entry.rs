@@ -16,7 +16,7 @@ macro_rules! columns {
     () => {
         "seq, id, queue, state, reason, revision, order_key, dedup_key, repeatable, attempts, tries, max_attempts, \
          created_at, due_at, expires_at, changed_at, last_outcome, last_status, last_tracking_id, kept, job, \
-         superseded_by"
+         superseded_by, overtaken"
     };
 }
 pub(crate) use columns;
@@ -27,7 +27,7 @@ macro_rules! select_wide {
         concat!(
             "SELECT ",
             $crate::read::columns!(),
-            ", method, url FROM entry CROSS JOIN request ON request.entry = entry.seq ",
+            ", method, url FROM outbox CROSS JOIN request ON request.entry = seq ",
             $rest
         )
     };
@@ -50,8 +50,8 @@ pub(crate) fn entry_at(connection: &Connection, seq: i64) -> Result<Entry, Fault
 /// An entry and its place in the order, from a row of [`select_wide`].
 pub(crate) fn wide(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
     let (seq, mut entry) = narrow(row)?;
-    entry.method = word(row, 22, "method")?;
-    entry.uri = word(row, 23, "url")?;
+    entry.method = word(row, 23, "method")?;
+    entry.uri = word(row, 24, "url")?;
     Ok((seq, entry))
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn narrow(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
         kept: row.get(19)?,
         job: row.get::<_, Option<_>>(20)?.map(JobId::from_bytes),
         superseded_by: row.get::<_, Option<_>>(21)?.map(EntryId::from_bytes),
+        overtaken: code::overtaken(row.get(22)?)?,
     };
     Ok((row.get(0)?, entry))
 }

@@ -69,7 +69,7 @@ impl Examination<'_> {
             "SELECT count(*) FROM queue LEFT JOIN (
                  SELECT queue, sum(state = 0) AS r, sum(state = 1) AS l, sum(state = 2) AS o, sum(state = 3) AS d,
                      sum(state = 4) AS c
-                 FROM entry GROUP BY queue) ON queue = name
+                 FROM outbox GROUP BY queue) ON queue = name
              WHERE (ready, leased, done, dead, cancelled)
                  IS NOT (coalesce(r, 0), coalesce(l, 0), coalesce(o, 0), coalesce(d, 0), coalesce(c, 0))",
         )?;
@@ -79,15 +79,15 @@ impl Examination<'_> {
     fn order(&self) -> Result<Finding, Fault> {
         // Of each key, the oldest that is pending is at the head if it is ready, unless another is leased.
         let wrong = self.number(
-            "SELECT count(*) FROM entry AS e WHERE state = 0 AND head IS NOT (order_key IS NULL OR NOT EXISTS (
-                 SELECT 1 FROM entry AS o WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.pending = 1
+            "SELECT count(*) FROM outbox AS e WHERE state = 0 AND head IS NOT (order_key IS NULL OR NOT EXISTS (
+                 SELECT 1 FROM outbox AS o WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.pending = 1
                  AND (o.state = 1 OR o.seq < e.seq)))",
         )?;
         Ok(judge("order", wrong, "entries are out of turn", "one entry of each key is at its head"))
     }
 
     fn leases(&self) -> Result<Finding, Fault> {
-        let sql = "SELECT count(*) FROM entry WHERE state = 1 AND lease_until <= ?1";
+        let sql = "SELECT count(*) FROM outbox WHERE state = 1 AND lease_until <= ?1";
         let mut statement = self.reader.connection.prepare_cached(sql)?;
         let late: i64 = statement.query_row(params![self.reader.now()], |row| row.get(0))?;
         if late == 0 {
@@ -98,7 +98,7 @@ impl Examination<'_> {
     }
 
     fn clock(&self) -> Result<Finding, Fault> {
-        let newest = self.number("SELECT coalesce(max(changed_at), 0) FROM entry")?;
+        let newest = self.number("SELECT coalesce(max(changed_at), 0) FROM outbox")?;
         let now = self.reader.now();
         if newest <= crate::time::after(now, AHEAD) {
             return Ok(Finding::well(

@@ -1,4 +1,4 @@
-use martello_outbox::{Cursor, Filter, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
 use rusqlite::{params, params_from_iter};
 
 use super::{
@@ -30,7 +30,7 @@ pub(crate) fn list(
 /// How many entries pass the filter.
 pub(crate) fn count(reader: &Reader, filter: &Filter) -> Result<u64, Fault> {
     let passing = Conditions::of(filter);
-    let sql = format!("SELECT count(*) FROM entry WHERE {}", passing.sql);
+    let sql = format!("SELECT count(*) FROM outbox WHERE {}", passing.sql);
     let count: i64 = reader
         .connection
         .prepare_cached(&sql)?
@@ -38,9 +38,13 @@ pub(crate) fn count(reader: &Reader, filter: &Filter) -> Result<u64, Fault> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// Whether an entry of this queue and key is ready or leased.
-pub(crate) fn pending(reader: &Reader, queue: &QueueName, key: &OrderKey) -> Result<bool, Fault> {
-    let sql = "SELECT 1 FROM entry INDEXED BY entry_key WHERE order_key = ?1 AND queue = ?2 AND pending = 1";
+/// What there is of this queue and key.
+pub(crate) fn key_state(reader: &Reader, queue: &QueueName, key: &OrderKey) -> Result<KeyState, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_key
+             WHERE order_key = ?1 AND queue = ?2 AND pending = 1),
+         EXISTS (SELECT 1 FROM outbox INDEXED BY dead_key WHERE order_key = ?1 AND queue = ?2 AND state = 3)";
     let mut statement = reader.connection.prepare_cached(sql)?;
-    Ok(statement.exists(params![key.as_str(), queue.as_str()])?)
+    Ok(statement.query_row(params![key.as_str(), queue.as_str()], |row| {
+        Ok(KeyState { pending: row.get(0)?, dead: row.get(1)? })
+    })?)
 }

@@ -12,6 +12,6 @@ pub(crate) use detail::detail;
 pub(crate) use entry::{columns, entry, entry_at, narrow, perhaps, request, word};
 pub(crate) use examine::examine;
 pub(crate) use filter::Conditions;
-pub(crate) use list::{count, list, pending};
+pub(crate) use list::{count, key_state, list};
 pub(crate) use queues::queues;
 pub(crate) use replays::{replay, replays};

@@ -1,4 +1,4 @@
-use martello_outbox::QueueStats;
+use martello_outbox::{Held, QueueStats};
 use rusqlite::{Row, params};
 
 use super::entry::word;
@@ -12,18 +12,22 @@ use crate::{
 /// The queues, by name. It costs the same however many entries there are.
 pub(crate) fn queues(reader: &Reader) -> Result<Vec<QueueStats>, Fault> {
     let now = reader.now();
-    let sql = "SELECT name, ready, leased, done, dead, cancelled, paused, held_until, held,
-             (SELECT min(due_at) FROM entry INDEXED BY entry_ready WHERE queue = name AND state = 0 AND head = 1),
-             (SELECT min(due_at) FROM entry INDEXED BY entry_ready WHERE queue = name AND state = 0 AND head = 0)
+    let sql = "SELECT name, ready, leased, done, dead, cancelled, paused,
+             (SELECT min(due_at) FROM outbox INDEXED BY entry_ready WHERE queue = name AND state = 0 AND head = 1),
+             (SELECT min(due_at) FROM outbox INDEXED BY entry_ready WHERE queue = name AND state = 0 AND head = 0)
          FROM queue ORDER BY name";
-    sql::all(&reader.connection, sql, params![], |row| stats(row, now))
+    let mut queues = sql::all(&reader.connection, sql, params![], |row| stats(row, now))?;
+    for queue in &mut queues {
+        let sql = "SELECT authority, until, why, in_row FROM hold WHERE queue = ?1 ORDER BY authority";
+        queue.holds = sql::all(&reader.connection, sql, params![queue.queue.as_str()], held)?;
+    }
+    Ok(queues)
 }
 
 fn stats(row: &Row<'_>, now: i64) -> Result<QueueStats, Fault> {
     let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
-    let (head, behind): (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
+    let (head, behind): (Option<i64>, Option<i64>) = (row.get(7)?, row.get(8)?);
     let longest = head.into_iter().chain(behind).min().filter(|due| *due <= now);
-    let held_until = row.get::<_, Option<i64>>(7)?.filter(|until| now < *until);
     Ok(QueueStats {
         queue: word(row, 0, "queue name")?,
         ready: count(1)?,
@@ -33,7 +37,10 @@ fn stats(row: &Row<'_>, now: i64) -> Result<QueueStats, Fault> {
         cancelled: count(5)?,
         oldest_due: longest.map(|due| duration(now.saturating_sub(due))),
         paused: row.get(6)?,
-        held_until: held_until.map(timestamp),
-        held: row.get::<_, Option<_>>(8)?.filter(|_| held_until.is_some()),
+        holds: Vec::new(),
     })
+}
+
+fn held(row: &Row<'_>) -> Result<Held, Fault> {
+    Ok(Held { authority: row.get(0)?, until: timestamp(row.get(1)?), why: row.get(2)?, in_row: row.get(3)? })
 }

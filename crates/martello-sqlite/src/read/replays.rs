@@ -11,9 +11,9 @@ macro_rules! select_replay {
     ($rest:literal) => {
         concat!(
             "SELECT id, created_at, cancelled_at, filter, per_second, total, returned,
-                 (SELECT count(*) FROM entry WHERE job = replay.id AND pending = 1),
-                 (SELECT count(*) FROM entry WHERE job = replay.id AND state = 2),
-                 (SELECT count(*) FROM entry WHERE job = replay.id AND state = 3 AND untouched = 0)
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND pending = 1),
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND state = 2),
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND state = 3 AND untouched = 0)
              FROM replay ",
             $rest
         )

@@ -3,7 +3,7 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{heads, lapse::bury};
+use super::{heads, lapse::bury, overtake::refuse};
 use crate::{
     code::{self, code},
     fault::{Fault, damaged},
@@ -18,12 +18,12 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
     let read = |row: &Row<'_>| {
         Ok::<_, Fault>((row.get::<_, i64>(0)?, code::state(row.get(1)?)?, row.get::<_, u32>(2)?))
     };
-    let sql = "SELECT seq, state, revision FROM entry WHERE id = ?1";
+    let sql = "SELECT seq, state, revision FROM outbox WHERE id = ?1";
     let found = sql::one(tx, sql, params![id.as_bytes()], read)?;
     let (seq, state, last) = found.ok_or_else(|| StoreError::no_entry(id))?;
     let wanted = match change {
         Change::Cancel | Change::Bury => State::Ready,
-        Change::Replay | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
+        Change::Replay(_) | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
     };
     if state != wanted {
         return Err(StoreError::conflict(id, state, wanted).into());
@@ -34,7 +34,8 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
             tx.note(seq, EventKind::Cancelled, None)?;
         }
         Change::Bury => bury(tx, seq, Reason::ByHand)?,
-        Change::Replay => {
+        Change::Replay(when_overtaken) => {
+            refuse(tx, seq, *when_overtaken)?;
             put_back(tx, seq, tx.now, None)?;
             tx.note(seq, EventKind::Replayed, None)?;
         }
@@ -49,7 +50,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
 /// Brings a ready entry to an end; the next of its key comes to the head, if it was there.
 pub(super) fn leave(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>) -> Result<(), Fault> {
     let was = place(tx, seq)?;
-    let sql = "UPDATE entry SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
+    let sql = "UPDATE outbox SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
              reason = coalesce(?4, reason)
          WHERE seq = ?1";
     sql::run(tx, sql, params![seq, code(to), tx.now, reason.map(Reason::as_str)])?;
@@ -64,7 +65,7 @@ pub(super) fn leave(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>
 pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16]>) -> Result<(), Fault> {
     let was = place(tx, seq)?;
     let head = heads::make_room(tx, seq, was.queue.as_str(), was.key())?;
-    let sql = "UPDATE entry SET state = 0, pending = 1, head = ?2, changed_at = ?3, tries = 0, due_at = ?4,
+    let sql = "UPDATE outbox SET state = 0, pending = 1, head = ?2, changed_at = ?3, tries = 0, due_at = ?4,
              expires_at = ?5, job = ?6, untouched = ?6 IS NOT NULL
          WHERE seq = ?1";
     let expires = after(due, duration(was.expires_in));
@@ -88,7 +89,7 @@ impl Was {
 }
 
 fn place(tx: &Tx<'_>, seq: i64) -> Result<Was, Fault> {
-    let sql = "SELECT queue, order_key, head, expires_in FROM entry WHERE seq = ?1";
+    let sql = "SELECT queue, order_key, head, expires_in FROM outbox WHERE seq = ?1";
     let read = |row: &Row<'_>| {
         Ok::<_, Fault>(Was {
             queue: word(row, 0, "queue name")?,
@@ -104,22 +105,23 @@ fn edit(tx: &Tx<'_>, seq: i64, request: &StoredRequest) -> Result<(), Fault> {
     request.check()?;
     let sql = "INSERT INTO earlier_request (entry, number, made_at, method, url, headers, sealed, body)
          SELECT entry, revision, made_at, method, url, headers, sealed, body
-         FROM request JOIN entry ON seq = entry WHERE entry = ?1";
+         FROM request JOIN outbox ON seq = entry WHERE entry = ?1";
     sql::run(tx, sql, params![seq])?;
     let sql = "UPDATE request SET made_at = ?2, method = ?3, url = ?4, headers = ?5, sealed = ?6, body = ?7
          WHERE entry = ?1";
     let (method, url) = (request.method.as_str(), request.uri.to_string());
     let headers = request.headers_to_json();
     sql::run(tx, sql, params![seq, tx.now, method, url, headers, request.sealed, &request.body[..]])?;
-    let sql = "UPDATE entry SET revision = revision + 1, host = ?2 WHERE seq = ?1 RETURNING revision";
+    let sql = "UPDATE outbox SET revision = revision + 1, host = ?2, authority = ?3
+         WHERE seq = ?1 RETURNING revision";
     let host = request.host().to_ascii_lowercase();
-    let number = sql::one(tx, sql, params![seq, host], |row| row.get::<_, u32>(0))?;
+    let number = sql::one(tx, sql, params![seq, host, request.authority()], |row| row.get::<_, u32>(0))?;
     let number = number.ok_or_else(|| damaged("entry"))?;
     Ok(tx.note(seq, EventKind::Edited, Some(&number.to_string()))?)
 }
 
 fn keep(tx: &Tx<'_>, seq: i64, kept: bool) -> Result<(), Fault> {
-    let sql = "UPDATE entry SET kept = ?2 WHERE seq = ?1 AND kept <> ?2";
+    let sql = "UPDATE outbox SET kept = ?2 WHERE seq = ?1 AND kept <> ?2";
     if sql::run(tx, sql, params![seq, kept])? > 0 {
         tx.note(seq, if kept { EventKind::Kept } else { EventKind::Unkept }, None)?;
     }

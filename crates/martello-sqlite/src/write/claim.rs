@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use martello_outbox::{Claimed, Lease, State, Turn};
+use martello_outbox::{Claimed, Entry, Lease, State, Turn};
 use rusqlite::{Row, params};
 
-use super::turn::Standing;
+use super::{
+    authority::{claimable, first_claimable},
+    turn::Standing,
+};
 use crate::{
     fault::{Fault, damaged},
     fence::Fence,
@@ -13,52 +16,87 @@ use crate::{
     writer::Tx,
 };
 
-/// Takes entries from the heads of their keys, those due first and then the oldest. It reads those that it takes, and
-/// nothing else, unless more have expired than one turn moves.
-pub(crate) const CLAIM: &str = concat!(
-    "UPDATE entry SET state = 1, head = 0, changed_at = ?2, fence = random(), lease_until = ?3, leased_at = ?2,
-         worker = ?4, attempts = attempts + 1, tries = tries + 1, untouched = 0
-     WHERE seq IN (SELECT seq FROM entry INDEXED BY entry_ready
+/// Takes entries, those due first and then the oldest, which `$which` says.
+macro_rules! claim {
+    ($which:literal) => {
+        concat!(
+            "UPDATE outbox SET state = 1, head = 0, changed_at = ?2, fence = random(), lease_until = ?3, leased_at = ?2,
+                 worker = ?4, attempts = attempts + 1, tries = tries + 1, untouched = 0
+             WHERE ",
+            $which,
+            " RETURNING ",
+            columns!(),
+            ", fence"
+        )
+    };
+}
+
+/// Claims from the heads of their keys. It reads those that it takes, and nothing else, unless more have expired than one
+/// turn moves.
+const FIRST: &str = claim!(
+    "seq IN (SELECT seq FROM outbox INDEXED BY entry_ready
          WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 AND expires_at > ?2
-             ORDER BY due_at, seq LIMIT ?5)
-     RETURNING ",
-    columns!(),
-    ", fence"
+             ORDER BY due_at, seq LIMIT ?5)"
 );
+
+/// Claims one that was looked for, where authorities of the queue are held.
+const ONE: &str = claim!("queue = ?1 AND seq = ?5");
 
 pub(super) fn claim(tx: &mut Tx<'_>, turn: &Turn, standing: &Standing) -> Result<Vec<Claimed>, Fault> {
     let cap = i64::try_from(turn.cap).unwrap_or(i64::MAX);
     let free = cap.saturating_sub(standing.leased).min(i64::try_from(turn.claim).unwrap_or(i64::MAX));
     let none_due = standing.first_due.is_none_or(|due| tx.now < due);
-    if free <= 0 || none_due || standing.paused || standing.held.is_some() {
+    if free <= 0 || none_due || standing.paused {
         return Ok(Vec::new());
     }
-    let until = after(tx.now, turn.lease);
-    let values = params![turn.queue.as_str(), tx.now, until, turn.worker.as_str(), free];
-    let mut taken = sql::all(tx, CLAIM, values, |row: &Row<'_>| {
-        let (seq, entry) = narrow(row)?;
-        Ok::<_, Fault>((Fence { seq, token: row.get(22)? }, entry))
-    })?;
-    // They come as they were changed.
-    taken.sort_unstable_by_key(|(fence, entry)| (entry.due_at, fence.seq));
-    let mut claimed = Vec::with_capacity(taken.len());
-    for (fence, mut entry) in taken {
-        let sql = "SELECT method, url, headers, sealed, body FROM request WHERE entry = ?1";
-        let request = sql::one(tx, sql, params![fence.seq], |row| request(row, 0))?;
-        let request = request.ok_or_else(|| damaged("request"))?;
-        entry.method.clone_from(&request.method);
-        entry.uri.clone_from(&request.uri);
-        let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
-        tx.moved(&turn.queue, Some(State::Ready), Some(State::Leased));
-        claimed.push(Claimed { lease, until: timestamp(until), entry, request });
+    if !standing.held {
+        // They come as they were changed.
+        let mut taken = take(tx, turn, FIRST, free)?;
+        taken.sort_unstable_by_key(|(fence, entry)| (entry.due_at, fence.seq));
+        return taken.into_iter().map(|taken| claimed(tx, turn, taken, 0)).collect();
     }
-    Ok(claimed)
+    let mut all = Vec::new();
+    for (seq, holds) in claimable(tx, &turn.queue, free)? {
+        for taken in take(tx, turn, ONE, seq)? {
+            all.push(claimed(tx, turn, taken, holds)?);
+        }
+    }
+    Ok(all)
+}
+
+fn take(tx: &Tx<'_>, turn: &Turn, sql: &str, which: i64) -> Result<Vec<(Fence, Entry)>, Fault> {
+    let until = after(tx.now, turn.lease);
+    let values = params![turn.queue.as_str(), tx.now, until, turn.worker.as_str(), which];
+    sql::all(tx, sql, values, |row: &Row<'_>| {
+        let (seq, entry) = narrow(row)?;
+        Ok::<_, Fault>((Fence { seq, token: row.get(23)? }, entry))
+    })
+}
+
+fn claimed(
+    tx: &mut Tx<'_>,
+    turn: &Turn,
+    (fence, mut entry): (Fence, Entry),
+    holds: u32,
+) -> Result<Claimed, Fault> {
+    let sql = "SELECT method, url, headers, sealed, body FROM request WHERE entry = ?1";
+    let request = sql::one(tx, sql, params![fence.seq], |row| request(row, 0))?;
+    let request = request.ok_or_else(|| damaged("request"))?;
+    entry.method.clone_from(&request.method);
+    entry.uri.clone_from(&request.uri);
+    let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
+    tx.moved(&turn.queue, Some(State::Ready), Some(State::Leased));
+    Ok(Claimed { lease, until: timestamp(after(tx.now, turn.lease)), entry, request, holds })
 }
 
 /// How long until there may be something to do, where less was claimed than asked for.
-pub(super) fn next(tx: &Tx<'_>, turn: &Turn, standing: &Standing) -> Option<Duration> {
+pub(super) fn next(tx: &Tx<'_>, turn: &Turn, standing: &Standing) -> Result<Option<Duration>, Fault> {
     let full = usize::try_from(standing.leased).is_ok_and(|leased| leased >= turn.cap);
-    let start = if standing.paused || full { None } else { standing.held.or(standing.first_due) };
-    let first = [standing.first_lease, standing.first_expiry, start].into_iter().flatten().min()?;
-    Some(duration(first.saturating_sub(tx.now)))
+    let start = match () {
+        () if standing.paused || full => None,
+        () if standing.held => first_claimable(tx, &turn.queue)?,
+        () => standing.first_due,
+    };
+    let first = [standing.first_lease, standing.first_expiry, start].into_iter().flatten().min();
+    Ok(first.map(|first| duration(first.saturating_sub(tx.now))))
 }

@@ -51,13 +51,13 @@ fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
 
 /// The entry that has its id, or else its dedup key.
 fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
-    let sql = "SELECT id FROM entry WHERE id = ?1";
+    let sql = "SELECT id FROM outbox WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
     let same = sql::one(tx, sql, params![new.id.as_bytes()], read)?;
     let (None, Some(key)) = (same, &new.dedup_key) else {
         return Ok(same);
     };
-    let sql = "SELECT id FROM entry INDEXED BY entry_dedup WHERE queue = ?1 AND dedup_key = ?2";
+    let sql = "SELECT id FROM outbox INDEXED BY entry_dedup WHERE queue = ?1 AND dedup_key = ?2";
     sql::one(tx, sql, params![new.queue.as_str(), key], read)
 }
 
@@ -65,12 +65,12 @@ fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
 fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
     // Nothing older of its key is pending if it is at the head, and a dead letter never is.
     let sql =
-        "INSERT OR IGNORE INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
+        "INSERT OR IGNORE INTO outbox (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
              max_attempts, repeatable, created_at, expires_in, order_key, dedup_key, revision, host, reason,
-             last_outcome, last_status, last_tracking_id)
-         VALUES (?1, ?2, ?3, ?4, ?4 AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_key
+             last_outcome, last_status, last_tracking_id, authority)
+         VALUES (?1, ?2, ?3, ?4, ?4 AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_key
              WHERE order_key = ?5 AND queue = ?2 AND pending = 1),
-             ?6, ?7, ?8, ?9, 0, ?10, ?11, ?8, ?12, ?5, ?13, 1, ?14, ?15, ?16, ?17, ?18)";
+             ?6, ?7, ?8, ?9, 0, ?10, ?11, ?8, ?12, ?5, ?13, 1, ?14, ?15, ?16, ?17, ?18, ?19)";
     let state = if new.dead.is_some() { State::Dead } else { State::Ready };
     let last = new.attempts.last();
     let inserted = tx.prepare_cached(sql)?.execute(params![
@@ -92,17 +92,18 @@ fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
         last.map(|last| last.outcome.as_str()),
         last.and_then(|last| last.status).map(|status| status.as_u16()),
         last.and_then(|last| last.tracking_id.as_ref()).map(martello_outbox::TrackingId::as_str),
+        new.request.authority(),
     ])?;
     Ok(inserted > 0)
 }
 
 /// Calls off the entries of a key that no worker has, for a newer one.
 fn supersede(tx: &mut Tx<'_>, queue: &QueueName, key: &OrderKey, by: EntryId) -> Result<(), Fault> {
-    let sql = "SELECT seq FROM entry INDEXED BY entry_key
+    let sql = "SELECT seq FROM outbox INDEXED BY entry_key
          WHERE order_key = ?1 AND queue = ?2 AND pending = 1 AND state = 0 ORDER BY seq";
     let older = sql::all(tx, sql, params![key.as_str(), queue.as_str()], |row| row.get::<_, i64>(0))?;
     for seq in older {
-        let sql = "UPDATE entry SET state = 4, pending = 0, head = 0, changed_at = ?2, superseded_by = ?3,
+        let sql = "UPDATE outbox SET state = 4, pending = 0, head = 0, changed_at = ?2, superseded_by = ?3,
              untouched = 0 WHERE seq = ?1";
         sql::run(tx, sql, params![seq, tx.now, by.as_bytes()])?;
         tx.note(seq, EventKind::Superseded, Some(&by.to_string()))?;

@@ -11,7 +11,7 @@ pub(super) fn promote(tx: &Tx<'_>, queue: &str, key: Option<&str>) -> rusqlite::
     let Some(key) = key else {
         return Ok(());
     };
-    let sql = "UPDATE entry SET head = 1 WHERE seq = (SELECT seq FROM entry INDEXED BY entry_key
+    let sql = "UPDATE outbox SET head = 1 WHERE seq = (SELECT seq FROM outbox INDEXED BY entry_key
              WHERE order_key = ?1 AND queue = ?2 AND pending = 1 ORDER BY seq LIMIT 1)
          AND state = 0 AND head = 0";
     sql::run(tx, sql, params![key, queue])?;
@@ -24,7 +24,7 @@ pub(super) fn make_room(tx: &Tx<'_>, seq: i64, queue: &str, key: Option<&str>) -
     let Some(key) = key else {
         return Ok(true);
     };
-    let sql = "SELECT seq, head FROM entry INDEXED BY entry_key
+    let sql = "SELECT seq, head FROM outbox INDEXED BY entry_key
          WHERE order_key = ?1 AND queue = ?2 AND pending = 1 ORDER BY seq LIMIT 1";
     let first =
         sql::one(tx, sql, params![key, queue], |row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?)))?;
@@ -32,7 +32,7 @@ pub(super) fn make_room(tx: &Tx<'_>, seq: i64, queue: &str, key: Option<&str>) -
         None => Ok(true),
         // Where the oldest is not at the head, another is leased.
         Some((first, true)) if seq < first => {
-            sql::run(tx, "UPDATE entry SET head = 0 WHERE seq = ?1", params![first])?;
+            sql::run(tx, "UPDATE outbox SET head = 0 WHERE seq = ?1", params![first])?;
             Ok(true)
         }
         Some((_, _)) => Ok(false),

@@ -1,9 +1,9 @@
 //! What time does: leases run out, and entries expire.
 
-use martello_outbox::{AttemptRecord, Entry, EventKind, OrderKey, QueueName, Reason, State};
+use martello_outbox::{AttemptRecord, Entry, EventKind, OrderKey, Overtaken, QueueName, Reason, State};
 use rusqlite::{Row, params};
 
-use super::{enqueue::record, heads::promote};
+use super::{enqueue::record, heads::promote, overtake::overtake_before};
 use crate::{
     fault::Fault,
     read::{columns, entry_at, narrow},
@@ -20,12 +20,12 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
     let sql = concat!(
         "SELECT ",
         columns!(),
-        ", leased_at, worker FROM entry INDEXED BY entry_leased
+        ", leased_at, worker FROM outbox INDEXED BY entry_leased
          WHERE queue = ?1 AND state = 1 AND lease_until <= ?2"
     );
     let mut lost = sql::all(tx, sql, params![queue.as_str(), tx.now], |row: &Row<'_>| {
         let (seq, entry) = narrow(row)?;
-        Ok::<_, Fault>((seq, entry, row.get::<_, i64>(22)?, row.get::<_, String>(23)?))
+        Ok::<_, Fault>((seq, entry, row.get::<_, i64>(23)?, row.get::<_, String>(24)?))
     })?;
     lost.sort_unstable_by_key(|(seq, ..)| *seq);
     for (seq, entry, leased_at, worker) in &lost {
@@ -45,6 +45,9 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
         take_back(tx, *seq, &attempt, reason)?;
         let state = if reason.is_some() { State::Dead } else { State::Ready };
         tx.moved(queue, Some(State::Leased), Some(state));
+        if let Some(key) = &entry.order_key {
+            overtake_before(tx, *seq, queue, key, Overtaken::Possibly)?;
+        }
         promote(tx, queue.as_str(), entry.order_key.as_ref().map(OrderKey::as_str))?;
         if let Some(reason) = reason {
             tx.note(*seq, EventKind::Died, Some(reason.as_str()))?;
@@ -56,14 +59,14 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
 
 fn take_back(tx: &Tx<'_>, seq: i64, attempt: &AttemptRecord, reason: Option<Reason>) -> rusqlite::Result<()> {
     let sql = if reason.is_some() {
-        "UPDATE entry SET state = 3, pending = 0, reason = ?4, changed_at = ?2, last_outcome = ?3,
+        "UPDATE outbox SET state = 3, pending = 0, reason = ?4, changed_at = ?2, last_outcome = ?3,
              last_status = NULL, last_tracking_id = NULL,
-             fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+             fence = NULL, lease_until = NULL, worker = NULL
          WHERE seq = ?1"
     } else {
-        "UPDATE entry SET state = 0, head = order_key IS NULL, due_at = ?2, changed_at = ?2, last_outcome = ?3,
+        "UPDATE outbox SET state = 0, head = order_key IS NULL, due_at = ?2, changed_at = ?2, last_outcome = ?3,
              last_status = NULL, last_tracking_id = NULL, reason = coalesce(?4, reason),
-             fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL
+             fence = NULL, lease_until = NULL, worker = NULL
          WHERE seq = ?1"
     };
     let reason = reason.map(Reason::as_str);
@@ -73,7 +76,7 @@ fn take_back(tx: &Tx<'_>, seq: i64, attempt: &AttemptRecord, reason: Option<Reas
 
 /// Moves entries that have expired to the dead letters, and tells whether there are more of them.
 pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<bool, Fault> {
-    let sql = "SELECT seq FROM entry INDEXED BY entry_expiring
+    let sql = "SELECT seq FROM outbox INDEXED BY entry_expiring
          WHERE queue = ?1 AND pending = 1 AND state = 0 AND expires_at <= ?2 ORDER BY expires_at, seq LIMIT ?3";
     let limit = i64::try_from(EXPIRED_AT_ONCE).unwrap_or(i64::MAX) + 1;
     let expired: Vec<i64> =

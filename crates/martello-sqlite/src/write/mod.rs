@@ -1,10 +1,13 @@
 //! What is done in a transaction. Every change of a state also keeps the heads of keys and the counts of queues true.
 
+mod authority;
 mod change;
 mod claim;
 mod enqueue;
 mod heads;
+mod hold;
 mod lapse;
+mod overtake;
 mod queue;
 mod remove;
 mod replay;
@@ -13,7 +16,8 @@ mod turn;
 
 pub(crate) use change::change;
 pub(crate) use enqueue::enqueue;
-pub(crate) use queue::{hold, pause, resume};
+pub(crate) use overtake::overtake;
+pub(crate) use queue::{pause, resume};
 pub(crate) use remove::{prune, purge};
 pub(crate) use replay::{cancel_replay, replay};
 pub(crate) use turn::{heartbeat, turn};

@@ -22,17 +22,18 @@ pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
 }
 
 /// Deletes what has been done or cancelled for longer than this, those first that have been so for longest; then
-/// forgets replays that are as old and of which nothing is left.
+/// forgets replays that are as old and of which nothing is left, and holds that have been over for as long.
 pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
     let before = tx.now.saturating_sub(micros(age));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = "SELECT seq FROM entry INDEXED BY entry_over WHERE state IN (2, 4) AND changed_at < ?1
+    let sql = "SELECT seq FROM outbox INDEXED BY entry_over WHERE state IN (2, 4) AND changed_at < ?1
          ORDER BY changed_at, seq LIMIT ?2";
     let old: Vec<i64> = sql::all(tx, sql, params![before, limit], |row| row.get(0).map_err(Fault::from))?;
     let pruned = remove(tx, &old)?;
     let sql = "DELETE FROM replay WHERE created_at < ?1
-         AND NOT EXISTS (SELECT 1 FROM entry INDEXED BY entry_job WHERE job = replay.id)";
+         AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_job WHERE job = replay.id)";
     sql::run(tx, sql, params![before])?;
+    sql::run(tx, "DELETE FROM hold WHERE until < ?1", params![before])?;
     Ok(pruned)
 }
 
@@ -42,7 +43,7 @@ fn remove(tx: &mut Tx<'_>, doomed: &[i64]) -> Result<u64, Fault> {
         for table in ["request", "earlier_request", "attempt", "event"] {
             sql::run(tx, &format!("DELETE FROM {table} WHERE entry = ?1"), params![seq])?;
         }
-        let sql = "DELETE FROM entry WHERE seq = ?1 RETURNING queue, state";
+        let sql = "DELETE FROM outbox WHERE seq = ?1 RETURNING queue, state";
         let read = |row: &Row<'_>| {
             Ok::<(QueueName, State), Fault>((word(row, 0, "queue name")?, code::state(row.get(1)?)?))
         };

@@ -1,9 +1,14 @@
 use std::time::Duration;
 
-use martello_outbox::{EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
+use martello_outbox::{
+    EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken,
+};
 use rusqlite::{params, params_from_iter};
 
-use super::change::{leave, put_back};
+use super::{
+    change::{leave, put_back},
+    overtake::refuse,
+};
 use crate::{
     fault::Fault,
     read::{self, Conditions},
@@ -13,7 +18,12 @@ use crate::{
 };
 
 /// Puts the dead letters that pass the filter back, at a rate.
-pub(crate) fn replay(tx: &mut Tx<'_>, filter: &Filter, per_second: f64) -> Result<ReplayJob, Fault> {
+pub(crate) fn replay(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    per_second: f64,
+    overtaken: WhenOvertaken,
+) -> Result<ReplayJob, Fault> {
     if !(0.001..=10_000.0).contains(&per_second) {
         let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
         return Err(StoreError::new(StoreErrorKind::Invalid, message).into());
@@ -22,6 +32,7 @@ pub(crate) fn replay(tx: &mut Tx<'_>, filter: &Filter, per_second: f64) -> Resul
     let name = id.to_string();
     let mut total: u32 = 0;
     for seq in dead {
+        refuse(tx, seq, overtaken)?;
         let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
         put_back(tx, seq, after(tx.now, wait), Some(id.as_bytes()))?;
         tx.note(seq, EventKind::Replayed, Some(&name))?;
@@ -40,7 +51,7 @@ pub(super) fn dead(tx: &Tx<'_>, filter: &Filter, and: &str, most: u64) -> Result
         return Ok(Vec::new());
     }
     let passing = Conditions::of(&Filter { state: Some(State::Dead), ..filter.clone() });
-    let sql = format!("SELECT seq FROM entry WHERE {} {and} ORDER BY seq LIMIT {most}", passing.sql);
+    let sql = format!("SELECT seq FROM outbox WHERE {} {and} ORDER BY seq LIMIT {most}", passing.sql);
     sql::all(tx, &sql, params_from_iter(&passing.values), |row| row.get(0).map_err(Fault::from))
 }
 
@@ -50,12 +61,12 @@ pub(crate) fn cancel_replay(tx: &mut Tx<'_>, id: JobId) -> Result<ReplayJob, Fau
     if sql::run(tx, sql, params![id.as_bytes(), tx.now])? == 0 {
         return job(tx, id);
     }
-    let sql = "SELECT seq FROM entry INDEXED BY entry_job WHERE job = ?1 AND untouched = 1 ORDER BY seq";
+    let sql = "SELECT seq FROM outbox INDEXED BY entry_job WHERE job = ?1 AND untouched = 1 ORDER BY seq";
     let waiting: Vec<i64> = sql::all(tx, sql, params![id.as_bytes()], |row| row.get(0).map_err(Fault::from))?;
     let name = id.to_string();
     for seq in &waiting {
         leave(tx, *seq, State::Dead, None)?;
-        sql::run(tx, "UPDATE entry SET untouched = 1 WHERE seq = ?1", params![seq])?;
+        sql::run(tx, "UPDATE outbox SET untouched = 1 WHERE seq = ?1", params![seq])?;
         tx.note(*seq, EventKind::Returned, Some(&name))?;
     }
     let returned = i64::try_from(waiting.len()).unwrap_or(i64::MAX);

@@ -1,7 +1,7 @@
 use martello_outbox::{AttemptRecord, End, EventKind, OrderKey, QueueName, Settled, Settlement, State};
 use rusqlite::{Row, params};
 
-use super::{enqueue::record, heads::promote};
+use super::{enqueue::record, heads::promote, hold, overtake::overtake_before};
 use crate::{code::code, fault::Fault, fence::Fence, read::word, sql, time::after, writer::Tx};
 
 /// The entry of a lease that has just been given up.
@@ -10,6 +10,8 @@ struct Freed {
     key: Option<OrderKey>,
     /// The number of the attempt.
     number: u32,
+    authority: String,
+    leased_at: i64,
 }
 
 /// Applies what came of a claim, if it still holds.
@@ -37,13 +39,17 @@ pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled
         End::Again { .. } | End::GiveBack => State::Ready,
     };
     tx.moved(&freed.queue, Some(State::Leased), Some(state));
+    hold::change(tx, &freed.queue, &freed.authority, freed.leased_at, &settlement.hold)?;
+    if let (Some(overtaken), Some(key)) = (settlement.overtakes(), &freed.key) {
+        overtake_before(tx, fence.seq, &freed.queue, key, overtaken)?;
+    }
     promote(tx, freed.queue.as_str(), freed.key.as_ref().map(OrderKey::as_str))?;
     Ok(Settled::Applied)
 }
 
 /// The worker asks again because it did not hear the answer, or it has lost the lease.
 fn was_applied(tx: &Tx<'_>, settlement: &Settlement, fence: Fence) -> Result<Settled, Fault> {
-    let sql = "SELECT 1 FROM entry WHERE seq = ?1 AND id = ?2 AND settled = ?3";
+    let sql = "SELECT 1 FROM outbox WHERE seq = ?1 AND id = ?2 AND settled = ?3";
     let mut statement = tx.prepare_cached(sql)?;
     let applied = statement.exists(params![fence.seq, settlement.lease.id.as_bytes(), fence.token])?;
     Ok(if applied { Settled::Applied } else { Settled::Fenced })
@@ -55,11 +61,11 @@ fn end(
     fence: Fence,
     attempt: Option<&AttemptRecord>,
 ) -> Result<Option<Freed>, Fault> {
-    let sql = "UPDATE entry SET state = ?4, pending = 0, changed_at = ?5, reason = coalesce(?6, reason),
-             settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL,
+    let sql = "UPDATE outbox SET state = ?4, pending = 0, changed_at = ?5, reason = coalesce(?6, reason),
+             settled = fence, fence = NULL, lease_until = NULL, worker = NULL,
              last_outcome = coalesce(?7, last_outcome), last_status = iif(?7 IS NULL, last_status, ?8),
              last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
-         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = 1 RETURNING queue, order_key, attempts";
+         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = 1 RETURNING queue, order_key, attempts, authority, leased_at";
     let (state, reason) = match settlement.end {
         End::Dead(reason) => (State::Dead, Some(reason.as_str())),
         _ => (State::Done, None),
@@ -86,12 +92,12 @@ fn again(
     attempt: Option<&AttemptRecord>,
 ) -> Result<Option<Freed>, Fault> {
     // Whether it is at the head of its key is found out afterwards: an older one may have been replayed.
-    let sql = "UPDATE entry SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
+    let sql = "UPDATE outbox SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
              attempts = attempts - ?10, tries = tries - ?11,
-             settled = fence, fence = NULL, lease_until = NULL, leased_at = NULL, worker = NULL,
+             settled = fence, fence = NULL, lease_until = NULL, worker = NULL,
              last_outcome = coalesce(?7, last_outcome), last_status = iif(?7 IS NULL, last_status, ?8),
              last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
-         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts";
+         WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts, authority, leased_at";
     let (due, attempts, tries) = match settlement.end {
         End::Again { after: wait, counts } => (Some(after(tx.now, wait)), 0, i32::from(!counts)),
         _ => (None, 1, 1),
@@ -135,5 +141,11 @@ impl<'a> Last<'a> {
 fn freed(row: &Row<'_>) -> Result<Freed, Fault> {
     let key: Option<String> = row.get(1)?;
     let key = key.map(OrderKey::new).transpose()?;
-    Ok(Freed { queue: word(row, 0, "queue name")?, key, number: row.get(2)? })
+    Ok(Freed {
+        queue: word(row, 0, "queue name")?,
+        key,
+        number: row.get(2)?,
+        authority: row.get(3)?,
+        leased_at: row.get(4)?,
+    })
 }

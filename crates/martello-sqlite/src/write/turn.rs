@@ -16,8 +16,8 @@ pub(super) struct Standing {
     pub(super) first_lease: Option<i64>,
     pub(super) first_expiry: Option<i64>,
     pub(super) paused: bool,
-    /// Until when it is held, if it is.
-    pub(super) held: Option<i64>,
+    /// Whether there are holds of it.
+    pub(super) held: bool,
     /// When the first entry that is at the head of its key is due, or was.
     pub(super) first_due: Option<i64>,
 }
@@ -44,19 +44,19 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     let next = if more || claimed.len() == turn.claim {
         Some(Duration::ZERO)
     } else {
-        next(tx, turn, &self::standing(tx, turn)?)
+        next(tx, turn, &self::standing(tx, turn)?)?
     };
     Ok(Turned { settled, claimed, died, lost, next })
 }
 
 fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
-    let sql = "SELECT (SELECT count(*) FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
-             (SELECT min(lease_until) FROM entry INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
-             (SELECT expires_at FROM entry INDEXED BY entry_expiring
+    let sql = "SELECT (SELECT count(*) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT min(lease_until) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT expires_at FROM outbox INDEXED BY entry_expiring
                  WHERE queue = ?1 AND pending = 1 AND state = 0 ORDER BY expires_at LIMIT 1),
-             (SELECT min(due_at) FROM entry INDEXED BY entry_ready WHERE queue = ?1 AND state = 0 AND head = 1),
+             (SELECT min(due_at) FROM outbox INDEXED BY entry_ready WHERE queue = ?1 AND state = 0 AND head = 1),
              (SELECT paused IS NOT NULL FROM queue WHERE name = ?1),
-             (SELECT held_until FROM queue WHERE name = ?1 AND held_until > ?2)";
+             EXISTS (SELECT 1 FROM hold WHERE queue = ?1)";
     let read = |row: &Row<'_>| {
         Ok(Standing {
             leased: row.get(0)?,
@@ -67,12 +67,12 @@ fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
             held: row.get(5)?,
         })
     };
-    Ok(tx.prepare_cached(sql)?.query_row(params![turn.queue.as_str(), tx.now], read)?)
+    Ok(tx.prepare_cached(sql)?.query_row(params![turn.queue.as_str()], read)?)
 }
 
 /// Makes these leases last from now, and tells which were still held.
 pub(crate) fn heartbeat(tx: &mut Tx<'_>, leases: &[Lease], lasts: Duration) -> Result<Vec<bool>, Fault> {
-    let sql = "UPDATE entry SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1";
+    let sql = "UPDATE outbox SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1";
     let until = after(tx.now, lasts);
     let prolong = |lease: &Lease| {
         let Some(Fence { seq, token }) = Fence::parse(&lease.fence) else {

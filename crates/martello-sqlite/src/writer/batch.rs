@@ -7,6 +7,7 @@ use martello_outbox::StoreError;
 use super::{Tx, Work, Writer};
 use crate::{
     fault::{explain_to_each, is_full, uncommitted},
+    open::NEWEST,
     sql,
 };
 
@@ -16,6 +17,8 @@ type Batch = Vec<Box<dyn Work>>;
 enum Failure {
     /// It would have gone to a file that nobody finds again.
     Gone,
+    /// Another program has brought the file to this version, which is not ours to write to.
+    Newer(i32),
     /// It did not begin: another process held the file for too long. It would be no use to try each operation alone.
     NotBegun(Arc<rusqlite::Error>),
     /// Nothing was written, and the transaction is gone.
@@ -58,6 +61,10 @@ impl Writer {
         }
         sql::run(&self.connection, "BEGIN IMMEDIATE", [])
             .map_err(|error| Failure::NotBegun(Arc::new(error)))?;
+        let version = sql::one(&self.connection, "PRAGMA user_version", [], |row| row.get::<_, i32>(0))?;
+        if let Some(version) = version.filter(|version| *version > NEWEST) {
+            return Err(Failure::Newer(version));
+        }
         let mut tx = Tx::new(&self.connection, self.now());
         match batch {
             [alone] => {
@@ -102,6 +109,7 @@ impl Writer {
         let error: &dyn Fn() -> StoreError = match failure {
             Failure::Uncommitted(error) => &|| uncommitted(error),
             Failure::Gone => &|| self.file.gone(),
+            Failure::Newer(version) => &|| self.file.newer(*version),
             Failure::NotBegun(error) => &|| explain_to_each(error),
             Failure::Undone(error) if batch.len() == 1 => &|| explain_to_each(error),
             Failure::Lost if batch.len() == 1 => return batch.into_iter().for_each(Work::answer),

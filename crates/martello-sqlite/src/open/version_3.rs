@@ -1,0 +1,72 @@
+//! Version 3: what it asks of each entry that SQL cannot tell. What was ordered by the target of its request has the key of
+//! today's rule, and each key its head; each entry has its authority, and a dead letter knows whether it is overtaken.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use martello_outbox::{OrderKey, StoredRequest};
+use rusqlite::{Connection, params};
+
+use crate::sql;
+
+/// How many entries are read at a time.
+const AT_ONCE: i64 = 500;
+
+/// An entry's key was made of its first request, and its authority is that of its last.
+const ENTRIES: &str = "SELECT e.seq, e.order_key, coalesce(f.method, r.method), coalesce(f.url, r.url), r.url
+     FROM outbox AS e CROSS JOIN request AS r ON r.entry = e.seq
+     LEFT JOIN earlier_request AS f ON f.entry = e.seq AND f.number = 1
+     WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2";
+
+const FILL_IN: &str = "UPDATE outbox SET authority = ?2, order_key = coalesce(?3, order_key) WHERE seq = ?1";
+
+/// Where two that were under way have one key now, neither is: their workers can no longer settle them, and the next turn
+/// takes them back, so that one goes after the other.
+const TAKE_LEASES: &str = "UPDATE outbox SET fence = random(), lease_until = 0
+     WHERE state = 1 AND EXISTS (SELECT 1 FROM outbox AS o WHERE o.order_key = outbox.order_key
+         AND o.queue = outbox.queue AND o.pending = 1 AND o.state = 1 AND o.seq <> outbox.seq)";
+
+const SET_HEADS: &str = "UPDATE outbox SET head = NOT head
+     WHERE state = 0 AND head IS NOT (order_key IS NULL OR NOT EXISTS (SELECT 1 FROM outbox AS o
+         WHERE o.order_key = outbox.order_key AND o.queue = outbox.queue AND o.pending = 1
+         AND (o.state = 1 OR o.seq < outbox.seq)))";
+
+/// Where a newer one of the key was delivered, as far as that has not been pruned.
+const MARK_OVERTAKEN: &str = "UPDATE outbox SET overtaken = 2
+     WHERE state = 3 AND order_key IS NOT NULL AND EXISTS (SELECT 1 FROM outbox AS o
+         WHERE o.order_key = outbox.order_key AND o.queue = outbox.queue AND o.pending = 0
+         AND o.state = 2 AND o.seq > outbox.seq)";
+
+/// Runs in the transaction of the migration, after its SQL.
+pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
+    let mut last = i64::MIN;
+    loop {
+        let entries = sql::all(connection, ENTRIES, params![last, AT_ONCE], |row| {
+            let key: Option<String> = row.get(1)?;
+            let (method, url): (String, String) = (row.get(2)?, row.get(3)?);
+            let key = OrderKey::rederived(key.as_deref(), &method, &url);
+            let authority = authority(&row.get::<_, String>(4)?);
+            Ok::<(i64, String, Option<OrderKey>), rusqlite::Error>((row.get(0)?, authority, key))
+        })?;
+        let Some((seq, ..)) = entries.last() else { break };
+        last = *seq;
+        for (seq, authority, key) in &entries {
+            sql::run(connection, FILL_IN, params![seq, authority, key.as_ref().map(OrderKey::as_str)])?;
+        }
+    }
+    for sql in [TAKE_LEASES, SET_HEADS, MARK_OVERTAKEN] {
+        connection.execute(sql, [])?;
+    }
+    Ok(())
+}
+
+/// That of a request to this target; empty if it is none, which an entry that was stored by this crate does not have.
+fn authority(url: &str) -> String {
+    let to = |uri: Uri| StoredRequest {
+        method: Method::GET,
+        uri,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        sealed: false,
+    };
+    url.parse().map(|uri| to(uri).authority()).unwrap_or_default()
+}

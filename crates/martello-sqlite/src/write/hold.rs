@@ -1,0 +1,91 @@
+//! What is held of a queue, authority by authority: APIs that were down when they were last asked.
+
+use std::collections::{HashMap, HashSet};
+
+use martello_outbox::{Held, Hold, QueueName};
+use rusqlite::{Row, params};
+
+use crate::{fault::Fault, sql, time::after, writer::Tx};
+
+/// The holds of a queue, as they stand.
+pub(super) struct Holds {
+    /// Until when each is, and how many there were in a row.
+    held: HashMap<String, (i64, u32)>,
+    /// Those authorities of which an entry is leased.
+    leased: HashSet<String>,
+    now: i64,
+}
+
+/// What an authority lets be claimed.
+pub(super) enum Admits {
+    All,
+    /// One, after so many holds in a row.
+    One(u32),
+    /// Nothing before this moment.
+    NoneUntil(i64),
+    /// Nothing before an entry of it that is leased has come to an end.
+    None,
+}
+
+impl Holds {
+    pub(super) fn of(tx: &Tx<'_>, queue: &QueueName) -> Result<Self, Fault> {
+        let sql = "SELECT authority, until, in_row FROM hold WHERE queue = ?1";
+        let held = |row: &Row<'_>| Ok::<_, Fault>((row.get(0)?, (row.get(1)?, row.get(2)?)));
+        let held = sql::all(tx, sql, params![queue.as_str()], held)?;
+        let sql = "SELECT authority FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1";
+        let leased = sql::all(tx, sql, params![queue.as_str()], |row| Ok::<_, Fault>(row.get(0)?))?;
+        Ok(Self { held: held.into_iter().collect(), leased: leased.into_iter().collect(), now: tx.now })
+    }
+
+    pub(super) fn admits(&self, authority: &str) -> Admits {
+        match self.held.get(authority) {
+            None => Admits::All,
+            Some((until, _)) if self.now < *until => Admits::NoneUntil(*until),
+            Some(_) if self.leased.contains(authority) => Admits::None,
+            Some((_, in_row)) => Admits::One(*in_row),
+        }
+    }
+}
+
+/// Does to the hold of an authority what a settlement says. One that was claimed before the hold had ended says nothing of
+/// whether the API is back.
+pub(super) fn change(
+    tx: &Tx<'_>,
+    queue: &QueueName,
+    authority: &str,
+    claimed_at: i64,
+    hold: &Hold,
+) -> Result<(), Fault> {
+    match hold {
+        Hold::Keep => {}
+        Hold::End => {
+            let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = ?2 AND until <= ?3";
+            sql::run(tx, sql, params![queue.as_str(), authority, claimed_at])?;
+        }
+        Hold::For { wait, why } => {
+            let sql = "INSERT INTO hold (queue, authority, until, why, in_row) VALUES (?1, ?2, ?3, ?4, 1)
+                 ON CONFLICT (queue, authority) DO UPDATE
+                     SET until = ?3, why = ?4, in_row = min(in_row + 1, ?6) WHERE until <= ?5";
+            let until = after(tx.now, *wait);
+            sql::run(tx, sql, params![queue.as_str(), authority, until, why, claimed_at, u32::MAX])?;
+            forget(tx, queue)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where there are more than a queue remembers, forgets the one that ends first, or ended first.
+fn forget(tx: &Tx<'_>, queue: &QueueName) -> Result<(), Fault> {
+    // Beside min(), `authority` is that of the row that has it.
+    let sql = "SELECT count(*), min(until), authority FROM hold WHERE queue = ?1";
+    let first = sql::one(tx, sql, params![queue.as_str()], |row| {
+        Ok::<(i64, Option<String>), Fault>((row.get(0)?, row.get(2)?))
+    })?;
+    if let Some((many, Some(first))) = first
+        && usize::try_from(many).is_ok_and(|many| many > Held::MOST)
+    {
+        let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = ?2";
+        sql::run(tx, sql, params![queue.as_str(), first])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Dead letters that are overtaken: a newer request of their queue and key was delivered, or may have been, so that a replay
+//! would overwrite it. Marks only get more certain.
+
+use martello_outbox::{EntryId, OrderKey, Overtaken, QueueName, StoreError, WhenOvertaken};
+use rusqlite::params;
+
+use crate::{code::mark, fault::Fault, sql, writer::Tx};
+
+/// Marks all dead letters of a key, and tells how many had no such mark.
+pub(crate) fn overtake(
+    tx: &mut Tx<'_>,
+    queue: &QueueName,
+    key: &OrderKey,
+    overtaken: Overtaken,
+) -> Result<u64, Fault> {
+    let marked = overtake_before(tx, i64::MAX, queue, key, overtaken)?;
+    Ok(u64::try_from(marked).unwrap_or_default())
+}
+
+/// Marks those that are older than this place.
+pub(super) fn overtake_before(
+    tx: &Tx<'_>,
+    seq: i64,
+    queue: &QueueName,
+    key: &OrderKey,
+    overtaken: Overtaken,
+) -> rusqlite::Result<usize> {
+    let sql = "UPDATE outbox INDEXED BY dead_key SET overtaken = ?4
+         WHERE order_key = ?1 AND queue = ?2 AND state = 3 AND seq < ?3 AND overtaken < ?4";
+    sql::run(tx, sql, params![key.as_str(), queue.as_str(), seq, mark(overtaken)])
+}
+
+/// Refuses the replay of what is overtaken, or soon may be: a newer one of its key is under way.
+pub(super) fn refuse(tx: &Tx<'_>, seq: i64, when: WhenOvertaken) -> Result<(), Fault> {
+    if when == WhenOvertaken::Overwrite {
+        return Ok(());
+    }
+    let sql = "SELECT id FROM outbox AS dead WHERE seq = ?1 AND (overtaken > 0 OR EXISTS (
+             SELECT 1 FROM outbox AS newer INDEXED BY entry_leased WHERE newer.queue = dead.queue
+                 AND newer.state = 1 AND newer.order_key = dead.order_key AND newer.seq > dead.seq))";
+    let overtaken = sql::one(tx, sql, params![seq], |row| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?)))?;
+    overtaken.map_or(Ok(()), |id| Err(StoreError::overtaken(id).into()))
+}
