@@ -1,5 +1,4 @@
-//! A million entries of an API that is down cost a claim of others next to nothing, in steps of SQLite's machine: those do not
-//! depend on how busy this one is.
+//! What must cost no more where there is much: in steps of SQLite's machine, which do not depend on how busy this one is.
 
 use std::{
     collections::BTreeMap,
@@ -11,10 +10,13 @@ use martello_outbox::{
     Claimed, Clock, End, Hold, ManualClock, NewEntry, QueueName, Settlement, Store, StoredRequest, Turn,
     WorkerId,
 };
+use martello_poll::{Acquired, Checkpoint, CheckpointStore, NewParked, Save};
 use rusqlite::{
     Connection, StatementStatus,
     trace::{TraceEvent, TraceEventCodes},
 };
+
+use tempfile::TempDir;
 
 use crate::{
     SqliteStore,
@@ -71,9 +73,8 @@ async fn fill(store: &SqliteStore, many: usize) {
     turn(store, 0, settled(&claimed, End::GiveBack, &hold)).await;
 }
 
-/// In how many steps, and in how much time at best, five entries of another API are claimed where so many are held; and how it
-/// is found out that there are no more.
-async fn claims(held: usize, rounds: usize) -> [(i32, Duration); 2] {
+/// A store that notes its steps, in a directory that goes away.
+async fn store() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     let clock = Clock::Manual(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
@@ -85,7 +86,14 @@ async fn claims(held: usize, rounds: usize) -> [(i32, Duration); 2] {
         Ok(())
     };
     engine.write(move |tx| watch(tx)).await.unwrap();
-    let store = SqliteStore::new(engine, &path);
+    STEPS.lock().unwrap().clear();
+    (directory, SqliteStore::new(engine, &path))
+}
+
+/// In how many steps, and in how much time at best, five entries of another API are claimed where so many are held; and how it
+/// is found out that there are no more.
+async fn claims(held: usize, rounds: usize) -> [(i32, Duration); 2] {
+    let (_directory, store) = store().await;
     if held > 0 {
         fill(&store, held).await;
     }
@@ -100,8 +108,6 @@ async fn claims(held: usize, rounds: usize) -> [(i32, Duration); 2] {
             turn(&store, 0, settled(&claimed, End::Done, &Hold::Keep)).await;
         }
     }
-    store.close().await;
-    STEPS.lock().unwrap().clear();
     best
 }
 
@@ -115,6 +121,44 @@ async fn what_is_held_costs_a_claim_of_others_next_to_nothing() {
     for (empty, held) in empty.iter().zip(held) {
         assert!(held.0 <= 2 * empty.0, "{held:?} in place of {empty:?}");
     }
+}
+
+/// In how many steps an item without a key is parked, where so many of its size are.
+async fn parks(parked: usize) -> i32 {
+    let (_directory, store) = store().await;
+    let checkpoint = store.checkpoint("plannings").unwrap();
+    let Acquired::Held(held) = checkpoint.acquire(HOLD).await.unwrap() else {
+        unreachable!("nobody else is there")
+    };
+    let item = |nth: usize| NewParked {
+        key: String::new(),
+        stamp: None,
+        place: martello_poll::Place { page: 0, item: 0 },
+        json: format!("{nth:08}"),
+        reason: "it has no key".to_owned(),
+        parked_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let checkpoint_of =
+        || Checkpoint { source: "s".to_owned(), start: None, watermark: None, delivered: Vec::new() };
+    let save = async |park| {
+        let save = Save { checkpoint: checkpoint_of(), park, unpark: Vec::new() };
+        checkpoint.save(held.fence, save).await.unwrap();
+    };
+    save((0..parked).map(item).collect()).await;
+    // What it costs to add up how much there is grows with it.
+    let adding = |sql: &str| sql.contains("sum(size)");
+    let steps =
+        || STEPS.lock().unwrap().iter().filter(|(sql, _)| !adding(sql)).map(|(_, steps)| steps).sum::<i32>();
+    let before = steps();
+    save(vec![item(parked)]).await;
+    steps() - before
+}
+
+#[tokio::test]
+async fn what_is_parked_is_not_compared_with_all_of_its_size() {
+    let _alone = ALONE.lock().await;
+    let (few, many) = (parks(1).await, parks(1_000).await);
+    assert!(many <= 2 * few, "{many} in place of {few}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use martello_sqlite::{SqliteCheckpoint, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::place;
+use crate::support::{as_version, place};
 
 /// A file in a directory that goes away with it.
 struct InFile {
@@ -186,4 +186,24 @@ async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
     connection.execute("UPDATE checkpoint SET saved = ?1", [text]).unwrap();
     let expected = Checkpoint { start: None, ..save(Vec::new()).checkpoint };
     assert_eq!(held(&store).await.checkpoint, Some(expected));
+}
+
+#[tokio::test]
+async fn what_an_older_version_has_parked_is_known_again() {
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let checkpoint = store.checkpoint("plannings").unwrap();
+    let fence = held(&checkpoint).await.fence;
+    let item = |nth: usize| parked("", format!("{{\"n\": {nth}, \"name\": \"é\"}}"));
+    saved(&checkpoint, fence, save((0..1_001).map(item).collect())).await;
+    let before = all(&checkpoint).await;
+    drop(checkpoint);
+    store.close().await;
+    let old = path.with_file_name("old.db");
+    as_version(2, &path, &old);
+    let checkpoint = SqliteStore::open(&old).await.unwrap().checkpoint("plannings").unwrap();
+    assert_eq!(all(&checkpoint).await, before);
+    saved(&checkpoint, fence, save((0..1_002).map(item).collect())).await;
+    let all = checkpoint.parked(ParkedFilter { limit: 2_000, ..ParkedFilter::default() }).await.unwrap();
+    assert_eq!(all.len(), 1_002);
 }
