@@ -10,7 +10,7 @@ use martello_outbox::{
     Claimed, Clock, End, Hold, ManualClock, NewEntry, QueueName, Settlement, Store, StoredRequest, Turn,
     WorkerId,
 };
-use martello_poll::{Acquired, Checkpoint, CheckpointStore, NewParked, Save};
+use martello_poll::{Acquired, Checkpoint, CheckpointStore, NewParked, Save, Saved};
 use rusqlite::{
     Connection, StatementStatus,
     trace::{TraceEvent, TraceEventCodes},
@@ -142,7 +142,7 @@ async fn parks(parked: usize) -> i32 {
         || Checkpoint { source: "s".to_owned(), start: None, watermark: None, delivered: Vec::new() };
     let save = async |park| {
         let save = Save { checkpoint: checkpoint_of(), park, unpark: Vec::new() };
-        checkpoint.save(held.fence, save).await.unwrap();
+        assert_eq!(checkpoint.save(held.fence, save).await.unwrap(), Saved::Saved);
     };
     save((0..parked).map(item).collect()).await;
     // What it costs to add up how much there is grows with it.

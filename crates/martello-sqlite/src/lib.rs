@@ -10,6 +10,7 @@ mod code;
 mod engine;
 mod fault;
 mod fence;
+mod hash;
 mod open;
 #[cfg(test)]
 mod plans;

@@ -27,3 +27,8 @@ CREATE TABLE hold (
     in_row INTEGER NOT NULL,
     PRIMARY KEY (queue, authority)
 ) STRICT, WITHOUT ROWID;
+
+-- Of the text of what is parked: to find the same again without a look at all of its size that has no key.
+ALTER TABLE parked ADD COLUMN hash INTEGER NOT NULL DEFAULT 0;
+DROP INDEX parked_same;
+CREATE INDEX parked_hash ON parked (poll, hash, size);

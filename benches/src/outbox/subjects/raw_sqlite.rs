@@ -22,9 +22,9 @@ use crate::{
 };
 
 const ENTRY: &str =
-    "INSERT INTO entry (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
-     max_attempts, repeatable, created_at, expires_in, order_key, revision, host)
-     VALUES (?1, ?2, 0, 1, 1, ?3, ?4, ?3, 0, 0, ?5, ?6, ?3, ?7, ?8, 1, ?9)";
+    "INSERT INTO outbox (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
+     max_attempts, repeatable, created_at, expires_in, order_key, revision, host, authority)
+     VALUES (?1, ?2, 0, 1, 1, ?3, ?4, ?3, 0, 0, ?5, ?6, ?3, ?7, ?8, 1, ?9, ?10)";
 const REQUEST: &str = "INSERT INTO request (entry, made_at, method, url, headers, sealed, body)
      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
 const QUEUE: &str = "UPDATE queue SET ready = ready + ?2 WHERE name = ?1";
@@ -43,6 +43,7 @@ struct Row {
     entry: NewEntry,
     key: Option<OrderKey>,
     url: String,
+    authority: String,
     headers: String,
     expires_in: i64,
 }
@@ -86,7 +87,7 @@ impl RawSqlite {
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_micros())?;
         let db = &self.connection;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        for Row { entry, key, url, headers, expires_in } in batch {
+        for Row { entry, key, url, authority, headers, expires_in } in batch {
             let request = &entry.request;
             db.prepare_cached(ENTRY)?.execute(params![
                 entry.id.as_bytes(),
@@ -98,6 +99,7 @@ impl RawSqlite {
                 expires_in,
                 key.as_ref().map(OrderKey::as_str),
                 request.host(),
+                authority,
             ])?;
             let seq = db.last_insert_rowid();
             db.prepare_cached(REQUEST)?.execute(params![
@@ -161,6 +163,7 @@ impl Row {
         Ok(Self {
             key: entry.order_key.clone(),
             url: entry.request.uri.to_string(),
+            authority: entry.request.authority(),
             headers: entry.request.headers_to_json(),
             expires_in: i64::try_from(entry.expires_in.as_micros())?,
             entry,

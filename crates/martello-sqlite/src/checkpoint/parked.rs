@@ -3,6 +3,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::{
     fault::Fault,
+    hash::fnv,
     read::{perhaps, word},
     sql,
     writer::Tx,
@@ -40,14 +41,15 @@ fn parked(row: &Row<'_>) -> Result<Parked, Fault> {
 
 /// Parks an item, unless the same is parked.
 pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Fault> {
-    let sql = "INSERT INTO parked (poll, page, item, parked_at, key, stamp, reason, size, json)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM parked INDEXED BY parked_same
-             WHERE poll = ?1 AND key = ?5 AND stamp IS ?6 AND size = ?8 AND json = ?9)";
+    let sql = "INSERT INTO parked (poll, page, item, parked_at, key, stamp, reason, size, json, hash)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         WHERE NOT EXISTS (SELECT 1 FROM parked INDEXED BY parked_hash
+             WHERE poll = ?1 AND hash = ?10 AND size = ?8 AND key = ?5 AND stamp IS ?6 AND json = ?9)";
     let NewParked { key, stamp, place, json, reason, parked_at } = item;
     let stamp = stamp.map(|stamp| stamp.to_string());
     let size = i64::try_from(json.len()).unwrap_or(i64::MAX);
-    let values = params![poll, place.page, place.item, parked_at.to_string(), key, stamp, reason, size, json];
-    sql::run(tx, sql, values)?;
+    let (page, nth, at, hash) = (place.page, place.item, parked_at.to_string(), fnv(json.as_bytes()));
+    sql::run(tx, sql, params![poll, page, nth, at, key, stamp, reason, size, json, hash])?;
     Ok(())
 }
 

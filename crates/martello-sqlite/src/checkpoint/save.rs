@@ -34,7 +34,7 @@ pub(super) fn save(
 
 /// Whether no more is parked than may be.
 fn has_room(tx: &Tx<'_>, poll: &str) -> Result<bool, Fault> {
-    let sql = "SELECT count(*), coalesce(sum(size), 0) FROM parked INDEXED BY parked_same WHERE poll = ?1";
+    let sql = "SELECT count(*), coalesce(sum(size), 0) FROM parked INDEXED BY parked_hash WHERE poll = ?1";
     let sums = sql::one(tx, sql, params![poll], |row| Ok::<_, Fault>((row.get(0)?, row.get(1)?)))?;
     let (items, bytes): (i64, i64) = sums.unwrap_or_default();
     let within = |sum, most| usize::try_from(sum).is_ok_and(|sum| sum <= most);

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use martello_outbox::{OrderKey, StoredRequest};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::sql;
+use crate::{hash::fnv, sql};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
@@ -53,8 +53,21 @@ pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
             sql::run(connection, FILL_IN, params![seq, authority, key.as_ref().map(OrderKey::as_str)])?;
         }
     }
+    hash_parked(connection)?;
     for sql in [TAKE_LEASES, SET_HEADS, MARK_OVERTAKEN] {
         connection.execute(sql, [])?;
+    }
+    Ok(())
+}
+
+fn hash_parked(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT id, json FROM parked WHERE id > ?1 ORDER BY id LIMIT 1";
+    let read =
+        |row: &Row<'_>| Ok::<(i64, i64), rusqlite::Error>((row.get(0)?, fnv(row.get_ref(1)?.as_bytes()?)));
+    let mut last = i64::MIN;
+    while let Some((id, hash)) = sql::one(connection, sql, params![last], read)? {
+        sql::run(connection, "UPDATE parked SET hash = ?2 WHERE id = ?1", params![id, hash])?;
+        last = id;
     }
     Ok(())
 }
