@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use martello_outbox::{
@@ -17,6 +17,7 @@ use rusqlite::{
 };
 
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::{
     SqliteStore,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use martello_outbox::{
-    Change, Clock, End, Filter, Hold, ManualClock, NewEntry, OrderKey, Overtaken, QueueName, Reason,
-    Settlement, State, Store, StoredRequest, Turn, WhenOvertaken, WhenPending, WorkerId,
+    Change, Clock, End, Enqueued, EntryId, Filter, Hold, ManualClock, NewEntry, OrderKey, Overtaken,
+    QueueName, Reason, Settlement, State, Store, StoredRequest, Turn, WhenOvertaken, WhenPending, WorkerId,
 };
 use rusqlite::{
     Connection, StatementStatus,
@@ -61,8 +61,8 @@ fn turn(claim: usize, settle: Vec<Settlement>) -> Turn {
     Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease: LEASE }
 }
 
-/// Everything that an outbox, its worker and whoever looks after it do day by day.
-async fn work(store: &SqliteStore, clock: &ManualClock) {
+/// Everything that an outbox and its worker do day by day.
+async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     for (key, when_pending) in
         [("a", WhenPending::Wait), ("a", WhenPending::Supersede), ("b", WhenPending::Wait)]
     {
@@ -99,29 +99,35 @@ async fn work(store: &SqliteStore, clock: &ManualClock) {
     store.heartbeat(claimed.iter().map(|claimed| claimed.lease.clone()).collect(), LEASE).await.unwrap();
     clock.advance(LEASE);
     store.turn(turn(0, Vec::new())).await.unwrap();
-    for (id, change) in [(&ids[19], Change::Bury), (&ids[18], Change::Cancel)] {
-        store.change(id.id(), change).await.unwrap();
+    let queue = QueueName::default();
+    let key = OrderKey::new("b").unwrap();
+    store.key_state(&queue, &key).await.unwrap();
+    store.overtake(&queue, &key, Overtaken::Possibly).await.unwrap();
+    ids.into_iter().map(Enqueued::id).collect()
+}
+
+/// And whoever looks after it.
+async fn look_after(store: &SqliteStore, clock: &ManualClock, ids: &[EntryId]) {
+    for (id, change) in [(ids[19], Change::Bury), (ids[18], Change::Cancel)] {
+        store.change(id, change).await.unwrap();
     }
-    let dead = ids[19].id();
+    let dead = ids[19];
     let edit = Change::Edit { on: 1, request: Box::new(entry("").request) };
     for change in [Change::Keep, edit, Change::Unkeep, Change::Replay(REFUSE)] {
         store.change(dead, change).await.unwrap();
     }
     store.change(dead, Change::Bury).await.unwrap();
     let queue = QueueName::default();
-    let key = OrderKey::new("b").unwrap();
-    store.key_state(&queue, &key).await.unwrap();
-    store.overtake(&queue, &key, Overtaken::Possibly).await.unwrap();
     store.pause(&queue, "to see").await.unwrap();
     store.resume(&queue).await.unwrap();
     store.queues().await.unwrap();
     store.entry(dead).await.unwrap();
     store.detail(dead).await.unwrap();
-    let job = store
-        .replay(Filter { host: Some("api.example".into()), ..dead_letters() }, 1.0, REFUSE)
-        .await
-        .unwrap();
-    store.cancel_replay(job.id).await.unwrap();
+    for overtaken in [REFUSE, WhenOvertaken::Overwrite] {
+        let filter = Filter { host: Some("api.example".into()), ..dead_letters() };
+        let job = store.replay(filter, 1.0, overtaken).await.unwrap();
+        store.cancel_replay(job.id).await.unwrap();
+    }
     clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
     store.turn(turn(0, Vec::new())).await.unwrap();
     store.prune(Duration::ZERO, 10).await.unwrap();
@@ -182,7 +188,8 @@ async fn nothing_is_searched_for_nor_sorted_nor_prepared_anew() {
     engine.write(move |tx| watch(tx)).await.unwrap();
     engine.read(move |reader| watch(&reader.connection)).await.unwrap();
     let store = SqliteStore::new(engine, &path);
-    work(&store, &clock).await;
+    let ids = work(&store, &clock).await;
+    look_after(&store, &clock, &ids).await;
     search(&store).await;
     store.close().await;
 

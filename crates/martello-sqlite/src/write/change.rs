@@ -3,7 +3,7 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{heads, lapse::bury, overtake::refuse};
+use super::{heads, lapse::bury, overtake::before_replay};
 use crate::{
     code::{self, code},
     fault::{Fault, damaged},
@@ -35,7 +35,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
         }
         Change::Bury => bury(tx, seq, Reason::ByHand)?,
         Change::Replay(when_overtaken) => {
-            refuse(tx, seq, *when_overtaken)?;
+            before_replay(tx, seq, *when_overtaken)?;
             put_back(tx, seq, tx.now, None)?;
             tx.note(seq, EventKind::Replayed, None)?;
         }

@@ -2,7 +2,7 @@
 //! would overwrite it. Marks only get more certain.
 
 use martello_outbox::{EntryId, OrderKey, Overtaken, QueueName, StoreError, WhenOvertaken};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::{code::mark, fault::Fault, sql, writer::Tx};
 
@@ -30,14 +30,34 @@ pub(super) fn overtake_before(
     sql::run(tx, sql, params![key.as_str(), queue.as_str(), seq, mark(overtaken)])
 }
 
-/// Refuses the replay of what is overtaken, or soon may be: a newer one of its key is under way.
-pub(super) fn refuse(tx: &Tx<'_>, seq: i64, when: WhenOvertaken) -> Result<(), Fault> {
-    if when == WhenOvertaken::Overwrite {
-        return Ok(());
+/// Whether a newer entry of its key is under way, which may be delivered at any time.
+macro_rules! newer_is_leased {
+    () => {
+        "EXISTS (SELECT 1 FROM outbox AS newer INDEXED BY entry_leased WHERE newer.queue = dead.queue
+             AND newer.state = 1 AND newer.order_key = dead.order_key AND newer.seq > dead.seq)"
+    };
+}
+
+/// Before a replay: refuses that of what is overtaken, or soon may be; or else marks what soon may be.
+pub(super) fn before_replay(tx: &Tx<'_>, seq: i64, when: WhenOvertaken) -> Result<(), Fault> {
+    match when {
+        WhenOvertaken::Refuse => {
+            let sql = concat!(
+                "SELECT id FROM outbox AS dead WHERE seq = ?1 AND (overtaken > 0 OR ",
+                newer_is_leased!(),
+                ")"
+            );
+            let id = |row: &Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
+            let overtaken = sql::one(tx, sql, params![seq], id)?;
+            overtaken.map_or(Ok(()), |id| Err(StoreError::overtaken(id).into()))
+        }
+        WhenOvertaken::Overwrite => {
+            let sql = concat!(
+                "UPDATE outbox AS dead SET overtaken = 1 WHERE seq = ?1 AND overtaken = 0 AND ",
+                newer_is_leased!()
+            );
+            sql::run(tx, sql, params![seq])?;
+            Ok(())
+        }
     }
-    let sql = "SELECT id FROM outbox AS dead WHERE seq = ?1 AND (overtaken > 0 OR EXISTS (
-             SELECT 1 FROM outbox AS newer INDEXED BY entry_leased WHERE newer.queue = dead.queue
-                 AND newer.state = 1 AND newer.order_key = dead.order_key AND newer.seq > dead.seq))";
-    let overtaken = sql::one(tx, sql, params![seq], |row| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?)))?;
-    overtaken.map_or(Ok(()), |id| Err(StoreError::overtaken(id).into()))
 }

@@ -7,7 +7,7 @@ use rusqlite::{params, params_from_iter};
 
 use super::{
     change::{leave, put_back},
-    overtake::refuse,
+    overtake::before_replay,
 };
 use crate::{
     fault::Fault,
@@ -32,7 +32,7 @@ pub(crate) fn replay(
     let name = id.to_string();
     let mut total: u32 = 0;
     for seq in dead {
-        refuse(tx, seq, overtaken)?;
+        before_replay(tx, seq, overtaken)?;
         let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
         put_back(tx, seq, after(tx.now, wait), Some(id.as_bytes()))?;
         tx.note(seq, EventKind::Replayed, Some(&name))?;

@@ -79,7 +79,7 @@ async fn what_waits_is_leased_or_dead_stays_so_and_is_held_by_its_authority() {
         store.enqueue(all).await.unwrap();
         let id = edited.id;
         store.enqueue(vec![edited]).await.unwrap();
-        store.change(id, Change::Edit(Box::new(to("a", None).request))).await.unwrap();
+        store.change(id, Change::Edit { on: 1, request: Box::new(to("a", None).request) }).await.unwrap();
         store.change(id, Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
         let leased = turn(&store, Vec::new(), 1).await.claimed;
         let before = (entries(&store).await, store.queues().await.unwrap());
