@@ -31,10 +31,11 @@ const SET_HEADS: &str = "UPDATE outbox SET head = NOT head
          AND (o.state = 1 OR o.seq < outbox.seq)))";
 
 /// Where a newer one of the key was delivered, as far as that has not been pruned.
-const MARK_OVERTAKEN: &str = "UPDATE outbox SET overtaken = 2
-     WHERE state = 3 AND order_key IS NOT NULL AND EXISTS (SELECT 1 FROM outbox AS o
-         WHERE o.order_key = outbox.order_key AND o.queue = outbox.queue AND o.pending = 0
-         AND o.state = 2 AND o.seq > outbox.seq)";
+const MARK_OVERTAKEN: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 2
+     FROM (SELECT order_key, queue, max(seq) AS last FROM outbox INDEXED BY entry_key
+         WHERE order_key IS NOT NULL AND state = 2 GROUP BY order_key, queue) AS done
+     WHERE outbox.state = 3 AND outbox.order_key = done.order_key AND outbox.queue = done.queue
+         AND outbox.seq < done.last";
 
 /// Runs in the transaction of the migration, after its SQL.
 pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
