@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::{Filter, Purge, QueueName, State, StoreError, StoreErrorKind};
+use martello_outbox::{Filter, Held, Purge, QueueName, State, StoreError, StoreErrorKind};
 use rusqlite::{Row, params};
 
 use super::replay::dead;
@@ -33,6 +33,7 @@ pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64,
     let sql = "DELETE FROM replay WHERE created_at < ?1
          AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_job WHERE job = replay.id)";
     sql::run(tx, sql, params![before])?;
+    let before = tx.now.saturating_sub(micros(age.max(Held::KEPT)));
     sql::run(tx, "DELETE FROM hold WHERE until < ?1", params![before])?;
     Ok(pruned)
 }
