@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use martello::{
     Outbox,
-    outbox::{Filter, State, Store},
+    outbox::{Filter, State, Store, WhenOvertaken},
 };
 use martello_testkit::Server;
 use tokio::time::Instant;
@@ -134,7 +134,7 @@ impl Stage {
     pub(crate) async fn end(&mut self, store: &dyn Store) -> Tally {
         self.ledger.calm_down();
         self.drained(store).await;
-        store.replay(Filter::state(State::Dead), 10_000.0).await.unwrap();
+        store.replay(Filter::state(State::Dead), 10_000.0, WhenOvertaken::Overwrite).await.unwrap();
         self.drained(store).await;
         let receipts = self.ledger.receipts();
         check(store, &receipts, &self.said, &self.deaths, self.hits.clone()).await

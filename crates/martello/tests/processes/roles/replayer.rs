@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello::outbox::{Filter, Reason, State};
+use martello::outbox::{Filter, Reason, State, WhenOvertaken};
 
 use super::say;
 use crate::{api::REFUSED, part::Part};
@@ -17,7 +17,8 @@ pub(super) async fn play(part: &Part) {
             false => Filter { reason: Some(Reason::Ambiguous), ..dead },
         };
         say("replays");
-        let job = outbox.store().replay(filter, f64::from(random.u32(20..500))).await.unwrap();
+        let rate = f64::from(random.u32(20..500));
+        let job = outbox.store().replay(filter, rate, WhenOvertaken::Overwrite).await.unwrap();
         say("replayed");
         tokio::time::sleep(Duration::from_millis(random.u64(..8))).await;
         if random.u8(..4) == 0 {
