@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use martello_outbox::{Filter, Store};
 use martello_poll::{
     Acquired, Checkpoint, CheckpointStore, Delivered, Fence, Held, NewParked, Parked, ParkedFilter, Save,
     Saved, StoreErrorKind,
@@ -12,7 +11,7 @@ use martello_poll::{
 };
 use martello_postgres::PostgresCheckpoint;
 
-use crate::support::{Place, entry, keyed};
+use crate::support::Place;
 
 impl conformance::Engine for Place {
     type Store = PostgresCheckpoint;
@@ -166,28 +165,6 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
     assert!(cause.starts_with("the store's tables hold a checkpoint that is none"), "{cause}");
     store.close().await;
     assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    place.drop().await;
-}
-
-#[tokio::test]
-async fn a_schema_of_version_1_is_brought_forward_and_loses_nothing() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    store.enqueue(vec![entry(), keyed("a"), keyed("a"), entry()]).await.unwrap();
-    let before = store.list(Filter::default(), None, 10).await.unwrap().entries;
-    store.close().await;
-    // What the second version has added.
-    place
-        .run(
-            "DROP TABLE __.checkpoint, __.parked; DROP FUNCTION __.save_checkpoint;
-             DELETE FROM __.martello_migration WHERE version > 1",
-        )
-        .await;
-    let store = place.open().await;
-    assert_eq!(store.list(Filter::default(), None, 10).await.unwrap().entries, before);
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
-    held(&store.checkpoint("plannings").unwrap()).await;
-    store.enqueue(vec![entry()]).await.unwrap();
     place.drop().await;
 }
 

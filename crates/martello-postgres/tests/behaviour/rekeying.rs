@@ -2,13 +2,15 @@
 
 use http::Method;
 use martello_outbox::{
-    Change, Claimed, End, EntryId, NewEntry, OrderKey, QueueName, Reason, Settled, Settlement, State, Store,
-    StoredRequest, Turn,
+    Change, End, EntryId, Hold, Lease, NewEntry, OrderKey, Overtaken, QueueName, Reason, Settled, Settlement,
+    State, Store, StoreErrorKind, StoredRequest, Turn, WhenOvertaken,
 };
 use martello_postgres::PostgresStore;
-use sqlx::Connection;
 
-use crate::support::{Place, claim};
+use crate::{
+    older::Older,
+    support::{Place, claim},
+};
 
 /// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
 fn old(method: Method, uri: &str, key: Option<&str>) -> NewEntry {
@@ -35,18 +37,11 @@ fn key_of(uri: &str) -> Option<String> {
     OrderKey::by_target((&request).into()).map(String::from)
 }
 
-async fn store_of(place: &Place, entries: Vec<NewEntry>) -> (PostgresStore, Vec<EntryId>) {
-    let store = place.open().await;
-    let ids = entries.iter().map(|entry| entry.id).collect();
-    store.enqueue(entries).await.unwrap();
-    (store, ids)
-}
-
-/// The same store, first as version 2 of the schema has it, and then opened. Version 3 has the same tables and functions.
-async fn upgraded(store: PostgresStore, place: &Place) -> PostgresStore {
-    store.close().await;
-    place.run("DELETE FROM __.martello_migration WHERE version > 2").await;
-    place.open().await
+/// A store of version 2 with these entries.
+async fn store_of(place: &Place, entries: Vec<NewEntry>) -> (Older, Vec<EntryId>) {
+    let mut older = Older::make(place, 2).await;
+    let ids = older.enqueue(&entries).await;
+    (older, ids)
 }
 
 async fn key(store: &PostgresStore, id: EntryId) -> Option<String> {
@@ -58,12 +53,8 @@ async fn turn(store: &PostgresStore, settle: Vec<Settlement>, many: usize) -> (V
     (turned.settled, turned.claimed.into_iter().map(|claimed| claimed.entry.id).collect())
 }
 
-async fn leased(store: &PostgresStore, many: usize) -> Vec<Claimed> {
-    store.turn(claim(many)).await.unwrap().claimed
-}
-
-fn ended(claimed: &Claimed, end: End) -> Settlement {
-    Settlement { lease: claimed.lease.clone(), end, attempt: None }
+fn ended(lease: &Lease, end: End) -> Settlement {
+    Settlement { lease: lease.clone(), end, attempt: None, hold: Hold::Keep }
 }
 
 async fn assert_well(store: &PostgresStore) {
@@ -94,8 +85,8 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
         old(Method::POST, &long, None),
         put("https://h/o?id=a", "h/o"),
     ];
-    let (store, ids) = store_of(&place, all).await;
-    let store = upgraded(store, &place).await;
+    let (_, ids) = store_of(&place, all).await;
+    let store = place.open().await;
 
     let mut keys = Vec::new();
     for id in &ids {
@@ -118,12 +109,12 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
 #[tokio::test]
 async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
     let Some(place) = Place::fresh() else { return };
-    let (store, first) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
-    let lease = leased(&store, 1).await.remove(0);
+    let (mut older, first) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    let lease = older.claim(1).await.remove(0);
     let second = put("https://h/1", "h/1");
     let second_id = second.id;
-    store.enqueue(vec![second]).await.unwrap();
-    let store = upgraded(store, &place).await;
+    older.enqueue(&[second]).await;
+    let store = place.open().await;
 
     assert_eq!(key(&store, first[0]).await.as_deref(), Some("h/1"));
     assert_well(&store).await;
@@ -137,14 +128,14 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
 #[tokio::test]
 async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
     let Some(place) = Place::fresh() else { return };
-    let (store, ids) =
+    let (mut older, ids) =
         store_of(&place, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
-    let leases = leased(&store, 2).await;
+    let leases = older.claim(2).await;
     assert_eq!(leases.len(), 2);
     let third = put("https://h/1", "h/1");
     let third_id = third.id;
-    store.enqueue(vec![third]).await.unwrap();
-    let store = upgraded(store, &place).await;
+    older.enqueue(&[third]).await;
+    let store = place.open().await;
 
     assert_in_order(&store).await;
     let delivered = leases.iter().map(|lease| ended(lease, End::Done)).collect();
@@ -163,17 +154,25 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     dead.dead = Some(Reason::Rejected);
     let mut edited = put("https://h:443/2", "h:443/2");
     edited.dead = Some(Reason::Rejected);
-    let (store, ids) = store_of(&place, vec![dead, edited, put("https://h/1", "h/1")]).await;
-    let corrected = old(Method::PUT, "https://h:443/3", None).request;
-    store.change(ids[1], Change::Edit { on: 1, request: Box::new(corrected) }).await.unwrap();
-    let delivered = leased(&store, 1).await.remove(0);
-    turn(&store, vec![ended(&delivered, End::Done)], 0).await;
-    let store = upgraded(store, &place).await;
+    let (mut older, ids) = store_of(&place, vec![dead, edited, put("https://h/1", "h/1")]).await;
+    let edit = format!(
+        "SELECT __.change(NULL, '{}', 'edit', 'PUT', 'https://h:443/3', '[]', false, '', 'h')",
+        ids[1]
+    );
+    older.run(&edit).await.unwrap();
+    let delivered = older.claim(1).await.remove(0);
+    assert!(older.settle(&delivered, 2).await.unwrap());
+    let store = place.open().await;
 
     assert_eq!(key(&store, ids[1]).await.as_deref(), Some("h/2"));
-    assert!(store.detail(ids[0]).await.unwrap().unwrap().overtaken);
-    assert!(!store.detail(ids[1]).await.unwrap().unwrap().overtaken);
-    store.change(ids[0], Change::Replay).await.unwrap();
+    let mut marks = Vec::new();
+    for id in &ids {
+        marks.push(store.entry(*id).await.unwrap().unwrap().overtaken);
+    }
+    assert_eq!(marks, [Some(Overtaken::Certainly), None, None]);
+    let error = store.change(ids[0], Change::Replay(WhenOvertaken::Refuse)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict);
+    store.change(ids[0], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
     assert_well(&store).await;
     store.close().await;
     place.drop().await;
@@ -184,8 +183,8 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
     let Some(place) = Place::fresh() else { return };
     let uri = |nth: usize| format!("h:443/{}", nth / 2);
     let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
-    let (store, ids) = store_of(&place, all).await;
-    let store = upgraded(store, &place).await;
+    let (_, ids) = store_of(&place, all).await;
+    let store = place.open().await;
     for (nth, id) in ids.iter().enumerate() {
         assert_eq!(key(&store, *id).await, Some(format!("h/{}", nth / 2)));
     }
@@ -197,14 +196,14 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
 #[tokio::test]
 async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_shares_its_new_key_with() {
     let Some(place) = Place::fresh() else { return };
-    let (store, mut ids) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
-    let mut connection = place.connection().await;
-    let mut transaction = connection.begin().await.unwrap();
+    let (mut older, mut ids) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    older.run("BEGIN").await.unwrap();
     for new in [put("https://h/1", "h/1"), put("https://h:443/2", "h:443/2"), put("https://h/2", "h/2")] {
-        ids.push(store.enqueue_in(&mut transaction, new).await.unwrap().id());
+        older.try_enqueue(&new, Some("nobody")).await.unwrap();
+        ids.push(new.id);
     }
-    transaction.commit().await.unwrap();
-    let store = upgraded(store, &place).await;
+    older.run("COMMIT").await.unwrap();
+    let store = place.open().await;
 
     let heads = [0, 2].map(|nth: usize| ids[nth]);
     assert_eq!(turn(&store, Vec::new(), 5).await.1, heads);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use martello_outbox::{Claimed, End, Filter, Settled, Settlement, State, Store, Turn};
+use martello_outbox::{Claimed, End, Filter, Hold, Settled, Settlement, State, Store, Turn};
 
 use crate::support::{Place, claim, done, entry, keyed};
 
@@ -99,7 +99,12 @@ async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
         let mut claimed = store.turn(claim(2)).await.unwrap().claimed;
         // The second gives its slot back, so that the entry comes into another one when both are claimed again.
         let (first, second) = (claimed.remove(0), claimed.remove(0));
-        let back = |of: &Claimed| Settlement { lease: of.lease.clone(), end: End::GiveBack, attempt: None };
+        let back = |of: &Claimed| Settlement {
+            lease: of.lease.clone(),
+            end: End::GiveBack,
+            attempt: None,
+            hold: Hold::Keep,
+        };
         store.turn(Turn { settle: vec![back(&second), back(&first)], ..claim(0) }).await.unwrap();
         let again = store.turn(claim(2)).await.unwrap().claimed;
         let newer = again.iter().find(|it| it.entry.id == second.entry.id).unwrap();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use martello_outbox::{
-    AttemptRecord, Claimed, End, EntryId, NewEntry, OrderKey, Outcome, QueueName, Settlement, Store,
+    AttemptRecord, Claimed, End, EntryId, Hold, NewEntry, OrderKey, Outcome, QueueName, Settlement, Store,
     StoredRequest, Turn, WorkerId,
 };
 use martello_postgres::{PostgresStore, PostgresStoreBuilder};
@@ -132,5 +132,5 @@ pub(crate) fn done(claimed: &Claimed) -> Settlement {
         fault: None,
         worker: Some("worker".into()),
     };
-    Settlement { lease: claimed.lease.clone(), end: End::Done, attempt: Some(attempt) }
+    Settlement { lease: claimed.lease.clone(), end: End::Done, attempt: Some(attempt), hold: Hold::Keep }
 }

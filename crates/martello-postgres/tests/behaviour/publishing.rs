@@ -1,0 +1,60 @@
+//! A database whose changes are published for logical replication.
+
+use std::time::Duration;
+
+use martello_outbox::{Change, EntryId, Purge, Store, Turn};
+use martello_postgres::PostgresStore;
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::support::{Place, claim, claimed, done, entry, keyed};
+
+#[tokio::test]
+async fn a_publication_for_all_tables_stops_nothing() {
+    let Some(place) = Place::fresh() else { return };
+    // A database of its own: the publication is about all that is in it.
+    place.run("CREATE DATABASE __").await;
+    let (server, _) = place.url.rsplit_once('/').unwrap();
+    let there = Place { url: format!("{server}/{}", place.schema), schema: "published".to_owned() };
+    there.run("CREATE PUBLICATION all_there_is FOR ALL TABLES").await;
+
+    let store = there.open().await;
+    all_of_it(&store, &there).await;
+    // Whatever may still be done has a row to name.
+    let unnamed = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE nspname = 'published' AND relkind = 'r'
+             AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
+    let unnamed: i64 = sqlx::query_scalar(unnamed).fetch_one(&mut there.connection().await).await.unwrap();
+    assert_eq!(unnamed, 0, "every table has a primary key");
+    store.close().await;
+    place.run("DROP DATABASE __ WITH (FORCE)").await;
+}
+
+/// A little of everything that changes or deletes rows.
+async fn all_of_it(store: &PostgresStore, there: &Place) {
+    store.enqueue(vec![entry(), keyed("k"), keyed("k")]).await.unwrap();
+    let mut transaction = there.connection().await;
+    transaction.execute("BEGIN").await.unwrap();
+    store.enqueue_in(&mut transaction, keyed("guest")).await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    transaction.execute("COMMIT").await.unwrap();
+    loop {
+        let turned = store.turn(claim(5)).await.unwrap();
+        if turned.claimed.is_empty() {
+            break;
+        }
+        let leases = turned.claimed.iter().map(|claimed| claimed.lease.clone()).collect();
+        store.heartbeat(leases, Duration::from_secs(60)).await.unwrap();
+        let settle = turned.claimed.iter().map(done).collect();
+        store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+    }
+    // One turn in a hundred does this.
+    let add_up = AssertSqlSafe(format!("SELECT {}.add_up()", there.schema));
+    transaction.execute(add_up).await.unwrap();
+    let id: EntryId = store.enqueue(vec![entry()]).await.unwrap()[0].id();
+    store.change(id, Change::Bury).await.unwrap();
+    assert_eq!(claimed(store, 5).await, []);
+    store.pause(&claim(0).queue, "a test").await.unwrap();
+    store.resume(&claim(0).queue).await.unwrap();
+    assert_eq!(store.purge(Purge::All).await.unwrap(), 1);
+    assert_eq!(store.prune(Duration::ZERO, 100).await.unwrap(), 5);
+}

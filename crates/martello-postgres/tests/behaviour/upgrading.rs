@@ -1,0 +1,249 @@
+//! A store of an older version of the schema is migrated in place, also while programs of that version are at work.
+
+use std::time::Duration;
+
+use martello_outbox::{
+    Change, End, Entry, Filter, Hold, Lease, Reason, Settled, Settlement, State, Store, StoreErrorKind, Turn,
+    WhenOvertaken,
+};
+use martello_postgres::PostgresStore;
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+use crate::{
+    older::Older,
+    support::{Place, claim, claimed, entry, keyed},
+};
+
+/// What a server says of what it does not know: a function, a table, a column.
+const UNKNOWN: [&str; 3] = ["42883", "42P01", "42703"];
+
+fn code<T>(tried: sqlx::Result<T>) -> String {
+    let error = tried.err().expect("it is refused");
+    error.as_database_error().and_then(|error| error.code()).unwrap().into_owned()
+}
+
+/// An end that says that the API is down.
+fn down(lease: &Lease) -> Settlement {
+    let hold = Hold::For { wait: Duration::from_secs(60), why: "down".into() };
+    let end = End::Again { after: Duration::ZERO, counts: true };
+    Settlement { lease: lease.clone(), end, attempt: None, hold }
+}
+
+async fn all(store: &PostgresStore) -> Vec<Entry> {
+    store.list(Filter::default(), None, 100).await.unwrap().entries
+}
+
+async fn assert_well(store: &PostgresStore) {
+    // The server of the tests may be faster than it is durable.
+    let findings = store.examine().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.well || finding.what == "durability"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn what_is_pending_leased_and_dead_comes_along_whole() {
+    for version in [1, 2] {
+        let Some(place) = Place::fresh() else { return };
+        let mut older = Older::make(&place, version).await;
+        let mut dead = keyed("b");
+        dead.dead = Some(Reason::Rejected);
+        let new = [entry(), keyed("a"), keyed("a"), dead, keyed("b")];
+        let ids = older.enqueue(&new).await;
+        let leases = older.claim(2).await;
+        older.run("UPDATE __.queue SET held_until = 9223372036854775807, held = 'as a queue'").await.unwrap();
+
+        let store = place.open().await;
+        let states: Vec<_> =
+            all(&store).await.into_iter().rev().map(|entry| (entry.id, entry.state)).collect();
+        let expected = [State::Leased, State::Leased, State::Ready, State::Dead, State::Ready];
+        assert_eq!(states, ids.iter().copied().zip(expected).collect::<Vec<_>>());
+        assert_well(&store).await;
+        // What was claimed before is settled, and its authority is known.
+        let turned = store.turn(Turn { settle: vec![down(&leases[0])], ..claim(5) }).await.unwrap();
+        assert_eq!(turned.settled, [Settled::Applied]);
+        assert_eq!(turned.claimed.len(), 0, "all go to the API that is held");
+        assert_eq!(store.queues().await.unwrap()[0].holds[0].authority, "api.example");
+        store.resume(&claim(0).queue).await.unwrap();
+        assert_eq!(claimed(&store, 5).await, [ids[4], ids[0]], "the first is due again, later");
+        store.change(ids[3], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
+        assert_well(&store).await;
+        place.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn each_function_is_there_once_and_new_and_upgraded_schemas_are_the_same() {
+    let Some(place) = Place::fresh() else { return };
+    let Some(new) = Place::fresh() else { return };
+    drop(Older::make(&place, 1).await);
+    drop((place.open().await, new.open().await));
+    let mut connection = place.connection().await;
+    let mut described = Vec::new();
+    for schema in [&place.schema, &new.schema] {
+        let sql = format!(
+            "SELECT 'function ' || pg_get_functiondef(oid) AS what FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace
+             UNION ALL SELECT 'view ' || viewname || definition FROM pg_views WHERE schemaname = '{schema}'
+             UNION ALL SELECT 'trigger ' || pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+                 WHERE relnamespace = '{schema}'::regnamespace
+             UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = '{schema}'
+             UNION ALL SELECT concat_ws(' ', 'column', table_name, column_name, data_type, is_nullable, column_default)
+                 FROM information_schema.columns WHERE table_schema = '{schema}'
+             ORDER BY what"
+        );
+        let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql))).await.unwrap();
+        let texts = rows.iter().map(|row| row.get::<String, _>(0).replace(schema, "__"));
+        described.push(texts.collect::<Vec<_>>());
+    }
+    assert!(described[0].len() > 100);
+    assert_eq!(described[0], described[1]);
+    place.drop().await;
+    new.drop().await;
+}
+
+#[tokio::test]
+async fn a_program_of_an_older_version_that_stays_connected_is_told_so_or_goes_on() {
+    let Some(place) = Place::fresh() else { return };
+    let mut older = Older::make(&place, 2).await;
+    let mut dead = keyed("dead");
+    dead.dead = Some(Reason::Rejected);
+    older.enqueue(&[entry(), entry(), keyed("k"), dead.clone()]).await;
+    let lease = older.claim(1).await.remove(0);
+    let store = place.open().await;
+    let before = all(&store).await;
+
+    let new = keyed("h:443/1");
+    assert_eq!(code(older.try_enqueue(&new, None).await), "42883");
+    assert_eq!(code(older.try_claim(5).await), "42883");
+    assert_eq!(code(older.settle(&lease, 2).await), "42883");
+    older.run("BEGIN").await.unwrap();
+    assert_eq!(code(older.try_enqueue(&new, Some("channel")).await), "42883");
+    older.run("ROLLBACK").await.unwrap();
+    for refused in [
+        &format!(
+            "SELECT * FROM __.change(NULL, '{}', 'replay', NULL, NULL, NULL, NULL, NULL, NULL)",
+            dead.id
+        ),
+        "SELECT __.replay(NULL, gen_random_uuid(), '{}', 1, ARRAY(SELECT seq FROM __.entry WHERE state = 3))",
+        "INSERT INTO __.queue AS q (name, held_until, held) VALUES ('default', __.after(__.moment(NULL), 1), 'x')",
+        "UPDATE __.queue SET paused = NULL, held_until = NULL, held = NULL WHERE name = 'default'",
+        "SELECT held_until, held FROM __.queue",
+        "SELECT * FROM __.glance",
+    ] {
+        let code = code(older.run(refused).await);
+        assert!(UNKNOWN.contains(&code.as_str()), "{code}: {refused}");
+    }
+    assert_eq!(all(&store).await, before);
+
+    // Whoever is delivering keeps his lease; what is read of a key is true; and polls go on.
+    for goes_on in [
+        "SELECT __.heartbeat(NULL, 60000000, '{1}', '{1}', ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()])",
+        "SELECT 1 FROM __.entry WHERE order_key = 'k' AND queue = 'default' AND state = 0 LIMIT 1",
+        "INSERT INTO __.queue (name, paused) VALUES ('other', 'x') ON CONFLICT (name) DO UPDATE SET paused = 'x'",
+        "SELECT __.prune(NULL, 1, 10), __.remove('{}', '{3}'), __.cancel_replay(NULL, gen_random_uuid()) WHERE false",
+        "SELECT __.save_checkpoint('p', 1, '', '{}', 1, 1, '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
+    ] {
+        older.run(goes_on).await.unwrap();
+    }
+    let settled = store.turn(Turn { settle: vec![down(&lease)], ..claim(0) }).await.unwrap().settled;
+    assert_eq!(settled, [Settled::Applied], "nobody else has settled it");
+    assert_well(&store).await;
+    place.drop().await;
+}
+
+/// What an older program has begun, and waits for a table, when its functions are replaced.
+#[tokio::test]
+async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
+    let Some(place) = Place::fresh() else { return };
+    let mut older = Older::make(&place, 2).await;
+    let mut dead = keyed("k");
+    dead.dead = Some(Reason::Rejected);
+    older.enqueue(&[keyed("k"), dead.clone()]).await;
+    let lease = older.claim(1).await.remove(0);
+    // The migration has its locks, and waits for this.
+    let mut in_the_way = Older::connect(&place).await;
+    in_the_way.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
+    let builder = place.builder();
+    let migrating = tokio::spawn(async move { builder.connect().await });
+    waiting(&place, "transactionid", 1).await;
+
+    let [mut one, mut two, mut three, mut four] = [
+        Older::connect(&place).await,
+        Older::connect(&place).await,
+        Older::connect(&place).await,
+        Older::connect(&place).await,
+    ];
+    let stored = tokio::spawn(async move { code(one.try_enqueue(&keyed("k"), None).await) });
+    let settled = tokio::spawn(async move { code(two.settle(&lease, 2).await) });
+    let leased = tokio::spawn(async move { code(three.try_claim(5).await) });
+    let edit = format!(
+        "SELECT * FROM __.change(NULL, '{}', 'edit', 'PUT', 'https://other/', '[]', false, '', 'other')",
+        dead.id
+    );
+    let edited = tokio::spawn(async move { code(four.run(&edit).await) });
+    waiting(&place, "relation", 4).await;
+    in_the_way.run("ROLLBACK").await.unwrap();
+    let store = migrating.await.unwrap().unwrap();
+    for failed in [stored, settled, leased, edited] {
+        failed.await.unwrap();
+    }
+    let states: Vec<_> = all(&store).await.into_iter().map(|entry| (entry.state, entry.revision)).collect();
+    assert_eq!(states, [(State::Dead, 1), (State::Leased, 1)]);
+    assert_well(&store).await;
+    place.drop().await;
+}
+
+/// Waits until so many connections to this server wait for such a lock, of this schema's tables if it is one of those.
+async fn waiting(place: &Place, what: &str, many: i64) {
+    let sql = format!(
+        "SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
+         WHERE NOT granted AND locktype = '{what}' AND coalesce(relnamespace = '{0}'::regnamespace, true)
+             AND pid IN (SELECT pid FROM pg_stat_activity WHERE query LIKE '%{0}%')",
+        place.schema
+    );
+    let mut connection = place.connection().await;
+    let mut count = async || -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(sql.as_str())).fetch_one(&mut connection).await.unwrap()
+    };
+    while count().await < many {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_along() {
+    let Some(place) = Place::fresh() else { return };
+    let mut older = Older::make(&place, 2).await;
+    let mut guest = Older::connect(&place).await;
+    guest.run("BEGIN").await.unwrap();
+    let new = keyed("guest");
+    guest.try_enqueue(&new, Some("nobody")).await.unwrap();
+    let migrating = {
+        let builder = place.builder();
+        tokio::spawn(async move { builder.connect().await })
+    };
+    // Nobody waits behind the lock for as long as the guest takes.
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let new = [entry()];
+        tokio::time::timeout(Duration::from_millis(2_500), older.enqueue(&new)).await.unwrap();
+    }
+    assert!(!migrating.is_finished());
+    guest.run("COMMIT").await.unwrap();
+    let store = migrating.await.unwrap().unwrap();
+    assert_eq!(claimed(&store, 5).await.len(), 4);
+    assert_eq!(store.entry(new.id).await.unwrap().unwrap().state, State::Leased);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_does_not_end_stops_the_upgrade_with_an_error_that_says_so() {
+    let Some(place) = Place::fresh() else { return };
+    let mut older = Older::make(&place, 2).await;
+    older.run("BEGIN; SELECT count(*) FROM __.entry").await.unwrap();
+    let error = place.builder().patience(Duration::from_secs(1)).connect().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("other transactions use its tables"), "{error}");
+    older.run("COMMIT").await.unwrap();
+    older.enqueue(&[entry()]).await;
+    assert_eq!(claimed(&place.open().await, 5).await.len(), 1, "nothing was changed");
+    place.drop().await;
+}
