@@ -6,6 +6,7 @@ use std::fmt;
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::postgres::PgDatabaseError;
+use uuid::Uuid;
 
 /// What the server said, without the values that it quotes.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) enum Refused {
     Conflict(i16),
     /// This is its last revision, and not the one that was named.
     Outdated(u32),
+    /// The dead letter with this id is overtaken.
+    Overtaken([u8; 16]),
 }
 
 /// What it refused, if that is what went wrong.
@@ -40,6 +43,7 @@ pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
         "MT001" => Some(Refused::NotFound),
         "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
         "MT003" => Some(Refused::Outdated(said.detail()?.parse().ok()?)),
+        "MT004" => Some(Refused::Overtaken(said.detail()?.parse::<Uuid>().ok()?.into_bytes())),
         _ => None,
     }
 }

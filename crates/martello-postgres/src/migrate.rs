@@ -1,36 +1,59 @@
-//! The versions of the schema: forward only, each in one transaction, whoever comes first.
+//! The versions of the schema: forward only, in one transaction, whoever comes first.
 
 use std::time::Duration;
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    fault::{explain, late},
+    fault::{explain, is_blocked, late},
     rekey::rekey,
     schema::Schema,
 };
 
-/// What leads from a version to the next.
-enum Step {
-    Sql(&'static [&'static str]),
-    Rekey,
-}
-
-/// What leads from each version to the next, from nothing on.
-const STEPS: &[Step] = &[
-    Step::Sql(&[
-        include_str!("schema_1/1_tables.sql"),
-        include_str!("schema_1/2_parts.sql"),
-        include_str!("schema_1/3_enqueue.sql"),
-        include_str!("schema_1/4_turn.sql"),
-        include_str!("schema_1/5_change.sql"),
-    ]),
-    Step::Sql(&[include_str!("schema_2/1_checkpoint.sql")]),
-    // Version 3 has the tables of version 2. An older program would give its entries other keys, so it must not open it.
-    Step::Rekey,
+/// The tables of each version, from nothing on: those of the one before, and what is new.
+const TABLES: &[&str] = &[
+    include_str!("tables/1.sql"),
+    include_str!("tables/2.sql"),
+    // With what `rekey` does to the entries.
+    include_str!("tables/3.sql"),
 ];
+
+/// What works on the tables. Only the newest is there: a migration replaces that of the version before.
+const FUNCTIONS: &[&str] = &[
+    include_str!("functions/overview.sql"),
+    include_str!("functions/parts.sql"),
+    include_str!("functions/enqueue.sql"),
+    include_str!("functions/settle.sql"),
+    include_str!("functions/reap.sql"),
+    include_str!("functions/claim.sql"),
+    include_str!("functions/turn.sql"),
+    include_str!("functions/change.sql"),
+    include_str!("functions/replay.sql"),
+    include_str!("functions/remove.sql"),
+    include_str!("functions/queue.sql"),
+    include_str!("functions/checkpoint.sql"),
+];
+
+const DROP_FUNCTIONS: &str = "DROP TRIGGER arrive ON __.arriving;
+     DO $$ DECLARE _function regprocedure; BEGIN
+         FOR _function IN SELECT oid FROM pg_proc WHERE pronamespace = '__'::regnamespace LOOP
+             EXECUTE 'DROP ROUTINE ' || _function;
+         END LOOP;
+     END $$;
+     DROP VIEW __.glance";
+
+/// Nobody else uses the tables during a migration: a program of an older version may still be at work. The view comes first,
+/// because who reads it has that before its tables; these come in the order in which a turn changes them. What waits for them
+/// waits behind this, so this gives up soon, and before the server looks for a deadlock.
+const LOCK: &str = "SET LOCAL lock_timeout = '900ms';
+     LOCK TABLE __.glance, __.slot, __.entry, __.request, __.attempt, __.event, __.arriving, __.ready, __.queue, __.tally,
+         __.replay IN ACCESS EXCLUSIVE MODE;
+     SET LOCAL lock_timeout = '30s'";
+
+/// How long others have their turn between two tries to lock the tables.
+const APART: Duration = Duration::from_millis(500);
 
 /// The version that this crate writes.
 pub(crate) const NEWEST: i32 = 3;
@@ -80,7 +103,7 @@ pub(crate) async fn prepare(
     }
     let bound = if version == 0 { patience } else { patience.max(UPGRADE) };
     if version < NEWEST {
-        within(bound, migrate(connection, schema)).await?;
+        within(bound, migrate(connection, schema, patience)).await?;
     }
     Ok(found.defaults)
 }
@@ -162,7 +185,27 @@ async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) 
     Ok(version)
 }
 
-async fn migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
+/// Migrates, as soon as no transaction of others has the tables, which may take as long as this.
+async fn migrate(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        match try_to_migrate(connection, schema).await {
+            Err(error) if is_blocked(&error) && began.elapsed() < patience => sleep(APART).await,
+            Err(error) if is_blocked(&error) => {
+                let message = "the schema cannot be migrated while other transactions use its tables: end those that \
+                     last, and connect again";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, message).with_source(error));
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn try_to_migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await.map_err(explain)?;
     // Whatever the default is: what others did before the lock was to be had has to be seen.
     let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -182,18 +225,20 @@ async fn migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), S
     if from == 0 {
         let sql = "CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())";
         run(&mut transaction, schema, sql).await?;
+    } else {
+        run(&mut transaction, schema, LOCK).await?;
+        run(&mut transaction, schema, DROP_FUNCTIONS).await?;
     }
-    for (version, step) in (1..).zip(STEPS).skip(usize::try_from(from).unwrap_or_default()) {
-        match step {
-            Step::Sql(parts) => {
-                for part in *parts {
-                    run(&mut transaction, schema, part).await?;
-                }
-            }
-            Step::Rekey => rekey(&mut transaction, schema).await?,
+    for (version, tables) in (1..).zip(TABLES).skip(usize::try_from(from).unwrap_or_default()) {
+        run(&mut transaction, schema, tables).await?;
+        if version == 3 {
+            rekey(&mut transaction, schema).await?;
         }
         let sql = format!("INSERT INTO __.martello_migration (version) VALUES ({version})");
         run(&mut transaction, schema, &sql).await?;
+    }
+    for functions in FUNCTIONS {
+        run(&mut transaction, schema, functions).await?;
     }
     transaction.commit().await.map_err(explain)
 }
@@ -208,7 +253,7 @@ pub(crate) async fn run(connection: &mut PgConnection, schema: &Schema, sql: &st
 #[cfg(test)]
 mod tests {
     #[test]
-    fn there_is_a_step_to_each_version() {
-        assert_eq!(i32::try_from(super::STEPS.len()), Ok(super::NEWEST));
+    fn each_version_has_its_tables() {
+        assert_eq!(i32::try_from(super::TABLES.len()), Ok(super::NEWEST));
     }
 }

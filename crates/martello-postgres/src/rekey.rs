@@ -1,25 +1,25 @@
-//! Version 3: what was ordered by the target of its request has the key of today's rule, and each key its head.
+//! Version 3: what was ordered by the target of its request has the key of today's rule, and each key its head; what is pending
+//! or dead has its authority, and dead letters know what overtook them.
 
-use martello_outbox::{OrderKey, StoreError};
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use martello_outbox::{OrderKey, State, StoreError, StoredRequest};
+use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use crate::{fault::explain, migrate::run, schema::Schema};
+use crate::{code::code, fault::explain, migrate::run, schema::Schema, write::authority};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
 
-/// Nobody else changes anything meanwhile: a program of an older version may still be at work. The tables come in the
-/// order in which a turn changes them.
-const LOCK: &str = "SET LOCAL lock_timeout = '30s';
-     LOCK TABLE __.slot, __.entry, __.arriving, __.ready IN EXCLUSIVE MODE";
-
-/// An entry's key was made of its first request.
-const ENTRIES: &str = "SELECT e.seq, e.order_key, r.method, r.url
+/// An entry's key was made of its first request, and its authority is that of its last.
+const ENTRIES: &str = "SELECT e.seq, e.state, e.order_key, r.method, r.url, l.url
      FROM __.entry e JOIN __.request r ON r.entry = e.seq AND r.number = 1
+     JOIN __.request l ON l.entry = e.seq AND l.number = e.revision
      WHERE e.seq > $1 ORDER BY e.seq LIMIT $2";
 
-const SET_KEYS: &str = "UPDATE __.entry e SET order_key = n.order_key
-     FROM unnest($1::bigint[], $2::text[]) AS n (seq, order_key) WHERE e.seq = n.seq";
+const SET_BOTH: &str =
+    "UPDATE __.entry e SET order_key = coalesce(n.order_key, e.order_key), authority = coalesce(n.authority, e.authority)
+     FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (seq, order_key, authority) WHERE e.seq = n.seq";
 
 /// Where two that were under way have one key now, neither is: their workers can no longer settle them, and the next turn
 /// takes them back, so that one goes after the other.
@@ -28,42 +28,85 @@ const TAKE_LEASES: &str = "UPDATE __.slot SET fence = gen_random_uuid(), until =
          WHERE EXISTS (SELECT FROM __.slot t JOIN __.entry o ON o.seq = t.seq
              WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.seq <> e.seq))";
 
-/// Of each key the oldest that is pending, unless one is leased.
-const SET_HEADS: &str =
-    "DELETE FROM __.ready r USING __.entry e WHERE e.seq = r.seq AND e.order_key IS NOT NULL;
-     INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
-     SELECT DISTINCT ON (e.queue, e.order_key) e.queue, e.due_at, e.seq, e.expires_at, e.order_key
+/// What has no key; and of each key the oldest that is pending, unless one is leased.
+const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, authority)
+     SELECT e.queue, e.due_at, e.seq, e.expires_at, e.authority FROM __.entry e
+     WHERE e.state = 0 AND e.order_key IS NULL AND NOT EXISTS (SELECT FROM __.slot s WHERE s.seq = e.seq);
+     INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key, authority)
+     SELECT DISTINCT ON (e.queue, e.order_key) e.queue, e.due_at, e.seq, e.expires_at, e.order_key, e.authority
      FROM __.entry e
      WHERE e.state = 0 AND e.order_key IS NOT NULL
          AND NOT EXISTS (SELECT FROM __.slot s JOIN __.entry o ON o.seq = s.seq
              WHERE o.order_key = e.order_key AND o.queue = e.queue)
      ORDER BY e.queue, e.order_key, e.seq";
 
-/// Runs in the transaction of the migration.
+const MARK_OVERTAKEN: &str = "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND EXISTS (
+         SELECT FROM __.entry o WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2 AND o.seq > d.seq
+     )";
+
+/// Runs in the transaction of the migration, with the tables locked.
 pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
-    run(connection, schema, LOCK).await?;
     let mut last = i64::MIN;
     loop {
         let entries = sqlx::query(AssertSqlSafe(schema.sql(ENTRIES))).bind(last).bind(AT_ONCE);
         let entries = entries.fetch_all(&mut *connection).await.map_err(explain)?;
-        let (mut seqs, mut keys) = (Vec::new(), Vec::new());
+        let (mut seqs, mut keys, mut authorities) = (Vec::new(), Vec::new(), Vec::new());
         for row in &entries {
-            let read = || Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?));
-            let (seq, key, method, url): (i64, Option<&str>, &str, &str) = read().map_err(explain)?;
-            last = seq;
-            if let Some(key) = OrderKey::rederived(key, method, url) {
-                seqs.push(seq);
-                keys.push(String::from(key));
+            let entry = Entry::read(row).map_err(explain)?;
+            last = entry.seq;
+            let (key, authority) = (entry.key(), entry.authority());
+            if key.is_some() || authority.is_some() {
+                seqs.push(entry.seq);
+                keys.push(key);
+                authorities.push(authority);
             }
         }
         if !seqs.is_empty() {
-            let set = sqlx::query(AssertSqlSafe(schema.sql(SET_KEYS))).bind(seqs).bind(keys);
+            let set =
+                sqlx::query(AssertSqlSafe(schema.sql(SET_BOTH))).bind(seqs).bind(keys).bind(authorities);
             set.execute(&mut *connection).await.map_err(explain)?;
         }
         if entries.is_empty() {
             break;
         }
     }
-    run(connection, schema, TAKE_LEASES).await?;
-    run(connection, schema, SET_HEADS).await
+    for sql in [TAKE_LEASES, FILL_READY, MARK_OVERTAKEN] {
+        run(connection, schema, sql).await?;
+    }
+    Ok(())
+}
+
+struct Entry<'r> {
+    seq: i64,
+    state: i16,
+    order_key: Option<&'r str>,
+    method: &'r str,
+    first_url: &'r str,
+    last_url: &'r str,
+}
+
+impl<'r> Entry<'r> {
+    fn read(row: &'r PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            seq: row.try_get(0)?,
+            state: row.try_get(1)?,
+            order_key: row.try_get(2)?,
+            method: row.try_get(3)?,
+            first_url: row.try_get(4)?,
+            last_url: row.try_get(5)?,
+        })
+    }
+
+    /// Its key by today's rule, if that is another.
+    fn key(&self) -> Option<String> {
+        OrderKey::rederived(self.order_key, self.method, self.first_url).map(String::from)
+    }
+
+    /// Its authority, unless it is over for good.
+    fn authority(&self) -> Option<String> {
+        let may_be_sent = [State::Ready, State::Dead].map(code).contains(&self.state);
+        let uri = self.last_url.parse().ok().filter(|_| may_be_sent)?;
+        let (method, headers, body) = (Method::GET, HeaderMap::new(), Bytes::new());
+        Some(authority(&StoredRequest { method, uri, headers, body, sealed: false }))
+    }
 }

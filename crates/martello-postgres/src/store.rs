@@ -1,8 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, Lease, NewEntry, OrderKey,
-    Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn, Turned, Watch,
+    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
+    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn,
+    Turned, Watch, WhenOvertaken,
 };
 use sqlx::PgConnection;
 use tokio::sync::watch;
@@ -116,8 +117,17 @@ impl Store for PostgresStore {
         Box::pin(self.engine.batches.enqueue(&self.engine.shared, entries))
     }
 
-    fn pending<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, bool> {
-        Box::pin(read::pending(&self.engine.shared, queue, key))
+    fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState> {
+        Box::pin(read::key_state(&self.engine.shared, queue, key))
+    }
+
+    fn overtake<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        key: &'a OrderKey,
+        overtaken: Overtaken,
+    ) -> StoreFuture<'a, u64> {
+        Box::pin(write::overtake(&self.engine.shared, queue, key, overtaken))
     }
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
@@ -130,10 +140,6 @@ impl Store for PostgresStore {
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {
         Box::pin(write::pause(&self.engine.shared, queue, why))
-    }
-
-    fn hold<'a>(&'a self, queue: &'a QueueName, wait: Duration, why: &'a str) -> StoreFuture<'a, ()> {
-        Box::pin(write::hold(&self.engine.shared, queue, wait, why))
     }
 
     fn resume<'a>(&'a self, queue: &'a QueueName) -> StoreFuture<'a, ()> {
@@ -164,8 +170,13 @@ impl Store for PostgresStore {
         Box::pin(async move { write::change(&self.engine.shared, id, &change).await })
     }
 
-    fn replay(&self, filter: Filter, per_second: f64) -> StoreFuture<'_, ReplayJob> {
-        Box::pin(async move { write::replay(&self.engine.shared, &filter, per_second).await })
+    fn replay(
+        &self,
+        filter: Filter,
+        per_second: f64,
+        overtaken: WhenOvertaken,
+    ) -> StoreFuture<'_, ReplayJob> {
+        Box::pin(async move { write::replay(&self.engine.shared, &filter, per_second, overtaken).await })
     }
 
     fn replays(&self) -> StoreFuture<'_, Vec<ReplayJob>> {

@@ -12,19 +12,19 @@ use crate::{
     time::timestamp,
 };
 
-/// How many columns [`glance`] reads.
-pub(super) const GLANCE: usize = 24;
+/// How many columns [`overview`] reads.
+pub(super) const OVERVIEW: usize = 25;
 
 /// The entry with this id.
 pub(crate) async fn entry(shared: &Shared, id: EntryId) -> Result<Option<Entry>, StoreError> {
-    let sql = "SELECT * FROM __.glance WHERE id = $1";
+    let sql = "SELECT * FROM __.overview WHERE id = $1";
     let statement = shared.statement(sql).bind(Id(*id.as_bytes())).repeatable();
     let rows = shared.connections.rows(&statement).await?;
-    rows.first().map(|row| glance(row, 0).map(|(_, entry)| entry)).transpose()
+    rows.first().map(|row| overview(row, 0).map(|(_, entry)| entry)).transpose()
 }
 
-/// An entry and its place in the order, from the columns of the view `glance` from this one on.
-pub(crate) fn glance(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreError> {
+/// An entry and its place in the order, from the columns of the view `overview` from this one on.
+pub(crate) fn overview(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreError> {
     let mut columns = Columns { row, next: from };
     let seq = columns.next()?;
     let entry = Entry {
@@ -49,6 +49,7 @@ pub(crate) fn glance(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreErro
         kept: columns.next()?,
         job: columns.next::<Option<Id>>()?.map(|id| JobId::from_bytes(id.0)),
         superseded_by: columns.next::<Option<Id>>()?.map(|id| EntryId::from_bytes(id.0)),
+        overtaken: columns.next::<Option<i16>>()?.map(code::overtaken).transpose()?,
         method: columns.word::<Method>("method")?,
         uri: columns.word::<Uri>("url")?,
     };
@@ -79,6 +80,14 @@ impl<'a> Columns<'a> {
     /// A text that stands for something.
     pub(super) fn word<T: FromStr>(&mut self, what: &'static str) -> Result<T, StoreError> {
         word(self.next()?, what)
+    }
+
+    /// What was put together of several rows, which is none if there are none.
+    pub(super) fn list<T>(&mut self) -> Result<std::vec::IntoIter<T>, StoreError>
+    where
+        Option<Vec<T>>: Decode<'a, Postgres> + Type<Postgres>,
+    {
+        Ok(self.next::<Option<Vec<T>>>()?.unwrap_or_default().into_iter())
     }
 
     /// The same, or nothing.

@@ -1,8 +1,11 @@
-use martello_outbox::{Cursor, Filter, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
 use sqlx::Row;
 
-use super::{entry::glance, filter::Conditions};
-use crate::{engine::Shared, fault::explain};
+use super::{entry::overview, filter::Conditions};
+use crate::{
+    engine::Shared,
+    fault::{damaged, explain},
+};
 
 /// The entries with their slots, as [`Conditions`] speaks of them.
 macro_rules! entries {
@@ -24,17 +27,17 @@ pub(crate) async fn list(
     let passing = Conditions::of(filter).before(after.map(|Cursor(place)| place));
     let sql = format!(
         concat!(
-            "SELECT g.* FROM (SELECT e.seq FROM ",
+            "SELECT o.* FROM (SELECT e.seq FROM ",
             entries!(),
             " WHERE {} ORDER BY e.seq DESC LIMIT {}) AS page
-             JOIN __.glance g ON g.seq = page.seq ORDER BY g.seq DESC"
+             JOIN __.overview o ON o.seq = page.seq ORDER BY o.seq DESC"
         ),
         passing.sql,
         limit + 1
     );
     let statement = passing.bind(shared.statement(&sql)).repeatable();
     let rows = shared.connections.rows(&statement).await?;
-    let mut found = rows.iter().map(|row| glance(row, 0)).collect::<Result<Vec<_>, _>>()?;
+    let mut found = rows.iter().map(|row| overview(row, 0)).collect::<Result<Vec<_>, _>>()?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(seq, _)| Cursor(*seq));
@@ -51,9 +54,16 @@ pub(crate) async fn count(shared: &Shared, filter: &Filter) -> Result<u64, Store
     Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
 }
 
-/// Whether an entry of this queue and key is ready or leased.
-pub(crate) async fn pending(shared: &Shared, queue: &QueueName, key: &OrderKey) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM __.entry WHERE order_key = $1 AND queue = $2 AND state = 0 LIMIT 1";
+/// What there is of this queue and key.
+pub(crate) async fn key_state(
+    shared: &Shared,
+    queue: &QueueName,
+    key: &OrderKey,
+) -> Result<KeyState, StoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM __.entry WHERE order_key = $1 AND queue = $2 AND state = 0),
+             EXISTS (SELECT FROM __.entry WHERE order_key = $1 AND queue = $2 AND state = 3)";
     let statement = shared.statement(sql).bind(key.as_str()).bind(queue.as_str()).repeatable();
-    Ok(!shared.connections.rows(&statement).await?.is_empty())
+    let rows = shared.connections.rows(&statement).await?;
+    let row = rows.first().ok_or_else(|| damaged("answer"))?;
+    Ok(KeyState { pending: row.try_get(0).map_err(explain)?, dead: row.try_get(1).map_err(explain)? })
 }

@@ -1,23 +1,28 @@
-use martello_outbox::{QueueStats, StoreError};
+use martello_outbox::{Held, QueueStats, StoreError};
 use sqlx::postgres::PgRow;
 
 use super::entry::Columns;
 use crate::{
     engine::Shared,
+    fault::damaged,
     time::{duration, timestamp},
 };
 
-/// What stands in the tally and the slots is little, however many entries there are; the oldest is looked for among
-/// what is ready, and behind it where entries wait for another of their key.
+/// What stands in the tally, the slots and the holds is little, however many entries there are; the oldest is looked for
+/// among what is ready, and behind it where entries wait for another of their key.
 const QUEUES: &str = "SELECT name, coalesce(pending, 0) - coalesce(leased, 0), coalesce(leased, 0), coalesce(done, 0),
-         coalesce(dead, 0), coalesce(cancelled, 0), paused, held_until, held, now,
+         coalesce(dead, 0), coalesce(cancelled, 0), paused, now,
          least((SELECT due_at FROM __.ready WHERE ready.queue = name ORDER BY due_at LIMIT 1),
              (SELECT due_at FROM __.entry e WHERE e.queue = name AND e.state = 0 AND e.order_key IS NOT NULL
-                 AND NOT EXISTS (SELECT FROM __.slot s WHERE s.seq = e.seq) ORDER BY due_at LIMIT 1))
+                 AND NOT EXISTS (SELECT FROM __.slot s WHERE s.seq = e.seq) ORDER BY due_at LIMIT 1)),
+         authorities, untils, whys, in_rows
      FROM (SELECT queue AS name, sum(pending)::bigint AS pending, sum(done)::bigint AS done,
              sum(dead)::bigint AS dead, sum(cancelled)::bigint AS cancelled FROM __.tally GROUP BY queue) AS counts
      FULL JOIN __.queue USING (name)
      LEFT JOIN (SELECT queue AS name, count(seq) AS leased FROM __.slot GROUP BY queue) AS slots USING (name)
+     LEFT JOIN (SELECT queue AS name, array_agg(authority ORDER BY authority) AS authorities,
+             array_agg(until ORDER BY authority) AS untils, array_agg(why ORDER BY authority) AS whys,
+             array_agg(in_row ORDER BY authority) AS in_rows FROM __.hold GROUP BY queue) AS holds USING (name)
      CROSS JOIN (SELECT __.moment($1) AS now) AS clock
      ORDER BY name";
 
@@ -33,21 +38,21 @@ fn stats(row: &PgRow) -> Result<QueueStats, StoreError> {
     let queue = columns.word("queue name")?;
     let mut count = || columns.next::<i64>().map(|count| u64::try_from(count).unwrap_or_default());
     let (ready, leased, done, dead, cancelled) = (count()?, count()?, count()?, count()?, count()?);
-    let (paused, held_until, held) =
-        (columns.next()?, columns.next::<Option<i64>>()?, columns.next::<Option<String>>()?);
+    let paused = columns.next()?;
     let now: i64 = columns.next()?;
     let longest = columns.next::<Option<i64>>()?.filter(|due| *due <= now);
-    let held_until = held_until.filter(|until| now < *until);
-    Ok(QueueStats {
-        queue,
-        ready,
-        leased,
-        done,
-        dead,
-        cancelled,
-        oldest_due: longest.map(|due| duration(now.saturating_sub(due))),
-        paused,
-        held_until: held_until.map(timestamp),
-        held: held.filter(|_| held_until.is_some()),
+    let oldest_due = longest.map(|due| duration(now.saturating_sub(due)));
+    let holds = holds(&mut columns)?;
+    Ok(QueueStats { queue, ready, leased, done, dead, cancelled, oldest_due, paused, holds })
+}
+
+fn holds(columns: &mut Columns<'_>) -> Result<Vec<Held>, StoreError> {
+    let (authorities, untils) = (columns.list::<String>()?, columns.list::<i64>()?);
+    let (whys, in_rows) = (columns.list::<String>()?, columns.list::<i64>()?);
+    let rows = authorities.zip(untils).zip(whys.zip(in_rows));
+    rows.map(|((authority, until), (why, in_row))| {
+        let in_row = u32::try_from(in_row).map_err(|_| damaged("number"))?;
+        Ok(Held { authority, until: timestamp(until), why, in_row })
     })
+    .collect()
 }

@@ -1,9 +1,10 @@
-use crate::id::Id;
-use martello_outbox::{Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind};
+use martello_outbox::{EntryId, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
 
 use crate::{
     bells::News,
     engine::Shared,
+    fault::{Refused, damaged},
+    id::Id,
     read::{self, Conditions},
 };
 
@@ -12,6 +13,7 @@ pub(crate) async fn replay(
     shared: &Shared,
     filter: &Filter,
     per_second: f64,
+    overtaken: WhenOvertaken,
 ) -> Result<ReplayJob, StoreError> {
     if !(0.001..=10_000.0).contains(&per_second) {
         let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
@@ -20,12 +22,23 @@ pub(crate) async fn replay(
     let id = JobId::new();
     let (seqs, passing) = dead(filter, "", Some(ReplayJob::MOST));
     let from = passing.len();
-    let sql = format!("SELECT __.replay(${}, ${}, ${}, ${}, {seqs})", from + 1, from + 2, from + 3, from + 4);
+    let sql = format!(
+        "SELECT __.replay(${}, ${}, ${}, ${}, ${}, {seqs})",
+        from + 1,
+        from + 2,
+        from + 3,
+        from + 4,
+        from + 5
+    );
     // A filter always serialises.
     let filter = serde_json::to_string(filter).unwrap_or_default();
     let statement = passing.bind(shared.statement(&sql)).bind(shared.now());
     let statement = statement.bind(Id(*id.as_bytes())).bind(filter).bind(per_second);
-    shared.connections.rows(&statement).await?;
+    let statement = statement.bind(overtaken == WhenOvertaken::Overwrite);
+    shared.connections.asked(&statement).await?.map_err(|refused| match refused {
+        Refused::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
+        Refused::NotFound | Refused::Conflict(_) => damaged("replay"),
+    })?;
     shared.tell(News::READY);
     read::replay(shared, id).await
 }

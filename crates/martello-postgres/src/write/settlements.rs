@@ -1,8 +1,14 @@
-use crate::id::Id;
-use martello_outbox::{End, Lease, Reason, Settled, Settlement, State, StoreError};
+use martello_outbox::{End, Hold, Lease, Reason, Settled, Settlement, State, StoreError};
 
-use super::attempts::Attempts;
-use crate::{code::code, fault::damaged, fence::Fence, statement::Statement, time::micros};
+use super::{attempts::Attempts, clean};
+use crate::{
+    code::{code, overtaken_code},
+    fault::damaged,
+    fence::Fence,
+    id::Id,
+    statement::Statement,
+    time::micros,
+};
 
 /// Leases as columns.
 #[derive(Default)]
@@ -58,7 +64,7 @@ impl<'a> InOrder<'a> {
     }
 
     pub(super) fn columns(&self) -> Settlements {
-        Settlements::of(self.sorted.iter().map(|placed| placed.settlement))
+        Settlements::of(&self.sorted)
     }
 
     /// What came of each, in the order in which they were given.
@@ -93,12 +99,19 @@ pub(super) struct Settlements {
     tries: Vec<Option<i32>>,
     attempted: Vec<bool>,
     attempts: Attempts,
+    /// In which order they were given.
+    place: Vec<i32>,
+    overtakes: Vec<Option<i16>>,
+    /// Whether the API has answered; none if nothing is known of that.
+    answered: Vec<Option<bool>>,
+    hold_wait: Vec<Option<i64>>,
+    hold_why: Vec<Option<String>>,
 }
 
 impl Settlements {
-    fn of<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Self {
+    fn of(placed: &[Placed<'_>]) -> Self {
         let mut of = Self::default();
-        for settlement in settlements {
+        for Placed { place, settlement, .. } in placed {
             let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
             let (state, reason, wait, tries) = match settlement.end {
                 End::Done => (State::Done, None, None, Some(1)),
@@ -115,6 +128,16 @@ impl Settlements {
             of.tries.push(tries);
             of.attempted.push(attempt.is_some());
             of.attempts.push(attempt);
+            of.place.push(i32::try_from(*place).unwrap_or(i32::MAX));
+            of.overtakes.push(settlement.overtakes().map(overtaken_code));
+            let (answered, wait, why) = match &settlement.hold {
+                Hold::Keep => (None, None, None),
+                Hold::End => (Some(true), None, None),
+                Hold::For { wait, why } => (Some(false), Some(micros(*wait)), Some(clean(why).into_owned())),
+            };
+            of.answered.push(answered);
+            of.hold_wait.push(wait);
+            of.hold_why.push(why);
         }
         of
     }
@@ -122,6 +145,8 @@ impl Settlements {
     pub(super) fn bind(self, statement: Statement) -> Statement {
         let statement = self.leases.bind(statement);
         let statement = statement.bind(self.state).bind(self.reason).bind(self.wait).bind(self.tries);
-        self.attempts.bind(statement.bind(self.attempted))
+        let statement = self.attempts.bind(statement.bind(self.attempted));
+        let statement = statement.bind(self.place).bind(self.overtakes).bind(self.answered);
+        statement.bind(self.hold_wait).bind(self.hold_why)
     }
 }

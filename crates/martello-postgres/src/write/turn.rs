@@ -14,7 +14,7 @@ use crate::{
     fault::{damaged, explain},
     fence::Fence,
     id::Id,
-    read::{glance, request},
+    read::{overview, request},
     time::{duration, micros, timestamp},
 };
 
@@ -23,7 +23,7 @@ const MOST_CLAIMED: usize = 10_000;
 
 const TURN: &str =
     "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-     $18, $19, $20, $21, $22, $23, $24, $25)";
+     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)";
 
 /// What the rows of a turn are.
 mod kind {
@@ -33,8 +33,8 @@ mod kind {
 }
 
 /// Where an entry starts in such a row, and where its request lies.
-const ENTRY: usize = 10;
-const HEADERS: usize = 7;
+const ENTRY: usize = 11;
+const HEADERS: usize = 8;
 
 /// One turn of a worker.
 pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreError> {
@@ -67,7 +67,7 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
                 turned.next = row.try_get::<Option<i64>, _>(3).map_err(explain)?.map(duration);
             }
             kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
-            kind::DIED => turned.died.push(glance(row, ENTRY)?.1),
+            kind::DIED => turned.died.push(overview(row, ENTRY)?.1),
             _ => return Err(damaged("answer")),
         }
     }
@@ -77,7 +77,7 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
 }
 
 fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
-    let (seq, entry) = glance(row, ENTRY)?;
+    let (seq, entry) = overview(row, ENTRY)?;
     let token = Uuid::from_bytes(row.try_get::<Id, _>(5).map_err(explain)?.0);
     let fence = Fence { slot: row.try_get(4).map_err(explain)?, seq, token };
     let until = timestamp(row.try_get(6).map_err(explain)?);
@@ -91,7 +91,8 @@ fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
         body.map_err(explain)?,
     )?;
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
-    Ok(Claimed { lease, until, entry, request })
+    let holds = u32::try_from(row.try_get::<i64, _>(7).map_err(explain)?).map_err(|_| damaged("number"))?;
+    Ok(Claimed { lease, until, entry, request, holds })
 }
 
 fn news(turn: &Turn, turned: &Turned) -> News {

@@ -1,18 +1,19 @@
--- Stores entries, in this order, all or none, and tells what became of each, unless all are stored. A guest comes in a transaction that is somebody else's and may last: it
--- locks no key, but waits in `arriving` for its place in it, and brings the channel on which it is to be told of.
+-- Stores entries, in this order, all or none, and tells what became of each, unless all are stored. A guest comes in a
+-- transaction that is somebody else's and may last: it locks no key, but waits in `arriving` for its place in it, and brings
+-- the channel on which it is to be told of.
 CREATE FUNCTION __.enqueue(
     p_now bigint, p_guest text,
     e_id uuid[], e_queue text[], e_order_key text[], e_supersede boolean[], e_dedup_key text[], e_delay bigint[],
     e_expires_in bigint[], e_max_attempts bigint[], e_repeatable boolean[], e_dead text[], e_method text[],
-    e_url text[], e_headers text[], e_sealed boolean[], e_body bytea[], e_host text[], e_attempts integer[],
-    e_last_outcome text[], e_last_status smallint[], e_last_tracking_id text[],
+    e_url text[], e_headers text[], e_sealed boolean[], e_body bytea[], e_host text[], e_authority text[],
+    e_attempts integer[], e_last_outcome text[], e_last_status smallint[], e_last_tracking_id text[],
     a_of integer[], a_number integer[], a_revision integer[], a_started_at bigint[], a_duration bigint[],
     a_outcome text[], a_status smallint[], a_tracking_id text[], a_fault text[], a_worker text[]
 ) RETURNS TABLE (id uuid, stored boolean) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    _now bigint := __.moment(p_now);
+    _now bigint := CASE WHEN p_guest IS NULL THEN __.start_write(p_now) ELSE __.moment(p_now) END;
     _many integer := cardinality(e_id);
     _keyed boolean := array_remove(e_order_key, NULL) <> '{}';
     _may_wait boolean := p_guest IS NULL AND array_remove(e_dedup_key, NULL) <> '{}';
@@ -35,15 +36,15 @@ BEGIN
 
     WITH new AS (
         INSERT INTO __.entry (seq, id, queue, state, due_at, expires_at, changed_at, created_at, expires_in,
-            max_attempts, attempts, last_status, repeatable, host, order_key, dedup_key, reason, last_outcome,
-            last_tracking_id)
+            max_attempts, attempts, last_status, repeatable, host, authority, order_key, dedup_key, reason,
+            last_outcome, last_tracking_id)
         SELECT n.seq, n.id, n.queue, CASE WHEN n.dead IS NULL THEN 0 ELSE 3 END, __.after(_now, n.delay),
             __.after(_now, n.expires_in), _now, _now, n.expires_in, n.max_attempts, n.attempts, n.last_status,
-            n.repeatable, n.host, n.order_key, n.dedup_key, n.dead, n.last_outcome, n.last_tracking_id
+            n.repeatable, n.host, n.authority, n.order_key, n.dedup_key, n.dead, n.last_outcome, n.last_tracking_id
         FROM unnest(_seqs, e_id, e_queue, e_order_key, e_dedup_key, e_delay, e_expires_in, e_max_attempts,
-            e_repeatable, e_dead, e_host, e_attempts, e_last_outcome, e_last_status, e_last_tracking_id)
+            e_repeatable, e_dead, e_host, e_authority, e_attempts, e_last_outcome, e_last_status, e_last_tracking_id)
             AS n (seq, id, queue, order_key, dedup_key, delay, expires_in, max_attempts, repeatable, dead, host,
-            attempts, last_outcome, last_status, last_tracking_id)
+            authority, attempts, last_outcome, last_status, last_tracking_id)
         ON CONFLICT DO NOTHING
         RETURNING seq
     )
@@ -79,10 +80,10 @@ BEGIN
     WHERE cardinality(_new) = _many OR n.seq = ANY (_new) GROUP BY n.queue;
 
     IF array_position(e_order_key, NULL) IS NOT NULL THEN
-        INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
-        SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), NULL
-        FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_order_key, e_dead)
-            AS n (seq, queue, delay, expires_in, order_key, dead)
+        INSERT INTO __.ready (queue, due_at, seq, expires_at, authority)
+        SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), n.authority
+        FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_authority, e_order_key, e_dead)
+            AS n (seq, queue, delay, expires_in, authority, order_key, dead)
         WHERE n.order_key IS NULL AND n.dead IS NULL AND (cardinality(_new) = _many OR n.seq = ANY (_new));
     END IF;
 
@@ -102,10 +103,10 @@ BEGIN
             END LOOP;
         END IF;
         -- It is at the head if nothing older of its key is pending.
-        INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key)
-        SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), n.order_key
-        FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_order_key, e_dead)
-            AS n (seq, queue, delay, expires_in, order_key, dead)
+        INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key, authority)
+        SELECT n.queue, __.after(_now, n.delay), n.seq, __.after(_now, n.expires_in), n.order_key, n.authority
+        FROM unnest(_seqs, e_queue, e_delay, e_expires_in, e_authority, e_order_key, e_dead)
+            AS n (seq, queue, delay, expires_in, authority, order_key, dead)
         WHERE n.order_key IS NOT NULL AND n.dead IS NULL AND (cardinality(_new) = _many OR n.seq = ANY (_new))
             AND n.seq = (SELECT seq FROM __.entry
                 WHERE order_key = n.order_key AND queue = n.queue AND state = 0 ORDER BY seq LIMIT 1)

@@ -1,8 +1,9 @@
 -- What the operations are made of.
 --
 -- Who changes whether entries of a key are pending locks the key first, by its stripe: all stripes of a transaction at
--- once and in their order, then slots, then entries, then what is ready. A claim waits for nothing: it passes over what
--- is locked. So nobody waits in a circle.
+-- once and in their order, then slots, then entries, then what is ready, then holds. Dead letters of several keys are locked
+-- in the order of their places, and holds in that of their authorities. A claim waits for nothing: it passes over what is
+-- locked. So nobody waits in a circle.
 --
 -- And nobody waits for a lock for longer than 30 s, except in a transaction of somebody else's: a store that has given up
 -- an operation drops the connection, of which the server takes no notice while it waits, and makes another.
@@ -14,6 +15,10 @@ RETURN moment + least(wait, 253402207200999999 - moment);
 -- The moment that is given, or the server's.
 CREATE FUNCTION __.moment(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
 RETURN coalesce(given, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+
+-- What each operation begins with that writes in a transaction of its own. It yields the moment.
+CREATE FUNCTION __.start_write(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
+RETURN __.moment(given);
 
 CREATE FUNCTION __.stripe(order_key text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hashtext(order_key) & 255;
@@ -68,7 +73,8 @@ BEGIN
             WHERE s.queue = p_queue AND e.order_key = p_key) THEN
         RETURN;
     END IF;
-    INSERT INTO __.ready SELECT queue, due_at, seq, expires_at, order_key FROM __.entry WHERE seq = _first;
+    INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key, authority)
+    SELECT queue, due_at, seq, expires_at, order_key, authority FROM __.entry WHERE seq = _first;
 END $$;
 
 -- The same for the keys of these entries.
@@ -86,7 +92,8 @@ DECLARE
 BEGIN
     SELECT * INTO _entry FROM __.entry WHERE seq = p_seq;
     IF _entry.order_key IS NULL THEN
-        INSERT INTO __.ready VALUES (_entry.queue, _entry.due_at, p_seq, _entry.expires_at, NULL);
+        INSERT INTO __.ready (queue, due_at, seq, expires_at, authority)
+        VALUES (_entry.queue, _entry.due_at, p_seq, _entry.expires_at, _entry.authority);
     ELSE
         PERFORM __.set_head(_entry.queue, _entry.order_key);
     END IF;

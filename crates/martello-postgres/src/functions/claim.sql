@@ -1,0 +1,106 @@
+-- Locks as many free slots as are wanted and the cap leaves.
+CREATE FUNCTION __.free_slots(p_queue text, p_many bigint, p_cap bigint, p_beyond bigint) RETURNS integer[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_beyond = 0 THEN
+        -- None is leased that is beyond the cap, so there are only as many as it allows.
+        RETURN ARRAY(
+            SELECT id FROM __.slot WHERE queue = p_queue AND number <= p_cap AND seq IS NULL
+            ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
+        );
+    END IF;
+    -- The cap was higher before, or is for others. Of the first that are free, as many as it leaves: whoever counts an
+    -- older state may lock no other than those, so that together they never go beyond it.
+    RETURN ARRAY(
+        SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
+            SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
+            LIMIT greatest(0, p_cap - (SELECT count(seq) FROM __.slot WHERE queue = p_queue))
+        ) ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
+    );
+END $$;
+
+-- Makes slots, some more than are wanted, where the cap allows more than there are; and tells whether it did.
+CREATE FUNCTION __.add_slots(p_queue text, p_many bigint, p_cap bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    _there bigint;
+    _leased bigint;
+BEGIN
+    SELECT count(*), count(seq) INTO _there, _leased FROM __.slot WHERE queue = p_queue;
+    IF _there >= least(p_cap, _leased + p_many * 4) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO __.slot (queue, number)
+    SELECT p_queue, n FROM generate_series(_there + 1, least(p_cap, _leased + p_many * 4)) AS n
+    ON CONFLICT DO NOTHING;
+    RETURN true;
+END $$;
+
+-- The authorities that something is ready for, and when the first of each is due.
+CREATE FUNCTION __.authorities(p_queue text) RETURNS TABLE (authority text, due_at bigint) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    _row record;
+BEGIN
+    -- One step into the index for each: how much is ready for it does not count.
+    SELECT authority, due_at INTO _row FROM __.ready WHERE queue = p_queue ORDER BY authority, due_at LIMIT 1;
+    WHILE FOUND LOOP
+        authority := _row.authority;
+        due_at := _row.due_at;
+        RETURN NEXT;
+        SELECT authority, due_at INTO _row FROM __.ready WHERE queue = p_queue AND authority > _row.authority
+        ORDER BY authority, due_at LIMIT 1;
+    END LOOP;
+END $$;
+
+-- The authorities of what is leased.
+CREATE FUNCTION __.leased_authorities(p_queue text) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT e.authority FROM __.slot s JOIN __.entry e ON e.seq = s.seq WHERE s.queue = p_queue);
+END $$;
+
+-- Locks those authorities whose hold is over and for which one entry may be claimed now, to see whether they are back.
+CREATE FUNCTION __.lock_probes(p_now bigint, p_queue text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    _probes text[];
+BEGIN
+    _probes := ARRAY(
+        SELECT h.authority FROM __.hold h WHERE h.queue = p_queue AND h.until <= p_now
+            AND EXISTS (SELECT FROM __.ready r WHERE r.queue = p_queue AND r.authority = h.authority
+                AND r.due_at <= p_now AND r.expires_at > p_now)
+        ORDER BY h.authority FOR UPDATE OF h SKIP LOCKED
+    );
+    -- Asked once they are locked: whoever had one locked before may have claimed for it.
+    RETURN ARRAY(SELECT unnest(_probes) EXCEPT SELECT unnest(__.leased_authorities(p_queue)));
+END $$;
+
+-- Locks up to so many of those that are due, the first of all whose authority is not held, and one of each that is probed.
+CREATE FUNCTION __.pick(p_now bigint, p_queue text, p_many integer, p_probes text[]) RETURNS tid[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ctid FROM __.ready WHERE ctid = ANY (ARRAY(
+            SELECT first.ctid FROM __.authorities(p_queue) AS a
+            LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
+            CROSS JOIN LATERAL (
+                SELECT r.ctid, r.due_at, r.seq FROM __.ready r
+                WHERE r.queue = p_queue AND r.authority = a.authority AND r.due_at <= p_now AND r.expires_at > p_now
+                -- Some more, in case that others are just claiming the first.
+                ORDER BY r.due_at, r.seq LIMIT CASE WHEN h.authority IS NULL THEN 2 * p_many
+                    WHEN h.authority = ANY (p_probes) THEN 1 ELSE 0 END
+            ) AS first
+            WHERE a.due_at <= p_now
+            ORDER BY first.due_at, first.seq LIMIT 2 * p_many
+        )) ORDER BY due_at, seq LIMIT p_many FOR UPDATE SKIP LOCKED
+    );
+END $$;
+
+-- When the first is due that is ready and whose authority is not held then; nothing where another has to end first.
+CREATE FUNCTION __.next_start(p_now bigint, p_queue text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    _leased text[] := __.leased_authorities(p_queue);
+BEGIN
+    RETURN (
+        SELECT min(greatest(a.due_at, CASE WHEN h.until > p_now THEN h.until END))
+        FROM __.authorities(p_queue) a LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
+        WHERE h.authority IS NULL OR h.until > p_now OR h.authority <> ALL (_leased)
+    );
+END $$;
