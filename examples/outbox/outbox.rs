@@ -23,7 +23,7 @@ use hyper_util::{
 };
 use martello::{
     Body, CallError, ConcurrencyLimitLayer, ErrorKind, Outbox, OutboxLayer, Sent, Stack,
-    outbox::{Change, State},
+    outbox::{Change, State, WhenOvertaken},
     sqlite::SqliteStore,
 };
 use martello_testkit::{Reply, Server};
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let better = Request::put(api.uri("/orders/18")).body(Body::from(r#"{"stops":1}"#))?;
     outbox.edit(wrong.id(), letter.entry.revision, better).await?;
-    outbox.store().change(wrong.id(), Change::Replay).await?;
+    outbox.store().change(wrong.id(), Change::Replay(WhenOvertaken::Refuse)).await?;
     let entry = wrong.ended().await?;
     writeln!(out, "corrected and replayed: {}, after {} attempts", entry.state, entry.attempts)?;
     worker.shutdown().await;

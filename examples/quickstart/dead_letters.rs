@@ -5,7 +5,7 @@ use std::{error::Error, io::Write};
 use http::{Request, header};
 use martello::{
     Body, Outbox,
-    outbox::{Change, Detail, Filter, State},
+    outbox::{Change, Detail, Filter, State, WhenOvertaken},
 };
 
 use crate::{books::Books, order, upserts};
@@ -32,7 +32,7 @@ pub(crate) async fn correct(
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(order::corrected(line)?))?;
         outbox.edit(letter.id, detail.entry.revision, better).await?;
-        outbox.store().change(letter.id, Change::Replay).await?;
+        outbox.store().change(letter.id, Change::Replay(WhenOvertaken::Refuse)).await?;
         replayed += usize::from(ticket.ended().await?.state == State::Done);
         books.delivered(&order::business_id(line)?, &ticket.detail().await?.attempts);
     }

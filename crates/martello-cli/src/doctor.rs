@@ -40,7 +40,7 @@ fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), F
 
 fn open(queue: &QueueStats) -> Finding {
     let what = format!("queue {}", queue.queue);
-    if queue.paused.is_none() && queue.held_until.is_none() {
+    if queue.paused.is_none() && queue.holds.is_empty() {
         return Finding::well(what, "open");
     }
     let seen = format!("{}; `martello outbox resume {}` ends that", condition(queue), queue.queue);

@@ -13,7 +13,7 @@ pub(crate) enum Outbox {
     Show(Look),
     /// Let workers take nothing more from a queue. What they have goes on.
     Pause(Pause),
-    /// End the pause of a queue, and what it is held for.
+    /// End the pause of a queue, and the holds of its APIs.
     Resume {
         /// The queue.
         queue: QueueName,

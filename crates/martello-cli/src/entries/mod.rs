@@ -7,4 +7,4 @@ mod timeline;
 
 pub(crate) use list::list;
 pub(crate) use pages::Pages;
-pub(crate) use show::{detail, show};
+pub(crate) use show::{detail, meaning, show};

@@ -1,6 +1,6 @@
 use std::fmt::Display;
 
-use martello_outbox::{Detail, EntryId, Revision, State, Store, StoreError};
+use martello_outbox::{Detail, EntryId, Overtaken, Revision, State, Store, StoreError};
 
 use super::timeline;
 use crate::{
@@ -79,10 +79,20 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure
     if let Some(newer) = entry.superseded_by {
         field("superseded", &format_args!("by {newer}"))?;
     }
-    if detail.overtaken {
-        field("overtaken", &"a newer request of its key was delivered: a replay would overwrite that")?;
+    if let Some(overtaken) = entry.overtaken {
+        field("overtaken", &meaning(overtaken))?;
     }
     Ok(())
+}
+
+/// What it means that a dead letter is overtaken.
+pub(crate) fn meaning(overtaken: Overtaken) -> &'static str {
+    match overtaken {
+        Overtaken::Certainly => "a newer request of its key was delivered: a replay would overwrite that",
+        Overtaken::Possibly => {
+            "a newer request of its key may have been processed: a replay would overwrite that"
+        }
+    }
 }
 
 fn attempts(detail: &Detail) -> String {

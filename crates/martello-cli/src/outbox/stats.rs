@@ -1,4 +1,5 @@
-use martello_outbox::QueueStats;
+use jiff::Timestamp;
+use martello_outbox::{Held, QueueStats};
 use serde_json::json;
 
 use crate::{
@@ -37,12 +38,22 @@ pub(super) async fn stats(context: &mut Context) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-/// Whether it is paused or held, and why.
+/// Whether it is paused, or an API of it is held, and why.
 pub(crate) fn condition(queue: &QueueStats) -> String {
     let paused = queue.paused.as_deref().map(|why| format!("paused: {}", Plain::whole(why)));
-    let held = queue.held_until.map(|until| {
-        let why = queue.held.as_deref().unwrap_or_default();
-        format!("held until {}: {}", Time(until), Plain::whole(why))
-    });
-    paused.or(held).unwrap_or_else(|| "open".to_owned())
+    paused.or_else(|| held(&queue.holds)).unwrap_or_else(|| "open".to_owned())
+}
+
+/// The hold that ends last, and how many there are beside it.
+fn held(holds: &[Held]) -> Option<String> {
+    let mut holds: Vec<&Held> = holds.iter().collect();
+    holds.sort_by_key(|held| std::cmp::Reverse(held.until));
+    let (last, others) = holds.split_first()?;
+    let (authority, why) = (Plain::whole(&last.authority), Plain::whole(&last.why));
+    let more = match others.len() {
+        0 => String::new(),
+        many => format!(", and {many} more"),
+    };
+    let is = if last.until > Timestamp::now() { "held until" } else { "tried one at a time since" };
+    Some(format!("{authority} {is} {}: {why}{more}", Time(last.until)))
 }

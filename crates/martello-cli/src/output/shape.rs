@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use martello_log::Redaction;
-use martello_outbox::{AttemptRecord, Detail, Entry, EntryEvent, EntryId, JobId, Revision, State};
+use martello_outbox::{AttemptRecord, Detail, Entry, EntryEvent, EntryId, JobId, Overtaken, Revision, State};
 use serde::Serialize;
 
 /// An entry at a glance.
@@ -32,6 +32,7 @@ pub(crate) struct EntryShape<'a> {
     kept: bool,
     job: Option<JobId>,
     superseded_by: Option<EntryId>,
+    overtaken: Option<Overtaken>,
 }
 
 impl<'a> EntryShape<'a> {
@@ -61,6 +62,7 @@ impl<'a> EntryShape<'a> {
             kept: entry.kept,
             job: entry.job,
             superseded_by: entry.superseded_by,
+            overtaken: entry.overtaken,
         }
     }
 }
@@ -92,7 +94,7 @@ impl<'a> DetailShape<'a> {
     pub(crate) fn new(detail: &'a Detail, reveal: bool) -> Self {
         Self {
             entry: EntryShape::new(&detail.entry, reveal),
-            overtaken: detail.overtaken,
+            overtaken: detail.entry.overtaken.is_some(),
             attempts: detail.attempts.iter().map(AttemptShape::from).collect(),
             events: detail.events.iter().map(EventShape::from).collect(),
             revisions: detail.revisions.iter().map(|revision| RevisionShape::new(revision, reveal)).collect(),

@@ -87,7 +87,7 @@ async fn a_newer_write_is_overwritten_only_if_that_is_said() {
     stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
     assert_eq!(stage.deliver(End::Done, 200).await, 1);
 
-    stage.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite does it all the same");
+    stage.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite replays it all the same");
     stage.run(&["dead", "replay", "--all", "--yes"]).fails(4, "1 of them would overwrite a newer request");
     let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
     assert!(shown.contains("overtaken       a newer request of its key was delivered"), "{shown}");

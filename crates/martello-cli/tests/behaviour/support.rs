@@ -10,8 +10,8 @@ use std::{
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Change, End, EntryId, NewEntry, OrderKey, Outcome, QueueName, Reason, Settlement, State,
-    Store, StoredRequest, Turn, WorkerId,
+    AttemptRecord, Change, End, EntryId, Hold, NewEntry, OrderKey, Outcome, QueueName, Reason, Settlement,
+    State, Store, StoredRequest, Turn, WorkerId,
 };
 use martello_sqlite::SqliteStore;
 use serde_json::Value;
@@ -99,6 +99,7 @@ impl Stage {
             lease: claimed.lease.clone(),
             end,
             attempt: Some(attempt(claimed.entry.attempts, status)),
+            hold: Hold::Keep,
         });
         self.store.turn(turn(settle.collect(), 0)).await.unwrap();
         claimed.len()

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::{EntryId, Filter, ReplayJob, State, Store};
+use martello_outbox::{EntryId, Filter, ReplayJob, State, Store, WhenOvertaken};
 use serde_json::json;
 
 use super::watch;
@@ -21,7 +21,7 @@ const MANY: u64 = 5_000;
 pub(super) struct Many {
     pub(super) filter: Filter,
     pub(super) rate: Rate,
-    pub(super) overwrite: bool,
+    pub(super) overtaken: WhenOvertaken,
     pub(super) bulk: Bulk,
     pub(super) watch: bool,
 }
@@ -32,10 +32,15 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
     let matched = count(store, &many.filter).await?;
     let Rate(per_second) = many.rate;
     let most = matched.min(ReplayJob::MOST);
-    if most >= MANY && !many.overwrite {
-        context.out.note("looking whether a newer request has overtaken one of them …")?;
-    }
-    let overtaken = if many.overwrite { Vec::new() } else { overtaken(store, &many.filter).await? };
+    let overtaken = match many.overtaken {
+        WhenOvertaken::Overwrite => Vec::new(),
+        WhenOvertaken::Refuse => {
+            if most >= MANY {
+                context.out.note("looking whether a newer request has overtaken one of them …")?;
+            }
+            overtaken(store, &many.filter).await?
+        }
+    };
     let takes = Duration::try_from_secs_f64(to_f64(most.saturating_sub(1)) / per_second);
     let what = format!(
         "replay {most} {}, {} a second, in {}",
@@ -48,7 +53,7 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
     }
     refuse(&overtaken)?;
     ask::confirm(many.bulk, &what)?;
-    let job = store.replay(many.filter, per_second).await?;
+    let job = store.replay(many.filter, per_second, many.overtaken).await?;
     if job.total < matched {
         context
             .out
@@ -101,20 +106,16 @@ fn refuse(overtaken: &[EntryId]) -> Result<(), Failure> {
     }
     let (many, first) = (overtaken.len(), first.join(", "));
     Err(Failure::conflict(format!(
-        "{many} of them would overwrite a newer request of their key that was delivered since ({first}): \
-         --overwrite does it all the same"
+        "{many} of them would overwrite a newer request of their key ({first}): \
+         --overwrite replays them all the same"
     )))
 }
 
-/// Those whose key was written since.
+/// Those that are overtaken.
 async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, Failure> {
     let (mut overtaken, mut pages) = (Vec::new(), Pages::new(store, filter, 1_000));
     while let Some(page) = pages.next().await? {
-        for entry in page.iter().filter(|entry| entry.order_key.is_some()) {
-            if store.detail(entry.id).await?.is_some_and(|detail| detail.overtaken) {
-                overtaken.push(entry.id);
-            }
-        }
+        overtaken.extend(page.iter().filter(|entry| entry.overtaken.is_some()).map(|entry| entry.id));
     }
     Ok(overtaken)
 }

@@ -6,7 +6,7 @@ mod named;
 mod watch;
 
 pub(super) use jobs::jobs;
-use martello_outbox::State;
+use martello_outbox::{State, WhenOvertaken};
 
 use crate::{
     Context,
@@ -19,13 +19,14 @@ use crate::{
 pub(super) async fn replay(context: &mut Context, args: Replay) -> Result<Exit, Failure> {
     let Replay { targets, rate, overwrite, watch, detach } = args;
     let bulk = targets.matching.bulk;
+    let overtaken = if overwrite { WhenOvertaken::Overwrite } else { WhenOvertaken::Refuse };
     let watch = watch || !detach && !context.out.is_json() && ask::is_somebody_there();
     match (targets.target(State::Dead)?, rate) {
         (Target::Ids(_), Some(_)) => Err(Failure::usage("a rate is for those of a filter")),
-        (Target::Ids(ids), None) => named::replay(context, ids, overwrite, bulk.dry_run, watch).await,
+        (Target::Ids(ids), None) => named::replay(context, ids, overtaken, bulk.dry_run, watch).await,
         (Target::Matching(filter), rate) => {
             let rate = rate.unwrap_or_default();
-            many::replay(context, many::Many { filter, rate, overwrite, bulk, watch }).await
+            many::replay(context, many::Many { filter, rate, overtaken, bulk, watch }).await
         }
     }
 }

@@ -1,26 +1,28 @@
-use martello_outbox::{Change, Entry, EntryId, State, Store, StoreError, StoreErrorKind};
+use martello_outbox::{Change, Entry, EntryId, State, Store, StoreError, StoreErrorKind, WhenOvertaken};
 
 use super::watch;
 use crate::{
     Context,
     bulk::{Act, Tally, look},
+    entries::meaning,
     failure::{Exit, Failure},
 };
 
-const REPLAY: Act = Act { change: Change::Replay, of: State::Dead, verb: "replay", past: "replayed" };
+const REPLAY: Act =
+    Act { change: Change::Replay(WhenOvertaken::Refuse), of: State::Dead, verb: "replay", past: "replayed" };
 
 /// Puts these back, now.
 pub(super) async fn replay(
     context: &mut Context,
     ids: Vec<EntryId>,
-    overwrite: bool,
+    overtaken: WhenOvertaken,
     dry_run: bool,
     watch: bool,
 ) -> Result<Exit, Failure> {
     let mut tally = Tally::new(REPLAY.past, dry_run);
     let mut replayed = Vec::new();
     for id in ids {
-        let changed = one(&*context.store, id, overwrite, dry_run).await;
+        let changed = one(&*context.store, id, overtaken, dry_run).await;
         replayed.extend(changed.as_ref().ok().map(|entry| entry.id));
         tally.note(id, changed)?;
     }
@@ -33,15 +35,16 @@ pub(super) async fn replay(
     Ok(if told == Exit::Well { ended } else { told })
 }
 
-async fn one(store: &dyn Store, id: EntryId, overwrite: bool, dry_run: bool) -> Result<Entry, StoreError> {
-    look(store, id, State::Dead).await?;
-    let overtaken = !overwrite && store.detail(id).await?.is_some_and(|detail| detail.overtaken);
-    if overtaken {
-        let why = format!(
-            "a newer request of the key of {id} was delivered since, and a replay would overwrite it: \
-             --overwrite does it all the same"
-        );
+async fn one(
+    store: &dyn Store,
+    id: EntryId,
+    overtaken: WhenOvertaken,
+    dry_run: bool,
+) -> Result<Entry, StoreError> {
+    let entry = look(store, id, State::Dead).await?;
+    if let (WhenOvertaken::Refuse, Some(how)) = (overtaken, entry.overtaken) {
+        let why = format!("{id} is overtaken: {}; --overwrite replays it all the same", meaning(how));
         return Err(StoreError::new(StoreErrorKind::Conflict, why));
     }
-    if dry_run { look(store, id, State::Dead).await } else { store.change(id, Change::Replay).await }
+    if dry_run { Ok(entry) } else { store.change(id, Change::Replay(overtaken)).await }
 }
