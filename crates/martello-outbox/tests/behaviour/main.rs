@@ -8,6 +8,7 @@ mod contract;
 mod door;
 mod edit;
 mod failing_store;
+mod headers;
 mod lost_answers;
 mod memory;
 #[cfg(feature = "metrics")]

@@ -14,6 +14,7 @@ mod over_http2;
 mod over_reqwest;
 mod records;
 mod sending;
+mod stored_headers;
 mod stored_secrets;
 mod support;
 mod unsendable;
