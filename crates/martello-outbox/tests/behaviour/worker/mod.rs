@@ -11,6 +11,7 @@ mod hold;
 mod leases;
 mod lost_answers;
 mod mishaps;
+mod own_faults;
 mod probing;
 mod shutdown;
 mod store_down;
