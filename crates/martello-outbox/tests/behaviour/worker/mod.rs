@@ -11,6 +11,7 @@ mod hold;
 mod leases;
 mod lost_answers;
 mod mishaps;
+mod options;
 mod own_faults;
 mod probing;
 mod shutdown;
