@@ -47,6 +47,8 @@ struct Shared {
     holds: usize,
     /// How long the leases really last that are renewed.
     renewed_for: Option<Duration>,
+    /// What a turn says of the next, whatever is true.
+    next: Option<Duration>,
 }
 
 impl Steered {
@@ -69,6 +71,11 @@ impl Steered {
     /// Lets the leases that are renewed last for this long, whatever is asked for.
     pub(crate) fn renew_for(&self, time: Duration) {
         self.shared.lock().unwrap().renewed_for = Some(time);
+    }
+
+    /// Says after each turn that the next may find something after this long.
+    pub(crate) fn always_next(&self, next: Duration) {
+        self.shared.lock().unwrap().next = Some(next);
     }
 
     /// How often it was asked for this.
@@ -130,8 +137,17 @@ impl Store for Steered {
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
         let holds = turn.settle.iter().filter(|settlement| matches!(settlement.hold, Hold::For { .. }));
-        self.shared.lock().unwrap().holds += holds.count();
-        self.steer(Op::Turn, self.store.turn(turn))
+        let next = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.holds += holds.count();
+            shared.next
+        };
+        let turned = self.store.turn(turn);
+        let turned = Box::pin(async move {
+            let turned = turned.await?;
+            Ok(Turned { next: next.or(turned.next), ..turned })
+        });
+        self.steer(Op::Turn, turned)
     }
 
     fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {

@@ -219,3 +219,15 @@ pub(crate) async fn settled(outbox: &Outbox, id: EntryId, attempts: u32) -> Deta
 pub(crate) fn seconds(seconds: u64) -> std::time::Duration {
     std::time::Duration::from_secs(seconds)
 }
+
+/// This, which fails if it is woken more often than it has reason to: without a pause, it would leave no time to pass.
+pub(crate) async fn woken_at_most<F: Future>(times: usize, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut polls = 0;
+    std::future::poll_fn(|cx| {
+        polls += 1;
+        assert!(polls <= times, "it is woken again and again");
+        future.as_mut().poll(cx)
+    })
+    .await
+}

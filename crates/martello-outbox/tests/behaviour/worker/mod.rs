@@ -14,6 +14,7 @@ mod mishaps;
 mod options;
 mod own_faults;
 mod probing;
+mod pruning;
 mod shutdown;
 mod store_down;
 mod unsent;

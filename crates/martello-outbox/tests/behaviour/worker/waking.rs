@@ -8,7 +8,7 @@ use tokio_test::task;
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Api, enqueued, options, post, put, seconds, work_with},
+    support::{Api, enqueued, options, post, put, seconds, woken_at_most, work_with},
 };
 
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -117,4 +117,27 @@ async fn a_long_drain_lets_the_other_tasks_run() {
         seen = api.seen().len();
     }
     assert!(most <= 10, "{most} deliveries went by between two turns of another task");
+}
+
+/// What it says may not be so, such as when another worker was quicker.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_always_says_now_and_gives_nothing_is_not_asked_without_a_pause() {
+    let store = Steered::default();
+    store.always_next(Duration::ZERO);
+    let outbox = Outbox::new(store.clone());
+    let worker = outbox.worker(Api::statuses([]).service()).with(options().build().unwrap());
+    woken_at_most(2_000, worker.run_until(sleep(seconds(1)))).await;
+    let calls = store.calls(Op::Turn);
+    assert!((50..=250).contains(&calls), "every 5 ms at most: {calls}");
+}
+
+/// A clock of the store's that is wrong is no reason to forget it.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_says_much_later_is_asked_as_often_as_one_that_says_nothing() {
+    let store = Steered::deaf(MemoryStore::new());
+    store.always_next(seconds(24 * 3_600));
+    let _worker =
+        work_with(&Outbox::new(store.clone()), &Api::statuses([]), options().poll_every(seconds(5)));
+    sleep(seconds(61)).await;
+    assert!((12..=14).contains(&store.calls(Op::Turn)), "{}", store.calls(Op::Turn));
 }
