@@ -9,6 +9,7 @@ mod door;
 mod edit;
 mod failing_store;
 mod headers;
+mod heard;
 mod lost_answers;
 mod memory;
 #[cfg(feature = "metrics")]

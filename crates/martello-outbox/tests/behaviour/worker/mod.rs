@@ -15,6 +15,7 @@ mod options;
 mod own_faults;
 mod probing;
 mod pruning;
+mod said;
 mod shutdown;
 mod store_down;
 mod unsent;

@@ -1,0 +1,79 @@
+//! What a worker says of itself in the log.
+
+use martello_outbox::{Outbox, StoreErrorKind};
+use tokio::time::sleep;
+use tracing::Level;
+
+use crate::{
+    heard::{Heard, heard, listen},
+    steered::{Fault, Op, Steered},
+    support::{Api, enqueued, options, put, seconds, work, work_with},
+};
+
+fn levels(heard: &[Heard]) -> Vec<Level> {
+    heard.iter().map(|heard| heard.level).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_is_reported_once_and_its_return_once() {
+    listen();
+    let store = Steered::default();
+    let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
+    let down = || heard("the outbox's store failed to take a worker's turn");
+    let back = || heard("the outbox's store is back to take a worker's turn");
+    for outage in 1..=2 {
+        sleep(seconds(30)).await;
+        assert_eq!((down().len(), back().len()), (outage - 1, outage - 1));
+        let before = worker.health().store_failures;
+        store.set(Op::Turn, Fault::Fail(StoreErrorKind::Unavailable));
+        sleep(seconds(120)).await;
+        assert_eq!((down().len(), back().len()), (outage, outage - 1));
+        store.heal(Op::Turn);
+        sleep(seconds(30)).await;
+        let failures = worker.health().store_failures - before;
+        assert!(failures > 20, "{failures}");
+        assert_eq!(back().last().unwrap().field("failures"), Some(&*failures.to_string()));
+    }
+    assert_eq!((levels(&down()), levels(&back())), (vec![Level::WARN; 2], vec![Level::INFO; 2]));
+    assert_eq!(down()[0].field("exception.message"), Some("the store is being tested"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_deletes_nothing_is_reported_once() {
+    listen();
+    let store = Steered::default();
+    store.set(Op::Prune, Fault::Fail(StoreErrorKind::Internal));
+    let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
+    sleep(seconds(600)).await;
+    let tries = store.calls(Op::Prune);
+    assert!((8..=14).contains(&tries), "{tries}");
+    assert_eq!(worker.health().store_failures, u64::try_from(tries).unwrap());
+    assert_eq!(heard("the outbox's store failed to delete what is old").len(), 1);
+    store.heal(Op::Prune);
+    sleep(seconds(600)).await;
+    let back = heard("the outbox's store is back to delete what is old");
+    assert_eq!(back.len(), 1);
+    assert_eq!(back[0].field("failures"), Some(&*tries.to_string()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_leaves_something_says_how_much() {
+    let left = || heard("ended before the store had heard of all that it did");
+    for (hangs, expected) in [(true, vec!["2"]), (false, vec![])] {
+        listen();
+        let store = Steered::default();
+        let outbox = Outbox::new(store.clone());
+        let worker = work_with(&outbox, &Api::statuses([]).held(), options().grace(seconds(3)));
+        for order in 0..2 {
+            enqueued(&outbox, put(&format!("/orders/{order}"))).await;
+        }
+        sleep(seconds(1)).await;
+        if hangs {
+            store.set(Op::Turn, Fault::Hang);
+        }
+        worker.shutdown().await;
+        let said = left();
+        assert_eq!(said.iter().map(|said| said.field("left").unwrap()).collect::<Vec<_>>(), expected);
+        assert!(said.iter().all(|said| said.level == Level::WARN));
+    }
+}
