@@ -73,6 +73,24 @@ async fn a_store_that_hangs_does_not_keep_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_has_five_seconds_after_the_last_delivery() {
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let api = Api::statuses([]).held();
+    let worker = work_with(&outbox, &api, options().grace(seconds(300)));
+    enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(1)).await;
+    store.set(Op::Turn, Fault::Hang);
+    let start = Instant::now();
+    let release = async {
+        sleep(seconds(10)).await;
+        api.release(1);
+    };
+    tokio::join!(worker.shutdown(), release);
+    assert_eq!(start.elapsed().as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_claimed_as_it_was_told_to_stop_is_given_back() {
     let store = Steered::default();
     store.set(Op::Turn, Fault::Late(seconds(1)));
@@ -99,7 +117,8 @@ async fn dropped_it_takes_its_deliveries_along() {
     assert_eq!(api.in_flight(), 1);
     drop(worker);
     tokio::task::yield_now().await;
-    assert_eq!((api.in_flight(), monitor.health().phase), (0, WorkerPhase::Stopped));
+    let health = monitor.health();
+    assert_eq!((api.in_flight(), health.in_flight, health.phase), (0, 0, WorkerPhase::Stopped));
     assert_eq!(outbox.store().entry(id).await.unwrap().unwrap().state, State::Leased);
 }
 
