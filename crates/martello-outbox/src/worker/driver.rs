@@ -167,7 +167,7 @@ impl Driver {
     fn wake_at(&self, [turn, beat, prune]: [bool; 3]) -> Instant {
         let now = Instant::now();
         let draining = self.draining.as_ref().map(|draining| match draining.grace > now {
-            true => draining.grace,
+            true => draining.grace.min(draining.end),
             false => draining.end,
         });
         let moments = [
