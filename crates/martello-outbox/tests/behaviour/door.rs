@@ -8,12 +8,17 @@ use std::{
 
 use http::{HeaderValue, Request};
 use martello_body::Body;
-use martello_outbox::{Change, MemoryStore, NotStoredKind, Outbox, OutboxOptions, Reason, Sent, State};
+use martello_outbox::{
+    Change, MemoryStore, NotStoredKind, Outbox, OutboxLayer, OutboxOptions, Reason, Sent, State,
+};
 use martello_outcome::{BoxError, CallError, CallOptions, ErrorKind, Outcome, TrackingId};
 use martello_retry::RetryLayer;
 use tower::{Layer, ServiceExt};
 
-use crate::support::{Api, Inner, broken, deferred, detail, post, put, send, status, stored};
+use crate::{
+    steered::{Fault, Op, Steered},
+    support::{Api, Inner, broken, deferred, detail, post, put, send, status, stored},
+};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_server_answers_for_good_is_handed_to_the_caller() {
@@ -72,7 +77,7 @@ async fn what_never_left_is_deferred_without_an_attempt() {
     assert_eq!(detail(&outbox, id).await.attempts, []);
 
     let unready = Unready(Api::statuses([]).service());
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(unready);
+    let door = OutboxLayer::new(outbox.clone()).layer(unready);
     let id = deferred(door.oneshot(post("/orders")).await.unwrap());
     assert_eq!(detail(&outbox, id).await.attempts, []);
 }
@@ -81,7 +86,7 @@ async fn what_never_left_is_deferred_without_an_attempt() {
 async fn a_client_that_is_not_ready_in_time_leaves_the_request_unsent_and_deferred() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(NeverReady(api.service()));
+    let door = OutboxLayer::new(outbox.clone()).layer(NeverReady(api.service()));
     let began = tokio::time::Instant::now();
     let sent = tokio::time::timeout(Duration::from_secs(600), door.oneshot(post("/orders"))).await;
     let id = deferred(sent.unwrap().unwrap());
@@ -148,7 +153,7 @@ async fn the_attempts_of_the_stack_are_stored_with_their_ids() {
     };
     let api = Api::answering([answer(503, "a-1"), answer(503, "a-2"), answer(503, "a-3")]);
     let retry = RetryLayer::builder().attempts(3).build().unwrap();
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let door = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
     let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
 
     let detail = detail(&outbox, id).await;
@@ -163,7 +168,7 @@ async fn one_idempotency_key_is_on_all_attempts_and_in_the_store() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503, 503]);
     let retry = RetryLayer::builder().attempts(2).build().unwrap();
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let door = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
     let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
 
     let key = |headers: &http::HeaderMap| headers["idempotency-key"].to_str().unwrap().to_owned();
@@ -301,4 +306,38 @@ async fn a_call_that_is_dropped_is_not_stored() {
     // And its turn is free.
     let sent = send(&outbox, &Api::statuses([200]), put("/orders/1")).await;
     assert!(sent.delivered().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_at_the_door_is_written_down_whole() {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::with(|_| async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let mut response = status(503)?;
+        response.extensions_mut().insert("track-1".parse::<TrackingId>()?);
+        Ok(response)
+    });
+    let id = deferred(send(&outbox, &api, put("/orders/1")).await);
+    let attempt = detail(&outbox, id).await.attempts.remove(0);
+    assert_eq!((attempt.outcome, attempt.status.unwrap().as_u16()), (Outcome::Unavailable, 503));
+    assert_eq!(attempt.duration.as_millis(), 1_500);
+    assert_eq!(attempt.tracking_id.unwrap().to_string(), "track-1");
+}
+
+/// It may have reserved a permit, which others wait for.
+#[tokio::test(start_paused = true)]
+async fn the_stack_is_let_go_of_before_the_store_is_asked() {
+    let store = Steered::default();
+    store.set(Op::Enqueue, Fault::Late(Duration::from_secs(10)));
+    let (outbox, reserved) = (Outbox::new(store), Arc::new(()));
+    let permit = Arc::clone(&reserved);
+    let service = tower::service_fn(move |_: Request<Body>| {
+        let _reserves = &permit;
+        async { status(503) }
+    });
+    let sending = tokio::spawn(OutboxLayer::new(outbox).layer(service).oneshot(put("/orders/1")));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!sending.is_finished());
+    assert_eq!(Arc::strong_count(&reserved), 1, "no clone of the service is left");
+    deferred(sending.await.unwrap().unwrap());
 }

@@ -23,9 +23,8 @@ fn every_byte_of_a_value_survives() {
     headers.insert("x-alone", HeaderValue::from_static("1"));
     let read = StoredRequest::headers_from_json(&with(headers.clone()).headers_to_json()).unwrap();
     assert_eq!(read, headers);
-    let repeated = |headers: &HeaderMap| -> Vec<HeaderValue> {
-        headers.get_all("x-repeated").iter().cloned().collect()
-    };
+    let repeated =
+        |headers: &HeaderMap| -> Vec<HeaderValue> { headers.get_all("x-repeated").iter().cloned().collect() };
     assert_eq!(repeated(&read), repeated(&headers), "in their order");
 }
 

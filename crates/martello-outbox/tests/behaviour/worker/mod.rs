@@ -1,6 +1,7 @@
 //! What a worker does with what is stored.
 
 mod abandoned;
+mod attempts;
 mod authorities;
 mod classes;
 mod concurrency;

@@ -1,6 +1,6 @@
 //! What a worker says of itself in the log.
 
-use martello_outbox::{Outbox, StoreErrorKind};
+use martello_outbox::{Outbox, State, StoreErrorKind};
 use tokio::time::sleep;
 use tracing::Level;
 
@@ -54,6 +54,32 @@ async fn a_store_that_deletes_nothing_is_reported_once() {
     let back = heard("the outbox's store is back to delete what is old");
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].field("failures"), Some(&*tries.to_string()));
+}
+
+/// Perhaps it stumbles over one of them for ever, and the rest of the queue must go on.
+#[tokio::test(start_paused = true)]
+async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported() {
+    for (kind, expected) in [(StoreErrorKind::Internal, vec!["2"]), (StoreErrorKind::Unavailable, vec![])] {
+        listen();
+        let store = Steered::default();
+        let outbox = Outbox::new(store.clone());
+        let api = Api::statuses([]).held();
+        let worker = work(&outbox, &api);
+        let ids = [enqueued(&outbox, put("/orders/1")).await, enqueued(&outbox, put("/orders/2")).await];
+        sleep(seconds(1)).await;
+        store.set(Op::Turn, Fault::Fail(kind));
+        api.release(4);
+        sleep(seconds(120)).await;
+        let said = heard("the outbox's store would not settle what a worker had");
+        let dropped: Vec<_> = said.iter().map(|said| said.field("dropped").unwrap()).collect();
+        assert_eq!(dropped, expected, "{kind:?}");
+        store.heal(Op::Turn);
+        for id in ids {
+            assert_eq!(outbox.ticket(id).ended().await.unwrap().state, State::Done);
+        }
+        let sent = 2 + 2 * usize::from(!dropped.is_empty());
+        assert_eq!((api.seen().len(), worker.health().delivered), (sent, 2), "{kind:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

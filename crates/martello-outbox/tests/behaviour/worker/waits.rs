@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{MemoryStore, Outbox, OutboxOptions, Reason, State};
+use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, Reason, State};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Api, detail, options, put, seconds, status, work_with};
@@ -98,4 +98,27 @@ async fn what_does_not_count_goes_on_until_it_expires() {
     assert!(api.seen().len() > 5, "{}", api.seen().len());
     let after = stored.elapsed();
     assert!(after >= seconds(600) && after < seconds(601), "{after:?}");
+}
+
+/// How often it is sent within this time.
+async fn sent_within(time: Duration, replayed: bool) -> usize {
+    let outbox = Outbox::new(MemoryStore::new());
+    let api = Api::with(|_| async { status(429) });
+    let id = outbox.enqueue(put("/orders/1")).await.unwrap().id();
+    if replayed {
+        for change in [Change::Bury, Change::Replay] {
+            outbox.store().change(id, change).await.unwrap();
+        }
+    }
+    let _worker = work_with(&outbox, &api, options().hold_after(1_000));
+    tokio::time::sleep(time).await;
+    api.seen().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_grows_also_where_it_does_not_count() {
+    let hour = sent_within(seconds(3_600), false).await;
+    assert!((8..=40).contains(&hour), "{hour} in an hour");
+    let replayed = sent_within(seconds(3_600), true).await;
+    assert!((60..=240).contains(&replayed), "about half a minute on average after a replay: {replayed}");
 }
