@@ -41,6 +41,11 @@ pub(crate) fn heard(words: &str) -> Vec<Heard> {
     HEARD.with_borrow(|heard| heard.iter().filter(|heard| heard.message().contains(words)).cloned().collect())
 }
 
+/// What was said as an error.
+pub(crate) fn errors() -> Vec<Heard> {
+    heard("").into_iter().filter(|heard| heard.level == Level::ERROR).collect()
+}
+
 struct Listener;
 
 impl Subscriber for Listener {

@@ -18,7 +18,6 @@ mod order_at_the_door;
 mod order_key;
 mod outage;
 mod overtaken;
-mod said;
 mod steered;
 mod stopped_in_call;
 mod support;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{
-    said::Errors,
+    heard::{errors, listen},
     steered::{Fault, Op, Steered},
     support::{Api, broken, door, put, seconds, send, settled, status, work},
 };
@@ -68,7 +68,7 @@ async fn the_answer_stands_where_the_mark_fails() {
     for (fault, seconds) in [(Fault::Fail(StoreErrorKind::Unavailable), 0), (Fault::Hang, 30)] {
         let store = Steered::default();
         let (outbox, _) = with_a_dead_letter_in(store.clone()).await;
-        let errors = Errors::heard();
+        listen();
         for (answer, is_delivered) in [(200, true), (504, false)] {
             store.set(Op::Overtake, fault);
             let start = Instant::now();
@@ -76,9 +76,9 @@ async fn the_answer_stands_where_the_mark_fails() {
             assert_eq!(sent.delivered().is_some(), is_delivered);
             assert_eq!(start.elapsed().as_secs(), seconds);
         }
-        let lines = errors.lines();
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines.iter().all(|line| line.contains("could not be marked")), "{lines:?}");
+        let errors = errors();
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors.iter().all(|error| error.message().contains("could not be marked")), "{errors:?}");
     }
 }
 

@@ -13,7 +13,7 @@ use martello_outcome::Outcome;
 use tokio::time::sleep;
 
 use crate::{
-    said::Errors,
+    heard::{errors, listen},
     support::{Api, detail, enqueued, options, post, put, seconds, settled, status, work, work_with},
 };
 
@@ -84,7 +84,7 @@ async fn a_worker_without_the_sealing_leaves_sealed_bodies_to_others() {
         Outbox::builder(store.clone()).sealing(sealing(|_, body| Ok(body.slice(7..)))).build().unwrap();
     let plain = Outbox::new(store);
     let api = Api::statuses([]);
-    let errors = Errors::heard();
+    listen();
     let worker = work(&plain, &api);
     let ticket = sealed.enqueue(put("/orders/1")).await.unwrap();
     sleep(seconds(5)).await;
@@ -95,8 +95,8 @@ async fn a_worker_without_the_sealing_leaves_sealed_bodies_to_others() {
     let given_back = worker.health().given_back;
     assert!((3..=12).contains(&given_back), "it rests for longer and longer: {given_back}");
     assert_eq!(plain.store().queues().await.unwrap().remove(0).holds, Vec::new(), "the API is not at fault");
-    let [said] = errors.lines().try_into().unwrap();
-    assert!(said.contains("no sealing"), "{said}");
+    let [said] = errors().try_into().unwrap();
+    assert!(format!("{said:?}").contains("no sealing"), "{said:?}");
     drop(worker);
     let _able = work(&sealed, &api);
     assert_eq!(ticket.ended().await.unwrap().state, State::Done);

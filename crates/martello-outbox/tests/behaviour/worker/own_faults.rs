@@ -49,7 +49,7 @@ async fn it_holds_no_queue() {
         sleep(Duration::from_millis(450)).await;
         assert_eq!(ended_attempts(&outbox).await, 20, "{own}");
         let queue = outbox.store().queues().await.unwrap().remove(0);
-        assert_eq!(queue.held_until, None, "{own}");
+        assert_eq!(queue.holds, [], "{own}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, Reason, State};
+use martello_outbox::{Change, MemoryStore, Outbox, OutboxOptions, Reason, State, WhenOvertaken};
 use tokio::time::Instant;
 
 use crate::support::{Answer, Api, detail, options, put, seconds, status, work_with};
@@ -106,7 +106,7 @@ async fn sent_within(time: Duration, replayed: bool) -> usize {
     let api = Api::with(|_| async { status(429) });
     let id = outbox.enqueue(put("/orders/1")).await.unwrap().id();
     if replayed {
-        for change in [Change::Bury, Change::Replay] {
+        for change in [Change::Bury, Change::Replay(WhenOvertaken::Refuse)] {
             outbox.store().change(id, change).await.unwrap();
         }
     }
