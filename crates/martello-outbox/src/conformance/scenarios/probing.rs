@@ -1,7 +1,7 @@
 use super::{
     super::{
         check::{only, same},
-        stage::{LEASE, Stage, hold, ids, keyed, seconds, settlement, turn},
+        stage::{LEASE, Stage, hold, ids, keyed, queue, seconds, settlement, turn},
         violation::Played,
     },
     holding::{A, B, a_held, held, in_row, probes, put_to, to},
@@ -14,6 +14,9 @@ pub(in super::super) async fn a_hold_that_is_over_admits_one_at_a_time(stage: &S
     let [first, second, third, b] = put_to(stage, [A, A, A, B]).await?;
     stage.hold(&QueueName::default(), seconds(30)).await?;
     stage.pass(seconds(30));
+    stage.put(NewEntry { queue: queue("other"), ..to(A) }).await?;
+    let elsewhere = stage.turn(Turn { queue: queue("other"), ..turn(5) }).await?.claimed;
+    same("what another queue makes of it", in_row(&elsewhere), vec![0])?;
     let claimed = stage.claim(5).await?;
     same("the claims", ids(&claimed), vec![first, b])?;
     same("the probe", in_row(&claimed), vec![1, 0])?;
@@ -143,6 +146,12 @@ pub(in super::super) async fn the_next_turn_is_when_a_hold_ends_or_its_probe_doe
         same(what, (turned.claimed.len(), turned.next), (0, Some(seconds(seconds_left))))
     };
     let default = QueueName::default();
+    put_to(stage, ["https://d.example/"]).await?;
+    let first = stage.hold(&default, seconds(10)).await?;
+    let due_after = stage.put(NewEntry { delay: seconds(20), ..to("https://d.example/") }).await?;
+    stage.store().change(first, Change::Cancel).await?;
+    next("with none but one that is due after its hold", 20).await?;
+    stage.store().change(due_after, Change::Cancel).await?;
     put_to(stage, [A, A]).await?;
     stage.hold(&default, seconds(30)).await?;
     next("held", 30).await?;
