@@ -89,3 +89,21 @@ impl Pace {
 pub(super) fn hold(holds: u32, retry_after: Duration, lot: f64) -> Duration {
     half_jitter(HOLD.0, HOLD.1, holds.saturating_add(1), lot).max(retry_after).min(HOLD.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_apis_is_bounded() {
+        let mut pace = Pace::new(5, 3);
+        for number in 0..10 * Held::MOST {
+            assert_eq!(pace.failed(&format!("api-{number}.example"), 0, Duration::ZERO, 0.5), None);
+            assert!(pace.streaks.len() <= Held::MOST);
+        }
+        // One that is known goes on to count.
+        let known = format!("api-{}.example", 10 * Held::MOST - 1);
+        assert_eq!(pace.failed(&known, 0, Duration::ZERO, 0.0), None);
+        assert_eq!(pace.failed(&known, 0, Duration::ZERO, 0.0), Some((HOLD.0, 3)));
+    }
+}

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Api, enqueued, options, post, seconds, status, work_with},
+    support::{Api, enqueued, options, post, put, seconds, status, work_with},
 };
 
 #[tokio::test(start_paused = true)]
@@ -95,4 +95,25 @@ async fn a_failure_after_another_worker_found_the_api_well_is_the_first_again() 
 
     assert_eq!(fails(1).await, (1, 0));
     assert_eq!(fails(2).await, (3, 1));
+}
+
+/// A panic of the user's service says nothing of the API, whether it is held or not.
+#[tokio::test(start_paused = true)]
+async fn what_is_our_own_fault_neither_holds_an_api_nor_ends_its_hold() {
+    let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1).build().unwrap();
+    let api = Api::with(|seen| async move {
+        assert!(seen.path != "/panics", "the user's code is at fault");
+        status(503)
+    });
+    let _worker = work_with(&outbox, &api, options().hold_after(3));
+    let holds = async || outbox.store().queues().await.unwrap().remove(0).holds;
+    for (path, held) in [("/panics", Vec::new()), ("/orders", vec![1]), ("/panics", vec![1])] {
+        for _ in 0..3 {
+            enqueued(&outbox, put(path)).await;
+        }
+        sleep(seconds(20)).await;
+        let found: Vec<_> = holds().await.into_iter().map(|held| held.in_row).collect();
+        assert_eq!(found, held, "{path}");
+    }
+    assert_eq!((api.seen().len(), outbox.store().count(Filter::state(State::Dead)).await.unwrap()), (9, 9));
 }
