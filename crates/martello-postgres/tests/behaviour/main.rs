@@ -6,6 +6,7 @@ mod conformance;
 mod connecting;
 mod creating;
 mod guests;
+mod holding;
 mod isolation;
 mod losses;
 mod older;

@@ -211,3 +211,16 @@ async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_share
     store.close().await;
     place.drop().await;
 }
+
+#[tokio::test]
+async fn a_host_longer_than_any_name_comes_along() {
+    let Some(place) = Place::fresh() else { return };
+    // Older versions stored any. This one cannot be compressed.
+    let digit = |nth: u32| char::from_digit(nth.wrapping_mul(2_654_435_761) >> 28, 16).unwrap();
+    let long: String = (0..9_000).map(digit).collect();
+    let (_, ids) = store_of(&place, vec![old(Method::PUT, &format!("https://{long}/1"), None)]).await;
+    let store = place.open().await;
+    assert_eq!(turn(&store, Vec::new(), 5).await.1, ids);
+    store.close().await;
+    place.drop().await;
+}

@@ -1,0 +1,164 @@
+//! What is held of each API, with several workers, and with much that is held.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use martello_outbox::{
+    Change, Claimed, End, Hold, NewEntry, Settlement, Store, StoreErrorKind, Turn, WhenOvertaken,
+};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::support::{Place, claim, entry, keyed};
+
+/// A claim of up to five, as the store words it.
+const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
+     FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+         '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
+
+fn to(host: &str) -> NewEntry {
+    let mut entry = entry();
+    entry.request.uri = format!("https://{host}/x").parse().unwrap();
+    entry
+}
+
+fn down(claimed: &Claimed, wait: Duration) -> Settlement {
+    let hold = Hold::For { wait, why: "down".into() };
+    let end = End::Again { after: Duration::ZERO, counts: false };
+    Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
+}
+
+async fn number(connection: &mut PgConnection, place: &Place, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql.replace("__", &place.schema));
+    sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back() {
+    let Some(place) = Place::fresh() else { return };
+    let stores = join_all((0..4).map(|_| place.open())).await;
+    stores[0].enqueue((0..40).map(|nth| to(["a", "b", "c"][nth % 3])).collect()).await.unwrap();
+    let claimed = stores[0].turn(claim(3)).await.unwrap().claimed;
+    let settle = claimed.iter().map(|claimed| down(claimed, Duration::ZERO)).collect();
+    stores[0].turn(Turn { settle, ..claim(0) }).await.unwrap();
+    for round in 1..=25 {
+        let turned = join_all(stores.iter().map(|store| store.turn(Turn { cap: 20, ..claim(5) }))).await;
+        let mut claimed: Vec<_> = turned.into_iter().flat_map(|turned| turned.unwrap().claimed).collect();
+        assert!(claimed.iter().all(|claimed| claimed.holds == round), "{round}");
+        // Who came while others had an API locked has left it to them.
+        claimed.sort_by_key(|claimed| claimed.entry.uri.to_string());
+        let hosts: Vec<_> = claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
+        assert_eq!(hosts, ["a", "b", "c"], "{round}");
+        // Each by another, and all at once.
+        let ends = claimed.iter().zip(&stores).map(|(claimed, store)| {
+            store.turn(Turn { settle: vec![down(claimed, Duration::ZERO)], ..claim(0) })
+        });
+        for ended in join_all(ends).await {
+            ended.unwrap();
+        }
+    }
+    place.drop().await;
+}
+
+/// Who has found out that an API is back, and has not committed it yet, has locked it.
+#[tokio::test]
+async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue((0..4).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
+    let claimed = store.turn(claim(2)).await.unwrap().claimed;
+    let settle = claimed.iter().map(|claimed| down(claimed, Duration::ZERO)).collect();
+    store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let lock = "SELECT count(*) FROM __.hold WHERE authority = 'a' AND in_row = (
+         SELECT in_row FROM __.hold WHERE authority = 'a' FOR UPDATE)";
+    assert_eq!(number(&mut transaction, &place, lock).await, 1);
+    let turned = store.turn(claim(5)).await.unwrap();
+    assert_eq!(turned.claimed.len(), 1);
+    assert_eq!(turned.claimed[0].entry.uri.host(), Some("b"));
+    transaction.rollback().await.unwrap();
+    assert_eq!(store.turn(claim(5)).await.unwrap().claimed[0].entry.uri.host(), Some("a"));
+    place.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_circle() {
+    let Some(place) = Place::fresh() else { return };
+    // The server does not look for one before this gives up.
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20deadlock_timeout%3D60s", place.url);
+    let builder = || place.builder().url(&url).patience(Duration::from_secs(10));
+    let (one, other) = (builder().connect().await.unwrap(), builder().connect().await.unwrap());
+    one.enqueue((0..6).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
+    let claimed = one.turn(Turn { cap: 6, ..claim(6) }).await.unwrap().claimed;
+    let ended = |nth: [usize; 2]| nth.map(|nth| down(&claimed[nth], Duration::ZERO)).to_vec();
+    one.turn(Turn { settle: ended([0, 1]), ..claim(0) }).await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let lock = "SELECT in_row FROM __.hold WHERE authority = 'b' FOR UPDATE";
+    assert_eq!(number(&mut transaction, &place, lock).await, 1);
+    // In the orders in which they are given, the first would have `b` and want `a` when the second has `a` and wants `b`.
+    let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    let first = one.turn(Turn { settle: ended([3, 2]), ..claim(0) });
+    let second = async {
+        after(300).await;
+        other.turn(Turn { settle: ended([4, 5]), ..claim(0) }).await
+    };
+    let released = async {
+        after(600).await;
+        transaction.rollback().await
+    };
+    let (first, second, released) = tokio::join!(first, second, released);
+    released.unwrap();
+    assert_eq!((first.unwrap().settled.len(), second.unwrap().settled.len()), (2, 2));
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue((0..20_000).map(|_| to("down")).collect()).await.unwrap();
+    let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
+    store.turn(Turn { settle: vec![down(&claimed, Duration::from_secs(600))], ..claim(0) }).await.unwrap();
+    place.run("ANALYZE __.ready; ANALYZE __.entry; ANALYZE __.hold").await;
+    let up = store.enqueue((0..20).map(|_| to("up")).collect()).await.unwrap();
+    // Whatever the server knows of the tables.
+    for analyzed in [false, true] {
+        if analyzed {
+            place.run("ANALYZE __.ready; ANALYZE __.entry").await;
+        }
+        let mut connection = place.connection().await;
+        let mut transaction = connection.begin().await.unwrap();
+        assert_eq!(number(&mut transaction, &place, CLAIM).await, 5, "all that are not held are behind it");
+        let read = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
+             WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
+        let read = number(&mut transaction, &place, read).await;
+        assert!(read < 300, "{read} rows were read, analyzed: {analyzed}");
+        transaction.rollback().await.unwrap();
+    }
+    let claimed = store.turn(claim(5)).await.unwrap();
+    let ids: Vec<_> = claimed.claimed.iter().map(|claimed| claimed.entry.id).collect();
+    assert_eq!(ids, up[..5].iter().map(|up| up.id()).collect::<Vec<_>>(), "in their order");
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    let ids = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
+    store.change(ids[0].id(), Change::Bury).await.unwrap();
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    assert_eq!(number(&mut transaction, &place, CLAIM).await, 1);
+    let commit = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        transaction.commit().await
+    };
+    let replay = store.change(ids[0].id(), Change::Replay(WhenOvertaken::Refuse));
+    let (refused, committed) = tokio::join!(replay, commit);
+    committed.unwrap();
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Conflict);
+    place.drop().await;
+}
