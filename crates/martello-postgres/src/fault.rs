@@ -43,7 +43,7 @@ pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
         "MT001" => Some(Refused::NotFound),
         "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
         "MT003" => Some(Refused::Outdated(said.detail()?.parse().ok()?)),
-        "MT004" => Some(Refused::Overtaken(said.detail()?.parse::<Uuid>().ok()?.into_bytes())),
+        "MT005" => Some(Refused::Overtaken(said.detail()?.parse::<Uuid>().ok()?.into_bytes())),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use martello_outbox::{OrderKey, State, StoreError, StoredRequest};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use crate::{code::code, fault::explain, migrate::run, schema::Schema, write::authority};
+use crate::{code::code, fault::explain, migrate::run, schema::Schema};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
@@ -107,6 +107,9 @@ impl<'r> Entry<'r> {
         let may_be_sent = [State::Ready, State::Dead].map(code).contains(&self.state);
         let uri = self.last_url.parse().ok().filter(|_| may_be_sent)?;
         let (method, headers, body) = (Method::GET, HeaderMap::new(), Bytes::new());
-        Some(authority(&StoredRequest { method, uri, headers, body, sealed: false }))
+        let mut authority = StoredRequest { method, uri, headers, body, sealed: false }.authority();
+        // Older versions stored any: no index holds more, and no API has so long a name.
+        authority.truncate(authority.floor_char_boundary(1_000));
+        Some(authority)
     }
 }

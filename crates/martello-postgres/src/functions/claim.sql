@@ -65,8 +65,9 @@ DECLARE
 BEGIN
     _probes := ARRAY(
         SELECT h.authority FROM __.hold h WHERE h.queue = p_queue AND h.until <= p_now
-            AND EXISTS (SELECT FROM __.ready r WHERE r.queue = p_queue AND r.authority = h.authority
-                AND r.due_at <= p_now AND r.expires_at > p_now)
+            AND p_now >= (SELECT r.due_at FROM __.ready r
+                WHERE r.queue = p_queue AND r.authority BETWEEN h.authority AND h.authority
+                ORDER BY r.authority, r.due_at LIMIT 1)
         ORDER BY h.authority FOR UPDATE OF h SKIP LOCKED
     );
     -- Asked once they are locked: whoever had one locked before may have claimed for it.
@@ -82,9 +83,11 @@ BEGIN
             LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
             CROSS JOIN LATERAL (
                 SELECT r.ctid, r.due_at, r.seq FROM __.ready r
-                WHERE r.queue = p_queue AND r.authority = a.authority AND r.due_at <= p_now AND r.expires_at > p_now
+                -- Not by the sign of equality: then the server might walk through all that is due, of all authorities.
+                WHERE r.queue = p_queue AND r.authority BETWEEN a.authority AND a.authority
+                    AND r.due_at <= p_now AND r.expires_at > p_now
                 -- Some more, in case that others are just claiming the first.
-                ORDER BY r.due_at, r.seq LIMIT CASE WHEN h.authority IS NULL THEN 2 * p_many
+                ORDER BY r.authority, r.due_at, r.seq LIMIT CASE WHEN h.authority IS NULL THEN 2 * p_many
                     WHEN h.authority = ANY (p_probes) THEN 1 ELSE 0 END
             ) AS first
             WHERE a.due_at <= p_now

@@ -13,7 +13,7 @@ CREATE FUNCTION __.enqueue(
 SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    _now bigint := CASE WHEN p_guest IS NULL THEN __.start_write(p_now) ELSE __.moment(p_now) END;
+    _now bigint := CASE WHEN p_guest IS NULL THEN __.begin_write(p_now) ELSE __.moment(p_now) END;
     _many integer := cardinality(e_id);
     _keyed boolean := array_remove(e_order_key, NULL) <> '{}';
     _may_wait boolean := p_guest IS NULL AND array_remove(e_dedup_key, NULL) <> '{}';

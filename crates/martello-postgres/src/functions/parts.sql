@@ -16,9 +16,23 @@ RETURN moment + least(wait, 253402207200999999 - moment);
 CREATE FUNCTION __.moment(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
 RETURN coalesce(given, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 
--- What each operation begins with that writes in a transaction of its own. It yields the moment.
-CREATE FUNCTION __.start_write(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
-RETURN __.moment(given);
+-- What each operation begins with that writes in a transaction of its own. Has that be as durable and see as much as it needs,
+-- whatever the session is set to, which may be another's before and afterwards; and yields the moment.
+--
+-- A commit that does not wait for the disk may be lost, though it was acknowledged. A setting that is local lasts to the
+-- commit, but not beyond a function with a clause that sets the same: so no function has one.
+--
+-- Which isolation it is cannot be changed any more when this is called: with MT004, the transaction is to be begun by hand.
+CREATE FUNCTION __.begin_write(given bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE SQLSTATE 'MT004' USING MESSAGE = 'the transaction must be READ COMMITTED';
+    END IF;
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    RETURN __.moment(given);
+END $$;
 
 CREATE FUNCTION __.stripe(order_key text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN hashtext(order_key) & 255;

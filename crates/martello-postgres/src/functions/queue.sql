@@ -2,7 +2,7 @@
 CREATE FUNCTION __.pause(p_queue text, p_why text) RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '30s' AS $$
 BEGIN
-    PERFORM __.start_write(NULL);
+    PERFORM __.begin_write(NULL);
     INSERT INTO __.queue (name, paused) VALUES (p_queue, p_why) ON CONFLICT (name) DO UPDATE SET paused = p_why;
 END $$;
 
@@ -13,7 +13,7 @@ DECLARE
     _paused boolean;
     _held boolean;
 BEGIN
-    PERFORM __.start_write(NULL);
+    PERFORM __.begin_write(NULL);
     UPDATE __.queue SET paused = NULL WHERE name = p_queue AND paused IS NOT NULL;
     _paused := FOUND;
     DELETE FROM __.hold WHERE ctid = ANY (ARRAY(
@@ -32,7 +32,7 @@ SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _many bigint;
 BEGIN
-    PERFORM __.start_write(NULL);
+    PERFORM __.begin_write(NULL);
     UPDATE __.entry SET overtaken = p_overtaken WHERE seq = ANY (ARRAY(
         SELECT seq FROM __.entry
         WHERE order_key = p_key AND queue = p_queue AND state = 3 AND coalesce(overtaken, 0) < p_overtaken

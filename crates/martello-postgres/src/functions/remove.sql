@@ -5,7 +5,7 @@ SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _gone bigint[];
 BEGIN
-    PERFORM __.start_write(NULL);
+    PERFORM __.begin_write(NULL);
     _gone := ARRAY(SELECT seq FROM __.entry
         WHERE seq = ANY (p_seqs) AND state = ANY (p_states) AND NOT (kept AND state = 3) ORDER BY seq FOR UPDATE);
     WITH gone AS (DELETE FROM __.entry WHERE seq = ANY (_gone) RETURNING queue, state)
@@ -26,7 +26,7 @@ CREATE FUNCTION __.prune(p_now bigint, p_age bigint, p_limit bigint) RETURNS big
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
-    _now bigint := __.start_write(p_now);
+    _now bigint := __.begin_write(p_now);
     _before bigint := _now - p_age;
     -- A hold that is over is remembered for an hour at least.
     _kept CONSTANT bigint := 3600000000;

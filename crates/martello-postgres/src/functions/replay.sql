@@ -1,5 +1,5 @@
 -- Before these dead letters are replayed, which are locked as their keys are. Those of whose key a newer entry is leased are
--- possibly overtaken from now on; but unless it is to overwrite what is newer, this fails with MT004 and the first as its
+-- possibly overtaken from now on; but unless it is to overwrite what is newer, this fails with MT005 and the first as its
 -- detail that is overtaken.
 CREATE FUNCTION __.check_overtaken(p_seqs bigint[], p_overwrite boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -14,12 +14,12 @@ BEGIN
     IF NOT p_overwrite THEN
         SELECT id INTO _first FROM __.entry WHERE seq = ANY (p_seqs) AND overtaken IS NOT NULL ORDER BY seq LIMIT 1;
         IF FOUND THEN
-            RAISE SQLSTATE 'MT004' USING MESSAGE = 'overtaken', DETAIL = _first::text;
+            RAISE SQLSTATE 'MT005' USING MESSAGE = 'overtaken', DETAIL = _first::text;
         END IF;
     END IF;
 END $$;
 
--- Makes a job of these dead letters: one after the other becomes due. It fails with MT004 if one of them would overwrite what
+-- Makes a job of these dead letters: one after the other becomes due. It fails with MT005 if one of them would overwrite what
 -- is newer, unless it is to.
 CREATE FUNCTION __.replay(
     p_now bigint, p_job uuid, p_filter text, p_per_second double precision, p_overwrite boolean,
@@ -28,7 +28,7 @@ CREATE FUNCTION __.replay(
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
-    _now bigint := __.start_write(p_now);
+    _now bigint := __.begin_write(p_now);
     _seqs bigint[];
     _total bigint;
 BEGIN
@@ -63,7 +63,7 @@ CREATE FUNCTION __.cancel_replay(p_now bigint, p_job uuid) RETURNS void LANGUAGE
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
-    _now bigint := __.start_write(p_now);
+    _now bigint := __.begin_write(p_now);
     _seqs bigint[];
 BEGIN
     PERFORM __.lock_stripes(ARRAY(SELECT DISTINCT __.stripe(order_key) FROM __.entry

@@ -19,7 +19,7 @@ SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    _now bigint := __.start_write(p_now);
+    _now bigint := __.begin_write(p_now);
     _settled smallint[] := '{}';
     _applied bigint[];
     _since bigint[];
@@ -91,8 +91,9 @@ BEGIN
         PERFORM __.change_holds(_now, _applied, s_seq, _since, s_place, s_answered, s_hold_wait, s_hold_why);
     END IF;
 
-    _paused := EXISTS (SELECT FROM __.queue WHERE name = p_queue AND paused IS NOT NULL);
-    _holds := EXISTS (SELECT FROM __.hold WHERE queue = p_queue);
+    SELECT EXISTS (SELECT FROM __.queue WHERE name = p_queue AND paused IS NOT NULL),
+        EXISTS (SELECT FROM __.hold WHERE queue = p_queue)
+    INTO _paused, _holds;
     -- One that has yet to take its place may call off what would be claimed.
     IF p_claim > 0 AND NOT _paused AND NOT _arriving THEN
         _slots := __.free_slots(p_queue, p_claim, p_cap, _beyond);
@@ -167,7 +168,7 @@ CREATE FUNCTION __.heartbeat(
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
-    _now bigint := __.start_write(p_now);
+    _now bigint := __.begin_write(p_now);
     _held integer[];
 BEGIN
     _held := ARRAY(

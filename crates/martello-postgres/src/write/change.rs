@@ -1,6 +1,5 @@
 use martello_outbox::{Change, Entry, EntryId, State, StoreError, WhenOvertaken};
 
-use super::enqueue::{authority, host};
 use crate::{bells::News, code, engine::Shared, fault::Refused, id::Id, read::overview};
 
 /// Changes one entry by hand.
@@ -31,8 +30,8 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         .bind(request.map(|request| request.headers_to_json()))
         .bind(request.map(|request| request.sealed))
         .bind(request.map(|request| &request.body[..]))
-        .bind(request.map(|request| host(request)))
-        .bind(request.map(|request| authority(request)))
+        .bind(request.map(|request| request.host().to_ascii_lowercase()))
+        .bind(request.map(|request| request.authority()))
         .bind(on.map(i64::from))
         .bind(overwrite);
     let rows = shared.connections.asked(&statement).await?.map_err(|refused| match refused {

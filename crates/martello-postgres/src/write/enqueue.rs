@@ -1,7 +1,6 @@
 use crate::id::Id;
 use martello_outbox::{
-    Enqueued, EntryId, NewEntry, OrderKey, Reason, State, StoreError, StoreErrorKind, StoredRequest,
-    WhenPending,
+    Enqueued, EntryId, NewEntry, OrderKey, Reason, State, StoreError, StoreErrorKind, WhenPending,
 };
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -60,24 +59,6 @@ pub(super) fn enqueue(shared: &Shared, entries: &[NewEntry], guest: Option<Strin
     bind_attempts(statement, entries)
 }
 
-/// An index holds no longer name of an API. No real one is as long.
-const LONGEST_NAME: usize = 512;
-
-/// The host of a request, as it is stored beside its entry.
-pub(super) fn host(request: &StoredRequest) -> String {
-    bounded(request.host().to_ascii_lowercase())
-}
-
-/// The authority of a request, as it is stored beside its entry.
-pub(crate) fn authority(request: &StoredRequest) -> String {
-    bounded(request.authority())
-}
-
-fn bounded(mut name: String) -> String {
-    name.truncate(name.floor_char_boundary(LONGEST_NAME));
-    name
-}
-
 /// One column of entries.
 fn all<'a, T>(entries: &'a [NewEntry], column: impl FnMut(&'a NewEntry) -> T) -> Vec<T> {
     entries.iter().map(column).collect()
@@ -104,8 +85,8 @@ fn bind_requests(statement: Statement, entries: &[NewEntry]) -> Statement {
         .bind(all(entries, |new| new.request.headers_to_json()))
         .bind(all(entries, |new| new.request.sealed))
         .bind(all(entries, |new| &new.request.body[..]))
-        .bind(all(entries, |new| host(&new.request)))
-        .bind(all(entries, |new| authority(&new.request)))
+        .bind(all(entries, |new| new.request.host().to_ascii_lowercase()))
+        .bind(all(entries, |new| new.request.authority()))
 }
 
 fn bind_attempts(statement: Statement, entries: &[NewEntry]) -> Statement {

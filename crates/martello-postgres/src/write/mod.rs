@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 pub(crate) use batch::{Batches, serve};
 pub(crate) use change::change;
-pub(crate) use enqueue::{authority, enqueue_in};
+pub(crate) use enqueue::enqueue_in;
 pub(crate) use queue::{overtake, pause, resume};
 pub(crate) use remove::{prune, purge};
 pub(crate) use replay::{cancel_replay, replay};
