@@ -90,12 +90,12 @@ impl Older {
 
     /// Tells whether it was applied.
     pub(crate) async fn settle(&mut self, lease: &Lease, state: i16) -> sqlx::Result<bool> {
-        let parts: Vec<&str> = lease.fence.split('.').collect();
+        let mut parts = lease.fence.split('.');
         let sql = AssertSqlSafe(SETTLE.replace("__", &self.schema));
         let statement = sqlx::query_scalar::<_, i16>(sql)
-            .bind(parts[0].parse::<i32>().unwrap())
-            .bind(parts[1].parse::<i64>().unwrap())
-            .bind(parts[2])
+            .bind(parts.next().unwrap().parse::<i32>().unwrap())
+            .bind(parts.next().unwrap().parse::<i64>().unwrap())
+            .bind(parts.next().unwrap())
             .bind(lease.id.to_string())
             .bind(state);
         Ok(statement.fetch_one(&mut self.connection).await? == 1)

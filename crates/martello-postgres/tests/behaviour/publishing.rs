@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Change, EntryId, Purge, Store, Turn};
+use martello_outbox::{Change, Purge, Store, Turn};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -50,7 +50,7 @@ async fn all_of_it(store: &PostgresStore, there: &Place) {
     // One turn in a hundred does this.
     let add_up = AssertSqlSafe(format!("SELECT {}.add_up()", there.schema));
     transaction.execute(add_up).await.unwrap();
-    let id: EntryId = store.enqueue(vec![entry()]).await.unwrap()[0].id();
+    let id = store.enqueue(vec![entry()]).await.unwrap().first().unwrap().id();
     store.change(id, Change::Bury).await.unwrap();
     assert_eq!(claimed(store, 5).await, []);
     store.pause(&claim(0).queue, "a test").await.unwrap();

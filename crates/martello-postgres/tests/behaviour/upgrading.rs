@@ -7,7 +7,8 @@ use martello_outbox::{
     WhenOvertaken,
 };
 use martello_postgres::PostgresStore;
-use sqlx::{AssertSqlSafe, Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row, error::DatabaseError};
+use tokio::task::JoinSet;
 
 use crate::{
     older::Older,
@@ -18,8 +19,8 @@ use crate::{
 const UNKNOWN: [&str; 3] = ["42883", "42P01", "42703"];
 
 fn code<T>(tried: sqlx::Result<T>) -> String {
-    let error = tried.err().expect("it is refused");
-    error.as_database_error().and_then(|error| error.code()).unwrap().into_owned()
+    let error = tried.err().unwrap();
+    error.as_database_error().and_then(DatabaseError::code).unwrap().into_owned()
 }
 
 /// An end that says that the API is down.
@@ -162,7 +163,8 @@ async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
     let mut in_the_way = Older::connect(&place).await;
     in_the_way.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
     let builder = place.builder();
-    let migrating = tokio::spawn(async move { builder.connect().await });
+    let mut migrating = JoinSet::new();
+    migrating.spawn(async move { builder.connect().await });
     waiting(&place, "transactionid", 1).await;
 
     let [mut one, mut two, mut three, mut four] = [
@@ -171,20 +173,19 @@ async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
         Older::connect(&place).await,
         Older::connect(&place).await,
     ];
-    let stored = tokio::spawn(async move { code(one.try_enqueue(&keyed("k"), None).await) });
-    let settled = tokio::spawn(async move { code(two.settle(&lease, 2).await) });
-    let leased = tokio::spawn(async move { code(three.try_claim(5).await) });
+    let mut tried = JoinSet::new();
+    tried.spawn(async move { code(one.try_enqueue(&keyed("k"), None).await) });
+    tried.spawn(async move { code(two.settle(&lease, 2).await) });
+    tried.spawn(async move { code(three.try_claim(5).await) });
     let edit = format!(
         "SELECT * FROM __.change(NULL, '{}', 'edit', 'PUT', 'https://other/', '[]', false, '', 'other')",
         dead.id
     );
-    let edited = tokio::spawn(async move { code(four.run(&edit).await) });
+    tried.spawn(async move { code(four.run(&edit).await) });
     waiting(&place, "relation", 4).await;
     in_the_way.run("ROLLBACK").await.unwrap();
-    let store = migrating.await.unwrap().unwrap();
-    for failed in [stored, settled, leased, edited] {
-        failed.await.unwrap();
-    }
+    let store = migrating.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(tried.join_all().await.len(), 4, "each has failed");
     let states: Vec<_> = all(&store).await.into_iter().map(|entry| (entry.state, entry.revision)).collect();
     assert_eq!(states, [(State::Dead, 1), (State::Leased, 1)]);
     assert_well(&store).await;
@@ -216,19 +217,18 @@ async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_
     guest.run("BEGIN").await.unwrap();
     let new = keyed("guest");
     guest.try_enqueue(&new, Some("nobody")).await.unwrap();
-    let migrating = {
-        let builder = place.builder();
-        tokio::spawn(async move { builder.connect().await })
-    };
+    let builder = place.builder();
+    let mut migrating = JoinSet::new();
+    migrating.spawn(async move { builder.connect().await });
     // Nobody waits behind the lock for as long as the guest takes.
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let new = [entry()];
         tokio::time::timeout(Duration::from_millis(2_500), older.enqueue(&new)).await.unwrap();
     }
-    assert!(!migrating.is_finished());
+    assert!(migrating.try_join_next().is_none());
     guest.run("COMMIT").await.unwrap();
-    let store = migrating.await.unwrap().unwrap();
+    let store = migrating.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(claimed(&store, 5).await.len(), 4);
     assert_eq!(store.entry(new.id).await.unwrap().unwrap().state, State::Leased);
     place.drop().await;
