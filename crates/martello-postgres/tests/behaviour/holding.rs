@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use martello_outbox::{
-    Change, Claimed, End, Hold, NewEntry, Settlement, Store, StoreErrorKind, Turn, WhenOvertaken,
+    Change, Claimed, Clock, End, Hold, ManualClock, NewEntry, Settlement, Store, StoreErrorKind, Turn,
+    Turned, WhenOvertaken,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::support::{Place, claim, entry, keyed};
+use crate::support::{Place, claim, claimed as claimed_ids, entry, keyed};
 
 /// A claim of up to five, as the store words it.
 const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
      FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
+
+/// How many rows and places in indexes the transaction has read.
+const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
+     WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
 
 fn to(host: &str) -> NewEntry {
     let mut entry = entry();
@@ -131,9 +136,7 @@ async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
         let mut connection = place.connection().await;
         let mut transaction = connection.begin().await.unwrap();
         assert_eq!(number(&mut transaction, &place, CLAIM).await, 5, "all that are not held are behind it");
-        let read = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
-             WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
-        let read = number(&mut transaction, &place, read).await;
+        let read = number(&mut transaction, &place, READ).await;
         assert!(read < 300, "{read} rows were read, analyzed: {analyzed}");
         transaction.rollback().await.unwrap();
     }
@@ -141,6 +144,82 @@ async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
     let ids: Vec<_> = claimed.claimed.iter().map(|claimed| claimed.entry.id).collect();
     assert_eq!(ids, up[..5].iter().map(|up| up.id()).collect::<Vec<_>>(), "in their order");
     place.drop().await;
+}
+
+#[tokio::test]
+async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue((0..100).map(|_| to("down")).collect()).await.unwrap();
+    let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
+    store.turn(Turn { settle: vec![down(&claimed, Duration::from_secs(600))], ..claim(0) }).await.unwrap();
+    let late = |nth| {
+        let mut entry = to(&format!("late-{nth}"));
+        entry.delay = Duration::from_secs(600);
+        entry
+    };
+    for due in [5, 3] {
+        store.enqueue((0..due).map(|nth| to(&format!("api-{nth}"))).collect()).await.unwrap();
+        store.enqueue((0..5_000).map(late).collect()).await.unwrap();
+        let mut connection = place.connection().await;
+        let mut transaction = connection.begin().await.unwrap();
+        assert_eq!(number(&mut transaction, &place, CLAIM).await, due);
+        let read = number(&mut transaction, &place, READ).await;
+        assert!(read < 5_000, "{read} rows were read, with {due} due");
+        transaction.rollback().await.unwrap();
+        assert_eq!(claimed_ids(&store, 5).await.len(), usize::try_from(due).unwrap());
+        place
+            .run("UPDATE __.slot SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL")
+            .await;
+    }
+    place.drop().await;
+}
+
+/// The others are claimed in their order, beside so many that are held.
+async fn in_order_beside(held: usize) {
+    let Some(place) = Place::fresh() else { return };
+    let clock = ManualClock::new(jiff::Timestamp::now());
+    let store = place.builder().clock(Clock::Manual(clock.clone())).connect().await.unwrap();
+    let turn = async |many| store.turn(Turn { cap: 1_000, ..claim(many) }).await.unwrap();
+    let ids = |turned: &Turned| turned.claimed.iter().map(|claimed| claimed.entry.id).collect::<Vec<_>>();
+    let first = store.enqueue((0..held).map(|_| to("down")).collect()).await.unwrap().first().unwrap().id();
+    let claimed = turn(1).await.claimed.remove(0);
+    let mut end = down(&claimed, Duration::from_secs(30));
+    end.end = End::GiveBack;
+    store.turn(Turn { settle: vec![end], ..claim(0) }).await.unwrap();
+
+    let apis = 100;
+    let others = store.enqueue((0..2 * apis).map(|nth| to(&format!("api-{}", nth % apis))).collect());
+    let others: Vec<_> = others.await.unwrap().into_iter().map(|stored| stored.id()).collect();
+    let late = |nth: u64| {
+        let mut entry = to(&format!("late-{nth}"));
+        entry.delay = Duration::from_secs(10 + nth);
+        entry
+    };
+    let late = store.enqueue((0..100).map(late).collect()).await.unwrap();
+    let late: Vec<_> = late.into_iter().map(|stored| stored.id()).collect();
+    for expected in others.chunks(7) {
+        assert_eq!(ids(&turn(expected.len()).await), expected);
+    }
+    assert_eq!(turn(7).await.next, Some(Duration::from_secs(10)));
+    clock.advance(Duration::from_secs(25));
+    let turned = turn(20).await;
+    assert_eq!((ids(&turned), turned.next), (late[..16].to_vec(), Some(Duration::from_secs(1))));
+    clock.advance(Duration::from_secs(5));
+    let turned = turn(3).await;
+    assert_eq!(ids(&turned), [first, late[16], late[17]], "one shows whether it is back");
+    assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds).collect::<Vec<_>>(), [1, 0, 0]);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn the_others_are_claimed_in_order_where_few_wait_for_what_is_held() {
+    in_order_beside(5).await;
+}
+
+#[tokio::test]
+async fn the_others_are_claimed_in_order_where_many_wait_for_what_is_held() {
+    in_order_beside(1_500).await;
 }
 
 #[tokio::test]
