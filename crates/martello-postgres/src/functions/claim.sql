@@ -35,11 +35,13 @@ BEGIN
     RETURN true;
 END $$;
 
--- The authorities that something is ready for, and when the first of each is due.
-CREATE FUNCTION __.authorities(p_queue text) RETURNS TABLE (authority text, due_at bigint) LANGUAGE plpgsql STABLE AS $$
+-- Up to so many of the authorities that something is ready for, and when the first of each is due.
+CREATE FUNCTION __.authorities(p_queue text, p_most integer) RETURNS TABLE (authority text, due_at bigint)
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
     _row record;
+    _many integer := 0;
 BEGIN
     -- One step into the index for each: how much is ready for it does not count.
     SELECT authority, due_at INTO _row FROM __.ready WHERE queue = p_queue ORDER BY authority, due_at LIMIT 1;
@@ -47,9 +49,17 @@ BEGIN
         authority := _row.authority;
         due_at := _row.due_at;
         RETURN NEXT;
+        _many := _many + 1;
+        EXIT WHEN _many = p_most;
         SELECT authority, due_at INTO _row FROM __.ready WHERE queue = p_queue AND authority > _row.authority
         ORDER BY authority, due_at LIMIT 1;
     END LOOP;
+END $$;
+
+-- Whether there are so many that what is due first is looked at before all of them.
+CREATE FUNCTION __.are_many(p_queue text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT count(*) = 64 FROM __.authorities(p_queue, 64));
 END $$;
 
 -- The authorities of what is leased.
@@ -74,19 +84,42 @@ BEGIN
     RETURN ARRAY(SELECT unnest(_probes) EXCEPT SELECT unnest(__.leased_authorities(p_queue)));
 END $$;
 
--- Locks up to so many of those that are due, the first of all whose authority is not held, and one of each that is probed.
+-- Locks up to so many of those that are due, the first of all whose authority is not held, and one of each that is probed. It
+-- takes some more into account, in case that others are just claiming the first.
 CREATE FUNCTION __.pick(p_now bigint, p_queue text, p_many integer, p_probes text[]) RETURNS tid[] LANGUAGE plpgsql AS $$
+DECLARE
+    _picked tid[];
 BEGIN
+    IF __.are_many(p_queue) THEN
+        _picked := ARRAY(
+            SELECT ctid FROM __.ready WHERE ctid = ANY (ARRAY(
+                SELECT r.ctid FROM (
+                    SELECT ctid, authority, due_at, seq, row_number() OVER (PARTITION BY authority ORDER BY due_at, seq) AS nth
+                    FROM (
+                        SELECT ctid, authority, due_at, seq FROM __.ready
+                        WHERE queue = p_queue AND due_at <= p_now AND expires_at > p_now ORDER BY due_at, seq LIMIT 1000
+                    ) AS ahead
+                ) AS r LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = r.authority
+                WHERE h.authority IS NULL OR h.authority = ANY (p_probes) AND r.nth = 1
+                ORDER BY r.due_at, r.seq LIMIT 2 * p_many
+            )) ORDER BY due_at, seq LIMIT p_many FOR UPDATE SKIP LOCKED
+        );
+        IF cardinality(_picked) = p_many OR NOT EXISTS (
+            SELECT FROM __.ready WHERE queue = p_queue AND due_at <= p_now AND expires_at > p_now
+            ORDER BY due_at, seq OFFSET 999 LIMIT 1
+        ) THEN
+            RETURN _picked;
+        END IF;
+    END IF;
     RETURN ARRAY(
         SELECT ctid FROM __.ready WHERE ctid = ANY (ARRAY(
-            SELECT first.ctid FROM __.authorities(p_queue) AS a
+            SELECT first.ctid FROM __.authorities(p_queue, NULL) AS a
             LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
             CROSS JOIN LATERAL (
                 SELECT r.ctid, r.due_at, r.seq FROM __.ready r
                 -- Not by the sign of equality: then the server might walk through all that is due, of all authorities.
                 WHERE r.queue = p_queue AND r.authority BETWEEN a.authority AND a.authority
                     AND r.due_at <= p_now AND r.expires_at > p_now
-                -- Some more, in case that others are just claiming the first.
                 ORDER BY r.authority, r.due_at, r.seq LIMIT CASE WHEN h.authority IS NULL THEN 2 * p_many
                     WHEN h.authority = ANY (p_probes) THEN 1 ELSE 0 END
             ) AS first
@@ -100,10 +133,23 @@ END $$;
 CREATE FUNCTION __.next_start(p_now bigint, p_queue text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     _leased text[] := __.leased_authorities(p_queue);
+    _first bigint;
+    _last bigint;
 BEGIN
+    IF __.are_many(p_queue) THEN
+        SELECT min(greatest(r.due_at, CASE WHEN h.until > p_now THEN h.until END))
+            FILTER (WHERE h.authority IS NULL OR h.until > p_now OR h.authority <> ALL (_leased)), max(r.due_at)
+        INTO _first, _last
+        FROM (SELECT authority, due_at FROM __.ready WHERE queue = p_queue ORDER BY due_at, seq LIMIT 1000) AS r
+        LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = r.authority;
+        -- What comes later is due later.
+        IF _first <= _last THEN
+            RETURN _first;
+        END IF;
+    END IF;
     RETURN (
         SELECT min(greatest(a.due_at, CASE WHEN h.until > p_now THEN h.until END))
-        FROM __.authorities(p_queue) a LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
+        FROM __.authorities(p_queue, NULL) a LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
         WHERE h.authority IS NULL OR h.until > p_now OR h.authority <> ALL (_leased)
     );
 END $$;
