@@ -80,6 +80,9 @@ BEGIN
                 ORDER BY r.authority, r.due_at LIMIT 1)
         ORDER BY h.authority FOR UPDATE OF h SKIP LOCKED
     );
+    IF _probes = '{}' THEN
+        RETURN _probes;
+    END IF;
     -- Asked once they are locked: whoever had one locked before may have claimed for it.
     RETURN ARRAY(SELECT unnest(_probes) EXCEPT SELECT unnest(__.leased_authorities(p_queue)));
 END $$;
