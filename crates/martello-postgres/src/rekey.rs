@@ -40,9 +40,11 @@ const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, 
              WHERE o.order_key = e.order_key AND o.queue = e.queue)
      ORDER BY e.queue, e.order_key, e.seq";
 
-const MARK_OVERTAKEN: &str = "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND EXISTS (
-         SELECT FROM __.entry o WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2 AND o.seq > d.seq
-     )";
+/// One step into the index of keys for each dead letter, however much of its key is done.
+const MARK_OVERTAKEN: &str =
+    "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
+     AND d.seq < (SELECT max(o.seq) FROM __.entry o
+         WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2)";
 
 /// Runs in the transaction of the migration, with the tables locked.
 pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
