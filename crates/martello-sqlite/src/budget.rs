@@ -66,8 +66,9 @@ fn settled(claimed: &[Claimed], end: End, hold: &Hold) -> Vec<Settlement> {
 
 /// So many entries of an API, all due; and it is held.
 async fn fill(store: &SqliteStore, many: usize) {
-    for _ in 0..many.div_ceil(2_000) {
-        store.enqueue((0..2_000).map(|_| entry("down.example")).collect()).await.unwrap();
+    for filled in (0..many).step_by(2_000) {
+        let more = filled..many.min(filled + 2_000);
+        store.enqueue(more.map(|_| entry("down.example")).collect()).await.unwrap();
     }
     let claimed = turn(store, 1, Vec::new()).await;
     let hold = Hold::For { wait: HOLD, why: "it is down".into() };
@@ -122,6 +123,23 @@ async fn what_is_held_costs_a_claim_of_others_next_to_nothing() {
     for (empty, held) in empty.iter().zip(held) {
         assert!(held.0 <= 2 * empty.0, "{held:?} in place of {empty:?}");
     }
+}
+
+/// In how many steps the first of so many APIs are asked for, where another is held.
+async fn claims_of(apis: usize) -> i32 {
+    let (_directory, store) = store().await;
+    fill(&store, 100).await;
+    store.enqueue((0..apis).map(|nth| entry(&format!("{nth}.example"))).collect()).await.unwrap();
+    let before = steps();
+    assert_eq!(turn(&store, CLAIM, Vec::new()).await.len(), CLAIM);
+    steps() - before
+}
+
+#[tokio::test]
+async fn a_hold_of_one_of_many_apis_does_not_have_all_of_them_looked_at() {
+    let _alone = ALONE.lock().await;
+    let (many, more) = (claims_of(200).await, claims_of(2_000).await);
+    assert!(more <= 2 * many, "{more} in place of {many}");
 }
 
 /// In how many steps an item without a key is parked, where so many of its size are.

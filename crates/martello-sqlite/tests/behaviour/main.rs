@@ -9,6 +9,7 @@ mod durable;
 mod full;
 mod half_copied;
 mod held;
+mod many_apis;
 mod migrating;
 mod moved;
 mod older;
