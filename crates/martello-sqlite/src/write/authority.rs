@@ -1,64 +1,105 @@
-//! From authority to authority: what is at the head of its key, where some of it is held. However many entries an authority
-//! has, those that are not claimed are not read.
+//! What can be claimed of a queue where some authorities are held. It goes from authority to authority, and so reads nothing
+//! of what is held but the first entry, however many there are. Of many authorities it looks at what is due first before.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use martello_outbox::QueueName;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::hold::{Admits, Holds};
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// An authority, and the entry of it that is due first.
-struct First {
+/// How many authorities are few.
+const FEW: usize = 64;
+
+/// At how many entries it looks first where there are more.
+const AHEAD: usize = 1_000;
+
+/// An entry at the head of its key.
+struct Head {
     authority: String,
     due_at: i64,
     seq: i64,
+    expires_at: i64,
 }
 
-/// The first of each authority of a queue.
-fn firsts(tx: &Tx<'_>, queue: &QueueName) -> Result<Vec<First>, Fault> {
-    let sql = "SELECT authority, due_at, seq FROM outbox INDEXED BY entry_authority
-         WHERE queue = ?1 AND state = 0 AND head = 1 AND authority > ?2 ORDER BY authority, due_at, seq LIMIT 1";
-    let mut firsts: Vec<First> = Vec::new();
-    loop {
-        let last = firsts.last().map_or("", |first| &first.authority);
-        let next = sql::one(tx, sql, params![queue.as_str(), last], |row| {
-            Ok::<_, Fault>(First { authority: row.get(0)?, due_at: row.get(1)?, seq: row.get(2)? })
-        })?;
-        match next {
-            Some(next) => firsts.push(next),
-            None => return Ok(firsts),
-        }
-    }
+fn head(row: &Row<'_>) -> Result<Head, Fault> {
+    Ok(Head { authority: row.get(0)?, due_at: row.get(1)?, seq: row.get(2)?, expires_at: row.get(3)? })
 }
 
 /// Up to so many entries that may be claimed, those due first and then the oldest; each with the number of holds in a row of
 /// its authority, if it is to show whether that is back.
-pub(super) fn claimable(tx: &Tx<'_>, queue: &QueueName, most: i64) -> Result<Vec<(i64, u32)>, Fault> {
-    let holds = Holds::of(tx, queue)?;
-    // The next of each authority, the first of all on top.
-    let mut nexts = BinaryHeap::new();
-    for First { authority, due_at, seq } in firsts(tx, queue)? {
-        let (one, in_row) = match holds.admits(&authority) {
-            Admits::All => (false, 0),
-            Admits::One(in_row) => (true, in_row),
-            Admits::NoneUntil(_) | Admits::None => continue,
-        };
-        // It may have expired, so it is looked at once more.
-        nexts.extend(
-            next(tx, queue, &authority, (due_at, seq - 1))?.map(|at| Reverse((at, authority, one, in_row))),
-        );
+pub(super) fn claimable(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<Vec<(i64, u32)>, Fault> {
+    let mut holds = Holds::of(tx, queue)?;
+    let mut firsts = firsts(tx, queue, FEW)?;
+    if firsts.len() == FEW {
+        let (mut found, mut holds) = (Vec::new(), holds.clone());
+        let is_enough = ahead(tx, queue, tx.now, |head| {
+            let claimed = if tx.now < head.expires_at { holds.claim(&head.authority) } else { None };
+            found.extend(claimed.map(|holds| (head.seq, holds)));
+            found.len() == most
+        })?;
+        if is_enough {
+            return Ok(found);
+        }
+        firsts = self::firsts(tx, queue, usize::MAX)?;
     }
-    let mut claimable = Vec::new();
-    for _ in 0..most {
-        let Some(Reverse((at, authority, one, in_row))) = nexts.pop() else { break };
-        claimable.push((at.1, in_row));
-        if !one {
-            nexts.extend(next(tx, queue, &authority, at)?.map(|at| Reverse((at, authority, one, in_row))));
+    // The next of each authority, the first of all on top. The first may have expired, so it is looked at once more.
+    let mut nexts = BinaryHeap::new();
+    for first in firsts {
+        if matches!(holds.admits(&first.authority), Admits::All | Admits::One(_)) {
+            let next = next(tx, queue, &first.authority, (first.due_at, first.seq - 1))?;
+            nexts.extend(next.map(|next| Reverse((next, first.authority))));
         }
     }
-    Ok(claimable)
+    let mut found = Vec::new();
+    while found.len() < most {
+        let Some(Reverse((at, authority))) = nexts.pop() else { break };
+        if let Some(in_row) = holds.claim(&authority) {
+            found.push((at.1, in_row));
+            nexts.extend(next(tx, queue, &authority, at)?.map(|next| Reverse((next, authority))));
+        }
+    }
+    Ok(found)
+}
+
+/// When the first may be claimed, as far as that is only a matter of time.
+pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName) -> Result<Option<i64>, Fault> {
+    let holds = Holds::of(tx, queue)?;
+    let moment = |head: &Head| match holds.admits(&head.authority) {
+        Admits::All | Admits::One(_) => Some(head.due_at),
+        Admits::NoneUntil(until) => Some(head.due_at.max(until)),
+        Admits::None => None,
+    };
+    let mut firsts = firsts(tx, queue, FEW)?;
+    if firsts.len() == FEW {
+        let mut first = None;
+        let is_enough = ahead(tx, queue, i64::MAX, |head| {
+            first = first.into_iter().chain(moment(&head)).min();
+            // What comes later is due later.
+            first.is_some_and(|first| first <= head.due_at)
+        })?;
+        if is_enough {
+            return Ok(first);
+        }
+        firsts = self::firsts(tx, queue, usize::MAX)?;
+    }
+    Ok(firsts.iter().filter_map(moment).min())
+}
+
+/// The first entry of each authority, up to so many.
+fn firsts(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<Vec<Head>, Fault> {
+    let sql = "SELECT authority, due_at, seq, expires_at FROM outbox INDEXED BY entry_authority
+         WHERE queue = ?1 AND state = 0 AND head = 1 AND authority > ?2 ORDER BY authority, due_at, seq LIMIT 1";
+    let mut firsts: Vec<Head> = Vec::new();
+    while firsts.len() < most {
+        let last = firsts.last().map_or("", |first| &first.authority);
+        match sql::one(tx, sql, params![queue.as_str(), last], head)? {
+            Some(next) => firsts.push(next),
+            None => break,
+        }
+    }
+    Ok(firsts)
 }
 
 /// The next of an authority after this one that is due and has not expired: when it is due, and its place.
@@ -76,14 +117,24 @@ fn next(
     sql::one(tx, sql, values, |row| Ok::<_, Fault>((row.get(0)?, row.get(1)?)))
 }
 
-/// When the first may be claimed, as far as that is only a matter of time.
-pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName) -> Result<Option<i64>, Fault> {
-    let holds = Holds::of(tx, queue)?;
-    let firsts = firsts(tx, queue)?;
-    let moments = firsts.iter().filter_map(|first| match holds.admits(&first.authority) {
-        Admits::All | Admits::One(_) => Some(first.due_at),
-        Admits::NoneUntil(until) => Some(first.due_at.max(until)),
-        Admits::None => None,
-    });
-    Ok(moments.min())
+/// Looks at what is due by then, in order, until it is enough or many were looked at; tells whether there is no need to look at
+/// more.
+fn ahead(
+    tx: &Tx<'_>,
+    queue: &QueueName,
+    due_by: i64,
+    mut is_enough: impl FnMut(Head) -> bool,
+) -> Result<bool, Fault> {
+    let sql = "SELECT authority, due_at, seq, expires_at FROM outbox INDEXED BY entry_ready
+         WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 ORDER BY due_at, seq";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![queue.as_str(), due_by])?;
+    for _ in 0..AHEAD {
+        match rows.next()? {
+            None => return Ok(true),
+            Some(row) if is_enough(head(row)?) => return Ok(true),
+            Some(_) => {}
+        }
+    }
+    Ok(false)
 }

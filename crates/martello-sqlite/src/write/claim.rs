@@ -56,7 +56,7 @@ pub(super) fn claim(tx: &mut Tx<'_>, turn: &Turn, standing: &Standing) -> Result
         return taken.into_iter().map(|taken| claimed(tx, turn, taken, 0)).collect();
     }
     let mut all = Vec::new();
-    for (seq, holds) in claimable(tx, &turn.queue, free)? {
+    for (seq, holds) in claimable(tx, &turn.queue, usize::try_from(free).unwrap_or(usize::MAX))? {
         for taken in take(tx, turn, ONE, seq)? {
             all.push(claimed(tx, turn, taken, holds)?);
         }

@@ -8,6 +8,7 @@ use rusqlite::{Row, params};
 use crate::{fault::Fault, sql, time::after, writer::Tx};
 
 /// The holds of a queue, as they stand.
+#[derive(Clone)]
 pub(super) struct Holds {
     /// Until when each is, and how many there were in a row.
     held: HashMap<String, (i64, u32)>,
@@ -43,6 +44,18 @@ impl Holds {
             Some((until, _)) if self.now < *until => Admits::NoneUntil(*until),
             Some(_) if self.leased.contains(authority) => Admits::None,
             Some((_, in_row)) => Admits::One(*in_row),
+        }
+    }
+
+    /// Claims one of this authority, if that is admitted: after how many holds in a row.
+    pub(super) fn claim(&mut self, authority: &str) -> Option<u32> {
+        match self.admits(authority) {
+            Admits::All => Some(0),
+            Admits::One(in_row) => {
+                self.leased.insert(authority.to_owned());
+                Some(in_row)
+            }
+            Admits::NoneUntil(_) | Admits::None => None,
         }
     }
 }

@@ -10,7 +10,9 @@ struct Freed {
     key: Option<OrderKey>,
     /// The number of the attempt.
     number: u32,
+    /// Where its request went.
     authority: String,
+    /// When it was claimed. That stays in its row, also when the lease has ended.
     leased_at: i64,
 }
 
