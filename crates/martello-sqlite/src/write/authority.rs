@@ -29,17 +29,22 @@ fn head(row: &Row<'_>) -> Result<Head, Fault> {
 
 /// Up to so many entries that may be claimed, those due first and then the oldest; each with the number of holds in a row of
 /// its authority, if it is to show whether that is back.
-pub(super) fn claimable(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<Vec<(i64, u32)>, Fault> {
-    let mut holds = Holds::of(tx, queue)?;
+pub(super) fn claimable(
+    tx: &Tx<'_>,
+    queue: &QueueName,
+    holds: &mut Holds,
+    most: usize,
+) -> Result<Vec<(i64, u32)>, Fault> {
     let mut firsts = firsts(tx, queue, FEW)?;
     if firsts.len() == FEW {
-        let (mut found, mut holds) = (Vec::new(), holds.clone());
+        let (mut found, mut tried) = (Vec::new(), holds.clone());
         let is_enough = ahead(tx, queue, tx.now, |head| {
-            let claimed = if tx.now < head.expires_at { holds.claim(&head.authority) } else { None };
+            let claimed = if tx.now < head.expires_at { tried.claim(&head.authority) } else { None };
             found.extend(claimed.map(|holds| (head.seq, holds)));
             found.len() == most
         })?;
         if is_enough {
+            *holds = tried;
             return Ok(found);
         }
         firsts = self::firsts(tx, queue, usize::MAX)?;
@@ -64,8 +69,7 @@ pub(super) fn claimable(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<V
 }
 
 /// When the first may be claimed, as far as that is only a matter of time.
-pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName) -> Result<Option<i64>, Fault> {
-    let holds = Holds::of(tx, queue)?;
+pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName, holds: &Holds) -> Result<Option<i64>, Fault> {
     let moment = |head: &Head| match holds.admits(&head.authority) {
         Admits::All | Admits::One(_) => Some(head.due_at),
         Admits::NoneUntil(until) => Some(head.due_at.max(until)),

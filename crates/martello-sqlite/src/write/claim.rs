@@ -5,6 +5,7 @@ use rusqlite::{Row, params};
 
 use super::{
     authority::{claimable, first_claimable},
+    hold::Holds,
     turn::Standing,
 };
 use crate::{
@@ -42,21 +43,26 @@ const FIRST: &str = claim!(
 /// Claims one that was looked for, where authorities of the queue are held.
 const ONE: &str = claim!("queue = ?1 AND seq = ?5");
 
-pub(super) fn claim(tx: &mut Tx<'_>, turn: &Turn, standing: &Standing) -> Result<Vec<Claimed>, Fault> {
+pub(super) fn claim(
+    tx: &mut Tx<'_>,
+    turn: &Turn,
+    standing: &Standing,
+    holds: Option<&mut Holds>,
+) -> Result<Vec<Claimed>, Fault> {
     let cap = i64::try_from(turn.cap).unwrap_or(i64::MAX);
     let free = cap.saturating_sub(standing.leased).min(i64::try_from(turn.claim).unwrap_or(i64::MAX));
     let none_due = standing.first_due.is_none_or(|due| tx.now < due);
     if free <= 0 || none_due || standing.paused {
         return Ok(Vec::new());
     }
-    if !standing.held {
+    let Some(holds) = holds else {
         // They come as they were changed.
         let mut taken = take(tx, turn, FIRST, free)?;
         taken.sort_unstable_by_key(|(fence, entry)| (entry.due_at, fence.seq));
         return taken.into_iter().map(|taken| claimed(tx, turn, taken, 0)).collect();
-    }
+    };
     let mut all = Vec::new();
-    for (seq, holds) in claimable(tx, &turn.queue, usize::try_from(free).unwrap_or(usize::MAX))? {
+    for (seq, holds) in claimable(tx, &turn.queue, holds, usize::try_from(free).unwrap_or(usize::MAX))? {
         for taken in take(tx, turn, ONE, seq)? {
             all.push(claimed(tx, turn, taken, holds)?);
         }
@@ -90,12 +96,17 @@ fn claimed(
 }
 
 /// How long until there may be something to do, where less was claimed than asked for.
-pub(super) fn next(tx: &Tx<'_>, turn: &Turn, standing: &Standing) -> Result<Option<Duration>, Fault> {
+pub(super) fn next(
+    tx: &Tx<'_>,
+    turn: &Turn,
+    standing: &Standing,
+    holds: Option<&Holds>,
+) -> Result<Option<Duration>, Fault> {
     let full = usize::try_from(standing.leased).is_ok_and(|leased| leased >= turn.cap);
-    let start = match () {
-        () if standing.paused || full => None,
-        () if standing.held => first_claimable(tx, &turn.queue)?,
-        () => standing.first_due,
+    let start = match holds {
+        _ if standing.paused || full => None,
+        Some(holds) => first_claimable(tx, &turn.queue, holds)?,
+        None => standing.first_due,
     };
     let first = [standing.first_lease, standing.first_expiry, start].into_iter().flatten().min();
     Ok(first.map(|first| duration(first.saturating_sub(tx.now))))

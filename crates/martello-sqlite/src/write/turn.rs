@@ -5,6 +5,7 @@ use rusqlite::{Row, params};
 
 use super::{
     claim::{claim, next},
+    hold::Holds,
     lapse::{expire, reap},
     settle::settle,
 };
@@ -40,11 +41,12 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
         more = expire(tx, &turn.queue, &mut died)?;
         standing = self::standing(tx, turn)?;
     }
-    let claimed = claim(tx, turn, &standing)?;
+    let mut holds = (standing.held && turn.claim > 0).then(|| Holds::of(tx, &turn.queue)).transpose()?;
+    let claimed = claim(tx, turn, &standing, holds.as_mut())?;
     let next = if more || claimed.len() == turn.claim {
         Some(Duration::ZERO)
     } else {
-        next(tx, turn, &self::standing(tx, turn)?)?
+        next(tx, turn, &self::standing(tx, turn)?, holds.as_ref())?
     };
     Ok(Turned { settled, claimed, died, lost, next })
 }
