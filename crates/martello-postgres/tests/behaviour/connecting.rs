@@ -128,6 +128,26 @@ async fn a_server_that_only_reads_is_refused() {
 }
 
 #[tokio::test]
+async fn a_schema_may_be_named_in_the_url() {
+    let Some(place) = Place::fresh() else { return };
+    let sign = if place.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}schema={}&application_name=x", place.url, place.schema);
+    let store = PostgresStore::connect(&url).await.unwrap();
+    assert_eq!(store.schema(), place.schema);
+    assert_eq!(place.builder().url(&url).connect().await.unwrap().schema(), place.schema);
+    for builder in [
+        place.builder().url(&format!("{}{sign}schema=another", place.url)),
+        PostgresStore::builder().url(&format!("{}{sign}schema=a&schema=b", place.url)),
+        PostgresStore::builder().url(&format!("{}{sign}schema=no-schema", place.url)),
+    ] {
+        let error = refused(builder).await;
+        assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("schema"), "{error}");
+    }
+    place.drop().await;
+}
+
+#[tokio::test]
 async fn commits_are_durable_whatever_the_role_is_set_to() {
     let Some(place) = Place::fresh() else { return };
     let sign = if place.url.contains('?') { '&' } else { '?' };

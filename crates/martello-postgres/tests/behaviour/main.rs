@@ -1,6 +1,7 @@
 //! A file per behaviour. They need a server, whose URL is in `MARTELLO_TEST_POSTGRES_URL`, and are skipped without one.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod certificates;
 mod checkpoint;
 mod conformance;
 mod connecting;

@@ -1,0 +1,70 @@
+//! What is said of a server whose certificate cannot be trusted. The server speaks no more of the protocol than is needed
+//! for that, so that none has to be there.
+
+use std::{error::Error, sync::Arc};
+
+use martello_outbox::StoreErrorKind;
+use martello_postgres::PostgresStore;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinSet,
+};
+use tokio_rustls::{TlsAcceptor, rustls};
+
+/// A server with a certificate that it has signed itself, and its port. It ends when it is dropped.
+async fn self_signed(name: &str) -> (u16, String, JoinSet<()>) {
+    let signed = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let pem = signed.cert.pem();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(signed.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![signed.cert.into()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut accepting = JoinSet::new();
+    accepting.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            // It asks for TLS, and is told yes.
+            let mut asked = [0; 8];
+            client.read_exact(&mut asked).await.unwrap();
+            client.write_all(b"S").await.unwrap();
+            drop(acceptor.accept(client).await);
+        }
+    });
+    (port, pem, accepting)
+}
+
+async fn refused(url: &str) -> (StoreErrorKind, String) {
+    let error = PostgresStore::connect(url).await.unwrap_err();
+    (error.kind(), format!("{error}: {}", error.source().unwrap()))
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_called_that() {
+    let (port, _, _server) = self_signed("localhost").await;
+    for mode in ["verify-ca", "verify-full"] {
+        let (kind, said) = refused(&format!("postgres://u@localhost:{port}/x?sslmode={mode}")).await;
+        assert_eq!(kind, StoreErrorKind::Unusable, "{said}");
+        assert!(said.starts_with("the server's certificate is not trusted: "), "{said}");
+        assert!(said.contains("sslrootcert") && said.contains("UnknownIssuer"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_name_is_called_that() {
+    let (port, pem, _server) = self_signed("db.internal").await;
+    let mut url = url::Url::parse(&format!("postgres://u@localhost:{port}/x?sslmode=verify-full")).unwrap();
+    url.query_pairs_mut().append_pair("sslrootcert", &pem);
+    let (kind, said) = refused(url.as_str()).await;
+    assert_eq!(kind, StoreErrorKind::Unusable, "{said}");
+    assert!(
+        said.starts_with("the server's certificate is not trusted: ") && said.contains("db.internal"),
+        "{said}"
+    );
+}

@@ -1,0 +1,23 @@
+//! Where a URL leads to.
+
+use std::net::{Ipv6Addr, SocketAddr};
+
+use martello_outbox::Store;
+use martello_postgres::PostgresStore;
+
+use crate::{
+    proxy::Proxy,
+    support::{Place, entry},
+};
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn an_address_of_ipv6_in_the_url_is_connected_to() {
+    let place = Place::fresh().unwrap();
+    let proxy = Proxy::at(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), &place.url).await;
+    let url = proxy.url(&place.url);
+    assert!(url.contains("@[::1]:"), "{url}");
+    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    store.enqueue(vec![entry()]).await.unwrap();
+    place.drop().await;
+}
