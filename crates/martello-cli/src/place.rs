@@ -48,17 +48,9 @@ impl Place {
         Ok(Self::Sqlite(SqliteStore::builder(path).create(false).readers(1).open().await?))
     }
 
-    /// The schema may stand in the query, as `?schema=orders`.
     async fn postgres(url: &str) -> Result<Self, Failure> {
-        let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        let schema = |pair: &&str| pair.starts_with("schema=");
-        let rest: Vec<_> = query.split('&').filter(|pair| !pair.is_empty() && !schema(pair)).collect();
-        let url = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
-        let mut builder = PostgresStore::builder().url(&url).create(false).max_connections(4);
-        if let Some(name) = query.split('&').find_map(|pair| pair.strip_prefix("schema=")) {
-            builder = builder.schema(name);
-        }
-        Ok(Self::Postgres(builder.connect().await?))
+        let store = PostgresStore::builder().url(url).create(false).max_connections(4);
+        Ok(Self::Postgres(store.connect().await?))
     }
 
     /// The store.

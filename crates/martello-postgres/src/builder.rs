@@ -1,7 +1,7 @@
 use std::{fmt, time::Duration};
 
 use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::{
     PostgresStore,
@@ -10,6 +10,7 @@ use crate::{
     fault::explain,
     migrate::{self, Defaults},
     schema::Schema,
+    target::Target,
 };
 
 const MAX_CONNECTIONS: u32 = 1_000;
@@ -35,7 +36,7 @@ const MAX_WAITING: usize = 100_000;
 #[must_use = "a builder does nothing until it is connected"]
 pub struct PostgresStoreBuilder {
     to: To,
-    schema: String,
+    schema: Option<String>,
     create: bool,
     clock: Clock,
     max_connections: u32,
@@ -43,6 +44,9 @@ pub struct PostgresStoreBuilder {
     max_batch: usize,
     max_waiting: usize,
 }
+
+/// The schema of a store that names none.
+const SCHEMA: &str = "martello";
 
 #[derive(Clone)]
 enum To {
@@ -55,7 +59,7 @@ impl PostgresStoreBuilder {
     pub(crate) fn new() -> Self {
         Self {
             to: To::Nowhere,
-            schema: "martello".to_owned(),
+            schema: None,
             create: true,
             clock: Clock::Engine,
             max_connections: 8,
@@ -65,8 +69,8 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// The server and the database, as `postgres://user:password@host:5432/database`. `sslmode`, `application_name` and what
-    /// else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like. The
+    /// The server and the database, as `postgres://user:password@host:5432/database`. `schema`, `sslmode`, `application_name`
+    /// and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like. The
     /// store makes its own connections, of which it checks none before it is used but those that were idle for a second.
     pub fn url(mut self, url: &str) -> Self {
         self.to = To::Url(url.to_owned());
@@ -83,9 +87,9 @@ impl PostgresStoreBuilder {
     }
 
     /// The schema that the tables are in: 1 to 48 lower-case letters, digits and underscores, with no digit and no `pg_` in
-    /// front. Stores on different schemas have nothing to do with each other.
+    /// front. Stores on different schemas have nothing to do with each other. The URL may name it instead, as `?schema=orders`.
     pub fn schema(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.schema);
+        self.schema = Some(name.to_owned());
         self
     }
 
@@ -133,43 +137,41 @@ impl PostgresStoreBuilder {
     ///
     /// With the database as it was:
     ///
-    /// - [`StoreErrorKind::Invalid`]: a value is out of its range, or the URL is none.
-    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, is older than
-    ///   PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the schema has tables of
+    /// - [`StoreErrorKind::Invalid`]: a value is out of its range, the URL is none, or it names another schema than
+    ///   [`schema`](Self::schema).
+    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate that is not
+    ///   trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the schema has tables of
     ///   another program, or of a newer version of this one; or the connections of a pool acknowledge what is not on the
     ///   disk (`synchronous_commit = off`), or have a `default_transaction_isolation` other than `read committed`.
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
-        let invalid = |error: ConfigError| StoreError::new(StoreErrorKind::Invalid, error.to_string());
         self.check().map_err(invalid)?;
-        let schema = Schema::new(&self.schema).map_err(invalid)?;
-        self.open(schema).await
-    }
-
-    async fn open(self, schema: Schema) -> Result<PostgresStore, StoreError> {
-        let (connections, listen) = match self.to {
+        let (connections, listen, schema) = match self.to {
             To::Nowhere => {
                 let message = "a store must be told where to connect: give it a url or a pool";
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
             To::Url(url) => {
-                let options = options(&url)?;
+                let Target { options, schema } = Target::parse(&url)?;
+                let schema = named(schema, self.schema)?;
                 let connecting = async { PgConnection::connect_with(&options).await.map_err(explain) };
                 let mut connection = migrate::within(self.patience, connecting).await?;
                 let defaults = migrate::prepare(&mut connection, &schema, self.create, self.patience).await?;
                 // It is of no more use: the pool's statements are others.
                 drop(connection.close().await);
-                (Connections::own(options.clone(), defaults, self.max_connections, self.patience), options)
+                let own = Connections::own(options.clone(), defaults, self.max_connections, self.patience);
+                (own, options, schema)
             }
             To::Pool(pool) => {
+                let schema = named(None, self.schema)?;
                 let connecting = async { pool.acquire().await.map_err(explain) };
                 let mut connection = migrate::within(self.patience, connecting).await?;
                 refuse_defaults(
                     migrate::prepare(&mut connection, &schema, self.create, self.patience).await?,
                 )?;
                 let options = pool.connect_options().as_ref().clone();
-                (Connections::pool(pool, self.max_connections, self.patience), options)
+                (Connections::pool(pool, self.max_connections, self.patience), options, schema)
             }
         };
         let options = Options { schema, clock: self.clock, most: self.max_batch, waiting: self.max_waiting };
@@ -193,6 +195,21 @@ impl PostgresStoreBuilder {
     }
 }
 
+fn invalid(error: ConfigError) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid, error.to_string())
+}
+
+/// The schema that the URL names, or the builder.
+fn named(by_url: Option<String>, by_builder: Option<String>) -> Result<Schema, StoreError> {
+    if let (Some(one), Some(other)) = (&by_url, &by_builder)
+        && one != other
+    {
+        let message = format!("the url names the schema {one:?}, and the builder {other:?}: name one");
+        return Err(StoreError::new(StoreErrorKind::Invalid, message));
+    }
+    Schema::new(by_url.or(by_builder).as_deref().unwrap_or(SCHEMA)).map_err(invalid)
+}
+
 /// A pool's connections are somebody else's to set.
 fn refuse_defaults(defaults: Defaults) -> Result<(), StoreError> {
     let message = match defaults {
@@ -206,15 +223,6 @@ fn refuse_defaults(defaults: Defaults) -> Result<(), StoreError> {
         _ => return Ok(()),
     };
     Err(StoreError::new(StoreErrorKind::Unusable, message))
-}
-
-fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options: PgConnectOptions = url.parse().map_err(explain)?;
-    // Whoever looks at the server's connections sees whose they are.
-    let named = options.get_application_name().is_some();
-    let options = if named { options } else { options.application_name("martello") };
-    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of their own.
-    Ok(options.disable_statement_logging())
 }
 
 impl fmt::Debug for PostgresStoreBuilder {

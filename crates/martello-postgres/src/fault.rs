@@ -2,7 +2,7 @@
 //!
 //! Of the server's words only its message and code go on: its details quote values.
 
-use std::fmt;
+use std::{fmt, io};
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::postgres::PgDatabaseError;
@@ -102,14 +102,8 @@ fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
             "the url must be one of PostgreSQL, such as postgres://user@host:5432/database: look at it and at the \
              files that it names",
         ),
-        sqlx::Error::Io(_) => (
-            StoreErrorKind::Unavailable,
-            "the server cannot be reached, or went away: see that it runs, and look at what was stored",
-        ),
-        sqlx::Error::Tls(_) => (
-            StoreErrorKind::Unavailable,
-            "no encrypted connection to the server could be made: look at sslmode",
-        ),
+        sqlx::Error::Io(cause) => told_of_io(cause),
+        sqlx::Error::Tls(_) => (StoreErrorKind::Unusable, NOT_ENCRYPTED),
         sqlx::Error::PoolTimedOut => (
             StoreErrorKind::Unavailable,
             "the pool had no connection free in time: give it more, or hold fewer",
@@ -126,6 +120,28 @@ fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
         _ => (StoreErrorKind::Internal, "sqlx refused a statement: please report it"),
     }
 }
+
+/// Of a handshake that fails, sqlx says that the input or the output did.
+fn told_of_io(cause: &io::Error) -> (StoreErrorKind, &'static str) {
+    match cause.kind() {
+        io::ErrorKind::InvalidData if cause.to_string().contains("certificate") => (
+            StoreErrorKind::Unusable,
+            "the server's certificate is not trusted: name the authority that signed it with sslrootcert, and the server as \
+             the certificate does",
+        ),
+        io::ErrorKind::InvalidData => (StoreErrorKind::Unusable, NOT_ENCRYPTED),
+        io::ErrorKind::NotFound => (
+            StoreErrorKind::Unavailable,
+            "a file that the url names is not there: look at sslrootcert, sslcert, sslkey and the server's socket",
+        ),
+        _ => (
+            StoreErrorKind::Unavailable,
+            "the server cannot be reached, or went away: see that it runs, and look at what was stored",
+        ),
+    }
+}
+
+const NOT_ENCRYPTED: &str = "no encrypted connection to the server could be made: look at sslmode";
 
 fn told(code: &str) -> (StoreErrorKind, &'static str) {
     match code {

@@ -17,6 +17,7 @@ mod rekey;
 mod schema;
 mod statement;
 mod store;
+mod target;
 mod time;
 mod write;
 

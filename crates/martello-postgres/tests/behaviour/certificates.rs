@@ -59,12 +59,22 @@ async fn a_certificate_that_is_not_trusted_is_called_that() {
 #[tokio::test]
 async fn a_certificate_of_another_name_is_called_that() {
     let (port, pem, _server) = self_signed("db.internal").await;
-    let mut url = url::Url::parse(&format!("postgres://u@localhost:{port}/x?sslmode=verify-full")).unwrap();
-    url.query_pairs_mut().append_pair("sslrootcert", &pem);
-    let (kind, said) = refused(url.as_str()).await;
+    let file = std::env::temp_dir().join(format!("martello-{}-{port}.pem", std::process::id()));
+    std::fs::write(&file, pem).unwrap();
+    let url = format!("postgres://u@localhost:{port}/x?sslmode=verify-full&sslrootcert={}", file.display());
+    let (kind, said) = refused(&url).await;
+    std::fs::remove_file(&file).unwrap();
     assert_eq!(kind, StoreErrorKind::Unusable, "{said}");
     assert!(
         said.starts_with("the server's certificate is not trusted: ") && said.contains("db.internal"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_called_that() {
+    let (port, _, _server) = self_signed("localhost").await;
+    let url = format!("postgres://u@localhost:{port}/x?sslmode=verify-full&sslrootcert=/no/such/file");
+    let (_, said) = refused(&url).await;
+    assert!(said.starts_with("a file that the url names is not there: "), "{said}");
 }

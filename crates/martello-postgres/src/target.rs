@@ -1,0 +1,80 @@
+//! What a URL says: where to connect to, and how; and which schema the tables are in.
+
+use martello_outbox::{StoreError, StoreErrorKind};
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use url::{Host, Url};
+
+use crate::fault::explain;
+
+/// A URL, taken apart.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) schema: Option<String>,
+}
+
+impl Target {
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        let mut url: Url = text.parse().map_err(|error| explain(sqlx::Error::config(error)))?;
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            url.query_pairs().into_owned().partition(|(name, _)| name == "schema");
+        let mut schemas = ours.into_iter().map(|(_, schema)| schema);
+        let schema = schemas.next();
+        if schemas.next().is_some() {
+            return Err(StoreError::new(
+                StoreErrorKind::Invalid,
+                "the url names more than one schema: name one",
+            ));
+        }
+        // sqlx looks for a host that is called `[::1]`.
+        let host = address_of(&url).map(|address| ("hostaddr".to_owned(), address));
+        url.query_pairs_mut().clear().extend_pairs(host).extend_pairs(theirs);
+        Ok(Self { options: options(&url)?, schema })
+    }
+}
+
+/// The host of a URL, if that is an address of IPv6.
+fn address_of(url: &Url) -> Option<String> {
+    match url.host() {
+        Some(Host::Ipv6(address)) => Some(address.to_string()),
+        _ => None,
+    }
+}
+
+fn options(url: &Url) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_url(url).map_err(explain)?;
+    // Whoever looks at the server's connections sees whose they are.
+    let named = options.get_application_name().is_some();
+    let options = if named { options } else { options.application_name("martello") };
+    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of their own.
+    Ok(options.disable_statement_logging())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn an_address_of_ipv6_stands_without_its_brackets() {
+        for (url, host) in [
+            ("postgres://u@[::1]:5433/x", "::1"),
+            ("postgres://u@[2001:db8::7]/x?sslmode=disable", "2001:db8::7"),
+            ("postgres://u@[::1]/x?host=db.internal", "db.internal"),
+            ("postgres://u@db.internal:5433/x", "db.internal"),
+            ("postgres://u@127.0.0.1/x", "127.0.0.1"),
+        ] {
+            assert_eq!(Target::parse(url).unwrap().options.get_host(), host, "{url}");
+        }
+        assert_eq!(Target::parse("postgres://u@[::1]:5433/x").unwrap().options.get_port(), 5433);
+    }
+
+    #[test]
+    fn what_else_a_url_says_is_as_it_was() {
+        let url = "postgres://u%40x@h/d%20b?options=-c%20a%3Db&schema=s&application_name=a+b%26c";
+        let target = Target::parse(url).unwrap();
+        assert_eq!(target.schema.as_deref(), Some("s"));
+        let options = target.options;
+        assert_eq!((options.get_username(), options.get_database()), ("u@x", Some("d b")));
+        assert_eq!((options.get_options(), options.get_application_name()), (Some("-c a=b"), Some("a b&c")));
+    }
+}
