@@ -9,3 +9,4 @@ mod support;
 mod addresses;
 mod grants;
 mod proxy;
+mod read_only;

@@ -1,0 +1,81 @@
+//! The server only reads for a while: its disk is full, or it was failed over. A session that began meanwhile stays so.
+
+use martello_outbox::{Filter, Store, StoreErrorKind};
+use martello_postgres::PostgresStore;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::support::{Place, claimed, entry};
+
+/// A schema of a role of its own, which can be told to only read.
+struct Switched {
+    place: Place,
+    role: String,
+    url: String,
+}
+
+impl Switched {
+    async fn make() -> Self {
+        let place = Place::fresh().unwrap();
+        let role = format!("{}_role", place.schema);
+        place.run(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role}")).await;
+        let mut url = url::Url::parse(&place.url).unwrap();
+        url.set_username(&role).unwrap();
+        Self { url: url.into(), place, role }
+    }
+
+    /// What sessions are from now on. Those that there are end.
+    async fn read_only(&self, on: bool) {
+        let role = &self.role;
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+        let set =
+            if on { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
+        let end = if on { end } else { String::new() };
+        self.place.run(&format!("ALTER ROLE {role} {set}; {end}")).await;
+    }
+
+    async fn clear(self) {
+        let Self { place, role, .. } = self;
+        place.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
+    }
+}
+
+async fn survives(store: &PostgresStore, switched: &Switched) {
+    store.enqueue(vec![entry()]).await.unwrap();
+    switched.read_only(true).await;
+    // It can read, over as many connections as it may have.
+    for counted in futures_util::future::join_all((0..8).map(|_| store.count(Filter::default()))).await {
+        counted.unwrap();
+    }
+    for _ in 0..2 {
+        let error = store.enqueue(vec![entry()]).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+    }
+    for counted in futures_util::future::join_all((0..8).map(|_| store.count(Filter::default()))).await {
+        counted.unwrap();
+    }
+    switched.read_only(false).await;
+    store.enqueue(vec![entry()]).await.unwrap();
+    assert_eq!(claimed(store, 5).await.len(), 2);
+    for _ in 0..8 {
+        store.enqueue(vec![entry()]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_store_goes_on_when_its_server_writes_again() {
+    let switched = Switched::make().await;
+    let store = PostgresStore::builder().url(&switched.url).schema(&switched.place.schema).connect().await;
+    survives(&store.unwrap(), &switched).await;
+    switched.clear().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
+    let switched = Switched::make().await;
+    let pool = PgPoolOptions::new().max_connections(3).connect(&switched.url).await.unwrap();
+    let store = PostgresStore::builder().pool(pool).schema(&switched.place.schema).connect().await;
+    survives(&store.unwrap(), &switched).await;
+    switched.clear().await;
+}
