@@ -10,3 +10,4 @@ mod addresses;
 mod grants;
 mod proxy;
 mod read_only;
+mod silence;

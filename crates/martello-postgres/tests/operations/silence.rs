@@ -1,0 +1,75 @@
+//! A NAT or a load balancer has forgotten connections: nothing comes back over them.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use martello_outbox::{Filter, Store, StoreErrorKind, Watch};
+use martello_postgres::PostgresStore;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    proxy::Proxy,
+    support::{Place, entry},
+};
+
+async fn behind(proxy: &Proxy, place: &Place, patience: Duration) -> PostgresStore {
+    let store = PostgresStore::builder().url(&proxy.url(&place.url)).schema(&place.schema).patience(patience);
+    let store = store.connect().await.unwrap();
+    for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
+        counted.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn idle_connections_that_went_silent_cost_one_operation_a_second() {
+    let place = Place::fresh().unwrap();
+    let proxy = Proxy::to(&place.url).await;
+    let store = behind(&proxy, &place, Duration::from_secs(20)).await;
+    sleep(Duration::from_millis(1_100)).await;
+    proxy.silence();
+    let began = Instant::now();
+    store.enqueue(vec![entry()]).await.unwrap();
+    let first = began.elapsed();
+    assert!(first < Duration::from_secs(3), "{first:?}");
+    // Each of these would take another of those that were kept.
+    for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
+        counted.unwrap();
+    }
+    let then = began.elapsed() - first;
+    assert!(then < Duration::from_millis(900), "{then:?}");
+    place.drop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_connection_that_goes_silent_in_use_costs_one_operation_and_no_more() {
+    let place = Place::fresh().unwrap();
+    let proxy = Proxy::to(&place.url).await;
+    let store = behind(&proxy, &place, Duration::from_millis(900)).await;
+    proxy.silence();
+    let error = store.enqueue(vec![entry()]).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    for _ in 0..8 {
+        store.enqueue(vec![entry()]).await.unwrap();
+    }
+    place.drop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn whoever_watches_hears_of_changes_though_the_connection_that_listens_went_silent() {
+    let place = Place::fresh().unwrap();
+    let proxy = Proxy::to(&place.url).await;
+    let store = behind(&proxy, &place, Duration::from_secs(20)).await;
+    let other = place.open().await;
+    let mut news = store.watch(Watch::Ready);
+    timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    proxy.silence();
+    sleep(Duration::from_millis(2_500)).await;
+    news.mark_unchanged();
+    other.enqueue(vec![entry()]).await.unwrap();
+    timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    place.drop().await;
+}
