@@ -9,12 +9,15 @@ use crate::{
     engine::{Engine, Options},
     fault::explain,
     migrate::{self, Defaults},
+    own::{Limits, Own},
     schema::Schema,
     target::Target,
 };
 
 const MAX_CONNECTIONS: u32 = 1_000;
 const PATIENCE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(10 * 60);
+const LASTS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(7 * 24 * 60 * 60);
 const MAX_BATCH: usize = 10_000;
 const MAX_WAITING: usize = 100_000;
 
@@ -28,6 +31,8 @@ const MAX_WAITING: usize = 100_000;
 /// | [create](Self::create) | yes | a first start needs no ceremony |
 /// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
 /// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
+/// | [lifetime](Self::max_lifetime) | 30 min | soon enough after a failover or a change of roles, seldom enough to cost nothing |
+/// | [idle timeout](Self::idle_timeout) | 10 min | shorter than most NATs and firewalls remember a connection |
 /// | [batch](Self::max_batch) | 256 | beyond that, a statement more is no longer what costs |
 /// | [waiting](Self::max_waiting) | 1,024 | four batches |
 ///
@@ -41,6 +46,7 @@ pub struct PostgresStoreBuilder {
     clock: Clock,
     max_connections: u32,
     patience: Duration,
+    limits: Limits,
     max_batch: usize,
     max_waiting: usize,
 }
@@ -64,6 +70,7 @@ impl PostgresStoreBuilder {
             clock: Clock::Engine,
             max_connections: 8,
             patience: Duration::from_secs(30),
+            limits: Limits { lifetime: Duration::from_secs(30 * 60), idle: Duration::from_secs(10 * 60) },
             max_batch: 256,
             max_waiting: 1024,
         }
@@ -118,6 +125,20 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// How long a connection lasts, from 1 s to 7 days, up to a tenth less so that not all end at once. Then another is made
+    /// when it is needed: what the server, the role or the database was set to meanwhile counts from then on at the latest.
+    /// The connections of a pool last as long as the pool says.
+    pub fn max_lifetime(mut self, time: Duration) -> Self {
+        self.limits.lifetime = time;
+        self
+    }
+
+    /// How long a connection lasts that nothing uses, from 1 s to 7 days.
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.limits.idle = time;
+        self
+    }
+
     /// After how many entries a statement that stores them takes no more along, from 1 to 10,000. Nobody ever waits for
     /// others to come: those that came while the last statement was under way are taken together.
     pub fn max_batch(mut self, entries: usize) -> Self {
@@ -160,8 +181,8 @@ impl PostgresStoreBuilder {
                 let defaults = migrate::prepare(&mut connection, &schema, self.create, self.patience).await?;
                 // It is of no more use: the pool's statements are others.
                 drop(connection.close().await);
-                let own = Connections::own(options.clone(), defaults, self.max_connections, self.patience);
-                (own, options, schema)
+                let own = Own::new(options.clone(), defaults, self.limits, self.patience);
+                (Connections::own(own, self.max_connections, self.patience), options, schema)
             }
             To::Pool(pool) => {
                 let schema = named(None, self.schema)?;
@@ -174,7 +195,13 @@ impl PostgresStoreBuilder {
                 (Connections::pool(pool, self.max_connections, self.patience), options, schema)
             }
         };
-        let options = Options { schema, clock: self.clock, most: self.max_batch, waiting: self.max_waiting };
+        let options = Options {
+            schema,
+            clock: self.clock,
+            most: self.max_batch,
+            waiting: self.max_waiting,
+            lifetime: self.limits.lifetime,
+        };
         Ok(PostgresStore::new(Engine::start(connections, listen, options)))
     }
 
@@ -184,6 +211,11 @@ impl PostgresStoreBuilder {
         }
         if !PATIENCE.contains(&self.patience) {
             return Err(ConfigError::new("patience", format!("{:?}", self.patience), "10 ms to 10 min"));
+        }
+        for (what, time) in [("max_lifetime", self.limits.lifetime), ("idle_timeout", self.limits.idle)] {
+            if !LASTS.contains(&time) {
+                return Err(ConfigError::new(what, format!("{time:?}"), "1 s to 7 days"));
+            }
         }
         if !(1..=MAX_BATCH).contains(&self.max_batch) {
             return Err(ConfigError::new("max_batch", self.max_batch, "1 to 10,000"));

@@ -2,33 +2,29 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use martello_outbox::StoreError;
-use sqlx::{
-    Connection, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgRow},
-};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::{
-    fault::{Refused, closed, code, explain, is_conflict, is_lost, late, refused},
-    migrate::Defaults,
+    fault::{Refused, Session, closed, explain, is_away, is_conflict, late, refused, session},
+    own::{Kept, Own},
     statement::Statement,
 };
 
-/// A connection that was not used for longer is asked first whether the server is still there.
-const FRESH: Duration = Duration::from_secs(1);
 /// How often something is done again that others were in the way of.
 const CONFLICTS: u32 = 10;
 /// How often something is done again whose connection was lost: once more than a lost connection may have been kept.
 const LOSSES: u32 = 2;
+/// How often something is done again whose session could not do it, over connections of the store's own: others that were in
+/// use are kept meanwhile.
+const RENEWALS: u32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -40,14 +36,39 @@ pub(crate) struct Connections {
 
 #[derive(Debug)]
 enum Source {
-    Own { options: Box<PgConnectOptions>, defaults: Defaults, idle: Mutex<Vec<(PgConnection, Instant)>> },
+    Own(Own),
     Pool(PgPool),
 }
 
-/// A connection in use. Unless it is [kept](Connections::keep) afterwards, it is closed.
+/// A connection in use. One of the store's own is closed unless it is [kept](Connections::keep) afterwards, and one of a pool goes
+/// back to it unless it is [discarded](Held::discard).
 enum Held {
-    Own(PgConnection),
+    Own(Kept),
     Pool(PoolConnection<Postgres>),
+}
+
+impl Held {
+    /// Whether its session may be older than what the server is set to now.
+    fn is_used(&self) -> bool {
+        match self {
+            Self::Own(kept) => kept.used,
+            Self::Pool(_) => true,
+        }
+    }
+
+    /// Nobody uses it again.
+    fn discard(self) {
+        if let Self::Pool(mut connection) = self {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// A statement that failed, and what that means for the session in which it did.
+struct Failure {
+    error: sqlx::Error,
+    session: Session,
+    used: bool,
 }
 
 impl Deref for Held {
@@ -55,7 +76,7 @@ impl Deref for Held {
 
     fn deref(&self) -> &PgConnection {
         match self {
-            Self::Own(connection) => connection,
+            Self::Own(kept) => &kept.connection,
             Self::Pool(connection) => connection,
         }
     }
@@ -64,7 +85,7 @@ impl Deref for Held {
 impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
-            Self::Own(connection) => connection,
+            Self::Own(kept) => &mut kept.connection,
             Self::Pool(connection) => connection,
         }
     }
@@ -79,10 +100,8 @@ pub(crate) struct Fetched {
 }
 
 impl Connections {
-    /// Connections of the store's own: what they need and the role's defaults are not, each is told.
-    pub(crate) fn own(options: PgConnectOptions, defaults: Defaults, most: u32, patience: Duration) -> Self {
-        let source = Source::Own { options: Box::new(options), defaults, idle: Mutex::default() };
-        Self { source, room: Semaphore::new(most as usize), most, patience }
+    pub(crate) fn own(own: Own, most: u32, patience: Duration) -> Self {
+        Self { source: Source::Own(own), room: Semaphore::new(most as usize), most, patience }
     }
 
     pub(crate) fn pool(pool: PgPool, most: u32, patience: Duration) -> Self {
@@ -92,7 +111,26 @@ impl Connections {
     /// Does one statement, and again where that is safe.
     pub(crate) async fn fetch(&self, statement: &Statement) -> Result<Fetched, StoreError> {
         let fetched = timeout(self.patience, self.fetch_somehow(statement)).await;
-        fetched.unwrap_or_else(|_| Err(late()))
+        fetched.unwrap_or_else(|_| {
+            self.doubt();
+            Err(late())
+        })
+    }
+
+    /// Has each connection that is kept asked before it is used: it may be that nothing comes back any more.
+    pub(crate) fn doubt(&self) {
+        if let Source::Own(own) = &self.source {
+            own.doubt();
+        }
+    }
+
+    /// How often something is done again whose session could not do it.
+    fn renewals(&self) -> u32 {
+        match &self.source {
+            Source::Own(_) => RENEWALS,
+            // Each that is kept may be such a one.
+            Source::Pool(pool) => pool.options().get_max_connections(),
+        }
     }
 
     /// The rows of a statement.
@@ -111,25 +149,27 @@ impl Connections {
 
     async fn fetch_somehow(&self, statement: &Statement) -> Result<Fetched, StoreError> {
         let permit = self.permit().await?;
-        let (mut conflicts, mut losses) = (0, 0);
+        let (mut conflicts, mut losses, mut renewals) = (0, 0, 0);
         loop {
-            match self.fetch_once(statement).await {
+            let Failure { error, session, used } = match self.fetch_once(statement).await {
                 Ok(rows) => {
                     drop(permit);
                     return Ok(Fetched { rows, refused: None, repeated: losses > 0 });
                 }
-                Err(error) if refused(&error).is_some() => {
-                    return Ok(Fetched { rows: Vec::new(), refused: refused(&error), repeated: losses > 0 });
-                }
-                Err(error) if is_conflict(&error) && conflicts < CONFLICTS => {
-                    conflicts += 1;
-                    tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
-                }
-                Err(error) if is_lost(&error) && statement.repeatable && losses < LOSSES => {
-                    losses += 1;
-                    self.forget();
-                }
-                Err(error) => return Err(explain(error)),
+                Err(failure) => failure,
+            };
+            if let Some(refused) = refused(&error) {
+                return Ok(Fetched { rows: Vec::new(), refused: Some(refused), repeated: losses > 0 });
+            }
+            if is_conflict(&error) && conflicts < CONFLICTS {
+                conflicts += 1;
+                tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
+            } else if session == Session::Lost && statement.repeatable && losses < LOSSES {
+                losses += 1;
+            } else if session == Session::Unfit && used && renewals < self.renewals() {
+                renewals += 1;
+            } else {
+                return Err(explain(error));
             }
         }
     }
@@ -138,55 +178,47 @@ impl Connections {
         self.room.acquire().await.map_err(|_| closed())
     }
 
-    async fn fetch_once(&self, statement: &Statement) -> sqlx::Result<Vec<PgRow>> {
-        let mut held = self.take().await?;
+    async fn fetch_once(&self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
+        let mut held = self.take().await.map_err(|error| {
+            let session = if is_away(&error) { Session::Lost } else { Session::Sound };
+            Failure { error, session, used: false }
+        })?;
+        let used = held.is_used();
         let fetched = statement.fetch(&mut held).await;
-        // After what the server has refused, the connection is as good as before.
-        if fetched.as_ref().map_or_else(|error| code(error).is_some() && !is_lost(error), |_| true) {
+        let fetched = fetched.map_err(|error| Failure { session: session(&error), error, used });
+        if fetched.as_ref().is_err_and(|failure| failure.session != Session::Sound) {
+            held.discard();
+            self.forget();
+        } else {
             self.keep(held);
         }
         fetched
     }
 
     async fn take(&self) -> sqlx::Result<Held> {
-        let (options, defaults, idle) = match &self.source {
-            Source::Pool(pool) => return Ok(Held::Pool(pool.acquire().await?)),
-            Source::Own { options, defaults, idle } => (options, defaults, idle),
-        };
-        loop {
-            // The one that was used last.
-            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            match kept {
-                Some((connection, since)) if since.elapsed() < FRESH => return Ok(Held::Own(connection)),
-                Some((mut connection, _)) => {
-                    if connection.ping().await.is_ok() {
-                        return Ok(Held::Own(connection));
-                    }
-                }
-                None => break,
-            }
-        }
-        let mut connection = PgConnection::connect_with(options).await?;
-        if !defaults.durable {
-            sqlx::query("SET synchronous_commit TO on").execute(&mut connection).await?;
-        }
-        if !defaults.sees_commits {
-            let set = "SET default_transaction_isolation TO 'read committed'";
-            sqlx::query(set).execute(&mut connection).await?;
-        }
-        Ok(Held::Own(connection))
+        Ok(match &self.source {
+            Source::Own(own) => Held::Own(own.take().await?),
+            Source::Pool(pool) => Held::Pool(pool.acquire().await?),
+        })
     }
 
     fn keep(&self, held: Held) {
-        if let (Held::Own(connection), Source::Own { idle, .. }) = (held, &self.source) {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+        if let (Held::Own(kept), Source::Own(own)) = (held, &self.source) {
+            own.keep(kept);
         }
     }
 
-    /// Closes what is kept: it was lost together with what was used.
+    /// Closes what is kept: it is as good as what was used.
     fn forget(&self) {
-        if let Source::Own { idle, .. } = &self.source {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Source::Own(own) = &self.source {
+            own.forget();
+        }
+    }
+
+    /// Closes what has lasted for long enough, for ever.
+    pub(crate) async fn sweep(&self) {
+        if let Source::Own(own) = &self.source {
+            own.sweep().await;
         }
     }
 
@@ -198,13 +230,8 @@ impl Connections {
         };
         self.room.close();
         drop(permits);
-        let Source::Own { idle, .. } = &self.source else {
-            return;
-        };
-        let idle = std::mem::take(&mut *idle.lock().unwrap_or_else(PoisonError::into_inner));
-        for (connection, _) in idle {
-            // The server notices if it is not told.
-            drop(connection.close().await);
+        if let Source::Own(own) = &self.source {
+            own.close_all().await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a store is made of, and the tasks that it has.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use martello_outbox::{Clock, Watch};
 use sqlx::postgres::PgConnectOptions;
@@ -64,12 +64,14 @@ pub(crate) struct Options {
     pub(crate) clock: Clock,
     pub(crate) most: usize,
     pub(crate) waiting: usize,
+    /// How long the connection that listens lasts.
+    pub(crate) lifetime: Duration,
 }
 
 impl Engine {
     /// Starts on a schema that is ready, with these connections and one more to listen.
     pub(crate) fn start(connections: Connections, listen: PgConnectOptions, options: Options) -> Self {
-        let Options { schema, clock, most, waiting } = options;
+        let Options { schema, clock, most, waiting, lifetime } = options;
         let (bells, announcer) = (Bells::default(), Announcer::new());
         let shared = Arc::new(Shared { connections, schema, clock, bells, announcer });
         let (batches, receiver) = Batches::new(waiting);
@@ -78,8 +80,11 @@ impl Engine {
         let of = Arc::clone(&shared);
         tasks.spawn(async move { of.announcer.serve(&of.connections, &of.schema).await });
         let of = Arc::clone(&shared);
-        let listening =
-            tasks.spawn(async move { of.announcer.listen(&of.bells, listen, of.schema.channel()).await });
+        let listening = tasks.spawn(async move {
+            of.announcer.listen(&of.bells, listen, of.schema.channel(), lifetime).await
+        });
+        let of = Arc::clone(&shared);
+        tasks.spawn(async move { of.connections.sweep().await });
         let of = Arc::clone(&shared);
         let looking = tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
         Self { shared, batches, watching: [listening, looking], _tasks: tasks }

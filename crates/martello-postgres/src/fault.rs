@@ -5,7 +5,7 @@
 use std::{fmt, io};
 
 use martello_outbox::{StoreError, StoreErrorKind};
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use uuid::Uuid;
 
 /// What the server said, without the values that it quotes.
@@ -65,15 +65,46 @@ pub(crate) fn is_blocked(error: &StoreError) -> bool {
     said.is_some_and(|said| said.code == "55P03")
 }
 
-/// Whether the connection is of no more use, and nobody knows what was done.
-pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+/// What an error means for the session in which it came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// It was the work that was wrong. The session is as good as before.
+    Sound,
+    /// It cannot do the work, or may not be able to. Nothing was done.
+    Unfit,
+    /// It has ended, and nobody knows what was done.
+    Lost,
+}
+
+/// The classes of what is wrong with the work: values, constraints, conflicts, limits, locks; and what functions raise.
+const OF_THE_WORK: &[&str] = &["21", "22", "23", "40", "54", "55", "MT", "P0"];
+/// A statement that was cancelled, as by `statement_timeout`.
+const CANCELLED: &str = "57014";
+
+/// Whether a session can be used again is decided by what it is known to survive, and by nothing else: it may have become
+/// read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have memory for nothing more.
+pub(crate) fn session(error: &sqlx::Error) -> Session {
+    let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
+    let Some(said) = said else {
+        return if is_away(error) { Session::Lost } else { Session::Unfit };
+    };
+    let code = said.code();
+    if is_away(error) || matches!(said.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
+        Session::Lost
+    } else if code == CANCELLED || OF_THE_WORK.contains(&code.get(..2).unwrap_or_default()) {
+        Session::Sound
+    } else {
+        Session::Unfit
+    }
+}
+
+/// Whether the server was not there, or went away.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
             true
         }
-        // The server is ending or has crashed; a statement that it has forgotten, or whose table is another now.
-        _ => code(error)
-            .is_some_and(|code| ["08", "57P", "26000", "0A000"].iter().any(|class| code.starts_with(class))),
+        _ => code(error).is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
     }
 }
 
@@ -212,4 +243,18 @@ pub(crate) fn late() -> StoreError {
         StoreErrorKind::Unavailable,
         "the server did not answer in time: see that it runs and what is locked, and look at what was stored",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Session, session};
+
+    #[test]
+    fn a_session_is_kept_only_after_what_it_survives() {
+        // What the server says cannot be made by hand; the tests of the crate have it say more.
+        let gone = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(session(&sqlx::Error::Io(gone)), Session::Lost);
+        assert_eq!(session(&sqlx::Error::Protocol("what is this".into())), Session::Lost);
+        assert_eq!(session(&sqlx::Error::RowNotFound), Session::Unfit);
+    }
 }

@@ -12,6 +12,7 @@ mod fence;
 mod id;
 mod listener;
 mod migrate;
+mod own;
 mod read;
 mod rekey;
 mod schema;

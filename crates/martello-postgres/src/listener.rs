@@ -11,7 +11,7 @@ use sqlx::{
 };
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ use crate::{
 const APART: Duration = Duration::from_millis(20);
 /// How often it looks, in case that a notification was lost.
 const EVERY: Duration = Duration::from_millis(900);
+/// How long a look may take before it is taken for one at a server that says nothing any more.
+const LOOK: Duration = Duration::from_secs(5);
 /// The first and the longest wait before it connects again.
 const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -65,13 +67,20 @@ impl Announcer {
         }
     }
 
-    /// Rings for what others have told, for ever.
-    pub(crate) async fn listen(&self, bells: &Bells, options: PgConnectOptions, channel: String) {
+    /// Rings for what others have told, for ever, over connections that last so long: of one that went silent nobody hears.
+    pub(crate) async fn listen(
+        &self,
+        bells: &Bells,
+        options: PgConnectOptions,
+        channel: String,
+        lifetime: Duration,
+    ) {
         bells.heard().await;
-        let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let pool = pool.acquire_timeout(WAIT.1).connect_lazy_with(options);
         let mut wait = WAIT.0;
         loop {
+            // A pool that waits for the end of a connection gives no other.
+            let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+            let pool = pool.acquire_timeout(WAIT.1).connect_lazy_with(options.clone());
             if let Ok(mut listener) = PgListener::connect_with(&pool).await
                 && listener.listen(&channel).await.is_ok()
             {
@@ -79,9 +88,13 @@ impl Announcer {
                 wait = WAIT.0;
                 // What was told before is lost.
                 bells.ring(News::ALL);
-                while let Ok(Some(told)) = listener.try_recv().await {
-                    bells.ring(heard(told.payload(), self.origin));
-                }
+                let told = async {
+                    while let Ok(Some(told)) = listener.try_recv().await {
+                        bells.ring(heard(told.payload(), self.origin));
+                    }
+                };
+                // What is not told is seen by looking.
+                drop(timeout(lifetime, told).await);
             }
             sleep(wait).await;
             wait = WAIT.1.min(wait * 2);
@@ -98,7 +111,13 @@ pub(crate) async fn look(bells: &Bells, connections: &Connections, schema: &Sche
         bells.heard().await;
         ticks.tick().await;
         let marks = Statement::new(schema, "SELECT count(*), max(n) FROM __.tally").repeatable();
-        let rows = connections.rows(&marks).await.ok();
+        let rows = match timeout(LOOK, connections.rows(&marks)).await {
+            Ok(rows) => rows.ok(),
+            Err(_) => {
+                connections.doubt();
+                None
+            }
+        };
         let now = rows
             .as_deref()
             .and_then(<[_]>::first)

@@ -7,6 +7,7 @@
 mod support;
 
 mod addresses;
+mod ages;
 mod grants;
 mod proxy;
 mod read_only;

@@ -70,6 +70,12 @@ async fn whoever_watches_hears_of_changes_though_the_connection_that_listens_wen
     sleep(Duration::from_millis(2_500)).await;
     news.mark_unchanged();
     other.enqueue(vec![entry()]).await.unwrap();
-    timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    timeout(Duration::from_secs(10), news.changed()).await.unwrap().unwrap();
+    // And it is not only told of what it could not see.
+    sleep(Duration::from_millis(2_500)).await;
+    news.mark_unchanged();
+    assert!(timeout(Duration::from_millis(2_500), news.changed()).await.is_err());
+    other.enqueue(vec![entry()]).await.unwrap();
+    timeout(Duration::from_secs(3), news.changed()).await.unwrap().unwrap();
     place.drop().await;
 }

@@ -1,0 +1,148 @@
+//! The connections of a store's own: made when they are needed, kept for a while, never for ever.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::migrate::Defaults;
+
+/// A connection that was not used for longer is asked first whether the server is still there.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long that may take. A connection that a NAT has forgotten says nothing for ever.
+const CHECK: Duration = Duration::from_secs(1);
+/// By how much the lifetimes of connections that were made at once differ, in percent: they are not all made again at once.
+const SPREAD: u64 = 10;
+/// How often it is looked for connections that are to be closed, at the least and at the most.
+const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// How long connections last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// In all.
+    pub(crate) lifetime: Duration,
+    /// Unused.
+    pub(crate) idle: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Own {
+    options: Box<PgConnectOptions>,
+    defaults: Defaults,
+    limits: Limits,
+    /// How long a connection may take to say that it is there.
+    check: Duration,
+    /// The one that was used last is the last.
+    idle: Mutex<Vec<Kept>>,
+}
+
+/// One that is in use, or waits to be used.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) connection: PgConnection,
+    /// Whether it was used before.
+    pub(crate) used: bool,
+    since: Instant,
+    ends: Instant,
+    doubted: bool,
+}
+
+impl Own {
+    /// What they need and the role's defaults are not, each is told.
+    pub(crate) fn new(
+        options: PgConnectOptions,
+        defaults: Defaults,
+        limits: Limits,
+        patience: Duration,
+    ) -> Self {
+        // With little patience, there has to be time left for another connection.
+        let check = CHECK.min(patience / 4);
+        Self { options: Box::new(options), defaults, limits, check, idle: Mutex::default() }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one that was used last, or a new one.
+    pub(crate) async fn take(&self) -> sqlx::Result<Kept> {
+        loop {
+            // Bound, or the lock would be held.
+            let kept = self.idle().pop();
+            let Some(mut kept) = kept else { break };
+            if self.is_over(&kept) {
+                continue;
+            }
+            if !kept.doubted && kept.since.elapsed() < FRESH {
+                return Ok(kept);
+            }
+            if matches!(timeout(self.check, kept.connection.ping()).await, Ok(Ok(()))) {
+                kept.doubted = false;
+                return Ok(kept);
+            }
+            // What went wrong with this one went wrong with the others.
+            self.forget();
+        }
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        if !self.defaults.durable {
+            sqlx::query("SET synchronous_commit TO on").execute(&mut connection).await?;
+        }
+        if !self.defaults.sees_commits {
+            let set = "SET default_transaction_isolation TO 'read committed'";
+            sqlx::query(set).execute(&mut connection).await?;
+        }
+        Ok(self.made(connection))
+    }
+
+    fn made(&self, connection: PgConnection) -> Kept {
+        let now = Instant::now();
+        let lifetime = self.limits.lifetime;
+        let shorter = lifetime.mul_f64(fastrand::f64() * SPREAD as f64 / 100.0);
+        Kept { connection, used: false, since: now, ends: now + (lifetime - shorter), doubted: false }
+    }
+
+    /// Keeps it for the next.
+    pub(crate) fn keep(&self, mut kept: Kept) {
+        (kept.used, kept.since) = (true, Instant::now());
+        self.idle().push(kept);
+    }
+
+    fn is_over(&self, kept: &Kept) -> bool {
+        Instant::now() >= kept.ends || kept.since.elapsed() >= self.limits.idle
+    }
+
+    /// Closes what is kept: it is as good as what was used.
+    pub(crate) fn forget(&self) {
+        self.idle().clear();
+    }
+
+    /// Has each that is kept asked before it is used.
+    pub(crate) fn doubt(&self) {
+        self.idle().iter_mut().for_each(|kept| kept.doubted = true);
+    }
+
+    /// Closes what has lasted for long enough, for ever.
+    pub(crate) async fn sweep(&self) {
+        let every = (self.limits.idle.min(self.limits.lifetime) / 4).clamp(SWEEP.0, SWEEP.1);
+        loop {
+            sleep(every).await;
+            let over: Vec<_> = self.idle().extract_if(.., |kept| self.is_over(kept)).collect();
+            self.close(over).await;
+        }
+    }
+
+    pub(crate) async fn close_all(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        self.close(idle).await;
+    }
+
+    async fn close(&self, over: Vec<Kept>) {
+        for kept in over {
+            // The server notices if it is not told.
+            drop(timeout(self.check, kept.connection.close()).await);
+        }
+    }
+}
