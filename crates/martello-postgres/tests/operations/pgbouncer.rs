@@ -1,0 +1,160 @@
+//! Through PgBouncer as Debian has it, with nothing configured but where the server is, who may come and what is pooled.
+
+use std::{env, time::Duration};
+
+use futures_util::future::join_all;
+use martello_outbox::{
+    Clock, Enqueued, Filter, State, Store, StoreErrorKind, Watch,
+    conformance::{self, BoxError, Engine},
+};
+use martello_postgres::PostgresStore;
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::time::{sleep, timeout};
+
+use crate::support::{Place, claimed, entry, fresh_schema, keyed};
+
+/// One that gives each client a session of its own.
+pub(crate) fn of_sessions() -> String {
+    env::var("MARTELLO_TEST_PGBOUNCER_SESSION_URL").unwrap()
+}
+
+/// One that gives each transaction any session.
+pub(crate) fn of_transactions() -> String {
+    env::var("MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL").unwrap()
+}
+
+/// A connection through it, which asks for nothing that it refuses.
+pub(crate) async fn connection(url: &str) -> PgConnection {
+    options(url).connect().await.unwrap()
+}
+
+fn options(url: &str) -> PgConnectOptions {
+    url.parse::<PgConnectOptions>().unwrap().extra_float_digits(None)
+}
+
+struct Pooled {
+    url: String,
+    schema: String,
+}
+
+impl Engine for Pooled {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Result<Option<Self>, BoxError> {
+        Ok(Some(Self { url: of_transactions(), schema: fresh_schema() }))
+    }
+
+    async fn open(&self, clock: Clock) -> Result<PostgresStore, BoxError> {
+        let store = PostgresStore::builder().url(&self.url).schema(&self.schema).clock(clock);
+        Ok(store.max_connections(4).connect().await?)
+    }
+
+    async fn remove(self) {
+        Place { url: crate::support::url().unwrap(), schema: self.schema }.drop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn a_store_keeps_its_promises_where_transactions_are_pooled() {
+    conformance::check::<Pooled>().await.unwrap();
+}
+
+/// Others do their work on the same sessions, and have statements of the same names.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn stores_that_share_sessions_are_not_in_each_others_way() {
+    let of = |url| Place { url, schema: fresh_schema() };
+    let places = [of(of_transactions()), of(of_transactions()), of(of_sessions())];
+    let work = async |place: &Place| {
+        let store = place.open().await;
+        let work = join_all((0..8).map(async |_| {
+            for _ in 0..10 {
+                store.enqueue(vec![entry(), keyed("k")]).await.unwrap();
+                store.count(Filter::default()).await.unwrap();
+                store.queues().await.unwrap();
+            }
+        }));
+        work.await;
+        assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 160);
+        store.drop_schema().await.unwrap();
+    };
+    join_all(places.iter().map(work)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn changes_are_seen_within_a_second_where_none_can_be_listened_for() {
+    for (url, within) in [(of_transactions(), 1_300), (of_sessions(), 700)] {
+        let place = Place { url, schema: fresh_schema() };
+        let (store, other) = (place.open().await, place.open().await);
+        let mut news = store.watch(Watch::Ready);
+        sleep(Duration::from_millis(1_500)).await;
+        for _ in 0..3 {
+            news.mark_unchanged();
+            other.enqueue(vec![entry()]).await.unwrap();
+            timeout(Duration::from_millis(within), news.changed()).await.unwrap().unwrap();
+        }
+        store.drop_schema().await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn a_guest_may_come_through_it_and_so_may_a_pool() {
+    let schema = fresh_schema();
+    let pool =
+        PgPoolOptions::new().max_connections(4).connect_with(options(&of_transactions())).await.unwrap();
+    let store = PostgresStore::builder().pool(pool.clone()).schema(&schema).connect().await.unwrap();
+    for _ in 0..3 {
+        let stored = join_all((0..4).map(async |_| {
+            let mut connection = connection(&of_transactions()).await;
+            let mut ids = Vec::new();
+            for _ in 0..5 {
+                let mut transaction = connection.begin().await.unwrap();
+                ids.push(store.enqueue_in(&mut transaction, entry()).await.unwrap().id());
+                transaction.commit().await.unwrap();
+                store.enqueue(vec![entry()]).await.unwrap();
+            }
+            ids
+        }));
+        for id in stored.await.concat() {
+            assert!(store.entry(id).await.unwrap().is_some());
+        }
+    }
+    assert_eq!(store.count(Filter::default()).await.unwrap(), 120);
+    assert_eq!(claimed(&store, 5).await.len(), 5);
+    store.drop_schema().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn what_it_does_not_hand_on_is_refused_with_what_to_do() {
+    for url in [of_transactions(), of_sessions()] {
+        let url = format!("{url}?options[statement_timeout]=1000");
+        let error = PostgresStore::connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+        assert!(error.to_string().contains("ignore_startup_parameters"), "{error}");
+    }
+}
+
+/// Whoever knows how it is configured may say so.
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn a_url_may_say_that_no_statements_are_kept() {
+    for url in [of_transactions(), of_sessions(), crate::support::url().unwrap()] {
+        let schema = fresh_schema();
+        let url = format!("{url}?statement-cache-capacity=0&schema={schema}");
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let stored = store.enqueue(vec![entry(), entry()]).await.unwrap();
+        let mut ids: Vec<_> = stored.into_iter().map(|stored| Enqueued::id(stored)).collect();
+        ids.sort();
+        let mut got = claimed(&store, 5).await;
+        got.sort();
+        assert_eq!(got, ids);
+        store.drop_schema().await.unwrap();
+    }
+}

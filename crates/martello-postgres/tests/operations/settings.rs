@@ -1,0 +1,219 @@
+//! What a database is set to otherwise: commits are durable and see what was done while they waited all the same, directly and
+//! through PgBouncer; and nothing of that stays behind in a session that others use, too.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use martello_outbox::{Filter, Lease, QueueName, Store, Turn};
+use martello_poll::{Acquired, CheckpointStore};
+use martello_postgres::PostgresStore;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::{
+    pgbouncer::{connection, of_sessions, of_transactions},
+    support::{Place, claim, done, entry, fresh_schema, keyed},
+};
+
+/// A database of its own, which is set to lose commits and to see nothing new.
+struct Careless {
+    direct: Place,
+    name: String,
+}
+
+const WATCHED: &[&str] = &["entry", "slot", "queue", "checkpoint"];
+
+impl Careless {
+    async fn make() -> Self {
+        let mut direct = Place::fresh().unwrap();
+        let name = direct.schema.clone();
+        for sql in [
+            "CREATE DATABASE __",
+            "ALTER DATABASE __ SET synchronous_commit = off",
+            "ALTER DATABASE __ SET default_transaction_isolation = 'repeatable read'",
+        ] {
+            direct.run(sql).await;
+        }
+        direct.url = at(&direct.url, &name);
+        Self { direct, name }
+    }
+
+    /// Has every transaction write down, at its end, what it was set to.
+    async fn watch(&self) {
+        self.direct
+            .run(
+                "CREATE TABLE public.seen (durable text, isolation text);
+                 CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     INSERT INTO public.seen
+                     VALUES (current_setting('synchronous_commit'), current_setting('transaction_isolation'));
+                     RETURN NULL;
+                 END $$",
+            )
+            .await;
+        for table in WATCHED {
+            let sql = format!(
+                "CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE ON __.{table} DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION public.see()"
+            );
+            self.direct.run(&sql).await;
+        }
+    }
+
+    async fn seen(&self) -> Vec<(String, String, i64)> {
+        let sql = "SELECT durable, isolation, count(*) FROM public.seen GROUP BY 1, 2";
+        sqlx::query_as(sql).fetch_all(&mut self.direct.connection().await).await.unwrap()
+    }
+
+    async fn clear(self) {
+        let place = Place::fresh().unwrap();
+        place.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+    }
+}
+
+/// The same server with another database.
+fn at(url: &str, database: &str) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_path(database);
+    url.into()
+}
+
+/// Does everything that writes.
+async fn work(store: &PostgresStore) {
+    let stored = join_all((0..200).map(async |nth: u32| {
+        tokio::time::sleep(Duration::from_millis(u64::from(nth))).await;
+        store.enqueue(vec![if nth % 2 == 0 { entry() } else { keyed(&format!("{}", nth % 7)) }]).await
+    }));
+    for stored in stored.await {
+        stored.unwrap();
+    }
+    for _ in 0..20 {
+        let claimed = store.turn(claim(5)).await.unwrap().claimed;
+        let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease.clone()).collect();
+        assert!(store.heartbeat(leases, Duration::from_secs(60)).await.unwrap().iter().all(|held| *held));
+        store.turn(Turn { settle: claimed.iter().map(done).collect(), ..claim(0) }).await.unwrap();
+    }
+    let queue = QueueName::default();
+    store.pause(&queue, "why").await.unwrap();
+    store.hold(&queue, Duration::from_secs(60), "why").await.unwrap();
+    store.resume(&queue).await.unwrap();
+    let checkpoint = store.checkpoint("poll").unwrap();
+    let lease = Duration::from_secs(60);
+    let Acquired::Held(held) = checkpoint.acquire(lease).await.unwrap() else {
+        unreachable!("nobody has it")
+    };
+    assert!(checkpoint.renew(held.fence, lease).await.unwrap());
+    checkpoint.release(held.fence).await.unwrap();
+    store.prune(Duration::ZERO, 10).await.unwrap();
+    let left = store.list(Filter::default(), None, 1).await.unwrap().entries;
+    store.change(left[0].id, martello_outbox::Change::Bury).await.unwrap();
+    let job = store.replay(Filter::default(), 1.0).await.unwrap();
+    store.cancel_replay(job.id).await.unwrap();
+}
+
+async fn durable_through(url: &str) {
+    let careless = Careless::make().await;
+    let url = at(url, &careless.name);
+    let store = PostgresStore::builder().url(&url).schema(&careless.name).connect().await.unwrap();
+    careless.watch().await;
+    work(&store).await;
+    let seen = careless.seen().await;
+    assert!(seen.iter().map(|seen| seen.2).sum::<i64>() > 500, "{seen:?}");
+    assert!(
+        seen.iter().all(|(durable, isolation, _)| durable == "on" && isolation == "read committed"),
+        "{seen:?}"
+    );
+    let findings = store.examine().await.unwrap();
+    let durability = findings.iter().find(|finding| finding.what == "durability").unwrap();
+    assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
+
+    // Others find their sessions as the database is set: as many as the store may have used.
+    let mut others: Vec<PgConnection> = Vec::new();
+    for _ in 0..12 {
+        others.push(connection(&url).await);
+    }
+    for other in &mut others {
+        other.execute("BEGIN").await.unwrap();
+        let sql =
+            "SELECT current_setting('synchronous_commit'), current_setting('default_transaction_isolation')";
+        let set: (String, String) =
+            sqlx::query_as(sql).persistent(false).fetch_one(&mut *other).await.unwrap();
+        assert_eq!(set, ("off".into(), "repeatable read".into()));
+        let sql = "SELECT count(*) FROM pg_listening_channels()";
+        let listens: i64 = sqlx::query_scalar(sql).persistent(false).fetch_one(&mut *other).await.unwrap();
+        assert_eq!(listens, 0);
+    }
+    drop((others, store));
+    careless.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_commit_is_durable_whatever_the_database_is_set_to() {
+    durable_through(&crate::support::url().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_SESSION_URL"]
+async fn a_commit_is_durable_through_a_pgbouncer_that_pools_sessions() {
+    durable_through(&of_sessions()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
+async fn a_commit_is_durable_through_a_pgbouncer_that_pools_transactions() {
+    durable_through(&of_transactions()).await;
+}
+
+/// What a guest's transaction is set to is its owner's to say.
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
+    let careless = Careless::make().await;
+    let store =
+        PostgresStore::builder().url(&careless.direct.url).schema(&careless.name).connect().await.unwrap();
+    careless.watch().await;
+    let mut connection = careless.direct.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let settings = "SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name";
+    let before: Vec<(String, String)> = sqlx::query_as(settings).fetch_all(&mut *transaction).await.unwrap();
+    store.enqueue_in(&mut transaction, keyed("k")).await.unwrap();
+    let after: Vec<(String, String)> = sqlx::query_as(settings).fetch_all(&mut *transaction).await.unwrap();
+    let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+    assert!(changed.is_empty() && before.len() == after.len(), "{changed:?}");
+    let prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%enqueue%'";
+    let prepared: i64 = sqlx::query_scalar(prepared).fetch_one(&mut *transaction).await.unwrap();
+    assert_eq!(prepared, 0);
+    transaction.commit().await.unwrap();
+    assert_eq!(careless.seen().await[0].0, "off");
+    drop((store, connection));
+    careless.clear().await;
+}
+
+/// A schema whose name nobody has is made, though the database is set so.
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_pool_may_be_set_as_it_likes() {
+    let careless = Careless::make().await;
+    let pool = sqlx::PgPool::connect(&careless.direct.url).await.unwrap();
+    let store = PostgresStore::builder().pool(pool.clone()).schema(&fresh_schema()).connect().await.unwrap();
+    work(&store).await;
+    let set: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&pool).await.unwrap();
+    assert_eq!(set, "off");
+    drop(store);
+    pool.close().await;
+    careless.clear().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_database_that_is_serializable_by_default_can_be_used() {
+    let careless = Careless::make().await;
+    let sql = format!("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'", careless.name);
+    careless.direct.connection().await.execute(AssertSqlSafe(sql)).await.unwrap();
+    let store =
+        PostgresStore::builder().url(&careless.direct.url).schema(&careless.name).connect().await.unwrap();
+    careless.watch().await;
+    work(&store).await;
+    assert!(careless.seen().await.iter().all(|seen| seen.1 == "read committed"));
+    drop(store);
+    careless.clear().await;
+}
