@@ -1,15 +1,16 @@
 use std::{fmt, time::Duration};
 
 use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::{
     PostgresStore,
-    connections::Connections,
+    connections::{Connections, Source},
     engine::{Engine, Options},
     fault::explain,
-    migrate::{self, Defaults},
+    migrate,
     own::{Limits, Own},
+    pooler,
     schema::Schema,
     target::Target,
 };
@@ -77,8 +78,13 @@ impl PostgresStoreBuilder {
     }
 
     /// The server and the database, as `postgres://user:password@host:5432/database`. `schema`, `sslmode`, `application_name`
-    /// and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like. The
-    /// store makes its own connections, of which it checks none before it is used but those that were idle for a second.
+    /// and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like.
+    ///
+    /// The first connection finds out whether PgBouncer or its like gives each transaction any session: then statements are not
+    /// kept there, and nothing is listened for. `statement-cache-capacity` says whether they are kept: 0 if not, and more if
+    /// `max_prepared_statements` of PgBouncer is as much.
+    ///
+    /// The store makes its own connections, of which it checks none before it is used but those that were idle for a second.
     pub fn url(mut self, url: &str) -> Self {
         self.to = To::Url(url.to_owned());
         self
@@ -87,7 +93,8 @@ impl PostgresStoreBuilder {
     /// A pool that the store takes its connections from, and gives them back to after each operation. One more, outside of
     /// the pool and with its options, listens for changes once somebody watches. A pool checks its connections at each use,
     /// and so this is slower than a [url](Self::url). Where layers of your subscriber have filters of their own, switch the
-    /// pool's `log_statements` off: sqlx asks whether its lines are wanted, and such a layer then loses the next line.
+    /// pool's `log_statements` off: sqlx asks whether its lines are wanted, and such a layer then loses the next line. Where it
+    /// leads to PgBouncer, set its `extra_float_digits` to `None`.
     pub fn pool(mut self, pool: PgPool) -> Self {
         self.to = To::Pool(pool);
         self
@@ -161,40 +168,45 @@ impl PostgresStoreBuilder {
     /// - [`StoreErrorKind::Invalid`]: a value is out of its range, the URL is none, or it names another schema than
     ///   [`schema`](Self::schema).
     /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate that is not
-    ///   trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the schema has tables of
-    ///   another program, or of a newer version of this one; or the connections of a pool acknowledge what is not on the
-    ///   disk (`synchronous_commit = off`), or have a `default_transaction_isolation` other than `read committed`.
+    ///   trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the
+    ///   schema has tables of another program, or of a newer version of this one; or PgBouncer does not hand on what the URL
+    ///   asks for.
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         self.check().map_err(invalid)?;
-        let (connections, listen, schema) = match self.to {
+        let (source, shared, keeps, listen, schema) = match self.to {
             To::Nowhere => {
                 let message = "a store must be told where to connect: give it a url or a pool";
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
             To::Url(url) => {
-                let Target { options, schema } = Target::parse(&url)?;
+                let Target { options, schema, keeps } = Target::parse(&url)?;
                 let schema = named(schema, self.schema)?;
-                let connecting = async { PgConnection::connect_with(&options).await.map_err(explain) };
-                let mut connection = migrate::within(self.patience, connecting).await?;
-                let defaults = migrate::prepare(&mut connection, &schema, self.create, self.patience).await?;
-                // It is of no more use: the pool's statements are others.
-                drop(connection.close().await);
-                let own = Own::new(options.clone(), defaults, self.limits, self.patience);
-                (Connections::own(own, self.max_connections, self.patience), options, schema)
+                let mut one = connect(&options, self.patience).await?;
+                migrate::prepare(&mut one, &schema, self.create, self.patience).await?;
+                let mut other = connect(&options, self.patience).await?;
+                let shared = shares_sessions(&mut one, &mut other, self.patience).await?;
+                let own = Own::new(options.clone(), self.limits, self.patience);
+                own.keep(own.made(one));
+                drop(other.close().await);
+                (Source::Own(own), shared, keeps, options, schema)
             }
             To::Pool(pool) => {
                 let schema = named(None, self.schema)?;
-                let connecting = async { pool.acquire().await.map_err(explain) };
-                let mut connection = migrate::within(self.patience, connecting).await?;
-                refuse_defaults(
-                    migrate::prepare(&mut connection, &schema, self.create, self.patience).await?,
-                )?;
+                let acquiring = async { pool.acquire().await.map_err(explain) };
+                let mut one = migrate::within(self.patience, acquiring).await?;
+                migrate::prepare(&mut one, &schema, self.create, self.patience).await?;
                 let options = pool.connect_options().as_ref().clone();
-                (Connections::pool(pool, self.max_connections, self.patience), options, schema)
+                let mut other = connect(&options, self.patience).await?;
+                let shared = shares_sessions(&mut one, &mut other, self.patience).await?;
+                drop(other.close().await);
+                drop(one);
+                (Source::Pool(pool), shared, None, options, schema)
             }
         };
+        let keeps = keeps.unwrap_or(!shared);
+        let connections = Connections::new(source, keeps, self.max_connections, self.patience);
         let options = Options {
             schema,
             clock: self.clock,
@@ -202,6 +214,8 @@ impl PostgresStoreBuilder {
             waiting: self.max_waiting,
             lifetime: self.limits.lifetime,
         };
+        // Whoever gets the session next would hear of what was listened for.
+        let listen = (!shared).then_some(listen);
         Ok(PostgresStore::new(Engine::start(connections, listen, options)))
     }
 
@@ -242,19 +256,16 @@ fn named(by_url: Option<String>, by_builder: Option<String>) -> Result<Schema, S
     Schema::new(by_url.or(by_builder).as_deref().unwrap_or(SCHEMA)).map_err(invalid)
 }
 
-/// A pool's connections are somebody else's to set.
-fn refuse_defaults(defaults: Defaults) -> Result<(), StoreError> {
-    let message = match defaults {
-        Defaults { durable: false, .. } => {
-            "the pool's connections have synchronous_commit off, and would lose what was acknowledged: set it on"
-        }
-        Defaults { sees_commits: false, .. } => {
-            "the pool's connections have another default_transaction_isolation than 'read committed', and would not \
-             see what was done while they waited: set it so"
-        }
-        _ => return Ok(()),
-    };
-    Err(StoreError::new(StoreErrorKind::Unusable, message))
+async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, StoreError> {
+    migrate::within(patience, async { PgConnection::connect_with(options).await.map_err(explain) }).await
+}
+
+async fn shares_sessions(
+    one: &mut PgConnection,
+    other: &mut PgConnection,
+    patience: Duration,
+) -> Result<bool, StoreError> {
+    migrate::within(patience, async { pooler::shares_sessions(one, other).await.map_err(explain) }).await
 }
 
 impl fmt::Debug for PostgresStoreBuilder {

@@ -2,18 +2,22 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
 use martello_outbox::StoreError;
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
 };
 
 use crate::{
-    fault::{Refused, Session, closed, explain, is_away, is_conflict, late, refused, session},
+    fault::{
+        Refused, Session, closed, explain, is_away, is_conflict, is_other_isolation, is_statement_of_others,
+        late, refused, session,
+    },
     own::{Kept, Own},
     statement::Statement,
 };
@@ -26,16 +30,37 @@ const LOSSES: u32 = 2;
 /// use are kept meanwhile.
 const RENEWALS: u32 = 2;
 
+/// How a transaction is begun by hand: an operation waits for locks first, and has to see what was done meanwhile.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 #[derive(Debug)]
 pub(crate) struct Connections {
     source: Source,
+    manners: Manners,
     room: Semaphore,
     most: u32,
     patience: Duration,
 }
 
+/// How statements are done. The best way is one that not everything in between and every setting allows.
 #[derive(Debug)]
-enum Source {
+struct Manners {
+    keeps: AtomicBool,
+    begins: AtomicBool,
+}
+
+/// How one is.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    /// Whether sessions keep statements, by names. They do not if others have the session between two transactions: then none
+    /// may end between a statement and its values.
+    keeps: bool,
+    /// Whether transactions are begun by hand.
+    begins: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Source {
     Own(Own),
     Pool(PgPool),
 }
@@ -60,6 +85,41 @@ impl Held {
     fn discard(self) {
         if let Self::Pool(mut connection) = self {
             connection.close_on_drop();
+        }
+    }
+}
+
+impl Manners {
+    fn now(&self) -> Manner {
+        Manner { keeps: self.keeps.load(Relaxed), begins: self.begins.load(Relaxed) }
+    }
+
+    /// Whether an error says that it was the manner that was wrong. From now on it is another.
+    fn learn(&self, manner: Manner, error: &sqlx::Error) -> bool {
+        let others = manner.keeps && is_statement_of_others(error);
+        if others {
+            self.keeps.store(false, Relaxed);
+        }
+        let wrong = others || !manner.begins && is_other_isolation(error);
+        if wrong {
+            self.begins.store(true, Relaxed);
+        }
+        wrong
+    }
+}
+
+impl Manner {
+    async fn fetch(self, statement: &Statement, connection: &mut PgConnection) -> sqlx::Result<Vec<PgRow>> {
+        if !self.begins {
+            return statement.fetch(connection, self.keeps).await;
+        }
+        let mut transaction = connection.begin_with(BEGIN).await?;
+        match statement.fetch(&mut transaction, self.keeps).await {
+            Ok(rows) => transaction.commit().await.map(|()| rows),
+            Err(error) => {
+                transaction.rollback().await?;
+                Err(error)
+            }
         }
     }
 }
@@ -100,12 +160,10 @@ pub(crate) struct Fetched {
 }
 
 impl Connections {
-    pub(crate) fn own(own: Own, most: u32, patience: Duration) -> Self {
-        Self { source: Source::Own(own), room: Semaphore::new(most as usize), most, patience }
-    }
-
-    pub(crate) fn pool(pool: PgPool, most: u32, patience: Duration) -> Self {
-        Self { source: Source::Pool(pool), room: Semaphore::new(most as usize), most, patience }
+    /// With sessions that keep statements, or do not.
+    pub(crate) fn new(source: Source, keeps: bool, most: u32, patience: Duration) -> Self {
+        let manners = Manners { keeps: AtomicBool::new(keeps), begins: AtomicBool::new(!keeps) };
+        Self { source, manners, room: Semaphore::new(most as usize), most, patience }
     }
 
     /// Does one statement, and again where that is safe.
@@ -151,7 +209,8 @@ impl Connections {
         let permit = self.permit().await?;
         let (mut conflicts, mut losses, mut renewals) = (0, 0, 0);
         loop {
-            let Failure { error, session, used } = match self.fetch_once(statement).await {
+            let manner = self.manners.now();
+            let Failure { error, session, used } = match self.fetch_once(statement, manner).await {
                 Ok(rows) => {
                     drop(permit);
                     return Ok(Fetched { rows, refused: None, repeated: losses > 0 });
@@ -161,7 +220,9 @@ impl Connections {
             if let Some(refused) = refused(&error) {
                 return Ok(Fetched { rows: Vec::new(), refused: Some(refused), repeated: losses > 0 });
             }
-            if is_conflict(&error) && conflicts < CONFLICTS {
+            if self.manners.learn(manner, &error) {
+                // The next time, it is done in another manner.
+            } else if is_conflict(&error) && conflicts < CONFLICTS {
                 conflicts += 1;
                 tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
             } else if session == Session::Lost && statement.repeatable && losses < LOSSES {
@@ -178,13 +239,13 @@ impl Connections {
         self.room.acquire().await.map_err(|_| closed())
     }
 
-    async fn fetch_once(&self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
+    async fn fetch_once(&self, statement: &Statement, manner: Manner) -> Result<Vec<PgRow>, Failure> {
         let mut held = self.take().await.map_err(|error| {
             let session = if is_away(&error) { Session::Lost } else { Session::Sound };
             Failure { error, session, used: false }
         })?;
         let used = held.is_used();
-        let fetched = statement.fetch(&mut held).await;
+        let fetched = manner.fetch(statement, &mut held).await;
         let fetched = fetched.map_err(|error| Failure { session: session(&error), error, used });
         if fetched.as_ref().is_err_and(|failure| failure.session != Session::Sound) {
             held.discard();

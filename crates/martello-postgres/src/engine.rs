@@ -52,7 +52,7 @@ pub(crate) struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) batches: Batches,
     /// What listens and looks.
-    watching: [AbortHandle; 2],
+    watching: Vec<AbortHandle>,
     /// They end when this is dropped.
     _tasks: JoinSet<()>,
 }
@@ -69,8 +69,12 @@ pub(crate) struct Options {
 }
 
 impl Engine {
-    /// Starts on a schema that is ready, with these connections and one more to listen.
-    pub(crate) fn start(connections: Connections, listen: PgConnectOptions, options: Options) -> Self {
+    /// Starts on a schema that is ready, with these connections and, where it can listen, one more to do so.
+    pub(crate) fn start(
+        connections: Connections,
+        listen: Option<PgConnectOptions>,
+        options: Options,
+    ) -> Self {
         let Options { schema, clock, most, waiting, lifetime } = options;
         let (bells, announcer) = (Bells::default(), Announcer::new());
         let shared = Arc::new(Shared { connections, schema, clock, bells, announcer });
@@ -80,14 +84,17 @@ impl Engine {
         let of = Arc::clone(&shared);
         tasks.spawn(async move { of.announcer.serve(&of.connections, &of.schema).await });
         let of = Arc::clone(&shared);
-        let listening = tasks.spawn(async move {
-            of.announcer.listen(&of.bells, listen, of.schema.channel(), lifetime).await
-        });
-        let of = Arc::clone(&shared);
         tasks.spawn(async move { of.connections.sweep().await });
         let of = Arc::clone(&shared);
         let looking = tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
-        Self { shared, batches, watching: [listening, looking], _tasks: tasks }
+        let mut watching = vec![looking];
+        if let Some(listen) = listen {
+            let of = Arc::clone(&shared);
+            watching.push(tasks.spawn(async move {
+                of.announcer.listen(&of.bells, listen, of.schema.channel(), lifetime).await;
+            }));
+        }
+        Self { shared, batches, watching, _tasks: tasks }
     }
 
     /// Waits for what is under way, lets nothing more begin, and closes the connections.

@@ -59,6 +59,16 @@ pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "40001" || code == "40P01")
 }
 
+/// Whether nothing was done, because the transaction does not see what it must.
+pub(crate) fn is_other_isolation(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code == "MT004")
+}
+
+/// Whether nothing was done, because the session knows no statement of this name, or another one: others have it, too.
+pub(crate) fn is_statement_of_others(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code == "26000" || code == "42P05")
+}
+
 /// Whether it was broken off because a lock was not to be had in time: nothing was done.
 pub(crate) fn is_blocked(error: &StoreError) -> bool {
     let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Said>());
@@ -112,7 +122,7 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
 pub(crate) fn explain(error: sqlx::Error) -> StoreError {
     let code = code(&error);
     let (kind, message) = match &code {
-        Some(code) => told(code),
+        Some(code) => told_by_pooler(&error).unwrap_or_else(|| told(code)),
         None => told_of_connection(&error),
     };
     let explained = StoreError::new(kind, message);
@@ -173,6 +183,28 @@ fn told_of_io(cause: &io::Error) -> (StoreErrorKind, &'static str) {
 }
 
 const NOT_ENCRYPTED: &str = "no encrypted connection to the server could be made: look at sslmode";
+
+/// PgBouncer says by one code whatever it does not do.
+fn told_by_pooler(error: &sqlx::Error) -> Option<(StoreErrorKind, &'static str)> {
+    let said = error.as_database_error()?;
+    let is = |what| said.message().contains(what);
+    if said.code().as_deref() != Some("08P01") {
+        None
+    } else if is("startup parameter") {
+        Some((
+            StoreErrorKind::Unusable,
+            "PgBouncer does not hand on a parameter of the session: take options out of the url and PGOPTIONS, or name the \
+             parameter in ignore_startup_parameters",
+        ))
+    } else if is("statement pooling mode") {
+        Some((
+            StoreErrorKind::Unusable,
+            "PgBouncer pools statements: set pool_mode to transaction or session",
+        ))
+    } else {
+        None
+    }
+}
 
 fn told(code: &str) -> (StoreErrorKind, &'static str) {
     match code {

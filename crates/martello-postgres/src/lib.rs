@@ -13,6 +13,7 @@ mod id;
 mod listener;
 mod migrate;
 mod own;
+mod pooler;
 mod read;
 mod rekey;
 mod schema;

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
+    connections::BEGIN,
     fault::{explain, is_blocked, late},
     rekey::rekey,
     schema::Schema,
@@ -64,28 +65,18 @@ const UPGRADE: Duration = Duration::from_secs(60 * 60);
 /// The first PostgreSQL that knows all that is used here.
 const OLDEST_SERVER: i32 = 140_000;
 
-/// What connections are set to that nobody has set to something else.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Defaults {
-    /// Whether a commit waits until it is on the disk.
-    pub(crate) durable: bool,
-    /// Whether each statement of a transaction sees what was committed before it. An operation is one transaction with many:
-    /// it waits for a lock first, and has to see what was done meanwhile.
-    pub(crate) sees_commits: bool,
-}
-
 /// What the server and the schema are like.
 struct Found {
     server: i32,
     encoding: String,
     read_only: bool,
-    defaults: Defaults,
     exists: bool,
     ours: bool,
     empty: bool,
 }
 
-/// Makes the schema, or brings it up to date. Tells how connections are set by default.
+/// Makes the schema, or brings it up to date. Whatever a session is asked, it is within one transaction: the next may be in
+/// another session.
 ///
 /// Each step has this patience, but for the upgrade of a store that has entries: dropped in the middle, it would begin with
 /// the first of them again.
@@ -94,8 +85,8 @@ pub(crate) async fn prepare(
     schema: &Schema,
     create: bool,
     patience: Duration,
-) -> Result<Defaults, StoreError> {
-    let (found, version) = within(patience, look_at(connection, schema)).await?;
+) -> Result<(), StoreError> {
+    let version = within(patience, look_at(connection, schema)).await?;
     if version == 0 && !create {
         let what =
             format!("the schema {} holds no store: check its name, or let it be created", schema.as_str());
@@ -105,15 +96,17 @@ pub(crate) async fn prepare(
     if version < NEWEST {
         within(bound, migrate(connection, schema, patience)).await?;
     }
-    Ok(found.defaults)
+    Ok(())
 }
 
-/// What there is, and the version of it.
-async fn look_at(connection: &mut PgConnection, schema: &Schema) -> Result<(Found, i32), StoreError> {
-    let found = look(connection, schema).await?;
+/// The version of what there is.
+async fn look_at(connection: &mut PgConnection, schema: &Schema) -> Result<i32, StoreError> {
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(explain)?;
+    let found = look(&mut transaction, schema).await?;
     refuse_server(&found)?;
-    let version = if found.exists { version(connection, schema, &found).await? } else { 0 };
-    Ok((found, version))
+    let version = if found.exists { version(&mut transaction, schema, &found).await? } else { 0 };
+    transaction.rollback().await.map_err(explain)?;
+    Ok(version)
 }
 
 /// What this comes to, if it does in time.
@@ -127,22 +120,20 @@ pub(crate) async fn within<T>(
 async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, StoreError> {
     let sql = "SELECT current_setting('server_version_num')::integer, current_setting('server_encoding'),
              current_setting('transaction_read_only')::boolean OR pg_is_in_recovery(),
-             current_setting('synchronous_commit') <> 'off',
-             current_setting('default_transaction_isolation') IN ('read committed', 'read uncommitted'),
              EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
              EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
                  WHERE nspname = $1 AND relname = 'martello_migration'),
              NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = $1)";
-    let row = sqlx::query(sql).bind(schema.as_str()).fetch_one(connection).await.map_err(explain)?;
+    let query = sqlx::query(sql).persistent(false).bind(schema.as_str());
+    let row = query.fetch_one(connection).await.map_err(explain)?;
     let found = || {
         Ok(Found {
             server: row.try_get(0)?,
             encoding: row.try_get(1)?,
             read_only: row.try_get(2)?,
-            defaults: Defaults { durable: row.try_get(3)?, sees_commits: row.try_get(4)? },
-            exists: row.try_get(5)?,
-            ours: row.try_get(6)?,
-            empty: row.try_get(7)?,
+            exists: row.try_get(3)?,
+            ours: row.try_get(4)?,
+            empty: row.try_get(5)?,
         })
     };
     found().map_err(explain)
@@ -176,7 +167,8 @@ async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) 
         return Err(unusable("has tables of another program: choose another name".to_owned()));
     }
     let sql = schema.sql("SELECT coalesce(max(version), 0) FROM __.martello_migration");
-    let version = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(explain)?;
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false);
+    let version = query.fetch_one(connection).await.map_err(explain)?;
     if version > NEWEST {
         return Err(unusable(format!(
             "was written by a newer martello (schema {version}, this one knows {NEWEST}): update this program"
@@ -206,13 +198,11 @@ async fn migrate(
 }
 
 async fn try_to_migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await.map_err(explain)?;
-    // Whatever the default is: what others did before the lock was to be had has to be seen.
-    let isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
-    sqlx::query(isolation).execute(&mut *transaction).await.map_err(explain)?;
+    let mut transaction = connection.begin_with(BEGIN).await.map_err(explain)?;
+    run(&mut transaction, schema, "SET LOCAL synchronous_commit TO on").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     let name = format!("martello migrates {}", schema.as_str());
-    sqlx::query(lock).bind(name).execute(&mut *transaction).await.map_err(explain)?;
+    sqlx::query(lock).persistent(false).bind(name).execute(&mut *transaction).await.map_err(explain)?;
     // Another may have been quicker.
     let found = look(&mut transaction, schema).await?;
     let from = version(&mut transaction, schema, &found).await?;

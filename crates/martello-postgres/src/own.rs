@@ -8,8 +8,6 @@ use std::{
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::migrate::Defaults;
-
 /// A connection that was not used for longer is asked first whether the server is still there.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take. A connection that a NAT has forgotten says nothing for ever.
@@ -31,7 +29,6 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Own {
     options: Box<PgConnectOptions>,
-    defaults: Defaults,
     limits: Limits,
     /// How long a connection may take to say that it is there.
     check: Duration,
@@ -51,16 +48,10 @@ pub(crate) struct Kept {
 }
 
 impl Own {
-    /// What they need and the role's defaults are not, each is told.
-    pub(crate) fn new(
-        options: PgConnectOptions,
-        defaults: Defaults,
-        limits: Limits,
-        patience: Duration,
-    ) -> Self {
+    pub(crate) fn new(options: PgConnectOptions, limits: Limits, patience: Duration) -> Self {
         // With little patience, there has to be time left for another connection.
         let check = CHECK.min(patience / 4);
-        Self { options: Box::new(options), defaults, limits, check, idle: Mutex::default() }
+        Self { options: Box::new(options), limits, check, idle: Mutex::default() }
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
@@ -86,18 +77,11 @@ impl Own {
             // What went wrong with this one went wrong with the others.
             self.forget();
         }
-        let mut connection = PgConnection::connect_with(&self.options).await?;
-        if !self.defaults.durable {
-            sqlx::query("SET synchronous_commit TO on").execute(&mut connection).await?;
-        }
-        if !self.defaults.sees_commits {
-            let set = "SET default_transaction_isolation TO 'read committed'";
-            sqlx::query(set).execute(&mut connection).await?;
-        }
+        let connection = PgConnection::connect_with(&self.options).await?;
         Ok(self.made(connection))
     }
 
-    fn made(&self, connection: PgConnection) -> Kept {
+    pub(crate) fn made(&self, connection: PgConnection) -> Kept {
         let now = Instant::now();
         let lifetime = self.limits.lifetime;
         let shorter = lifetime.mul_f64(fastrand::f64() * SPREAD as f64 / 100.0);

@@ -50,7 +50,8 @@ const MARK_OVERTAKEN: &str =
 pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
     let mut last = i64::MIN;
     loop {
-        let entries = sqlx::query(AssertSqlSafe(schema.sql(ENTRIES))).bind(last).bind(AT_ONCE);
+        let entries =
+            sqlx::query(AssertSqlSafe(schema.sql(ENTRIES))).persistent(false).bind(last).bind(AT_ONCE);
         let entries = entries.fetch_all(&mut *connection).await.map_err(explain)?;
         let (mut seqs, mut keys, mut authorities) = (Vec::new(), Vec::new(), Vec::new());
         for row in &entries {
@@ -64,8 +65,11 @@ pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Res
             }
         }
         if !seqs.is_empty() {
-            let set =
-                sqlx::query(AssertSqlSafe(schema.sql(SET_BOTH))).bind(seqs).bind(keys).bind(authorities);
+            let set = sqlx::query(AssertSqlSafe(schema.sql(SET_BOTH)))
+                .persistent(false)
+                .bind(seqs)
+                .bind(keys)
+                .bind(authorities);
             set.execute(&mut *connection).await.map_err(explain)?;
         }
         if entries.is_empty() {

@@ -11,6 +11,8 @@ use crate::fault::explain;
 pub(crate) struct Target {
     pub(crate) options: PgConnectOptions,
     pub(crate) schema: Option<String>,
+    /// Whether sessions keep statements, if it says so.
+    pub(crate) keeps: Option<bool>,
 }
 
 impl Target {
@@ -18,6 +20,9 @@ impl Target {
         let mut url: Url = text.parse().map_err(|error| explain(sqlx::Error::config(error)))?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             url.query_pairs().into_owned().partition(|(name, _)| name == "schema");
+        // sqlx's own parameter: how many are kept.
+        let kept = theirs.iter().find(|(name, _)| name == "statement-cache-capacity");
+        let keeps = kept.map(|(_, capacity)| capacity != "0");
         let mut schemas = ours.into_iter().map(|(_, schema)| schema);
         let schema = schemas.next();
         if schemas.next().is_some() {
@@ -29,7 +34,7 @@ impl Target {
         // sqlx looks for a host that is called `[::1]`.
         let host = address_of(&url).map(|address| ("hostaddr".to_owned(), address));
         url.query_pairs_mut().clear().extend_pairs(host).extend_pairs(theirs);
-        Ok(Self { options: options(&url)?, schema })
+        Ok(Self { options: options(&url)?, schema, keeps })
     }
 }
 
@@ -42,7 +47,8 @@ fn address_of(url: &Url) -> Option<String> {
 }
 
 fn options(url: &Url) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_url(url).map_err(explain)?;
+    // PgBouncer refuses what it does not know; and no number is read as a text.
+    let options = PgConnectOptions::from_url(url).map_err(explain)?.extra_float_digits(None);
     // Whoever looks at the server's connections sees whose they are.
     let named = options.get_application_name().is_some();
     let options = if named { options } else { options.application_name("martello") };

@@ -16,7 +16,8 @@ use crate::{
 /// It is not repeated by itself: the second time, it would find itself in its way.
 pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Result<Acquired, StoreError> {
     let sql = "INSERT INTO __.checkpoint AS c (poll, fence, lease_until)
-             VALUES ($2, hashtextextended(gen_random_uuid()::text, 0), __.after(__.moment($1), $3))
+             SELECT $2, hashtextextended(gen_random_uuid()::text, 0), __.after(began, $3)
+             FROM __.begin_write($1) AS began
          ON CONFLICT (poll) DO UPDATE SET fence = excluded.fence, lease_until = excluded.lease_until
              WHERE c.fence IS NULL OR c.lease_until <= __.moment($1)
          RETURNING fence, saved";
@@ -36,9 +37,8 @@ pub(super) async fn renew(
     fence: Fence,
     lease: Duration,
 ) -> Result<bool, StoreError> {
-    let sql =
-        "UPDATE __.checkpoint SET lease_until = __.after(__.moment($1), $2) WHERE poll = $3 AND fence = $4
-         RETURNING 1";
+    let sql = "UPDATE __.checkpoint SET lease_until = __.after(began, $2) FROM __.begin_write($1) AS began
+         WHERE poll = $3 AND fence = $4 RETURNING 1";
     let statement = shared.statement(sql).bind(shared.now()).bind(micros(lease));
     let statement = statement.bind(poll).bind(fence.0.cast_signed()).repeatable();
     Ok(!shared.connections.rows(&statement).await?.is_empty())
@@ -46,7 +46,8 @@ pub(super) async fn renew(
 
 /// Gives it up, if it is still held.
 pub(super) async fn release(shared: &Shared, poll: &str, fence: Fence) -> Result<(), StoreError> {
-    let sql = "UPDATE __.checkpoint SET fence = NULL, lease_until = NULL WHERE poll = $1 AND fence = $2";
+    let sql = "UPDATE __.checkpoint SET fence = NULL, lease_until = NULL FROM __.begin_write(NULL)
+         WHERE poll = $1 AND fence = $2";
     let statement = shared.statement(sql).bind(poll).bind(fence.0.cast_signed()).repeatable();
     shared.connections.rows(&statement).await.map(drop)
 }

@@ -43,14 +43,16 @@ fn parked(row: &PgRow) -> Result<Parked, StoreError> {
 
 /// Has these delivered again, and tells how many of them are parked.
 pub(super) async fn emit_again(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
-    let sql = "UPDATE __.parked SET again = true WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
+    let sql = "UPDATE __.parked SET again = true FROM __.begin_write(NULL)
+         WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
     let statement = shared.statement(sql).bind(poll).bind(numbers(ids)).repeatable();
     Ok(count(&shared.connections.rows(&statement).await?))
 }
 
 /// Forgets these, and tells how many of them were parked: not by itself a second time, which would find none.
 pub(super) async fn discard(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM __.parked WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
+    let sql = "DELETE FROM __.parked USING __.begin_write(NULL)
+         WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
     let statement = shared.statement(sql).bind(poll).bind(numbers(ids));
     Ok(count(&shared.connections.rows(&statement).await?))
 }

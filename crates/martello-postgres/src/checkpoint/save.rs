@@ -19,7 +19,10 @@ pub(super) async fn save(
 ) -> Result<Option<Saved>, StoreError> {
     let most = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
     let statement = shared
-        .statement("SELECT __.save_checkpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+        .statement(
+            "SELECT __.save_checkpoint($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             FROM __.begin_write(NULL)",
+        )
         .bind(poll)
         .bind(fence.0.cast_signed())
         .bind(serde_json::to_string(&save.checkpoint).map_err(unwritten)?)

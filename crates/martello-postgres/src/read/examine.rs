@@ -45,7 +45,8 @@ impl Examination<'_> {
 
     async fn durability(&self) -> Result<Finding, StoreError> {
         let sql = "SELECT concat('fsync ', current_setting('fsync'), ', full_page_writes ',
-             current_setting('full_page_writes'), ', synchronous_commit ', current_setting('synchronous_commit'))";
+             current_setting('full_page_writes'), ', synchronous_commit ', current_setting('synchronous_commit'))
+             FROM __.begin_write(NULL)";
         let seen: String = self.ask(sql).await?;
         if seen.contains(" off") {
             let seen =

@@ -46,7 +46,8 @@ pub(crate) async fn enqueue_in(
     let entries = std::slice::from_ref(entry);
     check(entries)?;
     let statement = enqueue(shared, entries, Some(shared.schema.channel()));
-    let rows = statement.fetch(connection).await.map_err(explain)?;
+    // It may go through something that gives the session to others afterwards, who have no use for what it would keep.
+    let rows = statement.fetch(connection, false).await.map_err(explain)?;
     let answers = answers(&rows, entries, false)?;
     answers.into_iter().next().ok_or_else(|| damaged("answer"))
 }

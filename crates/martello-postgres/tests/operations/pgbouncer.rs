@@ -2,10 +2,10 @@
 
 use std::{env, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream};
 use martello_outbox::{
     Clock, Enqueued, Filter, State, Store, StoreErrorKind, Watch,
-    conformance::{self, BoxError, Engine},
+    conformance::{BoxError, Engine, Scenario},
 };
 use martello_postgres::PostgresStore;
 use sqlx::{
@@ -60,7 +60,8 @@ impl Engine for Pooled {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn a_store_keeps_its_promises_where_transactions_are_pooled() {
-    conformance::check::<Pooled>().await.unwrap();
+    let scenarios = stream::iter(Scenario::ALL).map(|scenario| scenario.play::<Pooled>());
+    scenarios.buffer_unordered(8).for_each(|kept| async { kept.unwrap() }).await;
 }
 
 /// Others do their work on the same sessions, and have statements of the same names.

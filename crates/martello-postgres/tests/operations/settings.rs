@@ -180,7 +180,8 @@ async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
     let changed: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
     assert!(changed.is_empty() && before.len() == after.len(), "{changed:?}");
     let prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%enqueue%'";
-    let prepared: i64 = sqlx::query_scalar(prepared).fetch_one(&mut *transaction).await.unwrap();
+    let prepared: i64 =
+        sqlx::query_scalar(prepared).persistent(false).fetch_one(&mut *transaction).await.unwrap();
     assert_eq!(prepared, 0);
     transaction.commit().await.unwrap();
     assert_eq!(careless.seen().await[0].0, "off");
