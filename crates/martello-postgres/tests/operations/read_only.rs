@@ -1,8 +1,10 @@
 //! The server only reads for a while: its disk is full, or it was failed over. A session that began meanwhile stays so.
 
+use std::time::Duration;
+
 use martello_outbox::{Filter, Store, StoreErrorKind};
 use martello_postgres::PostgresStore;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, postgres::PgPoolOptions};
 
 use crate::support::{Place, claimed, entry};
 
@@ -77,5 +79,33 @@ async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
     let pool = PgPoolOptions::new().max_connections(3).connect(&switched.url).await.unwrap();
     let store = PostgresStore::builder().pool(pool).schema(&switched.place.schema).connect().await;
     survives(&store.unwrap(), &switched).await;
+    switched.clear().await;
+}
+
+/// Not only a session that reads alone is stale.
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_session_that_was_too_impatient_is_not_used_again() {
+    let switched = Switched::make().await;
+    let store = PostgresStore::builder().url(&switched.url).schema(&switched.place.schema);
+    let store = store.patience(Duration::from_secs(5)).connect().await.unwrap();
+    let role = &switched.role;
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
+    switched.place.run(&format!("ALTER ROLE {role} SET statement_timeout = '200ms'; {end}")).await;
+    store.count(Filter::default()).await.unwrap();
+
+    let mut connection = switched.place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let lock = format!("LOCK TABLE {}.entry", switched.place.schema);
+    transaction.execute(AssertSqlSafe(lock)).await.unwrap();
+    let error = store.enqueue(vec![entry()]).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    switched.place.run(&format!("ALTER ROLE {role} RESET statement_timeout")).await;
+    let unlocked = async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        transaction.commit().await.unwrap();
+    };
+    let (stored, ()) = tokio::join!(store.enqueue(vec![entry()]), unlocked);
+    stored.unwrap();
     switched.clear().await;
 }
