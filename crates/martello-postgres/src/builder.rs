@@ -30,7 +30,7 @@ const MAX_WAITING: usize = 100_000;
 /// |---|---|---|
 /// | [schema](Self::schema) | `martello` | a name of its own, beside whatever else is in the database |
 /// | [create](Self::create) | yes | a first start needs no ceremony |
-/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
+/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list prepared nobody waiting |
 /// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
 /// | [lifetime](Self::max_lifetime) | 30 min | soon enough after a failover or a change of roles, seldom enough to cost nothing |
 /// | [idle timeout](Self::idle_timeout) | 10 min | shorter than most NATs and firewalls remember a connection |
@@ -175,13 +175,13 @@ impl PostgresStoreBuilder {
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         self.check().map_err(invalid)?;
-        let (source, shared, keeps, listen, schema) = match self.to {
+        let (source, shared, prepared, listen, schema) = match self.to {
             To::Nowhere => {
                 let message = "a store must be told where to connect: give it a url or a pool";
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
             To::Url(url) => {
-                let Target { options, schema, keeps } = Target::parse(&url)?;
+                let Target { options, schema, prepared } = Target::parse(&url)?;
                 let schema = named(schema, self.schema)?;
                 let mut one = connect(&options, self.patience).await?;
                 migrate::prepare(&mut one, &schema, self.create, self.patience).await?;
@@ -190,7 +190,7 @@ impl PostgresStoreBuilder {
                 let own = Own::new(options.clone(), self.limits, self.patience);
                 own.keep(own.made(one));
                 drop(other.close().await);
-                (Source::Own(own), shared, keeps, options, schema)
+                (Source::Own(own), shared, prepared, options, schema)
             }
             To::Pool(pool) => {
                 let schema = named(None, self.schema)?;
@@ -205,8 +205,8 @@ impl PostgresStoreBuilder {
                 (Source::Pool(pool), shared, None, options, schema)
             }
         };
-        let keeps = keeps.unwrap_or(!shared);
-        let connections = Connections::new(source, keeps, self.max_connections, self.patience);
+        let prepared = prepared.unwrap_or(!shared);
+        let connections = Connections::new(source, prepared, self.max_connections, self.patience);
         let options = Options {
             schema,
             clock: self.clock,

@@ -1,4 +1,4 @@
-//! The way to the server: a few connections that are kept, or a pool that somebody else keeps.
+//! The way to the server: a few connections that are kept, or a pool that somebody else prepared.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::{
     fault::{
-        Refused, Session, closed, explain, is_away, is_conflict, is_other_isolation, is_statement_of_others,
-        late, refused, session,
+        Refused, Session, closed, explain, gave_up, is_away, is_conflict, is_other_isolation,
+        is_statement_of_others, late, refused, session,
     },
     own::{Kept, Own},
     statement::Statement,
@@ -45,16 +45,16 @@ pub(crate) struct Connections {
 /// How statements are done. The best way is one that not everything in between and every setting allows.
 #[derive(Debug)]
 struct Manners {
-    keeps: AtomicBool,
+    prepared: AtomicBool,
     begins: AtomicBool,
 }
 
 /// How one is.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
-    /// Whether sessions keep statements, by names. They do not if others have the session between two transactions: then none
-    /// may end between a statement and its values.
-    keeps: bool,
+    /// Whether statements are prepared by a name, which sessions keep. They do not if others have the session between two
+    /// transactions: then none may end between a statement and its values.
+    prepared: bool,
     /// Whether transactions are begun by hand.
     begins: bool,
 }
@@ -91,14 +91,14 @@ impl Held {
 
 impl Manners {
     fn now(&self) -> Manner {
-        Manner { keeps: self.keeps.load(Relaxed), begins: self.begins.load(Relaxed) }
+        Manner { prepared: self.prepared.load(Relaxed), begins: self.begins.load(Relaxed) }
     }
 
     /// Whether an error says that it was the manner that was wrong. From now on it is another.
     fn learn(&self, manner: Manner, error: &sqlx::Error) -> bool {
-        let others = manner.keeps && is_statement_of_others(error);
+        let others = manner.prepared && is_statement_of_others(error);
         if others {
-            self.keeps.store(false, Relaxed);
+            self.prepared.store(false, Relaxed);
         }
         let wrong = others || !manner.begins && is_other_isolation(error);
         if wrong {
@@ -111,10 +111,10 @@ impl Manners {
 impl Manner {
     async fn fetch(self, statement: &Statement, connection: &mut PgConnection) -> sqlx::Result<Vec<PgRow>> {
         if !self.begins {
-            return statement.fetch(connection, self.keeps).await;
+            return statement.fetch(connection, self.prepared).await;
         }
         let mut transaction = connection.begin_with(BEGIN).await?;
-        match statement.fetch(&mut transaction, self.keeps).await {
+        match statement.fetch(&mut transaction, self.prepared).await {
             Ok(rows) => transaction.commit().await.map(|()| rows),
             Err(error) => {
                 transaction.rollback().await?;
@@ -160,9 +160,9 @@ pub(crate) struct Fetched {
 }
 
 impl Connections {
-    /// With sessions that keep statements, or do not.
-    pub(crate) fn new(source: Source, keeps: bool, most: u32, patience: Duration) -> Self {
-        let manners = Manners { keeps: AtomicBool::new(keeps), begins: AtomicBool::new(!keeps) };
+    /// With sessions that keep what was prepared, or do not.
+    pub(crate) fn new(source: Source, prepared: bool, most: u32, patience: Duration) -> Self {
+        let manners = Manners { prepared: AtomicBool::new(prepared), begins: AtomicBool::new(!prepared) };
         Self { source, manners, room: Semaphore::new(most as usize), most, patience }
     }
 
@@ -227,7 +227,7 @@ impl Connections {
                 tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
             } else if session == Session::Lost && statement.repeatable && losses < LOSSES {
                 losses += 1;
-            } else if session == Session::Unfit && used && renewals < self.renewals() {
+            } else if session == Session::Unfit && used && !gave_up(&error) && renewals < self.renewals() {
                 renewals += 1;
             } else {
                 return Err(explain(error));

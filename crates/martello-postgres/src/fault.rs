@@ -88,24 +88,33 @@ pub(crate) enum Session {
 
 /// The classes of what is wrong with the work: values, constraints, conflicts, limits, locks; and what functions raise.
 const OF_THE_WORK: &[&str] = &["21", "22", "23", "40", "54", "55", "MT", "P0"];
-/// A statement that was cancelled, as by `statement_timeout`.
-const CANCELLED: &str = "57014";
+/// The classes of what the server is short of or finds broken, and a statement that was cancelled, as by `statement_timeout`.
+const OF_THE_SERVER: &[&str] = &["53", "58", "XX", "57014"];
 
 /// Whether a session can be used again is decided by what it is known to survive, and by nothing else: it may have become
-/// read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have memory for nothing more.
+/// read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have too little time (57014) or
+/// memory (53200).
 pub(crate) fn session(error: &sqlx::Error) -> Session {
     let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
     let Some(said) = said else {
         return if is_away(error) { Session::Lost } else { Session::Unfit };
     };
-    let code = said.code();
     if is_away(error) || matches!(said.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
         Session::Lost
-    } else if code == CANCELLED || OF_THE_WORK.contains(&code.get(..2).unwrap_or_default()) {
+    } else if is_one(said.code(), OF_THE_WORK) {
         Session::Sound
     } else {
         Session::Unfit
     }
+}
+
+/// Whether the server gave up. Another session would do so as well, unless it is set to something else meanwhile.
+pub(crate) fn gave_up(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| is_one(&code, OF_THE_SERVER))
+}
+
+fn is_one(code: &str, classes: &[&str]) -> bool {
+    classes.iter().any(|class| code.starts_with(class))
 }
 
 /// Whether the server was not there, or went away.
@@ -114,7 +123,7 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
             true
         }
-        _ => code(error).is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        _ => code(error).is_some_and(|code| is_one(&code, &["08", "57P"])),
     }
 }
 

@@ -13,7 +13,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take. A connection that a NAT has forgotten says nothing for ever.
 const CHECK: Duration = Duration::from_secs(1);
 /// By how much the lifetimes of connections that were made at once differ, in percent: they are not all made again at once.
-const SPREAD: u64 = 10;
+const SPREAD: u32 = 10;
 /// How often it is looked for connections that are to be closed, at the least and at the most.
 const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
@@ -84,8 +84,8 @@ impl Own {
     pub(crate) fn made(&self, connection: PgConnection) -> Kept {
         let now = Instant::now();
         let lifetime = self.limits.lifetime;
-        let shorter = lifetime.mul_f64(fastrand::f64() * SPREAD as f64 / 100.0);
-        Kept { connection, used: false, since: now, ends: now + (lifetime - shorter), doubted: false }
+        let ends = now + lifetime / 100 * fastrand::u32(100 - SPREAD..=100);
+        Kept { connection, used: false, since: now, ends, doubted: false }
     }
 
     /// Keeps it for the next.

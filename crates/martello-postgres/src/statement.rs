@@ -39,12 +39,16 @@ impl Statement {
         }
     }
 
-    /// Does it. A statement that is kept by the session has a name there.
-    pub(crate) async fn fetch(&self, connection: &mut PgConnection, kept: bool) -> sqlx::Result<Vec<PgRow>> {
+    /// Does it. What is prepared has a name, and is kept by the session.
+    pub(crate) async fn fetch(
+        &self,
+        connection: &mut PgConnection,
+        prepared: bool,
+    ) -> sqlx::Result<Vec<PgRow>> {
         if let Some(error) = &self.failed {
             return Err(sqlx::Error::Encode(error.to_string().into()));
         }
         let (sql, arguments) = (AssertSqlSafe(self.sql.as_str()), self.arguments.clone());
-        sqlx::query_with(sql, arguments).persistent(kept).fetch_all(connection).await
+        sqlx::query_with(sql, arguments).persistent(prepared).fetch_all(connection).await
     }
 }

@@ -11,8 +11,8 @@ use crate::fault::explain;
 pub(crate) struct Target {
     pub(crate) options: PgConnectOptions,
     pub(crate) schema: Option<String>,
-    /// Whether sessions keep statements, if it says so.
-    pub(crate) keeps: Option<bool>,
+    /// Whether sessions keep what was prepared, if it says so.
+    pub(crate) prepared: Option<bool>,
 }
 
 impl Target {
@@ -22,7 +22,7 @@ impl Target {
             url.query_pairs().into_owned().partition(|(name, _)| name == "schema");
         // sqlx's own parameter: how many are kept.
         let kept = theirs.iter().find(|(name, _)| name == "statement-cache-capacity");
-        let keeps = kept.map(|(_, capacity)| capacity != "0");
+        let prepared = kept.map(|(_, capacity)| capacity != "0");
         let mut schemas = ours.into_iter().map(|(_, schema)| schema);
         let schema = schemas.next();
         if schemas.next().is_some() {
@@ -34,7 +34,7 @@ impl Target {
         // sqlx looks for a host that is called `[::1]`.
         let host = address_of(&url).map(|address| ("hostaddr".to_owned(), address));
         url.query_pairs_mut().clear().extend_pairs(host).extend_pairs(theirs);
-        Ok(Self { options: options(&url)?, schema, keeps })
+        Ok(Self { options: options(&url)?, schema, prepared })
     }
 }
 
