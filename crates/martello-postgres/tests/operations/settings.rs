@@ -1,4 +1,4 @@
-//! What a database is set to otherwise: commits are durable and see what was done while they waited all the same, directly and
+//! What a role is set to otherwise: commits are durable and see what was done while they waited all the same, directly and
 //! through PgBouncer; and nothing of that stays behind in a session that others use, too.
 
 use std::time::Duration;
@@ -11,69 +11,79 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
     pgbouncer::{connection, of_sessions, of_transactions},
-    support::{Place, claim, done, entry, fresh_schema, keyed},
+    support::{Place, claim, done, entry, keyed},
 };
 
-/// A database of its own, which is set to lose commits and to see nothing new.
+/// A schema of a role of its own, whose sessions are set to lose commits and to see nothing new.
 struct Careless {
-    direct: Place,
-    name: String,
+    place: Place,
+    role: String,
 }
 
 const WATCHED: &[&str] = &["entry", "slot", "queue", "checkpoint"];
 
 impl Careless {
     async fn make() -> Self {
-        let mut direct = Place::fresh().unwrap();
-        let name = direct.schema.clone();
-        for sql in [
-            "CREATE DATABASE __",
-            "ALTER DATABASE __ SET synchronous_commit = off",
-            "ALTER DATABASE __ SET default_transaction_isolation = 'repeatable read'",
-        ] {
-            direct.run(sql).await;
-        }
-        direct.url = at(&direct.url, &name);
-        Self { direct, name }
+        let place = Place::fresh().unwrap();
+        let role = format!("{}_role", place.schema);
+        place
+            .run(&format!(
+                "CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role};
+                 ALTER ROLE {role} SET synchronous_commit = off;
+                 ALTER ROLE {role} SET default_transaction_isolation = 'repeatable read'"
+            ))
+            .await;
+        Self { place, role }
+    }
+
+    /// This server or this PgBouncer, as this role.
+    fn url(&self, url: &str) -> String {
+        let mut url = url::Url::parse(url).unwrap();
+        url.set_username(&self.role).unwrap();
+        url.into()
+    }
+
+    fn direct(&self) -> String {
+        self.url(&self.place.url)
+    }
+
+    async fn open(&self, url: &str) -> PostgresStore {
+        PostgresStore::builder().url(url).schema(&self.place.schema).connect().await.unwrap()
     }
 
     /// Has every transaction write down, at its end, what it was set to.
     async fn watch(&self) {
-        self.direct
-            .run(
-                "CREATE TABLE public.seen (durable text, isolation text);
-                 CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                     INSERT INTO public.seen
+        let role = &self.role;
+        self.place
+            .run(&format!(
+                "CREATE TABLE __.seen (durable text, isolation text);
+                 GRANT ALL ON __.seen TO {role};
+                 CREATE FUNCTION __.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     INSERT INTO __.seen
                      VALUES (current_setting('synchronous_commit'), current_setting('transaction_isolation'));
                      RETURN NULL;
-                 END $$",
-            )
+                 END $$"
+            ))
             .await;
         for table in WATCHED {
             let sql = format!(
                 "CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE ON __.{table} DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION public.see()"
+                 FOR EACH ROW EXECUTE FUNCTION __.see()"
             );
-            self.direct.run(&sql).await;
+            self.place.run(&sql).await;
         }
     }
 
     async fn seen(&self) -> Vec<(String, String, i64)> {
-        let sql = "SELECT durable, isolation, count(*) FROM public.seen GROUP BY 1, 2";
-        sqlx::query_as(sql).fetch_all(&mut self.direct.connection().await).await.unwrap()
+        let sql =
+            format!("SELECT durable, isolation, count(*) FROM {}.seen GROUP BY 1, 2", self.place.schema);
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.place.connection().await).await.unwrap()
     }
 
     async fn clear(self) {
-        let place = Place::fresh().unwrap();
-        place.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        let Self { place, role } = self;
+        place.run(&format!("DROP SCHEMA __ CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await;
     }
-}
-
-/// The same server with another database.
-fn at(url: &str, database: &str) -> String {
-    let mut url = url::Url::parse(url).unwrap();
-    url.set_path(database);
-    url.into()
 }
 
 /// Does everything that writes.
@@ -111,8 +121,8 @@ async fn work(store: &PostgresStore) {
 
 async fn durable_through(url: &str) {
     let careless = Careless::make().await;
-    let url = at(url, &careless.name);
-    let store = PostgresStore::builder().url(&url).schema(&careless.name).connect().await.unwrap();
+    let url = careless.url(url);
+    let store = careless.open(&url).await;
     careless.watch().await;
     work(&store).await;
     let seen = careless.seen().await;
@@ -125,7 +135,7 @@ async fn durable_through(url: &str) {
     let durability = findings.iter().find(|finding| finding.what == "durability").unwrap();
     assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
 
-    // Others find their sessions as the database is set: as many as the store may have used.
+    // Others find their sessions as the role is set: as many as the store may have used.
     let mut others: Vec<PgConnection> = Vec::new();
     for _ in 0..12 {
         others.push(connection(&url).await);
@@ -147,7 +157,7 @@ async fn durable_through(url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_commit_is_durable_whatever_the_database_is_set_to() {
+async fn a_commit_is_durable_whatever_the_role_is_set_to() {
     durable_through(&crate::support::url().unwrap()).await;
 }
 
@@ -168,10 +178,9 @@ async fn a_commit_is_durable_through_a_pgbouncer_that_pools_transactions() {
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
     let careless = Careless::make().await;
-    let store =
-        PostgresStore::builder().url(&careless.direct.url).schema(&careless.name).connect().await.unwrap();
+    let store = careless.open(&careless.direct()).await;
     careless.watch().await;
-    let mut connection = careless.direct.connection().await;
+    let mut connection = PgConnection::connect(&careless.direct()).await.unwrap();
     let mut transaction = connection.begin().await.unwrap();
     let settings = "SELECT name, setting FROM pg_settings WHERE name NOT LIKE 'plpgsql.%' ORDER BY name";
     let before: Vec<(String, String)> = sqlx::query_as(settings).fetch_all(&mut *transaction).await.unwrap();
@@ -189,13 +198,13 @@ async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
     careless.clear().await;
 }
 
-/// A schema whose name nobody has is made, though the database is set so.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_pool_may_be_set_as_it_likes() {
     let careless = Careless::make().await;
-    let pool = sqlx::PgPool::connect(&careless.direct.url).await.unwrap();
-    let store = PostgresStore::builder().pool(pool.clone()).schema(&fresh_schema()).connect().await.unwrap();
+    let pool = sqlx::PgPool::connect(&careless.direct()).await.unwrap();
+    let store =
+        PostgresStore::builder().pool(pool.clone()).schema(&careless.place.schema).connect().await.unwrap();
     work(&store).await;
     let set: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&pool).await.unwrap();
     assert_eq!(set, "off");
@@ -206,12 +215,14 @@ async fn a_pool_may_be_set_as_it_likes() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_database_that_is_serializable_by_default_can_be_used() {
+async fn a_role_that_is_serializable_by_default_can_be_used() {
     let careless = Careless::make().await;
-    let sql = format!("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'", careless.name);
-    careless.direct.connection().await.execute(AssertSqlSafe(sql)).await.unwrap();
-    let store =
-        PostgresStore::builder().url(&careless.direct.url).schema(&careless.name).connect().await.unwrap();
+    let role = &careless.role;
+    careless
+        .place
+        .run(&format!("ALTER ROLE {role} SET default_transaction_isolation = 'serializable'"))
+        .await;
+    let store = careless.open(&careless.direct()).await;
     careless.watch().await;
     work(&store).await;
     assert!(careless.seen().await.iter().all(|seen| seen.1 == "read committed"));
