@@ -30,7 +30,7 @@ const MAX_WAITING: usize = 100_000;
 /// |---|---|---|
 /// | [schema](Self::schema) | `martello` | a name of its own, beside whatever else is in the database |
 /// | [create](Self::create) | yes | a first start needs no ceremony |
-/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list prepared nobody waiting |
+/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
 /// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
 /// | [lifetime](Self::max_lifetime) | 30 min | soon enough after a failover or a change of roles, seldom enough to cost nothing |
 /// | [idle timeout](Self::idle_timeout) | 10 min | shorter than most NATs and firewalls remember a connection |
@@ -174,7 +174,7 @@ impl PostgresStoreBuilder {
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
-        self.check().map_err(invalid)?;
+        self.check().map_err(|error| invalid(&error))?;
         let (source, shared, prepared, listen, schema) = match self.to {
             To::Nowhere => {
                 let message = "a store must be told where to connect: give it a url or a pool";
@@ -241,7 +241,7 @@ impl PostgresStoreBuilder {
     }
 }
 
-fn invalid(error: ConfigError) -> StoreError {
+fn invalid(error: &ConfigError) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, error.to_string())
 }
 
@@ -253,7 +253,7 @@ fn named(by_url: Option<String>, by_builder: Option<String>) -> Result<Schema, S
         let message = format!("the url names the schema {one:?}, and the builder {other:?}: name one");
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
     }
-    Schema::new(by_url.or(by_builder).as_deref().unwrap_or(SCHEMA)).map_err(invalid)
+    Schema::new(by_url.or(by_builder).as_deref().unwrap_or(SCHEMA)).map_err(|error| invalid(&error))
 }
 
 async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, StoreError> {

@@ -1,4 +1,4 @@
-//! The way to the server: a few connections that are kept, or a pool that somebody else prepared.
+//! The way to the server: a few connections that are kept, or a pool that somebody else keeps.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -26,9 +26,9 @@ use crate::{
 const CONFLICTS: u32 = 10;
 /// How often something is done again whose connection was lost: once more than a lost connection may have been kept.
 const LOSSES: u32 = 2;
-/// How often something is done again whose session could not do it, over connections of the store's own: others that were in
-/// use are kept meanwhile.
-const RENEWALS: u32 = 2;
+/// How often something is done again whose session could not do it, over connections of the store's own: no other that is as
+/// old is used after that.
+const RENEWALS: u32 = 1;
 
 /// How a transaction is begun by hand: an operation waits for locks first, and has to see what was done meanwhile.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -247,11 +247,14 @@ impl Connections {
         let used = held.is_used();
         let fetched = manner.fetch(statement, &mut held).await;
         let fetched = fetched.map_err(|error| Failure { session: session(&error), error, used });
-        if fetched.as_ref().is_err_and(|failure| failure.session != Session::Sound) {
-            held.discard();
-            self.forget();
-        } else {
-            self.keep(held);
+        match &fetched {
+            Err(failure) if failure.session != Session::Sound => {
+                held.discard();
+                if !gave_up(&failure.error) {
+                    self.forget();
+                }
+            }
+            _ => self.keep(held),
         }
         fetched
     }
@@ -269,7 +272,7 @@ impl Connections {
         }
     }
 
-    /// Closes what is kept: it is as good as what was used.
+    /// Uses none again that there is: it is as good as what was used.
     fn forget(&self) {
         if let Source::Own(own) = &self.source {
             own.forget();

@@ -32,8 +32,15 @@ pub(crate) struct Own {
     limits: Limits,
     /// How long a connection may take to say that it is there.
     check: Duration,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
     /// The one that was used last is the last.
-    idle: Mutex<Vec<Kept>>,
+    kept: Vec<Kept>,
+    /// How often all were forgotten. One that is older, and in use meanwhile, is forgotten as well.
+    generation: u64,
 }
 
 /// One that is in use, or waits to be used.
@@ -44,6 +51,7 @@ pub(crate) struct Kept {
     pub(crate) used: bool,
     since: Instant,
     ends: Instant,
+    generation: u64,
     doubted: bool,
 }
 
@@ -54,7 +62,7 @@ impl Own {
         Self { options: Box::new(options), limits, check, idle: Mutex::default() }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,7 +70,7 @@ impl Own {
     pub(crate) async fn take(&self) -> sqlx::Result<Kept> {
         loop {
             // Bound, or the lock would be held.
-            let kept = self.idle().pop();
+            let kept = self.idle().kept.pop();
             let Some(mut kept) = kept else { break };
             if self.is_over(&kept) {
                 continue;
@@ -85,27 +93,33 @@ impl Own {
         let now = Instant::now();
         let lifetime = self.limits.lifetime;
         let ends = now + lifetime / 100 * fastrand::u32(100 - SPREAD..=100);
-        Kept { connection, used: false, since: now, ends, doubted: false }
+        let generation = self.idle().generation;
+        Kept { connection, used: false, since: now, ends, generation, doubted: false }
     }
 
-    /// Keeps it for the next.
+    /// Keeps it for the next, unless it was forgotten.
     pub(crate) fn keep(&self, mut kept: Kept) {
         (kept.used, kept.since) = (true, Instant::now());
-        self.idle().push(kept);
+        let mut idle = self.idle();
+        if kept.generation == idle.generation {
+            idle.kept.push(kept);
+        }
     }
 
     fn is_over(&self, kept: &Kept) -> bool {
         Instant::now() >= kept.ends || kept.since.elapsed() >= self.limits.idle
     }
 
-    /// Closes what is kept: it is as good as what was used.
+    /// Closes what is kept, and what is in use when it is given back: it is as good as what was used.
     pub(crate) fn forget(&self) {
-        self.idle().clear();
+        let mut idle = self.idle();
+        idle.generation += 1;
+        idle.kept.clear();
     }
 
     /// Has each that is kept asked before it is used.
     pub(crate) fn doubt(&self) {
-        self.idle().iter_mut().for_each(|kept| kept.doubted = true);
+        self.idle().kept.iter_mut().for_each(|kept| kept.doubted = true);
     }
 
     /// Closes what has lasted for long enough, for ever.
@@ -113,13 +127,13 @@ impl Own {
         let every = (self.limits.idle.min(self.limits.lifetime) / 4).clamp(SWEEP.0, SWEEP.1);
         loop {
             sleep(every).await;
-            let over: Vec<_> = self.idle().extract_if(.., |kept| self.is_over(kept)).collect();
+            let over: Vec<_> = self.idle().kept.extract_if(.., |kept| self.is_over(kept)).collect();
             self.close(over).await;
         }
     }
 
     pub(crate) async fn close_all(&self) {
-        let idle = std::mem::take(&mut *self.idle());
+        let idle = std::mem::take(&mut self.idle().kept);
         self.close(idle).await;
     }
 

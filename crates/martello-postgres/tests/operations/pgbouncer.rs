@@ -151,7 +151,7 @@ async fn a_url_may_say_that_no_statements_are_kept() {
         let url = format!("{url}?statement-cache-capacity=0&schema={schema}");
         let store = PostgresStore::connect(&url).await.unwrap();
         let stored = store.enqueue(vec![entry(), entry()]).await.unwrap();
-        let mut ids: Vec<_> = stored.into_iter().map(|stored| Enqueued::id(stored)).collect();
+        let mut ids: Vec<_> = stored.into_iter().map(Enqueued::id).collect();
         ids.sort();
         let mut got = claimed(&store, 5).await;
         got.sort();

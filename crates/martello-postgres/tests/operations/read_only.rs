@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Filter, Store, StoreErrorKind};
+use futures_util::future::join_all;
+use martello_outbox::{Filter, QueueName, Store, StoreErrorKind};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, postgres::PgPoolOptions};
 
@@ -45,17 +46,22 @@ async fn survives(store: &PostgresStore, switched: &Switched) {
     store.enqueue(vec![entry()]).await.unwrap();
     switched.read_only(true).await;
     // It can read, over as many connections as it may have.
-    for counted in futures_util::future::join_all((0..8).map(|_| store.count(Filter::default()))).await {
+    for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
     }
     for _ in 0..2 {
         let error = store.enqueue(vec![entry()]).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     }
-    for counted in futures_util::future::join_all((0..8).map(|_| store.count(Filter::default()))).await {
+    for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
     }
     switched.read_only(false).await;
+    // Each over a session that only reads.
+    let queue = QueueName::default();
+    for resumed in join_all((0..8).map(|_| store.resume(&queue))).await {
+        resumed.unwrap();
+    }
     store.enqueue(vec![entry()]).await.unwrap();
     assert_eq!(claimed(store, 5).await.len(), 2);
     for _ in 0..8 {

@@ -90,7 +90,9 @@ impl Careless {
 async fn work(store: &PostgresStore) {
     let stored = join_all((0..200).map(async |nth: u32| {
         tokio::time::sleep(Duration::from_millis(u64::from(nth))).await;
-        store.enqueue(vec![if nth % 2 == 0 { entry() } else { keyed(&format!("{}", nth % 7)) }]).await
+        store
+            .enqueue(vec![if nth.is_multiple_of(2) { entry() } else { keyed(&format!("{}", nth % 7)) }])
+            .await
     }));
     for stored in stored.await {
         stored.unwrap();
@@ -114,7 +116,7 @@ async fn work(store: &PostgresStore) {
     checkpoint.release(held.fence).await.unwrap();
     store.prune(Duration::ZERO, 10).await.unwrap();
     let left = store.list(Filter::default(), None, 1).await.unwrap().entries;
-    store.change(left[0].id, martello_outbox::Change::Bury).await.unwrap();
+    store.change(left.first().unwrap().id, martello_outbox::Change::Bury).await.unwrap();
     let job = store.replay(Filter::default(), 1.0).await.unwrap();
     store.cancel_replay(job.id).await.unwrap();
 }
@@ -193,7 +195,7 @@ async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
         sqlx::query_scalar(prepared).persistent(false).fetch_one(&mut *transaction).await.unwrap();
     assert_eq!(prepared, 0);
     transaction.commit().await.unwrap();
-    assert_eq!(careless.seen().await[0].0, "off");
+    assert_eq!(careless.seen().await.first().unwrap().0, "off");
     drop((store, connection));
     careless.clear().await;
 }
