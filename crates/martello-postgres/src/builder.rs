@@ -77,31 +77,34 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// The server and the database, as `postgres://user:password@host:5432/database`. `schema`, `sslmode`, `application_name`
-    /// and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes from `PGHOST` and its like.
+    /// The server and the database, as `postgres://user:password@host:5432/database`. `schema`, `sslmode`,
+    /// `application_name` and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes
+    /// from `PGHOST` and its like.
     ///
-    /// The first connection finds out whether PgBouncer or its like gives each transaction any session: then statements are not
-    /// kept there, and nothing is listened for. `statement-cache-capacity` says whether they are kept: 0 if not, and more if
-    /// `max_prepared_statements` of PgBouncer is as much.
+    /// The first connection finds out whether PgBouncer or its like gives each transaction any session: then
+    /// statements are not kept there, and nothing is listened for. `statement-cache-capacity` says whether they are
+    /// kept: 0 if not, and more if `max_prepared_statements` of PgBouncer is as much.
     ///
-    /// The store makes its own connections, of which it checks none before it is used but those that were idle for a second.
+    /// The store makes its own connections, of which it checks none before it is used but those that were idle for a
+    /// second.
     pub fn url(mut self, url: &str) -> Self {
         self.to = To::Url(url.to_owned());
         self
     }
 
-    /// A pool that the store takes its connections from, and gives them back to after each operation. One more, outside of
-    /// the pool and with its options, listens for changes once somebody watches. A pool checks its connections at each use,
-    /// and so this is slower than a [url](Self::url). Where layers of your subscriber have filters of their own, switch the
-    /// pool's `log_statements` off: sqlx asks whether its lines are wanted, and such a layer then loses the next line. Where it
-    /// leads to PgBouncer, set its `extra_float_digits` to `None`.
+    /// A pool that the store takes its connections from, and gives them back to after each operation. One more,
+    /// outside of the pool and with its options, listens for changes once somebody watches. A pool checks its
+    /// connections at each use, and so this is slower than a [url](Self::url). Where layers of your subscriber have
+    /// filters of their own, switch the pool's `log_statements` off: sqlx asks whether its lines are wanted, and such
+    /// a layer then loses the next line. Where it leads to PgBouncer, set its `extra_float_digits` to `None`.
     pub fn pool(mut self, pool: PgPool) -> Self {
         self.to = To::Pool(pool);
         self
     }
 
-    /// The schema that the tables are in: 1 to 48 lower-case letters, digits and underscores, with no digit and no `pg_` in
-    /// front. Stores on different schemas have nothing to do with each other. The URL may name it instead, as `?schema=orders`.
+    /// The schema that the tables are in: 1 to 48 lower-case letters, digits and underscores, with no digit and no
+    /// `pg_` in front. Stores on different schemas have nothing to do with each other. The URL may name it instead,
+    /// as `?schema=orders`.
     pub fn schema(mut self, name: &str) -> Self {
         self.schema = Some(name.to_owned());
         self
@@ -132,9 +135,9 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How long a connection lasts, from 1 s to 7 days, up to a tenth less so that not all end at once. Then another is made
-    /// when it is needed: what the server, the role or the database was set to meanwhile counts from then on at the latest.
-    /// The connections of a pool last as long as the pool says.
+    /// How long a connection lasts, from 1 s to 7 days, up to a tenth less so that not all end at once. Then another
+    /// is made when it is needed: what the server, the role or the database was set to meanwhile counts from then on
+    /// at the latest. The connections of a pool last as long as the pool says.
     pub fn max_lifetime(mut self, time: Duration) -> Self {
         self.limits.lifetime = time;
         self
@@ -167,10 +170,10 @@ impl PostgresStoreBuilder {
     ///
     /// - [`StoreErrorKind::Invalid`]: a value is out of its range, the URL is none, or it names another schema than
     ///   [`schema`](Self::schema).
-    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate that is not
-    ///   trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and none may be made; the
-    ///   schema has tables of another program, or of a newer version of this one; or PgBouncer does not hand on what the URL
-    ///   asks for.
+    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate
+    ///   that is not trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and
+    ///   none may be made; the schema has tables of another program, or of a newer version of this one; or PgBouncer
+    ///   does not hand on what the URL asks for.
     /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {

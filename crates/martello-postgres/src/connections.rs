@@ -26,8 +26,8 @@ use crate::{
 const CONFLICTS: u32 = 10;
 /// How often something is done again whose connection was lost: once more than a lost connection may have been kept.
 const LOSSES: u32 = 2;
-/// How often something is done again whose session could not do it, over connections of the store's own: no other that is as
-/// old is used after that.
+/// How often something is done again whose session could not do it, over connections of the store's own: no other
+/// that is as old is used after that.
 const RENEWALS: u32 = 1;
 
 /// How a transaction is begun by hand: an operation waits for locks first, and has to see what was done meanwhile.
@@ -52,8 +52,8 @@ struct Manners {
 /// How one is.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
-    /// Whether statements are prepared by a name, which sessions keep. They do not if others have the session between two
-    /// transactions: then none may end between a statement and its values.
+    /// Whether statements are prepared by a name, which sessions keep. They do not if others have the session between
+    /// two transactions: then none may end between a statement and its values.
     prepared: bool,
     /// Whether transactions are begun by hand.
     begins: bool,
@@ -65,8 +65,8 @@ pub(crate) enum Source {
     Pool(PgPool),
 }
 
-/// A connection in use. One of the store's own is closed unless it is [kept](Connections::keep) afterwards, and one of a pool goes
-/// back to it unless it is [discarded](Held::discard).
+/// A connection in use. One of the store's own is closed unless it is [kept](Connections::keep) afterwards, and one
+/// of a pool goes back to it unless it is [discarded](Held::discard).
 enum Held {
     Own(Kept),
     Pool(PoolConnection<Postgres>),

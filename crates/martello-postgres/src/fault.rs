@@ -88,12 +88,13 @@ pub(crate) enum Session {
 
 /// The classes of what is wrong with the work: values, constraints, conflicts, limits, locks; and what functions raise.
 const OF_THE_WORK: &[&str] = &["21", "22", "23", "40", "54", "55", "MT", "P0"];
-/// The classes of what the server is short of or finds broken, and a statement that was cancelled, as by `statement_timeout`.
+/// The classes of what the server is short of or finds broken, and a statement that was cancelled, as by
+/// `statement_timeout`.
 const OF_THE_SERVER: &[&str] = &["53", "58", "XX", "57014"];
 
-/// Whether a session can be used again is decided by what it is known to survive, and by nothing else: it may have become
-/// read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have too little time (57014) or
-/// memory (53200).
+/// Whether a session can be used again is decided by what it is known to survive, and by nothing else: it may have
+/// become read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have too
+/// little time (57014) or memory (53200).
 pub(crate) fn session(error: &sqlx::Error) -> Session {
     let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
     let Some(said) = said else {

@@ -67,7 +67,8 @@ impl Announcer {
         }
     }
 
-    /// Rings for what others have told, for ever, over connections that last so long: of one that went silent nobody hears.
+    /// Rings for what others have told, for ever, over connections that last so long: of one that went silent nobody
+    /// hears.
     pub(crate) async fn listen(
         &self,
         bells: &Bells,

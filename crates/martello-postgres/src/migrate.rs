@@ -75,8 +75,8 @@ struct Found {
     empty: bool,
 }
 
-/// Makes the schema, or brings it up to date. Whatever a session is asked, it is within one transaction: the next may be in
-/// another session.
+/// Makes the schema, or brings it up to date. Whatever a session is asked, it is within one transaction: the next may
+/// be in another session.
 ///
 /// Each step has this patience, but for the upgrade of a store that has entries: dropped in the middle, it would begin with
 /// the first of them again.

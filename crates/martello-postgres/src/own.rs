@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take. A connection that a NAT has forgotten says nothing for ever.
 const CHECK: Duration = Duration::from_secs(1);
-/// By how much the lifetimes of connections that were made at once differ, in percent: they are not all made again at once.
+/// By how much the lifetimes of connections that were made at once differ, in percent: they are not all made again at
+/// once.
 const SPREAD: u32 = 10;
 /// How often it is looked for connections that are to be closed, at the least and at the most.
 const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));

@@ -1,14 +1,14 @@
 //! Whether something in between, such as PgBouncer, gives each transaction whichever session is free.
 //!
-//! Then nothing may be left in a session: no setting, no statement with a name, no channel that is listened to. What others
-//! left there would be met as well: a statement of the same name that is another.
+//! Then nothing may be left in a session: no setting, no statement with a name, no channel that is listened to. What
+//! others left there would be met as well: a statement of the same name that is another.
 
 use std::collections::HashSet;
 
 use sqlx::{Executor, PgConnection, Row};
 
-/// How often each is asked. One that happens to meet the same session each time while others come and go is not told from one
-/// that has its own.
+/// How often each is asked. One that happens to meet the same session each time while others come and go is not told
+/// from one that has its own.
 const ROUNDS: u32 = 3;
 
 /// Whether two connections, neither of them in a transaction, meet each other's sessions, or others'.

@@ -73,8 +73,8 @@ impl PostgresStore {
     /// they were committed. With [`WhenPending::Supersede`](martello_outbox::WhenPending), what is ready is called off at the
     /// next turn of the queue, before it claims anything.
     ///
-    /// The transaction stays as it is set: with `synchronous_commit` off, a crash of the server may lose it, and the entry with the
-    /// rest. The session keeps nothing, and so it may come from PgBouncer.
+    /// The transaction stays as it is set: with `synchronous_commit` off, a crash of the server may lose it, and the
+    /// entry with the rest. The session keeps nothing, and so it may come from PgBouncer.
     ///
     /// # Errors
     ///

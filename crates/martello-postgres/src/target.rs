@@ -52,7 +52,8 @@ fn options(url: &Url) -> Result<PgConnectOptions, StoreError> {
     // Whoever looks at the server's connections sees whose they are.
     let named = options.get_application_name().is_some();
     let options = if named { options } else { options.application_name("martello") };
-    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of their own.
+    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of
+    // their own.
     Ok(options.disable_statement_logging())
 }
 

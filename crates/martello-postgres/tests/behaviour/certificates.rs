@@ -1,5 +1,5 @@
-//! What is said of a server whose certificate cannot be trusted. The server speaks no more of the protocol than is needed
-//! for that, so that none has to be there.
+//! What is said of a server whose certificate cannot be trusted. The server speaks no more of the protocol than is
+//! needed for that, so that none has to be there.
 
 use std::{error::Error, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Through PgBouncer as Debian has it, with nothing configured but where the server is, who may come and what is pooled.
+//! Through PgBouncer as Debian has it, with nothing configured but where the server is, who may come and what is
+//! pooled.
 
 use std::{env, time::Duration};
 

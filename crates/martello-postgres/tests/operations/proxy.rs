@@ -1,5 +1,5 @@
-//! A TCP proxy in front of the server, whose connections can go silent: as behind a NAT that has forgotten them, nothing
-//! arrives any more, and nobody is told.
+//! A TCP proxy in front of the server, whose connections can go silent: as behind a NAT that has forgotten them,
+//! nothing arrives any more, and nobody is told.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

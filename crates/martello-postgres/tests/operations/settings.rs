@@ -1,5 +1,5 @@
-//! What a role is set to otherwise: commits are durable and see what was done while they waited all the same, directly and
-//! through PgBouncer; and nothing of that stays behind in a session that others use, too.
+//! What a role is set to otherwise: commits are durable and see what was done while they waited all the same,
+//! directly and through PgBouncer; and nothing of that stays behind in a session that others use, too.
 
 use std::time::Duration;
 
