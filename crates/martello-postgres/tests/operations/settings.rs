@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use martello_outbox::{Filter, Lease, QueueName, Store, Turn};
+use martello_outbox::{Filter, Lease, OrderKey, Overtaken, QueueName, Store, Turn, WhenOvertaken};
 use martello_poll::{Acquired, CheckpointStore};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -105,7 +105,7 @@ async fn work(store: &PostgresStore) {
     }
     let queue = QueueName::default();
     store.pause(&queue, "why").await.unwrap();
-    store.hold(&queue, Duration::from_secs(60), "why").await.unwrap();
+    store.overtake(&queue, &OrderKey::new("0").unwrap(), Overtaken::Possibly).await.unwrap();
     store.resume(&queue).await.unwrap();
     let checkpoint = store.checkpoint("poll").unwrap();
     let lease = Duration::from_secs(60);
@@ -117,7 +117,7 @@ async fn work(store: &PostgresStore) {
     store.prune(Duration::ZERO, 10).await.unwrap();
     let left = store.list(Filter::default(), None, 1).await.unwrap().entries;
     store.change(left.first().unwrap().id, martello_outbox::Change::Bury).await.unwrap();
-    let job = store.replay(Filter::default(), 1.0).await.unwrap();
+    let job = store.replay(Filter::default(), 1.0, WhenOvertaken::Overwrite).await.unwrap();
     store.cancel_replay(job.id).await.unwrap();
 }
 
