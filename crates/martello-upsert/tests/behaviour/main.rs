@@ -10,6 +10,8 @@ mod identity_headers;
 mod interrupted;
 mod journal;
 mod journal_file;
+#[cfg(unix)]
+mod journal_place;
 mod killed;
 mod order;
 mod outcomes;

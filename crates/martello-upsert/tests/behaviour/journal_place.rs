@@ -1,0 +1,61 @@
+//! Where a journal may be, and who may read it.
+
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    future::Future,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use martello_upsert::{Journal, UpsertErrorKind};
+use tempfile::TempDir;
+
+use crate::support::target;
+
+fn pipe() -> (TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    (place, path)
+}
+
+/// What it comes to in the time that a file takes; `None` if it waits for whoever writes. Whoever waits for the other end of the pipe is let go.
+async fn soon<T>(pipe: &Path, work: impl Future<Output = T>) -> Option<T> {
+    let came = tokio::time::timeout(Duration::from_secs(5), work).await.ok();
+    let _both_ends = OpenOptions::new().read(true).write(true).open(pipe).unwrap();
+    came
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn a_journal_is_made_for_its_owner_alone_and_one_that_is_there_keeps_its_mode() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("journal");
+    drop(Journal::open(&path, "orders", target()).await.unwrap());
+    assert_eq!(mode(&path), 0o600);
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    drop(Journal::open(&path, "orders", target()).await.unwrap());
+    assert_eq!(mode(&path), 0o640);
+}
+
+#[tokio::test]
+async fn a_pipe_is_no_journal() {
+    let (_place, path) = pipe();
+    let opened = soon(&path, Journal::open(&path, "orders", target())).await;
+    let error = opened.unwrap().unwrap_err();
+    assert_eq!(error.kind(), UpsertErrorKind::JournalDamaged);
+    assert!(error.to_string().ends_with("is not a regular file: name another file"), "{error}");
+}
+
+#[tokio::test]
+async fn what_can_be_read_only_once_has_no_fingerprint() {
+    let (_place, path) = pipe();
+    let made = soon(&path, Journal::fingerprint(&path)).await;
+    let error = made.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "it is not a regular file, and can be read only once");
+}
