@@ -6,6 +6,8 @@ mod conditional;
 mod configuration;
 mod failing;
 mod file;
+#[cfg(unix)]
+mod file_place;
 mod flaws;
 mod for_each;
 #[cfg(unix)]
