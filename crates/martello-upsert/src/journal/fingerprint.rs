@@ -1,15 +1,28 @@
 use std::{
     fmt::Write,
-    fs::File,
-    io::{self, Read},
+    fs::{self, File},
+    io::{self, Read, Seek},
     path::Path,
 };
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of what is in the file.
-pub(super) fn of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+/// Opens the file only if that cannot wait for whoever writes into a pipe.
+pub(super) fn of_path(path: &Path) -> io::Result<String> {
+    is_regular(&fs::metadata(path)?)?;
+    of(File::open(path)?)
+}
+
+/// What is read is there to be read again.
+fn is_regular(metadata: &fs::Metadata) -> io::Result<()> {
+    let refused = "it is not a regular file, and can be read only once";
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, refused)) }
+}
+
+/// The SHA-256 of what is in the file, which is read from its start to its end, and is at its start then.
+pub(super) fn of(mut file: File) -> io::Result<String> {
+    is_regular(&file.metadata()?)?;
+    file.rewind()?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -22,6 +35,7 @@ pub(super) fn of(path: &Path) -> io::Result<String> {
         }
         hash.update(buffer.get(..read).unwrap_or_default());
     }
+    file.rewind()?;
     Ok(hash.finalize().iter().fold("sha256:".to_owned(), |mut text, byte| {
         // It always can be written to a text.
         let _ = write!(text, "{byte:02x}");

@@ -43,6 +43,8 @@ use crate::{Record, UpsertError};
 /// unless a newer request has taken its place since: one with its key, to the same target, headers such as
 /// `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
 ///
+/// It is made for its owner alone (mode 0600), for it has what servers said; one that is there keeps its mode.
+///
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {
     path: Arc<Path>,
@@ -59,8 +61,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the journal is of another run, another run has it, a line is no record, or the file cannot be
-    /// read and written.
+    /// When the journal is of another run, another run has it, a line is no record, or the file is not a
+    /// regular one or cannot be read and written.
     pub async fn open(
         path: impl Into<PathBuf>,
         input: impl Into<String>,
@@ -85,10 +87,20 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
+    /// When the file cannot be read, or is not a regular one: what a pipe yields can be read only once.
     pub async fn fingerprint(path: impl Into<PathBuf>) -> io::Result<String> {
         let path = path.into();
-        tokio::task::spawn_blocking(move || fingerprint::of(&path)).await?
+        tokio::task::spawn_blocking(move || fingerprint::of_path(&path)).await?
+    }
+
+    /// The same of a file that is open, to read it from there then: a clone of it, which
+    /// [`File::try_clone`] makes, is at its start afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Journal::fingerprint`].
+    pub async fn fingerprint_of(file: File) -> io::Result<String> {
+        tokio::task::spawn_blocking(move || fingerprint::of(file)).await?
     }
 
     pub(crate) fn earlier(&self) -> Arc<Earlier> {

@@ -1,7 +1,7 @@
 //! Opens a journal, repairs its end, and reads what it has.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::Path,
 };
@@ -24,8 +24,7 @@ pub(super) struct Opened {
 
 pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> {
     let failed = |error| failed(path, error);
-    let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
-    let file = match Locked::try_lock(file) {
+    let file = match Locked::try_lock(make(path)?) {
         Ok(file) => file,
         Err(TryLockError::WouldBlock) => {
             let message = format!("another run has the journal {} open: wait for its end", path.display());
@@ -42,6 +41,21 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> 
     // What was cut off was in flight, or is at most what a loss of power costs.
     file.set_len(length).map_err(failed)?;
     Ok(Opened { file, earlier, length })
+}
+
+/// Opens the file, or makes one for its owner alone: it has what servers said. A pipe is not opened, for nothing in it can
+/// be read again.
+fn make(path: &Path) -> Result<File, UpsertError> {
+    // A folder says itself what it is.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let message = format!("{} is not a regular file: name another file", path.display());
+        return Err(UpsertError::new(UpsertErrorKind::JournalDamaged, message));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| failed(path, error))
 }
 
 /// Whether the file is empty, or has only a part of its header: a run that was killed in its first moment.

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     future::Future,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -58,4 +59,17 @@ async fn what_can_be_read_only_once_has_no_fingerprint() {
     let made = soon(&path, Journal::fingerprint(&path)).await;
     let error = made.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "it is not a regular file, and can be read only once");
+}
+
+#[tokio::test]
+async fn the_fingerprint_of_an_open_file_is_that_of_its_path_and_takes_nothing_of_it() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("orders");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let mut file = fs::File::open(&path).unwrap();
+    let fingerprint = Journal::fingerprint_of(file.try_clone().unwrap()).await.unwrap();
+    assert_eq!(fingerprint, Journal::fingerprint(&path).await.unwrap());
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "one\ntwo\n");
 }
