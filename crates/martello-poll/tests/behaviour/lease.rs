@@ -7,20 +7,26 @@ use martello_poll::{
 
 use crate::support::{Seen, Server, batch, item, next, options, page, poller, source};
 
-/// A store whose leases cannot be renewed, and which cannot be acquired before it has failed in all these ways.
+/// A store whose leases cannot be renewed, and which is neither acquired nor saved before it has failed in all these ways.
 #[derive(Debug)]
 struct Failing {
     store: MemoryCheckpoint,
     acquire: Mutex<Vec<StoreErrorKind>>,
+    save: Mutex<Vec<StoreErrorKind>>,
 }
 
 impl Failing {
     fn no_renewal(store: &MemoryCheckpoint) -> Self {
-        Self { store: store.clone(), acquire: Mutex::default() }
+        Self { store: store.clone(), acquire: Mutex::default(), save: Mutex::default() }
     }
 
     fn no_lease(failures: impl Into<Vec<StoreErrorKind>>) -> Self {
-        Self { store: MemoryCheckpoint::default(), acquire: Mutex::new(failures.into()) }
+        let (store, acquire) = (MemoryCheckpoint::default(), Mutex::new(failures.into()));
+        Self { store, acquire, save: Mutex::default() }
+    }
+
+    fn no_save(failures: impl Into<Vec<StoreErrorKind>>) -> Self {
+        Self { save: Mutex::new(failures.into()), ..Self::no_lease([]) }
     }
 }
 
@@ -38,7 +44,7 @@ impl CheckpointStore for Failing {
     }
 
     fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
-        self.store.save(fence, save)
+        self.save.lock().unwrap().pop().map_or_else(|| self.store.save(fence, save), down)
     }
 
     fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
@@ -77,6 +83,16 @@ async fn a_store_that_is_down_or_full_does_not_end_a_poll_and_one_that_cannot_be
     let error = Poller::new(server(), source(), store).next().await.unwrap_err();
     assert_eq!(error.kind(), PollErrorKind::Unusable);
     assert_eq!(error.store_error().unwrap().kind(), StoreErrorKind::Unusable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_before_the_start_is_kept() {
+    let (server, store) = (server(), Failing::no_save([StoreErrorKind::Unavailable]));
+    let source = source().everything_from("2024-11-29T09:00:00Z".parse().unwrap());
+    let mut poller = Poller::new(server.clone(), source, store).with_options(options());
+    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
+    assert!(server.asked().is_empty());
+    assert_eq!(next(&mut poller).await, batch(&["a"]));
 }
 
 #[tokio::test(start_paused = true)]

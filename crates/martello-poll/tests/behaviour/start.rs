@@ -213,19 +213,6 @@ async fn a_start_that_cannot_be_found_now_is_kept() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn nothing_is_asked_before_the_start_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("checkpoint");
-    // In the way of what is to be written.
-    fs::create_dir(folder.path().join("checkpoint.new")).unwrap();
-    let server = Server::new(|_| page("10:00:00", "", ""));
-    let source = source().everything_from(moment("09:00:00"));
-    let mut poller = Poller::new(server.clone(), source, FileCheckpoint::new(&path)).with_options(options());
-    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
-    assert!(server.asked().is_empty());
-}
-
 /// As it was written before starts were kept.
 #[tokio::test(start_paused = true)]
 async fn an_older_checkpoint_keeps_its_watermark_and_begins_no_later_than_the_overlap_before_it() {

@@ -1,5 +1,5 @@
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     locked::Locked,
+    open,
     text::{beside, read, unavailable, write},
 };
 use crate::checkpoint::{Acquired, Checkpoint, Fence, Held, Save, Saved, StoreError, parked::ParkingLot};
@@ -16,8 +17,9 @@ use crate::checkpoint::{Acquired, Checkpoint, Fence, Held, Save, Saved, StoreErr
 /// The files of a checkpoint.
 #[derive(Debug)]
 pub(super) struct Place {
-    checkpoint: PathBuf,
-    parked: PathBuf,
+    named: PathBuf,
+    /// Where that leads to: looked up once, so that its lock and what is parked stay beside it.
+    found: Option<PathBuf>,
     held: Option<Holding>,
 }
 
@@ -32,11 +34,20 @@ struct Holding {
 
 impl Place {
     pub(super) fn new(path: &Path) -> Self {
-        Self { checkpoint: path.to_owned(), parked: beside(path, ".parked"), held: None }
+        Self { named: path.to_owned(), found: None, held: None }
+    }
+
+    fn checkpoint(&mut self) -> Result<PathBuf, StoreError> {
+        if let Some(found) = &self.found {
+            return Ok(found.clone());
+        }
+        let found = open::target(&self.named).map_err(|error| unavailable("read", &self.named, error))?;
+        Ok(self.found.insert(found).clone())
     }
 
     pub(super) fn acquire(&mut self, lease: Duration) -> Result<Acquired, StoreError> {
-        let path = beside(&self.checkpoint, ".lock");
+        let checkpoint = self.checkpoint()?;
+        let path = beside(&checkpoint, ".lock");
         let failed = |error| unavailable("locked", &path, error);
         let mut lock = match self.held.take() {
             Some(holding) if holding.until > Instant::now() => {
@@ -44,13 +55,13 @@ impl Place {
                 return Ok(Acquired::Elsewhere);
             }
             Some(Holding { lock, .. }) => lock,
-            None => match Locked::try_lock(open(&path).map_err(failed)?) {
+            None => match Locked::try_lock(open::to_lock(&path, &checkpoint)?) {
                 Ok(lock) => lock,
                 Err(TryLockError::WouldBlock) => return Ok(Acquired::Elsewhere),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             },
         };
-        let checkpoint = read(&self.checkpoint)?;
+        let checkpoint = read(&checkpoint)?;
         let fence = next_fence(&mut lock).map_err(failed)?;
         self.held = Some(Holding { fence, until: Instant::now() + lease, lock });
         Ok(Acquired::Held(Held { fence, checkpoint }))
@@ -71,7 +82,7 @@ impl Place {
                 |lot| if lot.change(&unpark, park) { Ok(()) } else { Err(StoreError::full()) },
             )?;
         }
-        write::<Checkpoint>(&self.checkpoint, checkpoint)?;
+        write::<Checkpoint>(&self.checkpoint()?, checkpoint)?;
         Ok(Saved::Saved)
     }
 
@@ -79,28 +90,26 @@ impl Place {
         self.held.take_if(|holding| holding.fence == fence);
     }
 
-    pub(super) fn parked(&self) -> Result<ParkingLot, StoreError> {
-        Ok(read(&self.parked)?.unwrap_or_default())
+    pub(super) fn parked(&mut self) -> Result<ParkingLot, StoreError> {
+        Ok(read(&beside(&self.checkpoint()?, ".parked"))?.unwrap_or_default())
     }
 
     /// Under a lock of its own, since whoever polls is not the only one to do so.
     pub(super) fn change_parked<T>(
-        &self,
+        &mut self,
         change: impl FnOnce(&mut ParkingLot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let path = beside(&self.parked, ".lock");
-        let lock = open(&path).and_then(Locked::lock);
+        let checkpoint = self.checkpoint()?;
+        let parked = beside(&checkpoint, ".parked");
+        let path = beside(&parked, ".lock");
+        let lock = Locked::lock(open::to_lock(&path, &checkpoint)?);
         let lock = lock.map_err(|error| unavailable("locked", &path, error))?;
         let mut lot = self.parked()?;
         let changed = change(&mut lot)?;
-        write(&self.parked, lot)?;
+        write(&parked, lot)?;
         drop(lock);
         Ok(changed)
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
 }
 
 /// The fence after the one in the file.

@@ -1,14 +1,16 @@
 //! Files that are JSON, and are replaced whole.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::open;
 use crate::checkpoint::{StoreError, StoreErrorKind};
 
 const VERSION: u32 = 1;
@@ -33,46 +35,58 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreE
     struct Version {
         martello_poll: u32,
     }
-    let text = match fs::read(path) {
-        Ok(text) => text,
+    let failed = |error| unavailable("read", path, error);
+    let mut file = match open::to_read(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unavailable("read", path, error)),
+        Err(error) => return Err(failed(error)),
     };
-    let unusable =
-        |what: &str| StoreError::new(StoreErrorKind::Unusable, format!("{} {what}", path.display()));
+    let kind = file.metadata().map_err(failed)?.file_type();
+    // A folder says itself what it is.
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(unusable(path, "is not a regular file: name another path"));
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
     let damaged = |error| {
-        unusable("is cut off, damaged, or no checkpoint; restore it, or remove it to begin anew")
+        unusable(path, "is cut off, damaged, or no checkpoint; restore it, or remove it to begin anew")
             .with_source(error)
     };
     let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
     if version.martello_poll != VERSION {
-        return Err(unusable("was written by a newer version"));
+        return Err(unusable(path, "was written by a newer version"));
     }
     let versioned: Versioned<T> = serde_json::from_slice(&text).map_err(damaged)?;
     Ok(Some(versioned.content))
 }
 
-/// Writes beside it, flushes, renames, and flushes the folder, without which a rename may not outlast a crash.
+/// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder, without which a
+/// rename may not outlast a crash.
 pub(super) fn write<T: Serialize>(path: &Path, content: T) -> Result<(), StoreError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })
         .map_err(io::Error::from)
         .map_err(failed)?;
-    let new = beside(path, ".new");
     let write = || -> io::Result<()> {
-        let mut file = File::create(&new)?;
+        let path = open::target(path)?;
+        // Its name is random, it is made by this call or not at all, and it is for its owner alone.
+        let mut file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(&path))?;
         file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        flush_folder(path)
+        open::make_alike(file.as_file(), &path);
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        flush_folder(&path)
     };
     write().map_err(failed)
 }
 
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 #[cfg(unix)]
 fn flush_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder(path))?.sync_all()
 }
 
 /// A folder is no file there.
@@ -84,4 +98,8 @@ fn flush_folder(_: &Path) -> io::Result<()> {
 pub(super) fn unavailable(what: &str, path: &Path, error: io::Error) -> StoreError {
     let message = format!("{} cannot be {what}", path.display());
     StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
+}
+
+pub(super) fn unusable(path: &Path, what: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unusable, format!("{} {what}", path.display()))
 }

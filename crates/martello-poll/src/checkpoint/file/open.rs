@@ -1,0 +1,111 @@
+//! Files are opened so that whoever else may write to the folder cannot lead to another file, or to a wait.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::text::{unavailable, unusable};
+use crate::checkpoint::StoreError;
+
+/// So many links, one to the next, are followed, as by Linux.
+const LINKS: usize = 40;
+
+/// Where the path leads to, if it is a link: that is replaced, and not the link.
+pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        // The system does not follow it: it may be a stranger's, in a folder that all may write to.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&target) else { return Ok(target) };
+        target.pop();
+        target.push(next);
+    }
+    Err(io::Error::other("too many links lead from one to the next"))
+}
+
+/// Opens it to be read, and waits for nobody, also if it is a pipe.
+#[cfg(unix)]
+pub(super) fn to_read(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?
+        .into())
+}
+
+#[cfg(not(unix))]
+pub(super) fn to_read(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a stranger has put
+/// there: what that leads to is not touched.
+#[cfg(unix)]
+pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
+    use std::os::unix::fs::MetadataExt;
+
+    use rustix::{
+        fs::{Mode, OFlags, open},
+        io::Errno,
+    };
+
+    let is_link = || unusable(path, "is a link, or has other names: remove it, and look who made it");
+    let failed = |error| unavailable("locked", path, error);
+    let how = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    let file: File = match open(path, how, Mode::RUSR | Mode::WUSR) {
+        Ok(file) => file.into(),
+        // Some systems say of a link that there are too many.
+        Err(Errno::LOOP | Errno::MLINK) => return Err(is_link()),
+        Err(error) => return Err(failed(error.into())),
+    };
+    let made = file.metadata().map_err(failed)?;
+    if !made.is_file() {
+        return Err(unusable(path, "is not a regular file: remove it, and look who made it"));
+    }
+    if made.nlink() > 1 {
+        return Err(is_link());
+    }
+    give_to_owner(&file, of);
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, StoreError> {
+    let mut options = fs::OpenOptions::new();
+    let opened = options.create(true).read(true).write(true).truncate(false).open(path);
+    opened.map_err(|error| unavailable("locked", path, error))
+}
+
+/// Gives a file that is to replace another the mode and the owner of that.
+#[cfg(unix)]
+pub(super) fn make_alike(file: &File, replaced: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    give_to_owner(file, replaced);
+    if let Ok(there) = fs::symlink_metadata(replaced) {
+        // Where this fails, it stays for its owner alone.
+        let _ = file.set_permissions(fs::Permissions::from_mode(there.permissions().mode() & 0o777));
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn make_alike(_: &File, _: &Path) {}
+
+/// What root makes beside a file of somebody else is for that one to use, as with SQLite.
+#[cfg(unix)]
+fn give_to_owner(file: &File, of: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    if let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(of))
+        && mine.uid() != there.uid()
+    {
+        // Nobody but root may.
+        let _ = fchown(file, Some(there.uid()), Some(there.gid()));
+    }
+}
