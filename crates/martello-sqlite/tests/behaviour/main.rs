@@ -11,6 +11,8 @@ mod half_copied;
 mod held;
 mod many_apis;
 mod migrating;
+#[cfg(unix)]
+mod modes;
 mod moved;
 mod older;
 mod other_schemes;
