@@ -16,6 +16,7 @@ const CHECKPOINT_PAGES: u32 = 1_000;
 pub(crate) const LOG_LIMIT: u32 = 64 * 1024 * 1024;
 /// How often a new file is asked to have a log. After each that fails, others have done what they were about to.
 const ATTEMPTS: usize = 100;
+const UNMADE: &str = "cannot be made: give this user the right to write to its directory";
 /// What `PRAGMA synchronous` says for FULL.
 pub(super) const FULL: i64 = 2;
 
@@ -24,8 +25,7 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
     if create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
-    let connection =
-        Connection::open_with_flags(&place.path, flags).map_err(|error| unopened(&place.path, error))?;
+    let connection = open(&place.path, flags)?;
     // Where SQLite may not write, it reads.
     if connection.is_readonly(MAIN_DB).map_err(explain)? {
         let what = "may not be written to: give this user the right to";
@@ -39,6 +39,20 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
         connection.pragma_update(None, pragma, value).map_err(|error| beside(&place.path, error))?;
     }
     Ok(connection)
+}
+
+/// Opens the file; one that is made now is for its owner alone.
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    #[cfg(unix)]
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        let model = super::place::for_its_owner(path)
+            .map_err(|error| fault::place(StoreErrorKind::ReadOnly, path, UNMADE).with_source(error))?;
+        if let Some((uri, _model)) = model {
+            let opened = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI);
+            return opened.map_err(|error| unopened(path, error));
+        }
+    }
+    Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))
 }
 
 /// Write-ahead log, and each commit on the disk before it is acknowledged; asked for and looked at.
@@ -96,7 +110,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     let what = if path.exists() {
         "may not be opened: give this user the right to read and write it"
     } else {
-        "cannot be made: give this user the right to write to its directory"
+        UNMADE
     };
     fault::place(StoreErrorKind::ReadOnly, path, what).with_source(error)
 }

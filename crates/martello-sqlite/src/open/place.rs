@@ -109,23 +109,42 @@ fn examine(place: &Place) -> Result<(), StoreError> {
 /// process has on it (<https://sqlite.org/howtocorrupt.html> §2.2). As an immutable file, it is neither locked nor
 /// recovered.
 fn header(path: &Path) -> rusqlite::Result<Header> {
-    let mut uri = String::from("file:");
-    if cfg!(windows) {
-        uri.push('/');
-    }
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'\\' if cfg!(windows) => uri.push('/'),
-            b'/' | b'.' | b'-' | b'_' | b':' => uri.push(char::from(*byte)),
-            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
-            // Writing to a string cannot fail.
-            _ => drop(write!(uri, "%{byte:02X}")),
-        }
-    }
-    uri.push_str("?immutable=1");
+    let uri = uri(path) + "?immutable=1";
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(uri, flags)?;
     let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
     Ok(Header { application_id: ask("application_id")?, user_version: ask("user_version")? })
+}
+
+/// The path as a URI, to which parameters can be added.
+fn uri(path: &Path) -> String {
+    let slash = if cfg!(windows) { "/" } else { "" };
+    format!("file:{slash}{}", escaped(path))
+}
+
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => text.push('/'),
+            b'/' | b'.' | b'-' | b'_' | b':' => text.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => text.push(char::from(*byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of the file that
+/// `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there, and keeps its mode.
+#[cfg(unix)]
+pub(super) fn for_its_owner(path: &Path) -> io::Result<Option<(String, tempfile::NamedTempFile)>> {
+    if std::fs::metadata(path).is_ok() {
+        return Ok(None);
+    }
+    let beside = path.parent().unwrap_or(Path::new("/"));
+    let model = tempfile::NamedTempFile::new_in(beside).or_else(|_| tempfile::NamedTempFile::new())?;
+    Ok(Some((format!("{}?modeof={}", uri(path), escaped(model.path())), model)))
 }
