@@ -11,6 +11,8 @@ mod exporting;
 mod looking;
 mod output;
 mod parked;
+#[cfg(unix)]
+mod pipes;
 mod poll_stopped;
 mod polling;
 mod postgres;

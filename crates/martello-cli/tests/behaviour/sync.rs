@@ -45,8 +45,13 @@ impl Site {
 
     /// `martello upsert` of `orders.ndjson`, in the directory.
     pub(crate) fn upsert(&self, arguments: &[&str]) -> Command {
+        self.upsert_of("orders.ndjson", arguments)
+    }
+
+    /// The same of another input.
+    pub(crate) fn upsert_of(&self, input: &str, arguments: &[&str]) -> Command {
         let url = format!("{}{{business_id}}", self.planner.uri("/orders/"));
-        self.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], arguments)
+        self.martello(&["upsert", "--url", &url, "--input", input], arguments)
     }
 
     /// `martello poll` of the plannings.
@@ -112,4 +117,11 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
 pub(crate) fn interrupt(child: &std::process::Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+/// Asks a child to end, as a supervisor does.
+#[cfg(unix)]
+pub(crate) fn terminate(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }
