@@ -8,6 +8,8 @@ mod editing;
 #[cfg(unix)]
 mod editor;
 mod exporting;
+#[cfg(unix)]
+mod files;
 mod looking;
 mod output;
 mod parked;
