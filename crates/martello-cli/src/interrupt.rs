@@ -4,6 +4,8 @@ use std::future::Future;
 
 use tokio::signal::ctrl_c;
 
+use crate::failure::Failure;
+
 /// What the future yields, or `None` if Ctrl-C came first; the future is then dropped.
 pub(crate) async fn or_ctrl_c<T>(future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
@@ -60,6 +62,20 @@ impl Interrupts {
         // Where it cannot be caught it ends the process.
         if ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Interrupts {
+    /// What the work yields that comes before anything is sent. It is dropped if the process is asked to end.
+    pub(crate) async fn before<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.next() => Err(Failure::interrupted("interrupted before anything was sent")),
+            ended = work => ended,
         }
     }
 }

@@ -8,6 +8,7 @@ mod dead;
 mod doctor;
 mod entries;
 mod failure;
+mod files;
 mod interrupt;
 mod outbox;
 mod output;
@@ -29,6 +30,7 @@ use martello_outbox::Store;
 use crate::{
     args::{Cli, Command, StoreArgs, Stored},
     failure::{Exit, Failure},
+    files::RunFiles,
     output::Output,
     place::Place,
 };
@@ -37,6 +39,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) out: Output,
+    /// Those that are in use already.
+    pub(crate) files: RunFiles,
 }
 
 fn main() -> ExitCode {
@@ -83,8 +87,12 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 }
 
 async fn in_store(store: &StoreArgs, out: Output, command: Stored) -> Result<Exit, Failure> {
+    let mut files = RunFiles::new();
+    if let Some(path) = place::file(store.store.as_deref().unwrap_or_default()) {
+        files.store(&path)?;
+    }
     let place = Place::open(store).await?;
-    let mut context = Context { store: place.store(), out };
+    let mut context = Context { store: place.store(), out, files };
     let exit = match command {
         Stored::Outbox(verb) => outbox::run(&mut context, verb).await,
         Stored::Dead(verb) => dead::run(&mut context, verb).await,

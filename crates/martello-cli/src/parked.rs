@@ -9,12 +9,14 @@ use crate::{
     args::{self, Chosen, ParkedVerb},
     ask,
     failure::{Exit, Failure},
+    files::RunFiles,
     output::{Output, Table, Time},
 };
 
 pub(crate) async fn run(out: &mut Output, args: args::Parked) -> Result<Exit, Failure> {
     let path =
         args.checkpoint.ok_or_else(|| Failure::usage("name the checkpoint of the poll with --checkpoint"))?;
+    RunFiles::new().checkpoint(&path)?;
     let mut beside = path.clone().into_os_string();
     beside.push(".parked");
     if !path.exists() && !Path::new(&beside).exists() {

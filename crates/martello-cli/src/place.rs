@@ -1,6 +1,10 @@
 //! From what `--store` says to a store.
 
-use std::{env, path::Path, sync::Arc};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use martello::outcome::Classifier;
 use martello_outbox::{Outbox, Store};
@@ -28,18 +32,16 @@ impl Place {
 
     /// Opens the store of this name, or else the one that the environment names.
     pub(crate) async fn open_named(name: Option<&str>) -> Result<Self, Failure> {
-        let named = name.map(str::to_owned).or_else(|| env::var("MARTELLO_STORE").ok());
-        let named = named.filter(|named| !named.is_empty()).ok_or_else(|| Failure::usage(EXPECTED))?;
+        let named = named(name).ok_or_else(|| Failure::usage(EXPECTED))?;
         match named.split_once(':') {
-            Some(("sqlite", path)) => Self::sqlite(path).await,
+            Some(("sqlite", path)) => Self::sqlite(sqlite_path(path)).await,
             Some(("postgres" | "postgresql", _)) => Self::postgres(&named).await,
             // What it says may hold a password, and is not repeated.
             _ => Err(Failure::usage(EXPECTED)),
         }
     }
 
-    async fn sqlite(path: &str) -> Result<Self, Failure> {
-        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+    async fn sqlite(path: &Path) -> Result<Self, Failure> {
         // One that may not be looked for is for the engine to explain.
         if path.try_exists().is_ok_and(|exists| !exists) {
             let message = format!("there is no store at {}: check --store or MARTELLO_STORE", path.display());
@@ -78,4 +80,20 @@ impl Place {
             Self::Postgres(store) => store.close().await,
         }
     }
+}
+
+fn named(name: Option<&str>) -> Option<String> {
+    let named = name.map(str::to_owned).or_else(|| env::var("MARTELLO_STORE").ok());
+    named.filter(|named| !named.is_empty())
+}
+
+fn sqlite_path(path: &str) -> &Path {
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
+
+/// The file of the store of this name, or else of the one that the environment names; `None` if it is in none.
+pub(crate) fn file(name: &str) -> Option<PathBuf> {
+    let named = named(Some(name).filter(|name| !name.is_empty()))?;
+    let path = named.strip_prefix("sqlite:")?;
+    Some(sqlite_path(path).to_owned())
 }

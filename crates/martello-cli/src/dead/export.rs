@@ -1,11 +1,8 @@
-use std::{
-    io::{self, BufWriter, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use martello_outbox::{Filter, State, Store};
 use serde_json::json;
-use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     Context,
@@ -13,6 +10,7 @@ use crate::{
     bulk::{count, noun},
     entries::Pages,
     failure::{Exit, Failure},
+    files::{self, Replacement, Writer},
     interrupt::or_ctrl_c,
     output::DetailShape,
 };
@@ -22,56 +20,61 @@ const AT_ONCE: usize = 200;
 
 /// Writes dead letters whole, a line each.
 pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, Failure> {
+    let out = args.out.unwrap_or_else(|| "-".into());
+    context.files.writes("--out", &out)?;
     let filter = args.filter.of(Some(State::Dead));
     count(&*context.store, &filter).await?;
-    let work = write(&*context.store, &filter, args.out.as_deref());
+    let work = write(&*context.store, &filter, &out);
     let interrupted = || Failure::interrupted("interrupted: the export is not complete");
     let many = or_ctrl_c(work).await.ok_or_else(interrupted)??;
-    match args.out {
-        Some(path) if context.out.is_json() => {
-            context.out.document(&json!({ "exported": many, "out": path }))?;
-        }
-        Some(path) => {
-            let noun = noun(State::Dead, many);
-            context.out.line(format_args!("exported {many} {noun} to {}", path.display()))?;
-        }
-        None => {}
+    if files::is_stdout(&out) {
+        return Ok(Exit::Well);
+    }
+    if context.out.is_json() {
+        context.out.document(&json!({ "exported": many, "out": out }))?;
+    } else {
+        let noun = noun(State::Dead, many);
+        context.out.line(format_args!("exported {many} {noun} to {}", out.display()))?;
     }
     Ok(Exit::Well)
 }
 
-async fn write(store: &dyn Store, filter: &Filter, path: Option<&Path>) -> Result<u64, Failure> {
-    match path {
-        Some(path) => to_file(store, filter, path).await,
-        None => lines(store, filter, &mut BufWriter::new(io::stdout())).await,
+/// Into a file beside it, which then takes its place, so that there is never half of it; or through what is no file.
+async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, Failure> {
+    if files::is_stdout(path) {
+        let (mut out, _) = files::open(path).await?;
+        return lines(store, filter, &mut out, Failure::from).await;
     }
-}
-
-/// Into a file beside it, for its owner alone, which then takes its place: there is never half of it.
-async fn to_file(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, Failure> {
     let unwritten =
         |error: io::Error| Failure::other(format!("{} cannot be written", path.display())).because(error);
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(directory).map_err(unwritten)?;
-    let mut out = BufWriter::new(file.as_file_mut());
-    let many = lines(store, filter, &mut out).await?;
-    drop(out);
-    file.as_file().sync_all().map_err(unwritten)?;
-    file.persist(path).map_err(|error| unwritten(error.error))?;
+    let Some(replacement) = Replacement::of(path).map_err(unwritten)? else {
+        let (mut out, _) = files::open(path).await.map_err(unwritten)?;
+        return lines(store, filter, &mut out, unwritten).await;
+    };
+    let mut out = replacement.writer().map_err(unwritten)?;
+    let many = lines(store, filter, &mut out, unwritten).await?;
+    replacement.finish().map_err(unwritten)?;
     Ok(many)
 }
 
-async fn lines(store: &dyn Store, filter: &Filter, out: &mut impl Write) -> Result<u64, Failure> {
+async fn lines(
+    store: &dyn Store,
+    filter: &Filter,
+    out: &mut Writer,
+    unwritten: impl Fn(io::Error) -> Failure,
+) -> Result<u64, Failure> {
     let (mut many, mut pages) = (0, Pages::new(store, filter, AT_ONCE));
     while let Some(page) = pages.next().await? {
         for entry in page {
             // It may have been purged since it was listed.
             let Some(detail) = store.detail(entry.id).await? else { continue };
-            serde_json::to_writer(&mut *out, &DetailShape::new(&detail, true)).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
+            let line = serde_json::to_vec(&DetailShape::new(&detail, true)).map_err(io::Error::from);
+            let mut line = line.map_err(&unwritten)?;
+            line.push(b'\n');
+            out.write_all(&line).await.map_err(&unwritten)?;
             many += 1;
         }
     }
-    out.flush()?;
+    out.flush().await.map_err(&unwritten)?;
     Ok(many)
 }

@@ -13,6 +13,7 @@ use crate::{
     api::{self, Credentials},
     args::{Pace, Poll},
     failure::{Exit, Failure},
+    files::RunFiles,
     interrupt::Interrupts,
     output::Output,
 };
@@ -23,7 +24,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
     let target = Target::parse(&args.url)?;
     let options = options(&args.pace)?;
-    let credentials = Credentials::of(&args.api).await?;
+    let mut files = RunFiles::new();
+    if let Some(path) = &args.api.token_file {
+        files.reads("--token-file", path)?;
+    }
+    files.checkpoint(&args.checkpoint)?;
+    let mut interrupts = Interrupts::catch()?;
+    let credentials = interrupts.before(Credentials::of(&args.api)).await?;
     // A page, and the next one ahead.
     let service = api::service(&args.api, &target.url, 2, &credentials)?;
     let checkpoint = FileCheckpoint::new(&args.checkpoint);
@@ -37,7 +44,7 @@ pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
     let follower = Follower::new(out, args.print.as_deref(), args.once);
     let polling = follower.follow(&mut poller);
     tokio::pin!(polling);
-    let (mut interrupts, mut stopping) = (Interrupts::catch()?, false);
+    let mut stopping = false;
     let ended = loop {
         tokio::select! {
             biased;

@@ -2,7 +2,6 @@
 
 use std::{
     io::{IsTerminal, stderr},
-    path::Path,
     time::Duration,
 };
 
@@ -10,19 +9,16 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use martello_upsert::Progress;
 use tokio::sync::watch;
 
-use super::rows;
-
 const EVERY: Duration = Duration::from_millis(200);
 const KNOWN: &str = "[{bar:30}] {human_pos} of {human_len}, {rate}, {msg}, {eta} left";
 const UNKNOWN: &str = "{human_pos} so far, {rate}, {msg}";
 
-/// Shows the progress, until it is dropped.
-pub(super) async fn show(input: &Path, mut progress: watch::Receiver<Progress>) {
+/// Shows the progress, until it is dropped. The total is asked for if there is somebody to see it.
+pub(super) async fn show(total: impl Future<Output = Option<u64>>, mut progress: watch::Receiver<Progress>) {
     if !stderr().is_terminal() {
         return;
     }
-    let total = if rows::is_stdin(input) { None } else { rows::count(input).await.ok() };
-    let bar = bar(total);
+    let bar = bar(total.await);
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         bar.set_position(now.done());

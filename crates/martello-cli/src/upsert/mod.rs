@@ -2,18 +2,18 @@
 
 mod bar;
 mod ending;
+mod input;
 mod report;
 mod request;
 mod rows;
 mod template;
-
-use std::path::Path;
 
 use http::Method;
 use martello_upsert::{Journal, Records, Report, RunTarget, UpsertAll};
 use tokio::sync::watch;
 
 use self::{
+    input::Input,
     report::Reporter,
     request::Maker,
     rows::{Row, Trouble},
@@ -23,24 +23,29 @@ use crate::{
     api::{self, Credentials},
     args::Upsert,
     failure::{Exit, Failure},
+    files::RunFiles,
     interrupt::Interrupts,
     output::Output,
-    place::Place,
+    place::{self, Place},
 };
 
+/// What a run reads and writes.
+struct Opened {
+    credentials: Credentials,
+    input: Input,
+    journal: Option<Journal>,
+    place: Option<Place>,
+    reporter: Reporter,
+}
+
 pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure> {
-    let maker = maker(&args)?;
-    let credentials = Credentials::of(&args.api).await?;
+    let (mut interrupts, maker) = (Interrupts::catch()?, maker(&args)?);
+    check_files(&args)?;
+    let Opened { credentials, mut input, journal, place, mut reporter } =
+        interrupts.before(Box::pin(open(&args, &maker))).await?;
     let concurrency = usize::from(args.concurrency);
     let service = api::service(&args.api, &maker.template.sample("id")?, concurrency, &credentials)?;
-    let reader = rows::open(&args.input).await?;
-    let journal = journal(&args, &maker).await?;
     let journaled = journal.is_some();
-    let place = match &args.outbox {
-        Some(name) => Some(Place::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
-        None => None,
-    };
-    let mut reporter = Reporter::open(args.report.as_deref()).await?;
 
     let (stop, mut stopped) = watch::channel(false);
     let mut upserts = UpsertAll::new(service, move |row: &Row| maker.request(row))
@@ -55,16 +60,16 @@ pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure>
     if let Some(place) = &place {
         upserts = upserts.defer_to(&place.outbox()?);
     }
-    let (progress, trouble) = (upserts.progress(), Trouble::default());
-    let records = upserts.records(rows::rows(reader, trouble.clone()))?;
+    let (show, trouble) = (bar::show(input.count(), upserts.progress()), Trouble::default());
+    let records = upserts.records(rows::rows(input.reader, trouble.clone()))?;
     let written = write(records, &mut reporter, &stop);
-    let ended = attend(out, written, &args.input, progress, &stop, &credentials).await;
+    let ended = attend(out, written, show, interrupts, &stop, &credentials).await;
     if let Some(place) = place {
         place.close().await;
     }
     let (report, failure) = ended?;
     ending::tell(out, &report, reporter.is_stdout())?;
-    let unread = trouble.take().map(|error| rows::unreadable(&args.input, error));
+    let unread = trouble.take().map(|error| input::unreadable(&args.input, error));
     match failure.or(unread) {
         Some(failure) => Err(failure),
         None => ending::exit(&report, journaled),
@@ -77,23 +82,43 @@ fn maker(args: &Upsert) -> Result<Maker, Failure> {
     if template.is_fixed() && method != Method::POST {
         return Err(Failure::usage("--url has no {field}: all entities would be written to the same place"));
     }
-    let same = |one: &Path, other: &Path| {
-        one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
-    };
-    if args.report.as_deref().is_some_and(|report| same(report, &args.input)) {
-        return Err(Failure::usage("--report names the input, which would be overwritten"));
-    }
     Ok(Maker::new(template, method, &args.api.headers))
 }
 
-/// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
-async fn journal(args: &Upsert, maker: &Maker) -> Result<Option<Journal>, Failure> {
-    let Some(path) = &args.journal else { return Ok(None) };
-    if rows::is_stdin(&args.input) {
-        return Err(Failure::usage("--journal wants an input that can be read again: name a file"));
+/// Refuses what would be read or written as something else, too, before anything is opened.
+fn check_files(args: &Upsert) -> Result<(), Failure> {
+    let mut files = RunFiles::new();
+    files.reads("--input", &args.input)?;
+    if let Some(path) = &args.api.token_file {
+        files.reads("--token-file", path)?;
     }
-    let content =
-        Journal::fingerprint(&args.input).await.map_err(|error| rows::unreadable(&args.input, error))?;
+    if let Some(path) = args.outbox.as_deref().and_then(place::file) {
+        files.store(&path)?;
+    }
+    if let Some(path) = &args.journal {
+        input::can_be_read_again(&args.input)?;
+        files.keeps("--journal", path)?;
+    }
+    args.report.as_deref().map_or(Ok(()), |path| files.writes("--report", path))
+}
+
+/// Opens all of it, in the order in which it is asked for; the report, which is emptied by that, at last.
+async fn open(args: &Upsert, maker: &Maker) -> Result<Opened, Failure> {
+    let credentials = Credentials::of(&args.api).await?;
+    let input = Input::open(&args.input).await?;
+    let journal = journal(args, maker, &input).await?;
+    let place = match &args.outbox {
+        Some(name) => Some(Place::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
+        None => None,
+    };
+    let reporter = Reporter::open(args.report.as_deref()).await?;
+    Ok(Opened { credentials, input, journal, place, reporter })
+}
+
+/// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
+async fn journal(args: &Upsert, maker: &Maker, input: &Input) -> Result<Option<Journal>, Failure> {
+    let Some(path) = &args.journal else { return Ok(None) };
+    let content = input.fingerprint(&args.input).await?;
     let target = RunTarget::new(maker.method.clone(), &args.url).headers(&maker.headers);
     Ok(Some(Journal::open(path, content, target).await?))
 }
@@ -124,13 +149,12 @@ async fn write(
 async fn attend(
     out: &mut Output,
     run: impl Future<Output = Result<(Report, Option<Failure>), Failure>>,
-    input: &Path,
-    progress: watch::Receiver<martello_upsert::Progress>,
+    show: impl Future<Output = ()>,
+    mut interrupts: Interrupts,
     stop: &watch::Sender<bool>,
     credentials: &Credentials,
 ) -> Result<(Report, Option<Failure>), Failure> {
-    let (mut interrupts, mut shown) = (Interrupts::catch()?, false);
-    let show = bar::show(input, progress);
+    let mut shown = false;
     tokio::pin!(run, show);
     loop {
         tokio::select! {

@@ -6,14 +6,12 @@ use std::{
 };
 
 use martello_upsert::Record;
-use tokio::{
-    fs::File,
-    io::{AsyncWrite, AsyncWriteExt, BufWriter, stdout},
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    failure::Failure,
+    files::{self, Writer},
 };
-
-use crate::failure::Failure;
-
-type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A report, or none.
 pub(super) struct Reporter {
@@ -24,21 +22,14 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) async fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let at_once = path == Some(Path::new("-"));
-        let out: Option<Writer> = match path {
-            None => None,
-            Some(_) if at_once => Some(Box::new(stdout())),
-            Some(path) => {
-                let file = File::create(path).await.map_err(|error| unwritten(path, error))?;
-                Some(Box::new(BufWriter::with_capacity(64 * 1024, file)))
-            }
-        };
-        Ok(Self { out: out.zip(path.map(Path::to_owned)), at_once })
+        let Some(path) = path else { return Ok(Self { out: None, at_once: false }) };
+        let (out, at_once) = files::open(path).await.map_err(|error| unwritten(path, error))?;
+        Ok(Self { out: Some((out, path.to_owned())), at_once })
     }
 
     /// Whether it is the standard output.
     pub(super) fn is_stdout(&self) -> bool {
-        self.at_once
+        self.out.as_ref().is_some_and(|(_, path)| files::is_stdout(path))
     }
 
     pub(super) async fn write(&mut self, record: &Record) -> Result<(), Failure> {

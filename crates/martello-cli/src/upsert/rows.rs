@@ -2,23 +2,17 @@
 
 use std::{
     io,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use tokio::{
-    fs::File,
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader, stdin},
-};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 
-use crate::failure::Failure;
+use super::input::Reader;
 
 /// The longest line, in bytes.
 const LONGEST: usize = 16 << 20;
-
-type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
 
 /// A line of the input.
 pub(super) struct Row {
@@ -36,22 +30,6 @@ impl Trouble {
     pub(super) fn take(&self) -> Option<io::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-pub(super) fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-pub(super) fn unreadable(path: &Path, error: io::Error) -> Failure {
-    Failure::other(format!("the input {} cannot be read", path.display())).because(error)
-}
-
-pub(super) async fn open(path: &Path) -> Result<Reader, Failure> {
-    if is_stdin(path) {
-        return Ok(Box::new(BufReader::new(stdin())));
-    }
-    let file = File::open(path).await.map_err(|error| unreadable(path, error))?;
-    Ok(Box::new(BufReader::with_capacity(256 * 1024, file)))
 }
 
 /// All lines. Where they cannot be read further they end, and the trouble is told.
@@ -92,25 +70,12 @@ async fn piece(reader: &mut Reader, line: &mut Vec<u8>) -> io::Result<usize> {
     reader.take(most).read_until(b'\n', line).await
 }
 
-/// How many lines there are.
-pub(super) async fn count(path: &Path) -> io::Result<u64> {
-    let mut file = File::open(path).await?;
-    let (mut buffer, mut lines, mut last) = (vec![0; 256 * 1024], 0_u64, b'\n');
-    loop {
-        let read = file.read(&mut buffer).await?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-            return Ok(lines + u64::from(last != b'\n'));
-        };
-        last = bytes.last().copied().unwrap_or(last);
-        lines += u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt;
 
     use super::*;
+    use crate::upsert::input::Input;
 
     #[tokio::test]
     async fn lines_are_numbered_and_bounded() {
@@ -119,11 +84,10 @@ mod tests {
         let long = "x".repeat(2 * LONGEST + 7);
         std::fs::write(&path, format!("a\r\n\n{long}\nb")).unwrap();
         let trouble = Trouble::default();
-        let rows = rows(open(&path).await.unwrap(), trouble.clone());
+        let rows = rows(Input::open(&path).await.unwrap().reader, trouble.clone());
         let rows: Vec<_> = rows.map(|row| (row.number, row.text.map(|text| text.to_vec()))).collect().await;
         let text = |text: &str| Some(text.as_bytes().to_vec());
         assert_eq!(rows, [(1, text("a")), (2, text("")), (3, None), (4, text("b"))]);
         assert!(trouble.take().is_none());
-        assert_eq!(count(&path).await.unwrap(), 4);
     }
 }

@@ -121,7 +121,7 @@ async fn an_export_into_the_standard_output_is_what_it_is_without_a_name() {
     let (stage, _) = Stage::filled().await;
     let expected = stage.run(&["dead", "export"]).stdout;
     assert_eq!(expected.lines().count(), 3);
-    for name in ["-", "/dev/fd/1", "/proc/self/fd/1"] {
+    for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let mut command = stage.command(&["dead", "export", "--out", name]);
         command.current_dir(stage.directory.path());
         let ran = Ran::from(command.output().unwrap());
@@ -144,7 +144,11 @@ async fn an_export_does_not_replace_the_store() {
     }
     // Nor is anything added to it.
     let mut command = stage.command(&["dead", "list"]);
-    let status = command.stdout(OpenOptions::new().append(true).open(&store).unwrap()).status().unwrap();
+    let status = command
+        .stderr(Stdio::null())
+        .stdout(OpenOptions::new().append(true).open(&store).unwrap())
+        .status()
+        .unwrap();
     assert_eq!(status.code(), Some(2));
     fs::remove_file(stage.path("hard")).unwrap();
     assert_eq!(stage.run(&["dead", "export"]).stdout.lines().count(), 3);

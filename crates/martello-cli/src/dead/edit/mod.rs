@@ -20,6 +20,7 @@ use crate::{
     args::Edit,
     ask, entries,
     failure::{Exit, Failure},
+    files,
 };
 
 /// The largest body that any outbox stores.
@@ -30,6 +31,9 @@ const MOST: u64 = 64 * 1024 * 1024;
 /// Not by `Outbox::edit`: that would seal or open the body, and this command has no key. A sealed body stays as it
 /// is, and only the rest can be changed.
 pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
+    for (name, path) in [("--body-file", &args.body_file), ("--request-file", &args.request_file)] {
+        path.as_deref().map_or(Ok(()), |path| context.files.reads(name, path))?;
+    }
     let detail = entries::detail(&*context.store, args.id).await?;
     if detail.entry.state != State::Dead {
         return Err(StoreError::conflict(args.id, detail.entry.state, State::Dead).into());
@@ -127,7 +131,7 @@ fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit,
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let unread = |error| Failure::usage(format!("{} cannot be read", path.display())).because(error);
     let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
+    let read = if files::is_stdin(path) {
         io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
     } else {
         File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))

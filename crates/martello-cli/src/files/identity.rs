@@ -1,0 +1,71 @@
+//! What tells one file from another, by whatever name.
+
+use std::{
+    ffi::OsString,
+    fs::{self, Metadata},
+    path::{Path, PathBuf},
+};
+
+/// So many links, one to the next, are followed, as by Linux.
+const LINKS: usize = 40;
+
+/// A file, or the place of one that is not there yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    There(Unique),
+    NotThere { folder: Unique, name: OsString },
+}
+
+#[cfg(unix)]
+type Unique = (u64, u64);
+#[cfg(not(unix))]
+type Unique = PathBuf;
+
+impl Identity {
+    /// `None` of what cannot be looked at: to open it says why.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        if let Ok(metadata) = fs::metadata(path) {
+            return unique(path, &metadata).map(Self::There);
+        }
+        let target = target(path)?;
+        let folder = folder(&target);
+        Some(Self::NotThere {
+            folder: unique(folder, &fs::metadata(folder).ok()?)?,
+            name: target.file_name()?.to_owned(),
+        })
+    }
+
+    /// Of a file that is open.
+    #[cfg(unix)]
+    pub(super) fn of_open(metadata: &Metadata) -> Option<Self> {
+        unique(Path::new(""), metadata).map(Self::There)
+    }
+}
+
+/// Where the path leads to, if it is a link; `None` if that has no end.
+pub(super) fn target(path: &Path) -> Option<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&target) else { return Some(target) };
+        target.pop();
+        target.push(next);
+    }
+    None
+}
+
+/// The folder that it is in.
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn unique(_: &Path, metadata: &Metadata) -> Option<Unique> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn unique(path: &Path, _: &Metadata) -> Option<Unique> {
+    path.canonicalize().ok()
+}

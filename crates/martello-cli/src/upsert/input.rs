@@ -1,0 +1,104 @@
+//! Where the lines come from. It is opened once; only what a regular file has is read once more.
+
+use std::{fs, io, path::Path};
+
+use martello_upsert::Journal;
+use tokio::{
+    io::{AsyncBufRead, BufReader, stdin},
+    task::spawn_blocking,
+};
+
+use crate::{failure::Failure, files};
+
+pub(super) type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
+
+/// An input that is open.
+pub(super) struct Input {
+    pub(super) reader: Reader,
+    /// The same file, if it is a regular one.
+    regular: Option<fs::File>,
+}
+
+impl Input {
+    pub(super) async fn open(path: &Path) -> Result<Self, Failure> {
+        if files::is_stdin(path) {
+            return Ok(Self { reader: Box::new(BufReader::new(stdin())), regular: None });
+        }
+        let named = path.to_owned();
+        let open = move || {
+            let file = fs::File::open(named)?;
+            let regular = if file.metadata()?.is_file() { Some(file.try_clone()?) } else { None };
+            Ok((file, regular))
+        };
+        // A pipe is open when somebody writes to it.
+        let opened = spawn_blocking(open).await.map_err(io::Error::other).and_then(|opened| opened);
+        let (file, regular) = opened.map_err(|error| unreadable(path, error))?;
+        let file = tokio::fs::File::from_std(file);
+        Ok(Self { reader: Box::new(BufReader::with_capacity(256 * 1024, file)), regular })
+    }
+
+    /// What tells its content from another; before anything is read.
+    pub(super) async fn fingerprint(&self, path: &Path) -> Result<String, Failure> {
+        let file = self.regular.as_ref().ok_or_else(once_only)?;
+        let read = async { Journal::fingerprint_of(file.try_clone()?).await };
+        read.await.map_err(|error| unreadable(path, error))
+    }
+
+    /// How many lines there are, as far as that can be known beforehand.
+    pub(super) fn count(&mut self) -> impl Future<Output = Option<u64>> + use<> {
+        let file = self.regular.take();
+        async { spawn_blocking(move || count(&file?).ok()).await.ok()? }
+    }
+}
+
+/// Refuses, before it is opened, what cannot be read again.
+pub(super) fn can_be_read_again(path: &Path) -> Result<(), Failure> {
+    let is_regular = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+    if files::is_stdin(path) || !is_regular { Err(once_only()) } else { Ok(()) }
+}
+
+fn once_only() -> Failure {
+    Failure::usage(
+        "--journal wants an input that can be read again: write it into a file, and name that with --input",
+    )
+}
+
+pub(super) fn unreadable(path: &Path, error: io::Error) -> Failure {
+    Failure::other(format!("the input {} cannot be read", path.display())).because(error)
+}
+
+/// Reads it where it stands in the file, and so takes nothing from whoever reads it in turn.
+#[cfg(unix)]
+fn count(file: &fs::File) -> io::Result<u64> {
+    use std::os::unix::fs::FileExt;
+    let (mut buffer, mut lines, mut last, mut offset) = (vec![0; 256 * 1024], 0_u64, b'\n', 0);
+    loop {
+        let read = file.read_at(&mut buffer, offset)?;
+        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(lines + u64::from(last != b'\n'));
+        };
+        last = bytes.last().copied().unwrap_or(last);
+        lines += u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
+        offset += u64::try_from(read).unwrap_or_default();
+    }
+}
+
+#[cfg(not(unix))]
+fn count(_: &fs::File) -> io::Result<u64> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_with_or_without_an_end() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("lines");
+        for (text, lines) in [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(count(&fs::File::open(&path).unwrap()).unwrap(), lines, "{text:?}");
+        }
+    }
+}
