@@ -1,6 +1,8 @@
 //! The command as it is called, against stores that the library filled.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+#[cfg(unix)]
+mod bounds;
 mod bulk;
 mod credentials;
 mod doctor;

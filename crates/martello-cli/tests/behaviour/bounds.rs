@@ -1,0 +1,188 @@
+//! What is read from elsewhere is bounded in bytes and in time, and a signal ends the wait for it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    pipes::mkfifo,
+    support::{Ran, Stage},
+    sync::{Site, run, terminate, within},
+};
+
+/// How it ended. It is killed if it has not after so long.
+async fn ended(child: Child, seconds: u64) -> Ran {
+    let (pid, began) = (child.id(), Instant::now());
+    let waited = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let output = tokio::time::timeout(Duration::from_secs(seconds), waited).await;
+    if output.is_err() {
+        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    }
+    assert!(output.is_ok(), "it has not ended after {:?}", began.elapsed());
+    Ran::from(output.unwrap().unwrap())
+}
+
+#[tokio::test]
+async fn an_empty_body_is_refused_unless_it_is_asked_for() {
+    let (stage, ids) = Stage::filled().await;
+    let id = ids[0].to_string();
+    let empty = stage.path("empty");
+    fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    let why = "is empty: look what should have written it, or add --allow-empty-body";
+    stage.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("the standard input {why}"));
+    stage.run(&["dead", "edit", &id, "--body-file", empty]).fails(2, &format!("{empty} {why}"));
+    assert_eq!(stage.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
+    let told = stage.json(&["dead", "edit", &id, "--body-file", "-", "--allow-empty-body"]);
+    assert_eq!(told["revision"], 2);
+    // Who writes it down means it.
+    assert_eq!(stage.run(&["dead", "edit", &ids[1].to_string(), "--body", ""]).code, 0);
+    assert_eq!(stage.run(&["dead", "show", &id, "--body"]).stdout, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_pipe_is_no_checkpoint() {
+    let site = Site::new().await;
+    mkfifo(&site.path("checkpoint"));
+    let child = site.poll(&["--once"]).spawn().unwrap();
+    ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
+    let child = site.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
+    ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
+    fs::remove_file(site.path("checkpoint")).unwrap();
+    mkfifo(&site.path("checkpoint.parked"));
+    let child = site.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
+    ended(child, 5).await.fails(7, "what is parked cannot be used");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_file_is_read_within_bounds() {
+    let site = Site::new().await;
+    site.orders(1);
+    fs::write(site.path("long"), "t".repeat(64 * 1024 + 1)).unwrap();
+    let refused = async |name: &str, message: &str| {
+        let child = site.upsert(&["--token-file", name]).spawn().unwrap();
+        ended(child, 15).await.fails(7, message);
+    };
+    refused("long", "is longer than 64 KiB").await;
+    refused(".", "is neither a regular file nor a pipe").await;
+    let zeros = site.path("zeros");
+    if Command::new("mknod").arg(&zeros).args(["c", "1", "5"]).status().unwrap().success() {
+        // It would take all memory.
+        let child = limited(&site.upsert(&["--token-file", "zeros"])).spawn().unwrap();
+        ended(child, 15).await.fails(7, "is neither a regular file nor a pipe");
+    }
+}
+
+/// The command, with no more than 2 GB of memory.
+fn limited(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 2000000; exec \"$0\" \"$@\""]);
+    shell.arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        shell.current_dir(directory);
+    }
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_comes_through_a_pipe_and_is_not_waited_for_without_end() {
+    let site = Site::new().await;
+    site.orders(1);
+    let pipe = site.path("pipe");
+    mkfifo(&pipe);
+    let writer = {
+        let pipe = pipe.clone();
+        thread::spawn(move || OpenOptions::new().write(true).open(pipe).unwrap().write_all(b"token\n"))
+    };
+    let child = site.upsert(&["--token-file", "pipe"]).spawn().unwrap();
+    assert_eq!(ended(child, 15).await.code, 0);
+    writer.join().unwrap().unwrap();
+    let child = site.upsert(&["--token-file", "pipe"]).spawn().unwrap();
+    ended(child, 15).await.fails(7, "the token file pipe was not written within 10 s");
+}
+
+fn is_running(pid: &str) -> bool {
+    // One that has ended and was not waited for by its parent is a zombie.
+    let stat = fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// Prints nothing, and has a child that would stay.
+const STUCK: &str = "sleep 40 & echo $! > child; wait";
+
+async fn child_of(site: &Site) -> String {
+    let text = || fs::read_to_string(site.path("child")).unwrap_or_default();
+    within(async || text().ends_with('\n')).await;
+    text().trim().to_owned()
+}
+
+async fn is_gone(pid: &str) {
+    within(async || !is_running(pid)).await;
+}
+
+/// Ends what a test that fails has left.
+struct Ended(String);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if is_running(&self.0) {
+            let _ = Command::new("kill").args(["-9", &self.0]).status();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_command_that_takes_too_long_leaves_nothing_running() {
+    let site = Site::new().await;
+    site.orders(1);
+    let child = site.upsert(&["--token-command", STUCK]).spawn().unwrap();
+    let left = Ended(child_of(&site).await);
+    ended(child, 15).await.fails(7, "the token command took longer than 10 s");
+    assert!(!is_running(&left.0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signal_ends_the_wait_for_a_token_command_and_the_command() {
+    let site = Site::new().await;
+    site.orders(1);
+    for verb in ["upsert", "poll"] {
+        let _ = fs::remove_file(site.path("child"));
+        let arguments = ["--token-command", STUCK];
+        let mut command = if verb == "upsert" { site.upsert(&arguments) } else { site.poll(&arguments) };
+        let child = command.spawn().unwrap();
+        let left = Ended(child_of(&site).await);
+        terminate(&child);
+        assert_eq!(ended(child, 2).await.code, 130, "{verb}");
+        is_gone(&left.0).await;
+    }
+}
+
+/// The first token is good for a moment, and the second does not come.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signal_ends_the_wait_for_another_token() {
+    let site =
+        Site::of(martello_testkit::planner::Planner::builder().latency(Duration::from_millis(20))).await;
+    site.orders(2_000);
+    let token = "echo '{\"access_token\":\"t\",\"expires_in\":1}'";
+    let command = format!("if test -e first; then {STUCK}; else touch first; {token}; fi");
+    let child = site.upsert(&["--token-command", &command, "--journal", "journal"]).spawn().unwrap();
+    let left = Ended(child_of(&site).await);
+    terminate(&child);
+    assert_eq!(ended(child, 2).await.code, 130);
+    is_gone(&left.0).await;
+    // What was not sent is sent by the next run.
+    fs::remove_file(site.path("first")).unwrap();
+    let ran = run(site.upsert(&["--token-command", "echo t", "--journal", "journal"]));
+    assert_eq!((ran.code, site.planner.entities().len()), (0, 2_000), "{ran:?}");
+}
