@@ -1,22 +1,21 @@
 //! Where tokens come from, and when a new one is asked for.
 
-use std::{env, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use martello::{CallError, ErrorKind};
 use tokio::{
-    io::AsyncReadExt,
-    process::Command,
     sync::{Mutex, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
-use super::token::Token;
+use super::{
+    fetch::{self, Unread},
+    token::Token,
+};
 use crate::{args::ApiArgs, failure::Failure};
 
-/// A command that prints a token has so long, and may print so many bytes.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LONGEST: u64 = 64 * 1024;
+/// After a failure that may pass, a token is asked for once more.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -36,6 +35,7 @@ struct Shared {
     source: Source,
     current: Mutex<Option<Token>>,
     given_up: watch::Sender<Option<String>>,
+    interrupted: watch::Sender<bool>,
 }
 
 impl Credentials {
@@ -48,7 +48,8 @@ impl Credentials {
             (None, None, None) => (Source::Nothing, None),
         };
         let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
-        let credentials = Self(Arc::new(Shared { source, current, given_up }));
+        let interrupted = watch::Sender::new(false);
+        let credentials = Self(Arc::new(Shared { source, current, given_up, interrupted }));
         // What it fails for is kept.
         let _ = credentials.header().await;
         credentials.failure().map_or(Ok(credentials), Err)
@@ -95,6 +96,15 @@ impl Credentials {
         error
     }
 
+    /// From now on no token is waited for: what needs a new one is not sent.
+    pub(crate) fn interrupt(&self) {
+        self.0.interrupted.send_replace(true);
+    }
+
+    pub(super) fn are_interrupted(&self) -> bool {
+        *self.0.interrupted.borrow()
+    }
+
     /// Returns when there is no use in going on.
     pub(crate) async fn given_up(&self) {
         // The sender is here, so that this cannot fail.
@@ -110,31 +120,39 @@ impl Credentials {
         if let Some(why) = self.0.given_up.borrow().clone() {
             return Err(CallError::unsent(ErrorKind::Transport, why));
         }
-        let mut read = self.read().await;
-        if read.is_err() {
-            sleep(PAUSE).await;
-            read = self.read().await;
-        }
-        let token = read.map_err(|why| self.give_up(why))?;
+        let mut interrupted = self.0.interrupted.subscribe();
+        let read = tokio::select! {
+            biased;
+            // The sender is here, so that this cannot fail.
+            _ = interrupted.wait_for(|interrupted| *interrupted) => {
+                return Err(CallError::unsent(ErrorKind::Transport, "interrupted while it waited for a token"));
+            }
+            read = self.read_patiently() => read,
+        };
+        let token = read.map_err(|unread| self.give_up(unread.why))?;
         let header = token.header.clone();
         *current = Some(token);
         Ok(header)
     }
 
-    async fn read(&self) -> Result<Token, String> {
+    async fn read_patiently(&self) -> Result<Token, Unread> {
+        match self.read().await {
+            Err(Unread { again: true, .. }) => {
+                sleep(PAUSE).await;
+                self.read().await
+            }
+            read => read,
+        }
+    }
+
+    async fn read(&self) -> Result<Token, Unread> {
         let made = Instant::now();
         let (text, whence) = match &self.0.source {
-            Source::Nothing | Source::Fixed => return Err("there is no other token".to_owned()),
-            Source::File(path) => {
-                let unread = |error| format!("the token file {} cannot be read: {error}", path.display());
-                (tokio::fs::read_to_string(path).await.map_err(unread)?, "the token file")
-            }
-            Source::Command(command) => {
-                let ran = timeout(PATIENCE, run(command)).await;
-                (ran.map_err(|_| "the token command took longer than 10 s")??, "the token command")
-            }
+            Source::Nothing | Source::Fixed => return Err("there is no other token".to_owned().into()),
+            Source::File(path) => (fetch::file(path).await?, "the token file"),
+            Source::Command(command) => (fetch::command(command).await?, "the token command"),
         };
-        Token::parse(&text, made).map_err(|why| format!("what {whence} says is unusable: {why}"))
+        Ok(Token::parse(&text, made).map_err(|why| format!("what {whence} says is unusable: {why}"))?)
     }
 }
 
@@ -142,25 +160,4 @@ fn from_env(name: &str) -> Result<Token, Failure> {
     let value = env::var(name)
         .map_err(|_| Failure::usage(format!("--token-env: there is no usable {name} in the environment")))?;
     Token::parse(&value, Instant::now()).map_err(|why| Failure::usage(format!("--token-env {name}: {why}")))
-}
-
-/// What a command prints. Its complaints go where ours go.
-async fn run(command: &str) -> Result<String, String> {
-    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let failed = |error| format!("the token command cannot be run: {error}");
-    let mut child = Command::new(shell)
-        .args([flag, command])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
-    let mut text = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        // What is no text is told without being shown.
-        let read = stdout.take(LONGEST).read_to_string(&mut text).await;
-        read.map_err(|_| "what the token command says is no text".to_owned())?;
-    }
-    let status = child.wait().await.map_err(failed)?;
-    if status.success() { Ok(text) } else { Err(format!("the token command failed: {status}")) }
 }

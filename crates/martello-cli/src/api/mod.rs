@@ -2,6 +2,7 @@
 
 mod authenticated;
 mod credentials;
+mod fetch;
 mod token;
 
 use std::time::Duration;
@@ -12,7 +13,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use martello::{Body, Budget, ConcurrencyLimitLayer, ConfigError, Stack, Stacked};
+use martello::{
+    Body, Budget, ConcurrencyLimitLayer, ConfigError, Stack, Stacked,
+    retry::{AttemptView, Decision},
+};
 use rustls::crypto::ring;
 use tower_layer::Layer;
 
@@ -46,8 +50,14 @@ pub(crate) fn service(
     }
     let (per_success, reserve, most) = BUDGET;
     let budget = Budget::new(per_success, reserve, most)?;
+    let asked = credentials.clone();
+    // What waits for no token any more is not tried again; the next run does that.
+    let decide = move |attempt: &AttemptView<'_>| match asked.are_interrupted() {
+        true => Decision::Stop,
+        false => attempt.default_decision(),
+    };
     let stack = Stack::new()
-        .retry(|retry| retry.attempts(args.attempts).budget(budget).whole_responses(LARGEST))
+        .retry(|retry| retry.attempts(args.attempts).budget(budget).whole_responses(LARGEST).decide(decide))
         .limit(ConcurrencyLimitLayer::new(concurrency)?)
         .without_log()
         .build()?;

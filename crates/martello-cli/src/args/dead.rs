@@ -63,9 +63,12 @@ pub(crate) struct Edit {
     /// Another body.
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
     pub(crate) body: Option<String>,
-    /// Another body, from a file; - is the standard input.
+    /// Another body, from a file; - is the standard input. One that is empty is refused.
     #[arg(long, value_name = "FILE")]
     pub(crate) body_file: Option<PathBuf>,
+    /// Take an empty file, or an empty standard input, for an empty body.
+    #[arg(long, requires = "body_file")]
+    pub(crate) allow_empty_body: bool,
     /// The whole request from a file, in the form that the editor shows.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "url", "headers", "removed", "body", "body_file"])]
     pub(crate) request_file: Option<PathBuf>,

@@ -53,6 +53,7 @@ pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
                     break Ok(None);
                 }
                 stopping = true;
+                credentials.interrupt();
                 stopper.stop();
             }
             () = credentials.given_up(), if !stopping => {

@@ -160,6 +160,7 @@ async fn attend(
         tokio::select! {
             biased;
             () = interrupts.next() => {
+                credentials.interrupt();
                 if stop.send_replace(true) {
                     return Err(Failure::interrupted("interrupted: nobody knows what became of what was in flight"));
                 }

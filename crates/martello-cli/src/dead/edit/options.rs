@@ -1,5 +1,7 @@
 //! Changes that were named on the command line.
 
+use std::path::Path;
+
 use http::{HeaderName, HeaderValue, Uri, uri::InvalidUri};
 use martello_outbox::StoredRequest;
 
@@ -36,7 +38,7 @@ pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, 
     }
     let body = match (&args.body, &args.body_file) {
         (Some(text), _) => Some(text.clone().into_bytes()),
-        (None, Some(path)) => Some(super::read(path)?),
+        (None, Some(path)) => Some(from_file(path, args.allow_empty_body)?),
         (None, None) => None,
     };
     if let Some(body) = body {
@@ -46,6 +48,19 @@ pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, 
         draft.body = body.into();
     }
     Ok(draft)
+}
+
+/// A program that fails writes nothing into its pipe, and that is no body that anybody wants to send.
+fn from_file(path: &Path, may_be_empty: bool) -> Result<Vec<u8>, Failure> {
+    let body = super::read(path)?;
+    if body.is_empty() && !may_be_empty {
+        let path = path.display().to_string();
+        let what = if path == "-" { "the standard input" } else { &path };
+        return Err(Failure::usage(format!(
+            "{what} is empty: look what should have written it, or add --allow-empty-body"
+        )));
+    }
+    Ok(body)
 }
 
 pub(super) fn url(text: &str) -> Result<Uri, Failure> {
