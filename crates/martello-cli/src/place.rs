@@ -91,7 +91,8 @@ fn sqlite_path(path: &str) -> &Path {
     Path::new(path.strip_prefix("//").unwrap_or(path))
 }
 
-/// The file of the store of this name, or else of the one that the environment names; `None` if it is in none.
+/// The file of the store of this name, or else of the one that the environment names; `None` if it is in
+/// none.
 pub(crate) fn file(name: &str) -> Option<PathBuf> {
     let named = named(Some(name).filter(|name| !name.is_empty()))?;
     let path = named.strip_prefix("sqlite:")?;

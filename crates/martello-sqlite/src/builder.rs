@@ -72,8 +72,9 @@ impl SqliteStoreBuilder {
 
     /// Whether the file is made if there is none, or it is empty. Its directory must be there in any case.
     ///
-    /// One that is made has mode 0600, whatever the umask: it holds requests with their bodies. One that is there keeps its
-    /// mode, and the files beside it take after it. For a group that is to read it, make an empty file with that mode first.
+    /// One that is made has mode 0600, whatever the umask: it holds requests with their bodies. One that is
+    /// there keeps its mode, and the files beside it take after it. For a group that is to read it, make an
+    /// empty file with that mode first.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self

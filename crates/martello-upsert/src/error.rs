@@ -18,7 +18,8 @@ pub enum UpsertErrorKind {
     OtherTarget,
     /// Another run has the journal.
     JournalInUse,
-    /// The journal has a line that is no record, is of another version, or the file is none or not a regular one.
+    /// The journal has a line that is no record, is of another version, or the file is none or not a regular
+    /// one.
     JournalDamaged,
 }
 

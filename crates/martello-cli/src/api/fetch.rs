@@ -96,8 +96,8 @@ async fn run(command: &str) -> Result<String, String> {
     if status.success() { Ok(text) } else { Err(format!("the token command failed: {status}")) }
 }
 
-/// A command and all that it has started: if it is not waited for any more, all of them end. The runtime sees to what
-/// is left of it.
+/// A command and all that it has started: if it is not waited for any more, all of them end. The runtime sees
+/// to what is left of it.
 struct Group(Child);
 
 impl Drop for Group {

@@ -39,7 +39,8 @@ pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, 
     Ok(Exit::Well)
 }
 
-/// Into a file beside it, which then takes its place, so that there is never half of it; or through what is no file.
+/// Into a file beside it, which then takes its place, so that there is never half of it; or through what is
+/// no file.
 async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, Failure> {
     if files::is_stdout(path) {
         let (mut out, _) = files::open(path).await?;

@@ -18,7 +18,8 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 const ROOM: usize = 64 * 1024;
 
-/// Opens what is to be written from its start on, and says whether somebody may read it meanwhile, as from a pipe.
+/// Opens what is to be written from its start on, and says whether somebody may read it meanwhile, as from a
+/// pipe.
 pub(crate) async fn open(path: &Path) -> io::Result<(Writer, bool)> {
     if is_stdout(path) {
         return Ok((Box::new(stdout()), true));

@@ -103,7 +103,8 @@ async fn a_link_that_dangles_makes_no_file_elsewhere_if_it_is_that_of_a_lock() {
     assert!(!elsewhere.exists());
 }
 
-/// The checkpoint is where its path leads to, and so are the files beside it: two links to it are one checkpoint.
+/// The checkpoint is where its path leads to, and so are the files beside it: two links to it are one
+/// checkpoint.
 #[tokio::test]
 async fn a_checkpoint_whose_path_is_a_link_is_replaced_where_that_leads_to() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,7 +123,8 @@ async fn a_checkpoint_whose_path_is_a_link_is_replaced_where_that_leads_to() {
     assert_eq!(one.parked(ParkedFilter::default()).await.unwrap().len(), 1);
 }
 
-/// Whether this is refused in the time that a file takes. Whoever waits for the other end of the pipe is let go.
+/// Whether this is refused in the time that a file takes. Whoever waits for the other end of the pipe is let
+/// go.
 async fn is_refused<T>(pipe: &Path, work: impl Future<Output = Result<T, StoreError>>) {
     let came = tokio::time::timeout(Duration::from_secs(5), work).await;
     let _both_ends = OpenOptions::new().read(true).write(true).open(pipe).unwrap();

@@ -7,7 +7,8 @@ use martello_poll::{
 
 use crate::support::{Seen, Server, batch, item, next, options, page, poller, source};
 
-/// A store whose leases cannot be renewed, and which is neither acquired nor saved before it has failed in all these ways.
+/// A store whose leases cannot be renewed, and which is neither acquired nor saved before it has failed in
+/// all these ways.
 #[derive(Debug)]
 struct Failing {
     store: MemoryCheckpoint,

@@ -137,8 +137,9 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of the file that
-/// `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there, and keeps its mode.
+/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of
+/// the file that `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there,
+/// and keeps its mode.
 #[cfg(unix)]
 pub(super) fn for_its_owner(path: &Path) -> io::Result<Option<(String, tempfile::NamedTempFile)>> {
     if std::fs::metadata(path).is_ok() {

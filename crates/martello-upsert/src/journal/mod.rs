@@ -43,7 +43,8 @@ use crate::{Record, UpsertError};
 /// unless a newer request has taken its place since: one with its key, to the same target, headers such as
 /// `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
 ///
-/// It is made for its owner alone (mode 0600), for it has what servers said; one that is there keeps its mode.
+/// It is made for its owner alone (mode 0600), for it has what servers said; one that is there keeps its
+/// mode.
 ///
 /// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
 pub struct Journal {

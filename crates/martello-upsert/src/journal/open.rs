@@ -43,8 +43,8 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> 
     Ok(Opened { file, earlier, length })
 }
 
-/// Opens the file, or makes one for its owner alone: it has what servers said. A pipe is not opened, for nothing in it can
-/// be read again.
+/// Opens the file, or makes one for its owner alone: it has what servers said. A pipe is not opened, for
+/// nothing in it can be read again.
 fn make(path: &Path) -> Result<File, UpsertError> {
     // A folder says itself what it is.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {

@@ -22,7 +22,8 @@ fn pipe() -> (TempDir, PathBuf) {
     (place, path)
 }
 
-/// What it comes to in the time that a file takes; `None` if it waits for whoever writes. Whoever waits for the other end of the pipe is let go.
+/// What it comes to in the time that a file takes; `None` if it waits for whoever writes. Whoever waits for
+/// the other end of the pipe is let go.
 async fn soon<T>(pipe: &Path, work: impl Future<Output = T>) -> Option<T> {
     let came = tokio::time::timeout(Duration::from_secs(5), work).await.ok();
     let _both_ends = OpenOptions::new().read(true).write(true).open(pipe).unwrap();

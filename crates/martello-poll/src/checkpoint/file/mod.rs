@@ -19,18 +19,18 @@ use super::{
 /// A checkpoint in a file.
 ///
 /// It is written into a new file of a random name (`.martello-…`), flushed and renamed into place, and its
-/// folder is flushed, so that a crash leaves the old or the new one, and that new file at most. If the path is a
-/// link, the file that it leads to is replaced, and the other files are beside that. What is parked stands
-/// beside it in a file of its own (`….parked`) and is written first; a crash between both leaves something
-/// parked that is delivered once more.
+/// folder is flushed, so that a crash leaves the old or the new one, and that new file at most. If the path
+/// is a link, the file that it leads to is replaced, and the other files are beside that. What is parked
+/// stands beside it in a file of its own (`….parked`) and is written first; a crash between both leaves
+/// something parked that is delivered once more.
 ///
 /// A process whose poller holds it has a lock of the operating system on a third file (`….lock`), which ends
 /// with the process; a lease runs out only among clones of one `FileCheckpoint`. The lock works between
 /// processes of one machine; on the file system of a network it may not.
 ///
 /// All files are made for their owner alone (mode 0600), because they have what the source listed. Those that
-/// are there keep their mode and their owner. What is not a regular file is refused, and so is a lock file that
-/// is a link or has other names.
+/// are there keep their mode and their owner. What is not a regular file is refused, and so is a lock file
+/// that is a link or has other names.
 ///
 /// A clone is the same checkpoint, and so is another of the same path.
 #[derive(Clone, Debug)]

@@ -41,8 +41,8 @@ pub(super) fn to_read(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a stranger has put
-/// there: what that leads to is not touched.
+/// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a
+/// stranger has put there: what that leads to is not touched.
 #[cfg(unix)]
 pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
     use std::os::unix::fs::MetadataExt;

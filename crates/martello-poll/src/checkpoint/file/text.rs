@@ -60,8 +60,8 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreE
     Ok(Some(versioned.content))
 }
 
-/// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder, without which a
-/// rename may not outlast a crash.
+/// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder,
+/// without which a rename may not outlast a crash.
 pub(super) fn write<T: Serialize>(path: &Path, content: T) -> Result<(), StoreError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })
