@@ -12,6 +12,8 @@ mod editor;
 mod exporting;
 #[cfg(unix)]
 mod files;
+#[cfg(target_os = "linux")]
+mod hostile_bodies;
 mod looking;
 mod output;
 mod parked;
