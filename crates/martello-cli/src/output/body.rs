@@ -1,4 +1,4 @@
-use std::io;
+use std::{borrow::Cow, io};
 
 use martello_outbox::StoredRequest;
 
@@ -19,7 +19,7 @@ pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Resul
     let Ok(text) = std::str::from_utf8(&request.body) else {
         return out.line(format_args!("  (a body of {bytes} bytes that are no text; --body writes it)"));
     };
-    let text = pretty(text).unwrap_or_else(|| text.to_owned());
+    let text = pretty(text, MOST).map_or(Cow::Borrowed(text), Cow::Owned);
     let shown = text.floor_char_boundary(MOST);
     for line in text.get(..shown).unwrap_or_default().lines() {
         // A tab indents, and does no harm.

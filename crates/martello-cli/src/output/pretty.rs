@@ -2,14 +2,21 @@
 
 use serde::de::IgnoredAny;
 
-/// The text indented, if it is JSON.
-pub(crate) fn pretty(text: &str) -> Option<String> {
+/// The deepest indent, in levels. Without a bound, the indents of n brackets are n² spaces.
+const DEEPEST: usize = 32;
+
+/// The start of the text indented, if it is JSON: no less than `most` bytes unless that is all of it, and little more.
+pub(crate) fn pretty(text: &str, most: usize) -> Option<String> {
+    // It neither recurses nor keeps more than a byte of each level.
     serde_json::from_str::<IgnoredAny>(text).ok()?;
-    let mut printer = Printer { out: String::with_capacity(text.len() * 2), depth: 0 };
+    let mut printer = Printer { out: String::new(), depth: 0 };
     let mut in_string = false;
     let mut escaped = false;
     let mut after_open = false;
     for char in text.chars() {
+        if printer.out.len() > most {
+            break;
+        }
         if in_string {
             printer.out.push(char);
             (in_string, escaped) = (escaped || char != '"', char == '\\' && !escaped);
@@ -59,13 +66,17 @@ impl Printer {
 
     fn line(&mut self) {
         self.out.push('\n');
-        self.out.extend(std::iter::repeat_n("  ", self.depth));
+        self.out.extend(std::iter::repeat_n("  ", self.depth.min(DEEPEST)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn whole(text: &str) -> Option<String> {
+        pretty(text, usize::MAX)
+    }
 
     #[test]
     fn order_and_digits_stay() {
@@ -82,17 +93,25 @@ mod tests {
   "f": [],
   "b": 12345678901234567890123
 }"#;
-        assert_eq!(pretty(text).as_deref(), Some(expected));
+        assert_eq!(whole(text).as_deref(), Some(expected));
     }
 
     #[test]
     fn what_is_no_json_stays_what_it_is() {
-        assert_eq!(pretty("{\"a\":"), None);
-        assert_eq!(pretty(""), None);
+        assert_eq!(whole("{\"a\":"), None);
+        assert_eq!(whole(""), None);
     }
 
     #[test]
     fn a_backslash_at_the_end_of_a_string_does_not_hide_its_quote() {
-        assert_eq!(pretty(r#"["a\\",1]"#).as_deref(), Some("[\n  \"a\\\\\",\n  1\n]"));
+        assert_eq!(whole(r#"["a\\",1]"#).as_deref(), Some("[\n  \"a\\\\\",\n  1\n]"));
+    }
+
+    #[test]
+    fn no_more_is_written_than_is_shown() {
+        for text in [format!("[\"{}\"]", "x".repeat(10_000)), "[".repeat(10_000) + &"]".repeat(10_000)] {
+            let shown = pretty(&text, 1_000).unwrap();
+            assert!((1_000..1_100).contains(&shown.len()), "{}", shown.len());
+        }
     }
 }
