@@ -14,6 +14,7 @@ mod exporting;
 mod files;
 #[cfg(target_os = "linux")]
 mod hostile_bodies;
+mod hostile_text;
 mod looking;
 mod output;
 mod parked;

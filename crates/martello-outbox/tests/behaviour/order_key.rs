@@ -1,7 +1,7 @@
 //! What orders a request if nobody says: the key of its target.
 
 use http::{Method, Request};
-use martello_outbox::{MemoryStore, OrderKey, Outbox};
+use martello_outbox::{MemoryStore, OrderKey, Outbox, StoreError, StoreErrorKind};
 use martello_outcome::RequestHead;
 
 use crate::support::{Api, deferred, put, send};
@@ -114,4 +114,14 @@ async fn what_is_stored_holds_back_its_own_query_and_no_other() {
     *same.uri_mut() = "https://api.example:443/orders?id=a".parse().unwrap();
     deferred(send(&outbox, &api, same).await);
     assert_eq!(api.seen().len(), 2);
+}
+
+#[test]
+fn a_key_for_people_does_not_steer_their_terminal() {
+    let key = OrderKey::new("h/\u{202e}1\u{2028}").unwrap();
+    assert_eq!(key.as_str(), "h/\u{202e}1\u{2028}");
+    assert_eq!(key.to_string(), "h/\\u{202e}1\\u{2028}");
+    assert_eq!(format!("{:>8}|", OrderKey::new("h/1").unwrap()), "     h/1|");
+    let error = StoreError::new(StoreErrorKind::Unusable, "/tmp/\u{1b}[2J/outbox.db is none");
+    assert_eq!(error.to_string(), "/tmp/\\u{1b}[2J/outbox.db is none");
 }

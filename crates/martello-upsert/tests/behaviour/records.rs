@@ -98,3 +98,15 @@ async fn a_panic_of_the_callers_own_is_handed_on() {
     let reading = upserts(&Memory::well()).records(input).unwrap();
     let _ = reading.report().await;
 }
+
+#[test]
+fn a_record_for_people_does_not_steer_their_terminal() {
+    let shown = |line: &str| serde_json::from_str::<Record>(line).unwrap().to_string();
+    let body = shown(
+        r#"{"row":0,"key":"h/\u202e1","outcome":"rejected","attempts":1,"latency_us":1,"body":"no\u001b]52;c;Zm9v\u0007\nmore"}"#,
+    );
+    assert_eq!(body, "row 0, h/\\u{202e}1: rejected, after 1 attempt: no\\u{1b}]52;c;Zm9v\\u{7}");
+    let reason =
+        shown(r#"{"row":0,"outcome":"rejected","attempts":0,"latency_us":0,"reason":"a\u009bb\u2066"}"#);
+    assert_eq!(reason, "row 0: rejected: a\\u{9b}b\\u{2066}");
+}

@@ -1,0 +1,138 @@
+//! Text of servers, files and others that would steer a terminal.
+
+use http::HeaderValue;
+use martello_outbox::{EntryId, OrderKey, Reason};
+use martello_testkit::{Reply, Server};
+use serde_json::Value;
+
+use crate::{
+    support::{Ran, Stage, bare, dead},
+    sync::{Site, run},
+};
+
+/// An escape, C1's own, turns of direction, a line of Unicode's, what is not seen.
+const STEERS: &str =
+    "\u{1b}]52;c;Zm9v\u{7}\u{9b}2J\u{7f}\u{61c}\u{200b}\u{200e}\u{202e}\u{2028}\u{2066}\u{e0041}";
+/// What of it a URL, a header and a key may hold.
+const BEYOND_ASCII: &str = "\u{9b}2J\u{202e}\u{2066}\u{200e}";
+
+/// That nothing but ends of lines is there without being seen.
+fn is_harmless(ran: &Ran) {
+    for text in [&ran.stdout, &ran.stderr] {
+        let steers = |char: &char| char.is_control() || (!char.is_ascii() && STEERS.contains(*char));
+        let found = text.chars().filter(|char| *char != '\n').find(steers);
+        assert_eq!(found, None, "{text:?}");
+    }
+}
+
+async fn stored(stage: &Stage) -> EntryId {
+    // Keys have no control characters.
+    let key = BEYOND_ASCII.replace(char::is_control, "");
+    let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
+    entry.request.uri =
+        format!("https://api.example/orders/{BEYOND_ASCII}?q={BEYOND_ASCII}").parse().unwrap();
+    entry.order_key = Some(OrderKey::new(format!("orders/{key}")).unwrap());
+    entry.dedup_key = Some(key.into());
+    let note = HeaderValue::from_bytes(BEYOND_ASCII.as_bytes()).unwrap();
+    entry.request.headers.insert("x-note", note);
+    entry.request.body = format!("{{\"a\":\"{BEYOND_ASCII}\"}}{STEERS}").into();
+    for attempt in &mut entry.attempts {
+        attempt.fault = Some(STEERS.into());
+    }
+    let id = entry.id;
+    stage.store.enqueue(vec![entry]).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn nothing_that_is_shown_steers_a_terminal() {
+    let stage = Stage::empty().await;
+    let id = stored(&stage).await.to_string();
+    for arguments in [
+        &["dead", "show", &id][..],
+        &["dead", "show", &id, "--reveal"],
+        &["dead", "list"],
+        &["dead", "list", "--reveal"],
+        &["dead", "edit", &id, "--url", "https://b.example/"],
+        &["dead", "edit", &id, "--body-file", STEERS],
+        &["dead", "edit", &id, "--header", STEERS],
+        &["dead", "show", STEERS],
+        &["dead", "export", "--out", &format!("/nowhere/{STEERS}")],
+        &["doctor", "--store", &format!("sqlite:/nowhere/{STEERS}")],
+        &["parked", "list", "--checkpoint", STEERS],
+        &["upsert", "--url", "http://h/{id}", "--token-file", STEERS],
+        &["upsert", "--url", "http://h/{id}", "--input", STEERS],
+        &["upsert", "--url", STEERS],
+    ] {
+        let ran = stage.run(arguments);
+        is_harmless(&ran);
+        assert!(ran.stdout.len() + ran.stderr.len() > 0, "{arguments:?}");
+    }
+    let shown = stage.run(&["dead", "show", &id, "--reveal"]).stdout;
+    assert!(shown.contains("https://b.example/"), "{shown}");
+    let noted = stage.run(&["dead", "edit", &id, "--url", "https://c.example/"]).stderr;
+    assert!(noted.contains("note: it is ordered by orders/2J\\u{202e}\\u{2066}\\u{200e} still"), "{noted}");
+}
+
+#[tokio::test]
+async fn json_has_the_same_text_and_does_not_steer_a_terminal() {
+    let stage = Stage::empty().await;
+    let id = stored(&stage).await.to_string();
+    let parsed = |arguments: &[&str]| -> Value {
+        let ran = stage.run(arguments);
+        is_harmless(&ran);
+        serde_json::from_str(if ran.stdout.is_empty() { &ran.stderr } else { &ran.stdout }).unwrap()
+    };
+    for arguments in [&["dead", "show", &id, "--reveal", "--json"][..], &["dead", "export"]] {
+        let shown = parsed(arguments);
+        assert_eq!(shown["attempts"][0]["fault"], STEERS);
+        assert_eq!(shown["entry"]["dedup_key"], BEYOND_ASCII.replace(char::is_control, ""));
+        assert_eq!(shown["revisions"][0]["body"], format!("{{\"a\":\"{BEYOND_ASCII}\"}}{STEERS}"));
+    }
+    assert_eq!(
+        parsed(&["dead", "list", "--json"])["entries"][0]["order_key"],
+        format!("orders/{}", BEYOND_ASCII.replace(char::is_control, ""))
+    );
+    let error = parsed(&["doctor", "--json", "--store", &format!("sqlite:/nowhere/{STEERS}")]);
+    assert!(error["error"]["message"].as_str().unwrap().contains(STEERS), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_server_answers_to_an_upsert_does_not_steer_a_terminal() {
+    let site = Site::new().await;
+    let server = Server::with(|_| Reply::status(422).body(STEERS)).await.unwrap();
+    site.orders(1);
+    let url = server.uri("/orders/").to_string() + "{business_id}";
+    let upsert =
+        |more: &[&str]| run(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more));
+    is_harmless(&upsert(&[]));
+    let ran = upsert(&["--report", "-"]);
+    is_harmless(&ran);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["body"], STEERS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_poll_prints_and_parks_does_not_steer_a_terminal() {
+    let site = Site::new().await;
+    let item =
+        format!(r#"{{"id":"{BEYOND_ASCII}","updated_at":"2026-01-01T00:00:00Z","by":"{BEYOND_ASCII}"}}"#);
+    let body = format!(r#"{{"data":[{item}]}}"#);
+    let reply = Reply::ok().header("date", "Tue, 01 Dec 2026 08:00:00 GMT").body(body);
+    let server = Server::with(move |_| reply.clone()).await.unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    let first = ["poll", "--url", &url, "--checkpoint", "c", "--once"];
+    let ran = run(site.martello(&first, &[]));
+    is_harmless(&ran);
+    assert_eq!(
+        serde_json::from_str::<Value>(&ran.stdout).unwrap(),
+        serde_json::from_str::<Value>(&item).unwrap()
+    );
+
+    let first = ["poll", "--url", &url, "--checkpoint", "d", "--once", "--print", STEERS];
+    is_harmless(&run(site.martello(&first, &[])));
+    let mut command = bare();
+    command.args(["parked", "list", "--checkpoint", "d"]).current_dir(site.directory.path());
+    let ran = run(command);
+    assert!(ran.stdout.contains("\\u{202e}"), "{ran:?}");
+    is_harmless(&ran);
+}
