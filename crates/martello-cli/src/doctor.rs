@@ -10,7 +10,7 @@ use crate::{
     args::Doctor,
     failure::{Exit, Failure},
     outbox::condition,
-    output::{Plain, span},
+    output::{Printable, span},
 };
 
 /// Examines the store and its queues.
@@ -32,7 +32,7 @@ fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), F
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or_default();
     for finding in findings {
         let mark = if finding.well { "ok  " } else { "LOOK" };
-        let (what, seen) = (Plain::whole(&finding.what), Plain::whole(&finding.seen));
+        let (what, seen) = (Printable::new(&finding.what), Printable::new(&finding.seen));
         out.line(format_args!("{mark}  {:<width$}  {seen}", what.to_string()))?;
     }
     Ok(())

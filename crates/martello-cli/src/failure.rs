@@ -5,6 +5,8 @@ use std::{borrow::Cow, error::Error, fmt, io};
 use martello_outbox::{InvalidEntry, StoreError, StoreErrorKind};
 use serde_json::json;
 
+use crate::output::{Printable, printable_json};
+
 /// How a command ended that did what it could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -108,10 +110,10 @@ impl Failure {
         if json {
             let (kind, code) = (self.kind.word(), self.code());
             let error = json!({"code": code, "kind": kind, "message": self.message, "causes": causes});
-            return format!("{}\n", json!({"error": error}));
+            return printable_json(&format!("{}\n", json!({"error": error})));
         }
-        let causes = causes.iter().map(|cause| format!("  because: {cause}\n"));
-        format!("martello: {}\n{}", self.message, causes.collect::<String>())
+        let causes = causes.iter().map(|cause| format!("  because: {}\n", Printable::new(cause)));
+        format!("martello: {}\n{}", Printable::new(&self.message), causes.collect::<String>())
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     args::{Cli, Command, StoreArgs, Stored},
     failure::{Exit, Failure},
     files::RunFiles,
-    output::Output,
+    output::{Output, Printable},
     place::Place,
 };
 
@@ -118,7 +118,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
         let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
         tell(&Failure::usage(message).told(true));
     } else {
-        tell(&text);
+        tell(&Printable::new(&text).lines().to_string());
     }
     ExitCode::from(2)
 }

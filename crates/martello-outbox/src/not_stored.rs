@@ -2,7 +2,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 use martello_body::{BodyError, BodyErrorKind};
-use martello_outcome::{Attempts, BoxError, CallError, Outcome};
+use martello_outcome::{Attempts, BoxError, CallError, Outcome, Printable};
 
 use crate::{InvalidEntry, StoreError, layer::Ending};
 
@@ -135,7 +135,7 @@ impl From<InvalidEntry> for NotStored {
 
 impl fmt::Display for NotStored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the request was not stored: {}", self.0.message)?;
+        write!(f, "the request was not stored: {}", Printable::new(&self.0.message))?;
         match (&self.0.call, self.0.last_status) {
             (Some(call), _) => write!(f, " (the call had failed: {call})"),
             (None, Some(status)) => {

@@ -8,7 +8,7 @@ use std::{
 
 use http::{Extensions, StatusCode};
 
-use crate::{Outcome, TrackingId};
+use crate::{Outcome, Printable, TrackingId};
 
 /// One attempt of a call: one time that the request was put on the wire.
 #[derive(Clone, Debug)]
@@ -51,8 +51,8 @@ impl Attempt {
         }
     }
 
-    /// This attempt, with the error and its sources in one line as its fault. A control character becomes a
-    /// space; what does not fit is cut between characters.
+    /// This attempt, with the error and its sources in one line as its fault. What is not
+    /// [printable](Printable::allows) becomes a space; what does not fit is cut between characters.
     #[must_use]
     pub fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
         let mut line = Line::default();
@@ -85,7 +85,7 @@ impl Write for Line {
             if self.0.len() + char.len_utf8() > Attempt::MAX_FAULT {
                 return Err(fmt::Error);
             }
-            self.0.push(if char.is_control() { ' ' } else { char });
+            self.0.push(if Printable::allows(char) { char } else { ' ' });
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 use std::fmt::Display;
 
+use crate::Printable;
+
 /// A configuration value that a constructor refused.
 ///
 /// The message names the field, the value and what is allowed:
@@ -9,7 +11,7 @@ use std::fmt::Display;
 /// assert_eq!(error.to_string(), "`attempts` is 0, but must be 1 to 100");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` is {value}, but must be {expected}")]
+#[error("`{field}` is {}, but must be {expected}", Printable::new(.value))]
 pub struct ConfigError {
     field: &'static str,
     value: String,

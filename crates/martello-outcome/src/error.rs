@@ -2,7 +2,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 
-use crate::{Attempts, Outcome, fault::Fault};
+use crate::{Attempts, Outcome, Printable, fault::Fault};
 
 /// Any error, as tower's own layers pass them.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -230,7 +230,7 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
+        write!(f, "{}", Printable::new(&self.0.message))?;
         match self.0.attempts.len() {
             0 | 1 => {}
             count => write!(f, ", after {count} attempts")?,

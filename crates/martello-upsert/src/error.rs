@@ -1,6 +1,6 @@
 use std::{borrow::Cow, error::Error, fmt};
 
-use martello_outcome::{BoxError, ConfigError};
+use martello_outcome::{BoxError, ConfigError, Printable};
 
 use crate::Report;
 
@@ -71,7 +71,7 @@ impl From<ConfigError> for UpsertError {
 
 impl fmt::Display for UpsertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        write!(f, "{}", Printable::new(&self.0.message))
     }
 }
 

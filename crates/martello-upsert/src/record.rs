@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 use martello_outbox::{EntryId, OrderKey};
-use martello_outcome::{Outcome, TrackingId};
+use martello_outcome::{Outcome, Printable, TrackingId};
 use serde::{Deserialize, Serialize};
 
 use crate::{UpsertOutcome, line::Line};
@@ -99,6 +99,7 @@ impl fmt::Display for Record {
             f.write_str(")")?;
         }
         let why = self.reason.as_deref().or(self.body.as_deref());
-        why.map_or(Ok(()), |why| write!(f, ": {}", why.split(['\n', '\r']).next().unwrap_or_default()))
+        let line = why.map(|why| why.split(['\n', '\r']).next().unwrap_or_default());
+        line.map_or(Ok(()), |line| write!(f, ": {}", Printable::new(line)))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     failure::{Exit, Failure},
     files::{self, Replacement, Writer},
     interrupt::or_ctrl_c,
-    output::DetailShape,
+    output::{DetailShape, json},
 };
 
 /// How many are listed at once; each is then read alone, for its bodies may be large.
@@ -69,10 +69,8 @@ async fn lines(
         for entry in page {
             // It may have been purged since it was listed.
             let Some(detail) = store.detail(entry.id).await? else { continue };
-            let line = serde_json::to_vec(&DetailShape::new(&detail, true)).map_err(io::Error::from);
-            let mut line = line.map_err(&unwritten)?;
-            line.push(b'\n');
-            out.write_all(&line).await.map_err(&unwritten)?;
+            let line = json(&DetailShape::new(&detail, true)).map_err(io::Error::from).map_err(&unwritten)?;
+            out.write_all(format!("{line}\n").as_bytes()).await.map_err(&unwritten)?;
             many += 1;
         }
     }

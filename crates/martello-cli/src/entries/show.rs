@@ -7,7 +7,7 @@ use crate::{
     Context,
     args::Look,
     failure::{Exit, Failure},
-    output::{DetailShape, Output, Plain, Time, header, url, write_body},
+    output::{DetailShape, Output, Printable, Time, header, url, write_body},
 };
 
 /// All that is known of an entry, which must be there.
@@ -52,13 +52,13 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure
     });
     out.line(format_args!("{} is {}{reason}", entry.id, entry.state))?;
     let mut field = |name: &str, value: &dyn Display| out.line(format_args!("  {name:<15} {value}"));
-    field("request", &format_args!("{} {}", entry.method, url(&entry.uri, reveal)))?;
+    field("request", &format_args!("{} {}", entry.method, Printable::new(&url(&entry.uri, reveal))))?;
     field("queue", &entry.queue)?;
     if let Some(key) = &entry.order_key {
-        field("order key", &Plain::whole(key.as_str()))?;
+        field("order key", key)?;
     }
     if let Some(key) = &entry.dedup_key {
-        field("dedup key", &Plain::whole(key))?;
+        field("dedup key", &Printable::new(key))?;
     }
     field("attempts", &attempts(detail))?;
     let repeatable =
@@ -104,9 +104,9 @@ fn attempts(detail: &Detail) -> String {
 fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), Failure> {
     let request = &revision.request;
     out.line(format_args!("\nrevision {}, made {}", revision.number, Time(revision.at)))?;
-    out.line(format_args!("  {} {}", request.method, url(&request.uri, reveal)))?;
+    out.line(format_args!("  {} {}", request.method, Printable::new(&url(&request.uri, reveal))))?;
     for (name, value) in &request.headers {
-        out.line(format_args!("  {name}: {}", Plain::whole(&header(name, value, reveal))))?;
+        out.line(format_args!("  {name}: {}", Printable::new(&header(name, value, reveal))))?;
     }
     out.line("")?;
     Ok(write_body(out, request)?)

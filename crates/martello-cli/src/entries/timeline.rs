@@ -5,7 +5,7 @@ use std::io;
 use jiff::Timestamp;
 use martello_outbox::{AttemptRecord, Detail, EntryEvent, EventKind};
 
-use crate::output::{Output, Plain, Time};
+use crate::output::{Output, Printable, Time};
 
 /// Writes attempts and events as one story.
 pub(super) fn write(out: &mut Output, detail: &Detail) -> io::Result<()> {
@@ -42,15 +42,15 @@ fn attempted(attempt: &AttemptRecord) -> Vec<String> {
     let by = attempt
         .worker
         .as_deref()
-        .map_or("at the door".to_owned(), |worker| format!("by {}", Plain::whole(worker)));
+        .map_or("at the door".to_owned(), |worker| format!("by {}", Printable::new(worker)));
     line.push_str(&format!(", {by}"));
-    let fault = attempt.fault.as_deref().map(|fault| format!("  {}", Plain::whole(fault)));
+    let fault = attempt.fault.as_deref().map(|fault| format!("  {}", Printable::new(fault)));
     [line].into_iter().chain(fault).collect()
 }
 
 fn happened(event: &EntryEvent) -> String {
     let detail = event.detail.as_deref().unwrap_or_default();
-    let detail = Plain::whole(detail);
+    let detail = Printable::new(detail);
     match event.kind {
         EventKind::Died => format!("became a dead letter: {detail}"),
         EventKind::Cancelled => "cancelled by hand".to_owned(),

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     Context,
     failure::{Exit, Failure},
-    output::{Plain, Table, Time, span},
+    output::{Printable, Table, Time, span},
 };
 
 /// How the queues stand.
@@ -40,7 +40,7 @@ pub(super) async fn stats(context: &mut Context) -> Result<Exit, Failure> {
 
 /// Whether it is paused, or an API of it is held, and why.
 pub(crate) fn condition(queue: &QueueStats) -> String {
-    let paused = queue.paused.as_deref().map(|why| format!("paused: {}", Plain::whole(why)));
+    let paused = queue.paused.as_deref().map(|why| format!("paused: {}", Printable::new(why)));
     paused.or_else(|| held(&queue.holds)).unwrap_or_else(|| "open".to_owned())
 }
 
@@ -49,7 +49,7 @@ fn held(holds: &[Held]) -> Option<String> {
     let mut holds: Vec<&Held> = holds.iter().collect();
     holds.sort_by_key(|held| std::cmp::Reverse(held.until));
     let (last, others) = holds.split_first()?;
-    let (authority, why) = (Plain::whole(&last.authority), Plain::whole(&last.why));
+    let (authority, why) = (Printable::new(&last.authority), Printable::new(&last.why));
     let more = match others.len() {
         0 => String::new(),
         many => format!(", and {many} more"),

@@ -2,7 +2,7 @@ use std::{borrow::Cow, io};
 
 use martello_outbox::StoredRequest;
 
-use super::{Output, Plain, pretty::pretty};
+use super::{Output, pretty::pretty};
 
 /// How much of a body is shown, in bytes of what it looks like.
 const MOST: usize = 8 * 1024;
@@ -22,9 +22,7 @@ pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Resul
     let text = pretty(text, MOST).map_or(Cow::Borrowed(text), Cow::Owned);
     let shown = text.floor_char_boundary(MOST);
     for line in text.get(..shown).unwrap_or_default().lines() {
-        // A tab indents, and does no harm.
-        let parts: Vec<String> = line.split('\t').map(|part| Plain::whole(part).to_string()).collect();
-        out.line(format_args!("  {}", parts.join("\t")))?;
+        out.line(format_args!("  {line}"))?;
     }
     if shown < text.len() {
         out.line(format_args!("  … (a body of {bytes} bytes; --body writes all of it)"))?;

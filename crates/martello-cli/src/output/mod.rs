@@ -2,10 +2,10 @@
 
 mod age;
 mod body;
+mod json;
 mod pretty;
 mod shape;
 mod table;
-mod text;
 
 use std::{
     error::Error,
@@ -14,13 +14,13 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::json;
 
 pub(crate) use age::{Time, age, span};
 pub(crate) use body::write_body;
+pub(crate) use json::{json, printable_json};
+pub(crate) use martello::outcome::Printable;
 pub(crate) use shape::{DetailShape, EntryShape, ListShape, header, url};
 pub(crate) use table::Table;
-pub(crate) use text::Plain;
 
 /// The standard output, and notes beside it.
 pub(crate) struct Output {
@@ -40,12 +40,12 @@ impl Output {
 
     /// One document on a line.
     pub(crate) fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.stdout, document)?;
-        self.stdout.write_all(b"\n")
+        writeln!(self.stdout, "{}", json(document)?)
     }
 
+    /// Lines for people. Whatever is in them does not steer their terminal.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
-        writeln!(self.stdout, "{line}")
+        writeln!(self.stdout, "{}", Printable::new(&line.to_string()).lines())
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -58,7 +58,7 @@ impl Output {
             return Ok(());
         }
         self.stdout.flush()?;
-        writeln!(io::stderr(), "{note}")
+        writeln!(io::stderr(), "{}", Printable::new(&note.to_string()).lines())
     }
 
     /// What happens on the way, on stderr: for people in a line, with what brought it about; for programs as
@@ -67,10 +67,10 @@ impl Output {
         let causes: Vec<String> =
             std::iter::successors(cause, |cause| (*cause).source()).map(ToString::to_string).collect();
         let mut text = if self.json {
-            json!({ "note": { "message": message, "causes": causes } }).to_string()
+            json(&serde_json::json!({ "note": { "message": message, "causes": causes } }))?
         } else {
-            let causes = causes.iter().map(|cause| format!("\n  because: {}", Plain::whole(cause)));
-            format!("martello: {}{}", Plain::whole(message), causes.collect::<String>())
+            let causes = causes.iter().map(|cause| format!("\n  because: {}", Printable::new(cause)));
+            format!("martello: {}{}", Printable::new(message), causes.collect::<String>())
         };
         text.push('\n');
         io::stderr().write_all(text.as_bytes())

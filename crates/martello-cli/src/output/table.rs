@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Plain;
+use super::Printable;
 
 /// The widest that a column becomes: URLs and reasons are cut, ids fit. `--json` cuts nothing.
 const WIDEST: usize = 72;
@@ -18,7 +18,7 @@ impl Table {
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| Plain { text: &cell, most: WIDEST }.to_string()).into());
+        self.rows.push(cells.map(|cell| Printable::new(&cell).most(WIDEST).to_string()).into());
     }
 
     fn widths(&self) -> Vec<usize> {

@@ -8,6 +8,8 @@ use std::{
 use martello_poll::{Batch, RawValue};
 use tokio::task::spawn_blocking;
 
+use crate::output::printable_json;
+
 /// The lines of a batch. An item that lacks the field to be printed is parked.
 pub(super) fn lines(batch: &Batch<'_>, field: Option<&str>) -> (Vec<u8>, Vec<String>) {
     let (mut lines, mut told) = (Vec::new(), Vec::new());
@@ -15,7 +17,7 @@ pub(super) fn lines(batch: &Batch<'_>, field: Option<&str>) -> (Vec<u8>, Vec<Str
         match line(item.json(), field) {
             Some(json) => {
                 // Between the tokens of a JSON text only: in a string there is none.
-                lines.extend(json.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+                lines.extend(printable_json(&json).bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
                 lines.push(b'\n');
             }
             None => {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     failure::{Exit, Failure},
-    output::{Output, Plain},
+    output::{Output, Printable},
 };
 
 /// How much of a line is shown: the report has all of it.
@@ -21,7 +21,7 @@ pub(super) fn tell(out: &mut Output, report: &Report, beside: bool) -> io::Resul
     let text = report.to_string();
     for line in text.lines() {
         // It has what servers said.
-        let line = Plain { text: line, most: WIDEST };
+        let line = Printable::new(line).most(WIDEST);
         if beside { out.note(line)? } else { out.line(line)? }
     }
     Ok(())

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use crate::{
     failure::Failure,
     files::{self, Writer},
+    output::json,
 };
 
 /// A report, or none.
@@ -34,9 +35,8 @@ impl Reporter {
 
     pub(super) async fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let Some((out, path)) = &mut self.out else { return Ok(()) };
-        let mut line = serde_json::to_vec(record).map_err(io::Error::from)?;
-        line.push(b'\n');
-        let mut written = out.write_all(&line).await;
+        let line = json(record).map_err(io::Error::from)? + "\n";
+        let mut written = out.write_all(line.as_bytes()).await;
         if self.at_once && written.is_ok() {
             written = out.flush().await;
         }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 use http::{Uri, uri::Scheme};
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, output::Plain};
+use crate::{failure::Failure, output::Printable};
 
 /// The fields of a line, each as it is written there.
 pub(super) type Fields<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
@@ -108,7 +108,7 @@ impl fmt::Display for Unfit {
             Self::Missing(name) => write!(f, "it has no {name}, which the URL needs"),
             Self::NoId(name) => write!(f, "its {name} is neither a text nor a number"),
             Self::DoesNotFit(name, value) => {
-                let value = Plain { text: value, most: 40 };
+                let value = Printable::new(value).most(40);
                 write!(f, "its {name} \"{value}\" does not fit into the URL: letters, digits and .~-_ do")
             }
             Self::TooLong => f.write_str("its URL is too long"),

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
+use martello_outcome::Printable;
 use serde::{Deserialize, Serialize};
 
 /// A value that cannot be part of an entry. The message names the field and what is allowed, never the value.
@@ -52,7 +53,7 @@ macro_rules! name {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                fmt::Display::fmt(&Printable::new(&self.0), f)
             }
         }
 

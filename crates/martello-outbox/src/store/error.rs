@@ -1,6 +1,6 @@
 use std::{borrow::Cow, error::Error, fmt};
 
-use martello_outcome::BoxError;
+use martello_outcome::{BoxError, Printable};
 
 use crate::{EntryId, InvalidEntry, JobId, State};
 
@@ -105,7 +105,7 @@ impl From<InvalidEntry> for StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        write!(f, "{}", Printable::new(&self.0.message))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, error::Error, fmt};
 
-use martello_outcome::BoxError;
+use martello_outcome::{BoxError, Printable};
 
 /// What kept a store from doing what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "{}", Printable::new(&self.message))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use martello_outcome::Printable;
 use serde::{Deserialize, Serialize};
 
 use crate::Place;
@@ -66,6 +67,15 @@ pub struct Parked {
     pub item: NewParked,
     /// Whether it is to be delivered again.
     pub again: bool,
+}
+
+/// In one line, for people, without the text of the item.
+impl fmt::Display for Parked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NewParked { key, place, reason, .. } = &self.item;
+        let (key, reason) = (Printable::new(key), Printable::new(reason));
+        write!(f, "{}, {place}, {key}: {reason}", self.id)
+    }
 }
 
 impl Parked {

@@ -74,3 +74,16 @@ async fn a_long_reason_is_cut() {
     reject_all(&mut poller(&server, &store), &"é".repeat(5_000)).await;
     assert_eq!(parked(&store).await[0].item.reason, "é".repeat(512));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_parked_does_not_steer_a_terminal() {
+    let server = Server::new(|_| page("10:00:00", &item("a\u{202e}b", "09:59:00"), ""));
+    let store = MemoryCheckpoint::default();
+    reject_all(&mut poller(&server, &store), "no\u{1b}[2J\nroom").await;
+    let parked = parked(&store).await.remove(0);
+    assert_eq!(parked.item.key, "a\u{202e}b");
+    assert_eq!(
+        parked.to_string(),
+        format!("{}, page 1, item 0, a\\u{{202e}}b: no\\u{{1b}}[2J\\nroom", parked.id)
+    );
+}

@@ -27,7 +27,7 @@ use crate::{
 /// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = martello_postgres::PostgresStore::connect("postgres://orders@db.internal/orders").await?;
 /// for parked in store.checkpoint("plannings")?.parked(ParkedFilter::default()).await? {
-///     println!("{}: {}", parked.item.key, parked.item.reason);
+///     println!("{parked}");
 /// }
 /// # Ok(())
 /// # }

@@ -24,7 +24,7 @@ use crate::{SqliteStore, engine::Engine, fault::Fault, readers::Reader, writer::
 /// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = martello_sqlite::SqliteStore::open("/var/lib/orders/outbox.db").await?;
 /// for parked in store.checkpoint("plannings")?.parked(ParkedFilter::default()).await? {
-///     println!("{}: {}", parked.item.key, parked.item.reason);
+///     println!("{parked}");
 /// }
 /// # Ok(())
 /// # }

@@ -7,7 +7,7 @@ use crate::{
     args::ReplayJobs,
     bulk::noun,
     failure::{Exit, Failure},
-    output::{Plain, Table, age},
+    output::{Printable, Table, age},
 };
 
 /// `martello dead replays`.
@@ -91,7 +91,7 @@ fn described(filter: &Filter) -> String {
     let described: Vec<String> = set
         .map(|(name, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            format!("{name}={}", Plain::whole(&value))
+            format!("{name}={}", Printable::new(&value))
         })
         .collect();
     if described.is_empty() { "all".to_owned() } else { described.join(" ") }

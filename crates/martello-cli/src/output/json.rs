@@ -1,0 +1,40 @@
+use std::fmt::Write;
+
+use martello::outcome::Printable;
+use serde::Serialize;
+
+/// A document on one line, which a terminal can show.
+pub(crate) fn json(document: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(document).map(|text| printable_json(&text))
+}
+
+/// The JSON text with what steers a terminal as `\u` escapes: the same values. A control character of ASCII stands in no
+/// string as it is, and between the tokens it may be a tab.
+pub(crate) fn printable_json(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for char in text.chars() {
+        if Printable::allows(char) || char < ' ' {
+            printable.push(char);
+            continue;
+        }
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            // A string takes everything.
+            let _ = write!(printable, "\\u{unit:04x}");
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_is_the_same() {
+        let value = "a\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}é\u{1f680}\\\"";
+        let text = json(&value).unwrap();
+        assert_eq!(text, r#""a\u001b\u007f\u009b\u202e\udb40\udc41é🚀\\\"""#);
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), value);
+        assert_eq!(printable_json("{\t\"a\" : 1}"), "{\t\"a\" : 1}");
+    }
+}
