@@ -130,3 +130,10 @@ async fn causes_that_go_in_circles_end() {
     LogLayer::calls().layer(client).oneshot(put("")).await.unwrap_err();
     assert!(recorder.event().get("exception.message").unwrap().len() < 200);
 }
+
+#[tokio::test]
+async fn what_is_secret_in_another_url_is_masked_too() {
+    let text =
+        error_of(|| Err("redirected to https://you:other@b.example/?key=another&limit=5000".into())).await;
+    assert!(text.ends_with(r#": redirected to https://***@b.example/?key=***&limit=5000""#), "{text}");
+}

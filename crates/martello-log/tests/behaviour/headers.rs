@@ -111,3 +111,14 @@ fn even_debug_shows_no_secret() {
     let value = HeaderValue::from_static("secret");
     assert_eq!(format!("{:?}", Redaction::default().value(&name, &value)), "***");
 }
+
+#[test]
+fn urls_in_any_header_are_masked() {
+    let link = "https://me:secret@api.example/a?key=secret";
+    assert_eq!(masked("x-callback-url", link), r#""https://***@api.example/a?key=***""#);
+    assert_eq!(masked("alt-svc", "h2=\":443\""), r#""h2=\":443\"""#);
+    let value = HeaderValue::from_bytes(b"\xff https://me:secret@h/?secret").unwrap();
+    let name = HeaderName::from_static("x-note");
+    let shown = Redaction::default().value(&name, &value).to_string();
+    assert!(shown.ends_with(" https://***@h/?***\""), "{shown}");
+}

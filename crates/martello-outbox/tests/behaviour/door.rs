@@ -18,7 +18,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Api, Inner, broken, deferred, detail, post, put, send, status, stored},
+    support::{Api, Inner, broken, deferred, detail, post, put, send, settled, status, stored, work},
 };
 
 #[tokio::test(start_paused = true)]
@@ -342,4 +342,20 @@ async fn the_stack_is_let_go_of_before_the_store_is_asked() {
     assert_pending!(sending.poll());
     assert_eq!(Arc::strong_count(&reserved), 1, "no clone of the service is left");
     deferred(sending.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_of_a_url_that_the_client_quotes_is_stored() {
+    let quoting =
+        || Err(std::io::Error::other("PUT https://me:s3cret@api.example/orders/1?key=s3cret: reset").into());
+    let outbox = Outbox::new(MemoryStore::new());
+    let id = deferred(send(&outbox, &Api::answering([quoting()]), put("/orders/1?key=s3cret")).await);
+    let worker = work(&outbox, &Api::answering([quoting()]));
+    let detail = settled(&outbox, id, 2).await;
+    worker.shutdown().await;
+    assert_eq!(detail.attempts.len(), 2, "one at the call, one by the worker");
+    for attempt in &detail.attempts {
+        let fault = attempt.fault.as_deref().unwrap();
+        assert!(fault.ends_with("PUT https://***@api.example/orders/1?key=***: reset"), "{fault}");
+    }
 }

@@ -45,3 +45,75 @@ fn errors_do_not_steer_a_terminal() {
     let shown = ConfigError::new("name", STEERS, "another").to_string();
     assert!(shown.starts_with("`name` is a\\u{1b}]52"), "{shown}");
 }
+
+/// What is secret in them, in the words of clients that quote what they were asked for.
+const QUOTING: [&str; 9] = [
+    "error sending request for url (https://me:s3cret@api.example/orders?key=s3cret&limit=5): connection closed",
+    "GET /orders?key=s3cret: timed out",
+    "Get \"https://api.example/a?s3cret\": EOF",
+    "no route to https://s3cret@api.example",
+    "<//me:s3cret@api.example/a@b> is not there",
+    "url=https://api.example/cb#access_token=s3cret&state=s3cret, and http://h/?a=s3cret;b=s3cret.",
+    "https://api.example?sig=s3cret)s3cret(s3cret",
+    "redirected to orders?key=s3cret",
+    "https://a.example/x?next=https://me:s3cret@b.example/?key=s3cret",
+];
+
+#[derive(Debug)]
+struct Quoting(&'static str);
+
+impl std::fmt::Display for Quoting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Quoting {}
+
+fn fault(error: &(dyn std::error::Error + 'static)) -> String {
+    let attempt = Attempt::new(1, std::time::SystemTime::UNIX_EPOCH, Outcome::Ambiguous);
+    attempt.with_fault(error).fault.unwrap().into()
+}
+
+#[test]
+fn the_fault_of_an_attempt_masks_the_urls_that_a_client_quotes() {
+    for text in QUOTING {
+        for shown in [fault(&Quoting(text)), fault(&CallError::from_source(Quoting(text)))] {
+            assert!(!shown.contains("s3cret"), "{shown}");
+        }
+    }
+    let shown = fault(&Quoting(QUOTING[0]));
+    let expected =
+        "error sending request for url (https://***@api.example/orders?key=***&limit=***): connection closed";
+    assert_eq!(shown, expected);
+    assert_eq!(fault(&Quoting(QUOTING[1])), "GET /orders?key=***: timed out");
+    // However long it is: what is masked is cut, not the secret first.
+    let long = format!("https://api.example/?a={}&b=s3cret and so on", "x".repeat(1_000));
+    let shown = fault(&Quoting(long.leak()));
+    assert_eq!(shown, "https://api.example/?a=***&b=*** and so on");
+}
+
+#[test]
+fn a_fault_without_secrets_is_as_it_was() {
+    for text in [
+        "is it there? yes: a=b; c=d",
+        "/var/lib/orders.db is not there (os error 2)",
+        "mail to me@api.example, or see https://api.example/teams/me@x",
+        "100% of 5/7 // done #3",
+        "why? key",
+    ] {
+        assert_eq!(fault(&Quoting(text)), text);
+    }
+}
+
+#[test]
+fn even_the_debug_of_an_error_masks_the_urls_in_its_source() {
+    for text in QUOTING {
+        let error = CallError::from_source(Quoting(text));
+        let shown = format!("{error:?} {error:#?}");
+        assert!(!shown.contains("s3cret") && shown.contains("Quoting"), "{shown}");
+        let error = CallError::new(ErrorKind::Transport, Outcome::Unsent, text);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}

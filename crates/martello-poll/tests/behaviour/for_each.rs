@@ -76,3 +76,18 @@ async fn a_stop_in_the_middle_of_a_batch_keeps_what_was_done_and_leaves_the_rest
     assert_eq!(next(&mut two).await, batch(&["b", "c"]));
     assert_eq!(next(&mut two).await, Seen::CaughtUp(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_has_no_secret_of_a_url_that_an_error_quotes() {
+    let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), ""));
+    let store = MemoryCheckpoint::default();
+    let mut poller = poller(&server, &store);
+    let stopper = poller.stopper();
+    let work = |_: Planning| {
+        stopper.stop();
+        async { Err("POST https://me:s3cret@api.example/plan?key=s3cret: reset") }
+    };
+    poller.for_each(work).await.unwrap();
+    let parked = store.parked(ParkedFilter::default()).await.unwrap();
+    assert_eq!(parked[0].item.reason, "POST https://***@api.example/plan?key=***: reset");
+}

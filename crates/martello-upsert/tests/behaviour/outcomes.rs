@@ -182,3 +182,21 @@ async fn a_stack_that_panics_leaves_one_entity_ambiguous() {
     assert_eq!(outcomes(&records), ["updated", "ambiguous", "ambiguous", "updated"]);
     assert_eq!(records[1].reason.as_deref(), Some("the stack has panicked"));
 }
+
+#[tokio::test]
+async fn a_record_has_no_secret_of_a_url_that_the_client_quotes() {
+    let quoting =
+        || CallError::from_source(io::Error::other("GET http://me:s3cret@api/orders/a?key=s3cret: reset"));
+    let record = failed(quoting).await;
+    assert!(
+        record.reason.as_ref().unwrap().ends_with("GET http://***@api/orders/a?key=***: reset"),
+        "{record}"
+    );
+    let line = serde_json::to_string(&record).unwrap();
+    assert!(!line.contains("s3cret") && !record.to_string().contains("s3cret"), "{line}");
+
+    let no_request = |_: &&str| Err::<Request<String>, _>(io::Error::other("no /orders?key=s3cret"));
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+    let record = records(UpsertAll::new(service, no_request), stream::iter(["a"])).await.remove(0);
+    assert_eq!(record.reason.as_deref(), Some("no /orders?key=***"));
+}
