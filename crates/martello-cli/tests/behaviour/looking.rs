@@ -1,7 +1,7 @@
-use martello_outbox::{Change, End};
+use martello_outbox::{Change, End, Reason};
 use serde_json::json;
 
-use crate::support::Stage;
+use crate::support::{Stage, dead};
 
 #[tokio::test]
 async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
@@ -126,4 +126,31 @@ async fn an_id_must_be_one_and_be_there() {
     assert!(ran.stderr.contains("invalid value '17' for '<ID>': the id must be a UUID"), "{ran:?}");
     let nobody = "01939393-0000-7000-8000-000000000000";
     stage.run(&["dead", "show", nobody]).fails(4, &format!("there is no entry {nobody}"));
+}
+
+#[tokio::test]
+async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
+    let stage = Stage::empty().await;
+    let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
+    for (name, value) in [
+        ("referer", "https://me:s3cret@api.example/"),
+        ("link", "<https://me:s3cret@api.example/a?key=s3cret>; rel=\"next\", <b?key=s3cret>; rel=\"prev\""),
+        ("x-callback-url", "https://me:s3cret@hooks.example/done?token=s3cret#id=s3cret"),
+        ("refresh", "5; url=/a?key=s3cret"),
+        ("x-orders-token", "s3cret"),
+    ] {
+        entry.request.headers.insert(name, value.parse().unwrap());
+    }
+    // As an older version stored it.
+    entry.attempts[1].fault = Some("PUT https://me:s3cret@api.example/?key=s3cret: reset".into());
+    let id = entry.id.to_string();
+    stage.store.enqueue(vec![entry]).await.unwrap();
+    for json in [&["dead", "show", &id][..], &["dead", "show", &id, "--json"]] {
+        let shown = stage.run(json).stdout;
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("https://***@hooks.example/done?token=***#id=***"), "{shown}");
+        assert!(shown.contains("PUT https://***@api.example/?key=***: reset"), "{shown}");
+    }
+    let revealed = stage.run(&["dead", "show", &id, "--reveal"]).stdout;
+    assert_eq!(revealed.matches("s3cret").count(), 11, "{revealed}");
 }

@@ -12,6 +12,7 @@ mod editor;
 mod exporting;
 #[cfg(unix)]
 mod files;
+mod headers;
 #[cfg(target_os = "linux")]
 mod hostile_bodies;
 mod hostile_text;

@@ -122,3 +122,35 @@ fn urls_in_any_header_are_masked() {
     let shown = Redaction::default().value(&name, &value).to_string();
     assert!(shown.ends_with(" https://***@h/?***\""), "{shown}");
 }
+
+#[test]
+fn what_is_called_a_secret_is_one() {
+    let redaction = Redaction::default();
+    for name in [
+        "x-orders-token",
+        "deploy-token",
+        "x-client-secret",
+        "acme-api-key",
+        "x-acme-apikey",
+        "x-hub-signature",
+        "stripe-signature",
+        "x-db-password",
+        "x-amz-access-key",
+        "x_api_key",
+        "signature",
+        "token",
+    ] {
+        assert!(redaction.hides(&HeaderName::from_static(name)), "{name}");
+    }
+    // They name something, and give nobody a right.
+    for name in [
+        "idempotency-key",
+        "x-partition-key",
+        "sec-websocket-key",
+        "signature-input",
+        "tokens",
+        "x-token-type",
+    ] {
+        assert!(!redaction.hides(&HeaderName::from_static(name)), "{name}");
+    }
+}

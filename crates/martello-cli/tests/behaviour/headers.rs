@@ -1,0 +1,144 @@
+//! Headers that are named on the command line, and those that are not for it.
+
+use std::process::Command;
+
+use martello_testkit::{Reply, Server};
+
+use crate::{
+    support::{Stage, bare},
+    sync::{Site, run},
+};
+
+/// An upsert of one order to this server.
+fn upsert(site: &Site, server: &Server, more: &[&str]) -> Command {
+    site.orders(1);
+    let url = server.uri("/orders/").to_string() + "{business_id}";
+    site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more)
+}
+
+async fn well() -> Server {
+    Server::with(|_| Reply::status(201)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_secret_header_is_not_for_the_command_line() {
+    let (site, server) = (Site::new().await, well().await);
+    for name in [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "ocp-apim-subscription-key",
+        "x-orders-token",
+        "x-client-secret",
+        "x-hub-signature",
+    ] {
+        let ran = run(upsert(&site, &server, &["--header", &format!("{name}: s3cret")]));
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name}: {ran:?}");
+        assert!(ran.stderr.contains("--header-env") && !ran.stderr.contains("s3cret"), "{name}: {ran:?}");
+    }
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_header_of_the_connection_or_of_the_framing_is_refused() {
+    let (site, server) = (Site::new().await, well().await);
+    for line in [
+        "content-length: 3",
+        "Transfer-Encoding: chunked",
+        "connection: close",
+        "keep-alive: timeout=5",
+        "te: trailers",
+        "trailer: x-sum",
+        "upgrade: h2c",
+        "proxy-connection: keep-alive",
+        "expect: 100-continue",
+        "host: elsewhere.example",
+    ] {
+        let ran = run(upsert(&site, &server, &["--header", line]));
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{line}: {ran:?}");
+        let url = server.uri("/?a={since}").to_string();
+        let first = ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header", line];
+        assert_eq!(run(site.martello(&first, &[])).code, 2, "{line}");
+    }
+    assert_eq!(server.requests().len(), 0);
+    let ran = run(upsert(&site, &server, &["--header", "x-tenant: a", "--header", "idempotency-key: k"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(server.requests()[0].headers["x-tenant"], "a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
+    let (site, server) = (Site::new().await, well().await);
+    let more = ["--header-env", "X-Api-Key=ORDERS_KEY", "--journal", "journal", "--report", "report"];
+    let mut command = upsert(&site, &server, &more);
+    command.env("ORDERS_KEY", "s3cret-1");
+    assert_eq!(run(command).code, 0);
+    assert_eq!(server.requests()[0].headers["x-api-key"], "s3cret-1");
+    for name in ["journal", "report"] {
+        assert!(!std::fs::read_to_string(site.path(name)).unwrap().contains("s3cret"), "{name}");
+    }
+    // Another key makes no other run of it.
+    let mut command = upsert(&site, &server, &more);
+    command.env("ORDERS_KEY", "s3cret-2");
+    assert_eq!(run(command).code, 0);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_poll_sends_a_secret_header_with_each_request() {
+    let site = Site::new().await;
+    let server = Server::with(|_| Reply::ok().body(r#"{"data":[]}"#)).await.unwrap();
+    let url = server.uri("/things").to_string() + "?since={since}";
+    let first =
+        ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header-env", "x-api-key=THINGS_KEY"];
+    let mut command = site.martello(&first, &[]);
+    command.env("THINGS_KEY", "s3cret");
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(server.requests().iter().all(|request| request.headers["x-api-key"] == "s3cret"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_outbox_never_sees_a_header_of_the_environment() {
+    let (site, stage) = (Site::new().await, Stage::empty().await);
+    let server = Server::with(|_| Reply::status(503)).await.unwrap();
+    let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &stage.named];
+    let mut command = upsert(&site, &server, &more);
+    command.env("TENANT", "s3cret");
+    assert_eq!(run(command).code, 0);
+    assert_eq!(server.requests()[0].headers["x-tenant"], "s3cret");
+    let mut command = bare();
+    command.args(["outbox", "list", "--json", "--store", &stage.named]);
+    let listed: serde_json::Value = serde_json::from_str(&run(command).stdout).unwrap();
+    let id = listed["entries"][0]["id"].as_str().unwrap();
+    let shown = stage.run(&["outbox", "show", id, "--reveal", "--json"]).stdout;
+    assert!(shown.contains("content-type") && !shown.contains("s3cret"), "{shown}");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_value() {
+    let (site, server) = (Site::new().await, well().await);
+    for (argument, why) in [
+        ("x-api-key=NOT_SET", "no usable NOT_SET in the environment"),
+        ("x-api-key", "NAME=VARIABLE"),
+        ("x api=KEY", "its name is none"),
+        ("content-length=KEY", "content-length"),
+        ("x-api-key=LINES", "cannot be sent in a header"),
+    ] {
+        let mut command = upsert(&site, &server, &["--header-env", argument]);
+        command.env("KEY", "s3cret").env("LINES", "s3\ncret");
+        let ran = run(command);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{argument}: {ran:?}");
+        assert!(ran.stderr.contains(why) && !ran.stderr.contains("cret"), "{argument}: {ran:?}");
+    }
+    let mut command = upsert(&site, &server, &["--header-env", "authorization=KEY", "--token-env", "KEY"]);
+    command.env("KEY", "s3cret");
+    run(command).fails(2, "the token is what goes into authorization");
+    // Without TLS anybody on the way reads it.
+    let mut command = site
+        .martello(&["upsert", "--url", "http://api.example/{business_id}", "--header-env", "x-a=KEY"], &[]);
+    command.env("KEY", "s3cret");
+    run(command).fails(2, "over https only");
+}
