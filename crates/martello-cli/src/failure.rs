@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, fmt, io};
 use martello_outbox::{InvalidEntry, StoreError, StoreErrorKind};
 use serde_json::json;
 
-use crate::output::{Printable, printable_json};
+use crate::output::{Printable, causes, printable_json};
 
 /// How a command ended that did what it could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +104,7 @@ impl Failure {
         if self.kind == Kind::ClosedPipe {
             return String::new();
         }
-        let causes: Vec<String> = std::iter::successors(self.source(), |cause| (*cause).source())
-            .map(ToString::to_string)
-            .collect();
+        let causes = causes(self.source());
         if json {
             let (kind, code) = (self.kind.word(), self.code());
             let error = json!({"code": code, "kind": kind, "message": self.message, "causes": causes});

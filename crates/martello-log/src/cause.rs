@@ -12,8 +12,8 @@ const BOUND: usize = 512;
 /// A source chain longer than this is taken to go in circles.
 const DEEPEST: usize = 32;
 
-/// The error and its sources. Some clients name the URL of the request in their errors, so what is secret in it
-/// is masked before the text is cut.
+/// The error and its sources. Some clients name the URL of the request, or that of a redirect, in their errors, so what is
+/// secret in them is masked before the text is cut; of the request's, also where it stands alone.
 pub(crate) fn of(error: &(dyn Error + 'static), uri: &Uri, redaction: &Redaction) -> Box<str> {
     let chain = std::iter::successors(Some(error), |error| Error::source(*error));
     let mut text = String::new();
@@ -25,7 +25,7 @@ pub(crate) fn of(error: &(dyn Error + 'static), uri: &Uri, redaction: &Redaction
     for secret in url::secrets(uri, redaction) {
         text = text.replace(secret, MASK);
     }
-    of_text(&text)
+    of_text(&redaction.text(&text))
 }
 
 /// A text of our own, in the same form.

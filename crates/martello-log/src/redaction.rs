@@ -1,7 +1,7 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::{HeaderName, HeaderValue, Uri, header};
-use martello_outcome::ConfigError;
+use martello_outcome::{ConfigError, mask_urls};
 
 use crate::{MaskedUrl, line::Quoted};
 
@@ -35,6 +35,23 @@ const SENSITIVE: [&str; 23] = [
     "x-xsrf-token",
 ];
 
+/// A header whose name is one of these, or ends in one after a hyphen or an underscore, carries a credential by its name.
+/// `key` is none of them: `idempotency-key` and `x-partition-key` name things.
+const SECRET_WORDS: [&str; 12] = [
+    "access-key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "credential",
+    "credentials",
+    "password",
+    "private-key",
+    "secret",
+    "secret-key",
+    "signature",
+    "token",
+];
+
 /// Headers that hold a URL, whose query may hold a secret.
 const LINKS: [HeaderName; 5] =
     [header::LOCATION, header::CONTENT_LOCATION, header::REFERER, header::LINK, header::REFRESH];
@@ -44,6 +61,13 @@ const LINKS: [HeaderName; 5] =
 /// Secret are the headers that carry credentials, every value that [`HeaderValue::is_sensitive`], the userinfo of
 /// a URL, and the value of every query parameter but those that are shown by name. A path is no secret: keep
 /// tokens out of it.
+///
+/// Headers are known by a list of names (`authorization`, `cookie`, …), and by how their names end: in `token`, `secret`,
+/// `signature`, `password`, `credential`, `credentials`, `api-key` (also `api_key` and `apikey`), `access-key`, `private-key` or
+/// `secret-key`. [`hide_header`](Self::hide_header) and [`hide_ending`](Self::hide_ending) add to that; one that only ends like a
+/// secret, and is none, [`show_header`](Self::show_header) takes out.
+///
+/// What is secret is not stored by an outbox, either, and does not tell runs of upserts, their targets and sources of polls apart.
 ///
 /// ```
 /// use http::{HeaderName, Uri};
@@ -60,17 +84,47 @@ const LINKS: [HeaderName; 5] =
 #[derive(Clone, Debug, Default)]
 pub struct Redaction {
     hidden: Vec<HeaderName>,
+    endings: Vec<Box<str>>,
+    shown_headers: Vec<HeaderName>,
     shown: Vec<Box<str>>,
 }
 
 impl Redaction {
-    /// Hides this header too. None that is hidden by default can be shown.
+    /// Hides this header too.
     ///
     /// # Errors
     ///
     /// When the name is none by RFC 9110 §5.1.
     pub fn hide_header(mut self, name: impl AsRef<str>) -> Result<Self, ConfigError> {
         self.hidden.push(header_name("hide_headers", name.as_ref())?);
+        Ok(self)
+    }
+
+    /// Hides every header whose name ends like this, such as `-key`.
+    ///
+    /// # Errors
+    ///
+    /// When no name can end like this, by RFC 9110 §5.1.
+    pub fn hide_ending(mut self, ending: impl AsRef<str>) -> Result<Self, ConfigError> {
+        self.endings.push(header_name("hide_ending", ending.as_ref())?.as_str().into());
+        Ok(self)
+    }
+
+    /// Shows a header that ends like a secret and is none, such as `x-continuation-token`; an outbox then stores it.
+    ///
+    /// # Errors
+    ///
+    /// When the name is none by RFC 9110 §5.1, or is in the list of headers that carry credentials.
+    pub fn show_header(mut self, name: impl AsRef<str>) -> Result<Self, ConfigError> {
+        let name = header_name("show_header", name.as_ref())?;
+        if SENSITIVE.contains(&name.as_str()) {
+            return Err(ConfigError::new(
+                "show_header",
+                name,
+                "the name of a header that carries no credentials",
+            ));
+        }
+        self.shown_headers.push(name);
         Ok(self)
     }
 
@@ -85,7 +139,13 @@ impl Redaction {
     /// Whether the values of a header of this name are secret.
     #[must_use]
     pub fn hides(&self, name: &HeaderName) -> bool {
-        SENSITIVE.contains(&name.as_str()) || self.hidden.contains(name)
+        let text = name.as_str();
+        if SENSITIVE.contains(&text) || self.hidden.contains(name) {
+            return true;
+        }
+        let ends_like_a_secret =
+            is_called_a_secret(text) || self.endings.iter().any(|ending| text.ends_with(&**ending));
+        ends_like_a_secret && !self.shown_headers.contains(name)
     }
 
     /// Whether this line of a header is secret: by its name, or because the value was marked as sensitive.
@@ -101,15 +161,28 @@ impl Redaction {
     }
 
     /// The value of a header in quotes, masked, escaped, and cut after [`MaskedValue::MAX`] bytes. Where the
-    /// header holds a URL, that is masked as [`Redaction::url`] does it.
+    /// header holds a URL, that is masked as [`Redaction::url`] does it; URLs in any other, as [`Redaction::text`] does.
     #[must_use]
     pub fn value<'a>(&'a self, name: &'a HeaderName, value: &'a HeaderValue) -> MaskedValue<'a> {
         MaskedValue { name, value, redaction: self }
     }
 
+    /// A text with what is secret in the URLs in it masked, as [`mask_urls`] does it, but for the query parameters that are
+    /// shown.
+    #[must_use]
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        mask_urls(text, |name| self.shows_query(name))
+    }
+
     pub(crate) fn shows_query(&self, name: &str) -> bool {
         self.shown.iter().any(|shown| **shown == *name)
     }
+}
+
+fn is_called_a_secret(name: &str) -> bool {
+    SECRET_WORDS.iter().any(|word| {
+        name.strip_suffix(word).is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))
+    })
 }
 
 /// The value of a header as it may be written into a log: see [`Redaction::value`].
@@ -131,7 +204,12 @@ impl fmt::Display for MaskedValue<'_> {
             return f.write_str(MASK);
         }
         if !LINKS.contains(self.name) {
-            return write_quoted(f, self.value.as_bytes());
+            let bytes = self.value.as_bytes();
+            let text = String::from_utf8_lossy(bytes);
+            return match self.redaction.text(&text) {
+                Cow::Owned(masked) => write_quoted(f, masked.as_bytes()),
+                Cow::Borrowed(_) => write_quoted(f, bytes),
+            };
         }
         match Uri::try_from(self.value.as_bytes()) {
             Ok(uri) => write_quoted(f, self.redaction.url(&uri).to_string().as_bytes()),

@@ -1,6 +1,5 @@
 use std::{
     error::Error,
-    fmt::{self, Write},
     ops::Deref,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -8,7 +7,7 @@ use std::{
 
 use http::{Extensions, StatusCode};
 
-use crate::{Outcome, Printable, TrackingId};
+use crate::{ErrorText, Outcome, Printable, TrackingId, error_text::start};
 
 /// One attempt of a call: one time that the request was put on the wire.
 #[derive(Clone, Debug)]
@@ -51,43 +50,14 @@ impl Attempt {
         }
     }
 
-    /// This attempt, with the error and its sources in one line as its fault. What is not
+    /// This attempt, with the error and its sources in one line as its fault, masked as [`ErrorText`] does it. What is not
     /// [printable](Printable::allows) becomes a space; what does not fit is cut between characters.
     #[must_use]
     pub fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
-        let mut line = Line::default();
-        // Writing fails once the line is full, and then nothing more is asked of the error.
-        let _ = line.write_chain(error);
-        self.fault = Some(line.0.into());
+        let text = ErrorText::new(error).masked();
+        let shown = |char| if Printable::allows(char) { char } else { ' ' };
+        self.fault = Some(start(&text, Self::MAX_FAULT).chars().map(shown).collect::<String>().into());
         self
-    }
-}
-
-/// The start of a text in one line, in at most [`Attempt::MAX_FAULT`] bytes.
-#[derive(Default)]
-struct Line(String);
-
-impl Line {
-    fn write_chain(&mut self, error: &(dyn Error + 'static)) -> fmt::Result {
-        write!(self, "{error}")?;
-        let mut source = error.source();
-        while let Some(error) = source {
-            write!(self, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for char in text.chars() {
-            if self.0.len() + char.len_utf8() > Attempt::MAX_FAULT {
-                return Err(fmt::Error);
-            }
-            self.0.push(if Printable::allows(char) { char } else { ' ' });
-        }
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 
-use crate::{Attempts, Outcome, Printable, fault::Fault};
+use crate::{Attempts, Outcome, Printable, fault::Fault, mask_urls};
 
 /// Any error, as tower's own layers pass them.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -53,7 +53,8 @@ impl ErrorKind {
 /// Why a call has no response: the one error of every layer of Martello.
 ///
 /// A layer makes one only when something failed, and hands on the one it gets from a layer inside. The error
-/// of the client, or of the user's own layer, is its [`source`](Error::source).
+/// of the client, or of the user's own layer, is its [`source`](Error::source), as it came: it may quote the request's URL.
+/// To show it with its sources, use [`ErrorText`](crate::ErrorText).
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorKind, Outcome};
@@ -230,7 +231,7 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Printable::new(&self.0.message))?;
+        write!(f, "{}", Printable::new(&mask_urls(&self.0.message, |_| false)))?;
         match self.0.attempts.len() {
             0 | 1 => {}
             count => write!(f, ", after {count} attempts")?,
@@ -242,15 +243,16 @@ impl fmt::Display for CallError {
     }
 }
 
+/// Masks what is secret in the URLs of its message and of its source, whose own `Debug` may quote them.
 impl fmt::Debug for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallError")
             .field("kind", &self.0.kind)
             .field("outcome", &self.0.outcome)
-            .field("message", &self.0.message)
+            .field("message", &mask_urls(&self.0.message, |_| false))
             .field("last_status", &self.0.last_status)
             .field("attempts", &self.0.attempts)
-            .field("source", &self.0.source)
+            .field("source", &self.0.source.as_deref().map(Masked))
             .finish()
     }
 }
@@ -258,5 +260,15 @@ impl fmt::Debug for CallError {
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// An error of somebody else's.
+struct Masked<'a>(&'a (dyn Error + Send + Sync));
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if f.alternate() { format!("{:#?}", self.0) } else { format!("{:?}", self.0) };
+        f.write_str(&mask_urls(&text, |_| false))
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn show(context: &mut Context, look: &Look) -> Result<Exit, Fai
         out.document(&DetailShape::new(&detail, look.reveal))?;
     } else {
         glance(out, &detail, look.reveal)?;
-        timeline::write(out, &detail)?;
+        timeline::write(out, &detail, look.reveal)?;
         request(out, revision, look.reveal)?;
     }
     Ok(Exit::Well)

@@ -5,13 +5,13 @@ use std::io;
 use jiff::Timestamp;
 use martello_outbox::{AttemptRecord, Detail, EntryEvent, EventKind};
 
-use crate::output::{Output, Printable, Time};
+use crate::output::{Output, Printable, Time, text};
 
 /// Writes attempts and events as one story.
-pub(super) fn write(out: &mut Output, detail: &Detail) -> io::Result<()> {
+pub(super) fn write(out: &mut Output, detail: &Detail, reveal: bool) -> io::Result<()> {
     let stored = (detail.entry.created_at, vec!["stored".to_owned()]);
     let events = detail.events.iter().map(|event| (event.at, vec![happened(event)]));
-    let attempts = detail.attempts.iter().map(|attempt| (attempt.started, attempted(attempt)));
+    let attempts = detail.attempts.iter().map(|attempt| (attempt.started, attempted(attempt, reveal)));
     // Of what happened at the same time, an attempt leads to the rest.
     let mut story: Vec<(Timestamp, Vec<String>)> = attempts.chain([stored]).chain(events).collect();
     story.sort_by_key(|(at, _)| *at);
@@ -26,7 +26,7 @@ pub(super) fn write(out: &mut Output, detail: &Detail) -> io::Result<()> {
     Ok(())
 }
 
-fn attempted(attempt: &AttemptRecord) -> Vec<String> {
+fn attempted(attempt: &AttemptRecord, reveal: bool) -> Vec<String> {
     let ended = match attempt.status {
         Some(status) => format!("{} {}", status.as_u16(), attempt.outcome),
         None => attempt.outcome.to_string(),
@@ -44,7 +44,7 @@ fn attempted(attempt: &AttemptRecord) -> Vec<String> {
         .as_deref()
         .map_or("at the door".to_owned(), |worker| format!("by {}", Printable::new(worker)));
     line.push_str(&format!(", {by}"));
-    let fault = attempt.fault.as_deref().map(|fault| format!("  {}", Printable::new(fault)));
+    let fault = attempt.fault.as_deref().map(|fault| format!("  {}", Printable::new(&text(fault, reveal))));
     [line].into_iter().chain(fault).collect()
 }
 

@@ -19,8 +19,14 @@ pub(crate) use age::{Time, age, span};
 pub(crate) use body::write_body;
 pub(crate) use json::{json, printable_json};
 pub(crate) use martello::outcome::Printable;
-pub(crate) use shape::{DetailShape, EntryShape, ListShape, header, url};
+pub(crate) use shape::{DetailShape, EntryShape, ListShape, header, text, url};
 pub(crate) use table::Table;
+
+/// What brought something about, with what is secret in the URLs that it quotes masked.
+pub(crate) fn causes(first: Option<&(dyn Error + 'static)>) -> Vec<String> {
+    let chain = std::iter::successors(first, |cause| (*cause).source());
+    chain.map(|cause| text(&cause.to_string(), false).into_owned()).collect()
+}
 
 /// The standard output, and notes beside it.
 pub(crate) struct Output {
@@ -64,8 +70,7 @@ impl Output {
     /// What happens on the way, on stderr: for people in a line, with what brought it about; for programs as
     /// `{"note":{"message":…,"causes":[…]}}`.
     pub(crate) fn event(&mut self, message: &str, cause: Option<&(dyn Error + 'static)>) -> io::Result<()> {
-        let causes: Vec<String> =
-            std::iter::successors(cause, |cause| (*cause).source()).map(ToString::to_string).collect();
+        let causes = causes(cause);
         let mut text = if self.json {
             json(&serde_json::json!({ "note": { "message": message, "causes": causes } }))?
         } else {

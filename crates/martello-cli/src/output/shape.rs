@@ -1,7 +1,10 @@
 //! What programs read. These shapes are described in the README, and only grow.
 
+use std::borrow::Cow;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
+use martello::outcome::mask_urls;
 use martello_log::Redaction;
 use martello_outbox::{AttemptRecord, Detail, Entry, EntryEvent, EntryId, JobId, Overtaken, Revision, State};
 use serde::Serialize;
@@ -80,6 +83,11 @@ pub(crate) fn url(uri: &http::Uri, reveal: bool) -> String {
     if reveal { uri.to_string() } else { Redaction::default().url(uri).to_string() }
 }
 
+/// A text with its URLs masked, unless they are to be revealed.
+pub(crate) fn text(text: &str, reveal: bool) -> Cow<'_, str> {
+    if reveal { Cow::Borrowed(text) } else { mask_urls(text, |_| false) }
+}
+
 /// All that is known of an entry.
 #[derive(Serialize)]
 pub(crate) struct DetailShape<'a> {
@@ -95,7 +103,7 @@ impl<'a> DetailShape<'a> {
         Self {
             entry: EntryShape::new(&detail.entry, reveal),
             overtaken: detail.entry.overtaken.is_some(),
-            attempts: detail.attempts.iter().map(AttemptShape::from).collect(),
+            attempts: detail.attempts.iter().map(|attempt| AttemptShape::new(attempt, reveal)).collect(),
             events: detail.events.iter().map(EventShape::from).collect(),
             revisions: detail.revisions.iter().map(|revision| RevisionShape::new(revision, reveal)).collect(),
         }
@@ -111,12 +119,12 @@ struct AttemptShape<'a> {
     outcome: &'static str,
     status: Option<u16>,
     tracking_id: Option<String>,
-    fault: Option<&'a str>,
+    fault: Option<Cow<'a, str>>,
     worker: Option<&'a str>,
 }
 
-impl<'a> From<&'a AttemptRecord> for AttemptShape<'a> {
-    fn from(attempt: &'a AttemptRecord) -> Self {
+impl<'a> AttemptShape<'a> {
+    fn new(attempt: &'a AttemptRecord, reveal: bool) -> Self {
         Self {
             number: attempt.number,
             revision: attempt.revision,
@@ -125,7 +133,7 @@ impl<'a> From<&'a AttemptRecord> for AttemptShape<'a> {
             outcome: attempt.outcome.as_str(),
             status: attempt.status.map(|status| status.as_u16()),
             tracking_id: attempt.tracking_id.as_ref().map(ToString::to_string),
-            fault: attempt.fault.as_deref(),
+            fault: attempt.fault.as_deref().map(|fault| text(fault, reveal)),
             worker: attempt.worker.as_deref(),
         }
     }
@@ -178,15 +186,13 @@ impl<'a> RevisionShape<'a> {
     }
 }
 
-/// The value of a header, masked unless it is to be revealed: as a secret, or as a URL with a query. A byte that is not
-/// ASCII is the character of its number.
+/// The value of a header, masked unless it is to be revealed: as a secret, or the URLs in it. A byte that is not ASCII is
+/// the character of its number.
 pub(crate) fn header(name: &http::HeaderName, value: &http::HeaderValue, reveal: bool) -> String {
-    let redaction = Redaction::default();
     let plain: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
-    match plain.parse::<http::Uri>() {
+    match Redaction::default().hides_value(name, value) {
         _ if reveal => plain,
-        _ if redaction.hides_value(name, value) => "***".to_owned(),
-        Ok(uri) if uri.query().is_some() => redaction.url(&uri).to_string(),
-        _ => plain,
+        true => "***".to_owned(),
+        false => text(&plain, reveal).into_owned(),
     }
 }

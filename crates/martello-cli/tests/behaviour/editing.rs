@@ -2,7 +2,7 @@ use std::io::Write;
 
 use martello_outbox::{NewEntry, Reason};
 
-use crate::support::{Stage, request};
+use crate::support::{Stage, dead, request};
 
 #[tokio::test]
 async fn a_new_body_makes_a_revision_with_a_key_of_its_own() {
@@ -130,4 +130,18 @@ async fn a_sealed_body_stays_sealed() {
     let request = stage.store.detail(id).await.unwrap().unwrap().revisions[1].request.clone();
     assert_eq!((request.sealed, &request.body[..]), (true, &b"sealed"[..]));
     assert!(stage.run(&["dead", "show", &id.to_string()]).stdout.contains("(a sealed body of 6 bytes)"));
+}
+
+#[tokio::test]
+async fn a_header_that_its_program_has_stored_stays() {
+    let stage = Stage::empty().await;
+    let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
+    entry.request.headers.insert("x-continuation-token", "7".parse().unwrap());
+    let id = entry.id;
+    stage.store.enqueue(vec![entry]).await.unwrap();
+    assert_eq!(stage.run(&["dead", "edit", &id.to_string(), "--body", "{}"]).code, 0);
+    let detail = stage.store.detail(id).await.unwrap().unwrap();
+    assert_eq!(detail.revisions[1].request.headers["x-continuation-token"], "7");
+    let ran = stage.run(&["dead", "edit", &id.to_string(), "--header", "x-other-token: s3cret"]);
+    ran.fails(2, "the header x-other-token carries credentials");
 }

@@ -154,3 +154,22 @@ fn what_is_called_a_secret_is_one() {
         assert!(!redaction.hides(&HeaderName::from_static(name)), "{name}");
     }
 }
+
+#[test]
+fn what_is_secret_is_the_users_to_say_but_for_credentials() {
+    let hides = |redaction: &Redaction, name| redaction.hides(&HeaderName::from_static(name));
+    let redaction = Redaction::default();
+    let redaction = redaction.hide_ending("-KEY").unwrap().show_header("X-Continuation-Token").unwrap();
+    assert!(hides(&redaction, "x-tenant-key") && hides(&redaction, "x-other-token"));
+    assert!(!hides(&redaction, "x-continuation-token") && !hides(&redaction, "key"));
+    let redaction = redaction.show_header("idempotency-key").unwrap();
+    assert!(!hides(&redaction, "idempotency-key"));
+    let redaction = redaction.hide_header("idempotency-key").unwrap();
+    assert!(hides(&redaction, "idempotency-key"), "what is hidden by name is hidden");
+    for name in ALWAYS_HIDDEN {
+        assert!(Redaction::default().show_header(name).is_err(), "{name}");
+    }
+    assert!(
+        Redaction::default().hide_ending("a b").is_err() && Redaction::default().hide_ending("").is_err()
+    );
+}

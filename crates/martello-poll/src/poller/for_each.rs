@@ -1,5 +1,6 @@
 use std::{error::Error, fmt::Display, future::Future};
 
+use martello_outcome::mask_urls;
 use serde::de::DeserializeOwned;
 
 use super::{Poller, Stopper};
@@ -77,7 +78,7 @@ where
             Ok(decoded) => work(decoded).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        reasons.push(result.err());
+        reasons.push(result.err().map(|reason| mask_urls(&reason, |_| false).into_owned()));
     }
     reasons
 }

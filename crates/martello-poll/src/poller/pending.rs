@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use martello_outcome::mask_urls;
 use martello_paginate::Page;
 use serde_json::value::RawValue;
 
@@ -120,9 +121,9 @@ impl Unsorted {
     }
 }
 
-/// The item as it is to be parked.
+/// The item as it is to be parked. The error of a client may quote a URL in the reason.
 pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: impl Display) -> NewParked {
-    let mut reason = reason.to_string();
+    let mut reason = mask_urls(&reason.to_string(), |_| false).into_owned();
     let end = (0..=LONGEST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.truncate(end.unwrap_or_default());
     NewParked {

@@ -69,7 +69,7 @@ async fn revise(
         context.out.note("nothing is different, so nothing was changed")?;
         return tell(context, &detail.entry, None);
     }
-    let request = checked(draft)?;
+    let request = checked(draft, &last.request)?;
     notes(context, detail, &request)?;
     let key = request.idempotency_key().map(str::to_owned);
     let change = Change::Edit { on: last.number, request: Box::new(request) };
@@ -78,14 +78,16 @@ async fn revise(
 }
 
 /// The request as it is stored, with an `Idempotency-Key` of its own, because it is another request. What is never
-/// stored is refused, and not left out in silence.
-fn checked(draft: StoredRequest) -> Result<StoredRequest, Failure> {
+/// stored is refused, and not left out in silence; what its program has stored may stay.
+fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, Failure> {
     // This refuses userinfo, which to make a request would leave out in silence.
     draft.check()?;
     let mut headers: HeaderMap = draft.headers;
     headers.remove("idempotency-key");
     StoredRequest::assign_idempotency_key(&draft.method, &mut headers);
-    let redaction = Redaction::default();
+    let redaction = last.headers.keys().fold(Redaction::default(), |redaction, name| {
+        redaction.clone().show_header(name).unwrap_or(redaction)
+    });
     let mut request = StoredRequest::new(&draft.method, &draft.uri, &headers, draft.body, &redaction)?;
     request.sealed = draft.sealed;
     match headers.keys().find(|name| !request.headers.contains_key(*name)) {

@@ -1,0 +1,97 @@
+use std::borrow::Cow;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
+
+/// What stands between the parameters of a query, and before it and a fragment.
+const SEPARATORS: [char; 4] = ['?', '&', ';', '#'];
+
+const SLASHES: [char; 2] = ['/', '\\'];
+
+/// What may follow a URL in a sentence, or close what it stands in.
+const TRAILING: [char; 10] = [')', ']', '}', '\'', '`', '.', ',', ':', ';', '!'];
+
+/// A text of whatever origin with what is secret in its URLs masked: userinfo, and the values of queries and fragments, but
+/// for those of the parameters that `shows` says. A path is no secret.
+///
+/// A URL is what looks like one: whole, or from its path on, in quotes, brackets or a sentence. What may be either is masked.
+/// Every fault and every `Debug` of Martello's errors is written like this, because some clients quote the URL of the request
+/// in their errors.
+///
+/// ```
+/// use martello_outcome::mask_urls;
+///
+/// let said = "GET https://me:secret@api.example/plannings?limit=100&key=abc: connection reset";
+/// assert_eq!(
+///     mask_urls(said, |name| name == "limit"),
+///     "GET https://***@api.example/plannings?limit=100&key=***: connection reset"
+/// );
+/// ```
+pub fn mask_urls(text: &str, shows: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if !text.contains(['/', '\\', '?']) {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::with_capacity(text.len());
+    for word in text.split_inclusive(ends_url) {
+        let (word, space) = split(word, word.trim_end_matches(ends_url).len());
+        let (word, trailing) = split(word, word.trim_end_matches(TRAILING).len());
+        let (path, parameters) = split(word, end_of_path(word));
+        mask_userinfo(path, &mut masked);
+        mask_parameters(parameters, path.contains(SLASHES), &shows, &mut masked);
+        masked.push_str(trailing);
+        masked.push_str(space);
+    }
+    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+}
+
+fn split(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
+/// No URL holds these, not even one that `http::Uri` takes.
+fn ends_url(char: char) -> bool {
+    char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>')
+}
+
+/// A number sign is one in prose, unless a path stands before it.
+fn end_of_path(word: &str) -> usize {
+    let query = word.find('?').unwrap_or(word.len());
+    let fragment = word.find('#').filter(|at| word.find(SLASHES).is_some_and(|slash| slash < *at));
+    fragment.map_or(query, |fragment| fragment.min(query))
+}
+
+/// After two slashes stands a host (RFC 3986 §4.2), with a scheme before them or without. Browsers take backslashes for the
+/// same.
+fn mask_userinfo(mut path: &str, out: &mut String) {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    while let Some(at) = path.as_bytes().windows(2).position(|pair| pair.iter().all(is_slash)) {
+        let slashes = path.bytes().skip(at).take_while(is_slash).count();
+        let (before, rest) = split(path, at + slashes);
+        let (authority, rest) = split(rest, rest.find(SLASHES).unwrap_or(rest.len()));
+        out.push_str(before);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => out.extend([MASK, "@", host]),
+            None => out.push_str(authority),
+        }
+        path = rest;
+    }
+    out.push_str(path);
+}
+
+/// Each with what separates it from what is before it. In a URL one without a name may be a token as a whole.
+fn mask_parameters(mut rest: &str, in_url: bool, shows: &impl Fn(&str) -> bool, out: &mut String) {
+    while let Some(separator) = rest.chars().next() {
+        let (_, parameters) = split(rest, separator.len_utf8());
+        let (parameter, after) = split(parameters, parameters.find(SEPARATORS).unwrap_or(parameters.len()));
+        let (name, value) =
+            parameter.split_once('=').map_or((parameter, None), |(name, value)| (name, Some(value)));
+        out.push(separator);
+        match value {
+            _ if parameter.is_empty() || shows(name) => out.push_str(parameter),
+            Some(_) => out.extend([name, "=", MASK]),
+            None if in_url && separator != '#' => out.push_str(MASK),
+            None => out.push_str(parameter),
+        }
+        rest = after;
+    }
+}
