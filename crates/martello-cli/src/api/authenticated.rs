@@ -15,7 +15,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A token that was renewed just now and is refused so often is not the matter of its age.
 const RENEWALS: u32 = 2;
 
-/// A client that authenticates each attempt: what is outside of it, such as a journal or an outbox, never sees a token.
+/// A client that authenticates each attempt: what is outside of it, such as a journal or an outbox, never sees a token
+/// or a secret header.
 #[derive(Clone, Debug)]
 pub(crate) struct Authenticated<C> {
     client: C,
@@ -53,12 +54,15 @@ where
 async fn call<C, R>(
     mut client: C,
     credentials: Credentials,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Result<Response<R>, BoxError>
 where
     C: Service<Request<Body>, Response = Response<R>>,
     C::Error: Into<BoxError>,
 {
+    for (name, value) in credentials.headers() {
+        request.headers_mut().insert(name, value.clone());
+    }
     let Some(mut token) = credentials.header().await? else { return send(&mut client, request).await };
     let (head, body) = request.into_parts();
     let mut renewals = 0;

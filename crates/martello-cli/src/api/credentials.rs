@@ -2,8 +2,9 @@
 
 use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use martello::{CallError, ErrorKind};
+use martello_log::Redaction;
 use tokio::{
     sync::{Mutex, watch},
     time::{Instant, sleep},
@@ -11,6 +12,7 @@ use tokio::{
 
 use super::{
     fetch::{self, Unread},
+    headers,
     token::Token,
 };
 use crate::{args::ApiArgs, failure::Failure};
@@ -26,13 +28,14 @@ enum Source {
     Command(String),
 }
 
-/// The token that is sent with each attempt. A clone has the same.
+/// The token and the secret headers that are sent with each attempt. A clone has the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     source: Source,
+    headers: HeaderMap,
     current: Mutex<Option<Token>>,
     given_up: watch::Sender<Option<String>>,
     interrupted: watch::Sender<bool>,
@@ -48,15 +51,32 @@ impl Credentials {
             (None, None, None) => (Source::Nothing, None),
         };
         let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
+        let headers = headers::secret(args)?;
         let interrupted = watch::Sender::new(false);
-        let credentials = Self(Arc::new(Shared { source, current, given_up, interrupted }));
+        let credentials = Self(Arc::new(Shared { source, headers, current, given_up, interrupted }));
         // What it fails for is kept.
         let _ = credentials.header().await;
         credentials.failure().map_or(Ok(credentials), Err)
     }
 
     pub(crate) fn are_there(&self) -> bool {
-        !matches!(self.0.source, Source::Nothing)
+        !matches!(self.0.source, Source::Nothing) || !self.0.headers.is_empty()
+    }
+
+    /// The secret headers that are no credential by their names, such as one of a tenant: they tell runs and sources apart, of
+    /// which a digest is stored. A credential by its name may be another in the next run.
+    pub(crate) fn telling_apart(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
+        let telling = self.0.headers.iter().filter(|(name, _)| !Redaction::default().hides(name));
+        telling.map(|(name, value)| {
+            let mut value = value.clone();
+            value.set_sensitive(false);
+            (name.clone(), value)
+        })
+    }
+
+    /// The secret headers, which stay the same.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.0.headers
     }
 
     /// What is to be sent now.

@@ -3,6 +3,7 @@
 mod authenticated;
 mod credentials;
 mod fetch;
+mod headers;
 mod token;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ use rustls::crypto::ring;
 use tower_layer::Layer;
 
 use self::authenticated::Authenticated;
-pub(crate) use self::credentials::Credentials;
+pub(crate) use self::{credentials::Credentials, headers::plain as headers};
 use crate::{args::ApiArgs, failure::Failure};
 
 /// The largest response that is read, in bytes.
@@ -45,7 +46,7 @@ pub(crate) fn service(
 ) -> Result<Service, Failure> {
     if credentials.are_there() && url.scheme() != Some(&Scheme::HTTPS) && !is_loopback(url) {
         return Err(Failure::usage(
-            "a token is sent over https only: without TLS anybody on the way reads it",
+            "credentials are sent over https only: without TLS anybody on the way reads them",
         ));
     }
     let (per_success, reserve, most) = BUDGET;

@@ -35,9 +35,9 @@ pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
     let service = api::service(&args.api, &target.url, 2, &credentials)?;
     let checkpoint = FileCheckpoint::new(&args.checkpoint);
     let poller = if args.pages.link {
-        Poller::new(service, source::by_link(&target, &args)?, checkpoint)
+        Poller::new(service, source::by_link(&target, &args, &credentials)?, checkpoint)
     } else {
-        Poller::new(service, source::by_cursor(&target, &args)?, checkpoint)
+        Poller::new(service, source::by_cursor(&target, &args, &credentials)?, checkpoint)
     };
     let mut poller = poller.with_options(options);
     let stopper = poller.stopper();

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use martello_poll::{Boundary, ConfigError, JsonCursor, JsonLink, JsonSince, Paged, RawValue, Source};
 
 use crate::{
+    api::{self, Credentials},
     args::{Pages, Poll},
     failure::Failure,
 };
@@ -45,7 +46,11 @@ impl Target {
 }
 
 /// A source with pages that are told by a cursor.
-pub(super) fn by_cursor(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
+pub(super) fn by_cursor(
+    target: &Target,
+    args: &Poll,
+    credentials: &Credentials,
+) -> Result<impl Source + use<>, Failure> {
     let (pages, headers) = (&args.pages, texts(args)?);
     let Pages { items, cursor, cursor_parameter, null_is_empty, .. } = pages;
     let null_is_empty = *null_is_empty;
@@ -63,11 +68,15 @@ pub(super) fn by_cursor(target: &Target, args: &Poll) -> Result<impl Source + us
         }
         headers.iter().try_fold(pages, |pages, (name, value)| pages.header(name, value))
     })?;
-    Ok(described(source, target, args))
+    Ok(described(source, target, args, credentials))
 }
 
 /// A source with pages that are told by a `Link` header.
-pub(super) fn by_link(target: &Target, args: &Poll) -> Result<impl Source + use<>, Failure> {
+pub(super) fn by_link(
+    target: &Target,
+    args: &Poll,
+    credentials: &Credentials,
+) -> Result<impl Source + use<>, Failure> {
     let (items, headers) = (args.pages.items.clone(), texts(args)?);
     let null_is_empty = args.pages.null_is_empty;
     let source = JsonSince::new(target.url.clone(), move |url| -> Result<_, ConfigError> {
@@ -80,21 +89,22 @@ pub(super) fn by_link(target: &Target, args: &Poll) -> Result<impl Source + use<
         }
         headers.iter().try_fold(pages, |pages, (name, value)| pages.header(name, value))
     })?;
-    Ok(described(source, target, args))
+    Ok(described(source, target, args, credentials))
 }
 
 fn texts(args: &Poll) -> Result<Vec<(String, String)>, Failure> {
-    let text = |(name, value): &(http::HeaderName, http::HeaderValue)| {
+    let text = |(name, value): (http::HeaderName, http::HeaderValue)| {
         let value = value.to_str().map_err(|_| Failure::usage(format!("--header {name} is no ASCII")))?;
         Ok((name.to_string(), value.to_owned()))
     };
-    args.api.headers.iter().map(text).collect()
+    api::headers(&args.api)?.into_iter().map(text).collect()
 }
 
 fn described<P: Paged<Item = Box<RawValue>>>(
     source: JsonSince<P>,
     target: &Target,
     args: &Poll,
+    credentials: &Credentials,
 ) -> JsonSince<P> {
     let source =
         source.parameter(&target.parameter).key(&args.key).stamp(&args.stamp).boundary(Boundary::Exclusive);
@@ -103,6 +113,10 @@ fn described<P: Paged<Item = Box<RawValue>>>(
         None => source,
     };
     let source = if args.pace.utc { source.stamps_are_utc() } else { source };
+    let telling = credentials.telling_apart();
+    let source = telling.fold(source, |source, (name, value)| {
+        source.identity(format!("{name}: {}", value.as_bytes().escape_ascii()))
+    });
     from(source, args.pace.from)
 }
 

@@ -82,7 +82,7 @@ fn maker(args: &Upsert) -> Result<Maker, Failure> {
     if template.is_fixed() && method != Method::POST {
         return Err(Failure::usage("--url has no {field}: all entities would be written to the same place"));
     }
-    Ok(Maker::new(template, method, &args.api.headers))
+    Ok(Maker::new(template, method, &api::headers(&args.api)?))
 }
 
 /// Refuses what would be read or written as something else, too, before anything is opened.
@@ -106,7 +106,7 @@ fn check_files(args: &Upsert) -> Result<(), Failure> {
 async fn open(args: &Upsert, maker: &Maker) -> Result<Opened, Failure> {
     let credentials = Credentials::of(&args.api).await?;
     let input = Input::open(&args.input).await?;
-    let journal = journal(args, maker, &input).await?;
+    let journal = journal(args, maker, &credentials, &input).await?;
     let place = match &args.outbox {
         Some(name) => Some(Place::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
         None => None,
@@ -116,10 +116,16 @@ async fn open(args: &Upsert, maker: &Maker) -> Result<Opened, Failure> {
 }
 
 /// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
-async fn journal(args: &Upsert, maker: &Maker, input: &Input) -> Result<Option<Journal>, Failure> {
+async fn journal(
+    args: &Upsert,
+    maker: &Maker,
+    credentials: &Credentials,
+    input: &Input,
+) -> Result<Option<Journal>, Failure> {
     let Some(path) = &args.journal else { return Ok(None) };
     let content = input.fingerprint(&args.input).await?;
     let target = RunTarget::new(maker.method.clone(), &args.url).headers(&maker.headers);
+    let target = credentials.telling_apart().fold(target, |target, (name, value)| target.header(name, value));
     Ok(Some(Journal::open(path, content, target).await?))
 }
 

@@ -195,8 +195,8 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
     let poll = |tenant: &str, key: &str, more: &[&str]| {
         let mut command = crate::support::bare();
         command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--print", "id"]).args(more);
-        command.args(["--header", &format!("x-tenant: {tenant}"), "--header", &format!("x-api-key: {key}")]);
-        command.current_dir(place.path());
+        command.args(["--header", &format!("x-tenant: {tenant}"), "--header-env", "x-api-key=THINGS_KEY"]);
+        command.env("THINGS_KEY", key).current_dir(place.path());
         run(command)
     };
     assert_eq!(poll("A", "1", &[]).stdout, "\"A\"\n");

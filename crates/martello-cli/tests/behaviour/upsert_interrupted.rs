@@ -60,15 +60,17 @@ async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
     let upsert = |query: &str, arguments: &[&str]| {
         let url = format!("{}{{business_id}}{query}", site.planner.uri("/orders/"));
         let first = ["upsert", "--url", &url, "--input", "orders.ndjson", "--journal", "orders.journal"];
-        run(site.martello(&first, arguments))
+        let mut command = site.martello(&first, arguments);
+        command.env("ONE", "one").env("TWO", "two");
+        run(command)
     };
-    let of_a = ["--header", "x-tenant: A", "--header", "x-api-key: one"];
+    let of_a = ["--header", "x-tenant: A", "--header-env", "x-api-key=ONE"];
     assert_eq!(upsert("?env=test", &of_a).code, 0);
     upsert("?env=prod", &of_a).fails(7, "was begun with another URL: ");
     upsert("?env=test", &["--header", "x-tenant: B"]).fails(7, "was begun with other headers: ");
     upsert("", &[]).fails(7, "was begun with another URL and other headers: ");
     // A credential that was changed since is no other run.
-    let again = ["--header", "X-Tenant: A", "--header", "x-api-key: two", "--attempts", "2"];
+    let again = ["--header", "X-Tenant: A", "--header-env", "x-api-key=TWO", "--attempts", "2"];
     assert_eq!(upsert("?env=test", &again).code, 0);
     assert_eq!(site.planner.exchanges().len(), 1);
     let text = std::fs::read_to_string(site.path("orders.journal")).unwrap();
