@@ -12,8 +12,8 @@ const BOUND: usize = 512;
 /// A source chain longer than this is taken to go in circles.
 const DEEPEST: usize = 32;
 
-/// The error and its sources. Some clients name the URL of the request, or that of a redirect, in their errors, so what is
-/// secret in them is masked before the text is cut; of the request's, also where it stands alone.
+/// The error and its sources. Some clients name the URL of the request, or that of a redirect, in their errors,
+/// so what is secret in them is masked before the text is cut; of the request's, also where it stands alone.
 pub(crate) fn of(error: &(dyn Error + 'static), uri: &Uri, redaction: &Redaction) -> Box<str> {
     let chain = std::iter::successors(Some(error), |error| Error::source(*error));
     let mut text = String::new();

@@ -35,8 +35,8 @@ const SENSITIVE: [&str; 23] = [
     "x-xsrf-token",
 ];
 
-/// A header whose name is one of these, or ends in one after a hyphen or an underscore, carries a credential by its name.
-/// `key` is none of them: `idempotency-key` and `x-partition-key` name things.
+/// A header whose name is one of these, or ends in one after a hyphen or an underscore, carries a credential by
+/// its name. `key` is none of them: `idempotency-key` and `x-partition-key` name things.
 const SECRET_WORDS: [&str; 12] = [
     "access-key",
     "api-key",
@@ -62,12 +62,14 @@ const LINKS: [HeaderName; 5] =
 /// a URL, and the value of every query parameter but those that are shown by name. A path is no secret: keep
 /// tokens out of it.
 ///
-/// Headers are known by a list of names (`authorization`, `cookie`, …), and by how their names end: in `token`, `secret`,
-/// `signature`, `password`, `credential`, `credentials`, `api-key` (also `api_key` and `apikey`), `access-key`, `private-key` or
-/// `secret-key`. [`hide_header`](Self::hide_header) and [`hide_ending`](Self::hide_ending) add to that; one that only ends like a
-/// secret, and is none, [`show_header`](Self::show_header) takes out.
+/// Headers are known by a list of names (`authorization`, `cookie`, …), and by how their names end: in `token`,
+/// `secret`, `signature`, `password`, `credential`, `credentials`, `api-key` (also `api_key` and `apikey`),
+/// `access-key`, `private-key` or `secret-key`. [`hide_header`](Self::hide_header) and
+/// [`hide_ending`](Self::hide_ending) add to that; one that only ends like a secret, and is none,
+/// [`show_header`](Self::show_header) takes out.
 ///
-/// What is secret is not stored by an outbox, either, and does not tell runs of upserts, their targets and sources of polls apart.
+/// What is secret is not stored by an outbox, either, and does not tell runs of upserts, their targets and
+/// sources of polls apart.
 ///
 /// ```
 /// use http::{HeaderName, Uri};
@@ -161,14 +163,15 @@ impl Redaction {
     }
 
     /// The value of a header in quotes, masked, escaped, and cut after [`MaskedValue::MAX`] bytes. Where the
-    /// header holds a URL, that is masked as [`Redaction::url`] does it; URLs in any other, as [`Redaction::text`] does.
+    /// header holds a URL, that is masked as [`Redaction::url`] does it; URLs in any other, as
+    /// [`Redaction::text`] does.
     #[must_use]
     pub fn value<'a>(&'a self, name: &'a HeaderName, value: &'a HeaderValue) -> MaskedValue<'a> {
         MaskedValue { name, value, redaction: self }
     }
 
-    /// A text with what is secret in the URLs in it masked, as [`mask_urls`] does it, but for the query parameters that are
-    /// shown.
+    /// A text with what is secret in the URLs in it masked, as [`mask_urls`] does it, but for the query
+    /// parameters that are shown.
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         mask_urls(text, |name| self.shows_query(name))

@@ -50,8 +50,8 @@ impl Attempt {
         }
     }
 
-    /// This attempt, with the error and its sources in one line as its fault, masked as [`ErrorText`] does it. What is not
-    /// [printable](Printable::allows) becomes a space; what does not fit is cut between characters.
+    /// This attempt, with the error and its sources in one line as its fault, masked as [`ErrorText`] does it.
+    /// What is not [printable](Printable::allows) becomes a space; what does not fit is cut between characters.
     #[must_use]
     pub fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
         let text = ErrorText::new(error).masked();

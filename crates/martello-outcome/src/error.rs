@@ -52,9 +52,9 @@ impl ErrorKind {
 
 /// Why a call has no response: the one error of every layer of Martello.
 ///
-/// A layer makes one only when something failed, and hands on the one it gets from a layer inside. The error
-/// of the client, or of the user's own layer, is its [`source`](Error::source), as it came: it may quote the request's URL.
-/// To show it with its sources, use [`ErrorText`](crate::ErrorText).
+/// A layer makes one only when something failed, and hands on the one it gets from a layer inside. The error of
+/// the client, or of the user's own layer, is its [`source`](Error::source), as it came: it may quote the
+/// request's URL. To show it with its sources, use [`ErrorText`](crate::ErrorText).
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorKind, Outcome};

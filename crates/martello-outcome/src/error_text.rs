@@ -11,7 +11,8 @@ const MOST: usize = 16 * 1024;
 /// An error and its sources in one line, as it may be shown: what is secret in the URLs that they quote is masked as
 /// [`mask_urls`] does it, and what would steer a terminal escaped as by [`Printable`].
 ///
-/// The [source](Error::source) of a [`CallError`](crate::CallError) is the client's own error, in the client's own words.
+/// The [source](Error::source) of a [`CallError`](crate::CallError) is the client's own error, in the client's
+/// own words.
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorText};

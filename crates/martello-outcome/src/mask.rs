@@ -11,12 +11,12 @@ const SLASHES: [char; 2] = ['/', '\\'];
 /// What may follow a URL in a sentence, or close what it stands in.
 const TRAILING: [char; 10] = [')', ']', '}', '\'', '`', '.', ',', ':', ';', '!'];
 
-/// A text of whatever origin with what is secret in its URLs masked: userinfo, and the values of queries and fragments, but
-/// for those of the parameters that `shows` says. A path is no secret.
+/// A text of whatever origin with what is secret in its URLs masked: userinfo, and the values of queries and
+/// fragments, but for those of the parameters that `shows` says. A path is no secret.
 ///
-/// A URL is what looks like one: whole, or from its path on, in quotes, brackets or a sentence. What may be either is masked.
-/// Every fault and every `Debug` of Martello's errors is written like this, because some clients quote the URL of the request
-/// in their errors.
+/// A URL is what looks like one: whole, or from its path on, in quotes, brackets or a sentence. What may be
+/// either is masked. The faults of attempts and the `Debug` of a [`CallError`](crate::CallError) are written
+/// like this, because some clients quote the URL of the request in their errors.
 ///
 /// ```
 /// use martello_outcome::mask_urls;
@@ -60,8 +60,8 @@ fn end_of_path(word: &str) -> usize {
     fragment.map_or(query, |fragment| fragment.min(query))
 }
 
-/// After two slashes stands a host (RFC 3986 §4.2), with a scheme before them or without. Browsers take backslashes for the
-/// same.
+/// After two slashes stands a host (RFC 3986 §4.2), with a scheme before them or without. Browsers take
+/// backslashes for the same.
 fn mask_userinfo(mut path: &str, out: &mut String) {
     let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
     while let Some(at) = path.as_bytes().windows(2).position(|pair| pair.iter().all(is_slash)) {

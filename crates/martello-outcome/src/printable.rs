@@ -1,10 +1,11 @@
 use std::fmt::{self, Write};
 
-/// Text from outside (a server's, a file's, somebody else's) as it may be written to a terminal: what is not there to be
-/// seen is escaped as `\u{1b}`, `\n` or `\u{202e}`.
+/// Text from outside (a server's, a file's, somebody else's) as it may be written to a terminal: what is not
+/// there to be seen is escaped as `\u{1b}`, `\n` or `\u{202e}`.
 ///
-/// So no escape sequence begins in it, nothing turns the direction of what comes after it, and it stays on its line. All
-/// of Martello's own `Display` implementations write text from outside like this; a `String` that a type hands out is as it came.
+/// So no escape sequence begins in it, nothing turns the direction of what comes after it, and it stays on its
+/// line. All of Martello's own `Display` implementations write text from outside like this; a `String` that a
+/// type hands out is as it came.
 ///
 /// ```
 /// use martello_outcome::Printable;
@@ -39,8 +40,9 @@ impl<'a> Printable<'a> {
         Self { lines: true, ..self }
     }
 
-    /// Whether a character can be written as it is. Not so are control characters (C0, DEL, C1), what turns the direction
-    /// of text, ends of lines and paragraphs, and what is invisible; the joiners of letters (U+200C, U+200D) are.
+    /// Whether a character can be written as it is. Not so are control characters (C0, DEL, C1), what turns the
+    /// direction of text, ends of lines and paragraphs, and what is invisible; the joiners of letters (U+200C,
+    /// U+200D) are.
     #[must_use]
     pub const fn allows(char: char) -> bool {
         !matches!(char,

@@ -35,8 +35,8 @@ impl<'a> Batch<'a> {
         self.poller.pending().map_or(&[], |pending| &pending.flaws)
     }
 
-    /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept, with what is secret in its URLs
-    /// [masked](martello_outcome::mask_urls): as soon as the batch is acknowledged.
+    /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept, with what is
+    /// secret in its URLs [masked](martello_outcome::mask_urls): as soon as the batch is acknowledged.
     pub fn reject(&self, item: &Item, why: impl Display) {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).insert(item.index, why.to_string());
     }

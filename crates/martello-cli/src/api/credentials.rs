@@ -63,8 +63,8 @@ impl Credentials {
         !matches!(self.0.source, Source::Nothing) || !self.0.headers.is_empty()
     }
 
-    /// The secret headers that are no credential by their names, such as one of a tenant: they tell runs and sources apart, of
-    /// which a digest is stored. A credential by its name may be another in the next run.
+    /// The secret headers that are no credential by their names, such as one of a tenant: they tell runs and
+    /// sources apart, of which a digest is stored. A credential by its name may be another in the next run.
     pub(crate) fn telling_apart(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let telling = self.0.headers.iter().filter(|(name, _)| !Redaction::default().hides(name));
         telling.map(|(name, value)| {

@@ -7,7 +7,8 @@ use martello_log::Redaction;
 
 use crate::{args::ApiArgs, failure::Failure};
 
-/// What frames a message or belongs to one connection (RFC 9110 §7.6.1, §10.1.1), and what the URL says: the client puts them in.
+/// What frames a message or belongs to one connection (RFC 9110 §7.6.1, §10.1.1), and what the URL says: the
+/// client puts them in.
 const OF_THE_CLIENT: [HeaderName; 8] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -19,8 +20,8 @@ const OF_THE_CLIENT: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Those that stand on the command line, where every user of the machine reads them. What is wrong with one is told without its
-/// value, which may be a secret all the same.
+/// Those that stand on the command line, where every user of the machine reads them. What is wrong with one is
+/// told without its value, which may be a secret all the same.
 pub(crate) fn plain(args: &ApiArgs) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
     args.headers.iter().map(|line| line_of(line)).collect()
 }

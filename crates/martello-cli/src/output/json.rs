@@ -8,8 +8,8 @@ pub(crate) fn json(document: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(document).map(|text| printable_json(&text))
 }
 
-/// The JSON text with what steers a terminal as `\u` escapes: the same values. A control character of ASCII stands in no
-/// string as it is, and between the tokens it may be a tab.
+/// The JSON text with what steers a terminal as `\u` escapes: the same values. A control character of ASCII
+/// stands in no string as it is, and between the tokens it may be a tab.
 pub(crate) fn printable_json(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for char in text.chars() {

@@ -186,8 +186,8 @@ impl<'a> RevisionShape<'a> {
     }
 }
 
-/// The value of a header, masked unless it is to be revealed: as a secret, or the URLs in it. A byte that is not ASCII is
-/// the character of its number.
+/// The value of a header, masked unless it is to be revealed: as a secret, or the URLs in it. A byte that is
+/// not ASCII is the character of its number.
 pub(crate) fn header(name: &http::HeaderName, value: &http::HeaderValue, reveal: bool) -> String {
     let plain: String = value.as_bytes().iter().map(|byte| char::from(*byte)).collect();
     match Redaction::default().hides_value(name, value) {
