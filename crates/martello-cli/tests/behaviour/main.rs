@@ -9,6 +9,7 @@ mod doctor;
 mod editing;
 #[cfg(unix)]
 mod editor;
+mod exit_codes;
 mod exporting;
 #[cfg(unix)]
 mod files;

@@ -1,0 +1,122 @@
+//! 5 is for what passes, and 7 for what does not.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use martello_testkit::{Reply, Server};
+
+use crate::{
+    support::{Ran, bare},
+    sync::{Site, run},
+};
+
+/// A pass over what a server answers, and how long it took.
+async fn once(reply: Reply, more: &'static [&'static str]) -> (Ran, Duration) {
+    let server = Server::with(move |_| reply.clone()).await.unwrap();
+    let url = server.uri("/things").to_string();
+    tokio::task::spawn_blocking(move || once_at(&url, more)).await.unwrap()
+}
+
+fn once_at(url: &str, more: &[&str]) -> (Ran, Duration) {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = bare();
+    command.args(["poll", "--url", &format!("{url}?since={{since}}"), "--checkpoint", "c", "--once"]);
+    command.args(more).current_dir(place.path());
+    let began = Instant::now();
+    (run(command), began.elapsed())
+}
+
+/// Answers whoever connects with these bytes, whatever they say.
+fn answering(bytes: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut heard = [0; 4096];
+                let _ = stream.read(&mut heard);
+                let _ = stream.write_all(bytes);
+                // Until the other side has read it.
+                let _ = stream.read(&mut heard);
+            });
+        }
+    });
+    port
+}
+
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// The alert of a TLS server that was sent plain HTTP.
+const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_walk_that_can_never_end_is_not_to_be_run_again() {
+    let (loops, _) = once(Reply::ok().body(r#"{"data":[],"cursor":{"next":"b"}}"#), &[]).await;
+    loops.fails_late(7, "its cursors run in a circle");
+    let link = "<http://other.example/next>; rel=\"next\"";
+    let (strays, _) = once(Reply::ok().header("link", link).body("[]"), &["--link"]).await;
+    strays.fails_late(7, "is on another origin than the first page");
+    let (large, _) = once(Reply::ok().declare_length(100 << 20), &[]).await;
+    large.fails_late(7, "is larger than");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
+    let site = Site::new().await;
+    site.orders(50);
+    let server = Server::with(|_| Reply::status(401)).await.unwrap();
+    let url = server.uri("/orders/").to_string() + "{business_id}";
+    let ran = run(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &[]));
+    assert_eq!(ran.code, 7, "{ran:?}");
+    assert!(
+        ran.stderr.contains("the server wants credentials") && ran.stderr.contains("--token-env"),
+        "{ran:?}"
+    );
+    assert!(server.requests().len() < 20, "it does not go through all orders");
+    let (ran, _) = once(Reply::status(401), &[]).await;
+    ran.fails_late(7, "the server wants credentials");
+}
+
+#[test]
+fn tls_where_there_is_none_and_none_where_it_is_are_told_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("orders.ndjson"), "{\"id\":1}\n{\"id\":2}\n").unwrap();
+    for (url, told) in [
+        (format!("https://127.0.0.1:{}/", answering(PLAIN)), "does not speak TLS"),
+        (format!("http://127.0.0.1:{}/", answering(ALERT)), "does not speak HTTP"),
+    ] {
+        let mut command = bare();
+        command.args(["upsert", "--url", &format!("{url}{{id}}"), "--input", "orders.ndjson"]);
+        let ran = run({
+            command.current_dir(place.path());
+            command
+        });
+        assert_eq!(ran.code, 7, "{ran:?}");
+        assert!(ran.stderr.contains(told), "{ran:?}");
+        let (ran, _) = once_at(&url, &[]);
+        ran.fails_late(7, told);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_refusal_that_names_a_time_is_one_for_now() {
+    let (ran, _) = once(Reply::status(403).header("retry-after", "1"), &[]).await;
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let (ran, took) = once(Reply::status(403).header("retry-after", "3600"), &[]).await;
+    assert!(ran.code == 5 && took < Duration::from_secs(20), "{took:?}: {ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_pass_does_not_wait_for_an_hour_but_says_until_when() {
+    for status in [429, 503] {
+        let reply = Reply::status(status).header("retry-after", "3600");
+        let (ran, took) = once(reply, &["--attempts", "1"]).await;
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        ran.fails_late(5, "the server asks to wait until 20");
+    }
+    let ran = Ran::from(bare().args(["poll", "--help"]).output().unwrap());
+    assert!(ran.stdout.contains("waits for no more than a minute"), "{ran:?}");
+}
