@@ -17,6 +17,8 @@ mod headers;
 #[cfg(target_os = "linux")]
 mod hostile_bodies;
 mod hostile_text;
+#[cfg(unix)]
+mod interrupting;
 mod looking;
 mod output;
 mod parked;

@@ -1,0 +1,158 @@
+//! Whoever asks it to end, by Ctrl-C or SIGTERM, does not wait: whatever it waits for itself.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use martello_outbox::{Reason, State};
+use martello_testkit::{Reply, Server};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    support::{Ran, Stage, bare, dead},
+    sync::{Site, run, within},
+};
+
+const SIGNALS: [Signal; 2] = [Signal::INT, Signal::TERM];
+const PROMPTLY: Duration = Duration::from_secs(2);
+
+fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Asks it to end, which it does in time and by the code for that.
+fn end(child: Child, signal: Signal) -> Ran {
+    std::thread::sleep(Duration::from_millis(400));
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let began = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{signal:?}: {output:?}");
+    assert!(began.elapsed() < PROMPTLY, "{signal:?}: {:?}", began.elapsed());
+    Ran::from(output)
+}
+
+fn later() -> Reply {
+    Reply::status(503).header("retry-after", "25")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later() {
+    for signal in SIGNALS {
+        for reply in [later(), Reply::silence()] {
+            let site = Site::new().await;
+            let orders = site.orders(20);
+            let server = Server::with(move |_| reply.clone()).await.unwrap();
+            let url = server.uri("/orders/").to_string() + "{business_id}";
+            let kept = ["--report", "out.ndjson", "--concurrency", "3"];
+            let first = ["upsert", "--url", &url, "--input", "orders.ndjson", "--journal", "j"];
+            let child = start(site.martello(&first, &kept));
+            server.received(1).await;
+            let ran = tokio::task::spawn_blocking(move || end(child, signal)).await.unwrap();
+            assert!(ran.stderr.ends_with("the same command goes on from its journal\n"), "{ran:?}");
+            // The report is whole: what was broken off is in it.
+            assert_eq!(site.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
+            drop(server);
+            assert_eq!(orders.lines().count(), 20);
+        }
+    }
+}
+
+/// Also where all rows are in flight, and nothing is left that would not be begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_whose_last_row_waits_is_interrupted_too() {
+    let site = Site::new().await;
+    site.orders(1);
+    let server = Server::with(|_| later()).await.unwrap();
+    let url = server.uri("/orders/").to_string() + "{business_id}";
+    let child =
+        start(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &["--journal", "j"]));
+    server.received(1).await;
+    tokio::task::spawn_blocking(move || end(child, Signal::TERM)).await.unwrap();
+    let url = site.planner.uri("/orders/").to_string() + "{business_id}";
+    let again = ["upsert", "--url", &url, "--input", "orders.ndjson"];
+    assert_eq!(run(site.martello(&again, &[])).code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_poll_that_waits_ends_and_goes_on_later() {
+    let nothing = || Reply::ok().body(r#"{"data":[]}"#);
+    for signal in SIGNALS {
+        for reply in [later(), Reply::silence(), nothing()] {
+            let server = Server::with(move |_| reply.clone()).await.unwrap();
+            let place = tempfile::tempdir().unwrap();
+            let mut command = bare();
+            let url = server.uri("/things").to_string() + "?since={since}";
+            command.args(["poll", "--url", &url, "--checkpoint", "c"]).current_dir(place.path());
+            let child = start(command);
+            server.received(1).await;
+            let ran = tokio::task::spawn_blocking(move || end(child, signal)).await.unwrap();
+            assert!(ran.stderr.contains("the same command goes on from its checkpoint"), "{ran:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_token_command_is_not_waited_for() {
+    let site = Site::new().await;
+    site.orders(1);
+    for signal in SIGNALS {
+        let arguments = ["--token-command", "touch asked; exec sleep 25"];
+        for command in [site.upsert(&arguments), site.poll(&arguments)] {
+            let child = start(command);
+            within(async || site.path("asked").exists()).await;
+            std::fs::remove_file(site.path("asked")).unwrap();
+            end(child, signal);
+        }
+    }
+}
+
+#[test]
+fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!("postgres://martello@{}/orders", listener.local_addr().unwrap());
+    for signal in SIGNALS {
+        for verb in [["outbox", "stats"], ["dead", "list"]] {
+            let mut command = bare();
+            command.args(verb).args(["--store", &store]);
+            let child = start(command);
+            let _connected = listener.accept().unwrap();
+            end(child, signal);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watched_replay_is_left_alone() {
+    for signal in SIGNALS {
+        let (stage, ids) = Stage::filled().await;
+        for arguments in [&["--all", "--yes"][..], &[&ids[0].to_string()]] {
+            let child = start(stage.command(&[&["dead", "replay", "--watch"], arguments].concat()));
+            while stage.state(ids[0]).await == State::Dead {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            let ran = end(child, signal);
+            assert!(ran.stderr.contains("goes on: `martello "), "{ran:?}");
+            stage.change(ids[0], martello_outbox::Change::Bury).await;
+        }
+    }
+}
+
+/// Nobody reads: it is blocked where it writes.
+#[tokio::test]
+async fn a_reader_who_does_not_read_is_not_waited_for() {
+    let stage = Stage::empty().await;
+    let entries =
+        (0..2_000).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
+    stage.store.enqueue(entries.collect()).await.unwrap();
+    for signal in SIGNALS {
+        let mut command = stage.command(&["dead", "list", "--limit", "1000", "--json"]);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(File::create(stage.path("said")).unwrap()).spawn().unwrap();
+        let unread = child.stdout.take();
+        end(child, signal);
+        drop(unread);
+    }
+}
