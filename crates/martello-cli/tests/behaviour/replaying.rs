@@ -1,9 +1,13 @@
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Stdio},
+    time::Duration,
+};
 
-use martello_outbox::{End, Reason, State};
+use martello_outbox::{End, Hold, Reason, State};
 use serde_json::json;
 
-use crate::support::{Stage, dead, waiting};
+use crate::support::{Ran, Stage, dead, waiting};
 
 #[tokio::test]
 async fn one_is_put_back_and_watched_until_it_arrives() {
@@ -15,7 +19,7 @@ async fn one_is_put_back_and_watched_until_it_arrives() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stage.deliver(End::Done, 200).await;
-    let ran = crate::support::Ran::from(watching.await.unwrap());
+    let ran = Ran::from(watching.await.unwrap());
     let expected = format!("replayed 1 dead letter\n{id} was delivered, 200, Trackingid track-3-200\n");
     assert_eq!((ran.code, ran.stdout), (0, expected));
 }
@@ -29,7 +33,7 @@ async fn what_dies_again_is_not_well() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stage.deliver(End::Dead(Reason::Rejected), 422).await;
-    let ran = crate::support::Ran::from(watching.await.unwrap());
+    let ran = Ran::from(watching.await.unwrap());
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((ran.code, &told["entries"][0]["state"]), (1, &json!("dead")));
 }
@@ -102,8 +106,7 @@ async fn interrupted_it_goes_on() {
     use std::{io::Read, process::Command};
     let (stage, ids) = Stage::filled().await;
     let mut command = stage.command(&["dead", "replay", "--host", "api.example", "--yes", "--watch"]);
-    let mut child =
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while stage.state(ids[0]).await == State::Dead {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -115,4 +118,76 @@ async fn interrupted_it_goes_on() {
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("the replay goes on: `martello dead replays watch "), "{said}");
     assert_eq!(stage.store.replays().await.unwrap()[0].pending, 2);
+}
+
+/// The first line that it says on stderr; then it is interrupted.
+#[cfg(unix)]
+fn first_said(mut child: Child) -> String {
+    let mut said = String::new();
+    let read = BufReader::new(child.stderr.take().unwrap()).read_line(&mut said);
+    crate::sync::interrupt(&child);
+    read.unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    said
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
+    let watch = |stage: &Stage, arguments: &[&str]| {
+        let mut command = stage.command(&[&["dead", "replay", "--watch"], arguments].concat());
+        first_said(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    for by_id in [true, false] {
+        let (stage, ids) = Stage::filled().await;
+        let id = ids[0].to_string();
+        let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
+        stage.run(&["outbox", "pause", "default", "--why", "their release"]);
+        let said = watch(&stage, named);
+        let expected =
+            "the queue default is paused: their release; `martello outbox resume default` ends that\n";
+        assert_eq!(said, format!("martello: {expected}"));
+
+        let (stage, ids) = Stage::filled().await;
+        let id = ids[0].to_string();
+        let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
+        stage.hold(Hold::For { wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
+        let said = watch(&stage, named);
+        assert!(
+            said.contains("martello: api.example is held until ") && said.contains(": 503 thrice"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn those_of_a_filter_that_died_again_are_named() {
+    let stage = Stage::empty().await;
+    let entries = (0..25).map(|at| dead(&format!("https://api.example/orders/{at}"), 503, Reason::Exhausted));
+    let entries: Vec<_> = entries.collect();
+    let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
+    stage.store.enqueue(entries).await.unwrap();
+    let mut command = stage.command(&["dead", "replay", "--all", "--yes", "--watch", "--rate", "10000/s"]);
+    let watching = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let mut delivered = 0;
+    while delivered < 25 {
+        delivered += stage.deliver(End::Dead(Reason::Rejected), 422).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ran = Ran::from(watching.await.unwrap());
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!((ran.code, lines[0]), (1, "replayed 25: 0 delivered, 25 dead again"), "{ran:?}");
+    let told = |id: &String| format!("{id} is dead again: rejected, 422, Trackingid track-3-422");
+    let known: Vec<String> = ids.iter().map(told).collect();
+    assert!(
+        lines.len() == 21 && lines[1..].iter().all(|line| known.iter().any(|known| known == line)),
+        "{ran:?}"
+    );
+    let job = stage.store.replays().await.unwrap()[0].id;
+    assert_eq!(ran.stderr, format!("and 5 more: `martello dead list --job {job}` lists them\n"));
+
+    let mut command = stage.command(&["dead", "replays", "watch", &job.to_string(), "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    assert_eq!((&told["dead"], told["dead_again"].as_array().unwrap().len()), (&json!(25), 20));
+    assert_eq!(told["dead_again"][0]["last_tracking_id"], "track-3-422");
 }

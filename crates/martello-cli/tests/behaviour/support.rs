@@ -105,6 +105,18 @@ impl Stage {
         claimed.len()
     }
 
+    /// Has the API of what is due held.
+    pub(crate) async fn hold(&self, hold: Hold) {
+        let claimed = self.store.turn(turn(Vec::new(), 1)).await.unwrap().claimed;
+        let settle = claimed.iter().map(|claimed| Settlement {
+            lease: claimed.lease.clone(),
+            end: End::Again { after: Duration::from_secs(600), counts: true },
+            attempt: Some(attempt(claimed.entry.attempts, 503)),
+            hold: hold.clone(),
+        });
+        self.store.turn(turn(settle.collect(), 0)).await.unwrap();
+    }
+
     pub(crate) async fn change(&self, id: EntryId, change: Change) {
         self.store.change(id, change).await.unwrap();
     }
