@@ -38,3 +38,26 @@ async fn a_purge_of_nothing_says_so() {
         .run(&["dead", "purge", "--status", "418", "--yes"])
         .fails(4, "the filter matches none of the dead letters");
 }
+
+#[tokio::test]
+async fn some_are_purged_by_their_ids() {
+    let (stage, ids) = Stage::filled().await;
+    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    stage.change(ids[1], Change::Keep).await;
+    let dry = stage.run(&["dead", "purge", &texts[0], &texts[2], "--dry-run"]);
+    assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 2 dead letters\n"));
+    let told = stage.json(&["dead", "purge", &texts[0]]);
+    let expected =
+        json!({"verb": "purged", "dry_run": false, "matched": 1, "kept": 0, "done": 1, "failed": []});
+    assert_eq!(told, expected);
+    assert!(stage.store.entry(ids[0]).await.unwrap().is_none());
+    stage.run(&["dead", "purge", &texts[0]]).fails(4, "there is no entry");
+    stage.run(&["dead", "purge", &texts[1]]).fails(4, "is kept: `martello dead unkeep` ends that");
+    stage.run(&["dead", "purge", &texts[3]]).fails(4, "is ready, but must be dead");
+    stage.run(&["dead", "purge", &texts[2], "--all"]).fails(2, "not both");
+    let ran = stage.run(&["dead", "purge", &texts[0], &texts[1], &texts[2], &texts[3]]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, "purged 1 of 4 dead letters\n"));
+    assert!(ran.stderr.contains("is kept") && ran.stderr.contains("is ready"), "{ran:?}");
+    let left: Vec<_> = stage.store.list(Default::default(), None, 10).await.unwrap().entries;
+    assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[3], ids[1]]);
+}
