@@ -154,3 +154,60 @@ async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
     let revealed = stage.run(&["dead", "show", &id, "--reveal"]).stdout;
     assert_eq!(revealed.matches("s3cret").count(), 11, "{revealed}");
 }
+
+/// As they stand in a list, in a timeline, beside a hold, and where somebody swept too far.
+#[tokio::test]
+async fn what_was_copied_is_understood() {
+    let stage = Stage::empty().await;
+    let urls =
+        ["https://Api.Example:8443/orders/1", "https://api.example:8443/orders/2", "http://[::1]:81/3"];
+    let entries: Vec<_> = urls.iter().map(|url| dead(url, 422, Reason::Rejected)).collect();
+    let id = entries[2].id;
+    stage.store.enqueue(entries).await.unwrap();
+    let many = |filter: &[&str]| {
+        let told = stage.json(&[&["dead", "list"], filter].concat());
+        told["entries"].as_array().unwrap().len()
+    };
+    for host in [
+        "api.example",
+        "API.example",
+        "api.example:8443",
+        "https://api.example:8443/orders/1?a=***",
+        "api.example:8443/orders/2",
+    ] {
+        assert_eq!(many(&["--host", host]), 2, "{host}");
+    }
+    for host in ["[::1]", "::1", "[::1]:81", "http://[::1]:81/3"] {
+        assert_eq!(many(&["--host", host]), 1, "{host}");
+    }
+    for id in ["track-2-422", "Trackingid track-2-422", " track-2-422,"] {
+        assert_eq!(many(&["--tracking-id", id]), 3, "{id}");
+    }
+    for id in [format!(" {id}"), format!("{id},"), format!("\"{id}\""), id.to_string().to_uppercase()] {
+        assert_eq!(stage.run(&["dead", "show", &id]).code, 0, "{id}");
+    }
+    for host in ["", "https://", "a b"] {
+        assert_eq!(stage.run(&["dead", "list", "--host", host]).code, 2, "{host}");
+    }
+}
+
+/// A port says less than all that goes to the host, and the filter knows no ports: nothing is taken for what is not meant.
+#[tokio::test]
+async fn a_port_takes_nothing_of_another_port() {
+    let stage = Stage::empty().await;
+    let urls = ["https://api.example:8443/orders/1", "https://api.example:9443/orders/2"];
+    let entries = urls.iter().map(|url| dead(url, 422, Reason::Rejected));
+    stage.store.enqueue(entries.collect()).await.unwrap();
+    for arguments in [
+        &["dead", "list", "--host", "api.example:8443"][..],
+        &["dead", "purge", "--host", "api.example:8443", "--yes"],
+        &["dead", "export", "--host", "api.example:8443"],
+        &["dead", "replay", "--host", "api.example:8443", "--yes"],
+    ] {
+        stage.run(arguments).fails(2, "--host api.example is for all of its ports: also api.example:9443");
+    }
+    assert_eq!(
+        stage.run(&["dead", "purge", "--host", "api.example", "--yes"]).stdout,
+        "purged 2 dead letters\n"
+    );
+}
