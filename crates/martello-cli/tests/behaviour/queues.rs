@@ -32,3 +32,12 @@ async fn a_name_that_is_mistyped_makes_no_queue() {
     assert_eq!(stage.run(&["outbox", "pause", "no queue"]).code, 2);
     assert_eq!(stage.store.queues().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_reason_is_not_cut_where_a_program_reads() {
+    let (stage, _) = Stage::filled().await;
+    let why = format!("their release, says {}", "Anneke and ".repeat(12));
+    stage.run(&["outbox", "pause", "default", "--why", &why]);
+    let ran = stage.run(&["outbox", "stats"]);
+    assert!(ran.stdout.contains(why.trim()), "{ran:?}");
+}
