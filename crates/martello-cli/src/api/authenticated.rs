@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use martello::{Body, CallError, ErrorKind, TryCopy};
 use tower_service::Service;
 
-use super::Credentials;
+use super::{Credentials, misfit::misfit};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,7 +63,15 @@ where
     for (name, value) in credentials.headers() {
         request.headers_mut().insert(name, value.clone());
     }
-    let Some(mut token) = credentials.header().await? else { return send(&mut client, request).await };
+    let Some(mut token) = credentials.header().await? else {
+        let response = send(&mut client, &credentials, request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            credentials.give_up(
+                "the server wants credentials, and says 401: see --token-env, --token-file and --token-command",
+            );
+        }
+        return Ok(response);
+    };
     let (head, body) = request.into_parts();
     let mut renewals = 0;
     loop {
@@ -72,7 +80,7 @@ where
             copy.ok_or_else(|| CallError::unsent(ErrorKind::Unsendable, "its body cannot be sent again"))?;
         let mut attempt = Request::from_parts(head.clone(), copy);
         attempt.headers_mut().insert(header::AUTHORIZATION, token.clone());
-        let response = send(&mut client, attempt).await?;
+        let response = send(&mut client, &credentials, attempt).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -98,11 +106,24 @@ async fn next(
     Ok(credentials.after_refusal(refused).await?)
 }
 
-async fn send<C, R>(client: &mut C, request: Request<Body>) -> Result<Response<R>, BoxError>
+/// Before the server has answered anything, an error that is not the network's ends it all; later, it is a bad moment.
+async fn send<C, R>(
+    client: &mut C,
+    credentials: &Credentials,
+    request: Request<Body>,
+) -> Result<Response<R>, BoxError>
 where
     C: Service<Request<Body>, Response = Response<R>>,
     C::Error: Into<BoxError>,
 {
     poll_fn(|cx| client.poll_ready(cx)).await.map_err(CallError::from_readiness)?;
-    client.call(request).await.map_err(Into::into)
+    let answer = client.call(request).await.map_err(Into::into);
+    match &answer {
+        Ok(_) => credentials.answered(),
+        Err(error) if !credentials.is_answered() => {
+            misfit(&**error).map(|why| credentials.give_up(why));
+        }
+        Err(_) => {}
+    }
+    answer
 }

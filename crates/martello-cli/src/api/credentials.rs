@@ -1,6 +1,14 @@
 //! Where tokens come from, and when a new one is asked for.
 
-use std::{env, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    env,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use martello::{CallError, ErrorKind};
@@ -39,6 +47,7 @@ struct Shared {
     current: Mutex<Option<Token>>,
     given_up: watch::Sender<Option<String>>,
     interrupted: watch::Sender<bool>,
+    answered: AtomicBool,
 }
 
 impl Credentials {
@@ -52,8 +61,8 @@ impl Credentials {
         };
         let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
         let headers = headers::secret(args)?;
-        let interrupted = watch::Sender::new(false);
-        let credentials = Self(Arc::new(Shared { source, headers, current, given_up, interrupted }));
+        let (interrupted, answered) = (watch::Sender::new(false), AtomicBool::new(false));
+        let credentials = Self(Arc::new(Shared { source, headers, current, given_up, interrupted, answered }));
         // What it fails for is kept.
         let _ = credentials.header().await;
         credentials.failure().map_or(Ok(credentials), Err)
@@ -102,6 +111,15 @@ impl Credentials {
             None if matches!(self.0.source, Source::Nothing | Source::Fixed) => Ok(None),
             None => Ok(Some(self.renew(&mut current).await?).filter(|renewed| renewed != refused)),
         }
+    }
+
+    /// The server has answered, whatever it said.
+    pub(super) fn answered(&self) {
+        self.0.answered.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.0.answered.load(Ordering::Relaxed)
     }
 
     /// There is no use in going on.

@@ -4,6 +4,7 @@ mod authenticated;
 mod credentials;
 mod fetch;
 mod headers;
+mod misfit;
 mod token;
 
 use std::time::Duration;

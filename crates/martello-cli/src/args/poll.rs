@@ -11,9 +11,12 @@ Exit codes:
     1  with --once: some items could not be used, and are parked
     2  the command line makes no sense
     5  with --once: the pass could not be ended for now: run it again
-    7  it could not go on: a checkpoint that is cut off or of another source, credentials that are refused, no room
+    7  it could not go on: a checkpoint that is cut off or of another source, credentials that are refused or missing, no room,
+       no TLS or none but TLS at the port; with --once also a request that is refused without a Retry-After, pages that run in
+       a circle, lead to another origin, are too large or make no sense
   130  interrupted: the same command goes on
 
+With --once it waits for no more than a minute where the server asks for more, but ends with 5 and says until when.
 An item counts as seen when its line was written and flushed, and not before. Killed in between, it comes again.";
 
 /// Print what changed since, a line of JSON each, pass after pass.

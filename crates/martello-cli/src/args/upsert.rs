@@ -11,6 +11,7 @@ Exit codes:
     3  the outbox cannot be used
     5  some failed for now, and none for good: run it again
     7  the run could not go on: an input that cannot be read, a journal of another run, credentials that are refused
+       or missing, no TLS or none but TLS at the port
   130  interrupted: with a journal, the same command goes on
 
 A line that is no JSON object, lacks a field of the URL, or has one there that does not fit, is a rejected row; the rest goes on.

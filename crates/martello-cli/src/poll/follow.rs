@@ -1,17 +1,24 @@
 //! Goes from event to event.
 
-use std::{error::Error, io, time::Duration};
+use std::{
+    error::Error,
+    io,
+    time::{Duration, SystemTime},
+};
 
+use jiff::Timestamp;
+use martello::{ErrorKind, outcome::RetryAfter};
 use martello_poll::{Batch, Event, PollError, PollErrorKind, Poller, ResyncReason};
 
 use super::emit;
 use crate::{
     failure::{Exit, Failure},
-    output::Output,
+    output::{Output, Time},
 };
 
-/// With `--once`, so many failures are waited out.
+/// With `--once`, so many failures are waited out, if the server asks for no more than this.
 const PATIENCE: u32 = 2;
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What is to be made of the events.
 pub(super) struct Follower<'a> {
@@ -97,27 +104,48 @@ impl<'a> Follower<'a> {
         self.failures += 1;
         let lasting = is_lasting(error);
         let elsewhere = matches!(error.kind(), PollErrorKind::HeldElsewhere | PollErrorKind::LeaseLost);
-        if self.once && (lasting || elsewhere || self.failures > PATIENCE) {
+        let long = asked(error).filter(|asked| *asked > LONGEST);
+        if self.once && (lasting || elsewhere || long.is_some() || self.failures > PATIENCE) {
             self.out.event(&error.to_string(), error.source())?;
-            let failure = || Failure::other("the pass could not be ended, and trying again will not help");
-            return Ok(Then::End(if lasting { Err(failure()) } else { Ok(Exit::ForNow) }));
+            if lasting {
+                let failure = Failure::other("the pass could not be ended, and trying again will not help");
+                return Ok(Then::End(Err(failure)));
+            }
+            if let Some(until) = long.and_then(|long| Timestamp::now().checked_add(long).ok()) {
+                self.out.event(&format!("the server asks to wait until {}", Time(until)), None)?;
+            }
+            return Ok(Then::End(Ok(Exit::ForNow)));
         }
         self.out.event(&format!("{error}; again in {retry_in:.0?}"), error.source())?;
         Ok(Then::GoOn)
     }
 }
 
-/// Whether it is the same the next time: the server does not want the request, or its answer is not what was expected.
+/// Whether it is the same the next time: the server does not want the request, names no moment when it would, or its
+/// answer is not what was expected.
 fn is_lasting(error: &PollError) -> bool {
     use martello_poll::PageErrorKind::{Call, Status};
     let Some(page) = error.page_error() else { return error.kind() == PollErrorKind::Source };
-    match (error.kind(), page.kind()) {
-        (PollErrorKind::PassBroken, _) | (_, Call) => false,
-        (_, Status) => page
-            .status()
-            .is_some_and(|status| status.is_client_error() && ![408, 425, 429].contains(&status.as_u16())),
+    match page.kind() {
+        // A success whose body failed was larger than is read.
+        Call => page
+            .call_error()
+            .is_some_and(|call| call.kind() == ErrorKind::Body && call.outcome().is_success()),
+        // A cursor has expired.
+        Status if error.kind() == PollErrorKind::PassBroken => false,
+        Status => {
+            let refused = page.status().filter(|status| status.is_client_error());
+            refused.is_some_and(|status| ![408, 425, 429].contains(&status.as_u16()))
+                && asked(error).is_none()
+        }
         _ => true,
     }
+}
+
+/// How long the server asks to wait.
+fn asked(error: &PollError) -> Option<Duration> {
+    let head = error.page_error()?.head()?;
+    RetryAfter::from_headers(&head.headers, SystemTime::now()).map(RetryAfter::duration)
 }
 
 impl From<PollError> for Failure {
