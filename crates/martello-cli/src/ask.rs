@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use tokio::task::spawn_blocking;
+
 use crate::{args::Bulk, failure::Failure};
 
 /// Whether somebody is there: to be asked, and to watch.
@@ -10,7 +12,7 @@ pub(crate) fn is_somebody_there() -> bool {
 }
 
 /// Returns if it is to be done: `--yes` was said, or somebody who was asked said so.
-pub(crate) fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
+pub(crate) async fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
     if bulk.yes {
         return Ok(());
     }
@@ -22,8 +24,13 @@ pub(crate) fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
     let mut stderr = io::stderr().lock();
     write!(stderr, "This will {what}. Go on? [y/N] ")?;
     stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    drop(stderr);
+    // On a thread of its own, so that Ctrl-C need not wait for it.
+    let answer = spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.map_err(io::Error::other)??;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::interrupted("nothing was done")),

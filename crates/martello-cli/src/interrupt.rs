@@ -1,31 +1,80 @@
-//! Ctrl-C, where it must not simply end the process.
+//! Ctrl-C and SIGTERM: what waits ends at once, in its own way.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    io::{self, Write},
+    process::exit,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use tokio::signal::ctrl_c;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
 
-/// What the future yields, or `None` if Ctrl-C came first; the future is then dropped.
-pub(crate) async fn or_ctrl_c<T>(future: impl Future<Output = T>) -> Option<T> {
+/// How long a verb may take to come to its end. What it waits for then is not ours to break off: a file, a reader.
+const MOMENT: Duration = Duration::from_millis(1_700);
+
+/// How long what was interrupted inside has to say so itself.
+const WORD: Duration = Duration::from_millis(200);
+
+/// Whether a program in the foreground has the terminal, and Ctrl-C is meant for it.
+static IN_FOREGROUND: AtomicBool = AtomicBool::new(false);
+
+/// What the future yields, or `None` if the process was asked to end first; the future is then dropped.
+pub(crate) async fn or_interrupt<T>(future: impl Future<Output = T>) -> Option<T> {
+    // Where signals cannot be caught they end the process.
+    let Ok(mut interrupts) = Interrupts::catch() else { return Some(future.await) };
+    tokio::pin!(future);
     tokio::select! {
         biased;
-        // Where it cannot be caught it ends the process, as it would have anyway.
-        Ok(()) = ctrl_c() => None,
-        value = future => Some(value),
+        value = &mut future => Some(value),
+        () = interrupts.in_earnest() => None,
     }
 }
 
-/// Lets a Ctrl-C pass that is meant for a program in the foreground.
-pub(crate) async fn ignoring_ctrl_c<T>(future: impl Future<Output = T>) -> T {
+/// As [`or_interrupt`], of what may have a word of its own to say at its end, or not.
+pub(crate) async fn unless_interrupted<T>(
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     tokio::pin!(future);
-    loop {
-        tokio::select! {
-            biased;
-            Ok(()) = ctrl_c() => {}
-            value = &mut future => return value,
-        }
+    if let Some(ended) = or_interrupt(&mut future).await {
+        return ended;
     }
+    let last = timeout(WORD, future).await;
+    last.unwrap_or_else(|_| Err(Failure::interrupted("interrupted")))
+}
+
+/// Ends the process if it is asked to and does not soon.
+pub(crate) fn insist(json: bool) {
+    let Ok(mut interrupts) = Interrupts::catch() else { return };
+    tokio::spawn(async move {
+        interrupts.in_earnest().await;
+        sleep(MOMENT).await;
+        let failure = Failure::interrupted("interrupted in what could not be broken off");
+        // There is nobody to tell that nobody listens.
+        drop(io::stderr().write_all(failure.told(json).as_bytes()));
+        exit(failure.code().into());
+    });
+}
+
+/// What a program in the foreground ends with, to which Ctrl-C is left; `None` after a SIGTERM, which is for us.
+pub(crate) async fn in_foreground<T>(program: impl Future<Output = T>) -> Option<T> {
+    let interrupts = Interrupts::catch();
+    IN_FOREGROUND.store(true, Ordering::Relaxed);
+    let terminated = async {
+        match interrupts {
+            Ok(mut interrupts) => interrupts.terminated().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = program => Some(ended),
+        () = terminated => None,
+    };
+    IN_FOREGROUND.store(false, Ordering::Relaxed);
+    ended
 }
 
 /// Each time that the process is asked to end, by Ctrl-C or SIGTERM. While this is there, none of them ends it by itself.
@@ -34,7 +83,7 @@ pub(crate) struct Interrupts([tokio::signal::unix::Signal; 2]);
 
 #[cfg(unix)]
 impl Interrupts {
-    pub(crate) fn catch() -> std::io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
     }
@@ -46,6 +95,11 @@ impl Interrupts {
             _ = terminate.recv() => {}
         }
     }
+
+    async fn terminated(&mut self) {
+        let [_, terminate] = &mut self.0;
+        terminate.recv().await;
+    }
 }
 
 /// Each Ctrl-C.
@@ -54,14 +108,30 @@ pub(crate) struct Interrupts;
 
 #[cfg(not(unix))]
 impl Interrupts {
-    pub(crate) fn catch() -> std::io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         Ok(Self)
     }
 
     pub(crate) async fn next(&mut self) {
         // Where it cannot be caught it ends the process.
-        if ctrl_c().await.is_err() {
+        if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    async fn terminated(&mut self) {
+        std::future::pending().await
+    }
+}
+
+impl Interrupts {
+    /// The next that is for us.
+    async fn in_earnest(&mut self) {
+        loop {
+            self.next().await;
+            if !IN_FOREGROUND.load(Ordering::Relaxed) {
+                return;
+            }
         }
     }
 }

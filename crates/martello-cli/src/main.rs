@@ -31,6 +31,7 @@ use crate::{
     args::{Cli, Command, StoreArgs, Stored},
     failure::{Exit, Failure},
     files::RunFiles,
+    interrupt::unless_interrupted,
     output::{Output, Printable},
     place::Place,
 };
@@ -73,11 +74,12 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    interrupt::insist(cli.json);
     let mut out = Output::new(cli.json);
     let exit = match cli.command {
         Command::Upsert(args) => upsert::run(&mut out, *args).await,
         Command::Poll(args) => poll::run(&mut out, *args).await,
-        Command::Parked(args) => parked::run(&mut out, args).await,
+        Command::Parked(args) => unless_interrupted(parked::run(&mut out, args)).await,
         Command::Stored(command) => return in_store(&cli.store, out, command).await,
     };
     let written = out.flush();
@@ -91,13 +93,16 @@ async fn in_store(store: &StoreArgs, out: Output, command: Stored) -> Result<Exi
     if let Some(path) = place::file(store.store.as_deref().unwrap_or_default()) {
         files.store(&path)?;
     }
-    let place = Place::open(store).await?;
+    let place = unless_interrupted(Place::open(store)).await?;
     let mut context = Context { store: place.store(), out, files };
-    let exit = match command {
-        Stored::Outbox(verb) => outbox::run(&mut context, verb).await,
-        Stored::Dead(verb) => dead::run(&mut context, verb).await,
-        Stored::Doctor(args) => doctor::run(&mut context, &args).await,
-    };
+    let exit = unless_interrupted(async {
+        match command {
+            Stored::Outbox(verb) => outbox::run(&mut context, verb).await,
+            Stored::Dead(verb) => dead::run(&mut context, verb).await,
+            Stored::Doctor(args) => doctor::run(&mut context, &args).await,
+        }
+    });
+    let exit = exit.await;
     let written = context.out.flush();
     place.close().await;
     let exit = exit?;

@@ -66,7 +66,7 @@ async fn discard(out: &mut Output, store: &FileCheckpoint, chosen: &Chosen) -> R
         return told(out, "would be discarded", count(&ids), count(&ids));
     }
     if chosen.all {
-        ask::confirm(chosen.bulk, &format!("discard {} for good", ids.len()))?;
+        ask::confirm(chosen.bulk, &format!("discard {} for good", ids.len())).await?;
     }
     let done = store.discard(ids.clone()).await.map_err(failed)?;
     told(out, "discarded", done, count(&ids))

@@ -17,7 +17,7 @@ Exit codes:
 A line that is no JSON object, lacks a field of the URL, or has one there that does not fit, is a rejected row; the rest goes on.
 Those of one key, which is the place that their URL names, go in order. After a PATCH that failed for now, others of its key are not
 attempted; after a PUT or DELETE they are, and one to the same URL takes its place.
-Ctrl-C lets what is in flight come to its end; a second one ends at once.";
+Ctrl-C or SIGTERM leaves what is in flight a second to come to its end; the rest is ambiguous then. A second one ends at once.";
 
 /// Write the entities of a file, one request each, a few at a time.
 #[derive(Args)]

@@ -15,7 +15,7 @@ use crate::{
     ask,
     entries::Pages,
     failure::{Exit, Failure},
-    interrupt::or_ctrl_c,
+    interrupt::or_interrupt,
 };
 
 /// How many changes are under way at once: the store commits those together that wait for it.
@@ -88,8 +88,8 @@ async fn matching(context: &mut Context, filter: &Filter, bulk: Bulk, act: &Act)
         tally.matched = matched;
         return tally.tell(&mut context.out, act);
     }
-    ask::confirm(bulk, &format!("{} {matched} {}", act.verb, noun(act.of, matched)))?;
-    let walked = or_ctrl_c(walk(&context.store, filter, act, &mut tally)).await;
+    ask::confirm(bulk, &format!("{} {matched} {}", act.verb, noun(act.of, matched))).await?;
+    let walked = or_interrupt(walk(&context.store, filter, act, &mut tally)).await;
     walked.unwrap_or_else(|| {
         let (past, done) = (act.past, tally.done);
         Err(Failure::interrupted(format!(

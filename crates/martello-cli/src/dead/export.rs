@@ -11,7 +11,7 @@ use crate::{
     entries::Pages,
     failure::{Exit, Failure},
     files::{self, Replacement, Writer},
-    interrupt::or_ctrl_c,
+    interrupt::or_interrupt,
     output::{DetailShape, json},
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, 
     count(&*context.store, &filter).await?;
     let work = write(&*context.store, &filter, &out);
     let interrupted = || Failure::interrupted("interrupted: the export is not complete");
-    let many = or_ctrl_c(work).await.ok_or_else(interrupted)??;
+    let many = or_interrupt(work).await.ok_or_else(interrupted)??;
     if files::is_stdout(&out) {
         return Ok(Exit::Well);
     }

@@ -25,7 +25,7 @@ pub(super) async fn purge(context: &mut Context, args: Purge) -> Result<Exit, Fa
     let done = if bulk.dry_run {
         0
     } else {
-        ask::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose)))?;
+        ask::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose))).await?;
         let purge = if filter.is_open() { Purged::All } else { Purged::matching(filter)? };
         store.purge(purge).await?
     };

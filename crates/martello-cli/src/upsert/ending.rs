@@ -44,10 +44,10 @@ fn document(report: &Report) -> Value {
 }
 
 /// The exit code of a run that came to an end.
-pub(super) fn exit(report: &Report, journal: bool) -> Result<Exit, Failure> {
+pub(super) fn exit(report: &Report, journal: bool, broken_off: bool) -> Result<Exit, Failure> {
     use UpsertOutcome::{Ambiguous, Conflict, Exhausted, Rejected};
     let has = |outcomes: [UpsertOutcome; 2]| outcomes.into_iter().any(|each| report.counts().get(each) > 0);
-    if report.is_stopped() {
+    if report.is_stopped() || broken_off {
         return Err(Failure::interrupted(match journal {
             true => "interrupted: the same command goes on from its journal",
             false => "interrupted: without --journal, the same command begins anew",

@@ -2,17 +2,24 @@
 
 mod bar;
 mod ending;
+mod hurried;
 mod input;
 mod report;
 mod request;
 mod rows;
 mod template;
 
+use std::time::Duration;
+
 use http::Method;
 use martello_upsert::{Journal, Records, Report, RunTarget, UpsertAll};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use self::{
+    hurried::Hurry,
     input::Input,
     report::Reporter,
     request::Maker,
@@ -28,6 +35,9 @@ use crate::{
     output::Output,
     place::{self, Place},
 };
+
+/// How long what is in flight has to come to its end when the run is interrupted; what is left is ambiguous.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What a run reads and writes.
 struct Opened {
@@ -47,8 +57,8 @@ pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure>
     let service = api::service(&args.api, &maker.template.sample("id")?, concurrency, &credentials)?;
     let journaled = journal.is_some();
 
-    let (stop, mut stopped) = watch::channel(false);
-    let mut upserts = UpsertAll::new(service, move |row: &Row| maker.request(row))
+    let ((stop, mut stopped), hurry) = (watch::channel(false), Hurry::new());
+    let mut upserts = UpsertAll::new(hurry.around(service), move |row: &Row| maker.request(row))
         .concurrency(concurrency)
         .stop_when(async move {
             // Fails when the run is over.
@@ -63,7 +73,7 @@ pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure>
     let (show, trouble) = (bar::show(input.count(), upserts.progress()), Trouble::default());
     let records = upserts.records(rows::rows(input.reader, trouble.clone()))?;
     let written = write(records, &mut reporter, &stop);
-    let ended = attend(out, written, show, interrupts, &stop, &credentials).await;
+    let ended = attend(out, written, show, interrupts, &stop, &hurry, &credentials).await;
     if let Some(place) = place {
         place.close().await;
     }
@@ -72,7 +82,7 @@ pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure>
     let unread = trouble.take().map(|error| input::unreadable(&args.input, error));
     match failure.or(unread) {
         Some(failure) => Err(failure),
-        None => ending::exit(&report, journaled),
+        None => ending::exit(&report, journaled, hurry.has_broken()),
     }
 }
 
@@ -158,9 +168,10 @@ async fn attend(
     show: impl Future<Output = ()>,
     mut interrupts: Interrupts,
     stop: &watch::Sender<bool>,
+    hurry: &Hurry,
     credentials: &Credentials,
 ) -> Result<(Report, Option<Failure>), Failure> {
-    let mut shown = false;
+    let (mut shown, mut until) = (false, None);
     tokio::pin!(run, show);
     loop {
         tokio::select! {
@@ -170,7 +181,12 @@ async fn attend(
                 if stop.send_replace(true) {
                     return Err(Failure::interrupted("interrupted: nobody knows what became of what was in flight"));
                 }
-                out.note("stopping: what is in flight comes to its end; once more ends at once")?;
+                until = Some(Instant::now() + GRACE);
+                out.note("stopping: what is in flight has a second to come to its end; once more ends at once")?;
+            }
+            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
+                until = None;
+                hurry.now();
             }
             () = credentials.given_up(), if !*stop.borrow() => drop(stop.send_replace(true)),
             ended = &mut run => {

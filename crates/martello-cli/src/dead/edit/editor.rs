@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
 use super::{message, read, text};
-use crate::{failure::Failure, interrupt::ignoring_ctrl_c};
+use crate::{failure::Failure, interrupt::in_foreground};
 
 /// What somebody wrote in an editor. It is gone when this is dropped.
 pub(super) struct Written(NamedTempFile);
@@ -23,8 +23,11 @@ pub(super) async fn edit(last: &StoredRequest) -> Result<Written, Failure> {
     let mut file =
         tempfile::Builder::new().prefix("martello-").suffix(".http").tempfile().map_err(unwritten)?;
     file.write_all(before.as_bytes()).and_then(|()| file.flush()).map_err(unwritten)?;
-    run(&file).await?;
-    Ok(Written(file))
+    let written = Written(file);
+    match run(&written.0).await? {
+        Ended::Itself => Ok(written),
+        Ended::Not => Err(written.keep(Failure::interrupted("interrupted, while the editor was open"))),
+    }
 }
 
 impl Written {
@@ -46,7 +49,13 @@ impl Written {
     }
 }
 
-async fn run(file: &NamedTempFile) -> Result<(), Failure> {
+/// Whether the editor came to its end.
+enum Ended {
+    Itself,
+    Not,
+}
+
+async fn run(file: &NamedTempFile) -> Result<Ended, Failure> {
     let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
     let editor =
         named.into_iter().find(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
@@ -54,10 +63,11 @@ async fn run(file: &NamedTempFile) -> Result<(), Failure> {
     let mut words = editor.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or("vi"));
     command.args(words).arg(file.path());
-    let ended = ignoring_ctrl_c(spawn_blocking(move || command.status())).await;
+    let ended = in_foreground(spawn_blocking(move || command.status())).await;
+    let Some(ended) = ended else { return Ok(Ended::Not) };
     let ended = ended.map_err(|error| Failure::other("the editor's thread panicked").because(error))?;
     match ended {
-        Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.success() => Ok(Ended::Itself),
         Ok(status) => Err(Failure::other(format!("{editor} ended with {status}: nothing was changed"))),
         Err(error) => {
             Err(Failure::usage(format!("{editor} cannot be run: set EDITOR, or use --body-file"))

@@ -21,6 +21,7 @@ use crate::{
     ask, entries,
     failure::{Exit, Failure},
     files,
+    interrupt::unless_interrupted,
 };
 
 /// The largest body that any outbox stores.
@@ -49,7 +50,7 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
     } else if ask::is_somebody_there() {
         let written = editor::edit(&last.request).await?;
         let revised = match written.draft(&last.request) {
-            Ok(draft) => revise(context, &detail, last, draft).await,
+            Ok(draft) => unless_interrupted(revise(context, &detail, last, draft)).await,
             Err(failure) => Err(failure),
         };
         revised.map_err(|failure| written.keep(failure))

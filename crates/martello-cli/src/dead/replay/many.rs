@@ -52,7 +52,7 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
         return tell_dry(context, &many, matched, &overtaken, &what);
     }
     refuse(&overtaken)?;
-    ask::confirm(many.bulk, &what)?;
+    ask::confirm(many.bulk, &what).await?;
     let job = store.replay(many.filter, per_second, many.overtaken).await?;
     if job.total < matched {
         context

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Context,
     failure::{Exit, Failure},
-    interrupt::or_ctrl_c,
+    interrupt::or_interrupt,
     output::EntryShape,
 };
 
@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// Watches a job to its end.
 pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
-    let watched = or_ctrl_c(until_done(&*context.store, id)).await;
+    let watched = or_interrupt(until_done(&*context.store, id)).await;
     let job = watched.unwrap_or_else(|| {
         Err(Failure::interrupted(format!(
             "the replay goes on: `martello dead replays watch {id}` watches it, `martello dead replays cancel {id}` stops it"
@@ -55,7 +55,7 @@ async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> 
 
 /// Watches single ones to their ends.
 pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, Failure> {
-    let watched = or_ctrl_c(until_ended(&*context.store, ids)).await;
+    let watched = or_interrupt(until_ended(&*context.store, ids)).await;
     let ended = watched.unwrap_or_else(|| {
         Err(Failure::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
     })?;

@@ -1,0 +1,93 @@
+//! Calls that are broken off when there is no time left for them.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use martello::{Body, CallError, ErrorKind, Outcome};
+use tokio::sync::watch;
+use tower_service::Service;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A service around a stack: what waits there, for an answer or to try again, ends when it is told to. Nobody knows then
+/// what became of it.
+#[derive(Clone)]
+pub(super) struct Hurried<S> {
+    service: S,
+    hurry: Hurry,
+}
+
+/// What tells it so. A clone tells the same.
+#[derive(Clone)]
+pub(super) struct Hurry {
+    told: watch::Sender<bool>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Hurry {
+    pub(super) fn new() -> Self {
+        Self { told: watch::Sender::new(false), broken: Arc::default() }
+    }
+
+    pub(super) fn around<S>(&self, service: S) -> Hurried<S> {
+        Hurried { service, hurry: self.clone() }
+    }
+
+    pub(super) fn now(&self) {
+        self.told.send_replace(true);
+    }
+
+    /// Whether something was broken off.
+    pub(super) fn has_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    async fn told(&self) {
+        // The sender is here, so that this cannot fail.
+        let _ = self.told.subscribe().wait_for(|told| *told).await;
+    }
+}
+
+impl<S, R> Service<Request<Body>> for Hurried<S>
+where
+    S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    R: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
+
+    /// The stack is readied in the call, where that can be broken off.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let Self { mut service, hurry } = self.clone();
+        Box::pin(async move {
+            let answer = async {
+                poll_fn(|cx| service.poll_ready(cx)).await.map_err(CallError::from_readiness)?;
+                service.call(request).await.map_err(Into::into)
+            };
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = hurry.told() => {
+                    hurry.broken.store(true, Ordering::Relaxed);
+                    let why = "interrupted: nobody knows what became of it";
+                    Err(CallError::new(ErrorKind::Transport, Outcome::Ambiguous, why).into())
+                }
+            }
+        })
+    }
+}
