@@ -1,24 +1,30 @@
-use std::fmt;
+use std::{
+    fmt,
+    io::{IsTerminal, stdout},
+};
 
 use super::Printable;
 
-/// The widest that a column becomes: URLs and reasons are cut, ids fit. `--json` cuts nothing.
+/// The widest that a column becomes on a terminal: URLs and reasons are cut, ids fit. Where a program reads, nothing is.
 const WIDEST: usize = 72;
 
-/// Columns as wide as what is in them, the same for a terminal and a pipe.
+/// Columns as wide as what is in them.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// Which columns hold numbers, and stand to the right.
     right: &'static [usize],
+    widest: usize,
 }
 
 impl Table {
     pub(crate) fn new(heads: &[&str], right: &'static [usize]) -> Self {
-        Self { rows: vec![heads.iter().map(ToString::to_string).collect()], right }
+        let widest = if stdout().is_terminal() { WIDEST } else { usize::MAX };
+        Self { rows: vec![heads.iter().map(ToString::to_string).collect()], right, widest }
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| Printable::new(&cell).most(WIDEST).to_string()).into());
+        let most = self.widest;
+        self.rows.push(cells.map(|cell| Printable::new(&cell).most(most).to_string()).into());
     }
 
     fn widths(&self) -> Vec<usize> {
