@@ -3,6 +3,7 @@
 mod jobs;
 mod many;
 mod named;
+mod stalls;
 mod watch;
 
 pub(super) use jobs::jobs;

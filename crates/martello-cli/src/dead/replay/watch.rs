@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use martello_outbox::{Entry, EntryId, JobId, ReplayJob, State, Store, StoreError};
-use serde_json::json;
+use martello_outbox::{Entry, EntryId, Filter, JobId, ReplayJob, State, Store, StoreError};
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::stalls::Stalls;
 use crate::{
     Context,
     failure::{Exit, Failure},
     interrupt::or_interrupt,
-    output::EntryShape,
+    output::{EntryShape, Output},
 };
 
 /// How often the store is asked.
@@ -19,26 +20,57 @@ const EVERY: Duration = Duration::from_millis(250);
 /// After how long without news it says what may be the matter.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// How many of those that died again are named.
+const MOST_NAMED: usize = 20;
+
 /// Watches a job to its end.
 pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
-    let watched = or_interrupt(until_done(&*context.store, id)).await;
+    let watched = or_interrupt(until_done(&*context.store, &mut context.out, id)).await;
     let job = watched.unwrap_or_else(|| {
         Err(Failure::interrupted(format!(
             "the replay goes on: `martello dead replays watch {id}` watches it, `martello dead replays cancel {id}` stops it"
         )))
     })?;
-    let out = &mut context.out;
-    if out.is_json() {
-        out.document(&job)?;
-    } else {
-        out.line(format_args!("replayed {}: {}", job.total, progress(&job)))?;
-    }
+    let dead = dead_again(&*context.store, &job).await?;
+    tell(&mut context.out, &job, &dead)?;
     Ok(if job.done == job.total { Exit::Well } else { Exit::Partly })
 }
 
-async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> {
+fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), Failure> {
+    if out.is_json() {
+        let mut document = serde_json::to_value(job).map_err(std::io::Error::from)?;
+        let dead: Vec<_> = dead.iter().map(|entry| EntryShape::new(entry, false)).collect();
+        if let Value::Object(fields) = &mut document {
+            fields.insert("dead_again".to_owned(), json!(dead));
+        }
+        return Ok(out.document(&document)?);
+    }
+    out.line(format_args!("replayed {}: {}", job.total, progress(job)))?;
+    for entry in dead {
+        out.line(format_args!("{} {}", entry.id, became(entry)))?;
+    }
+    let more = job.dead.saturating_sub(u64::try_from(dead.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        out.note(format_args!("and {more} more: `martello dead list --job {}` lists them", job.id))?;
+    }
+    Ok(())
+}
+
+/// The first of those of a job that died again; not those that are dead as before, since it was cancelled.
+async fn dead_again(store: &dyn Store, job: &ReplayJob) -> Result<Vec<Entry>, Failure> {
+    if job.dead == 0 {
+        return Ok(Vec::new());
+    }
+    let of = Filter { job: Some(job.id), ..Filter::state(State::Dead) };
+    let mut dead = store.list(of, None, 1_000).await?.entries;
+    dead.retain(|entry| job.cancelled_at != Some(entry.changed_at));
+    dead.truncate(MOST_NAMED);
+    Ok(dead)
+}
+
+async fn until_done(store: &dyn Store, out: &mut Output, id: JobId) -> Result<ReplayJob, Failure> {
     let bar = bar();
-    let mut news = News::new();
+    let (mut news, mut stalls) = (News::new(), Stalls::new());
     loop {
         let job = super::jobs::find(store, id).await?;
         let ended = job.total.saturating_sub(job.pending);
@@ -49,13 +81,18 @@ async fn until_done(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> 
             bar.finish_and_clear();
             return Ok(job);
         }
+        if stalls.are_due() {
+            let of = Filter { job: Some(id), ..Filter::state(State::Ready) };
+            let waiting = store.list(of, None, 1_000).await?.entries;
+            stalls.tell(store, out, &bar, &waiting).await?;
+        }
         sleep(EVERY).await;
     }
 }
 
 /// Watches single ones to their ends.
 pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, Failure> {
-    let watched = or_interrupt(until_ended(&*context.store, ids)).await;
+    let watched = or_interrupt(until_ended(&*context.store, &mut context.out, ids)).await;
     let ended = watched.unwrap_or_else(|| {
         Err(Failure::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
     })?;
@@ -72,10 +109,10 @@ pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Ex
     Ok(if well { Exit::Well } else { Exit::Partly })
 }
 
-async fn until_ended(store: &dyn Store, ids: &[EntryId]) -> Result<Vec<Entry>, Failure> {
+async fn until_ended(store: &dyn Store, out: &mut Output, ids: &[EntryId]) -> Result<Vec<Entry>, Failure> {
     let bar = bar();
     bar.set_length(u64::try_from(ids.len()).unwrap_or_default());
-    let mut news = News::new();
+    let (mut news, mut stalls) = (News::new(), Stalls::new());
     let mut ended = Vec::new();
     for id in ids {
         loop {
@@ -86,6 +123,9 @@ async fn until_ended(store: &dyn Store, ids: &[EntryId]) -> Result<Vec<Entry>, F
                 break;
             }
             bar.set_message(format!("{}{}", entry.state, news.hint(u64::from(entry.attempts))));
+            if stalls.are_due() {
+                stalls.tell(store, out, &bar, &[entry]).await?;
+            }
             sleep(EVERY).await;
         }
     }

@@ -1,0 +1,86 @@
+//! What keeps that which is watched from going on.
+
+use std::{collections::HashSet, time::Duration};
+
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use martello_outbox::{Entry, Held, QueueName, QueueStats, Store, StoredRequest};
+use tokio::time::Instant;
+
+use crate::{
+    failure::Failure,
+    output::{Output, Plain, Time},
+};
+
+/// How often it is looked for.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Tells of each pause and hold once.
+pub(super) struct Stalls {
+    told: HashSet<String>,
+    due: Instant,
+}
+
+impl Stalls {
+    pub(super) fn new() -> Self {
+        Self { told: HashSet::new(), due: Instant::now() }
+    }
+
+    /// Whether it is time to look again.
+    pub(super) fn are_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now >= self.due;
+        if due {
+            self.due = now + EVERY;
+        }
+        due
+    }
+
+    /// Says why these wait, as far as that is new.
+    pub(super) async fn tell(
+        &mut self,
+        store: &dyn Store,
+        out: &mut Output,
+        bar: &ProgressBar,
+        waiting: &[Entry],
+    ) -> Result<(), Failure> {
+        let apis: HashSet<(&QueueName, String)> =
+            waiting.iter().map(|entry| (&entry.queue, authority(entry))).collect();
+        let mut now = HashSet::new();
+        for queue in store.queues().await? {
+            now.extend(
+                apis.iter().filter(|(name, _)| **name == queue.queue).filter_map(|(_, api)| why(&queue, api)),
+            );
+        }
+        for why in now.difference(&self.told) {
+            bar.suspend(|| out.event(why, None))?;
+        }
+        self.told = now;
+        Ok(())
+    }
+}
+
+/// Why nothing is taken from this queue for this API.
+fn why(queue: &QueueStats, api: &str) -> Option<String> {
+    let name = &queue.queue;
+    let held = |held: &&Held| held.authority == api && held.until > Timestamp::now();
+    let what = match (&queue.paused, queue.holds.iter().find(held)) {
+        (Some(why), _) => format!("the queue {name} is paused: {}", Plain::whole(why)),
+        (None, Some(Held { until, why, .. })) => {
+            format!("{} is held until {}: {}", Plain::whole(api), Time(*until), Plain::whole(why))
+        }
+        (None, None) => return None,
+    };
+    Some(format!("{what}; `martello outbox resume {name}` ends that"))
+}
+
+fn authority(entry: &Entry) -> String {
+    let request = StoredRequest {
+        method: entry.method.clone(),
+        uri: entry.uri.clone(),
+        headers: http::HeaderMap::new(),
+        body: bytes::Bytes::new(),
+        sealed: false,
+    };
+    request.authority()
+}
