@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use http::{HeaderName, Method};
 use martello_outbox::{EntryId, JobId};
 
-use super::{FilterArgs, Look, Page, Rate, Targets, targets::Matching};
+use super::{FilterArgs, Look, Page, Rate, Targets, copied};
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
@@ -27,7 +27,7 @@ pub(crate) enum Dead {
         action: Option<ReplayJobs>,
     },
     /// Delete dead letters for good, except those that are kept.
-    Purge(Purge),
+    Purge(Targets),
     /// Write dead letters whole as NDJSON: every attempt and revision, URLs and bodies as they are.
     Export(Export),
     /// Keep dead letters from purges.
@@ -47,6 +47,7 @@ pub(crate) struct DeadList {
 #[derive(Args)]
 pub(crate) struct Edit {
     /// The dead letter.
+    #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
     /// Another method.
     #[arg(long)]
@@ -99,19 +100,15 @@ pub(crate) enum ReplayJobs {
     /// Wait for one.
     Watch {
         /// The replay.
+        #[arg(value_parser = copied::id::<JobId>)]
         job: JobId,
     },
     /// Stop one: what no worker has taken yet is a dead letter again.
     Cancel {
         /// The replay.
+        #[arg(value_parser = copied::id::<JobId>)]
         job: JobId,
     },
-}
-
-#[derive(Args)]
-pub(crate) struct Purge {
-    #[command(flatten)]
-    pub(crate) matching: Matching,
 }
 
 #[derive(Args)]

@@ -1,6 +1,7 @@
 //! The command line, as `--help` shows it.
 
 mod api;
+mod copied;
 mod dead;
 mod filter;
 mod outbox;
@@ -12,7 +13,7 @@ mod upsert;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use api::ApiArgs;
-pub(crate) use dead::{Dead, DeadList, Edit, Export, Purge, Replay, ReplayJobs};
+pub(crate) use dead::{Dead, DeadList, Edit, Export, Replay, ReplayJobs};
 pub(crate) use filter::FilterArgs;
 pub(crate) use outbox::{Look, Outbox, OutboxList, Page};
 pub(crate) use poll::{Chosen, Pace, Pages, Parked, ParkedVerb, Poll};

@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use martello_outbox::{Cursor, EntryId, QueueName, State};
 
-use super::{FilterArgs, Targets};
+use super::{FilterArgs, Targets, copied};
 
 #[derive(Subcommand)]
 pub(crate) enum Outbox {
@@ -52,6 +52,7 @@ pub(crate) struct Page {
 #[derive(Args)]
 pub(crate) struct Look {
     /// The request.
+    #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
     /// Another revision of the request than the last.
     #[arg(long, value_name = "N")]

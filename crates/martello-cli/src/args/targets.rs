@@ -1,14 +1,14 @@
 use clap::Args;
-use martello_outbox::{EntryId, Filter, State};
+use martello_outbox::{EntryId, Filter, State, Store};
 
-use super::FilterArgs;
+use super::{FilterArgs, copied};
 use crate::failure::Failure;
 
 /// What a verb is to be done to.
 #[derive(Args)]
 pub(crate) struct Targets {
     /// These, by their ids.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = copied::id::<EntryId>)]
     ids: Vec<EntryId>,
     #[command(flatten)]
     pub(crate) matching: Matching,
@@ -45,11 +45,11 @@ pub(crate) enum Target {
 
 impl Targets {
     /// What is meant, of what is in this state.
-    pub(crate) fn target(self, state: State) -> Result<Target, Failure> {
+    pub(crate) async fn target(self, store: &dyn Store, state: State) -> Result<Target, Failure> {
         if self.ids.is_empty() {
-            return self.matching.filter(state).map(Target::Matching);
+            return self.matching.filter(store, state).await.map(Target::Matching);
         }
-        let filter = self.matching.filter.of(Some(state));
+        let filter = self.matching.filter.of(store, Some(state)).await?;
         if self.matching.all || !filter.is_open() {
             return Err(Failure::usage("name ids or a filter, not both"));
         }
@@ -59,8 +59,8 @@ impl Targets {
 
 impl Matching {
     /// The filter, of what is in this state; [open](Filter::is_open) only if `--all` says so.
-    pub(crate) fn filter(self, state: State) -> Result<Filter, Failure> {
-        let filter = self.filter.of(Some(state));
+    async fn filter(self, store: &dyn Store, state: State) -> Result<Filter, Failure> {
+        let filter = self.filter.of(store, Some(state)).await?;
         match (filter.is_open(), self.all) {
             (true, false) => Err(Failure::usage("say which: name ids or a filter, or --all")),
             (false, true) => Err(Failure::usage("name a filter or --all, not both")),

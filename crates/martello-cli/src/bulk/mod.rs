@@ -42,7 +42,7 @@ pub(crate) fn noun(state: State, many: u64) -> &'static str {
 /// Does it to those that are named, or to those that match once somebody is sure.
 pub(crate) async fn run(context: &mut Context, targets: Targets, act: Act) -> Result<Exit, Failure> {
     let bulk = targets.matching.bulk;
-    match targets.target(act.of)? {
+    match targets.target(&*context.store, act.of).await? {
         Target::Ids(ids) => named(context, ids, bulk.dry_run, &act).await,
         Target::Matching(filter) => matching(context, &filter, bulk, &act).await,
     }
@@ -69,7 +69,7 @@ async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool, act: &Ac
         };
         tally.note(id, changed)?;
     }
-    tally.tell(&mut context.out, act)
+    tally.tell(&mut context.out, act.verb, act.of)
 }
 
 /// The entry, if it is in this state.
@@ -86,7 +86,7 @@ async fn matching(context: &mut Context, filter: &Filter, bulk: Bulk, act: &Act)
     let mut tally = Tally::new(act.past, bulk.dry_run);
     if bulk.dry_run {
         tally.matched = matched;
-        return tally.tell(&mut context.out, act);
+        return tally.tell(&mut context.out, act.verb, act.of);
     }
     ask::confirm(bulk, &format!("{} {matched} {}", act.verb, noun(act.of, matched))).await?;
     let walked = or_interrupt(walk(&context.store, filter, act, &mut tally)).await;
@@ -96,7 +96,7 @@ async fn matching(context: &mut Context, filter: &Filter, bulk: Bulk, act: &Act)
             "interrupted: {done} were {past} for certain, up to {AT_ONCE} more perhaps"
         )))
     })?;
-    tally.tell(&mut context.out, act)
+    tally.tell(&mut context.out, act.verb, act.of)
 }
 
 /// Page after page, each at once.

@@ -1,7 +1,7 @@
-use martello_outbox::{Entry, EntryId, StoreError, StoreErrorKind};
+use martello_outbox::{Entry, EntryId, State, StoreError, StoreErrorKind};
 use serde::Serialize;
 
-use super::{Act, noun};
+use super::noun;
 use crate::{
     failure::{Exit, Failure},
     output::Output,
@@ -67,8 +67,8 @@ impl Tally {
         }
     }
 
-    /// Says what became of them. One that was meant alone and could not be changed is a failure of its own.
-    pub(crate) fn tell(mut self, out: &mut Output, act: &Act) -> Result<Exit, Failure> {
+    /// Says what became of them, with the verb for what was to be done. One that was meant alone and could not be changed is a failure of its own.
+    pub(crate) fn tell(mut self, out: &mut Output, verb: &str, of: State) -> Result<Exit, Failure> {
         if let (1, Some(error)) = (self.matched, self.first.take()) {
             return Err(error.into());
         }
@@ -80,12 +80,12 @@ impl Tally {
         for failed in &self.failed {
             out.note(format_args!("martello: {}", failed.error))?;
         }
-        let noun = noun(act.of, self.matched);
+        let noun = noun(of, self.matched);
         match (self.dry_run, exit) {
-            (true, Exit::Well) => out.line(format_args!("would {} {} {noun}", act.verb, self.matched))?,
+            (true, Exit::Well) => out.line(format_args!("would {verb} {} {noun}", self.matched))?,
             (true, _) => {
                 let fit = self.matched - self.refused;
-                out.line(format_args!("would {} {fit} of {} {noun}", act.verb, self.matched))?;
+                out.line(format_args!("would {verb} {fit} of {} {noun}", self.matched))?;
             }
             (false, Exit::Well) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,
             (false, _) => {

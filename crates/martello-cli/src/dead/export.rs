@@ -22,7 +22,7 @@ const AT_ONCE: usize = 200;
 pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, Failure> {
     let out = args.out.unwrap_or_else(|| "-".into());
     context.files.writes("--out", &out)?;
-    let filter = args.filter.of(Some(State::Dead));
+    let filter = args.filter.of(&*context.store, Some(State::Dead)).await?;
     count(&*context.store, &filter).await?;
     let work = write(&*context.store, &filter, &out);
     let interrupted = || Failure::interrupted("interrupted: the export is not complete");

@@ -18,13 +18,14 @@ use crate::{
 pub(crate) async fn run(context: &mut Context, verb: Dead) -> Result<Exit, Failure> {
     match verb {
         Dead::List(DeadList { filter, page }) => {
-            entries::list(context, filter.of(Some(State::Dead)), &page).await
+            let filter = filter.of(&*context.store, Some(State::Dead)).await?;
+            entries::list(context, filter, &page).await
         }
         Dead::Show(look) => entries::show(context, &look).await,
         Dead::Edit(args) => edit::edit(context, args).await,
         Dead::Replay(args) => replay::replay(context, args).await,
         Dead::Replays { action } => replay::jobs(context, action).await,
-        Dead::Purge(args) => purge::purge(context, args).await,
+        Dead::Purge(targets) => purge::purge(context, targets).await,
         Dead::Export(args) => export::export(context, args).await,
         Dead::Keep(targets) => bulk::run(context, targets, KEEP).await,
         Dead::Unkeep(targets) => bulk::run(context, targets, UNKEEP).await,

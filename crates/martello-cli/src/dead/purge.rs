@@ -1,19 +1,47 @@
-use martello_outbox::{Filter, Purge as Purged, State, Store};
+use martello_outbox::{Entry, EntryId, Filter, Purge, State, Store, StoreError, StoreErrorKind};
 use serde_json::json;
 
 use crate::{
     Context,
-    args::Purge,
+    args::{Bulk, Target, Targets},
     ask,
-    bulk::{count, noun},
+    bulk::{Tally, count, look, noun},
     entries::Pages,
     failure::{Exit, Failure},
 };
 
-/// Deletes for good what matches and is not kept.
-pub(super) async fn purge(context: &mut Context, args: Purge) -> Result<Exit, Failure> {
-    let bulk = args.matching.bulk;
-    let filter = args.matching.filter(State::Dead)?;
+/// Deletes for good those that are named, or those that match and are not kept.
+pub(super) async fn purge(context: &mut Context, targets: Targets) -> Result<Exit, Failure> {
+    let bulk = targets.matching.bulk;
+    match targets.target(&*context.store, State::Dead).await? {
+        Target::Ids(ids) => named(context, ids, bulk.dry_run).await,
+        Target::Matching(filter) => matching(context, filter, bulk).await,
+    }
+}
+
+/// Deletes each of these, in turn; one that cannot be deleted stops no other.
+async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool) -> Result<Exit, Failure> {
+    let mut tally = Tally::new("purged", dry_run);
+    for id in ids {
+        tally.note(id, one(&*context.store, id, dry_run).await)?;
+    }
+    tally.tell(&mut context.out, "purge", State::Dead)
+}
+
+async fn one(store: &dyn Store, id: EntryId, dry_run: bool) -> Result<Entry, StoreError> {
+    let entry = look(store, id, State::Dead).await?;
+    if entry.kept {
+        let why = format!("entry {id} is kept: `martello dead unkeep` ends that");
+        return Err(StoreError::new(StoreErrorKind::Conflict, why));
+    }
+    let of = Filter { id: Some(id), ..Filter::state(State::Dead) };
+    match dry_run || store.purge(Purge::Matching(of)).await? > 0 {
+        true => Ok(entry),
+        false => Err(StoreError::new(StoreErrorKind::Conflict, format!("entry {id} was changed meanwhile"))),
+    }
+}
+
+async fn matching(context: &mut Context, filter: Filter, bulk: Bulk) -> Result<Exit, Failure> {
     let store = &*context.store;
     let matched = count(store, &filter).await?;
     let kept = kept(store, &filter).await?;
@@ -26,7 +54,7 @@ pub(super) async fn purge(context: &mut Context, args: Purge) -> Result<Exit, Fa
         0
     } else {
         ask::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose))).await?;
-        let purge = if filter.is_open() { Purged::All } else { Purged::matching(filter)? };
+        let purge = if filter.is_open() { Purge::All } else { Purge::matching(filter)? };
         store.purge(purge).await?
     };
     let out = &mut context.out;

@@ -18,7 +18,8 @@ pub(crate) async fn run(context: &mut Context, verb: Outbox) -> Result<Exit, Fai
     match verb {
         Outbox::Stats => stats::stats(context).await,
         Outbox::List(OutboxList { state, filter, page }) => {
-            entries::list(context, filter.of(state), &page).await
+            let filter = filter.of(&*context.store, state).await?;
+            entries::list(context, filter, &page).await
         }
         Outbox::Show(look) => entries::show(context, &look).await,
         Outbox::Pause(pause) => queues::pause(context, &pause.queue, &pause.why).await,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::JobId;
-use crate::{Entry, InvalidEntry, OrderKey, QueueName, Reason, State};
+use crate::{Entry, EntryId, InvalidEntry, OrderKey, QueueName, Reason, State};
 
 /// Which entries are meant: those that pass every condition that is set. Without one, all.
 ///
@@ -16,6 +16,8 @@ use crate::{Entry, InvalidEntry, OrderKey, QueueName, Reason, State};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
+    /// With this id.
+    pub id: Option<EntryId>,
     /// In this queue.
     pub queue: Option<QueueName>,
     /// In this state.

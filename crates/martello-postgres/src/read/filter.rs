@@ -32,6 +32,7 @@ impl Conditions {
             Some(State::Cancelled) => of.sql.push_str(" AND e.state = 4"),
         }
         let text = |text: Option<&str>| text.map(|text| Value::Text(crate::write::clean(text).into_owned()));
+        of.add("e.id = ?", filter.id.map(|id| Value::Id(Id(*id.as_bytes()))));
         of.add("e.queue = ?", text(filter.queue.as_ref().map(martello_outbox::QueueName::as_str)));
         of.add("e.reason = ?", text(filter.reason.map(martello_outbox::Reason::as_str)));
         of.add("e.host = ?", text(filter.host.as_ref().map(|host| host.to_ascii_lowercase()).as_deref()));

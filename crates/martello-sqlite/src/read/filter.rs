@@ -20,6 +20,7 @@ impl Conditions {
             of.sql.push_str(&format!(" AND state = {}", code(state)));
         }
         let text = |text: Option<&str>| text.map(|text| Value::from(text.to_owned()));
+        of.add("id = ?", filter.id.map(|id| id.as_bytes().to_vec().into()));
         of.add("queue = ?", text(filter.queue.as_ref().map(martello_outbox::QueueName::as_str)));
         of.add("reason = ?", text(filter.reason.map(martello_outbox::Reason::as_str)));
         of.add("host = ?", filter.host.as_ref().map(|host| host.to_ascii_lowercase().into()));

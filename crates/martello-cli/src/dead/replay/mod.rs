@@ -22,7 +22,7 @@ pub(super) async fn replay(context: &mut Context, args: Replay) -> Result<Exit, 
     let bulk = targets.matching.bulk;
     let overtaken = if overwrite { WhenOvertaken::Overwrite } else { WhenOvertaken::Refuse };
     let watch = watch || !detach && !context.out.is_json() && ask::is_somebody_there();
-    match (targets.target(State::Dead)?, rate) {
+    match (targets.target(&*context.store, State::Dead).await?, rate) {
         (Target::Ids(_), Some(_)) => Err(Failure::usage("a rate is for those of a filter")),
         (Target::Ids(ids), None) => named::replay(context, ids, overtaken, bulk.dry_run, watch).await,
         (Target::Matching(filter), rate) => {

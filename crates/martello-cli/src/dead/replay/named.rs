@@ -3,13 +3,10 @@ use martello_outbox::{Change, Entry, EntryId, State, Store, StoreError, StoreErr
 use super::watch;
 use crate::{
     Context,
-    bulk::{Act, Tally, look},
+    bulk::{Tally, look},
     entries::meaning,
     failure::{Exit, Failure},
 };
-
-const REPLAY: Act =
-    Act { change: Change::Replay(WhenOvertaken::Refuse), of: State::Dead, verb: "replay", past: "replayed" };
 
 /// Puts these back, now.
 pub(super) async fn replay(
@@ -19,7 +16,7 @@ pub(super) async fn replay(
     dry_run: bool,
     watch: bool,
 ) -> Result<Exit, Failure> {
-    let mut tally = Tally::new(REPLAY.past, dry_run);
+    let mut tally = Tally::new("replayed", dry_run);
     let mut replayed = Vec::new();
     for id in ids {
         let changed = one(&*context.store, id, overtaken, dry_run).await;
@@ -27,10 +24,10 @@ pub(super) async fn replay(
         tally.note(id, changed)?;
     }
     if !watch || dry_run {
-        return tally.tell(&mut context.out, &REPLAY);
+        return tally.tell(&mut context.out, "replay", State::Dead);
     }
     let json = context.out.is_json();
-    let told = if json { tally.exit()? } else { tally.tell(&mut context.out, &REPLAY)? };
+    let told = if json { tally.exit()? } else { tally.tell(&mut context.out, "replay", State::Dead)? };
     let ended = watch::entries(context, &replayed).await?;
     Ok(if told == Exit::Well { ended } else { told })
 }

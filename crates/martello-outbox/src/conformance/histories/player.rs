@@ -176,6 +176,7 @@ impl<'a> Player<'a> {
     fn filters(&self, sieve: &Sieve) -> (Filter, Filter) {
         let job = sieve.job.map(|pick| self.jobs.pick(pick));
         let of = |job| Filter {
+            id: None,
             queue: sieve.queue.map(queue),
             state: sieve.state,
             reason: sieve.reason,

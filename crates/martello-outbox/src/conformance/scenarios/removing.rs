@@ -34,7 +34,10 @@ pub(in super::super) async fn a_purge_deletes_dead_letters_that_pass(stage: &Sta
     )?;
     same("how many once more", stage.store().purge(Purge::Matching(filter.clone())).await?, 0)?;
     stage.store().change(kept, Change::Unkeep).await?;
-    same("how many when none is kept", stage.store().purge(Purge::Matching(filter)).await?, 1)
+    same("how many when none is kept", stage.store().purge(Purge::Matching(filter)).await?, 1)?;
+    let by_id = Purge::Matching(Filter { id: Some(other), ..Filter::default() });
+    same("how many by an id", stage.store().purge(by_id.clone()).await?, 1)?;
+    same("how many by it once more", stage.store().purge(by_id).await?, 0)
 }
 
 pub(in super::super) async fn a_purge_of_everything_has_to_be_called_that(stage: &Stage<'_>) -> Played {

@@ -26,7 +26,8 @@ impl Data {
 pub(super) fn passes(row: &Row, filter: &Filter) -> bool {
     let entry: &Entry = &row.entry;
     let host = entry.uri.host().unwrap_or_default();
-    wanted(&filter.queue, |queue| entry.queue == *queue)
+    wanted(&filter.id, |id| entry.id == *id)
+        && wanted(&filter.queue, |queue| entry.queue == *queue)
         && wanted(&filter.state, |state| entry.state == *state)
         && wanted(&filter.reason, |reason| entry.reason == Some(*reason))
         && wanted(&filter.host, |wanted| host.eq_ignore_ascii_case(wanted))
