@@ -70,4 +70,14 @@ mod tests {
         table.row(["a".to_owned(), "1234".to_owned()]);
         assert_eq!(table.to_string(), "QUEUE       N\ndefault     7\na        1234");
     }
+
+    #[test]
+    fn on_a_terminal_a_long_cell_is_cut() {
+        let long = "x".repeat(100);
+        for (widest, shown) in [(WIDEST, format!("{}…", "x".repeat(72))), (usize::MAX, long.clone())] {
+            let mut table = Table { widest, ..Table::new(&["IS"], &[]) };
+            table.row([long.clone()]);
+            assert_eq!(table.to_string(), format!("IS\n{shown}"));
+        }
+    }
 }

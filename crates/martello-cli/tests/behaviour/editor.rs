@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::{Ran, Stage};
 
 /// Both ends of a terminal.
-fn terminal() -> (File, File) {
+pub(crate) fn terminal() -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -100,5 +100,20 @@ async fn what_is_no_request_is_kept() {
 
     let ran = edit(&stage, ids[0], "exit 3");
     ran.fails(7, "nothing was changed");
+    assert_eq!(bodies(&stage, ids[0]).await.len(), 1);
+}
+
+/// A SIGTERM is for the command, and not for the editor: what was written until then is kept.
+#[tokio::test]
+async fn who_is_ended_while_he_writes_keeps_what_he_wrote() {
+    let (stage, ids) = Stage::filled().await;
+    let ran = edit(&stage, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1"; kill -TERM $PPID; sleep 1"#);
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(ran.stderr.contains("interrupted, while the editor was open"), "{ran:?}");
+    let text = std::fs::read_to_string(kept(&stage).unwrap()).unwrap();
+    assert!(
+        text.contains(r#""stops":3"#) && ran.stderr.contains("mend it, and use --request-file "),
+        "{text}"
+    );
     assert_eq!(bodies(&stage, ids[0]).await.len(), 1);
 }

@@ -156,3 +156,24 @@ async fn a_reader_who_does_not_read_is_not_waited_for() {
         drop(unread);
     }
 }
+
+/// Somebody is asked, and does not answer.
+#[tokio::test]
+async fn an_answer_of_somebody_is_not_waited_for() {
+    use std::io::Read;
+    for signal in SIGNALS {
+        let (stage, ids) = Stage::filled().await;
+        let (mut ours, its) = crate::editor::terminal();
+        let mut command = stage.command(&["dead", "purge", "--all"]);
+        command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
+        let child = command.spawn().unwrap();
+        drop(command);
+        let (mut asked, mut some) = (String::new(), [0; 256]);
+        while !asked.contains("Go on? [y/N]") {
+            let read = ours.read(&mut some).unwrap();
+            asked += std::str::from_utf8(&some[..read]).unwrap();
+        }
+        end(child, signal);
+        assert_eq!(stage.state(ids[0]).await, State::Dead);
+    }
+}
