@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::failure::Failure;
 
@@ -45,17 +48,22 @@ pub(crate) async fn unless_interrupted<T>(
     last.unwrap_or_else(|_| Err(Failure::interrupted("interrupted")))
 }
 
-/// Ends the process if it is asked to and does not soon.
-pub(crate) fn insist(json: bool) {
-    let Ok(mut interrupts) = Interrupts::catch() else { return };
-    tokio::spawn(async move {
-        interrupts.in_earnest().await;
-        sleep(MOMENT).await;
-        let failure = Failure::interrupted("interrupted in what could not be broken off");
-        // There is nobody to tell that nobody listens.
-        drop(io::stderr().write_all(failure.told(json).as_bytes()));
-        exit(failure.code().into());
-    });
+/// Ends the process if it is asked to and does not soon, for as long as this is held.
+pub(crate) fn insist(json: bool) -> JoinSet<()> {
+    let mut insisting = JoinSet::new();
+    if let Ok(interrupts) = Interrupts::catch() {
+        insisting.spawn(end(interrupts, json));
+    }
+    insisting
+}
+
+async fn end(mut interrupts: Interrupts, json: bool) {
+    interrupts.in_earnest().await;
+    sleep(MOMENT).await;
+    let failure = Failure::interrupted("interrupted in what could not be broken off");
+    // There is nobody to tell that nobody listens.
+    drop(io::stderr().write_all(failure.told(json).as_bytes()));
+    exit(failure.code().into());
 }
 
 /// What a program in the foreground ends with, to which Ctrl-C is left; `None` after a SIGTERM, which is for us.

@@ -74,13 +74,13 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    interrupt::insist(cli.json);
+    let _insisting = interrupt::insist(cli.json);
     let mut out = Output::new(cli.json);
     let exit = match cli.command {
         Command::Upsert(args) => upsert::run(&mut out, *args).await,
         Command::Poll(args) => poll::run(&mut out, *args).await,
         Command::Parked(args) => unless_interrupted(parked::run(&mut out, args)).await,
-        Command::Stored(command) => return in_store(&cli.store, out, command).await,
+        Command::Stored(command) => return Box::pin(in_store(&cli.store, out, command)).await,
     };
     let written = out.flush();
     let exit = exit?;
@@ -93,7 +93,7 @@ async fn in_store(store: &StoreArgs, out: Output, command: Stored) -> Result<Exi
     if let Some(path) = place::file(store.store.as_deref().unwrap_or_default()) {
         files.store(&path)?;
     }
-    let place = unless_interrupted(Place::open(store)).await?;
+    let place = unless_interrupted(Box::pin(Place::open(store))).await?;
     let mut context = Context { store: place.store(), out, files };
     let exit = unless_interrupted(async {
         match command {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use http::StatusCode;
 use jiff::Timestamp;
 use martello::{ErrorKind, outcome::RetryAfter};
 use martello_poll::{Batch, Event, PollError, PollErrorKind, Poller, ResyncReason};
@@ -134,9 +135,9 @@ fn is_lasting(error: &PollError) -> bool {
         // A cursor has expired.
         Status if error.kind() == PollErrorKind::PassBroken => false,
         Status => {
-            let refused = page.status().filter(|status| status.is_client_error());
-            refused.is_some_and(|status| ![408, 425, 429].contains(&status.as_u16()))
-                && asked(error).is_none()
+            let refused =
+                |status: StatusCode| status.is_client_error() && ![408, 425, 429].contains(&status.as_u16());
+            page.status().is_some_and(refused) && asked(error).is_none()
         }
         _ => true,
     }

@@ -3,10 +3,11 @@
 use std::{
     io::{Read, Write},
     net::TcpListener,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use martello_testkit::{Reply, Server};
+use tokio::time::Instant;
 
 use crate::{
     support::{Ran, bare},

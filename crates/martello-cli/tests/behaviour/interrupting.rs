@@ -4,12 +4,13 @@ use std::{
     fs::File,
     net::TcpListener,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use martello_outbox::{Reason, State};
 use martello_testkit::{Reply, Server};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::Instant;
 
 use crate::{
     support::{Ran, Stage, bare, dead},
@@ -24,11 +25,11 @@ fn start(mut command: Command) -> Child {
 }
 
 /// Asks it to end, which it does in time and by the code for that.
-fn end(child: Child, signal: Signal) -> Ran {
-    std::thread::sleep(Duration::from_millis(400));
+async fn end(child: Child, signal: Signal) -> Ran {
+    tokio::time::sleep(Duration::from_millis(400)).await;
     kill_process(Pid::from_child(&child), signal).unwrap();
     let began = Instant::now();
-    let output = child.wait_with_output().unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(130), "{signal:?}: {output:?}");
     assert!(began.elapsed() < PROMPTLY, "{signal:?}: {:?}", began.elapsed());
     Ran::from(output)
@@ -50,7 +51,7 @@ async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later()
             let first = ["upsert", "--url", &url, "--input", "orders.ndjson", "--journal", "j"];
             let child = start(site.martello(&first, &kept));
             server.received(1).await;
-            let ran = tokio::task::spawn_blocking(move || end(child, signal)).await.unwrap();
+            let ran = end(child, signal).await;
             assert!(ran.stderr.ends_with("the same command goes on from its journal\n"), "{ran:?}");
             // The report is whole: what was broken off is in it.
             assert_eq!(site.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
@@ -70,7 +71,7 @@ async fn a_run_whose_last_row_waits_is_interrupted_too() {
     let child =
         start(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &["--journal", "j"]));
     server.received(1).await;
-    tokio::task::spawn_blocking(move || end(child, Signal::TERM)).await.unwrap();
+    end(child, Signal::TERM).await;
     let url = site.planner.uri("/orders/").to_string() + "{business_id}";
     let again = ["upsert", "--url", &url, "--input", "orders.ndjson"];
     assert_eq!(run(site.martello(&again, &[])).code, 0);
@@ -88,7 +89,7 @@ async fn a_poll_that_waits_ends_and_goes_on_later() {
             command.args(["poll", "--url", &url, "--checkpoint", "c"]).current_dir(place.path());
             let child = start(command);
             server.received(1).await;
-            let ran = tokio::task::spawn_blocking(move || end(child, signal)).await.unwrap();
+            let ran = end(child, signal).await;
             assert!(ran.stderr.contains("the same command goes on from its checkpoint"), "{ran:?}");
         }
     }
@@ -104,13 +105,13 @@ async fn a_token_command_is_not_waited_for() {
             let child = start(command);
             within(async || site.path("asked").exists()).await;
             std::fs::remove_file(site.path("asked")).unwrap();
-            end(child, signal);
+            end(child, signal).await;
         }
     }
 }
 
-#[test]
-fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
+#[tokio::test]
+async fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let store = format!("postgres://martello@{}/orders", listener.local_addr().unwrap());
     for signal in SIGNALS {
@@ -119,7 +120,7 @@ fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
             command.args(verb).args(["--store", &store]);
             let child = start(command);
             let _connected = listener.accept().unwrap();
-            end(child, signal);
+            end(child, signal).await;
         }
     }
 }
@@ -133,7 +134,7 @@ async fn a_watched_replay_is_left_alone() {
             while stage.state(ids[0]).await == State::Dead {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            let ran = end(child, signal);
+            let ran = end(child, signal).await;
             assert!(ran.stderr.contains("goes on: `martello "), "{ran:?}");
             stage.change(ids[0], martello_outbox::Change::Bury).await;
         }
@@ -152,7 +153,7 @@ async fn a_reader_who_does_not_read_is_not_waited_for() {
         let mut child =
             command.stdout(Stdio::piped()).stderr(File::create(stage.path("said")).unwrap()).spawn().unwrap();
         let unread = child.stdout.take();
-        end(child, signal);
+        end(child, signal).await;
         drop(unread);
     }
 }
@@ -173,7 +174,7 @@ async fn an_answer_of_somebody_is_not_waited_for() {
             let read = ours.read(&mut some).unwrap();
             asked += std::str::from_utf8(&some[..read]).unwrap();
         }
-        end(child, signal);
+        end(child, signal).await;
         assert_eq!(stage.state(ids[0]).await, State::Dead);
     }
 }

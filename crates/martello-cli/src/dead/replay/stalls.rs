@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     failure::Failure,
-    output::{Output, Plain, Time},
+    output::{Output, Printable, Time},
 };
 
 /// How often it is looked for.
@@ -65,9 +65,9 @@ fn why(queue: &QueueStats, api: &str) -> Option<String> {
     let name = &queue.queue;
     let held = |held: &&Held| held.authority == api && held.until > Timestamp::now();
     let what = match (&queue.paused, queue.holds.iter().find(held)) {
-        (Some(why), _) => format!("the queue {name} is paused: {}", Plain::whole(why)),
+        (Some(why), _) => format!("the queue {name} is paused: {}", Printable::new(why)),
         (None, Some(Held { until, why, .. })) => {
-            format!("{} is held until {}: {}", Plain::whole(api), Time(*until), Plain::whole(why))
+            format!("{} is held until {}: {}", Printable::new(api), Time(*until), Printable::new(why))
         }
         (None, None) => return None,
     };
