@@ -62,7 +62,8 @@ impl Credentials {
         let (current, given_up) = (Mutex::new(fixed), watch::Sender::new(None));
         let headers = headers::secret(args)?;
         let (interrupted, answered) = (watch::Sender::new(false), AtomicBool::new(false));
-        let credentials = Self(Arc::new(Shared { source, headers, current, given_up, interrupted, answered }));
+        let credentials =
+            Self(Arc::new(Shared { source, headers, current, given_up, interrupted, answered }));
         // What it fails for is kept.
         let _ = credentials.header().await;
         credentials.failure().map_or(Ok(credentials), Err)
