@@ -21,24 +21,23 @@ pub(super) struct Held {
 }
 
 enum Failed {
-    /// The whole state of this, or of several things: another whole state may go, and a part must wait for it.
-    Whole(Option<State>),
-    /// A part: all must wait for it.
+    /// The whole state of this: another of it may go, and all else must wait for it.
+    Whole(State),
+    /// A part, or several things: all must wait.
     Part,
 }
 
 impl Held {
-    /// Whether it must not be sent in this run.
+    /// Whether it must not be sent in this run: the next one would send what failed after it. Two whole states
+    /// may be of one resource although their headers or schemes differ.
     pub(super) fn holds_back(&mut self, job: &Job) -> bool {
         let Some(key) = &job.key else { return false };
         let Some(failed) = self.keys.get_mut(&self.hasher.hash_one(key)) else { return false };
-        if matches!(failed, Failed::Whole(_)) && job.state.is_some() {
+        if matches!(failed, Failed::Whole(failed) if job.state == Some(*failed)) {
             return false;
         }
         // What is held back holds back what follows it, as if it had failed itself.
-        if job.state.is_none() {
-            *failed = Failed::Part;
-        }
+        *failed = Failed::Part;
         true
     }
 
@@ -46,16 +45,12 @@ impl Held {
     pub(super) fn note(&mut self, key: &OrderKey, state: Option<State>, outcome: UpsertOutcome) {
         let key = self.hasher.hash_one(key);
         if outcome.is_sent_again() {
-            let failed = state.map_or(Failed::Part, |state| Failed::Whole(Some(state)));
-            let known = self.keys.entry(key).or_insert(failed);
-            match (known, state) {
-                (Failed::Whole(known), Some(state)) if *known != Some(state) => *known = None,
-                (known, None) => *known = Failed::Part,
-                _ => {}
+            let known = self.keys.entry(key).or_insert(state.map_or(Failed::Part, Failed::Whole));
+            if !matches!(known, Failed::Whole(failed) if state == Some(*failed)) {
+                *known = Failed::Part;
             }
         } else if outcome.takes_place()
-            && let Some(state) = state
-            && matches!(self.keys.get(&key), Some(Failed::Whole(failed)) if *failed == Some(state))
+            && matches!(self.keys.get(&key), Some(Failed::Whole(failed)) if state == Some(*failed))
         {
             self.keys.remove(&key);
         }
