@@ -251,3 +251,27 @@ async fn what_a_source_has_forgotten_is_asked_for_from_where_the_first_run_began
     // A little less than the overlap before `Date`.
     assert!(asked[1].starts_with("2025-12-31T23%3A58%3A"), "{asked:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn another_list_of_the_same_answers_is_another_source() {
+    let item = |id: &str| format!(r#"[{{"id":"{id}","updated_at":"2026-01-02T00:00:00Z"}}]"#);
+    let all = format!(r#"{{"changed":{},"gone":{}}}"#, item("c"), item("g"));
+    let server = Server::with(move |request| match request.uri.query() {
+        None => Reply::ok().body(all.clone()),
+        Some(_) => Reply::ok().body(r#"{"changed":[],"gone":[]}"#),
+    })
+    .await
+    .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let url = server.uri("/sync").to_string() + "?since={since}";
+    let poll = |items: &str, more: &[&str]| {
+        let mut command = crate::support::bare();
+        command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--print", "id"]);
+        command.args(["--items", items]).args(more).current_dir(place.path());
+        run(command)
+    };
+    assert_eq!(poll("changed", &[]).stdout, "\"c\"\n");
+    assert_eq!(poll("/changed", &[]).code, 0, "it is the same list");
+    poll("gone", &[]).fails(7, "of another source");
+    assert_eq!(poll("gone", &["--resync"]).stdout, "\"g\"\n");
+}
