@@ -91,8 +91,8 @@ pub(crate) struct Pace {
     /// Take a stamp without a zone for UTC; otherwise its item is parked.
     #[arg(long)]
     pub(crate) utc: bool,
-    /// Where the checkpoint is of another source, forget it and ask for everything. The URL, the key, the stamp and every --header
-    /// that is no credential make another source.
+    /// Where the checkpoint is of another source, forget it and ask for everything. The URL, the items, the key, the stamp and every
+    /// --header that is no credential make another source.
     #[arg(long)]
     pub(crate) resync: bool,
 }

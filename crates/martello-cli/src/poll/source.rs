@@ -113,6 +113,11 @@ fn described<P: Paged<Item = Box<RawValue>>>(
         None => source,
     };
     let source = if args.pace.utc { source.stamps_are_utc() } else { source };
+    // One answer may have several lists, such as what changed and what is gone.
+    let source = match args.pages.items.as_deref().filter(|place| args.pages.link || *place != "data") {
+        Some(place) => source.identity(format!("--items /{}", place.strip_prefix('/').unwrap_or(place))),
+        None => source,
+    };
     let telling = credentials.telling_apart();
     let source = telling.fold(source, |source, (name, value)| {
         source.identity(format!("{name}: {}", value.as_bytes().escape_ascii()))

@@ -135,7 +135,8 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
     }
 
     /// Something else that makes it this source and no other, such as a tenant that a layer around the client
-    /// names in a header. The URL and the headers of the pages count in any case. It is stored as a digest.
+    /// names in a header, or which list it is where the pages have several. The URL and the headers of the
+    /// pages count in any case. It is stored as a digest.
     pub fn identity(mut self, text: impl AsRef<str>) -> Self {
         self.named.push(text.as_ref().to_owned());
         self
