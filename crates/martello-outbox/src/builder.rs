@@ -139,7 +139,8 @@ impl OutboxBuilder {
     }
 
     /// Lets a newer request of a key take the place of those that no worker has, instead of waiting behind them. Off
-    /// by default: it is right only where each request carries the whole state.
+    /// by default: it is right only where each request carries the whole state of its key. The key of a target has
+    /// no header in it: where one such as `x-tenant` tells resources apart, say keys that have it.
     #[must_use]
     pub fn supersede_pending(mut self) -> Self {
         self.settings.when_pending = WhenPending::Supersede;

@@ -53,7 +53,7 @@ impl OutboxOptions {
     }
 
     /// Takes the place of the older requests of its key that no worker has, instead of waiting behind them: for a
-    /// request that carries the whole state.
+    /// request that carries the whole state of that key, which has no header in it unless you say so.
     #[must_use]
     pub fn supersede(mut self) -> Self {
         self.when_pending = Some(WhenPending::Supersede);
