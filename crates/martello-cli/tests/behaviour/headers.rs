@@ -103,17 +103,35 @@ async fn a_poll_sends_a_secret_header_with_each_request() {
 async fn an_outbox_never_sees_a_header_of_the_environment() {
     let (site, stage) = (Site::new().await, Stage::empty().await);
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
-    let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &stage.named];
+    let more = ["--header-env", "x-api-key=KEY", "--attempts", "1", "--outbox", &stage.named];
     let mut command = upsert(&site, &server, &more);
-    command.env("TENANT", "s3cret");
+    command.env("KEY", "s3cret");
     assert_eq!(run(command).code, 0);
-    assert_eq!(server.requests()[0].headers["x-tenant"], "s3cret");
+    assert_eq!(server.requests()[0].headers["x-api-key"], "s3cret");
     let mut command = bare();
     command.args(["outbox", "list", "--json", "--store", &stage.named]);
     let listed: serde_json::Value = serde_json::from_str(&run(command).stdout).unwrap();
     let id = listed["entries"][0]["id"].as_str().unwrap();
     let shown = stage.run(&["outbox", "show", id, "--reveal", "--json"]).stdout;
     assert!(shown.contains("content-type") && !shown.contains("s3cret"), "{shown}");
+    stage.close().await;
+}
+
+/// The worker would send what was for one tenant as another's, or as nobody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
+    let (site, stage) = (Site::new().await, Stage::empty().await);
+    let server = Server::with(|_| Reply::status(503)).await.unwrap();
+    let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &stage.named];
+    let mut command = upsert(&site, &server, &more);
+    command.env("TENANT", "s3cret");
+    let ran = run(command);
+    assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+    ran.fails(
+        2,
+        "an outbox does not store x-tenant of --header-env, which may tell its requests apart: use --header",
+    );
+    assert_eq!(server.requests().len(), 0);
     stage.close().await;
 }
 
