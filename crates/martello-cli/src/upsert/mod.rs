@@ -115,6 +115,11 @@ fn check_files(args: &Upsert) -> Result<(), Failure> {
 /// Opens all of it, in the order in which it is asked for; the report, which is emptied by that, at last.
 async fn open(args: &Upsert, maker: &Maker) -> Result<Opened, Failure> {
     let credentials = Credentials::of(&args.api).await?;
+    if let (Some((name, _)), true) = (credentials.telling_apart().next(), args.outbox.is_some()) {
+        return Err(Failure::usage(format!(
+            "an outbox does not store {name} of --header-env, which may tell its requests apart: use --header"
+        )));
+    }
     let input = Input::open(&args.input).await?;
     let journal = journal(args, maker, &credentials, &input).await?;
     let place = match &args.outbox {
