@@ -154,6 +154,18 @@ async fn an_export_does_not_replace_the_store() {
     assert_eq!(stage.run(&["dead", "export"]).stdout.lines().count(), 3);
 }
 
+/// What SQLite puts beside the store is made after the command line was read, and removed at the end.
+#[tokio::test]
+async fn an_export_does_not_replace_what_is_put_beside_the_store_later() {
+    let (stage, _) = Stage::filled().await;
+    stage.close().await;
+    for name in ["outbox.db-wal", "outbox.db-shm"] {
+        assert!(!stage.path(name).exists(), "{name}");
+        let ran = stage.run(&["dead", "export", "--out", stage.path(name).to_str().unwrap()]);
+        ran.fails(2, "--out is the same file as the store");
+    }
+}
+
 #[tokio::test]
 async fn a_body_is_not_taken_from_the_store() {
     let (stage, ids) = Stage::filled().await;
