@@ -9,11 +9,11 @@ use std::{
 /// So many links, one to the next, are followed, as by Linux.
 const LINKS: usize = 40;
 
-/// A file, or the place of one that is not there yet.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Identity {
-    There(Unique),
-    NotThere { folder: Unique, name: OsString },
+/// A file, the place of one, or both: one that is not there yet may be made at any time.
+#[derive(Debug)]
+pub(super) struct Identity {
+    file: Option<Unique>,
+    place: Option<(Unique, OsString)>,
 }
 
 #[cfg(unix)]
@@ -24,22 +24,30 @@ type Unique = PathBuf;
 impl Identity {
     /// `None` of what cannot be looked at: to open it says why.
     pub(super) fn of(path: &Path) -> Option<Self> {
-        if let Ok(metadata) = fs::metadata(path) {
-            return unique(path, &metadata).map(Self::There);
-        }
-        let target = target(path)?;
-        let folder = folder(&target);
-        Some(Self::NotThere {
-            folder: unique(folder, &fs::metadata(folder).ok()?)?,
-            name: target.file_name()?.to_owned(),
-        })
+        let file = fs::metadata(path).ok().and_then(|metadata| unique(path, &metadata));
+        let place = place(path);
+        (file.is_some() || place.is_some()).then_some(Self { file, place })
     }
 
     /// Of a file that is open.
     #[cfg(unix)]
     pub(super) fn of_open(metadata: &Metadata) -> Option<Self> {
-        unique(Path::new(""), metadata).map(Self::There)
+        unique(Path::new(""), metadata).map(|file| Self { file: Some(file), place: None })
     }
+
+    /// Whether both are one file, or one place.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        (self.file.is_some() && self.file == other.file)
+            || (self.place.is_some() && self.place == other.place)
+    }
+}
+
+/// The folder that it is in, or would be, and its name there.
+fn place(path: &Path) -> Option<(Unique, OsString)> {
+    let target = target(path)?;
+    let folder = folder(&target);
+    let folder = unique(folder, &fs::metadata(folder).ok()?)?;
+    Some((folder, target.file_name()?.to_owned()))
 }
 
 /// Where the path leads to, if it is a link; `None` if that has no end.

@@ -79,7 +79,7 @@ impl RunFiles {
         let other = self
             .0
             .iter()
-            .find(|other| (used.is_written || other.is_written) && used.identity == other.identity);
+            .find(|other| (used.is_written || other.is_written) && used.identity.is(&other.identity));
         match other {
             Some(other) => Err(Failure::usage(format!(
                 "{} is the same file as {}, which would be overwritten: name another",
