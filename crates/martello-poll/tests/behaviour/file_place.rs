@@ -3,7 +3,7 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     future::Future,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -16,6 +16,7 @@ use martello_poll::{
 use tempfile::TempDir;
 
 const LEASE: Duration = Duration::from_secs(60);
+const STRANGER: u32 = 65_534;
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -82,6 +83,55 @@ async fn planted_links_are_not_followed() {
         let expected = "is a link, or has other names: remove it, and look who made it";
         assert!(error.to_string().ends_with(expected), "{error}");
     }
+}
+
+/// Only the checkpoint's own path is one that somebody has named.
+#[tokio::test]
+async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
+    let (folder, path) = place();
+    let elsewhere = folder.path().join("elsewhere");
+    symlink(&elsewhere, folder.path().join("checkpoint.parked")).unwrap();
+    let error = save(&path).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert!(error.to_string().ends_with("is a link: remove it, and look who made it"), "{error}");
+    assert!(!elsewhere.exists());
+}
+
+/// As root, which alone can make a stranger's file.
+#[tokio::test]
+async fn what_is_parked_is_not_opened_to_all_by_the_file_of_a_stranger() {
+    let (_folder, path) = place();
+    let parked = path.with_extension("parked");
+    fs::write(&parked, r#"{"martello_poll":1,"last":0,"parked":[]}"#).unwrap();
+    fs::set_permissions(&parked, Permissions::from_mode(0o666)).unwrap();
+    if chown(&parked, Some(STRANGER), None).is_err() {
+        return;
+    }
+    save(&path).await.unwrap();
+    assert_eq!((mode(&parked), fs::metadata(&parked).unwrap().uid()), (0o600, 0));
+}
+
+/// What root parks, or takes out, the owner of the checkpoint can read.
+#[tokio::test]
+async fn what_is_parked_is_of_the_owner_of_its_checkpoint() {
+    let (_folder, path) = place();
+    save(&path).await.unwrap();
+    let parked = path.with_extension("parked");
+    fs::remove_file(&parked).unwrap();
+    if chown(&path, Some(STRANGER), None).is_err() {
+        return;
+    }
+    FileCheckpoint::new(&path).discard(vec![ParkedId(1)]).await.unwrap();
+    assert_eq!(fs::metadata(&parked).unwrap().uid(), STRANGER);
+}
+
+#[tokio::test]
+async fn a_lock_is_read_within_bounds() {
+    let (folder, path) = place();
+    let lock = folder.path().join("checkpoint.lock");
+    fs::File::create(&lock).unwrap().set_len(1 << 40).unwrap();
+    save(&path).await.unwrap();
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "1");
 }
 
 #[tokio::test]
