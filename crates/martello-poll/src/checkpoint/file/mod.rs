@@ -29,8 +29,9 @@ use super::{
 /// processes of one machine; on the file system of a network it may not.
 ///
 /// All files are made for their owner alone (mode 0600), because they have what the source listed. Those that
-/// are there keep their mode and their owner. What is not a regular file is refused, and so is a lock file
-/// that is a link or has other names.
+/// are there keep their mode, but what is parked is open to nobody to whom the checkpoint is not, and has its
+/// owner. What is not a regular file is refused, and so is a lock file or a file of what is parked that is a
+/// link, and a lock file that has other names.
 ///
 /// A clone is the same checkpoint, and so is another of the same path.
 #[derive(Clone, Debug)]

@@ -28,17 +28,25 @@ pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links lead from one to the next"))
 }
 
-/// Opens it to be read, and waits for nobody, also if it is a pipe.
+/// Opens it to be read, and waits for nobody, also if it is a pipe. It is no link: the checkpoint's path was
+/// followed already, and what is beside it may be a link that a stranger has put there.
 #[cfg(unix)]
-pub(super) fn to_read(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?
-        .into())
+pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
+    use rustix::{
+        fs::{Mode, OFlags, open},
+        io::Errno,
+    };
+
+    let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    open(path, how, Mode::empty()).map(File::from).map_err(|error| match error {
+        Errno::LOOP | Errno::MLINK => unusable(path, "is a link: remove it, and look who made it"),
+        error => unavailable("read", path, error.into()),
+    })
 }
 
 #[cfg(not(unix))]
-pub(super) fn to_read(path: &Path) -> io::Result<File> {
-    File::open(path)
+pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
+    File::open(path).map_err(|error| unavailable("read", path, error))
 }
 
 /// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a
@@ -84,19 +92,26 @@ pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, StoreError> {
     opened.map_err(|error| unavailable("locked", path, error))
 }
 
-/// Gives a file that is to replace another the mode and the owner of that.
+/// Gives a file that is to replace another the mode of that, and the owner of the checkpoint.
+///
+/// What is parked is open to nobody to whom the checkpoint is not, and if there is none yet, to nobody by the
+/// file of a stranger.
 #[cfg(unix)]
-pub(super) fn make_alike(file: &File, replaced: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    give_to_owner(file, replaced);
-    if let Ok(there) = fs::symlink_metadata(replaced) {
-        // Where this fails, it stays for its owner alone.
-        let _ = file.set_permissions(fs::Permissions::from_mode(there.permissions().mode() & 0o777));
-    }
+pub(super) fn make_alike(file: &File, replaced: &Path, checkpoint: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    give_to_owner(file, checkpoint);
+    let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(replaced)) else { return };
+    let most = match fs::symlink_metadata(checkpoint) {
+        Ok(checkpoint) => checkpoint.mode(),
+        Err(_) if there.uid() == mine.uid() => 0o777,
+        Err(_) => return,
+    };
+    // Where this fails, it stays for its owner alone.
+    let _ = file.set_permissions(fs::Permissions::from_mode(there.mode() & most & 0o777));
 }
 
 #[cfg(not(unix))]
-pub(super) fn make_alike(_: &File, _: &Path) {}
+pub(super) fn make_alike(_: &File, _: &Path, _: &Path) {}
 
 /// What root makes beside a file of somebody else is for that one to use, as with SQLite.
 #[cfg(unix)]

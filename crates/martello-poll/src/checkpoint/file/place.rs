@@ -82,7 +82,8 @@ impl Place {
                 |lot| if lot.change(&unpark, park) { Ok(()) } else { Err(StoreError::full()) },
             )?;
         }
-        write::<Checkpoint>(&self.checkpoint()?, checkpoint)?;
+        let path = self.checkpoint()?;
+        write::<Checkpoint>(&path, &path, checkpoint)?;
         Ok(Saved::Saved)
     }
 
@@ -106,17 +107,20 @@ impl Place {
         let lock = lock.map_err(|error| unavailable("locked", &path, error))?;
         let mut lot = self.parked()?;
         let changed = change(&mut lot)?;
-        write(&parked, lot)?;
+        write(&parked, &checkpoint, lot)?;
         drop(lock);
         Ok(changed)
     }
 }
 
+/// The longest fence, in digits.
+const DIGITS: u64 = 20;
+
 /// The fence after the one in the file.
 fn next_fence(file: &mut File) -> io::Result<Fence> {
     let mut text = String::new();
     file.rewind()?;
-    file.read_to_string(&mut text)?;
+    file.take(DIGITS).read_to_string(&mut text)?;
     // A file that was cut off by a crash begins anew: nobody has outlived that crash.
     let fence = text.trim().parse::<u64>().unwrap_or_default().saturating_add(1);
     file.rewind()?;

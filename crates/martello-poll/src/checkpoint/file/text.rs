@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::{
     ffi::OsString,
+    fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -36,11 +37,10 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreE
         martello_poll: u32,
     }
     let failed = |error| unavailable("read", path, error);
-    let mut file = match open::to_read(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let mut file = open::to_read(path)?;
     let kind = file.metadata().map_err(failed)?.file_type();
     // A folder says itself what it is.
     if !kind.is_file() && !kind.is_dir() {
@@ -61,21 +61,20 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreE
 }
 
 /// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder,
-/// without which a rename may not outlast a crash.
-pub(super) fn write<T: Serialize>(path: &Path, content: T) -> Result<(), StoreError> {
+/// without which a rename may not outlast a crash. `checkpoint` is the path of the checkpoint that it is of.
+pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) -> Result<(), StoreError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })
         .map_err(io::Error::from)
         .map_err(failed)?;
     let write = || -> io::Result<()> {
-        let path = open::target(path)?;
         // Its name is random, it is made by this call or not at all, and it is for its owner alone.
-        let mut file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(&path))?;
+        let mut file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(path))?;
         file.write_all(&text)?;
-        open::make_alike(file.as_file(), &path);
+        open::make_alike(file.as_file(), path, checkpoint);
         file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        flush_folder(&path)
+        file.persist(path).map_err(|error| error.error)?;
+        flush_folder(path)
     };
     write().map_err(failed)
 }
