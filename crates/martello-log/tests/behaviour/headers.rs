@@ -173,3 +173,27 @@ fn what_is_secret_is_the_users_to_say_but_for_credentials() {
         Redaction::default().hide_ending("a b").is_err() && Redaction::default().hide_ending("").is_err()
     );
 }
+
+/// As some large providers call theirs, and with an ending that is none of the words.
+#[test]
+fn credentials_of_known_apis_are_secret_by_their_names() {
+    let redaction = Redaction::default();
+    for name in [
+        "x-auth-key",
+        "x-rapidapi-key",
+        "dd-application-key",
+        "x-apim-subscription-key",
+        "x-ms-copy-source-authorization",
+        "x-amz-server-side-encryption-customer-key",
+        "x-ms-encryption-key",
+        "x-jwt",
+        "x-goog-iap-jwt-assertion",
+        "x-passwd",
+        "x-hub-signature-256",
+    ] {
+        assert!(redaction.hides(&HeaderName::from_static(name)), "{name}");
+    }
+    for name in ["idempotency-key", "x-partition-key", "x-customer-key", "x-auth-email"] {
+        assert!(!redaction.hides(&HeaderName::from_static(name)), "{name}");
+    }
+}
