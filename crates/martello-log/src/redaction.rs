@@ -37,18 +37,29 @@ const SENSITIVE: [&str; 23] = [
 
 /// A header whose name is one of these, or ends in one after a hyphen or an underscore, carries a credential by
 /// its name. `key` is none of them: `idempotency-key` and `x-partition-key` name things.
-const SECRET_WORDS: [&str; 12] = [
+const SECRET_WORDS: [&str; 23] = [
     "access-key",
     "api-key",
     "api_key",
     "apikey",
+    "auth-key",
+    "authorization",
     "credential",
     "credentials",
+    "dd-application-key",
+    "encryption-customer-key",
+    "encryption-key",
+    "jwt",
+    "jwt-assertion",
+    "passwd",
     "password",
     "private-key",
+    "rapidapi-key",
     "secret",
     "secret-key",
     "signature",
+    "signature-256",
+    "subscription-key",
     "token",
 ];
 
@@ -63,8 +74,10 @@ const LINKS: [HeaderName; 5] =
 /// tokens out of it.
 ///
 /// Headers are known by a list of names (`authorization`, `cookie`, …), and by how their names end: in `token`,
-/// `secret`, `signature`, `password`, `credential`, `credentials`, `api-key` (also `api_key` and `apikey`),
-/// `access-key`, `private-key` or `secret-key`. [`hide_header`](Self::hide_header) and
+/// `secret`, `signature` (also `signature-256`), `password`, `passwd`, `credential`, `credentials`,
+/// `authorization`, `jwt`, `jwt-assertion`, `api-key` (also `api_key` and `apikey`), or `-key` after `access`,
+/// `auth`, `encryption`, `encryption-customer`, `private`, `secret`, `subscription`, `dd-application` or
+/// `rapidapi`. [`hide_header`](Self::hide_header) and
 /// [`hide_ending`](Self::hide_ending) add to that; one that only ends like a secret, and is none,
 /// [`show_header`](Self::show_header) takes out.
 ///
