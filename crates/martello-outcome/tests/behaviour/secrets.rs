@@ -1,7 +1,7 @@
 //! Nothing that is written for people shows what a header or a query holds, or breaks out of its line.
 
 use http::Request;
-use martello_outcome::{Attempt, CallError, ConfigError, ErrorKind, Outcome, RequestHead};
+use martello_outcome::{Attempt, CallError, ConfigError, ErrorKind, ErrorText, Outcome, RequestHead};
 
 #[test]
 fn the_head_of_a_request_shows_neither_header_values_nor_query_nor_userinfo() {
@@ -116,4 +116,16 @@ fn even_the_debug_of_an_error_masks_the_urls_in_its_source() {
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
     }
+}
+
+/// What is cut off is not asked for, and neither is what would say that it was a secret.
+#[test]
+fn userinfo_is_no_less_secret_where_a_long_text_is_cut() {
+    for before in 16_340..16_400 {
+        let long = format!("{} https://me:s3cret@api.example/", "x".repeat(before));
+        let text = ErrorText::new(&std::io::Error::other(long)).to_string();
+        assert!(!text.contains(":s"), "{}", text.trim_start_matches('x'));
+    }
+    let prose = "x".repeat(20_000);
+    assert_eq!(ErrorText::new(&std::io::Error::other(prose)).to_string().len(), 16 * 1024);
 }
