@@ -38,7 +38,9 @@ impl<'a> ErrorText<'a> {
     pub(crate) fn masked(self) -> String {
         let mut text = Bounded(String::new());
         // Writing fails once it is full, and then nothing more is asked of the error.
-        let _ = text.write_chain(self.0);
+        if text.write_chain(self.0).is_err() {
+            text.end_before_authority();
+        }
         mask_urls(&text.0, |_| false).into_owned()
     }
 }
@@ -68,6 +70,15 @@ impl Bounded {
             source = error.source();
         }
         Ok(())
+    }
+
+    /// Leaves out a URL that is cut in its authority: what is before the cut may be userinfo.
+    fn end_before_authority(&mut self) {
+        let word = self.0.rfind(char::is_whitespace).unwrap_or_default();
+        let cut = self.0.rfind(['/', '\\']).filter(|slash| *slash >= word);
+        if let Some(slash) = cut {
+            self.0.truncate(slash + 1);
+        }
     }
 }
 
