@@ -90,6 +90,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_there_to_be_seen_is_escaped() {
+        for char in ['\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{3164}', '\u{ffa0}', '\u{1bca0}', '\u{1d173}']
+        {
+            assert_eq!(Printable::new(&char.to_string()).to_string(), format!("\\u{{{:x}}}", u32::from(char)));
+        }
+    }
+
+    #[test]
     fn letters_and_what_joins_them_stay() {
         for text in ["größer", "می\u{200c}خواهم", "e\u{301}", "👩\u{200d}🚀", "a\u{a0}b", "\"'\\"]
         {
