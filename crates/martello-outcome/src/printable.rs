@@ -47,8 +47,10 @@ impl<'a> Printable<'a> {
     pub const fn allows(char: char) -> bool {
         !matches!(char,
             '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-            | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
     }
 
     fn keeps(&self, char: char) -> bool {
@@ -65,7 +67,7 @@ impl fmt::Display for Printable<'_> {
             if written == self.most {
                 return f.write_char('…');
             }
-            if self.keeps(char) { f.write_char(char)? } else { write!(f, "{}", char.escape_debug())? }
+            if self.keeps(char) { f.write_char(char)? } else { write!(f, "{}", char.escape_default())? }
         }
         Ok(())
     }
@@ -91,9 +93,13 @@ mod tests {
 
     #[test]
     fn what_is_not_there_to_be_seen_is_escaped() {
-        for char in ['\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{3164}', '\u{ffa0}', '\u{1bca0}', '\u{1d173}']
+        for char in
+            ['\u{ad}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{3164}', '\u{ffa0}', '\u{1bca0}', '\u{1d173}']
         {
-            assert_eq!(Printable::new(&char.to_string()).to_string(), format!("\\u{{{:x}}}", u32::from(char)));
+            assert_eq!(
+                Printable::new(&char.to_string()).to_string(),
+                format!("\\u{{{:x}}}", u32::from(char))
+            );
         }
     }
 
