@@ -72,7 +72,7 @@ pub(super) fn secret(args: &ApiArgs) -> Result<HeaderMap, Failure> {
 
 fn name_of(option: &str, name: &str) -> Result<HeaderName, Failure> {
     let name: HeaderName =
-        name.trim().parse().map_err(|_| Failure::usage(format!("{option}: its name is none")))?;
+        name.trim().parse().map_err(|_| Failure::usage(format!("{option}: this is no name of a header")))?;
     if OF_THE_CLIENT.contains(&name) || name == "keep-alive" || name.as_str().starts_with("proxy-") {
         return Err(Failure::usage(format!("{option} {name}: the client itself puts that in")));
     }

@@ -36,7 +36,7 @@ async fn an_empty_body_is_refused_unless_it_is_asked_for() {
     let empty = stage.path("empty");
     fs::write(&empty, "").unwrap();
     let empty = empty.to_str().unwrap();
-    let why = "is empty: look what should have written it, or add --allow-empty-body";
+    let why = "is empty: check the program that writes it, or add --allow-empty-body";
     stage.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("the standard input {why}"));
     stage.run(&["dead", "edit", &id, "--body-file", empty]).fails(2, &format!("{empty} {why}"));
     assert_eq!(stage.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);

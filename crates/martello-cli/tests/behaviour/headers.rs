@@ -141,7 +141,7 @@ async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_valu
     for (argument, why) in [
         ("x-api-key=NOT_SET", "no usable NOT_SET in the environment"),
         ("x-api-key", "NAME=VARIABLE"),
-        ("x api=KEY", "its name is none"),
+        ("x api=KEY", "this is no name of a header"),
         ("content-length=KEY", "content-length"),
         ("x-api-key=LINES", "cannot be sent in a header"),
     ] {

@@ -80,7 +80,7 @@ async fn planted_links_are_not_followed() {
         }
         let error = saved.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unusable, "{name}");
-        let expected = "is a link, or has other names: remove it, and look who made it";
+        let expected = "is a link, or has other names: check who created it, then remove it";
         assert!(error.to_string().ends_with(expected), "{error}");
     }
 }
@@ -93,7 +93,7 @@ async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
     symlink(&elsewhere, folder.path().join("checkpoint.parked")).unwrap();
     let error = save(&path).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
-    assert!(error.to_string().ends_with("is a link: remove it, and look who made it"), "{error}");
+    assert!(error.to_string().ends_with("is a link: check who created it, then remove it"), "{error}");
     assert!(!elsewhere.exists());
 }
 

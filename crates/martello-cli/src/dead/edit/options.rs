@@ -57,7 +57,7 @@ fn from_file(path: &Path, may_be_empty: bool) -> Result<Vec<u8>, Failure> {
         let path = path.display().to_string();
         let what = if path == "-" { "the standard input" } else { &path };
         return Err(Failure::usage(format!(
-            "{what} is empty: look what should have written it, or add --allow-empty-body"
+            "{what} is empty: check the program that writes it, or add --allow-empty-body"
         )));
     }
     Ok(body)

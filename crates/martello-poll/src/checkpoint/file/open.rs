@@ -39,7 +39,7 @@ pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
 
     let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     open(path, how, Mode::empty()).map(File::from).map_err(|error| match error {
-        Errno::LOOP | Errno::MLINK => unusable(path, "is a link: remove it, and look who made it"),
+        Errno::LOOP | Errno::MLINK => unusable(path, "is a link: check who created it, then remove it"),
         error => unavailable("read", path, error.into()),
     })
 }
@@ -60,7 +60,7 @@ pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
         io::Errno,
     };
 
-    let is_link = || unusable(path, "is a link, or has other names: remove it, and look who made it");
+    let is_link = || unusable(path, "is a link, or has other names: check who created it, then remove it");
     let failed = |error| unavailable("locked", path, error);
     let how = OFlags::RDWR
         | OFlags::CREATE
@@ -76,7 +76,7 @@ pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
     };
     let made = file.metadata().map_err(failed)?;
     if !made.is_file() {
-        return Err(unusable(path, "is not a regular file: remove it, and look who made it"));
+        return Err(unusable(path, "is not a regular file: check who created it, then remove it"));
     }
     if made.nlink() > 1 {
         return Err(is_link());
