@@ -132,7 +132,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn hold(&self, queue: &QueueName, wait: Duration) -> Result<EntryId, Fault> {
         let claimed = self.turn(Turn { queue: queue.clone(), ..turn(1) }).await?.claimed;
         let claimed = only("what its authority could be held with", claimed)?;
-        self.settle_with(&claimed, End::GiveBack, hold(wait)).await?;
+        self.settle_with(&claimed, End::GiveBack, hold(claimed.holds, wait)).await?;
         Ok(claimed.entry.id)
     }
 
@@ -225,9 +225,9 @@ pub(super) fn turn(claim: usize) -> Turn {
     }
 }
 
-/// A hold of this long, and why it is.
-pub(super) fn hold(wait: Duration) -> Hold {
-    Hold::For { wait, why: format!("held for {wait:?}").into() }
+/// A hold of this long after so many in a row, and why it is.
+pub(super) fn hold(after: u32, wait: Duration) -> Hold {
+    Hold::For { after, wait, why: format!("held for {wait:?}").into() }
 }
 
 /// A settlement with an attempt that fits its end.

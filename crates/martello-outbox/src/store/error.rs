@@ -66,11 +66,23 @@ impl StoreError {
         Self::new(StoreErrorKind::Conflict, format!("entry {id} is {state}, but must be {wanted}"))
     }
 
-    /// The dead letter is [overtaken](crate::Overtaken), or a newer entry of its key is under way.
+    /// The dead letter is [overtaken](crate::Overtaken).
     #[must_use]
     pub fn overtaken(id: EntryId) -> Self {
-        let message =
-            format!("entry {id} is overtaken: its replay would overwrite a newer request of its key");
+        let message = format!(
+            "a newer request of the key of entry {id} was delivered, or may have been, and a replay would overwrite \
+             it: look at the resource first"
+        );
+        Self::new(StoreErrorKind::Conflict, message)
+    }
+
+    /// A newer entry of the dead letter's key is leased.
+    #[must_use]
+    pub fn overtaking(id: EntryId) -> Self {
+        let message = format!(
+            "a newer request of the key of entry {id} is being delivered, and a replay could overwrite it: try again \
+             when it has ended"
+        );
         Self::new(StoreErrorKind::Conflict, message)
     }
 

@@ -59,13 +59,19 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///    └─────────────────── lost lease ────────────────┘ ◀────┘
 /// ```
 ///
-/// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority is not held
-/// in its queue, and which is at the *head of its key*: no other entry of its queue and key is leased, and none that is
-/// older is ready. An entry without a key is always at the head.
+/// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority
+/// [may be claimed](Held) in its queue, and which is at the *head of its key*: no other entry of its queue and key is
+/// leased, and none that is older is ready. An entry without a key is always at the head.
 ///
-/// The [authority](StoredRequest::authority) of an entry is that of its last revision. It is *held* in a queue for the
-/// time that a settlement says ([`Hold::For`]), and afterwards, until one ends the hold ([`Hold::End`]), as long as an
-/// entry of it is leased there: then one is claimed at a time. [`Held::MOST`] are remembered for each queue.
+/// # What is held
+///
+/// The [authority](StoredRequest::authority) of an entry is that of its last revision. A settlement can make a hold of
+/// it in its queue ([`Hold::For`]). Until the hold's [`until`](Held::until), no entry of the authority is claimed there.
+/// After that, the hold is *over*, and the authority is probed until a settlement ends the hold ([`Hold::End`]) or makes
+/// the next. A *probe* is a leased entry of an authority whose hold is over. An entry that would be one is claimed only
+/// if no other of its authority is leased in the queue, and if the queue has fewer probes than half of [`Turn::cap`]
+/// (rounded down, but at least one), those of the same turn included; otherwise it is passed over, and what comes after
+/// it is claimed. [`Held::MOST`] holds are remembered for each queue.
 ///
 /// # What is overtaken
 ///
@@ -149,8 +155,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// each second (from 0.001 to 10,000): the n-th, counted from 0, is due after n ÷ `per_second`. At most
     /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`], and expires as long after it is due as it would
     /// then. A filter that nothing passes makes a job of none. Fails with [`StoreErrorKind::Invalid`] if the rate is
-    /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken and
-    /// `overtaken` does not say that it be replayed all the same.
+    /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken, or a
+    /// newer entry of its key is leased, and `overtaken` does not say that it be replayed all the same: with the error of
+    /// the oldest of them.
     fn replay(&self, filter: Filter, per_second: f64, overtaken: WhenOvertaken)
     -> StoreFuture<'_, ReplayJob>;
 
@@ -167,7 +174,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
     /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago and
-    /// that no entry bears any more, and the holds that have been over for longer than `age`, and for longer than
+    /// that no entry bears any more, and, whatever `age` is, the holds that have been over for longer than
     /// [`Held::KEPT`].
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
@@ -199,9 +206,9 @@ pub enum Change {
     Bury,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
     /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
-    /// before is no longer its last. Fails with [`StoreErrorKind::Conflict`] if it is [overtaken](Overtaken), or a
-    /// newer entry of its queue and key is leased, unless it is to be replayed all the same: then such a lease
-    /// overtakes it possibly.
+    /// before is no longer its last. Unless it is to be replayed all the same, fails with [`StoreError::overtaken`] if it
+    /// is [overtaken](Overtaken), and else with [`StoreError::overtaking`] if a newer entry of its queue and key is
+    /// leased. If it is replayed all the same, such a lease overtakes it possibly.
     Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
     /// [`StoreErrorKind::Conflict`] if the revision that it was made on is not the last, so that nobody overwrites an edit

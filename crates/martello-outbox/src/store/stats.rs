@@ -25,17 +25,20 @@ pub struct QueueStats {
     pub oldest_due: Option<Duration>,
     /// Why it is paused, if it is.
     pub paused: Option<String>,
-    /// The holds of it that no success has ended yet, by authority.
+    /// Its holds, by authority: those that last, and those that are over but that no probe has ended yet.
     pub holds: Vec<Held>,
 }
 
-/// A hold of a queue: an API that was down when it was last asked. Until then nothing is claimed for it; and from then
-/// on one entry at a time, over all workers, until one has been [answered](crate::Hold::End).
+/// A hold of an authority in a queue: an API that was down when it was last asked.
+///
+/// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a time is
+/// claimed, as a probe, until a probe [ends](crate::Hold::End) the hold. Of a queue, at most half of the
+/// [cap](crate::Turn::cap), and at least one, are probes, so that the other APIs go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// The [authority](crate::StoredRequest::authority) that is held.
     pub authority: String,
-    /// Until when, or since when it has been tried with one entry at a time.
+    /// Until when nothing is claimed for it; once that is past, since when it is probed.
     pub until: Timestamp,
     /// Why.
     pub why: String,
@@ -44,10 +47,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// How many a queue remembers: of more, those are forgotten that end first, or ended first.
+    /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the one with the
+    /// fewest in a row, and of these the one that was over first; if none is over, the one that will be over first.
     pub const MOST: usize = 1_000;
 
-    /// How long one is remembered at least once it is over, whatever is [pruned](crate::Store::prune).
+    /// How long one is remembered once it is over: [`Store::prune`](crate::Store::prune) forgets those that have been
+    /// over for longer.
     pub const KEPT: Duration = Duration::from_secs(60 * 60);
 }
 

@@ -100,18 +100,23 @@ impl Settlement {
     }
 }
 
-/// What a delivery does to the [hold](crate::Held) of the authority that it went to. If it was claimed before the hold
-/// that there is had ended, or a settlement is [`Settled::Fenced`], the hold stays as it is: what was sent before says
-/// nothing about whether the API is back.
+/// What a delivery does to the [hold](crate::Held) of the authority that it went to.
+///
+/// The hold stays as it is if the settlement is [`Settled::Fenced`], or if the entry was claimed before the `until` of
+/// the hold: what was sent before then says nothing about whether the API is back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hold {
     /// It stays as it is.
     #[default]
     Keep,
-    /// It ends, because the API has answered.
+    /// It ends, because the API accepted or rejected a request.
     End,
-    /// Nothing is claimed for this authority for this long.
+    /// Nothing is claimed for this authority for this long. If it has had another number of holds in a row than `after`
+    /// by now, its hold stays as it is: so a probe that was under way when somebody ended the hold does not bring it
+    /// back.
     For {
+        /// How many holds in a row there were when the entry was claimed: [`Claimed::holds`].
+        after: u32,
         /// From now.
         wait: Duration,
         /// Why, for whoever looks at it.
@@ -157,7 +162,7 @@ pub struct Claimed {
     pub entry: Entry,
     /// The request of its last revision.
     pub request: StoredRequest,
-    /// If it is to show whether the API is back: how many holds of its authority there were in a row. Else 0.
+    /// If it is a probe: how many holds of its authority there were in a row. Else 0.
     pub holds: u32,
 }
 
@@ -175,8 +180,9 @@ pub struct Turned {
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
     /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
     /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry
-    /// expires, whichever comes first. When an entry is due or a hold ends does not count while the queue is paused or
-    /// as many are leased as the cap allows, nor if the entry waits for another to show whether the API is back. `None`
-    /// if there is nothing to wait for but a change.
+    /// expires, whichever comes first. When an entry is due or a hold is over does not count while the queue is paused or
+    /// as many are leased as the cap allows. Nor does it for an entry that could only be claimed as a probe, while
+    /// another probe of its authority, or as many probes as the cap allows, are leased: it waits for one of them to
+    /// be settled. `None` if there is nothing to wait for but a change.
     pub next: Option<Duration>,
 }

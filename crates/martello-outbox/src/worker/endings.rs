@@ -99,7 +99,7 @@ impl Driver {
     fn hold(&self, flight: &Flight, wait: Duration, why: String) -> Hold {
         let (queue, authority) = (self.outbox.queue(), &flight.authority);
         tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");
-        Hold::For { wait, why: why.into() }
+        Hold::For { after: flight.holds, wait, why: why.into() }
     }
 }
 

@@ -44,10 +44,11 @@ pub(super) fn change(changing: Changing, last: u32) -> Change {
     }
 }
 
-pub(super) fn hold(holding: Holding) -> Hold {
+/// What a claim after so many holds in a row does to its hold.
+pub(super) fn hold(holding: Holding, after: u32) -> Hold {
     match holding {
         Holding::Keep => Hold::Keep,
         Holding::End => Hold::End,
-        Holding::For(wait) => Hold::For { wait, why: format!("for {wait:?}").into() },
+        Holding::For(wait) => Hold::For { after, wait, why: format!("for {wait:?}").into() },
     }
 }

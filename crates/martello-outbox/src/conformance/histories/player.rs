@@ -36,6 +36,7 @@ struct Had {
     model: Lease,
     number: u32,
     revision: u32,
+    holds: u32,
     applied: bool,
 }
 
@@ -201,7 +202,7 @@ impl<'a> Player<'a> {
         for (pick, ending, holding) in settle {
             let Some((at, had)) = self.lease(*pick) else { continue };
             let (end, attempt) = self.end(*ending, had);
-            let hold = hold(*holding);
+            let hold = hold(*holding, had.holds);
             let settlement = Settlement { lease: had.engine.clone(), end, attempt, hold };
             models.push(Settlement { lease: had.model.clone(), ..settlement.clone() });
             engines.push(settlement);
@@ -269,6 +270,7 @@ impl<'a> Player<'a> {
                 model: model.lease,
                 number: model.entry.attempts,
                 revision: model.entry.revision,
+                holds: model.holds,
                 applied: false,
             });
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::Uri;
 
 use super::super::{
-    check::{fault, same},
+    check::{fault, only, same},
     stage::{LEASE, MOMENT, Stage, entry, hold, ids, queue, request, seconds, settlement, start, turn},
     violation::{Fault, Played},
 };
@@ -107,7 +107,7 @@ pub(in super::super) async fn an_edit_changes_the_authority(stage: &Stage<'_>) -
     }
     let claimed = stage.claim_one().await?;
     same("what goes elsewhere now", claimed.entry.id, from)?;
-    stage.settle_with(&claimed, End::Done, hold(seconds(9))).await?;
+    stage.settle_with(&claimed, End::Done, hold(0, seconds(9))).await?;
     let b_held = ("b.example".to_owned(), seconds(9), 1);
     same("what is held by it", held(stage).await?, [a_held(30, 1), vec![b_held]].concat())
 }
@@ -138,10 +138,11 @@ pub(in super::super) async fn a_settlement_that_is_fenced_or_sent_again_changes_
     let lost = stage.claim_one().await?;
     stage.pass(LEASE);
     let claimed = stage.claim_one().await?;
-    let fenced = stage.settle_with(&lost, End::GiveBack, hold(seconds(30))).await?;
+    let fenced = stage.settle_with(&lost, End::GiveBack, hold(0, seconds(30))).await?;
     same("the answer, too late", fenced, Settled::Fenced)?;
     same("the holds", held(stage).await?, Vec::new())?;
-    let holding = Settlement { hold: hold(seconds(30)), ..settlement(&claimed, End::GiveBack, stage.now()) };
+    let holding =
+        Settlement { hold: hold(0, seconds(30)), ..settlement(&claimed, End::GiveBack, stage.now()) };
     for what in ["at first", "sent again", "sent again, with the hold over", "sent again, resumed"] {
         let settle = vec![holding.clone()];
         let answers = stage.turn(Turn { settle, ..turn(0) }).await?.settled;
@@ -177,17 +178,10 @@ pub(in super::super) async fn a_prune_forgets_holds_that_have_long_been_over(sta
     same("those that last", held(stage).await?, a_held(30, 1))?;
     stage.pass(seconds(30) + Held::KEPT);
     stage.store().prune(seconds(0), 10).await?;
-    same("those over for just as long as they are kept at least", held(stage).await?, a_held(30, 1))?;
-    stage.pass(seconds(10));
-    stage.store().prune(Held::KEPT + seconds(10), 10).await?;
-    same("those over for just as long as is asked for", held(stage).await?, a_held(30, 1))?;
+    same("those over for just as long as they are kept", held(stage).await?, a_held(30, 1))?;
     stage.pass(MOMENT);
-    stage.store().prune(Held::KEPT + seconds(10), 0).await?;
-    same("those over for longer", held(stage).await?, Vec::new())?;
-    stage.hold(&QueueName::default(), seconds(30)).await?;
-    stage.pass(seconds(30) + Held::KEPT + MOMENT);
-    stage.store().prune(seconds(0), 0).await?;
-    same("those over for longer than they are kept at least", held(stage).await?, Vec::new())?;
+    stage.store().prune(seconds(7 * 86_400), 0).await?;
+    same("those over for longer, whatever is pruned", held(stage).await?, Vec::new())?;
     same("claims", in_row(&stage.claim(5).await?), vec![0, 0])
 }
 
@@ -199,29 +193,39 @@ pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'
     stage.store().enqueue((0..Held::MOST).map(api).collect()).await?;
     let claimed = stage.turn(all(turn(1_000))).await?.claimed;
     same("the claims", claimed.len(), Held::MOST)?;
-    let settled = |settle| async move { stage.turn(all(Turn { settle, ..turn(0) })).await };
     let settle = |(number, claimed): (u64, &Claimed)| {
-        // One in the middle ends first.
+        // One in the middle is over first.
         let wait = if number == 500 { 5 } else { 10 + number };
-        Settlement { hold: hold(seconds(wait)), ..settlement(claimed, End::GiveBack, stage.now()) }
+        Settlement { hold: hold(0, seconds(wait)), ..settlement(claimed, End::GiveBack, stage.now()) }
     };
-    settled((0..).zip(&claimed).map(settle).collect()).await?;
-    let names = || async {
-        let holds = stage.stats(&QueueName::default()).await?.holds;
-        Ok::<_, Fault>(holds.into_iter().map(|held| held.authority).collect::<Vec<_>>())
-    };
-    let told = names().await?;
-    let mut expected: Vec<_> = (0..Held::MOST).map(|number| format!("api-{number}.example")).collect();
-    expected.retain(|name| name != "api-500.example");
-    expected.push("a.example".to_owned());
-    expected.sort_unstable();
-    same("the holds", told, expected.clone())?;
-    // The one that is forgotten may be claimed for, and the next that is held lasts for the shortest.
-    let forgotten = stage.claim_one().await?;
-    stage.settle_with(&forgotten, End::GiveBack, hold(seconds(1))).await?;
-    same("the holds after a short one", names().await?, expected)?;
-    let answers =
-        stage.settle_with(&stage.claim_one().await?, End::Dead(Reason::Rejected), Hold::End).await?;
-    same("the end of what is not held", answers, Settled::Applied)?;
-    if stage.claim(1).await?.is_empty() { Ok(()) } else { fault("what is held was claimed") }
+    let settle = (0..).zip(&claimed).skip(1).map(settle).collect();
+    stage.turn(all(Turn { settle, ..turn(0) })).await?;
+    forgotten(stage, "as many as are remembered", &[0]).await?;
+    let first = only("first claims", claimed.into_iter().take(1).collect())?;
+    stage.settle_with(&first, End::GiveBack, hold(0, seconds(1))).await?;
+    forgotten(stage, "one more, where none is over", &[500]).await?;
+    stage.pass(seconds(2));
+    let probe = only("probes", stage.turn(all(turn(1))).await?.claimed)?;
+    stage.settle_with(&probe, End::GiveBack, hold(1, seconds(1))).await?;
+    stage.pass(seconds(10));
+    let claimed = stage.turn(all(turn(5))).await?.claimed;
+    same("the claims, of which one is not held", in_row(&claimed), vec![2, 1, 1, 0])?;
+    let [_, second, _, new] = claimed.as_slice() else { return fault("four claims, and not four") };
+    stage.settle_with(new, End::GiveBack, hold(0, seconds(100))).await?;
+    forgotten(stage, "one more, where one is over that had more in a row", &[1]).await?;
+    stage.settle_with(second, End::GiveBack, hold(1, seconds(100))).await?;
+    forgotten(stage, "one that was forgotten while it was probed", &[1]).await?;
+    let again = only("what may be claimed", stage.turn(all(turn(5))).await?.claimed)?;
+    same("what is forgotten", (again.entry.id, again.holds), (second.entry.id, 0))?;
+    let ended = stage.settle_with(&again, End::Dead(Reason::Rejected), Hold::End).await?;
+    same("the end of what is not held", ended, Settled::Applied)
+}
+
+/// Which of the thousand are not held.
+async fn forgotten(stage: &Stage<'_>, what: &str, expected: &[usize]) -> Played {
+    let holds = stage.stats(&QueueName::default()).await?.holds;
+    let is_held = |name: &str| holds.iter().any(|held| held.authority == name);
+    let not_held = (0..Held::MOST).filter(|number| !is_held(&format!("api-{number}.example")));
+    same(what, not_held.collect::<Vec<_>>(), expected.to_vec())?;
+    same("whether the longest is held", is_held("a.example"), true)
 }

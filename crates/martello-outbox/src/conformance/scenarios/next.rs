@@ -76,7 +76,7 @@ pub(in super::super) async fn under_a_full_cap_the_next_turn_is_when_a_lease_run
     let full = || Turn { cap: 2, ..turn(5) };
     same("with entries that are due now and soon", stage.turn(full()).await?.next, Some(LEASE))?;
     for claimed in claimed.iter().take(1) {
-        stage.settle_with(claimed, End::GiveBack, hold(seconds(5))).await?;
+        stage.settle_with(claimed, End::GiveBack, hold(0, seconds(5))).await?;
     }
     let full = || Turn { cap: 1, ..turn(5) };
     same("with a hold that ends before", stage.turn(full()).await?.next, Some(LEASE))

@@ -53,7 +53,7 @@ pub(in super::super) async fn a_probe_that_fails_holds_again(stage: &Stage<'_>) 
         let probe = stage.claim_one().await?;
         same("the probe", (probe.entry.id, probe.holds), (first, in_row))?;
         let wait = [12, 0, 20, 40].get(in_row as usize - 1).copied().unwrap_or_default();
-        stage.settle_with(&probe, End::GiveBack, hold(seconds(wait))).await?;
+        stage.settle_with(&probe, End::GiveBack, hold(probe.holds, seconds(wait))).await?;
         let until = [42, 42, 62, 102].get(in_row as usize - 1).copied().unwrap_or_default();
         same("how it is held", held(stage).await?, a_held(until, in_row + 1))?;
     }
@@ -70,17 +70,17 @@ pub(in super::super) async fn what_was_claimed_before_a_hold_was_over_does_not_c
     let [first, second, third, fourth, fifth] = claimed.as_slice() else {
         return same("the claims", claimed.len(), 5);
     };
-    stage.settle_with(first, AGAIN, hold(seconds(30))).await?;
+    stage.settle_with(first, AGAIN, hold(0, seconds(30))).await?;
     same("how it is held", held(stage).await?, a_held(30, 1))?;
     stage.settle_with(second, End::Done, Hold::End).await?;
     same("after a success from before", held(stage).await?, a_held(30, 1))?;
-    stage.settle_with(third, AGAIN, hold(seconds(40))).await?;
+    stage.settle_with(third, AGAIN, hold(1, seconds(40))).await?;
     same("after a failure from before", held(stage).await?, a_held(30, 1))?;
     stage.pass(seconds(30));
     stage.settle_with(fourth, End::Done, Hold::End).await?;
     same("after a late success from before", held(stage).await?, a_held(30, 1))?;
     same("while another is under way", probes(stage).await?, Vec::new())?;
-    stage.settle_with(fifth, AGAIN, hold(seconds(50))).await?;
+    stage.settle_with(fifth, AGAIN, hold(1, seconds(50))).await?;
     same("after a late failure from before", held(stage).await?, a_held(30, 1))?;
     same("when none is under way", probes(stage).await?, vec![(first.entry.id, 1)])
 }
@@ -169,7 +169,7 @@ pub(in super::super) async fn the_next_turn_is_when_a_hold_ends_or_its_probe_doe
     stage.pass(seconds(56));
     let other = stage.claim_one().await?;
     next("with two probes under way, when the first lease runs out", 4).await?;
-    stage.settle_with(&probe, End::Again { after: seconds(70), counts: true }, hold(seconds(50))).await?;
+    stage.settle_with(&probe, End::Again { after: seconds(70), counts: true }, hold(1, seconds(50))).await?;
     next("held again", 50).await?;
     stage.settle_with(&other, End::Done, Hold::End).await?;
     next("held alone", 50).await

@@ -8,7 +8,7 @@ impl Data {
         change: Change,
         at: &mut Moment,
     ) -> Result<Entry, StoreError> {
-        let in_the_way = self.newer_is_leased(id);
+        let (in_the_way, refusal) = (self.newer_is_leased(id), self.refusal(id));
         let row = self.row_mut(id)?;
         let wanted = match change {
             Change::Cancel | Change::Bury => State::Ready,
@@ -23,10 +23,12 @@ impl Data {
                 row.note(EventKind::Cancelled, None, at);
             }
             Change::Bury => row.die(Reason::ByHand, at),
-            Change::Replay(WhenOvertaken::Refuse) if row.entry.overtaken.is_some() || in_the_way => {
-                return Err(StoreError::overtaken(id));
-            }
-            Change::Replay(_) => {
+            Change::Replay(when) => {
+                if when == WhenOvertaken::Refuse
+                    && let Some(refusal) = refusal
+                {
+                    return Err(refusal);
+                }
                 row.replay(at.now, in_the_way, at);
                 row.entry.job = None;
                 row.note(EventKind::Replayed, None, at);

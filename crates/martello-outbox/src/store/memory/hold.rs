@@ -6,24 +6,26 @@ use super::{
     data::{Data, Queue},
     row::{Moment, Row},
 };
-use crate::{Held, Hold, QueueName, Settlement};
+use crate::{Held, Hold, QueueName, Settlement, Turn};
 
-/// The authorities of a queue that are held, or were until one entry has shown that they are back.
+/// The holds of a queue, and its probes.
 pub(super) struct Holds<'a> {
     holds: HashMap<&'a str, &'a Held>,
     /// Those of which an entry is leased.
     leased: HashSet<String>,
+    /// How many more probes may be leased.
+    probes_left: usize,
     now: Timestamp,
 }
 
 /// What an authority lets be claimed.
 pub(super) enum Admits {
     All,
-    /// One, after so many holds in a row.
+    /// One as a probe, after so many holds in a row.
     One(u32),
     /// Nothing before this moment.
     NoneUntil(Timestamp),
-    /// Nothing before an entry of it that is leased has come to an end.
+    /// Nothing before a probe that is leased, of this authority or another, has come to an end.
     None,
 }
 
@@ -32,7 +34,7 @@ impl Holds<'_> {
         match self.holds.get(authority) {
             None => Admits::All,
             Some(held) if self.now < held.until => Admits::NoneUntil(held.until),
-            Some(_) if self.leased.contains(authority) => Admits::None,
+            Some(_) if self.leased.contains(authority) || self.probes_left == 0 => Admits::None,
             Some(held) => Admits::One(held.in_row),
         }
     }
@@ -41,7 +43,10 @@ impl Holds<'_> {
     pub(super) fn claim(&mut self, authority: String) -> Option<u32> {
         let holds = match self.admits(&authority) {
             Admits::All => 0,
-            Admits::One(holds) => holds,
+            Admits::One(holds) => {
+                self.probes_left -= 1;
+                holds
+            }
             Admits::NoneUntil(_) | Admits::None => return None,
         };
         self.leased.insert(authority);
@@ -50,14 +55,16 @@ impl Holds<'_> {
 }
 
 impl Data {
-    pub(super) fn holds(&self, queue: &QueueName, now: Timestamp) -> Holds<'_> {
-        let holds = self.queues.get(queue).into_iter().flat_map(|queue| &queue.holds);
-        let leased = self.rows.values().filter(|row| row.entry.queue == *queue && row.held.is_some());
-        Holds {
-            holds: holds.map(|(authority, held)| (authority.as_str(), held)).collect(),
-            leased: leased.map(Row::authority).collect(),
-            now,
-        }
+    pub(super) fn holds(&self, turn: &Turn, now: Timestamp) -> Holds<'_> {
+        let holds = self.queues.get(&turn.queue).into_iter().flat_map(|queue| &queue.holds);
+        let holds: HashMap<_, _> = holds.map(|(authority, held)| (authority.as_str(), held)).collect();
+        let leased = self.rows.values().filter(|row| row.entry.queue == turn.queue && row.held.is_some());
+        let leased: Vec<String> = leased.map(Row::authority).collect();
+        let is_probe =
+            |authority: &&String| holds.get(authority.as_str()).is_some_and(|held| held.until <= now);
+        let probes = leased.iter().filter(is_probe).count();
+        let probes_left = (turn.cap / 2).max(1).saturating_sub(probes);
+        Holds { holds, leased: leased.into_iter().collect(), probes_left, now }
     }
 
     /// Does to the hold of an entry's authority what its settlement says; it was claimed at that time.
@@ -79,26 +86,31 @@ impl Data {
             Hold::End => {
                 queue.holds.remove(&authority);
             }
-            Hold::For { wait, why } => {
-                let in_row = before.map_or(0, |held| held.in_row).saturating_add(1);
+            Hold::For { after, .. } if *after != before.map_or(0, |held| held.in_row) => {}
+            Hold::For { after, wait, why } => {
+                let in_row = after.saturating_add(1);
                 let held = Held {
                     authority: authority.clone(),
                     until: at.after(*wait),
                     why: why.to_string(),
                     in_row,
                 };
-                queue.hold(authority, held);
+                queue.hold(held, at.now);
             }
         }
     }
 }
 
 impl Queue {
-    fn hold(&mut self, authority: String, held: Held) {
-        self.holds.insert(authority, held);
-        if self.holds.len() > Held::MOST {
-            let first = self.holds.values().min_by_key(|held| held.until).map(|held| held.authority.clone());
-            first.map(|authority| self.holds.remove(&authority));
+    fn hold(&mut self, held: Held, now: Timestamp) {
+        if self.holds.len() >= Held::MOST && !self.holds.contains_key(&held.authority) {
+            let worth = |held: &&Held| match held.until <= now {
+                true => (false, held.in_row, held.until),
+                false => (true, 0, held.until),
+            };
+            let least = self.holds.values().min_by_key(worth).map(|held| held.authority.clone());
+            least.map(|authority| self.holds.remove(&authority));
         }
+        self.holds.insert(held.authority.clone(), held);
     }
 }

@@ -1,5 +1,5 @@
 use super::data::Data;
-use crate::{EntryId, OrderKey, Overtaken, QueueName, State};
+use crate::{EntryId, OrderKey, Overtaken, QueueName, State, StoreError};
 
 impl Data {
     /// Marks the dead letters of a key that are older than this place, and tells how many had no mark as certain.
@@ -14,6 +14,14 @@ impl Data {
         let dead = older.filter(|row| row.is(queue, key) && row.entry.state == State::Dead);
         let unmarked = dead.filter(|row| row.entry.overtaken < Some(overtaken));
         unmarked.map(|row| row.entry.overtaken = Some(overtaken)).fold(0, |many, ()| many + 1)
+    }
+
+    /// Why a replay of this dead letter would overwrite something newer, if it would.
+    pub(super) fn refusal(&self, id: EntryId) -> Option<StoreError> {
+        match self.row(id).ok()?.entry.overtaken {
+            Some(_) => Some(StoreError::overtaken(id)),
+            None => self.newer_is_leased(id).then(|| StoreError::overtaking(id)),
+        }
     }
 
     /// Whether a newer entry of this one's key is leased, and may be delivered at any time.

@@ -35,7 +35,7 @@ impl Data {
         let borne = |job| rows.values().any(|row| row.entry.job == Some(job));
         self.jobs.retain(|job| !old(job.created_at) || borne(job.id));
         for queue in self.queues.values_mut() {
-            queue.holds.retain(|_, held| after(held.until, age.max(Held::KEPT)) >= at.now);
+            queue.holds.retain(|_, held| after(held.until, Held::KEPT) >= at.now);
         }
         pruned
     }

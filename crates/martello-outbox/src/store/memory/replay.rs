@@ -22,13 +22,10 @@ impl Data {
         let most = usize::try_from(ReplayJob::MOST).unwrap_or(usize::MAX);
         let dead = self.rows.values().filter(|row| row.entry.state == State::Dead && passes(row, &filter));
         let dead: Vec<EntryId> = dead.take(most).map(|row| row.entry.id).collect();
-        let is_overtaken = |id: &&EntryId| {
-            self.row(**id).is_ok_and(|row| row.entry.overtaken.is_some()) || self.newer_is_leased(**id)
-        };
         if overtaken == WhenOvertaken::Refuse
-            && let Some(first) = dead.iter().find(is_overtaken)
+            && let Some(refusal) = dead.iter().find_map(|id| self.refusal(*id))
         {
-            return Err(StoreError::overtaken(*first));
+            return Err(refusal);
         }
         let id = JobId::new();
         let mut total: u32 = 0;

@@ -122,7 +122,7 @@ impl Data {
         let expired = |place: &i64| self.rows.get(place).is_some_and(|row| row.entry.expires_at <= at.now);
         due.retain(|(due, place)| *due <= at.now && !expired(place));
         due.sort_unstable();
-        let mut holds = self.holds(&turn.queue, at.now);
+        let mut holds = self.holds(turn, at.now);
         let admitted = due.into_iter().filter_map(|(_, place)| {
             let authority = self.rows.get(&place)?.authority();
             holds.claim(authority).map(|holds| (place, holds))
@@ -162,7 +162,7 @@ impl Data {
         let paused = self.queues.get(&turn.queue).is_some_and(|queue| queue.paused.is_some());
         let mut starts = Vec::new();
         if !paused && self.leased(&turn.queue) < turn.cap {
-            let holds = self.holds(&turn.queue, now);
+            let holds = self.holds(turn, now);
             for (due, place) in self.heads(&turn.queue) {
                 let authority = self.rows.get(&place).map(Row::authority).unwrap_or_default();
                 starts.extend(match holds.admits(&authority) {

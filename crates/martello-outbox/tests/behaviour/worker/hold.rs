@@ -33,7 +33,7 @@ async fn hold(outbox: &Outbox, wait: Duration) {
         lease: seconds(60),
     };
     let claimed = outbox.store().turn(turn(1, Vec::new())).await.unwrap().claimed.remove(0);
-    let hold = Hold::For { wait, why: "a test".into() };
+    let hold = Hold::For { after: claimed.holds, wait, why: "a test".into() };
     let settlement = Settlement { lease: claimed.lease, end: End::GiveBack, attempt: None, hold };
     outbox.store().turn(turn(0, vec![settlement])).await.unwrap();
 }
