@@ -1,11 +1,13 @@
+use std::fmt::Debug;
+
 use super::super::{
-    check::{only, refused, same},
+    check::{only, same},
     stage::{LEASE, Stage, entry, keyed, queue, request, seconds, settlement, turn},
     violation::{Fault, Played},
 };
 use crate::{
     AttemptRecord, Change, Claimed, End, EntryId, Filter, KeyState, NewEntry, OrderKey, Outcome, Overtaken,
-    Purge, QueueName, Reason, Settled, State, StoreErrorKind, Turn, WhenOvertaken,
+    Purge, QueueName, Reason, Settled, State, StoreError, Turn, WhenOvertaken,
 };
 
 const REPLAY: Change = Change::Replay(WhenOvertaken::Refuse);
@@ -211,15 +213,28 @@ pub(in super::super) async fn the_state_of_a_key_tells_what_waits_and_what_is_de
     told("with none but what is done", false, false).await
 }
 
+/// Whether a replay is refused with this error, which says what to do.
+#[track_caller]
+fn refuses<T: Debug>(what: &str, found: Result<T, StoreError>, expected: &StoreError) -> Played {
+    let told = |error: StoreError| (error.kind(), error.to_string());
+    same(what, found.map(|_| ()).map_err(told), Err((expected.kind(), expected.to_string())))
+}
+
 pub(in super::super) async fn a_replay_of_what_is_overtaken_is_refused(stage: &Stage<'_>) -> Played {
     for overtaken in [Overtaken::Possibly, Overtaken::Certainly] {
         let [free, marked] = [stage.put_dead(keyed("K")).await?, stage.put_dead(keyed("k")).await?];
         overtake(stage, overtaken).await?;
         let before = (stage.detail(free).await?, stage.detail(marked).await?, stage.store().replays().await?);
-        refused("its replay", stage.store().change(marked, REPLAY).await, StoreErrorKind::Conflict)?;
+        refuses("its replay", stage.store().change(marked, REPLAY).await, &StoreError::overtaken(marked))?;
+        let newer = stage.put(keyed("k")).await?;
+        let claimed = stage.claim_one().await?;
+        let meanwhile = stage.store().change(marked, REPLAY).await;
+        refuses("its replay, with a newer one under way", meanwhile, &StoreError::overtaken(marked))?;
+        stage.settle(&claimed, End::GiveBack).await?;
+        stage.store().change(newer, Change::Cancel).await?;
         let all = || Filter::state(State::Dead);
         let replay = stage.store().replay(all(), 1.0, WhenOvertaken::Refuse).await;
-        refused("a replay of it and others", replay, StoreErrorKind::Conflict)?;
+        refuses("a replay of it and others", replay, &StoreError::overtaken(marked))?;
         let after = (stage.detail(free).await?, stage.detail(marked).await?, stage.store().replays().await?);
         same("what there is then", after, before)?;
         let others = Filter { order_key: keyed("K").order_key, ..all() };
@@ -254,16 +269,13 @@ pub(in super::super) async fn a_replay_is_refused_while_a_newer_entry_is_leased(
     stage.end(End::Dead(Reason::Rejected)).await?;
     stage.pass(seconds(1));
     let newer = stage.claim_one().await?;
-    refused("its replay", stage.store().change(dead, REPLAY).await, StoreErrorKind::Conflict)?;
+    refuses("its replay", stage.store().change(dead, REPLAY).await, &StoreError::overtaking(dead))?;
     let job = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await;
-    refused("the replay of all", job, StoreErrorKind::Conflict)?;
+    refuses("the replay of all", job, &StoreError::overtaking(older))?;
     same("whether it is marked", mark(stage, dead).await?, None)?;
     stage.pass(LEASE);
-    refused(
-        "when the lease has run out",
-        stage.store().change(dead, REPLAY).await,
-        StoreErrorKind::Conflict,
-    )?;
+    let late = stage.store().change(dead, REPLAY).await;
+    refuses("when the lease has run out", late, &StoreError::overtaking(dead))?;
     stage.settle(&newer, End::GiveBack).await?;
     same("when it is given back", stage.store().change(dead, REPLAY).await?.state, State::Ready)
 }
@@ -275,6 +287,8 @@ pub(in super::super) async fn what_is_replayed_over_a_newer_lease_is_possibly_ov
         let dead = stage.put_dead(keyed("k")).await?;
         stage.put(keyed("k")).await?;
         let newer = stage.claim_one().await?;
+        let soon = stage.store().change(dead, REPLAY).await;
+        refuses("its replay, meanwhile", soon, &StoreError::overtaking(dead))?;
         if by_job {
             let job = stage.store().replay(Filter::default(), 1.0, WhenOvertaken::Overwrite).await?;
             stage.settle(&newer, End::Done).await?;
@@ -285,7 +299,8 @@ pub(in super::super) async fn what_is_replayed_over_a_newer_lease_is_possibly_ov
             stage.store().change(dead, Change::Bury).await?;
         }
         same("its mark", mark(stage, dead).await?, Some(Overtaken::Possibly))?;
-        refused("its next replay", stage.store().change(dead, REPLAY).await, StoreErrorKind::Conflict)?;
+        let next = stage.store().change(dead, REPLAY).await;
+        refuses("its next replay", next, &StoreError::overtaken(dead))?;
         stage.store().purge(Purge::All).await?;
     }
     Ok(())

@@ -114,6 +114,93 @@ pub(in super::super) async fn the_cap_is_of_the_queue_with_holds_as_without(stag
     same("state of the last", stage.state(last).await?, State::Ready)
 }
 
+const C: &str = "https://c.example/z";
+const D: &str = "https://d.example/z";
+
+pub(in super::super) async fn a_queue_has_probes_in_half_of_its_cap(stage: &Stage<'_>) -> Played {
+    let [a, c, d, _, b] = put_to(stage, [A, C, D, A, B]).await?;
+    for _ in 0..3 {
+        stage.hold(&QueueName::default(), seconds(30)).await?;
+    }
+    stage.pass(seconds(30));
+    let claimed = stage.claim(5).await?;
+    same("the claims", ids(&claimed), vec![a, c, b])?;
+    same("the probes", in_row(&claimed), vec![1, 1, 0])?;
+    for store in &stage.stores {
+        let turned = store.turn(turn(5)).await?;
+        same("the claims of each store", ids(&turned.claimed), Vec::new())?;
+        same("when there is a next turn", turned.next, Some(LEASE))?;
+    }
+    for probe in claimed.iter().skip(1).take(1) {
+        stage.settle(probe, End::Dead(Reason::Exhausted)).await?;
+    }
+    same("when one has come to its end", probes(stage).await?, vec![(d, 1)])
+}
+
+pub(in super::super) async fn a_queue_has_at_least_one_probe(stage: &Stage<'_>) -> Played {
+    put_to(stage, [A, C, D, "https://e.example/"]).await?;
+    for _ in 0..4 {
+        stage.hold(&QueueName::default(), seconds(30)).await?;
+    }
+    stage.pass(seconds(30));
+    for (cap, most) in [(1, 1), (2, 1), (3, 1), (4, 2), (7, 3), (20, 4)] {
+        let claimed = stage.turn(Turn { cap, ..turn(10) }).await?.claimed;
+        same(&format!("the probes under a cap of {cap}"), in_row(&claimed), vec![1; most])?;
+        for probe in &claimed {
+            stage.settle(probe, End::GiveBack).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn what_is_leased_when_a_hold_is_over_is_a_probe(stage: &Stage<'_>) -> Played {
+    let [_, _, c, b] = put_to(stage, [A, A, C, B]).await?;
+    let claimed = stage.claim(2).await?;
+    let [first, second] = claimed.as_slice() else { return same("the claims", claimed.len(), 2) };
+    stage.settle_with(first, AGAIN, hold(0, seconds(20))).await?;
+    stage.hold(&QueueName::default(), seconds(10)).await?;
+    let two = || Turn { cap: 3, ..turn(1) };
+    stage.pass(seconds(10));
+    let probe = only("probes while the other is held", stage.turn(two()).await?.claimed)?;
+    same("that probe", (probe.entry.id, probe.holds), (c, 1))?;
+    stage.settle(&probe, End::GiveBack).await?;
+    stage.pass(seconds(10));
+    let other = only("claims", stage.turn(two()).await?.claimed)?;
+    same("what is no probe", (other.entry.id, other.holds), (b, 0))?;
+    stage.settle_with(second, End::GiveBack, Hold::Keep).await?;
+    let probe = only("probes", stage.turn(two()).await?.claimed)?;
+    same("the next probe", (probe.entry.id, probe.holds), (first.entry.id, 1))
+}
+
+pub(in super::super) async fn a_probe_does_not_bring_back_a_hold_that_was_ended(stage: &Stage<'_>) -> Played {
+    let [first, second] = put_to(stage, [A, A]).await?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30));
+    let probe = stage.claim_one().await?;
+    stage.store().resume(&QueueName::default()).await?;
+    let settled = stage.settle_with(&probe, End::GiveBack, hold(1, seconds(50))).await?;
+    same("its settlement", settled, Settled::Applied)?;
+    same("the holds", held(stage).await?, Vec::new())?;
+    same("the claims", probes(stage).await?, vec![(first, 0), (second, 0)])
+}
+
+pub(in super::super) async fn a_hold_follows_on_those_that_its_claim_knew(stage: &Stage<'_>) -> Played {
+    put_to(stage, [A]).await?;
+    let claimed = stage.claim_one().await?;
+    stage.settle_with(&claimed, End::GiveBack, hold(1, seconds(30))).await?;
+    same("after one that there is not", held(stage).await?, Vec::new())?;
+    stage.hold(&QueueName::default(), seconds(30)).await?;
+    stage.pass(seconds(30));
+    for after in [0, 2] {
+        let probe = stage.claim_one().await?;
+        stage.settle_with(&probe, End::GiveBack, hold(after, seconds(50))).await?;
+        same(&format!("after {after} and not one"), held(stage).await?, a_held(30, 1))?;
+    }
+    let probe = stage.claim_one().await?;
+    stage.settle_with(&probe, End::GiveBack, hold(1, seconds(50))).await?;
+    same("after one", held(stage).await?, a_held(80, 2))
+}
+
 pub(in super::super) async fn a_held_head_keeps_back_its_key(stage: &Stage<'_>) -> Played {
     let of_key = |url| NewEntry { order_key: keyed("k").order_key, ..to(url) };
     let head = stage.put(of_key(A)).await?;
