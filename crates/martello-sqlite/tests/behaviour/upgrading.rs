@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use martello_outbox::{
-    Change, Claimed, Clock, End, EntryId, Filter, Hold, ManualClock, NewEntry, OrderKey, Overtaken,
-    QueueName, Reason, Settled, Settlement, State, Store, Turn, Turned, WhenOvertaken,
+    AttemptRecord, Change, Claimed, Clock, End, EntryId, Filter, Hold, ManualClock, NewEntry, OrderKey,
+    Outcome, Overtaken, QueueName, Reason, Settled, Settlement, State, Store, Turn, Turned, WhenOvertaken,
 };
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -122,13 +122,9 @@ async fn a_dead_letter_is_overtaken_where_a_newer_one_of_its_key_is_done() {
     let store = old.open().await;
     let mut elsewhere = dead("a", Some("k"));
     elsewhere.queue = QueueName::new("elsewhere").unwrap();
-    let all = vec![
-        dead("a", Some("k")),
-        dead("a", Some("other")),
-        elsewhere,
-        to("a", Some("k")),
-        dead("a", Some("k")),
-    ];
+    let mut doubtful = dead("a", Some("k"));
+    doubtful.dead = Some(Reason::Ambiguous);
+    let all = vec![dead("a", Some("k")), dead("a", Some("other")), elsewhere, to("a", Some("k")), doubtful];
     let ids: Vec<EntryId> = all.iter().map(|entry| entry.id).collect();
     store.enqueue(all).await.unwrap();
     let claimed = turn(&store, Vec::new(), 1).await.claimed.remove(0);
@@ -140,4 +136,47 @@ async fn a_dead_letter_is_overtaken_where_a_newer_one_of_its_key_is_done() {
         marks.push(store.entry(id).await.unwrap().unwrap().overtaken);
     }
     assert_eq!(marks, [Some(Overtaken::Certainly), None, None, None, None]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_possibly_overtaken_where_a_newer_one_of_its_key_may_have_been_processed() {
+    use Outcome::{Ambiguous, Faulty, Rejected, Unavailable, Unsent};
+    let newer = [
+        (Some(Reason::Ambiguous), None, Some(Overtaken::Possibly)),
+        (Some(Reason::Crashed), None, Some(Overtaken::Possibly)),
+        (Some(Reason::Exhausted), None, None),
+        (None, Some((Ambiguous, None)), Some(Overtaken::Possibly)),
+        (Some(Reason::Rejected), Some((Unavailable, Some(504))), Some(Overtaken::Possibly)),
+        (None, Some((Unavailable, Some(503))), None),
+        (None, Some((Faulty, None)), Some(Overtaken::Possibly)),
+        (Some(Reason::Rejected), Some((Rejected, Some(422))), None),
+        (None, Some((Unsent, None)), None),
+    ];
+    let mut old = Old::new();
+    let store = old.open().await;
+    let mut ids = Vec::new();
+    for (nth, (died, attempt, _)) in newer.iter().enumerate() {
+        let key = nth.to_string();
+        let older = dead("a", Some(&key));
+        let mut newer = to("a", Some(&key));
+        newer.dead = *died;
+        newer.attempts.extend(attempt.map(|(outcome, status)| ended(outcome, status)));
+        ids.push(older.id);
+        store.enqueue(vec![older, newer]).await.unwrap();
+    }
+    old.becomes(2, store).await;
+    let store = old.open().await;
+    for (id, newer) in ids.into_iter().zip(newer) {
+        assert_eq!(store.entry(id).await.unwrap().unwrap().overtaken, newer.2, "{newer:?}");
+    }
+}
+
+/// An attempt that ended so.
+fn ended(outcome: Outcome, status: Option<u16>) -> AttemptRecord {
+    let status = status.map(|status| http::StatusCode::from_u16(status).unwrap());
+    AttemptRecord {
+        outcome,
+        status,
+        ..AttemptRecord::lost(1, 1, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, "w")
+    }
 }
