@@ -30,8 +30,19 @@ const SET_HEADS: &str = "UPDATE outbox SET head = NOT head
          WHERE o.order_key = outbox.order_key AND o.queue = outbox.queue AND o.pending = 1
          AND (o.state = 1 OR o.seq < outbox.seq)))";
 
+/// Where a newer one of the key may have been processed: it died so, or an attempt at it ended so.
+const MARK_POSSIBLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 1
+     FROM (SELECT order_key, queue, max(seq) AS last FROM outbox INDEXED BY entry_key
+         WHERE order_key IS NOT NULL AND state <> 2 AND (state = 3 AND reason IN ('ambiguous', 'crashed')
+             OR EXISTS (SELECT 1 FROM attempt WHERE entry = seq AND (outcome IN ('success', 'ambiguous')
+                 OR outcome IN ('unavailable', 'faulty')
+                     AND (status IS NULL OR status BETWEEN 500 AND 599 AND status <> 503))))
+         GROUP BY order_key, queue) AS doubtful
+     WHERE outbox.state = 3 AND outbox.order_key = doubtful.order_key AND outbox.queue = doubtful.queue
+         AND outbox.seq < doubtful.last";
+
 /// Where a newer one of the key was delivered, as far as that has not been pruned.
-const MARK_OVERTAKEN: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 2
+const MARK_CERTAINLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 2
      FROM (SELECT order_key, queue, max(seq) AS last FROM outbox INDEXED BY entry_key
          WHERE order_key IS NOT NULL AND state = 2 GROUP BY order_key, queue) AS done
      WHERE outbox.state = 3 AND outbox.order_key = done.order_key AND outbox.queue = done.queue
@@ -55,7 +66,7 @@ pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
         }
     }
     hash_parked(connection)?;
-    for sql in [TAKE_LEASES, SET_HEADS, MARK_OVERTAKEN] {
+    for sql in [TAKE_LEASES, SET_HEADS, MARK_POSSIBLY, MARK_CERTAINLY] {
         connection.execute(sql, [])?;
     }
     Ok(())
