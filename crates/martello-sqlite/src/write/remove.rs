@@ -22,7 +22,7 @@ pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
 }
 
 /// Deletes what has been done or cancelled for longer than this, those first that have been so for longest; then
-/// forgets replays that are as old and of which nothing is left, and holds that have been over for as long.
+/// forgets replays that are as old and of which nothing is left, and holds that nobody has waited for in a while.
 pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
     let before = tx.now.saturating_sub(micros(age));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -33,8 +33,8 @@ pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64,
     let sql = "DELETE FROM replay WHERE created_at < ?1
          AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_job WHERE job = replay.id)";
     sql::run(tx, sql, params![before])?;
-    let before = tx.now.saturating_sub(micros(age.max(Held::KEPT)));
-    sql::run(tx, "DELETE FROM hold WHERE until < ?1", params![before])?;
+    let over = tx.now.saturating_sub(micros(Held::KEPT));
+    sql::run(tx, "DELETE FROM hold WHERE until < ?1", params![over])?;
     Ok(pruned)
 }
 
