@@ -81,24 +81,22 @@ pub(super) fn change(
                      SET until = ?3, why = ?4, in_row = min(in_row + 1, ?6) WHERE until <= ?5";
             let until = after(tx.now, *wait);
             sql::run(tx, sql, params![queue.as_str(), authority, until, why, claimed_at, u32::MAX])?;
-            forget(tx, queue)?;
+            forget_beside(tx, queue, authority)?;
         }
     }
     Ok(())
 }
 
-/// Where there are more than a queue remembers, forgets the one that ends first, or ended first.
-fn forget(tx: &Tx<'_>, queue: &QueueName) -> Result<(), Fault> {
-    // Beside min(), `authority` is that of the row that has it.
-    let sql = "SELECT count(*), min(until), authority FROM hold WHERE queue = ?1";
-    let first = sql::one(tx, sql, params![queue.as_str()], |row| {
-        Ok::<(i64, Option<String>), Fault>((row.get(0)?, row.get(2)?))
-    })?;
-    if let Some((many, Some(first))) = first
-        && usize::try_from(many).is_ok_and(|many| many > Held::MOST)
-    {
-        let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = ?2";
-        sql::run(tx, sql, params![queue.as_str(), first])?;
+/// Where there are more than a queue remembers, forgets another than this: of those that are over, the one with the fewest in a
+/// row; else the one that ends first.
+fn forget_beside(tx: &Tx<'_>, queue: &QueueName, authority: &str) -> Result<(), Fault> {
+    let sql = "SELECT count(*) FROM hold WHERE queue = ?1";
+    let many = sql::one(tx, sql, params![queue.as_str()], |row| row.get::<_, i64>(0).map_err(Fault::from))?;
+    if many.is_some_and(|many| usize::try_from(many).is_ok_and(|many| many > Held::MOST)) {
+        let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = (SELECT authority FROM hold
+                 WHERE queue = ?1 AND authority <> ?2
+                 ORDER BY until > ?3, iif(until > ?3, 0, in_row), until, authority LIMIT 1)";
+        sql::run(tx, sql, params![queue.as_str(), authority, tx.now])?;
     }
     Ok(())
 }
