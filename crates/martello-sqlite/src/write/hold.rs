@@ -14,6 +14,8 @@ pub(super) struct Holds {
     held: HashMap<String, (i64, u32)>,
     /// Those authorities of which an entry is leased.
     leased: HashSet<String>,
+    /// How many more may be claimed to show whether their APIs are back, so that those never have all of the queue's cap.
+    probes: usize,
     now: i64,
 }
 
@@ -24,25 +26,29 @@ pub(super) enum Admits {
     One(u32),
     /// Nothing before this moment.
     NoneUntil(i64),
-    /// Nothing before an entry of it that is leased has come to an end.
+    /// Nothing before an entry that shows whether its API is back, or another is, has come to an end.
     None,
 }
 
 impl Holds {
-    pub(super) fn of(tx: &Tx<'_>, queue: &QueueName) -> Result<Self, Fault> {
+    pub(super) fn of(tx: &Tx<'_>, queue: &QueueName, cap: usize) -> Result<Self, Fault> {
         let sql = "SELECT authority, until, in_row FROM hold WHERE queue = ?1";
         let held = |row: &Row<'_>| Ok::<_, Fault>((row.get(0)?, (row.get(1)?, row.get(2)?)));
-        let held = sql::all(tx, sql, params![queue.as_str()], held)?;
+        let held: HashMap<String, (i64, u32)> =
+            sql::all(tx, sql, params![queue.as_str()], held)?.into_iter().collect();
         let sql = "SELECT authority FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1";
-        let leased = sql::all(tx, sql, params![queue.as_str()], |row| Ok::<_, Fault>(row.get(0)?))?;
-        Ok(Self { held: held.into_iter().collect(), leased: leased.into_iter().collect(), now: tx.now })
+        let leased: Vec<String> =
+            sql::all(tx, sql, params![queue.as_str()], |row| Ok::<_, Fault>(row.get(0)?))?;
+        let is_over = |authority: &&String| held.get(*authority).is_some_and(|(until, _)| *until <= tx.now);
+        let probes = (cap / 2).max(1).saturating_sub(leased.iter().filter(is_over).count());
+        Ok(Self { held, leased: leased.into_iter().collect(), probes, now: tx.now })
     }
 
     pub(super) fn admits(&self, authority: &str) -> Admits {
         match self.held.get(authority) {
             None => Admits::All,
             Some((until, _)) if self.now < *until => Admits::NoneUntil(*until),
-            Some(_) if self.leased.contains(authority) => Admits::None,
+            Some(_) if self.probes == 0 || self.leased.contains(authority) => Admits::None,
             Some((_, in_row)) => Admits::One(*in_row),
         }
     }
@@ -52,6 +58,7 @@ impl Holds {
         match self.admits(authority) {
             Admits::All => Some(0),
             Admits::One(in_row) => {
+                self.probes -= 1;
                 self.leased.insert(authority.to_owned());
                 Some(in_row)
             }

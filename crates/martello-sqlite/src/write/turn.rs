@@ -41,7 +41,8 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
         more = expire(tx, &turn.queue, &mut died)?;
         standing = self::standing(tx, turn)?;
     }
-    let mut holds = (standing.held && turn.claim > 0).then(|| Holds::of(tx, &turn.queue)).transpose()?;
+    let mut holds =
+        (standing.held && turn.claim > 0).then(|| Holds::of(tx, &turn.queue, turn.cap)).transpose()?;
     let claimed = claim(tx, turn, &standing, holds.as_mut())?;
     let next = if more || claimed.len() == turn.claim {
         Some(Duration::ZERO)
