@@ -43,13 +43,16 @@ pub(super) fn before_replay(tx: &Tx<'_>, seq: i64, when: WhenOvertaken) -> Resul
     match when {
         WhenOvertaken::Refuse => {
             let sql = concat!(
-                "SELECT id FROM outbox AS dead WHERE seq = ?1 AND (overtaken > 0 OR ",
+                "SELECT id, overtaken > 0 FROM outbox AS dead WHERE seq = ?1 AND (overtaken > 0 OR ",
                 newer_is_leased!(),
                 ")"
             );
-            let id = |row: &Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
-            let overtaken = sql::one(tx, sql, params![seq], id)?;
-            overtaken.map_or(Ok(()), |id| Err(StoreError::overtaken(id).into()))
+            let read = |row: &Row<'_>| Ok::<_, Fault>((EntryId::from_bytes(row.get(0)?), row.get(1)?));
+            match sql::one(tx, sql, params![seq], read)? {
+                None => Ok(()),
+                Some((id, true)) => Err(StoreError::overtaken(id).into()),
+                Some((id, false)) => Err(StoreError::overtaking(id).into()),
+            }
         }
         WhenOvertaken::Overwrite => {
             let sql = concat!(
