@@ -76,7 +76,7 @@ async fn fill(store: &SqliteStore, many: usize) {
         store.enqueue(more.map(|_| entry("down.example")).collect()).await.unwrap();
     }
     let claimed = turn(store, 1, Vec::new()).await;
-    let hold = Hold::For { wait: HOLD, why: "it is down".into() };
+    let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
     turn(store, 0, settled(&claimed, End::GiveBack, &hold)).await;
 }
 

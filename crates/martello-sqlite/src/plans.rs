@@ -81,7 +81,8 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     ];
     let claimed = store.turn(turn(8, Vec::new())).await.unwrap().claimed;
     let settle = claimed.iter().zip(ends.iter().cycle());
-    let holds = [Hold::Keep, Hold::For { wait: LEASE, why: "to see".into() }, Hold::End];
+    let hold = |after| Hold::For { after, wait: LEASE, why: "to see".into() };
+    let holds = [Hold::Keep, hold(0), Hold::End];
     let settle = settle.zip(holds.iter().cycle()).map(|((claimed, end), hold)| Settlement {
         lease: claimed.lease.clone(),
         end: *end,
@@ -92,7 +93,11 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     // The second time, each has been applied already.
     store.turn(turn(0, settle.clone())).await.unwrap();
     store.turn(turn(4, settle)).await.unwrap();
-    // The hold is over, and one shows whether the API is back.
+    // The hold is over, and one shows whether the API is back: it is not, and later another does.
+    clock.advance(LEASE);
+    let lease = store.turn(turn(4, Vec::new())).await.unwrap().claimed.remove(0).lease;
+    let again = Settlement { lease, end: End::GiveBack, attempt: None, hold: hold(1) };
+    assert_eq!(store.turn(turn(4, vec![again])).await.unwrap().claimed.len(), 0);
     clock.advance(LEASE);
     let claimed = store.turn(turn(4, Vec::new())).await.unwrap().claimed;
     assert_eq!(claimed.len(), 1);

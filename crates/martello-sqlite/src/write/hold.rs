@@ -14,19 +14,19 @@ pub(super) struct Holds {
     held: HashMap<String, (i64, u32)>,
     /// Those authorities of which an entry is leased.
     leased: HashSet<String>,
-    /// How many more may be claimed to show whether their APIs are back, so that those never have all of the queue's cap.
-    probes: usize,
+    /// How many more probes may be leased.
+    probes_left: usize,
     now: i64,
 }
 
 /// What an authority lets be claimed.
 pub(super) enum Admits {
     All,
-    /// One, after so many holds in a row.
+    /// One as a probe, after so many holds in a row.
     One(u32),
     /// Nothing before this moment.
     NoneUntil(i64),
-    /// Nothing before an entry that shows whether its API is back, or another is, has come to an end.
+    /// Nothing before a probe that is leased, of this authority or another, has come to an end.
     None,
 }
 
@@ -39,16 +39,16 @@ impl Holds {
         let sql = "SELECT authority FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1";
         let leased: Vec<String> =
             sql::all(tx, sql, params![queue.as_str()], |row| Ok::<_, Fault>(row.get(0)?))?;
-        let is_over = |authority: &&String| held.get(*authority).is_some_and(|(until, _)| *until <= tx.now);
-        let probes = (cap / 2).max(1).saturating_sub(leased.iter().filter(is_over).count());
-        Ok(Self { held, leased: leased.into_iter().collect(), probes, now: tx.now })
+        let is_probe = |authority: &&String| held.get(*authority).is_some_and(|(until, _)| *until <= tx.now);
+        let probes_left = (cap / 2).max(1).saturating_sub(leased.iter().filter(is_probe).count());
+        Ok(Self { held, leased: leased.into_iter().collect(), probes_left, now: tx.now })
     }
 
     pub(super) fn admits(&self, authority: &str) -> Admits {
         match self.held.get(authority) {
             None => Admits::All,
             Some((until, _)) if self.now < *until => Admits::NoneUntil(*until),
-            Some(_) if self.probes == 0 || self.leased.contains(authority) => Admits::None,
+            Some(_) if self.probes_left == 0 || self.leased.contains(authority) => Admits::None,
             Some((_, in_row)) => Admits::One(*in_row),
         }
     }
@@ -58,7 +58,7 @@ impl Holds {
         match self.admits(authority) {
             Admits::All => Some(0),
             Admits::One(in_row) => {
-                self.probes -= 1;
+                self.probes_left -= 1;
                 self.leased.insert(authority.to_owned());
                 Some(in_row)
             }
@@ -68,7 +68,7 @@ impl Holds {
 }
 
 /// Does to the hold of an authority what a settlement says. One that was claimed before the hold had ended says nothing of
-/// whether the API is back.
+/// whether the API is back; nor does one that follows on what is not there any more ask for the next hold.
 pub(super) fn change(
     tx: &Tx<'_>,
     queue: &QueueName,
@@ -82,13 +82,20 @@ pub(super) fn change(
             let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = ?2 AND until <= ?3";
             sql::run(tx, sql, params![queue.as_str(), authority, claimed_at])?;
         }
-        Hold::For { wait, why } => {
+        Hold::For { after: 0, wait, why } => {
             let sql = "INSERT INTO hold (queue, authority, until, why, in_row) VALUES (?1, ?2, ?3, ?4, 1)
-                 ON CONFLICT (queue, authority) DO UPDATE
-                     SET until = ?3, why = ?4, in_row = min(in_row + 1, ?6) WHERE until <= ?5";
+                 ON CONFLICT (queue, authority) DO NOTHING";
             let until = after(tx.now, *wait);
-            sql::run(tx, sql, params![queue.as_str(), authority, until, why, claimed_at, u32::MAX])?;
-            forget_beside(tx, queue, authority)?;
+            if sql::run(tx, sql, params![queue.as_str(), authority, until, why])? > 0 {
+                forget_beside(tx, queue, authority)?;
+            }
+        }
+        Hold::For { after: in_row, wait, why } => {
+            let sql = "UPDATE hold SET until = ?3, why = ?4, in_row = min(in_row + 1, ?7)
+                 WHERE queue = ?1 AND authority = ?2 AND until <= ?5 AND in_row = ?6";
+            let until = after(tx.now, *wait);
+            let values = params![queue.as_str(), authority, until, why, claimed_at, in_row, u32::MAX];
+            sql::run(tx, sql, values)?;
         }
     }
     Ok(())

@@ -35,7 +35,7 @@ async fn in_order_beside(held: usize) {
     let first = down[0].id;
     store.enqueue(down).await.unwrap();
     let lease = turn(&store, 1, Vec::new()).await.claimed.remove(0).lease;
-    let hold = Hold::For { wait: HOLD, why: "it is down".into() };
+    let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
     turn(&store, 0, vec![Settlement { lease, end: End::GiveBack, attempt: None, hold }]).await;
 
     let others: Vec<NewEntry> = (0..2 * APIS).map(|nth| to(&format!("api-{}", nth % APIS))).collect();

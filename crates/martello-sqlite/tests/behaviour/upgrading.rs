@@ -87,7 +87,7 @@ async fn what_waits_is_leased_or_dead_stays_so_and_is_held_by_its_authority() {
 
         let store = old.open().await;
         assert_eq!((entries(&store).await, store.queues().await.unwrap()), before);
-        let hold = Hold::For { wait: HOLD, why: "it is down".into() };
+        let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
         let down = settlement(&leased[0], End::Again { after: Duration::ZERO, counts: false }, hold);
         let turned = turn(&store, vec![down], 10).await;
         assert_eq!(turned.settled, [Settled::Applied]);
