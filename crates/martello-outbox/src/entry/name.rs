@@ -104,7 +104,8 @@ name! {
     /// What orders an entry: of all entries with one key in a queue, one at a time is delivered, the oldest first.
     /// 1 to 512 bytes without control characters.
     ///
-    /// A clone shares the text.
+    /// A clone shares the text. Its `Display` is for people, with invisible characters escaped; for data, use
+    /// [`OrderKey::as_str`].
     OrderKey,
     "order key",
     "1 to 512 bytes without control characters",
