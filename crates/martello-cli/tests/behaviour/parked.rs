@@ -57,3 +57,14 @@ async fn what_is_parked_is_discarded_by_who_is_sure() {
     let ran = run(site.martello(&["parked", "list", "--checkpoint", "elsewhere"], &[]));
     ran.fails(4, "there is no checkpoint at elsewhere");
 }
+
+/// The link of a checkpoint may be there without what it leads to, beside which the parked items are.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_parked_is_found_through_a_link() {
+    let site = site().await;
+    std::os::unix::fs::symlink("checkpoint", site.path("link")).unwrap();
+    std::fs::remove_file(site.path("checkpoint")).unwrap();
+    let ran = run(site.martello(&["parked", "list", "--checkpoint", "link"], &[]));
+    assert!(ran.code == 0 && ran.stdout.contains("p-1"), "{ran:?}");
+}
