@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Change, End, Entry, Filter, Hold, Lease, Reason, Settled, Settlement, State, Store, StoreErrorKind, Turn,
-    WhenOvertaken,
+    Change, End, Entry, EntryId, Filter, Hold, Lease, Overtaken, Reason, Settled, Settlement, State, Store,
+    StoreErrorKind, Turn, WhenOvertaken,
 };
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor, Row, error::DatabaseError};
@@ -69,6 +69,52 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
         assert_well(&store).await;
         place.drop().await;
     }
+}
+
+/// By what is known of the newer of two entries of a key, where the older is dead.
+#[tokio::test]
+async fn dead_letters_know_what_may_have_overtaken_them() {
+    let Some(place) = Place::fresh() else { return };
+    let mut older = Older::make(&place, 2).await;
+    let mut pair = async |key: &str, reason| -> [EntryId; 2] {
+        let mut pair = [keyed(key), keyed(key)];
+        (pair[0].dead, pair[1].dead) = (Some(Reason::Rejected), reason);
+        older.enqueue(&pair).await;
+        pair.map(|entry| entry.id)
+    };
+    let mut expected = Vec::new();
+    for (reason, mark) in [
+        (Reason::Ambiguous, Some(Overtaken::Possibly)),
+        (Reason::Crashed, Some(Overtaken::Possibly)),
+        (Reason::Rejected, None),
+    ] {
+        expected.push((pair(reason.as_str(), Some(reason)).await, mark));
+    }
+    let mut attempts = String::new();
+    for (outcome, status, mark) in [
+        ("ambiguous", "NULL", Some(Overtaken::Possibly)),
+        ("unavailable", "500", Some(Overtaken::Possibly)),
+        ("faulty", "NULL", Some(Overtaken::Possibly)),
+        ("unavailable", "503", None),
+        ("faulty", "429", None),
+        ("rejected", "422", None),
+        ("unsent", "NULL", None),
+    ] {
+        let ids = pair(&format!("{outcome} {status}"), None).await;
+        attempts += &format!(
+            "INSERT INTO __.attempt SELECT seq, 1, 1, 0, 0, '{outcome}', {status} FROM __.entry WHERE id = '{}';",
+            ids[1]
+        );
+        expected.push((ids, mark));
+    }
+    place.run(&attempts).await;
+    let store = place.open().await;
+    for ([old, new], mark) in expected {
+        let entry = store.entry(old).await.unwrap().unwrap();
+        assert_eq!(entry.overtaken, mark, "{:?}", entry.order_key);
+        assert_eq!(store.entry(new).await.unwrap().unwrap().overtaken, None, "nothing is newer");
+    }
+    place.drop().await;
 }
 
 #[tokio::test]
