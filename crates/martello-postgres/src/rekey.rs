@@ -41,10 +41,20 @@ const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, 
      ORDER BY e.queue, e.order_key, e.seq";
 
 /// One step into the index of keys for each dead letter, however much of its key is done.
-const MARK_OVERTAKEN: &str =
+const MARK_CERTAINLY: &str =
     "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
      AND d.seq < (SELECT max(o.seq) FROM __.entry o
          WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2)";
+
+/// By the newest of each key that may have been processed, as `Outcome::may_be_processed` says of an attempt.
+const MARK_POSSIBLY: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
+         SELECT queue, order_key, max(seq) AS newest FROM __.entry e
+         WHERE order_key IS NOT NULL AND state <> 2 AND (reason IN ('ambiguous', 'crashed') OR EXISTS (
+             SELECT FROM __.attempt a WHERE a.entry = e.seq AND (outcome IN ('success', 'ambiguous')
+                 OR outcome IN ('unavailable', 'faulty') AND (status IS NULL OR status BETWEEN 500 AND 599 AND status <> 503))))
+         GROUP BY queue, order_key
+     ) AS n
+     WHERE d.state = 3 AND d.overtaken IS NULL AND d.order_key = n.order_key AND d.queue = n.queue AND d.seq < n.newest";
 
 /// Runs in the transaction of the migration, with the tables locked.
 pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
@@ -76,7 +86,7 @@ pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Res
             break;
         }
     }
-    for sql in [TAKE_LEASES, FILL_READY, MARK_OVERTAKEN] {
+    for sql in [TAKE_LEASES, FILL_READY, MARK_CERTAINLY, MARK_POSSIBLY] {
         run(connection, schema, sql).await?;
     }
     Ok(())
