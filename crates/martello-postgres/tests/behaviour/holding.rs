@@ -119,6 +119,106 @@ async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_
     place.drop().await;
 }
 
+/// Of more APIs than have a place, which were all down and accept what they never answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may_be_back() {
+    let Some(place) = Place::fresh() else { return };
+    let stores = join_all((0..4).map(|_| place.open())).await;
+    stores[0].enqueue((0..16).map(|nth| to(&format!("silent-{nth}"))).collect()).await.unwrap();
+    stores[0].enqueue((0..8).map(|_| to("up")).collect()).await.unwrap();
+    place.run("INSERT INTO __.hold SELECT 'default', 'silent-' || n, 0, 'down', 1 FROM generate_series(0, 15) n").await;
+    let turn = |many| Turn { cap: 8, ..claim(many) };
+    for round in 0..25 {
+        let mut claimed = Vec::new();
+        for _ in 0..2 {
+            let turned = join_all(stores.iter().map(|store| store.turn(turn(2)))).await;
+            claimed.extend(turned.into_iter().flat_map(|turned| turned.unwrap().claimed));
+        }
+        claimed.extend(stores[0].turn(turn(8)).await.unwrap().claimed);
+        let probes = claimed.iter().filter(|claimed| claimed.holds > 0).count();
+        assert!(claimed.len() == 8 && probes <= 4, "{probes} of {} in {round}", claimed.len());
+        let back = |claimed: &Claimed| Settlement {
+            lease: claimed.lease.clone(),
+            end: End::GiveBack,
+            attempt: None,
+            hold: Hold::Keep,
+        };
+        stores[0].turn(Turn { settle: claimed.iter().map(back).collect(), ..turn(0) }).await.unwrap();
+    }
+    // In their order, and the next when one of them has ended.
+    let turned = stores[0].turn(turn(5)).await.unwrap();
+    let hosts: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
+    assert_eq!(hosts, ["silent-0", "silent-1", "silent-2", "silent-3", "up"]);
+    place.run("DELETE FROM __.ready WHERE authority = 'up'").await;
+    let turned = stores[0].turn(turn(3)).await.unwrap();
+    assert_eq!(turned.claimed.len(), 0);
+    assert!(turned.next > Some(Duration::from_secs(50)), "{:?}", turned.next);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_waited_for() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue(vec![to("b"), to("m")]).await.unwrap();
+    let hold = "INSERT INTO __.hold SELECT 'default'";
+    place.run(&format!("{hold}, 'm', 5000, 'down', 1")).await;
+    let claimed = store.turn(claim(2)).await.unwrap().claimed;
+    place.run(&format!("{hold}, 'z-' || n, n, 'down', 1 FROM generate_series(1, 999) n")).await;
+    let mut connection = place.connection().await;
+    let mut transaction = connection.begin().await.unwrap();
+    let lock =
+        |authority| format!("SELECT in_row FROM __.hold WHERE authority = '{authority}' FOR UPDATE NOWAIT");
+    assert_eq!(number(&mut transaction, &place, &lock("m")).await, 1);
+    let settle = claimed.iter().map(|claimed| down(claimed, Duration::from_secs(60))).collect();
+    let settled = store.turn(Turn { settle, ..claim(0) });
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Whoever settles for both comes to `m` before it, too.
+        assert_eq!(number(&mut transaction, &place, &lock("z-1")).await, 1);
+        transaction.rollback().await
+    };
+    let (settled, others) = tokio::join!(settled, others);
+    others.unwrap();
+    assert_eq!(settled.unwrap().settled.len(), 2);
+    let mut holds = store.queues().await.unwrap().remove(0).holds;
+    assert_eq!(holds.len(), 1_000);
+    holds.retain(|held| held.until > jiff::Timestamp::now() || held.authority == "z-1");
+    assert_eq!(holds.iter().map(|held| held.authority.as_str()).collect::<Vec<_>>(), ["b", "m"]);
+    place.drop().await;
+}
+
+#[tokio::test]
+async fn of_too_many_holds_those_are_forgotten_that_are_over_and_then_those_that_end_first() {
+    let Some(place) = Place::fresh() else { return };
+    let store = place.open().await;
+    store.enqueue((0..5).map(|nth| to(&format!("new-{nth}"))).collect()).await.unwrap();
+    let claimed = store.turn(claim(5)).await.unwrap().claimed;
+    let far = 4_000_000_000_000_000_u64;
+    place
+        .run(&format!(
+            "INSERT INTO __.hold SELECT 'default', 'far-' || n, {far} + n, 'down', 1 FROM generate_series(1, 997) n;
+             INSERT INTO __.hold VALUES ('default', 'five', 1, '', 5), ('default', 'late', 3, '', 1),
+                 ('default', 'early', 2, '', 1)"
+        ))
+        .await;
+    let mut forgotten = Vec::new();
+    for (claimed, wait) in claimed.iter().zip([60, 50, 70, 80, 0]) {
+        let names = async || -> Vec<String> {
+            let holds = store.queues().await.unwrap().remove(0).holds;
+            holds.into_iter().map(|held| held.authority).collect()
+        };
+        let before = names().await;
+        let settle = vec![down(claimed, Duration::from_secs(wait))];
+        store.turn(Turn { settle, ..claim(0) }).await.unwrap();
+        let after = names().await;
+        assert_eq!(after.len(), 1_000);
+        forgotten.extend(before.into_iter().filter(|authority| !after.contains(authority)));
+    }
+    assert_eq!(forgotten, ["early", "late", "five", "new-1", "new-0"]);
+    place.drop().await;
+}
+
 #[tokio::test]
 async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
     let Some(place) = Place::fresh() else { return };
