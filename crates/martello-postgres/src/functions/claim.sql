@@ -68,23 +68,42 @@ BEGIN
     RETURN ARRAY(SELECT DISTINCT e.authority FROM __.slot s JOIN __.entry e ON e.seq = s.seq WHERE s.queue = p_queue);
 END $$;
 
--- Locks those authorities whose hold is over and for which one entry may be claimed now, to see whether they are back.
-CREATE FUNCTION __.lock_probes(p_now bigint, p_queue text) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    _probes text[];
+-- How many more may be leased of authorities whose hold is over: half of the cap is for the others.
+CREATE FUNCTION __.probes_left(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    _probes := ARRAY(
-        SELECT h.authority FROM __.hold h WHERE h.queue = p_queue AND h.until <= p_now
-            AND p_now >= (SELECT r.due_at FROM __.ready r
-                WHERE r.queue = p_queue AND r.authority BETWEEN h.authority AND h.authority
-                ORDER BY r.authority, r.due_at LIMIT 1)
-        ORDER BY h.authority FOR UPDATE OF h SKIP LOCKED
-    );
-    IF _probes = '{}' THEN
-        RETURN _probes;
+    RETURN greatest(0, greatest(1, p_cap / 2) - (
+        SELECT count(*) FROM __.slot s JOIN __.entry e ON e.seq = s.seq
+        JOIN __.hold h ON h.queue = p_queue AND h.authority = e.authority AND h.until <= p_now
+        WHERE s.queue = p_queue
+    ));
+END $$;
+
+-- Locks up to so many of those authorities whose hold is over and for which one entry may be claimed now, to see whether they
+-- are back: those of the entries that are first.
+CREATE FUNCTION __.lock_probes(p_now bigint, p_queue text, p_many integer, p_cap bigint) RETURNS text[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    _leased text[];
+BEGIN
+    -- One claims for them at a time, so that together they never have more than may be; others leave them to it.
+    IF NOT EXISTS (SELECT FROM __.hold WHERE queue = p_queue AND until <= p_now)
+        OR NOT pg_try_advisory_xact_lock(hashtext('martello probes in __'), hashtext(p_queue))
+    THEN
+        RETURN '{}';
     END IF;
-    -- Asked once they are locked: whoever had one locked before may have claimed for it.
-    RETURN ARRAY(SELECT unnest(_probes) EXCEPT SELECT unnest(__.leased_authorities(p_queue)));
+    -- Asked once that is locked: whoever had it before may have claimed for them.
+    _leased := __.leased_authorities(p_queue);
+    RETURN ARRAY(
+        SELECT h.authority FROM __.hold h CROSS JOIN LATERAL (
+            SELECT r.due_at, r.seq FROM __.ready r
+            WHERE r.queue = p_queue AND r.authority BETWEEN h.authority AND h.authority
+                AND r.due_at <= p_now AND r.expires_at > p_now
+            ORDER BY r.authority, r.due_at, r.seq LIMIT 1
+        ) AS first
+        WHERE h.queue = p_queue AND h.until <= p_now AND h.authority <> ALL (_leased)
+        ORDER BY first.due_at, first.seq
+        LIMIT least(p_many, __.probes_left(p_now, p_queue, p_cap)) FOR UPDATE OF h SKIP LOCKED
+    );
 END $$;
 
 -- Locks up to so many of those that are due, the first of all whose authority is not held, and one of each that is probed. It
@@ -133,15 +152,16 @@ BEGIN
 END $$;
 
 -- When the first is due that is ready and whose authority is not held then; nothing where another has to end first.
-CREATE FUNCTION __.next_start(p_now bigint, p_queue text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION __.next_start(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     _leased text[] := __.leased_authorities(p_queue);
+    _full boolean := __.probes_left(p_now, p_queue, p_cap) = 0;
     _first bigint;
     _last bigint;
 BEGIN
     IF __.are_many(p_queue) THEN
         SELECT min(greatest(r.due_at, CASE WHEN h.until > p_now THEN h.until END))
-            FILTER (WHERE h.authority IS NULL OR h.until > p_now OR h.authority <> ALL (_leased)), max(r.due_at)
+            FILTER (WHERE h.authority IS NULL OR h.until > p_now OR NOT _full AND h.authority <> ALL (_leased)), max(r.due_at)
         INTO _first, _last
         FROM (SELECT authority, due_at FROM __.ready WHERE queue = p_queue ORDER BY due_at, seq LIMIT 1000) AS r
         LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = r.authority;
@@ -153,6 +173,6 @@ BEGIN
     RETURN (
         SELECT min(greatest(a.due_at, CASE WHEN h.until > p_now THEN h.until END))
         FROM __.authorities(p_queue, NULL) a LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
-        WHERE h.authority IS NULL OR h.until > p_now OR h.authority <> ALL (_leased)
+        WHERE h.authority IS NULL OR h.until > p_now OR NOT _full AND h.authority <> ALL (_leased)
     );
 END $$;

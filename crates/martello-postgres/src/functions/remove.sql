@@ -20,15 +20,14 @@ BEGIN
     RETURN cardinality(_gone);
 END $$;
 
--- Deletes what has long been over, and forgets the replays that are as old and of which nothing is left, and the holds that
--- have been over for as long.
+-- Deletes what has long been over, and forgets the replays that are as old and of which nothing is left; and, however old that
+-- is, holds that have been over for an hour.
 CREATE FUNCTION __.prune(p_now bigint, p_age bigint, p_limit bigint) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.begin_write(p_now);
     _before bigint := _now - p_age;
-    -- A hold that is over is remembered for an hour at least.
     _kept CONSTANT bigint := 3600000000;
     _removed bigint;
 BEGIN
@@ -40,7 +39,7 @@ BEGIN
     DELETE FROM __.replay WHERE created_at < _before
         AND NOT EXISTS (SELECT FROM __.entry WHERE entry.job = replay.id);
     DELETE FROM __.hold WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM __.hold WHERE until < _now - greatest(p_age, _kept) ORDER BY queue, authority FOR UPDATE));
+        SELECT ctid FROM __.hold WHERE until < _now - _kept ORDER BY queue, authority FOR UPDATE));
     PERFORM __.add_up();
     RETURN _removed;
 END $$;

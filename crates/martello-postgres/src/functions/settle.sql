@@ -99,18 +99,21 @@ BEGIN
 END $$;
 
 -- Does to the holds of their authorities what these settlements say, in the order in which they were given: it ends where the
--- API has answered, and is made, or prolonged, where it has not. What was claimed before the hold was over says nothing.
+-- API has answered, and is made, or prolonged, where it has not. What was claimed before the hold was over says nothing, nor
+-- that it is down after another number of holds in a row.
 CREATE FUNCTION __.change_holds(
     p_now bigint, p_applied bigint[], s_seq bigint[], s_since bigint[], s_place integer[], s_answered boolean[],
-    s_hold_wait bigint[], s_hold_why text[]
+    s_hold_after bigint[], s_hold_wait bigint[], s_hold_why text[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _one record;
-    _most CONSTANT integer := 1000;
+    _until bigint;
+    _queues text[] := '{}';
+    _made text[] := '{}';
 BEGIN
     FOR _one IN
-        SELECT e.queue, e.authority, s_since[nth] AS since, s_answered[nth] AS answered, s_hold_wait[nth] AS wait,
-            s_hold_why[nth] AS why
+        SELECT e.queue, e.authority, s_since[nth] AS since, s_answered[nth] AS answered,
+            s_hold_after[nth] AS after, s_hold_wait[nth] AS wait, s_hold_why[nth] AS why
         FROM unnest(p_applied) AS nth JOIN __.entry e ON e.seq = s_seq[nth]
         WHERE s_answered[nth] IS NOT NULL ORDER BY e.queue, e.authority, s_place[nth]
     LOOP
@@ -118,14 +121,34 @@ BEGIN
             DELETE FROM __.hold WHERE queue = _one.queue AND authority = _one.authority AND until <= _one.since;
             CONTINUE;
         END IF;
-        INSERT INTO __.hold AS h (queue, authority, until, why, in_row)
-        VALUES (_one.queue, _one.authority, __.after(p_now, _one.wait), _one.why, 1)
-        ON CONFLICT (queue, authority) DO UPDATE SET until = excluded.until, why = excluded.why, in_row = h.in_row + 1
-        WHERE h.until <= _one.since;
-        -- Those are forgotten that end first. Whoever has one locked changes it.
-        DELETE FROM __.hold WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM __.hold WHERE queue = _one.queue ORDER BY until, authority
-            LIMIT greatest(0, (SELECT count(*) FROM __.hold WHERE queue = _one.queue) - _most) FOR UPDATE SKIP LOCKED
-        ));
+        _until := __.after(p_now, _one.wait);
+        IF _one.after = 0 THEN
+            INSERT INTO __.hold (queue, authority, until, why, in_row)
+            VALUES (_one.queue, _one.authority, _until, _one.why, 1) ON CONFLICT DO NOTHING;
+        ELSE
+            UPDATE __.hold SET until = _until, why = _one.why, in_row = in_row + 1
+            WHERE queue = _one.queue AND authority = _one.authority AND until <= _one.since AND in_row = _one.after;
+        END IF;
+        IF FOUND THEN
+            _queues := _queues || _one.queue;
+            _made := _made || _one.authority;
+        END IF;
     END LOOP;
+    -- Last, because it locks them in another order.
+    PERFORM __.forget_holds(p_now, queue, array_agg(authority))
+    FROM unnest(_queues, _made) AS m (queue, authority) GROUP BY queue;
+END $$;
+
+-- Forgets what a queue has too many of, but not what was just made: of those that are over, the ones with the fewest in a row,
+-- and then those that are over first.
+CREATE FUNCTION __.forget_holds(p_now bigint, p_queue text, p_made text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    _most CONSTANT integer := 1000;
+BEGIN
+    -- Whoever has one locked changes it.
+    DELETE FROM __.hold WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM __.hold WHERE queue = p_queue AND authority <> ALL (p_made)
+        ORDER BY until > p_now, CASE WHEN until <= p_now THEN in_row END, until, authority
+        LIMIT greatest(0, (SELECT count(*) FROM __.hold WHERE queue = p_queue) - _most) FOR UPDATE SKIP LOCKED
+    ));
 END $$;

@@ -6,7 +6,8 @@ CREATE FUNCTION __.turn(
     s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
     s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
     s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[],
-    s_place integer[], s_overtakes smallint[], s_answered boolean[], s_hold_wait bigint[], s_hold_why text[]
+    s_place integer[], s_overtakes smallint[], s_answered boolean[], s_hold_after bigint[], s_hold_wait bigint[],
+    s_hold_why text[]
 ) RETURNS TABLE (
     kind smallint, settled smallint[], lost integer, next bigint, slot integer, fence uuid, until bigint,
     holds bigint, headers text, sealed boolean, body bytea,
@@ -88,7 +89,7 @@ BEGIN
     END IF;
 
     IF _since IS NOT NULL THEN
-        PERFORM __.change_holds(_now, _applied, s_seq, _since, s_place, s_answered, s_hold_wait, s_hold_why);
+        PERFORM __.change_holds(_now, _applied, s_seq, _since, s_place, s_answered, s_hold_after, s_hold_wait, s_hold_why);
     END IF;
 
     SELECT EXISTS (SELECT FROM __.queue WHERE name = p_queue AND paused IS NOT NULL),
@@ -104,7 +105,7 @@ BEGIN
 
     IF cardinality(_slots) > 0 THEN
         IF _holds THEN
-            _probes := __.lock_probes(_now, p_queue);
+            _probes := __.lock_probes(_now, p_queue, cardinality(_slots), p_cap);
             _picked := __.pick(_now, p_queue, cardinality(_slots), _probes);
         ELSE
             _picked := ARRAY(
@@ -146,7 +147,7 @@ BEGIN
             (SELECT expires_at FROM __.entry WHERE queue = p_queue AND state = 0
                 AND seq <> ALL (coalesce(array_agg(s.seq) FILTER (WHERE s.seq IS NOT NULL), '{}'))
                 ORDER BY expires_at LIMIT 1),
-            CASE WHEN _paused OR count(s.seq) >= p_cap THEN NULL WHEN _holds THEN __.next_start(_now, p_queue)
+            CASE WHEN _paused OR count(s.seq) >= p_cap THEN NULL WHEN _holds THEN __.next_start(_now, p_queue, p_cap)
             ELSE (SELECT due_at FROM __.ready WHERE queue = p_queue ORDER BY due_at LIMIT 1) END) - _now
         INTO _next FROM __.slot s WHERE s.queue = p_queue;
         _next := CASE WHEN _next < 0 THEN 0 ELSE _next END;

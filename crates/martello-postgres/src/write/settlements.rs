@@ -104,6 +104,8 @@ pub(super) struct Settlements {
     overtakes: Vec<Option<i16>>,
     /// Whether the API has answered; none if nothing is known of that.
     answered: Vec<Option<bool>>,
+    /// After how many holds in a row it is to be held.
+    hold_after: Vec<Option<i64>>,
     hold_wait: Vec<Option<i64>>,
     hold_why: Vec<Option<String>>,
 }
@@ -130,12 +132,15 @@ impl Settlements {
             of.attempts.push(attempt);
             of.place.push(i32::try_from(*place).unwrap_or(i32::MAX));
             of.overtakes.push(settlement.overtakes().map(overtaken_code));
-            let (answered, wait, why) = match &settlement.hold {
-                Hold::Keep => (None, None, None),
-                Hold::End => (Some(true), None, None),
-                Hold::For { wait, why } => (Some(false), Some(micros(*wait)), Some(clean(why).into_owned())),
+            let (answered, after, wait, why) = match &settlement.hold {
+                Hold::Keep => (None, None, None, None),
+                Hold::End => (Some(true), None, None, None),
+                Hold::For { after, wait, why } => {
+                    (Some(false), Some(i64::from(*after)), Some(micros(*wait)), Some(clean(why).into_owned()))
+                }
             };
             of.answered.push(answered);
+            of.hold_after.push(after);
             of.hold_wait.push(wait);
             of.hold_why.push(why);
         }
@@ -147,6 +152,6 @@ impl Settlements {
         let statement = statement.bind(self.state).bind(self.reason).bind(self.wait).bind(self.tries);
         let statement = self.attempts.bind(statement.bind(self.attempted));
         let statement = statement.bind(self.place).bind(self.overtakes).bind(self.answered);
-        statement.bind(self.hold_wait).bind(self.hold_why)
+        statement.bind(self.hold_after).bind(self.hold_wait).bind(self.hold_why)
     }
 }

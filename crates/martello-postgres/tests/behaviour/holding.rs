@@ -14,7 +14,7 @@ use crate::support::{Place, claim, claimed as claimed_ids, entry, keyed};
 /// A claim of up to five, as the store words it.
 const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
      FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
-         '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
+         '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
 /// How many rows and places in indexes the transaction has read.
 const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
@@ -27,7 +27,7 @@ fn to(host: &str) -> NewEntry {
 }
 
 fn down(claimed: &Claimed, wait: Duration) -> Settlement {
-    let hold = Hold::For { wait, why: "down".into() };
+    let hold = Hold::For { after: claimed.holds, wait, why: "down".into() };
     let end = End::Again { after: Duration::ZERO, counts: false };
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }

@@ -25,7 +25,7 @@ fn code<T>(tried: sqlx::Result<T>) -> String {
 
 /// An end that says that the API is down.
 fn down(lease: &Lease) -> Settlement {
-    let hold = Hold::For { wait: Duration::from_secs(60), why: "down".into() };
+    let hold = Hold::For { after: 0, wait: Duration::from_secs(60), why: "down".into() };
     let end = End::Again { after: Duration::ZERO, counts: true };
     Settlement { lease: lease.clone(), end, attempt: None, hold }
 }
