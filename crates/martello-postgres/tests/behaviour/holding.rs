@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use martello_outbox::{
-    Change, Claimed, Clock, End, Enqueued, Hold, ManualClock, NewEntry, Settlement, Store, StoreErrorKind,
-    Turn, Turned, WhenOvertaken,
+    Claimed, Clock, End, Enqueued, Hold, ManualClock, NewEntry, Settlement, Store, Turn, Turned,
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::support::{Place, claim, claimed as claimed_ids, entry, keyed};
+use crate::support::{Place, claim, claimed as claimed_ids, entry};
 
 /// A claim of up to five, as the store words it.
-const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
+pub(crate) const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
      FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
@@ -32,7 +31,7 @@ fn down(claimed: &Claimed, wait: Duration) -> Settlement {
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }
 
-async fn number(connection: &mut PgConnection, place: &Place, sql: &str) -> i64 {
+pub(crate) async fn number(connection: &mut PgConnection, place: &Place, sql: &str) -> i64 {
     let sql = AssertSqlSafe(sql.replace("__", &place.schema));
     sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }
@@ -321,24 +320,4 @@ async fn the_others_are_claimed_in_order_where_few_wait_for_what_is_held() {
 #[tokio::test]
 async fn the_others_are_claimed_in_order_where_many_wait_for_what_is_held() {
     in_order_beside(1_500).await;
-}
-
-#[tokio::test]
-async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    let ids = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
-    store.change(ids[0].id(), Change::Bury).await.unwrap();
-    let mut connection = place.connection().await;
-    let mut transaction = connection.begin().await.unwrap();
-    assert_eq!(number(&mut transaction, &place, CLAIM).await, 1);
-    let commit = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        transaction.commit().await
-    };
-    let replay = store.change(ids[0].id(), Change::Replay(WhenOvertaken::Refuse));
-    let (refused, committed) = tokio::join!(replay, commit);
-    committed.unwrap();
-    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Conflict);
-    place.drop().await;
 }

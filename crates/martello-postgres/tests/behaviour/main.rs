@@ -11,6 +11,7 @@ mod holding;
 mod isolation;
 mod losses;
 mod older;
+mod overtaking;
 mod publishing;
 mod rekeying;
 mod sharing;
