@@ -34,6 +34,8 @@ pub(crate) enum Refused {
     Outdated(u32),
     /// The dead letter with this id is overtaken.
     Overtaken([u8; 16]),
+    /// A newer entry of the key of the dead letter with this id is leased.
+    Overtaking([u8; 16]),
 }
 
 /// What it refused, if that is what went wrong.
@@ -43,9 +45,14 @@ pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
         "MT001" => Some(Refused::NotFound),
         "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
         "MT003" => Some(Refused::Outdated(said.detail()?.parse().ok()?)),
-        "MT005" => Some(Refused::Overtaken(said.detail()?.parse::<Uuid>().ok()?.into_bytes())),
+        "MT005" => Some(Refused::Overtaken(id(said)?)),
+        "MT006" => Some(Refused::Overtaking(id(said)?)),
         _ => None,
     }
+}
+
+fn id(said: &PgDatabaseError) -> Option<[u8; 16]> {
+    said.detail()?.parse::<Uuid>().ok().map(Uuid::into_bytes)
 }
 
 /// The server's code for what went wrong, if it was the server that spoke.

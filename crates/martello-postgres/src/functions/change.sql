@@ -1,6 +1,6 @@
 -- Changes one entry by hand. It fails with MT001 if there is none, with MT002 and the state as its detail if that does not
--- allow it, with MT003 and the last revision as its detail if `p_on` names another, and with MT005 if its replay would
--- overwrite what is newer, unless it is to.
+-- allow it, with MT003 and the last revision as its detail if `p_on` names another, and with MT005 or MT006 if its replay
+-- would overwrite what is newer, unless it is to.
 CREATE FUNCTION __.change(
     p_now bigint, p_id uuid, p_change text, p_method text, p_url text, p_headers text, p_sealed boolean, p_body bytea,
     p_host text, p_authority text, p_on bigint, p_overwrite boolean

@@ -1,26 +1,33 @@
--- Before these dead letters are replayed, which are locked as their keys are. Those of whose key a newer entry is leased are
--- possibly overtaken from now on; but unless it is to overwrite what is newer, this fails with MT005 and the first as its
--- detail that is overtaken.
+-- Before these dead letters are replayed, which are locked as their keys are. Unless it is to overwrite what is newer, this
+-- fails where something newer is, with the first of them as its detail: with MT005 if it is overtaken, and with MT006 if a
+-- newer entry of its key is leased. If it is, those of which one is leased are possibly overtaken from now on.
 CREATE FUNCTION __.check_overtaken(p_seqs bigint[], p_overwrite boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    _first uuid;
+    _overtaking bigint[];
+    _first record;
 BEGIN
     -- Whoever is claiming one of their keys now is waited for: then it is leased.
     PERFORM FROM __.entry e JOIN __.ready r ON r.queue = e.queue AND r.order_key = e.order_key
     WHERE e.seq = ANY (p_seqs) FOR UPDATE OF r;
-    UPDATE __.entry e SET overtaken = 1 FROM __.slot s JOIN __.entry n ON n.seq = s.seq
-    WHERE e.seq = ANY (p_seqs) AND e.overtaken IS NULL
-        AND n.queue = e.queue AND n.order_key = e.order_key AND n.seq > e.seq;
-    IF NOT p_overwrite THEN
-        SELECT id INTO _first FROM __.entry WHERE seq = ANY (p_seqs) AND overtaken IS NOT NULL ORDER BY seq LIMIT 1;
-        IF FOUND THEN
-            RAISE SQLSTATE 'MT005' USING MESSAGE = 'overtaken', DETAIL = _first::text;
-        END IF;
+    _overtaking := ARRAY(
+        SELECT e.seq FROM __.slot s JOIN __.entry n ON n.seq = s.seq
+        JOIN __.entry e ON e.queue = n.queue AND e.order_key = n.order_key AND e.seq < n.seq
+        WHERE e.seq = ANY (p_seqs) AND e.overtaken IS NULL
+    );
+    IF p_overwrite THEN
+        UPDATE __.entry SET overtaken = 1 WHERE seq = ANY (_overtaking);
+        RETURN;
+    END IF;
+    SELECT id, overtaken INTO _first FROM __.entry
+    WHERE seq = ANY (p_seqs) AND (overtaken IS NOT NULL OR seq = ANY (_overtaking)) ORDER BY seq LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING MESSAGE = 'overtaken', DETAIL = _first.id::text,
+            ERRCODE = CASE WHEN _first.overtaken IS NULL THEN 'MT006' ELSE 'MT005' END;
     END IF;
 END $$;
 
--- Makes a job of these dead letters: one after the other becomes due. It fails with MT005 if one of them would overwrite what
--- is newer, unless it is to.
+-- Makes a job of these dead letters: one after the other becomes due. It fails with MT005 or MT006 if one of them would
+-- overwrite what is newer, unless it is to.
 CREATE FUNCTION __.replay(
     p_now bigint, p_job uuid, p_filter text, p_per_second double precision, p_overwrite boolean,
     p_seqs bigint[]

@@ -38,6 +38,7 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         Refused::NotFound => StoreError::no_entry(id),
         Refused::Outdated(last) => StoreError::outdated(id, on.unwrap_or_default(), last),
         Refused::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
+        Refused::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
         Refused::Conflict(state) => match code::state(state) {
             Ok(state) => StoreError::conflict(id, state, wanted),
             Err(error) => error,

@@ -37,6 +37,7 @@ pub(crate) async fn replay(
     let statement = statement.bind(overtaken == WhenOvertaken::Overwrite);
     shared.connections.asked(&statement).await?.map_err(|refused| match refused {
         Refused::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
+        Refused::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
         Refused::NotFound | Refused::Conflict(_) | Refused::Outdated(_) => damaged("replay"),
     })?;
     shared.tell(News::READY);
