@@ -151,7 +151,7 @@ async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
         let (stage, ids) = Stage::filled().await;
         let id = ids[0].to_string();
         let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
-        stage.hold(Hold::For { wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
+        stage.hold(Hold::For { after: 0, wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
         let said = watch(&stage, named);
         assert!(
             said.contains("martello: api.example is held until ") && said.contains(": 503 thrice"),
