@@ -9,7 +9,7 @@ use crate::{
     args::{self, Chosen, ParkedVerb},
     ask,
     failure::{Exit, Failure},
-    files::RunFiles,
+    files::{self, RunFiles},
     output::{Output, Table, Time},
 };
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(out: &mut Output, args: args::Parked) -> Result<Exit, Fa
     let path =
         args.checkpoint.ok_or_else(|| Failure::usage("name the checkpoint of the poll with --checkpoint"))?;
     RunFiles::new().checkpoint(&path)?;
-    let mut beside = path.clone().into_os_string();
+    let mut beside = files::target(&path).unwrap_or_else(|| path.clone()).into_os_string();
     beside.push(".parked");
     if !path.exists() && !Path::new(&beside).exists() {
         return Err(Failure::not_found(format!("there is no checkpoint at {}", path.display())));

@@ -12,6 +12,7 @@ mod used;
 use std::path::Path;
 
 pub(crate) use self::{
+    identity::target,
     output::{Replacement, Writer, open},
     used::RunFiles,
 };
