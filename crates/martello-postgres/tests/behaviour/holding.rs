@@ -19,13 +19,13 @@ pub(crate) const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
 const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
      WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
 
-fn to(host: &str) -> NewEntry {
+pub(crate) fn to(host: &str) -> NewEntry {
     let mut entry = entry();
     entry.request.uri = format!("https://{host}/x").parse().unwrap();
     entry
 }
 
-fn down(claimed: &Claimed, wait: Duration) -> Settlement {
+pub(crate) fn down(claimed: &Claimed, wait: Duration) -> Settlement {
     let hold = Hold::For { after: claimed.holds, wait, why: "down".into() };
     let end = End::Again { after: Duration::ZERO, counts: false };
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
@@ -152,69 +152,6 @@ async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may
     let turned = stores[0].turn(turn(3)).await.unwrap();
     assert_eq!(turned.claimed.len(), 0);
     assert!(turned.next > Some(Duration::from_secs(50)), "{:?}", turned.next);
-    place.drop().await;
-}
-
-#[tokio::test]
-async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_waited_for() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    store.enqueue(vec![to("b"), to("m")]).await.unwrap();
-    let hold = "INSERT INTO __.hold SELECT 'default'";
-    place.run(&format!("{hold}, 'm', 5000, 'down', 1")).await;
-    let claimed = store.turn(claim(2)).await.unwrap().claimed;
-    place.run(&format!("{hold}, 'z-' || n, n, 'down', 1 FROM generate_series(1, 999) n")).await;
-    let mut connection = place.connection().await;
-    let mut transaction = connection.begin().await.unwrap();
-    let lock =
-        |authority| format!("SELECT in_row FROM __.hold WHERE authority = '{authority}' FOR UPDATE NOWAIT");
-    assert_eq!(number(&mut transaction, &place, &lock("m")).await, 1);
-    let settle = claimed.iter().map(|claimed| down(claimed, Duration::from_secs(60))).collect();
-    let settled = store.turn(Turn { settle, ..claim(0) });
-    let others = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        // Whoever settles for both comes to `m` before it, too.
-        assert_eq!(number(&mut transaction, &place, &lock("z-1")).await, 1);
-        transaction.rollback().await
-    };
-    let (settled, others) = tokio::join!(settled, others);
-    others.unwrap();
-    assert_eq!(settled.unwrap().settled.len(), 2);
-    let mut holds = store.queues().await.unwrap().remove(0).holds;
-    assert_eq!(holds.len(), 1_000);
-    holds.retain(|held| held.until > jiff::Timestamp::now() || held.authority == "z-1");
-    assert_eq!(holds.iter().map(|held| held.authority.as_str()).collect::<Vec<_>>(), ["b", "m"]);
-    place.drop().await;
-}
-
-#[tokio::test]
-async fn of_too_many_holds_those_are_forgotten_that_are_over_and_then_those_that_end_first() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    store.enqueue((0..5).map(|nth| to(&format!("new-{nth}"))).collect()).await.unwrap();
-    let claimed = store.turn(claim(5)).await.unwrap().claimed;
-    let far = 4_000_000_000_000_000_u64;
-    place
-        .run(&format!(
-            "INSERT INTO __.hold SELECT 'default', 'far-' || n, {far} + n, 'down', 1 FROM generate_series(1, 997) n;
-             INSERT INTO __.hold VALUES ('default', 'five', 1, '', 5), ('default', 'late', 3, '', 1),
-                 ('default', 'early', 2, '', 1)"
-        ))
-        .await;
-    let mut forgotten = Vec::new();
-    for (claimed, wait) in claimed.iter().zip([60, 50, 70, 80, 0]) {
-        let names = async || -> Vec<String> {
-            let holds = store.queues().await.unwrap().remove(0).holds;
-            holds.into_iter().map(|held| held.authority).collect()
-        };
-        let before = names().await;
-        let settle = vec![down(claimed, Duration::from_secs(wait))];
-        store.turn(Turn { settle, ..claim(0) }).await.unwrap();
-        let after = names().await;
-        assert_eq!(after.len(), 1_000);
-        forgotten.extend(before.into_iter().filter(|authority| !after.contains(authority)));
-    }
-    assert_eq!(forgotten, ["early", "late", "five", "new-1", "new-0"]);
     place.drop().await;
 }
 

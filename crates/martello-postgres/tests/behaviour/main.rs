@@ -6,6 +6,7 @@ mod checkpoint;
 mod conformance;
 mod connecting;
 mod creating;
+mod forgetting;
 mod guests;
 mod holding;
 mod isolation;
