@@ -11,6 +11,7 @@ mod histories;
 mod hold;
 mod leases;
 mod lost_answers;
+mod many_apis;
 mod mishaps;
 mod options;
 mod own_faults;

@@ -1,5 +1,10 @@
 //! What a worker says of itself in the log.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use martello_outbox::{Outbox, State, StoreErrorKind};
 use tokio::time::sleep;
 use tracing::Level;
@@ -7,7 +12,7 @@ use tracing::Level;
 use crate::{
     heard::{Heard, heard, listen},
     steered::{Fault, Op, Steered},
-    support::{Api, enqueued, options, put, seconds, work, work_with},
+    support::{Api, enqueued, options, put, seconds, status, work, work_with},
 };
 
 fn levels(heard: &[Heard]) -> Vec<Level> {
@@ -102,4 +107,39 @@ async fn a_worker_that_leaves_something_says_how_much() {
         assert_eq!(said.iter().map(|said| said.field("left").unwrap()).collect::<Vec<_>>(), expected);
         assert!(said.iter().all(|said| said.level == Level::WARN));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_and_its_end_are_reported_once_the_store_has_them() {
+    listen();
+    let store = Steered::default();
+    let outbox = Outbox::new(store.clone());
+    let up = Arc::new(AtomicBool::new(false));
+    let is_up = up.clone();
+    let api = Api::with(move |_| {
+        let up = is_up.load(Ordering::SeqCst);
+        async move {
+            sleep(seconds(5)).await;
+            status(if up { 200 } else { 503 })
+        }
+    });
+    let _worker = work_with(&outbox, &api, options().hold_after(1));
+    let held = || heard("a worker holds an authority of its queue");
+    let ended = || heard("a worker ended the hold of an authority of its queue");
+    enqueued(&outbox, put("/orders/1")).await;
+    sleep(seconds(2)).await;
+    store.set(Op::Turn, Fault::Fail(StoreErrorKind::Unavailable));
+    sleep(seconds(10)).await;
+    assert_eq!((api.seen().len(), held().len()), (1, 0));
+    store.heal(Op::Turn);
+    sleep(seconds(2)).await;
+    assert_eq!((levels(&held()), ended().len()), (vec![Level::WARN], 0));
+    assert_eq!(held()[0].field("authority"), Some("api.example"));
+
+    up.store(true, Ordering::SeqCst);
+    sleep(seconds(5)).await;
+    assert_eq!(ended().len(), 0, "the probe is under way");
+    sleep(seconds(120)).await;
+    assert_eq!(levels(&ended()), [Level::INFO]);
+    assert_eq!(ended()[0].field("authority"), Some("api.example"));
 }

@@ -1,0 +1,157 @@
+//! More APIs that are down than there is room for: in the cap of a queue, and in what a store remembers.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Request;
+use jiff::Timestamp;
+use martello_body::Body;
+use martello_outbox::{Filter, Held, MemoryStore, Outbox, State};
+use martello_outcome::{BoxError, CallError, ErrorKind};
+use tokio::{sync::Notify, time::sleep};
+use tower::{service_fn, util::BoxCloneService};
+
+use crate::support::{Inner, enqueued, options, seconds, status};
+
+fn to(host: &str, path: usize) -> Request<Body> {
+    Request::put(format!("https://{host}.example/{path}")).body(Body::from("{}")).unwrap()
+}
+
+async fn holds(outbox: &Outbox) -> Vec<Held> {
+    outbox.store().queues().await.unwrap().remove(0).holds
+}
+
+async fn done(outbox: &Outbox) -> u64 {
+    outbox.store().count(Filter::state(State::Done)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn apis_that_do_not_answer_leave_room_for_one_that_does() {
+    let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1_000).build().unwrap();
+    let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
+        if request.uri().host() != Some("up.example") {
+            pending::<()>().await;
+        }
+        sleep(Duration::from_millis(100)).await;
+        status(200)
+    }));
+    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    for path in 0..30 {
+        for api in 0..16 {
+            enqueued(&outbox, to(&format!("silent-{api}"), path)).await;
+        }
+    }
+    // Five attempts of 30 s at each of them, five at a time, and then all are held.
+    sleep(seconds(16 * 30 + 60)).await;
+    assert_eq!(holds(&outbox).await.len(), 16);
+    for path in 0..20 {
+        enqueued(&outbox, to("up", path)).await;
+    }
+    sleep(seconds(60)).await;
+    assert_eq!(done(&outbox).await, 20);
+}
+
+/// How many calls it costs in these many seconds that so many APIs have no token.
+async fn without_tokens(apis: usize, time: u64) -> usize {
+    let outbox = Outbox::new(MemoryStore::new());
+    for api in 0..apis {
+        enqueued(&outbox, to(&format!("api-{api}"), 0)).await;
+    }
+    let (calls, too_many) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (made, enough) = (calls.clone(), too_many.clone());
+    let service: Inner = BoxCloneService::new(service_fn(move |_: Request<Body>| {
+        if made.fetch_add(1, Ordering::SeqCst) == 8_000 {
+            enough.notify_one();
+        }
+        async { Err(BoxError::from(CallError::unsent(ErrorKind::Transport, "no token"))) }
+    }));
+    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    tokio::select! {
+        () = too_many.notified() => {}
+        () = sleep(seconds(time)) => {}
+    }
+    calls.load(Ordering::SeqCst)
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_apis_without_a_token_than_a_store_remembers_are_asked_no_faster() {
+    let calls = without_tokens(1_100, 60).await;
+    assert!(calls <= 1_100, "{calls} calls in a minute");
+}
+
+/// The API is back while the last request to it still hangs, and whoever knows ends the hold.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_hangs_does_not_undo_a_resume() {
+    let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1_000).build().unwrap();
+    for path in 0..100 {
+        enqueued(&outbox, to("api", path)).await;
+    }
+    let up = Arc::new(AtomicBool::new(false));
+    let is_up = up.clone();
+    let service: Inner = BoxCloneService::new(service_fn(move |_: Request<Body>| {
+        let up = is_up.load(Ordering::SeqCst);
+        async move {
+            if !up {
+                pending::<()>().await;
+            }
+            sleep(Duration::from_millis(500)).await;
+            status(200)
+        }
+    }));
+    let worker = outbox.worker(service).with(options().build().unwrap()).start();
+    sleep(seconds(300)).await;
+    while !worker.health().probing {
+        sleep(seconds(1)).await;
+    }
+    sleep(seconds(3)).await;
+    up.store(true, Ordering::SeqCst);
+    outbox.store().resume(outbox.queue()).await.unwrap();
+    for _ in 0..60 {
+        sleep(seconds(1)).await;
+        assert_eq!(holds(&outbox).await, Vec::new());
+    }
+    // All but the one that hung, which waits until it goes again.
+    assert!(done(&outbox).await >= 99 - 5, "{}", done(&outbox).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_failures_of_an_api_that_nobody_asks_any_more_are_forgotten() {
+    let outbox = Outbox::builder(MemoryStore::new()).max_attempts(3).build().unwrap();
+    let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
+        status(if request.uri().host() == Some("down.example") { 503 } else { 200 })
+    }));
+    let worker = outbox.worker(service).with(options().build().unwrap()).start();
+    enqueued(&outbox, to("down", 1)).await;
+    sleep(seconds(10)).await;
+    assert_eq!(worker.health().failures_in_row, 3);
+    enqueued(&outbox, to("up", 1)).await;
+    sleep(seconds(20)).await;
+    assert_eq!(worker.health().failures_in_row, 3, "another that is up says nothing of it");
+    sleep(seconds(120)).await;
+    assert_eq!(worker.health().failures_in_row, 0);
+}
+
+/// The one with the longest `Retry-After` is asked after that, however short the holds are by themselves.
+#[tokio::test(start_paused = true)]
+async fn a_hold_lasts_as_long_as_the_api_asks_for_within_an_hour() {
+    for (asked, from, up_to) in [("90", 90, 100), ("7200", 3_600, 3_610)] {
+        let before = Timestamp::now();
+        let outbox = Outbox::new(MemoryStore::new());
+        let service: Inner = BoxCloneService::new(service_fn(move |_: Request<Body>| async move {
+            let mut response = status(503)?;
+            response.headers_mut().insert("retry-after", asked.parse().unwrap());
+            Ok::<_, BoxError>(response)
+        }));
+        let _worker = outbox.worker(service).with(options().hold_after(1).build().unwrap()).start();
+        enqueued(&outbox, to("api", 1)).await;
+        sleep(seconds(1)).await;
+        let lasts = holds(&outbox).await.remove(0).until.duration_since(before).as_secs();
+        assert!((from..=up_to).contains(&lasts), "{asked}: {lasts}");
+    }
+}
