@@ -64,7 +64,7 @@ impl Driver {
         let mut random = options.random();
         let now = Instant::now();
         Self {
-            pace: Pace::new(outbox.settings.concurrency, options.hold_after),
+            pace: Pace::new(outbox.settings.concurrency, options.hold_after, options.attempt_timeout),
             said_unable: false,
             worker: options.worker(&mut random),
             outbox,

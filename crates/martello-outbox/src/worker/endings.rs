@@ -59,16 +59,20 @@ impl Driver {
             }
             _ => self.failed(&flight, &report),
         };
-        let failures_in_row = self.pace.streak();
-        self.monitor.update(|health| health.failures_in_row = failures_in_row);
+        self.tell_failures(Instant::now());
         let end = self.options.policy.end(&flight.entry, &report, self.random.f64());
         say(&flight, &report, end == End::Done);
         self.endings.push(flight.ended(report, end, hold));
     }
 
+    pub(super) fn tell_failures(&mut self, now: Instant) {
+        let failures_in_row = self.pace.streak(now);
+        self.monitor.update(|health| health.failures_in_row = failures_in_row);
+    }
+
     fn failed(&mut self, flight: &Flight, report: &Report) -> Hold {
-        let lot = self.random.f64();
-        let failed = self.pace.failed(&flight.authority, flight.holds, report.retry_after, lot);
+        let at = (Instant::now(), self.random.f64());
+        let failed = self.pace.failed(&flight.authority, flight.holds, report.retry_after, at);
         let Some((wait, failures)) = failed else { return Hold::Keep };
         let status = report.status.map(|status| format!(", {}", status.as_u16())).unwrap_or_default();
         let last = format!("{}{status}", report.outcome);

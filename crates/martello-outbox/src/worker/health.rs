@@ -40,7 +40,8 @@ pub struct WorkerHealth {
     pub since_last_turn: Option<Duration>,
     /// Whether the store fails at present.
     pub store_failing: bool,
-    /// Deliveries in a row that failed because of how their API is: the most that one API has.
+    /// Deliveries in a row that failed because of how their API is: the most that one API has. They count
+    /// until it accepts or rejects a request, or until some minutes after the last of them and the hold that followed.
     pub failures_in_row: u32,
     /// Whether one of its deliveries is to show whether an API is back that was held.
     pub probing: bool,

@@ -96,10 +96,12 @@ impl Outbox {
 ///
 /// After some failures of one API in a row (five by default: anything but a success, a rejection and what the client
 /// refuses) the worker holds its [authority](crate::StoredRequest::authority) in the queue, for all workers, from one
-/// second up to a minute; then one entry of it at a time is tried, over all workers, until one gets through. So an
-/// outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs of the queue
-/// go on. What could not be tried holds its authority at once. [`QueueStats::holds`](crate::QueueStats::holds) shows
-/// what is held, and why; [`Store::resume`](crate::Store::resume) ends it.
+/// second up to a minute, or up to an hour if a `Retry-After` asks for it. Then one entry of it at a time is tried, as a
+/// probe, over all workers, until the API accepts or rejects one; of a queue, at most half of the deliveries are probes.
+/// So an outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs of the
+/// queue go on. What could not be tried holds its authority at once.
+/// [`QueueStats::holds`](crate::QueueStats::holds) shows what is held, and why;
+/// [`Store::resume`](crate::Store::resume) ends it.
 ///
 /// # Where it goes
 ///

@@ -128,7 +128,8 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// After how many failures in a row of one API it is held in the queue, 1 to 1,000.
+    /// After how many failures in a row of one API it is held in the queue, 1 to 1,000. A hold lasts from 1 s to 60 s,
+    /// and longer with each in a row. A longer `Retry-After` counts, up to 1 h.
     pub fn hold_after(mut self, failures: u32) -> Self {
         self.options.hold_after = failures;
         self

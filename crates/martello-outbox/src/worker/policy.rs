@@ -34,8 +34,7 @@ impl Policy {
             // One that expires before it is due again is left to the store, which buries it when its time has come.
             Verdict::Again { counts } => {
                 let wait = self.backoff(failures(entry, counts), lot);
-                let asked = report.retry_after.min(RETRY_AFTER_CAP);
-                End::Again { after: wait.max(asked + RetryAfter::jitter(asked, lot)), counts }
+                End::Again { after: wait.max(asked_for(report.retry_after, lot)), counts }
             }
         }
     }
@@ -50,6 +49,12 @@ impl Policy {
 fn ceiling(base: Duration, cap: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     base.saturating_mul(1 << doublings).min(cap)
+}
+
+/// How long to wait because a `Retry-After` asks for it.
+pub(super) fn asked_for(retry_after: Duration, lot: f64) -> Duration {
+    let asked = retry_after.min(RETRY_AFTER_CAP);
+    asked + RetryAfter::jitter(asked, lot)
 }
 
 /// A wait of at least half of what it may be, for a few that wait for one thing.

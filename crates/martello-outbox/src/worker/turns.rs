@@ -85,6 +85,7 @@ impl Driver {
         };
         self.turns.passed();
         self.monitor.turned(now);
+        self.tell_failures(now);
         self.monitor.update(|health| health.store_failing = false);
         let idle = turned.settled.is_empty()
             && turned.claimed.is_empty()
