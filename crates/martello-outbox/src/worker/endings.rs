@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     driver::Driver,
-    flight::Flight,
+    flight::{Ending, Flight},
     pace::hold,
     report::{Came, Report},
 };
@@ -80,7 +80,7 @@ impl Driver {
             0 => format!("{failures} failures in a row, the last: {last}"),
             _ => format!("it fails still: {last}"),
         };
-        self.hold(flight, wait, why)
+        hold_for(flight, wait, why)
     }
 
     /// A layer of the user's stack could not even try: what is behind it will hardly let it try another.
@@ -90,7 +90,7 @@ impl Driver {
             self.pace.refused(Instant::now(), self.random.f64());
         }
         let wait = hold(flight.holds, Duration::ZERO, self.random.f64());
-        let hold = self.hold(&flight, wait, format!("nothing was sent: {fault}"));
+        let hold = hold_for(&flight, wait, format!("nothing was sent: {fault}"));
         self.endings.push(flight.back(hold));
     }
 
@@ -103,11 +103,23 @@ impl Driver {
         self.pace.refused(Instant::now(), self.random.f64());
         self.endings.push(flight.back(Hold::Keep));
     }
+}
 
-    fn hold(&self, flight: &Flight, wait: Duration, why: String) -> Hold {
-        let (queue, authority) = (self.outbox.queue(), &flight.authority);
-        tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");
-        Hold::For { after: flight.holds, wait, why: why.into() }
+fn hold_for(flight: &Flight, wait: Duration, why: String) -> Hold {
+    Hold::For { after: flight.holds, wait, why: why.into() }
+}
+
+/// Says what the store has made of a hold.
+pub(super) fn say_hold(ending: &Ending) {
+    let (queue, authority) = (&ending.flight.entry.queue, &ending.flight.authority);
+    match &ending.settlement.hold {
+        Hold::Keep => {}
+        Hold::End => {
+            tracing::info!(%queue, authority, "a worker ended the hold of an authority of its queue")
+        }
+        Hold::For { wait, why, .. } => {
+            tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");
+        }
     }
 }
 

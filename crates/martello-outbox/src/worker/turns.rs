@@ -12,6 +12,7 @@ use tracing::Instrument;
 use super::{
     delivery::{Job, Stop, while_leased},
     driver::Driver,
+    endings::say_hold,
     flight::{Ending, Flight},
     report::Came,
 };
@@ -155,6 +156,7 @@ impl Driver {
             crate::metrics::fenced(&ending.flight.entry.queue);
             return self.monitor.update(|health| health.fenced += 1);
         }
+        say_hold(ending);
         let outcome = ending.outcome();
         self.monitor.update(|health| match (ending.settlement.end, outcome) {
             (End::Done, _) => health.delivered += 1,
