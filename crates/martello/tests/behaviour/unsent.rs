@@ -104,14 +104,27 @@ async fn a_stored_post_whose_token_cannot_be_had_waits_for_it() {
     let soon = Duration::from_millis(1);
     let options = WorkerOptions::builder().backoff(soon, soon).build().unwrap();
     let worker = outbox.worker(once).with(options).start();
+    let holds = async || outbox.store().queues().await.unwrap().remove(0).holds;
+    let held = async {
+        while holds().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        holds().await.remove(0)
+    };
+    let held = tokio::time::timeout(Duration::from_secs(20), held).await.unwrap();
+    let authority = api.uri("/").authority().unwrap().to_string();
+    assert_eq!((held.authority, held.why.starts_with("nothing was sent: ")), (authority, true));
+
     let ended = tokio::time::timeout(Duration::from_secs(20), ticket.ended()).await;
     assert_eq!(ended.unwrap().unwrap().state, State::Done);
+    // What was not even tried was given back, and was no attempt.
     let attempts = ticket.detail().await.unwrap().attempts;
     let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Unsent, Outcome::Unsent, Outcome::Success]);
+    assert_eq!((outcomes, asked.load(Ordering::SeqCst)), (vec![Outcome::Success], 3));
     assert_eq!(api.requests()[0].header("authorization"), Some("Bearer a-token"));
+    assert_eq!(holds().await, []);
     let health = worker.shutdown().await;
-    assert_eq!((health.again(Outcome::Unsent), health.failures_in_row), (2, 0));
+    assert_eq!((health.given_back, health.again(Outcome::Unsent), health.failures_in_row), (2, 0, 0));
 }
 
 /// A client that wants a token before it is ready, and has none.
