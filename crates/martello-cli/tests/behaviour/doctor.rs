@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use martello_outbox::Hold;
+
 use crate::support::{Stage, waiting};
 
 #[tokio::test]
@@ -29,4 +33,17 @@ async fn what_somebody_should_look_at_is_marked() {
     assert!(marked[2].contains("3; `martello dead list --queue default` shows them"), "{ran:?}");
     stage.run(&["outbox", "resume", "default"]);
     assert_eq!(stage.run(&["doctor", "--dead", "3"]).code, 0);
+}
+
+#[tokio::test]
+async fn an_api_is_looked_at_while_it_is_held_and_not_once_its_hold_is_over() {
+    for (wait, code) in [(Duration::from_secs(600), 1), (Duration::ZERO, 0)] {
+        let stage = Stage::empty().await;
+        stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
+        stage.hold(Hold::For { after: 0, wait, why: "503 thrice".into() }).await;
+        let ran = stage.run(&["doctor"]);
+        assert_eq!((ran.code, ran.stdout.contains("api.example held until ")), (code, code == 1), "{ran:?}");
+        let stats = stage.run(&["outbox", "stats"]);
+        assert!(stats.stdout.contains("api.example"), "{stats:?}");
+    }
 }
