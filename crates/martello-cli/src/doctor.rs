@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use martello_outbox::{Finding, QueueStats};
 use serde_json::json;
 
@@ -16,7 +17,9 @@ use crate::{
 /// Examines the store and its queues.
 pub(crate) async fn run(context: &mut Context, args: &Doctor) -> Result<Exit, Failure> {
     let mut findings = context.store.examine().await?;
-    for queue in context.store.queues().await? {
+    for mut queue in context.store.queues().await? {
+        // One that is over is tried, and forgotten some time after the last of its requests.
+        queue.holds.retain(|held| held.until > Timestamp::now());
         findings.extend([open(&queue), due(&queue, args.oldest), dead(&queue, args.dead)]);
     }
     let well = findings.iter().all(|finding| finding.well);
