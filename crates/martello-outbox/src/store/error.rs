@@ -70,8 +70,8 @@ impl StoreError {
     #[must_use]
     pub fn overtaken(id: EntryId) -> Self {
         let message = format!(
-            "a newer request of the key of entry {id} was delivered, or may have been, and a replay would overwrite \
-             it: look at the resource first"
+            "a newer request of the key of entry {id} was delivered, or may have been: look at the resource, or have \
+             the replay overwrite it"
         );
         Self::new(StoreErrorKind::Conflict, message)
     }
@@ -80,8 +80,7 @@ impl StoreError {
     #[must_use]
     pub fn overtaking(id: EntryId) -> Self {
         let message = format!(
-            "a newer request of the key of entry {id} is being delivered, and a replay could overwrite it: try again \
-             when it has ended"
+            "a newer request of the key of entry {id} is being delivered: try again when it has ended"
         );
         Self::new(StoreErrorKind::Conflict, message)
     }

@@ -115,7 +115,7 @@ pub(super) fn say_hold(ending: &Ending) {
     match &ending.settlement.hold {
         Hold::Keep => {}
         Hold::End => {
-            tracing::info!(%queue, authority, "a worker ended the hold of an authority of its queue")
+            tracing::info!(%queue, authority, "a worker ended the hold of an authority of its queue");
         }
         Hold::For { wait, why, .. } => {
             tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");

@@ -43,7 +43,7 @@ pub struct WorkerHealth {
     /// Deliveries in a row that failed because of how their API is: the most that one API has. They count
     /// until it accepts or rejects a request, or until some minutes after the last of them and the hold that followed.
     pub failures_in_row: u32,
-    /// Whether one of its deliveries is to show whether an API is back that was held.
+    /// Whether one of its deliveries is a probe: the first after a hold, which is to show whether the API is back.
     pub probing: bool,
     /// How long the last claimed entry had been due.
     pub last_pickup: Option<Duration>,

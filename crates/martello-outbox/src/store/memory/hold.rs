@@ -71,26 +71,26 @@ impl Data {
     pub(super) fn change_hold(
         &mut self,
         queue: &QueueName,
-        authority: String,
+        authority: &str,
         claimed_at: Timestamp,
         settlement: &Settlement,
         at: &Moment,
     ) {
         let queue = self.queues.entry(queue.clone()).or_default();
-        let before = queue.holds.get(&authority);
+        let before = queue.holds.get(authority);
         if before.is_some_and(|held| claimed_at < held.until) {
             return;
         }
         match &settlement.hold {
             Hold::Keep => {}
             Hold::End => {
-                queue.holds.remove(&authority);
+                queue.holds.remove(authority);
             }
             Hold::For { after, .. } if *after != before.map_or(0, |held| held.in_row) => {}
             Hold::For { after, wait, why } => {
                 let in_row = after.saturating_add(1);
                 let held = Held {
-                    authority: authority.clone(),
+                    authority: authority.to_owned(),
                     until: at.after(*wait),
                     why: why.to_string(),
                     in_row,

@@ -63,7 +63,7 @@ impl Data {
             row.record(attempt);
         }
         let (authority, queue, key) = (row.authority(), row.entry.queue.clone(), row.entry.order_key.clone());
-        self.change_hold(&queue, authority, claim.since, settlement, at);
+        self.change_hold(&queue, &authority, claim.since, settlement, at);
         if let (Some(overtaken), Some(key)) = (settlement.overtakes(), key) {
             let place = self.places.get(&settlement.lease.id).copied().unwrap_or_default();
             self.overtake(&queue, &key, place, overtaken);
