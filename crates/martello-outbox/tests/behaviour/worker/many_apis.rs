@@ -155,3 +155,23 @@ async fn a_hold_lasts_as_long_as_the_api_asks_for_within_an_hour() {
         assert!((from..=up_to).contains(&lasts), "{asked}: {lasts}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_apis_without_a_token_do_not_keep_one_that_has_one() {
+    let outbox = Outbox::new(MemoryStore::new());
+    for api in 0..100 {
+        enqueued(&outbox, to(&format!("api-{api}"), 0)).await;
+    }
+    for path in 0..20 {
+        enqueued(&outbox, to("up", path)).await;
+    }
+    let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
+        match request.uri().host() {
+            Some("up.example") => status(200),
+            _ => Err(BoxError::from(CallError::unsent(ErrorKind::Transport, "no token"))),
+        }
+    }));
+    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    sleep(seconds(30)).await;
+    assert_eq!(done(&outbox).await, 20);
+}
