@@ -86,8 +86,7 @@ impl Driver {
     /// A layer of the user's stack could not even try: what is behind it will hardly let it try another.
     fn untried(&mut self, flight: Flight, fault: &str) {
         if flight.holds == 0 {
-            // What fails before it is held holds it; but of more APIs than a store remembers, not all stay held.
-            self.pace.refused(Instant::now(), self.random.f64());
+            self.pace.untried(Instant::now(), self.random.f64());
         }
         let wait = hold(flight.holds, Duration::ZERO, self.random.f64());
         let hold = hold_for(&flight, wait, format!("nothing was sent: {fault}"));

@@ -100,7 +100,7 @@ impl Outbox {
 /// probe, over all workers, until the API accepts or rejects one; of a queue, at most half of the deliveries are probes.
 /// So an outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs of the
 /// queue go on. What could not be tried holds its authority at once, and lets
-/// the worker rest for 100 ms, and up to 10 s where nothing else gets through.
+/// the worker rest for 100 ms, and up to 1 s where nothing else gets through.
 /// [`QueueStats::holds`](crate::QueueStats::holds) shows what is held, and why;
 /// [`Store::resume`](crate::Store::resume) ends it.
 ///

@@ -11,6 +11,7 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 /// How long after a failure, the hold that follows from it and the next attempt it is told of an API that it fails.
 const RECENT: Duration = Duration::from_secs(60);
 const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+const SHORT_REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// The pace of one worker.
 #[derive(Debug)]
@@ -101,9 +102,19 @@ impl Pace {
 
     /// The user's stack would not take a request: to offer it another at once would be the same again.
     pub(super) fn refused(&mut self, now: Instant, lot: f64) {
+        self.rest(now, REST, lot);
+    }
+
+    /// The user's stack could not try a request of an API that was not held, which it is from now on: of others, it may.
+    /// Where there are more such APIs than a store remembers holds, this is what keeps the worker from spinning.
+    pub(super) fn untried(&mut self, now: Instant, lot: f64) {
+        self.rest(now, SHORT_REST, lot);
+    }
+
+    fn rest(&mut self, now: Instant, (base, cap): (Duration, Duration), lot: f64) {
         if self.resting(now).is_none() {
             self.refusals = self.refusals.saturating_add(1);
-            self.rest_until = Some(now + half_jitter(REST.0, REST.1, self.refusals, lot));
+            self.rest_until = Some(now + half_jitter(base, cap, self.refusals, lot));
         }
     }
 }
