@@ -66,12 +66,12 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// # What is held
 ///
 /// The [authority](StoredRequest::authority) of an entry is that of its last revision. A settlement can make a hold of
-/// it in its queue ([`Hold::For`]). Until the hold's [`until`](Held::until), no entry of the authority is claimed there.
-/// After that, the hold is *over*, and the authority is probed until a settlement ends the hold ([`Hold::End`]) or makes
-/// the next. A *probe* is a leased entry of an authority whose hold is over. An entry that would be one is claimed only
-/// if no other of its authority is leased in the queue, and if the queue has fewer probes than half of [`Turn::cap`]
-/// (rounded down, but at least one), those of the same turn included; otherwise it is passed over, and what comes after
-/// it is claimed. [`Held::MOST`] holds are remembered for each queue.
+/// it in its queue ([`Hold::For`]). Until the hold's [`until`](Held::until), no entry of the authority is claimed
+/// there. After that, the hold is *over*, and the authority is probed until a settlement ends the hold ([`Hold::End`])
+/// or makes the next. A *probe* is a leased entry of an authority whose hold is over. An entry that would be one is
+/// claimed only if no other of its authority is leased in the queue, and if the queue has fewer probes than half of
+/// [`Turn::cap`] (rounded down, but at least one), those of the same turn included; otherwise it is passed over, and
+/// what comes after it is claimed. [`Held::MOST`] holds are remembered for each queue.
 ///
 /// # What is overtaken
 ///
@@ -156,8 +156,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`ReplayJob::MOST`]. Each is changed as by [`Change::Replay`], and expires as long after it is due as it would
     /// then. A filter that nothing passes makes a job of none. Fails with [`StoreErrorKind::Invalid`] if the rate is
     /// out of its range, and with [`StoreErrorKind::Conflict`], and no change, if one of them is overtaken, or a
-    /// newer entry of its key is leased, and `overtaken` does not say that it be replayed all the same: with the error of
-    /// the oldest of them.
+    /// newer entry of its key is leased, and `overtaken` does not say that it be replayed all the same: with the error
+    /// of the oldest of them.
     fn replay(&self, filter: Filter, per_second: f64, overtaken: WhenOvertaken)
     -> StoreFuture<'_, ReplayJob>;
 
@@ -206,13 +206,14 @@ pub enum Change {
     Bury,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
     /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
-    /// before is no longer its last. Unless it is to be replayed all the same, fails with [`StoreError::overtaken`] if it
-    /// is [overtaken](Overtaken), and else with [`StoreError::overtaking`] if a newer entry of its queue and key is
+    /// before is no longer its last. Unless it is to be replayed all the same, fails with [`StoreError::overtaken`] if
+    /// it is [overtaken](Overtaken), and else with [`StoreError::overtaking`] if a newer entry of its queue and key is
     /// leased. If it is replayed all the same, such a lease overtakes it possibly.
     Replay(WhenOvertaken),
     /// A dead letter gets this request as its next revision; it stays dead, and its earlier revisions stay. Fails with
-    /// [`StoreErrorKind::Conflict`] if the revision that it was made on is not the last, so that nobody overwrites an edit
-    /// that he has not seen, and with [`StoreErrorKind::Invalid`] if the request does not pass [`StoredRequest::check`].
+    /// [`StoreErrorKind::Conflict`] if the revision that it was made on is not the last, so that nobody overwrites an
+    /// edit that he has not seen, and with [`StoreErrorKind::Invalid`] if the request does not pass
+    /// [`StoredRequest::check`].
     Edit {
         /// The number of the revision that the edit was made on.
         on: u32,

@@ -47,8 +47,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the one with the
-    /// fewest in a row, and of these the one that was over first; if none is over, the one that will be over first.
+    /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the one with
+    /// the fewest in a row, and of these the one that was over first; if none is over, the one that will be over first.
     pub const MOST: usize = 1_000;
 
     /// How long one is remembered once it is over: [`Store::prune`](crate::Store::prune) forgets those that have been

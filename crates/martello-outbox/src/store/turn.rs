@@ -180,9 +180,9 @@ pub struct Turned {
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
     /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
     /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry
-    /// expires, whichever comes first. When an entry is due or a hold is over does not count while the queue is paused or
-    /// as many are leased as the cap allows. Nor does it for an entry that could only be claimed as a probe, while
-    /// another probe of its authority, or as many probes as the cap allows, are leased: it waits for one of them to
-    /// be settled. `None` if there is nothing to wait for but a change.
+    /// expires, whichever comes first. When an entry is due or a hold is over does not count while the queue is paused
+    /// or as many are leased as the cap allows. Nor does it for an entry that could only be claimed as a probe, while
+    /// another probe of its authority, or as many probes as the cap allows, are leased: it waits for one of them to be
+    /// settled. `None` if there is nothing to wait for but a change.
     pub next: Option<Duration>,
 }

@@ -86,9 +86,9 @@ impl Outbox {
 /// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
 /// and does not count: at a shutdown, while the stack's limit lets it wait, when the limit would not take it, or when a
 /// layer around the client could not even call it ([`CallError::is_untried`](martello_outcome::CallError::is_untried)).
-/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http or https, is a dead letter,
-/// as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with gives it back, rests for up to 10
-/// s, and says so once, as an error.
+/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http
+/// or https, is a dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with
+/// gives it back, rests for up to 10 s, and says so once, as an error.
 ///
 /// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed
 /// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing then is done, and
@@ -96,12 +96,11 @@ impl Outbox {
 ///
 /// After some failures of one API in a row (five by default: anything but a success, a rejection and what the client
 /// refuses) the worker holds its [authority](crate::StoredRequest::authority) in the queue, for all workers, from one
-/// second up to a minute, or up to an hour if a `Retry-After` asks for it. Then one entry of it at a time is tried, as a
-/// probe, over all workers, until the API accepts or rejects one; of a queue, at most half of the deliveries are probes.
-/// So an outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs of the
-/// queue go on. What could not be tried holds its authority at once, and lets
-/// the worker rest for 100 ms, and up to 1 s where nothing else gets through.
-/// [`QueueStats::holds`](crate::QueueStats::holds) shows what is held, and why;
+/// second up to a minute, or up to an hour if a `Retry-After` asks for it. Then one entry of it at a time is tried, as
+/// a probe, over all workers, until the API accepts or rejects one; of a queue, at most half of the deliveries are
+/// probes. So an outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs
+/// of the queue go on. What could not be tried holds its authority at once, and lets the worker rest for 100 ms, and up
+/// to 1 s where nothing else gets through. [`QueueStats::holds`](crate::QueueStats::holds) shows what is held, and why;
 /// [`Store::resume`](crate::Store::resume) ends it.
 ///
 /// # Where it goes

@@ -75,8 +75,8 @@ impl Pace {
         self.refusals = 0;
     }
 
-    /// A delivery failed that was claimed after so many holds in a row: how long to hold its authority now, if at all; and how
-    /// many failures in a row that are.
+    /// A delivery failed that was claimed after so many holds in a row: how long to hold its authority now, if at all;
+    /// and how many failures in a row that are.
     pub(super) fn failed(
         &mut self,
         authority: &str,
@@ -105,8 +105,8 @@ impl Pace {
         self.rest(now, REST, lot);
     }
 
-    /// The user's stack could not try a request of an API that was not held, which it is from now on: of others, it may.
-    /// Where there are more such APIs than a store remembers holds, this is what keeps the worker from spinning.
+    /// The user's stack could not try a request of an API that was not held, which it is from now on: of others, it
+    /// may. Where there are more such APIs than a store remembers holds, this is what keeps the worker from spinning.
     pub(super) fn untried(&mut self, now: Instant, lot: f64) {
         self.rest(now, SHORT_REST, lot);
     }
