@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use martello::{
     Outbox,
-    outbox::{Claimed, End, Hold, MemoryStore, NewEntry, QueueName, Settled, Settlement, Store, Turn, WorkerId},
+    outbox::{
+        Claimed, End, Hold, MemoryStore, NewEntry, QueueName, Settled, Settlement, Store, Turn, WorkerId,
+    },
 };
 
 use super::{
