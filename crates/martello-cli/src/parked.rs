@@ -1,7 +1,5 @@
 //! `martello parked`: what a poll could not use.
 
-use std::path::Path;
-
 use martello_poll::{CheckpointStore, FileCheckpoint, Parked, ParkedFilter, ParkedId, StoreError};
 use serde_json::json;
 
@@ -9,7 +7,7 @@ use crate::{
     args::{self, Chosen, ParkedVerb},
     ask,
     failure::{Exit, Failure},
-    files::{self, RunFiles},
+    files::{RunFiles, beside_target},
     output::{Output, Table, Time},
 };
 
@@ -17,9 +15,7 @@ pub(crate) async fn run(out: &mut Output, args: args::Parked) -> Result<Exit, Fa
     let path =
         args.checkpoint.ok_or_else(|| Failure::usage("name the checkpoint of the poll with --checkpoint"))?;
     RunFiles::new().checkpoint(&path)?;
-    let mut beside = files::target(&path).unwrap_or_else(|| path.clone()).into_os_string();
-    beside.push(".parked");
-    if !path.exists() && !Path::new(&beside).exists() {
+    if !path.exists() && !beside_target(&path, ".parked").exists() {
         return Err(Failure::not_found(format!("there is no checkpoint at {}", path.display())));
     }
     let store = FileCheckpoint::new(path);

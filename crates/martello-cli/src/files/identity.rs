@@ -51,7 +51,7 @@ fn place(path: &Path) -> Option<(Unique, OsString)> {
 }
 
 /// Where the path leads to, if it is a link; `None` if that has no end.
-pub(crate) fn target(path: &Path) -> Option<PathBuf> {
+pub(super) fn target(path: &Path) -> Option<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..LINKS {
         let Ok(next) = fs::read_link(&target) else { return Some(target) };

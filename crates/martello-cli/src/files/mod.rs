@@ -12,9 +12,8 @@ mod used;
 use std::path::Path;
 
 pub(crate) use self::{
-    identity::target,
     output::{Replacement, Writer, open},
-    used::RunFiles,
+    used::{RunFiles, beside_target},
 };
 
 /// Whether the path means the standard input.

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{identity::Identity, is_stdin, is_stdout};
+use super::{
+    identity::{Identity, target},
+    is_stdin, is_stdout,
+};
 use crate::failure::Failure;
 
 /// The files of a run that are known so far. Each is compared with all before it is opened.
@@ -59,10 +62,9 @@ impl RunFiles {
     /// A checkpoint, and what is beside it.
     pub(crate) fn checkpoint(&mut self, path: &Path) -> Result<(), Failure> {
         self.keeps("--checkpoint", path)?;
-        let target = super::identity::target(path).unwrap_or_else(|| path.to_owned());
         [".parked", ".lock", ".parked.lock"]
             .into_iter()
-            .try_for_each(|suffix| self.writes("what is beside the checkpoint", &beside(&target, suffix)))
+            .try_for_each(|suffix| self.writes("what is beside the checkpoint", &beside_target(path, suffix)))
     }
 
     /// A store in a file, and what SQLite puts beside it.
@@ -110,6 +112,11 @@ fn is_shared(metadata: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_shared(_: &fs::Metadata) -> bool {
     false
+}
+
+/// What is beside the file that the path leads to, if it is a link.
+pub(crate) fn beside_target(path: &Path, suffix: &str) -> PathBuf {
+    beside(&target(path).unwrap_or_else(|| path.to_owned()), suffix)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
