@@ -1,4 +1,4 @@
-//! Measures the outbox, prints the tables, and writes `results/outbox.json` and the numbers of the README.
+//! Measures the outbox, prints the tables, and writes `results/outbox.json` and the tables of its page.
 //!
 //! ```text
 //! outbox                    everything

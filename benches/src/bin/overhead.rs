@@ -1,4 +1,4 @@
-//! Measures everything, prints a table, and writes `results/overhead.json` and the numbers of the README.
+//! Measures everything, prints a table, and writes `results/overhead.json` and the tables of its page.
 //!
 //! ```text
 //! overhead                                         everything

@@ -1,4 +1,4 @@
-//! Measures the upserts, prints the tables, and writes `results/sync.json` and the numbers of the README.
+//! Measures the upserts, prints the tables, and writes `results/sync.json` and the tables of its page.
 //!
 //! ```text
 //! sync                      everything

@@ -6,7 +6,7 @@ mod machine;
 #[cfg(feature = "outbox")]
 pub mod outbox;
 pub mod overhead;
-mod readme;
+mod page;
 #[cfg(feature = "sync")]
 pub mod sync;
 mod table;

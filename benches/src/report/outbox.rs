@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use super::{
     Row,
     budgets::{self, Bound, Budget, Of},
-    machine, readme,
+    machine, page,
     table::{number, ratio},
     value,
 };
@@ -146,13 +146,13 @@ fn line(rows: &[Row], case: Case, subject: &str, file: &str) -> Option<String> {
     })
 }
 
-/// Writes `results/outbox.json`, and the numbers of the README between their two marks.
+/// Writes `results/outbox.json`, and the tables of the page between its two marks.
 ///
 /// # Errors
 ///
-/// When a file cannot be written, or the README has no marks.
+/// When a file cannot be written, or the page has no marks.
 pub fn rewrite(manifest: &Path, rows: &[Row]) -> Result<(), Error> {
     let head = machine::about(manifest, PACKAGES, &["postgres"]);
     let (budgets, tables) = (budgets(rows), tables(rows));
-    readme::rewrite(manifest, "outbox", rows, &format!("{head}\n\n### Budgets\n\n{budgets}\n{tables}"))
+    page::rewrite(manifest, "outbox", rows, &format!("{head}\n\n### Budgets\n\n{budgets}\n{tables}"))
 }

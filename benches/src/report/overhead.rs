@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use super::{
     Row,
     budgets::{self, Bound, Budget, Of},
-    machine, readme,
+    machine, page,
     table::{number, ratio},
     value,
 };
@@ -175,16 +175,16 @@ fn line(rows: &[Row], case: Case, subject: &str, file: &str) -> Option<String> {
     }
 }
 
-/// Writes `results/overhead.json`, and the numbers of the README between their two marks.
+/// Writes `results/overhead.json`, and the tables of the page between its two marks.
 ///
 /// # Errors
 ///
-/// When a file cannot be written, or the README has no marks.
+/// When a file cannot be written, or the page has no marks.
 pub fn rewrite(manifest: &Path, rows: &[Row]) -> Result<(), Error> {
     let head = machine::about(manifest, PACKAGES, &["valgrind"]);
     let (budgets, tables) = (budgets(rows), tables(rows));
     let text = format!(
         "{head}\n\n### Budgets\n\nOf a layer alone, or of the four by hand, over bare.\n\n{budgets}\n{tables}"
     );
-    readme::rewrite(manifest, "overhead", rows, &text)
+    page::rewrite(manifest, "overhead", rows, &text)
 }

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path};
 use super::{
     Row,
     budgets::{self, Bound, Budget, Of},
-    machine, readme,
+    machine, page,
     table::number,
     value,
 };
@@ -63,13 +63,13 @@ fn columns(what: What) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// Writes `results/sync.json`, and the numbers of the README between their two marks.
+/// Writes `results/sync.json`, and the tables of the page between its two marks.
 ///
 /// # Errors
 ///
-/// When a file cannot be written, or the README has no marks.
+/// When a file cannot be written, or the page has no marks.
 pub fn rewrite(manifest: &Path, rows: &[Row]) -> Result<(), Error> {
     let head = machine::about(manifest, PACKAGES, &[]);
     let (budgets, tables) = (budgets(rows), tables(rows));
-    readme::rewrite(manifest, "sync", rows, &format!("{head}\n\n### Budgets\n\n{budgets}\n{tables}"))
+    page::rewrite(manifest, "sync", rows, &format!("{head}\n\n### Budgets\n\n{budgets}\n{tables}"))
 }
