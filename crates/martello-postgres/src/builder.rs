@@ -5,14 +5,14 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::{
     PostgresStore,
+    connect_url::ConnectUrl,
     connections::{Connections, Source},
     engine::{Engine, Options},
     fault::explain,
     migrate,
-    own::{Limits, Own},
+    own_pool::{Limits, OwnPool},
     pooler,
     schema::Schema,
-    target::Target,
 };
 
 const MAX_CONNECTIONS: u32 = 1_000;
@@ -35,7 +35,7 @@ const MAX_WAITING: usize = 100_000;
 /// | [lifetime](Self::max_lifetime) | 30 min | soon enough after a failover or a change of roles, seldom enough to cost nothing |
 /// | [idle timeout](Self::idle_timeout) | 10 min | shorter than most NATs and firewalls remember a connection |
 /// | [batch](Self::max_batch) | 256 | beyond that, a statement more is no longer what costs |
-/// | [waiting](Self::max_waiting) | 1,024 | four batches |
+/// | [waiting](Self::max_waiting) | 1,024 | four batcher |
 ///
 /// Where to is asked for: a [url](Self::url) or a [pool](Self::pool).
 #[derive(Clone)]
@@ -184,13 +184,13 @@ impl PostgresStoreBuilder {
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
             To::Url(url) => {
-                let Target { options, schema, prepared } = Target::parse(&url)?;
+                let ConnectUrl { options, schema, prepared } = ConnectUrl::parse(&url)?;
                 let schema = named(schema, self.schema)?;
                 let mut one = connect(&options, self.patience).await?;
                 migrate::prepare(&mut one, &schema, self.create, self.patience).await?;
                 let mut other = connect(&options, self.patience).await?;
                 let shared = shares_sessions(&mut one, &mut other, self.patience).await?;
-                let own = Own::new(options.clone(), self.limits, self.patience);
+                let own = OwnPool::new(options.clone(), self.limits, self.patience);
                 own.keep(own.made(one));
                 drop(other.close().await);
                 (Source::Own(own), shared, prepared, options, schema)

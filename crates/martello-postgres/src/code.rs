@@ -2,7 +2,7 @@
 
 use martello_outbox::{Overtaken, State, StoreError};
 
-use crate::fault::damaged;
+use crate::fault::corrupt;
 
 pub(crate) const fn code(state: State) -> i16 {
     match state {
@@ -15,7 +15,7 @@ pub(crate) const fn code(state: State) -> i16 {
 }
 
 pub(crate) fn state(number: i16) -> Result<State, StoreError> {
-    State::ALL.iter().copied().find(|state| code(*state) == number).ok_or_else(|| damaged("state"))
+    State::ALL.iter().copied().find(|state| code(*state) == number).ok_or_else(|| corrupt("state"))
 }
 
 pub(crate) const fn overtaken_code(overtaken: Overtaken) -> i16 {
@@ -27,5 +27,5 @@ pub(crate) const fn overtaken_code(overtaken: Overtaken) -> i16 {
 
 pub(crate) fn overtaken(number: i16) -> Result<Overtaken, StoreError> {
     let all = [Overtaken::Possibly, Overtaken::Certainly];
-    all.into_iter().find(|overtaken| overtaken_code(*overtaken) == number).ok_or_else(|| damaged("mark"))
+    all.into_iter().find(|overtaken| overtaken_code(*overtaken) == number).ok_or_else(|| corrupt("mark"))
 }

@@ -15,10 +15,10 @@ use tokio::{
 
 use crate::{
     fault::{
-        Refused, Session, closed, explain, gave_up, is_away, is_conflict, is_other_isolation,
-        is_statement_of_others, late, refused, session,
+        Refusal, SessionState, closed, explain, gave_up, is_away, is_conflict, is_foreign_statement,
+        is_wrong_isolation, refused, session, timed_out,
     },
-    own::{Kept, Own},
+    own_pool::{OwnConnection, OwnPool},
     statement::Statement,
 };
 
@@ -36,7 +36,7 @@ pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 #[derive(Debug)]
 pub(crate) struct Connections {
     source: Source,
-    manners: Manners,
+    mode: CurrentMode,
     room: Semaphore,
     most: u32,
     patience: Duration,
@@ -44,31 +44,31 @@ pub(crate) struct Connections {
 
 /// How statements are done. The best way is one that not everything in between and every setting allows.
 #[derive(Debug)]
-struct Manners {
+struct CurrentMode {
     prepared: AtomicBool,
-    begins: AtomicBool,
+    explicit: AtomicBool,
 }
 
 /// How one is.
 #[derive(Clone, Copy, Debug)]
-struct Manner {
+struct Mode {
     /// Whether statements are prepared by a name, which sessions keep. They do not if others have the session between
     /// two transactions: then none may end between a statement and its values.
     prepared: bool,
     /// Whether transactions are begun by hand.
-    begins: bool,
+    explicit: bool,
 }
 
 #[derive(Debug)]
 pub(crate) enum Source {
-    Own(Own),
+    Own(OwnPool),
     Pool(PgPool),
 }
 
 /// A connection in use. One of the store's own is closed unless it is [kept](Connections::keep) afterwards, and one
 /// of a pool goes back to it unless it is [discarded](Held::discard).
 enum Held {
-    Own(Kept),
+    Own(OwnConnection),
     Pool(PoolConnection<Postgres>),
 }
 
@@ -89,28 +89,28 @@ impl Held {
     }
 }
 
-impl Manners {
-    fn now(&self) -> Manner {
-        Manner { prepared: self.prepared.load(Relaxed), begins: self.begins.load(Relaxed) }
+impl CurrentMode {
+    fn now(&self) -> Mode {
+        Mode { prepared: self.prepared.load(Relaxed), explicit: self.explicit.load(Relaxed) }
     }
 
-    /// Whether an error says that it was the manner that was wrong. From now on it is another.
-    fn learn(&self, manner: Manner, error: &sqlx::Error) -> bool {
-        let others = manner.prepared && is_statement_of_others(error);
+    /// Whether an error says that it was the mode that was wrong. From now on it is another.
+    fn learn(&self, mode: Mode, error: &sqlx::Error) -> bool {
+        let others = mode.prepared && is_foreign_statement(error);
         if others {
             self.prepared.store(false, Relaxed);
         }
-        let wrong = others || !manner.begins && is_other_isolation(error);
+        let wrong = others || !mode.explicit && is_wrong_isolation(error);
         if wrong {
-            self.begins.store(true, Relaxed);
+            self.explicit.store(true, Relaxed);
         }
         wrong
     }
 }
 
-impl Manner {
+impl Mode {
     async fn fetch(self, statement: &Statement, connection: &mut PgConnection) -> sqlx::Result<Vec<PgRow>> {
-        if !self.begins {
+        if !self.explicit {
             return statement.fetch(connection, self.prepared).await;
         }
         let mut transaction = connection.begin_with(BEGIN).await?;
@@ -125,9 +125,9 @@ impl Manner {
 }
 
 /// A statement that failed, and what that means for the session in which it did.
-struct Failure {
+struct FailedStatement {
     error: sqlx::Error,
-    session: Session,
+    session: SessionState,
     used: bool,
 }
 
@@ -154,7 +154,7 @@ impl DerefMut for Held {
 /// What came of a statement.
 pub(crate) struct Fetched {
     pub(crate) rows: Vec<PgRow>,
-    refused: Option<Refused>,
+    refused: Option<Refusal>,
     /// It may have been done before this time, unheard of.
     pub(crate) repeated: bool,
 }
@@ -162,23 +162,23 @@ pub(crate) struct Fetched {
 impl Connections {
     /// With sessions that keep what was prepared, or do not.
     pub(crate) fn new(source: Source, prepared: bool, most: u32, patience: Duration) -> Self {
-        let manners = Manners { prepared: AtomicBool::new(prepared), begins: AtomicBool::new(!prepared) };
-        Self { source, manners, room: Semaphore::new(most as usize), most, patience }
+        let mode = CurrentMode { prepared: AtomicBool::new(prepared), explicit: AtomicBool::new(!prepared) };
+        Self { source, mode, room: Semaphore::new(most as usize), most, patience }
     }
 
     /// Does one statement, and again where that is safe.
     pub(crate) async fn fetch(&self, statement: &Statement) -> Result<Fetched, StoreError> {
-        let fetched = timeout(self.patience, self.fetch_somehow(statement)).await;
+        let fetched = timeout(self.patience, self.fetch_with_retries(statement)).await;
         fetched.unwrap_or_else(|_| {
-            self.doubt();
-            Err(late())
+            self.verify_all();
+            Err(timed_out())
         })
     }
 
     /// Has each connection that is kept asked before it is used: it may be that nothing comes back any more.
-    pub(crate) fn doubt(&self) {
+    pub(crate) fn verify_all(&self) {
         if let Source::Own(own) = &self.source {
-            own.doubt();
+            own.verify_all();
         }
     }
 
@@ -197,20 +197,20 @@ impl Connections {
     }
 
     /// The rows of a statement that may be refused.
-    pub(crate) async fn asked(
+    pub(crate) async fn rows_or_refusal(
         &self,
         statement: &Statement,
-    ) -> Result<Result<Vec<PgRow>, Refused>, StoreError> {
+    ) -> Result<Result<Vec<PgRow>, Refusal>, StoreError> {
         let fetched = self.fetch(statement).await?;
         Ok(fetched.refused.map_or(Ok(fetched.rows), Err))
     }
 
-    async fn fetch_somehow(&self, statement: &Statement) -> Result<Fetched, StoreError> {
+    async fn fetch_with_retries(&self, statement: &Statement) -> Result<Fetched, StoreError> {
         let permit = self.permit().await?;
         let (mut conflicts, mut losses, mut renewals) = (0, 0, 0);
         loop {
-            let manner = self.manners.now();
-            let Failure { error, session, used } = match self.fetch_once(statement, manner).await {
+            let mode = self.mode.now();
+            let FailedStatement { error, session, used } = match self.fetch_once(statement, mode).await {
                 Ok(rows) => {
                     drop(permit);
                     return Ok(Fetched { rows, refused: None, repeated: losses > 0 });
@@ -220,14 +220,18 @@ impl Connections {
             if let Some(refused) = refused(&error) {
                 return Ok(Fetched { rows: Vec::new(), refused: Some(refused), repeated: losses > 0 });
             }
-            if self.manners.learn(manner, &error) {
-                // The next time, it is done in another manner.
+            if self.mode.learn(mode, &error) {
+                // The next time, it is done in another mode.
             } else if is_conflict(&error) && conflicts < CONFLICTS {
                 conflicts += 1;
                 tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
-            } else if session == Session::Lost && statement.repeatable && losses < LOSSES {
+            } else if session == SessionState::Lost && statement.repeatable && losses < LOSSES {
                 losses += 1;
-            } else if session == Session::Unfit && used && !gave_up(&error) && renewals < self.renewals() {
+            } else if session == SessionState::Unusable
+                && used
+                && !gave_up(&error)
+                && renewals < self.renewals()
+            {
                 renewals += 1;
             } else {
                 return Err(explain(error));
@@ -239,19 +243,19 @@ impl Connections {
         self.room.acquire().await.map_err(|_| closed())
     }
 
-    async fn fetch_once(&self, statement: &Statement, manner: Manner) -> Result<Vec<PgRow>, Failure> {
+    async fn fetch_once(&self, statement: &Statement, mode: Mode) -> Result<Vec<PgRow>, FailedStatement> {
         let mut held = self.take().await.map_err(|error| {
-            let session = if is_away(&error) { Session::Lost } else { Session::Sound };
-            Failure { error, session, used: false }
+            let session = if is_away(&error) { SessionState::Lost } else { SessionState::Usable };
+            FailedStatement { error, session, used: false }
         })?;
         let used = held.is_used();
-        let fetched = manner.fetch(statement, &mut held).await;
-        let fetched = fetched.map_err(|error| Failure { session: session(&error), error, used });
+        let fetched = mode.fetch(statement, &mut held).await;
+        let fetched = fetched.map_err(|error| FailedStatement { session: session(&error), error, used });
         match &fetched {
-            Err(failure) if failure.session != Session::Sound => {
+            Err(failure) if failure.session != SessionState::Usable => {
                 held.discard();
                 if !gave_up(&failure.error) {
-                    self.forget();
+                    self.discard_idle();
                 }
             }
             _ => self.keep(held),
@@ -273,9 +277,9 @@ impl Connections {
     }
 
     /// Uses none again that there is: it is as good as what was used.
-    fn forget(&self) {
+    fn discard_idle(&self) {
         if let Source::Own(own) = &self.source {
-            own.forget();
+            own.discard_idle();
         }
     }
 

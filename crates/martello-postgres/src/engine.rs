@@ -10,12 +10,12 @@ use tokio::{
 };
 
 use crate::{
-    bells::{Bells, News},
     connections::Connections,
-    listener::{Announcer, look},
+    notifications::{Publisher, look},
+    notify::{Changes, Notifier},
     schema::Schema,
     statement::Statement,
-    write::{Batches, serve},
+    write::{Batcher, serve},
 };
 
 /// What all operations and tasks of a store share.
@@ -24,8 +24,8 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
     pub(crate) schema: Schema,
     clock: Clock,
-    bells: Bells,
-    announcer: Announcer,
+    notifier: Notifier,
+    publisher: Publisher,
 }
 
 impl Shared {
@@ -40,9 +40,9 @@ impl Shared {
     }
 
     /// Tells those who watch, here and elsewhere.
-    pub(crate) fn tell(&self, news: News) {
-        self.bells.ring(news);
-        self.announcer.tell(news);
+    pub(crate) fn notify(&self, changes: Changes) {
+        self.notifier.notify(changes);
+        self.publisher.publish(changes);
     }
 }
 
@@ -50,7 +50,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) batches: Batches,
+    pub(crate) batcher: Batcher,
     /// What listens and looks.
     watching: Vec<AbortHandle>,
     /// They end when this is dropped.
@@ -76,25 +76,25 @@ impl Engine {
         options: Options,
     ) -> Self {
         let Options { schema, clock, most, waiting, lifetime } = options;
-        let (bells, announcer) = (Bells::default(), Announcer::new());
-        let shared = Arc::new(Shared { connections, schema, clock, bells, announcer });
-        let (batches, receiver) = Batches::new(waiting);
+        let (notifier, publisher) = (Notifier::default(), Publisher::new());
+        let shared = Arc::new(Shared { connections, schema, clock, notifier, publisher });
+        let (batcher, receiver) = Batcher::new(waiting);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(Arc::clone(&shared), receiver, most));
         let of = Arc::clone(&shared);
-        tasks.spawn(async move { of.announcer.serve(&of.connections, &of.schema).await });
+        tasks.spawn(async move { of.publisher.serve(&of.connections, &of.schema).await });
         let of = Arc::clone(&shared);
         tasks.spawn(async move { of.connections.sweep().await });
         let of = Arc::clone(&shared);
-        let looking = tasks.spawn(async move { look(&of.bells, &of.connections, &of.schema).await });
+        let looking = tasks.spawn(async move { look(&of.notifier, &of.connections, &of.schema).await });
         let mut watching = vec![looking];
         if let Some(listen) = listen {
             let of = Arc::clone(&shared);
             watching.push(tasks.spawn(async move {
-                of.announcer.listen(&of.bells, listen, of.schema.channel(), lifetime).await;
+                of.publisher.listen(&of.notifier, listen, of.schema.channel(), lifetime).await;
             }));
         }
-        Self { shared, batches, watching, _tasks: tasks }
+        Self { shared, batcher, watching, _tasks: tasks }
     }
 
     /// Waits for what is under way, lets nothing more begin, and closes the connections.
@@ -104,6 +104,6 @@ impl Engine {
     }
 
     pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {
-        self.shared.bells.subscribe(what)
+        self.shared.notifier.subscribe(what)
     }
 }

@@ -10,22 +10,22 @@ use uuid::Uuid;
 
 /// What the server said, without the values that it quotes.
 #[derive(Debug)]
-struct Said {
+struct ServerMessage {
     message: String,
     code: String,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.code)
     }
 }
 
-impl std::error::Error for Said {}
+impl std::error::Error for ServerMessage {}
 
 /// What a function of the schema refused to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum Refusal {
     /// There is nothing of this name.
     NotFound,
     /// It is in this state, which does not allow it.
@@ -39,14 +39,14 @@ pub(crate) enum Refused {
 }
 
 /// What it refused, if that is what went wrong.
-pub(crate) fn refused(error: &sqlx::Error) -> Option<Refused> {
+pub(crate) fn refused(error: &sqlx::Error) -> Option<Refusal> {
     let said = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
     match said.code() {
-        "MT001" => Some(Refused::NotFound),
-        "MT002" => Some(Refused::Conflict(said.detail()?.parse().ok()?)),
-        "MT003" => Some(Refused::Outdated(said.detail()?.parse().ok()?)),
-        "MT005" => Some(Refused::Overtaken(id(said)?)),
-        "MT006" => Some(Refused::Overtaking(id(said)?)),
+        "MT001" => Some(Refusal::NotFound),
+        "MT002" => Some(Refusal::Conflict(said.detail()?.parse().ok()?)),
+        "MT003" => Some(Refusal::Outdated(said.detail()?.parse().ok()?)),
+        "MT005" => Some(Refusal::Overtaken(id(said)?)),
+        "MT006" => Some(Refusal::Overtaking(id(said)?)),
         _ => None,
     }
 }
@@ -67,28 +67,28 @@ pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
 }
 
 /// Whether nothing was done, because the transaction does not see what it must.
-pub(crate) fn is_other_isolation(error: &sqlx::Error) -> bool {
+pub(crate) fn is_wrong_isolation(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "MT004")
 }
 
 /// Whether nothing was done, because the session knows no statement of this name, or another one: others have it, too.
-pub(crate) fn is_statement_of_others(error: &sqlx::Error) -> bool {
+pub(crate) fn is_foreign_statement(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "26000" || code == "42P05")
 }
 
 /// Whether it was broken off because a lock was not to be had in time: nothing was done.
 pub(crate) fn is_blocked(error: &StoreError) -> bool {
-    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Said>());
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<ServerMessage>());
     said.is_some_and(|said| said.code == "55P03")
 }
 
 /// What an error means for the session in which it came up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Session {
+pub(crate) enum SessionState {
     /// It was the work that was wrong. The session is as good as before.
-    Sound,
+    Usable,
     /// It cannot do the work, or may not be able to. Nothing was done.
-    Unfit,
+    Unusable,
     /// It has ended, and nobody knows what was done.
     Lost,
 }
@@ -102,17 +102,17 @@ const OF_THE_SERVER: &[&str] = &["53", "58", "XX", "57014"];
 /// Whether a session can be used again is decided by what it is known to survive, and by nothing else: it may have
 /// become read-only (25006), or its transaction broken (25P02), or its statements forgotten (26000); or have too
 /// little time (57014) or memory (53200).
-pub(crate) fn session(error: &sqlx::Error) -> Session {
+pub(crate) fn session(error: &sqlx::Error) -> SessionState {
     let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
     let Some(said) = said else {
-        return if is_away(error) { Session::Lost } else { Session::Unfit };
+        return if is_away(error) { SessionState::Lost } else { SessionState::Unusable };
     };
     if is_away(error) || matches!(said.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
-        Session::Lost
+        SessionState::Lost
     } else if is_one(said.code(), OF_THE_WORK) {
-        Session::Sound
+        SessionState::Usable
     } else {
-        Session::Unfit
+        SessionState::Unusable
     }
 }
 
@@ -139,13 +139,13 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
 pub(crate) fn explain(error: sqlx::Error) -> StoreError {
     let code = code(&error);
     let (kind, message) = match &code {
-        Some(code) => told_by_pooler(&error).unwrap_or_else(|| told(code)),
-        None => told_of_connection(&error),
+        Some(code) => explain_pooler(&error).unwrap_or_else(|| explain_code(code)),
+        None => explain_connection(&error),
     };
     let explained = StoreError::new(kind, message);
     match (&error, error.as_database_error(), code) {
         (_, Some(said), Some(code)) => {
-            explained.with_source(Said { message: said.message().to_owned(), code })
+            explained.with_source(ServerMessage { message: said.message().to_owned(), code })
         }
         // What is wrong with a URL may quote it.
         (sqlx::Error::Configuration(_), ..) => explained,
@@ -153,14 +153,14 @@ pub(crate) fn explain(error: sqlx::Error) -> StoreError {
     }
 }
 
-fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
+fn explain_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
     match error {
         sqlx::Error::Configuration(_) => (
             StoreErrorKind::Invalid,
             "the url must be one of PostgreSQL, such as postgres://user@host:5432/database: look at it and at the \
              files that it names",
         ),
-        sqlx::Error::Io(cause) => told_of_io(cause),
+        sqlx::Error::Io(cause) => explain_io(cause),
         sqlx::Error::Tls(_) => (StoreErrorKind::Unusable, NOT_ENCRYPTED),
         sqlx::Error::PoolTimedOut => (
             StoreErrorKind::Unavailable,
@@ -180,7 +180,7 @@ fn told_of_connection(error: &sqlx::Error) -> (StoreErrorKind, &'static str) {
 }
 
 /// Of a handshake that fails, sqlx says that the input or the output did.
-fn told_of_io(cause: &io::Error) -> (StoreErrorKind, &'static str) {
+fn explain_io(cause: &io::Error) -> (StoreErrorKind, &'static str) {
     match cause.kind() {
         io::ErrorKind::InvalidData if cause.to_string().contains("certificate") => (
             StoreErrorKind::Unusable,
@@ -202,7 +202,7 @@ fn told_of_io(cause: &io::Error) -> (StoreErrorKind, &'static str) {
 const NOT_ENCRYPTED: &str = "no encrypted connection to the server could be made: look at sslmode";
 
 /// PgBouncer says by one code whatever it does not do.
-fn told_by_pooler(error: &sqlx::Error) -> Option<(StoreErrorKind, &'static str)> {
+fn explain_pooler(error: &sqlx::Error) -> Option<(StoreErrorKind, &'static str)> {
     let said = error.as_database_error()?;
     let is = |what| said.message().contains(what);
     if said.code().as_deref() != Some("08P01") {
@@ -223,7 +223,7 @@ fn told_by_pooler(error: &sqlx::Error) -> Option<(StoreErrorKind, &'static str)>
     }
 }
 
-fn told(code: &str) -> (StoreErrorKind, &'static str) {
+fn explain_code(code: &str) -> (StoreErrorKind, &'static str) {
     match code {
         "28000" | "28P01" => {
             (StoreErrorKind::Unusable, "the server refused the role or its password: look at the url")
@@ -266,7 +266,7 @@ fn told(code: &str) -> (StoreErrorKind, &'static str) {
             ),
             "XX" => (
                 StoreErrorKind::Unusable,
-                "the server finds its data damaged: stop what uses it, and restore a backup",
+                "the server finds its data corrupt: stop what uses it, and restore a backup",
             ),
             _ => (StoreErrorKind::Internal, "the server refused a statement: please report it"),
         },
@@ -274,7 +274,7 @@ fn told(code: &str) -> (StoreErrorKind, &'static str) {
 }
 
 /// The tables hold something that this crate would not have written.
-pub(crate) fn damaged(what: &'static str) -> StoreError {
+pub(crate) fn corrupt(what: &'static str) -> StoreError {
     StoreError::new(
         StoreErrorKind::Unusable,
         format!("the store's tables hold a {what} that is none: stop what uses them, and restore a backup"),
@@ -287,7 +287,7 @@ pub(crate) fn closed() -> StoreError {
 }
 
 /// The server did not answer in time.
-pub(crate) fn late() -> StoreError {
+pub(crate) fn timed_out() -> StoreError {
     StoreError::new(
         StoreErrorKind::Unavailable,
         "the server did not answer in time: see that it runs and what is locked, and look at what was stored",
@@ -296,14 +296,14 @@ pub(crate) fn late() -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Session, session};
+    use super::{SessionState, session};
 
     #[test]
     fn a_session_is_kept_only_after_what_it_survives() {
         // What the server says cannot be made by hand; the tests of the crate have it say more.
         let gone = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        assert_eq!(session(&sqlx::Error::Io(gone)), Session::Lost);
-        assert_eq!(session(&sqlx::Error::Protocol("what is this".into())), Session::Lost);
-        assert_eq!(session(&sqlx::Error::RowNotFound), Session::Unfit);
+        assert_eq!(session(&sqlx::Error::Io(gone)), SessionState::Lost);
+        assert_eq!(session(&sqlx::Error::Protocol("what is this".into())), SessionState::Lost);
+        assert_eq!(session(&sqlx::Error::RowNotFound), SessionState::Unusable);
     }
 }

@@ -1,25 +1,25 @@
 #![doc = include_str!("../README.md")]
 
-mod bells;
 mod builder;
 #[cfg(feature = "poll")]
 mod checkpoint;
 mod code;
+mod connect_url;
 mod connections;
 mod engine;
 mod fault;
 mod fence;
 mod id;
-mod listener;
 mod migrate;
-mod own;
+mod notifications;
+mod notify;
+mod own_pool;
 mod pooler;
 mod read;
 mod rekey;
 mod schema;
 mod statement;
 mod store;
-mod target;
 mod time;
 mod write;
 

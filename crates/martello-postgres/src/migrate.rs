@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     connections::BEGIN,
-    fault::{explain, is_blocked, late},
+    fault::{explain, is_blocked, timed_out},
     rekey::rekey,
     schema::Schema,
 };
@@ -114,7 +114,7 @@ pub(crate) async fn within<T>(
     patience: Duration,
     step: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(patience, step).await.unwrap_or_else(|_| Err(late()))
+    timeout(patience, step).await.unwrap_or_else(|_| Err(timed_out()))
 }
 
 async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, StoreError> {

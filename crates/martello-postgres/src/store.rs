@@ -117,7 +117,7 @@ impl fmt::Debug for PostgresStore {
 
 impl Store for PostgresStore {
     fn enqueue(&self, entries: Vec<NewEntry>) -> StoreFuture<'_, Vec<Enqueued>> {
-        Box::pin(self.engine.batches.enqueue(&self.engine.shared, entries))
+        Box::pin(self.engine.batcher.enqueue(&self.engine.shared, entries))
     }
 
     fn key_state<'a>(&'a self, queue: &'a QueueName, key: &'a OrderKey) -> StoreFuture<'a, KeyState> {
@@ -203,6 +203,6 @@ impl Store for PostgresStore {
     }
 
     fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
-        Box::pin(read::examine(&self.engine.shared))
+        Box::pin(read::check_health(&self.engine.shared))
     }
 }

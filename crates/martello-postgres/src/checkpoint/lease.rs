@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use crate::{
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
     time::micros,
 };
 
@@ -26,7 +26,7 @@ pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Res
     let Some(row) = rows.first() else { return Ok(Acquired::Elsewhere) };
     let fence = Fence(row.try_get::<i64, _>(0).map_err(explain)?.cast_unsigned());
     let saved: Option<&str> = row.try_get(1).map_err(explain)?;
-    let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| damaged("checkpoint"))?;
+    let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| corrupt("checkpoint"))?;
     Ok(Acquired::Held(Held { fence, checkpoint }))
 }
 

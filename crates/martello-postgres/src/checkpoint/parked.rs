@@ -4,7 +4,7 @@ use sqlx::{Row, postgres::PgRow};
 
 use crate::{
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
 };
 
 /// What is parked and passes the filter, the oldest first.
@@ -27,13 +27,13 @@ pub(super) async fn list(
 fn parked(row: &PgRow) -> Result<Parked, StoreError> {
     let number = |column| row.try_get::<i64, _>(column).map_err(explain);
     let text = |column| row.try_get::<&str, _>(column).map_err(explain);
-    let place = |column| u32::try_from(number(column)?).map_err(|_| damaged("place"));
+    let place = |column| u32::try_from(number(column)?).map_err(|_| corrupt("place"));
     let stamp: Option<&str> = row.try_get(6).map_err(explain)?;
     let item = NewParked {
         place: Place { page: place(2)?, item: place(3)? },
-        parked_at: text(4)?.parse().map_err(|_| damaged("moment"))?,
-        key: serde_json::from_str(text(5)?).map_err(|_| damaged("key"))?,
-        stamp: stamp.map(str::parse).transpose().map_err(|_| damaged("stamp"))?,
+        parked_at: text(4)?.parse().map_err(|_| corrupt("moment"))?,
+        key: serde_json::from_str(text(5)?).map_err(|_| corrupt("key"))?,
+        stamp: stamp.map(str::parse).transpose().map_err(|_| corrupt("stamp"))?,
         reason: text(7)?.to_owned(),
         json: text(8)?.to_owned(),
     };

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::{parked::numbers, unwritten};
 use crate::{
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
     statement::Statement,
     write::clean,
 };
@@ -36,7 +36,7 @@ pub(super) async fn save(
         Some("saved") => Ok(Some(Saved::Saved)),
         Some("fenced") => Ok(Some(Saved::Fenced)),
         Some("full") => Ok(None),
-        _ => Err(damaged("answer")),
+        _ => Err(corrupt("answer")),
     }
 }
 

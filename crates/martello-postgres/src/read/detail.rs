@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use super::entry::{Columns, OVERVIEW, overview, request, status, word};
 use crate::{
     engine::Shared,
-    fault::damaged,
+    fault::corrupt,
     time::{duration, timestamp},
 };
 
@@ -42,7 +42,7 @@ fn read(row: &PgRow) -> Result<Detail, StoreError> {
 }
 
 fn number(number: i32) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| damaged("number"))
+    u32::try_from(number).map_err(|_| corrupt("number"))
 }
 
 fn revisions(columns: &mut Columns<'_>) -> Result<Vec<Revision>, StoreError> {

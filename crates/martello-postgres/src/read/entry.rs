@@ -8,7 +8,7 @@ use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 use crate::{
     code,
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
     time::timestamp,
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn overview(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreEr
         repeatable: columns.next()?,
         attempts: columns.number()?,
         tries: columns.number()?,
-        max_attempts: u32::try_from(columns.next::<i64>()?).map_err(|_| damaged("number of attempts"))?,
+        max_attempts: u32::try_from(columns.next::<i64>()?).map_err(|_| corrupt("number of attempts"))?,
         created_at: columns.time()?,
         due_at: columns.time()?,
         expires_at: columns.time()?,
@@ -74,7 +74,7 @@ impl<'a> Columns<'a> {
     }
 
     fn number(&mut self) -> Result<u32, StoreError> {
-        u32::try_from(self.next::<i32>()?).map_err(|_| damaged("number"))
+        u32::try_from(self.next::<i32>()?).map_err(|_| corrupt("number"))
     }
 
     /// A text that stands for something.
@@ -98,13 +98,13 @@ impl<'a> Columns<'a> {
 
 /// What a text stands for.
 pub(super) fn word<T: FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| damaged(what))
+    text.parse().map_err(|_| corrupt(what))
 }
 
 pub(super) fn status(number: Option<i16>) -> Result<Option<StatusCode>, StoreError> {
     let status =
         |number: i16| u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok());
-    number.map(|number| status(number).ok_or_else(|| damaged("status"))).transpose()
+    number.map(|number| status(number).ok_or_else(|| corrupt("status"))).transpose()
 }
 
 /// A request, from its columns.
@@ -115,6 +115,6 @@ pub(crate) fn request(
     sealed: bool,
     body: Vec<u8>,
 ) -> Result<StoredRequest, StoreError> {
-    let headers = StoredRequest::headers_from_json(headers).map_err(|_| damaged("head"))?;
+    let headers = StoredRequest::headers_from_json(headers).map_err(|_| corrupt("head"))?;
     Ok(StoredRequest { method, uri, headers, sealed, body: body.into() })
 }

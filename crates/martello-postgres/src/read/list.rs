@@ -4,7 +4,7 @@ use sqlx::Row;
 use super::{entry::overview, filter::Conditions};
 use crate::{
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
 };
 
 /// The entries with their slots, as [`Conditions`] speaks of them.
@@ -64,6 +64,6 @@ pub(crate) async fn key_state(
              EXISTS (SELECT FROM __.entry WHERE order_key = $1 AND queue = $2 AND state = 3)";
     let statement = shared.statement(sql).bind(key.as_str()).bind(queue.as_str()).repeatable();
     let rows = shared.connections.rows(&statement).await?;
-    let row = rows.first().ok_or_else(|| damaged("answer"))?;
+    let row = rows.first().ok_or_else(|| corrupt("answer"))?;
     Ok(KeyState { pending: row.try_get(0).map_err(explain)?, dead: row.try_get(1).map_err(explain)? })
 }

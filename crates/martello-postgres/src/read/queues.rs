@@ -4,7 +4,7 @@ use sqlx::postgres::PgRow;
 use super::entry::Columns;
 use crate::{
     engine::Shared,
-    fault::damaged,
+    fault::corrupt,
     time::{duration, timestamp},
 };
 
@@ -51,7 +51,7 @@ fn holds(columns: &mut Columns<'_>) -> Result<Vec<Held>, StoreError> {
     let (whys, in_rows) = (columns.list::<String>()?, columns.list::<i64>()?);
     let rows = authorities.zip(untils).zip(whys.zip(in_rows));
     rows.map(|((authority, until), (why, in_row))| {
-        let in_row = u32::try_from(in_row).map_err(|_| damaged("number"))?;
+        let in_row = u32::try_from(in_row).map_err(|_| corrupt("number"))?;
         Ok(Held { authority, until: timestamp(until), why, in_row })
     })
     .collect()

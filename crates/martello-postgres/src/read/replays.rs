@@ -3,7 +3,7 @@ use martello_outbox::{JobId, ReplayJob, StoreError};
 use sqlx::postgres::PgRow;
 
 use super::entry::Columns;
-use crate::{engine::Shared, fault::damaged, time::timestamp};
+use crate::{engine::Shared, fault::corrupt, time::timestamp};
 
 macro_rules! select_replay {
     ($rest:literal) => {
@@ -36,7 +36,7 @@ fn job(row: &PgRow) -> Result<ReplayJob, StoreError> {
     let mut columns = Columns { row, next: 0 };
     let id = JobId::from_bytes(columns.next::<Id>()?.0);
     let (created_at, cancelled_at) = (columns.time()?, columns.next::<Option<i64>>()?.map(timestamp));
-    let filter = serde_json::from_str(columns.next()?).map_err(|_| damaged("filter"))?;
+    let filter = serde_json::from_str(columns.next()?).map_err(|_| corrupt("filter"))?;
     let per_second = columns.next()?;
     let mut count = || columns.next::<i64>().map(|count| u64::try_from(count).unwrap_or_default());
     Ok(ReplayJob {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::enqueue::{answers, check, enqueue, news, weight};
+use super::enqueue::{answers, changes, check, enqueue, weight};
 use crate::{
     engine::Shared,
     fault::{closed, is_blocked},
@@ -17,22 +17,22 @@ const HEAVY: usize = 4 * 1024 * 1024;
 
 /// Entries that somebody waits for to be stored.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingEnqueue {
     entries: Vec<NewEntry>,
     reply: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
 }
 
 /// Where they wait, unless nothing is under way.
 #[derive(Debug)]
-pub(crate) struct Batches {
-    waiting: mpsc::Sender<Waiting>,
+pub(crate) struct Batcher {
+    waiting: mpsc::Sender<PendingEnqueue>,
     /// To store one's own by oneself.
     alone: Semaphore,
 }
 
-impl Batches {
+impl Batcher {
     /// Room for so many that wait; the futures of more wait outside.
-    pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<Waiting>) {
+    pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<PendingEnqueue>) {
         let (waiting, receiver) = mpsc::channel(room);
         (Self { waiting, alone: Semaphore::new(1) }, receiver)
     }
@@ -50,13 +50,13 @@ impl Batches {
             return store_all(shared, &entries).await;
         }
         let (reply, answer) = oneshot::channel();
-        self.waiting.send(Waiting { entries, reply }).await.map_err(|_| closed())?;
+        self.waiting.send(PendingEnqueue { entries, reply }).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 }
 
 /// Stores what comes, at most so many entries at once beyond those that are given together.
-pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Waiting>, most: usize) {
+pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<PendingEnqueue>, most: usize) {
     while let Some(first) = waiting.recv().await {
         // Those who were just answered may have more to store.
         tokio::task::yield_now().await;
@@ -76,7 +76,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<Waiti
     }
 }
 
-async fn store(shared: &Shared, batch: Vec<Waiting>) {
+async fn store(shared: &Shared, batch: Vec<PendingEnqueue>) {
     let (lists, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.entries, one.reply)).unzip();
     let lengths: Vec<_> = lists.iter().map(Vec::len).collect();
     let entries: Vec<NewEntry> = lists.into_iter().flatten().collect();
@@ -118,6 +118,6 @@ async fn store(shared: &Shared, batch: Vec<Waiting>) {
 async fn store_all(shared: &Shared, entries: &[NewEntry]) -> Result<Vec<Enqueued>, StoreError> {
     let fetched = shared.connections.fetch(&enqueue(shared, entries, None)).await?;
     let stored = answers(&fetched.rows, entries, fetched.repeated)?;
-    shared.tell(news(entries, &stored));
+    shared.notify(changes(entries, &stored));
     Ok(stored)
 }

@@ -1,16 +1,16 @@
 use martello_outbox::{Change, Entry, EntryId, State, StoreError, WhenOvertaken};
 
-use crate::{bells::News, code, engine::Shared, fault::Refused, id::Id, read::overview};
+use crate::{code, engine::Shared, fault::Refusal, id::Id, notify::Changes, read::overview};
 
 /// Changes one entry by hand.
 pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Result<Entry, StoreError> {
-    let (word, wanted, news) = match change {
-        Change::Cancel => ("cancel", State::Ready, News::of(State::Cancelled)),
-        Change::Bury => ("bury", State::Ready, News::of(State::Dead)),
-        Change::Replay(_) => ("replay", State::Dead, News::READY),
-        Change::Edit { .. } => ("edit", State::Dead, News::default()),
-        Change::Keep => ("keep", State::Dead, News::default()),
-        Change::Unkeep => ("unkeep", State::Dead, News::default()),
+    let (word, wanted, changes) = match change {
+        Change::Cancel => ("cancel", State::Ready, Changes::of(State::Cancelled)),
+        Change::Bury => ("bury", State::Ready, Changes::of(State::Dead)),
+        Change::Replay(_) => ("replay", State::Dead, Changes::READY),
+        Change::Edit { .. } => ("edit", State::Dead, Changes::default()),
+        Change::Keep => ("keep", State::Dead, Changes::default()),
+        Change::Unkeep => ("unkeep", State::Dead, Changes::default()),
     };
     let overwrite = matches!(change, Change::Replay(WhenOvertaken::Overwrite));
     let (on, request) = match change {
@@ -34,17 +34,17 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         .bind(request.map(|request| request.authority()))
         .bind(on.map(i64::from))
         .bind(overwrite);
-    let rows = shared.connections.asked(&statement).await?.map_err(|refused| match refused {
-        Refused::NotFound => StoreError::no_entry(id),
-        Refused::Outdated(last) => StoreError::outdated(id, on.unwrap_or_default(), last),
-        Refused::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
-        Refused::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
-        Refused::Conflict(state) => match code::state(state) {
+    let rows = shared.connections.rows_or_refusal(&statement).await?.map_err(|refused| match refused {
+        Refusal::NotFound => StoreError::no_entry(id),
+        Refusal::Outdated(last) => StoreError::outdated(id, on.unwrap_or_default(), last),
+        Refusal::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
+        Refusal::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
+        Refusal::Conflict(state) => match code::state(state) {
             Ok(state) => StoreError::conflict(id, state, wanted),
             Err(error) => error,
         },
     })?;
     sound?;
-    shared.tell(news);
+    shared.notify(changes);
     rows.first().map_or_else(|| Err(StoreError::no_entry(id)), |row| overview(row, 0).map(|(_, entry)| entry))
 }

@@ -6,9 +6,9 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::attempts::{Attempts, number, status, tracking_id};
 use crate::{
-    bells::News,
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
+    notify::Changes,
     statement::Statement,
     time::micros,
 };
@@ -49,7 +49,7 @@ pub(crate) async fn enqueue_in(
     // It may go through something that gives the session to others afterwards, who have no use for what it would keep.
     let rows = statement.fetch(connection, false).await.map_err(explain)?;
     let answers = answers(&rows, entries, false)?;
-    answers.into_iter().next().ok_or_else(|| damaged("answer"))
+    answers.into_iter().next().ok_or_else(|| corrupt("answer"))
 }
 
 /// The statement that stores entries.
@@ -118,7 +118,7 @@ pub(super) fn answers(
         return Ok(all(entries, |new| Enqueued::Stored(new.id)));
     }
     if rows.len() != entries.len() {
-        return Err(damaged("answer"));
+        return Err(corrupt("answer"));
     }
     let answer = |(row, new): (&PgRow, &NewEntry)| {
         let id = EntryId::from_bytes(row.try_get::<Id, _>(0).map_err(explain)?.0);
@@ -130,14 +130,14 @@ pub(super) fn answers(
 }
 
 /// What there is to tell of entries that were stored.
-pub(super) fn news(entries: &[NewEntry], answers: &[Enqueued]) -> News {
-    let mut news = News::default();
+pub(super) fn changes(entries: &[NewEntry], answers: &[Enqueued]) -> Changes {
+    let mut changes = Changes::default();
     for (new, answer) in entries.iter().zip(answers) {
         if let Enqueued::Stored(_) = answer {
-            news.join(News::of(if new.dead.is_some() { State::Dead } else { State::Ready }));
+            changes.join(Changes::of(if new.dead.is_some() { State::Dead } else { State::Ready }));
             // Something may have been called off for it.
-            news.ended |= new.when_pending == WhenPending::Supersede;
+            changes.ended |= new.when_pending == WhenPending::Supersede;
         }
     }
-    news
+    changes
 }

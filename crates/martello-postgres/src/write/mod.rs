@@ -12,7 +12,7 @@ mod turn;
 
 use std::borrow::Cow;
 
-pub(crate) use batch::{Batches, serve};
+pub(crate) use batch::{Batcher, serve};
 pub(crate) use change::change;
 pub(crate) use enqueue::enqueue_in;
 pub(crate) use queue::{overtake, pause, resume};

@@ -3,10 +3,10 @@ use sqlx::Row;
 
 use super::clean;
 use crate::{
-    bells::News,
     code::overtaken_code,
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
+    notify::Changes,
 };
 
 /// Claims nothing from this queue until it is resumed.
@@ -20,7 +20,7 @@ pub(crate) async fn pause(shared: &Shared, queue: &QueueName, why: &str) -> Resu
 pub(crate) async fn resume(shared: &Shared, queue: &QueueName) -> Result<(), StoreError> {
     let statement = shared.statement("SELECT __.resume($1)").bind(queue.as_str()).repeatable();
     shared.connections.rows(&statement).await?;
-    shared.tell(News::READY);
+    shared.notify(Changes::READY);
     Ok(())
 }
 
@@ -34,6 +34,6 @@ pub(crate) async fn overtake(
     let statement = shared.statement("SELECT __.overtake($1, $2, $3)").bind(queue.as_str());
     let statement = statement.bind(key.as_str()).bind(overtaken_code(overtaken)).repeatable();
     let rows = shared.connections.rows(&statement).await?;
-    let many: i64 = rows.first().ok_or_else(|| damaged("answer"))?.try_get(0).map_err(explain)?;
+    let many: i64 = rows.first().ok_or_else(|| corrupt("answer"))?.try_get(0).map_err(explain)?;
     Ok(u64::try_from(many).unwrap_or_default())
 }

@@ -1,10 +1,10 @@
 use martello_outbox::{EntryId, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
 
 use crate::{
-    bells::News,
     engine::Shared,
-    fault::{Refused, damaged},
+    fault::{Refusal, corrupt},
     id::Id,
+    notify::Changes,
     read::{self, Conditions},
 };
 
@@ -35,12 +35,12 @@ pub(crate) async fn replay(
     let statement = passing.bind(shared.statement(&sql)).bind(shared.now());
     let statement = statement.bind(Id(*id.as_bytes())).bind(filter).bind(per_second);
     let statement = statement.bind(overtaken == WhenOvertaken::Overwrite);
-    shared.connections.asked(&statement).await?.map_err(|refused| match refused {
-        Refused::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
-        Refused::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
-        Refused::NotFound | Refused::Conflict(_) | Refused::Outdated(_) => damaged("replay"),
+    shared.connections.rows_or_refusal(&statement).await?.map_err(|refused| match refused {
+        Refusal::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
+        Refusal::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
+        Refusal::NotFound | Refusal::Conflict(_) | Refusal::Outdated(_) => corrupt("replay"),
     })?;
-    shared.tell(News::READY);
+    shared.notify(Changes::READY);
     read::replay(shared, id).await
 }
 
@@ -60,7 +60,7 @@ pub(super) fn dead(filter: &Filter, and: &str, most: Option<u64>) -> (String, Co
 pub(crate) async fn cancel_replay(shared: &Shared, id: JobId) -> Result<ReplayJob, StoreError> {
     let statement = shared.statement("SELECT __.cancel_replay($1, $2)").bind(shared.now());
     let statement = statement.bind(Id(*id.as_bytes())).repeatable();
-    shared.connections.asked(&statement).await?.map_err(|_| StoreError::no_replay(id))?;
-    shared.tell(News::ALL);
+    shared.connections.rows_or_refusal(&statement).await?.map_err(|_| StoreError::no_replay(id))?;
+    shared.notify(Changes::ALL);
     read::replay(shared, id).await
 }

@@ -3,7 +3,7 @@ use martello_outbox::{End, Hold, Lease, Reason, Settled, Settlement, State, Stor
 use super::{attempts::Attempts, clean};
 use crate::{
     code::{code, overtaken_code},
-    fault::damaged,
+    fault::corrupt,
     fence::Fence,
     id::Id,
     statement::Statement,
@@ -36,14 +36,14 @@ impl Leases {
 
 /// Settlements in the order of their slots, in which all lock these; those of one slot in the order in which they were
 /// given.
-pub(super) struct InOrder<'a> {
-    sorted: Vec<Placed<'a>>,
+pub(super) struct SlotOrdered<'a> {
+    sorted: Vec<Indexed<'a>>,
 }
 
-struct Placed<'a> {
+struct Indexed<'a> {
     fence: Fence,
-    /// Its place among those that were given.
-    place: usize,
+    /// Its position among those that were given.
+    position: usize,
     settlement: &'a Settlement,
 }
 
@@ -51,15 +51,15 @@ struct Placed<'a> {
 const LAST: i16 = 1;
 const BEFORE: i16 = 2;
 
-impl<'a> InOrder<'a> {
+impl<'a> SlotOrdered<'a> {
     pub(super) fn of(settlements: &'a [Settlement]) -> Self {
-        let placed = |(place, settlement): (usize, &'a Settlement)| {
+        let indexed = |(position, settlement): (usize, &'a Settlement)| {
             // Of a fence that is none, no lease is held.
             let fence = Fence::parse(&settlement.lease.fence).unwrap_or(Fence::NONE);
-            Placed { fence, place, settlement }
+            Indexed { fence, position, settlement }
         };
-        let mut sorted: Vec<_> = settlements.iter().enumerate().map(placed).collect();
-        sorted.sort_by_key(|placed| placed.fence.slot);
+        let mut sorted: Vec<_> = settlements.iter().enumerate().map(indexed).collect();
+        sorted.sort_by_key(|indexed| indexed.fence.slot);
         Self { sorted }
     }
 
@@ -70,20 +70,20 @@ impl<'a> InOrder<'a> {
     /// What came of each, in the order in which they were given.
     pub(super) fn answers(&self, said: &[i16]) -> Result<Vec<Settled>, StoreError> {
         if said.len() != self.sorted.len() {
-            return Err(damaged("answer"));
+            return Err(corrupt("answer"));
         }
         let said = || self.sorted.iter().zip(said);
         let mut answers: Vec<_> = said()
             .map(|(one, &is)| {
                 // What is asked again counts unless a later claim of the entry was settled before it.
-                let overtaken = |(other, &is): (&Placed<'_>, &i16)| {
-                    is == LAST && other.fence.seq == one.fence.seq && other.place < one.place
+                let overtaken = |(other, &is): (&Indexed<'_>, &i16)| {
+                    is == LAST && other.fence.seq == one.fence.seq && other.position < one.position
                 };
                 let applied = is == LAST || is == BEFORE && !said().any(overtaken);
-                (one.place, if applied { Settled::Applied } else { Settled::Fenced })
+                (one.position, if applied { Settled::Applied } else { Settled::Fenced })
             })
             .collect();
-        answers.sort_unstable_by_key(|(place, _)| *place);
+        answers.sort_unstable_by_key(|(position, _)| *position);
         Ok(answers.into_iter().map(|(_, settled)| settled).collect())
     }
 }
@@ -100,7 +100,7 @@ pub(super) struct Settlements {
     attempted: Vec<bool>,
     attempts: Attempts,
     /// In which order they were given.
-    place: Vec<i32>,
+    position: Vec<i32>,
     overtakes: Vec<Option<i16>>,
     /// Whether the API has answered; none if nothing is known of that.
     answered: Vec<Option<bool>>,
@@ -111,9 +111,9 @@ pub(super) struct Settlements {
 }
 
 impl Settlements {
-    fn of(placed: &[Placed<'_>]) -> Self {
+    fn of(indexed: &[Indexed<'_>]) -> Self {
         let mut of = Self::default();
-        for Placed { place, settlement, .. } in placed {
+        for Indexed { position, settlement, .. } in indexed {
             let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
             let (state, reason, wait, tries) = match settlement.end {
                 End::Done => (State::Done, None, None, Some(1)),
@@ -130,7 +130,7 @@ impl Settlements {
             of.tries.push(tries);
             of.attempted.push(attempt.is_some());
             of.attempts.push(attempt);
-            of.place.push(i32::try_from(*place).unwrap_or(i32::MAX));
+            of.position.push(i32::try_from(*position).unwrap_or(i32::MAX));
             of.overtakes.push(settlement.overtakes().map(overtaken_code));
             let (answered, after, wait, why) = match &settlement.hold {
                 Hold::Keep => (None, None, None, None),
@@ -151,7 +151,7 @@ impl Settlements {
         let statement = self.leases.bind(statement);
         let statement = statement.bind(self.state).bind(self.reason).bind(self.wait).bind(self.tries);
         let statement = self.attempts.bind(statement.bind(self.attempted));
-        let statement = statement.bind(self.place).bind(self.overtakes).bind(self.answered);
+        let statement = statement.bind(self.position).bind(self.overtakes).bind(self.answered);
         statement.bind(self.hold_after).bind(self.hold_wait).bind(self.hold_why)
     }
 }

@@ -7,13 +7,13 @@ use martello_outbox::{
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::settlements::{InOrder, Leases};
+use super::settlements::{Leases, SlotOrdered};
 use crate::{
-    bells::News,
     engine::Shared,
-    fault::{damaged, explain},
+    fault::{corrupt, explain},
     fence::Fence,
     id::Id,
+    notify::Changes,
     read::{overview, request},
     time::{duration, micros, timestamp},
 };
@@ -53,10 +53,10 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         .bind(micros(turn.lease))
         .bind(lost.outcome.as_str())
         .bind(lost.fault.as_deref());
-    let in_order = InOrder::of(&turn.settle);
+    let slot_ordered = SlotOrdered::of(&turn.settle);
     // Done twice unheard, it has claimed something that nobody has until the lease runs out: so it has if the worker asks
     // again by itself.
-    let statement = in_order.columns().bind(statement).repeatable();
+    let statement = slot_ordered.columns().bind(statement).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let (mut turned, mut settled) = (Turned::default(), Vec::new());
     for row in &rows {
@@ -68,11 +68,11 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
             }
             kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
             kind::DIED => turned.died.push(overview(row, ENTRY)?.1),
-            _ => return Err(damaged("answer")),
+            _ => return Err(corrupt("answer")),
         }
     }
-    turned.settled = in_order.answers(&settled)?;
-    shared.tell(news(turn, &turned));
+    turned.settled = slot_ordered.answers(&settled)?;
+    shared.notify(changes(turn, &turned));
     Ok(turned)
 }
 
@@ -91,15 +91,15 @@ fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
         body.map_err(explain)?,
     )?;
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
-    let holds = u32::try_from(row.try_get::<i64, _>(7).map_err(explain)?).map_err(|_| damaged("number"))?;
+    let holds = u32::try_from(row.try_get::<i64, _>(7).map_err(explain)?).map_err(|_| corrupt("number"))?;
     Ok(Claimed { lease, until, entry, request, holds })
 }
 
-fn news(turn: &Turn, turned: &Turned) -> News {
-    let mut news = News::default();
+fn changes(turn: &Turn, turned: &Turned) -> Changes {
+    let mut changes = Changes::default();
     for (settlement, settled) in turn.settle.iter().zip(&turned.settled) {
         if *settled == Settled::Applied {
-            news.join(News::of(match settlement.end {
+            changes.join(Changes::of(match settlement.end {
                 End::Done => State::Done,
                 End::Dead(_) => State::Dead,
                 End::Again { .. } | End::GiveBack => State::Ready,
@@ -107,12 +107,12 @@ fn news(turn: &Turn, turned: &Turned) -> News {
         }
     }
     if turned.lost > 0 {
-        news.join(News::READY);
+        changes.join(Changes::READY);
     }
     if !turned.died.is_empty() {
-        news.join(News::ALL);
+        changes.join(Changes::ALL);
     }
-    news
+    changes
 }
 
 /// Makes these leases last from now, and tells which were still held.
@@ -127,5 +127,5 @@ pub(crate) async fn heartbeat(
     let statement = columns.bind(statement.bind(micros(lasts))).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let held = rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)?;
-    held.ok_or_else(|| damaged("answer"))
+    held.ok_or_else(|| corrupt("answer"))
 }

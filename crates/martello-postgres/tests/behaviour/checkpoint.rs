@@ -11,9 +11,9 @@ use martello_poll::{
 };
 use martello_postgres::PostgresCheckpoint;
 
-use crate::support::Place;
+use crate::support::TestSchema;
 
-impl conformance::Engine for Place {
+impl conformance::Engine for TestSchema {
     type Store = PostgresCheckpoint;
 
     async fn fresh() -> Result<Option<Self>, BoxError> {
@@ -30,7 +30,7 @@ impl conformance::Engine for Place {
     }
 }
 
-conformance::tests!(Place);
+conformance::tests!(TestSchema);
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -74,13 +74,13 @@ async fn all(checkpoint: &PostgresCheckpoint) -> Vec<Parked> {
 
 #[tokio::test]
 async fn what_was_saved_is_found_to_the_last_digit_and_letter() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
-    let one = place.open().await.checkpoint("plannings").unwrap();
+    let one = test.open().await.checkpoint("plannings").unwrap();
     let first = held(&one).await.fence;
     saved(&one, first, save(vec![item.clone(), item.clone()])).await;
     one.release(first).await.unwrap();
-    let two = place.open().await.checkpoint("plannings").unwrap();
+    let two = test.open().await.checkpoint("plannings").unwrap();
     assert_eq!(all(&two).await[0].item, item);
     let held = held(&two).await;
     assert_eq!(held.checkpoint, Some(save(Vec::new()).checkpoint));
@@ -89,13 +89,13 @@ async fn what_was_saved_is_found_to_the_last_digit_and_letter() {
     let all = all(&one).await;
     assert_eq!(all.len(), 2, "the same is parked once");
     assert_eq!(all[1].item.reason, "a\u{fffd}b", "what a reason may not have is replaced");
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
     let (mine, theirs) = (held(&one).await, held(&two).await);
     saved(&one, mine.fence, save(vec![parked("a", "{}".to_owned())])).await;
@@ -109,13 +109,13 @@ async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
     assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
     assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
     assert!(store.checkpoint("one poll").is_err());
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn of_many_that_reach_for_it_at_once_one_gets_it() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     for _ in 0..5 {
         let reach = (0..20).map(|_| {
             let checkpoint = store.checkpoint("plannings").unwrap();
@@ -129,13 +129,13 @@ async fn of_many_that_reach_for_it_at_once_one_gets_it() {
         assert_eq!(held.len(), 1);
         store.checkpoint("plannings").unwrap().release(held[0]).await.unwrap();
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await.checkpoint("plannings").unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await.checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
     // Letters of two bytes each.
     let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MOST_BYTES / 16));
@@ -147,38 +147,38 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
     assert_eq!(held.checkpoint, None);
     saved(&store, held.fence, save((0..8).map(large).collect())).await;
     assert_eq!(all(&store).await.len(), 8);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn what_fails_says_whether_the_poll_can_go_on() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
     let fence = held(&checkpoint).await.fence;
     saved(&checkpoint, fence, save(Vec::new())).await;
     checkpoint.release(fence).await.unwrap();
-    place.run("UPDATE __.checkpoint SET saved = left(saved, 20)").await;
+    test.run("UPDATE __.checkpoint SET saved = left(saved, 20)").await;
     let error = checkpoint.acquire(LEASE).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("the store's tables hold a checkpoint that is none"), "{cause}");
     store.close().await;
     assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await.checkpoint("plannings").unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await.checkpoint("plannings").unwrap();
     let first = held(&store).await.fence;
     saved(&store, first, save(Vec::new())).await;
     store.release(first).await.unwrap();
     let text = r#"{"source":"s","watermark":"2024-11-29T10:00:00.123456789Z","delivered":[{"stamp":"2024-11-29T10:00:00.123456789Z","key":"a\u0000b"}]}"#;
-    place.run(&format!("UPDATE __.checkpoint SET saved = '{text}'")).await;
+    test.run(&format!("UPDATE __.checkpoint SET saved = '{text}'")).await;
     let expected = Checkpoint { start: None, ..save(Vec::new()).checkpoint };
     assert_eq!(held(&store).await.checkpoint, Some(expected));
     drop(store);
-    place.drop().await;
+    test.drop().await;
 }

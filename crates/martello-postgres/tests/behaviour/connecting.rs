@@ -7,7 +7,7 @@ use martello_postgres::{PostgresStore, PostgresStoreBuilder};
 use sqlx::{Connection, PgConnection, Row};
 use tokio::net::TcpListener;
 
-use crate::support::{Place, entry};
+use crate::support::{TestSchema, entry};
 
 async fn refused(builder: PostgresStoreBuilder) -> StoreError {
     builder.connect().await.unwrap_err()
@@ -60,110 +60,108 @@ async fn a_server_that_is_away_or_says_nothing_is_unavailable_and_no_password_is
 
 #[tokio::test]
 async fn tables_of_another_program_and_a_newer_schema_are_refused() {
-    let Some(place) = Place::fresh() else { return };
-    place.run("CREATE SCHEMA __; CREATE TABLE __.theirs (id integer)").await;
-    let error = refused(place.builder()).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    test.run("CREATE SCHEMA __; CREATE TABLE __.theirs (id integer)").await;
+    let error = refused(test.builder()).await;
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
     assert!(error.to_string().ends_with("has tables of another program: choose another name"), "{error}");
-    place.run("DROP TABLE __.theirs").await;
-    place.open().await.enqueue(vec![entry()]).await.unwrap();
-    place.run("INSERT INTO __.martello_migration (version) VALUES (99)").await;
-    let error = refused(place.builder()).await;
+    test.run("DROP TABLE __.theirs").await;
+    test.open().await.enqueue(vec![entry()]).await.unwrap();
+    test.run("INSERT INTO __.martello_migration (version) VALUES (99)").await;
+    let error = refused(test.builder()).await;
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
     assert!(
         error.to_string().contains("written by a newer martello (schema 99, this one knows 3)"),
         "{error}"
     );
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_role_that_may_not_and_a_database_that_is_not_there_are_refused() {
-    let Some(place) = Place::fresh() else { return };
-    let role = format!("{}_role", place.schema);
-    place.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 's3cret'")).await;
-    let mut url: String = place.url.clone();
+    let Some(test) = TestSchema::fresh() else { return };
+    let role = format!("{}_role", test.schema);
+    test.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 's3cret'")).await;
+    let mut url: String = test.url.clone();
     let host = url.split_off(url.find('@').unwrap());
     let url = format!("postgres://{role}:s3cret{host}");
-    let error = refused(PostgresStore::builder().url(&url).schema(&place.schema)).await;
+    let error = refused(PostgresStore::builder().url(&url).schema(&test.schema)).await;
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     assert!(!all(&error).contains("s3cret"), "{}", all(&error));
 
     // It may use what another has made, and what it was not given it may not.
-    let owner = place.open().await;
+    let owner = test.open().await;
     owner.enqueue(vec![entry()]).await.unwrap();
-    place
-        .run(&format!(
-            "GRANT USAGE ON SCHEMA __ TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA __ TO {role}"
-        ))
-        .await;
-    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    test.run(&format!(
+        "GRANT USAGE ON SCHEMA __ TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA __ TO {role}"
+    ))
+    .await;
+    let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     let error = store.enqueue(vec![entry()]).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
-    place
-        .run(&format!(
-            "GRANT ALL ON ALL TABLES IN SCHEMA __ TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA __ TO {role}"
-        ))
-        .await;
+    test.run(&format!(
+        "GRANT ALL ON ALL TABLES IN SCHEMA __ TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA __ TO {role}"
+    ))
+    .await;
     store.enqueue(vec![entry()]).await.unwrap();
     assert_eq!(crate::support::claimed(&store, 5).await.len(), 2);
     store.close().await;
-    place.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    test.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 
-    let slash = place.url.rfind('/').unwrap();
-    let nowhere = format!("{}/{}", &place.url[..slash], place.schema);
+    let slash = test.url.rfind('/').unwrap();
+    let nowhere = format!("{}/{}", &test.url[..slash], test.schema);
     let error = refused(PostgresStore::builder().url(&nowhere)).await;
     assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
     assert!(error.to_string().contains("no such database"), "{error}");
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_server_that_only_reads_is_refused() {
-    let Some(place) = Place::fresh() else { return };
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}options=-c%20default_transaction_read_only%3Don", place.url);
-    let error = refused(PostgresStore::builder().url(&url).schema(&place.schema)).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20default_transaction_read_only%3Don", test.url);
+    let error = refused(PostgresStore::builder().url(&url).schema(&test.schema)).await;
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
 }
 
 #[tokio::test]
 async fn a_schema_may_be_named_in_the_url() {
-    let Some(place) = Place::fresh() else { return };
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}schema={}&application_name=x", place.url, place.schema);
+    let Some(test) = TestSchema::fresh() else { return };
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}schema={}&application_name=x", test.url, test.schema);
     let store = PostgresStore::connect(&url).await.unwrap();
-    assert_eq!(store.schema(), place.schema);
-    assert_eq!(place.builder().url(&url).connect().await.unwrap().schema(), place.schema);
+    assert_eq!(store.schema(), test.schema);
+    assert_eq!(test.builder().url(&url).connect().await.unwrap().schema(), test.schema);
     for builder in [
-        place.builder().url(&format!("{}{sign}schema=another", place.url)),
-        PostgresStore::builder().url(&format!("{}{sign}schema=a&schema=b", place.url)),
-        PostgresStore::builder().url(&format!("{}{sign}schema=no-schema", place.url)),
+        test.builder().url(&format!("{}{sign}schema=another", test.url)),
+        PostgresStore::builder().url(&format!("{}{sign}schema=a&schema=b", test.url)),
+        PostgresStore::builder().url(&format!("{}{sign}schema=no-schema", test.url)),
     ] {
         let error = refused(builder).await;
         assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error}");
         assert!(error.to_string().contains("schema"), "{error}");
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn commits_are_durable_whatever_the_role_is_set_to() {
-    let Some(place) = Place::fresh() else { return };
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}options=-c%20synchronous_commit%3Doff", place.url);
-    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20synchronous_commit%3Doff", test.url);
+    let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     let findings = store.examine().await.unwrap();
     let durability = findings.into_iter().find(|finding| finding.what == "durability").unwrap();
     assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_pool_is_used_and_stays_open_when_the_store_is_closed() {
-    let Some(place) = Place::fresh() else { return };
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&place.url).await.unwrap();
-    let store = PostgresStore::builder().pool(pool.clone()).schema(&place.schema).connect().await.unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&test.url).await.unwrap();
+    let store = PostgresStore::builder().pool(pool.clone()).schema(&test.schema).connect().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     assert_eq!(crate::support::claimed(&store, 5).await.len(), 1);
     store.close().await;
@@ -172,19 +170,19 @@ async fn a_pool_is_used_and_stays_open_when_the_store_is_closed() {
     }
     let one: i32 = sqlx::query("SELECT 1").fetch_one(&pool).await.unwrap().get(0);
     assert_eq!(one, 1);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_store_that_is_dropped_leaves_no_connection() {
-    let Some(place) = Place::fresh() else { return };
-    let name = format!("{}_drops", place.schema);
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}application_name={name}", place.url);
-    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let name = format!("{}_drops", test.schema);
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}application_name={name}", test.url);
+    let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     drop(store.watch(martello_outbox::Watch::Ready));
-    let mut connection = PgConnection::connect(&place.url).await.unwrap();
+    let mut connection = PgConnection::connect(&test.url).await.unwrap();
     let mut count = async || -> i64 {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
         sqlx::query_scalar(sql).bind(&name).fetch_one(&mut connection).await.unwrap()
@@ -196,10 +194,10 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
     }
 
     // Closed, it leaves none either, though somebody has it still and watches.
-    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
-    let mut news = store.watch(martello_outbox::Watch::Ready);
+    let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
+    let mut watch = store.watch(martello_outbox::Watch::Ready);
     // It listens once it has told of what it may have missed.
-    tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     store.close().await;
     let gone = async {
         while count().await > 0 {
@@ -207,5 +205,5 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
-    place.drop().await;
+    test.drop().await;
 }

@@ -7,29 +7,29 @@ use sqlx::Connection;
 
 use crate::{
     holding::{down, number, to},
-    support::{Place, claim},
+    support::{TestSchema, claim},
 };
 
 #[tokio::test]
 async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_waited_for() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     store.enqueue(vec![to("b"), to("m")]).await.unwrap();
     let hold = "INSERT INTO __.hold SELECT 'default'";
-    place.run(&format!("{hold}, 'm', 5000, 'down', 1")).await;
+    test.run(&format!("{hold}, 'm', 5000, 'down', 1")).await;
     let claimed = store.turn(claim(2)).await.unwrap().claimed;
-    place.run(&format!("{hold}, 'z-' || n, n, 'down', 1 FROM generate_series(1, 999) n")).await;
-    let mut connection = place.connection().await;
+    test.run(&format!("{hold}, 'z-' || n, n, 'down', 1 FROM generate_series(1, 999) n")).await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let lock =
         |authority| format!("SELECT in_row FROM __.hold WHERE authority = '{authority}' FOR UPDATE NOWAIT");
-    assert_eq!(number(&mut transaction, &place, &lock("m")).await, 1);
+    assert_eq!(number(&mut transaction, &test, &lock("m")).await, 1);
     let settle = claimed.iter().map(|claimed| down(claimed, Duration::from_secs(60))).collect();
     let settled = store.turn(Turn { settle, ..claim(0) });
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         // Whoever settles for both comes to `m` before it, too.
-        assert_eq!(number(&mut transaction, &place, &lock("z-1")).await, 1);
+        assert_eq!(number(&mut transaction, &test, &lock("z-1")).await, 1);
         transaction.rollback().await
     };
     let (settled, others) = tokio::join!(settled, others);
@@ -39,17 +39,17 @@ async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_wai
     assert_eq!(holds.len(), 1_000);
     holds.retain(|held| held.until > jiff::Timestamp::now() || held.authority == "z-1");
     assert_eq!(holds.iter().map(|held| held.authority.as_str()).collect::<Vec<_>>(), ["b", "m"]);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn of_too_many_holds_those_are_forgotten_that_are_over_and_then_those_that_end_first() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     store.enqueue((0..5).map(|nth| to(&format!("new-{nth}"))).collect()).await.unwrap();
     let claimed = store.turn(claim(5)).await.unwrap().claimed;
     let far = 4_000_000_000_000_000_u64;
-    place
+    test
         .run(&format!(
             "INSERT INTO __.hold SELECT 'default', 'far-' || n, {far} + n, 'down', 1 FROM generate_series(1, 997) n;
              INSERT INTO __.hold VALUES ('default', 'five', 1, '', 5), ('default', 'late', 3, '', 1),
@@ -70,5 +70,5 @@ async fn of_too_many_holds_those_are_forgotten_that_are_over_and_then_those_that
         forgotten.extend(before.into_iter().filter(|authority| !after.contains(authority)));
     }
     assert_eq!(forgotten, ["early", "late", "five", "new-1", "new-0"]);
-    place.drop().await;
+    test.drop().await;
 }

@@ -8,14 +8,14 @@ use martello_outbox::{
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::support::{Place, claim, claimed as claimed_ids, entry};
+use crate::support::{TestSchema, claim, claimed as claimed_ids, entry};
 
 /// A claim of up to five, as the store words it.
 pub(crate) const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
      FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
-/// How many rows and places in indexes the transaction has read.
+/// How many rows and index entries the transaction has read.
 const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
      WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
 
@@ -31,15 +31,15 @@ pub(crate) fn down(claimed: &Claimed, wait: Duration) -> Settlement {
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }
 
-pub(crate) async fn number(connection: &mut PgConnection, place: &Place, sql: &str) -> i64 {
-    let sql = AssertSqlSafe(sql.replace("__", &place.schema));
+pub(crate) async fn number(connection: &mut PgConnection, test: &TestSchema, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql.replace("__", &test.schema));
     sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back() {
-    let Some(place) = Place::fresh() else { return };
-    let stores = join_all((0..4).map(|_| place.open())).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..40).map(|nth| to(["a", "b", "c"][nth % 3])).collect()).await.unwrap();
     let claimed = stores[0].turn(claim(3)).await.unwrap().claimed;
     let settle = claimed.iter().map(|claimed| down(claimed, Duration::ZERO)).collect();
@@ -60,47 +60,47 @@ async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back
             ended.unwrap();
         }
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 /// Who has found out that an API is back, and has not committed it yet, has locked it.
 #[tokio::test]
 async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     store.enqueue((0..4).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
     let claimed = store.turn(claim(2)).await.unwrap().claimed;
     let settle = claimed.iter().map(|claimed| down(claimed, Duration::ZERO)).collect();
     store.turn(Turn { settle, ..claim(0) }).await.unwrap();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let lock = "SELECT count(*) FROM __.hold WHERE authority = 'a' AND in_row = (
          SELECT in_row FROM __.hold WHERE authority = 'a' FOR UPDATE)";
-    assert_eq!(number(&mut transaction, &place, lock).await, 1);
+    assert_eq!(number(&mut transaction, &test, lock).await, 1);
     let turned = store.turn(claim(5)).await.unwrap();
     assert_eq!(turned.claimed.len(), 1);
     assert_eq!(turned.claimed[0].entry.uri.host(), Some("b"));
     transaction.rollback().await.unwrap();
     assert_eq!(store.turn(claim(5)).await.unwrap().claimed[0].entry.uri.host(), Some("a"));
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_circle() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     // The server does not look for one before this gives up.
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}options=-c%20deadlock_timeout%3D60s", place.url);
-    let builder = || place.builder().url(&url).patience(Duration::from_secs(10));
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20deadlock_timeout%3D60s", test.url);
+    let builder = || test.builder().url(&url).patience(Duration::from_secs(10));
     let (one, other) = (builder().connect().await.unwrap(), builder().connect().await.unwrap());
     one.enqueue((0..6).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
     let claimed = one.turn(Turn { cap: 6, ..claim(6) }).await.unwrap().claimed;
     let ended = |nth: [usize; 2]| nth.map(|nth| down(&claimed[nth], Duration::ZERO)).to_vec();
     one.turn(Turn { settle: ended([0, 1]), ..claim(0) }).await.unwrap();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let lock = "SELECT in_row FROM __.hold WHERE authority = 'b' FOR UPDATE";
-    assert_eq!(number(&mut transaction, &place, lock).await, 1);
+    assert_eq!(number(&mut transaction, &test, lock).await, 1);
     // In the orders in which they are given, the first would have `b` and want `a` when the second has `a` and wants `b`.
     let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
     let first = one.turn(Turn { settle: ended([3, 2]), ..claim(0) });
@@ -115,17 +115,20 @@ async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_
     let (first, second, released) = tokio::join!(first, second, released);
     released.unwrap();
     assert_eq!((first.unwrap().settled.len(), second.unwrap().settled.len()), (2, 2));
-    place.drop().await;
+    test.drop().await;
 }
 
-/// Of more APIs than have a place, which were all down and accept what they never answer.
+/// With more APIs than free slots, which were all down and accept what they never answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may_be_back() {
-    let Some(place) = Place::fresh() else { return };
-    let stores = join_all((0..4).map(|_| place.open())).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..16).map(|nth| to(&format!("silent-{nth}"))).collect()).await.unwrap();
     stores[0].enqueue((0..8).map(|_| to("up")).collect()).await.unwrap();
-    place.run("INSERT INTO __.hold SELECT 'default', 'silent-' || n, 0, 'down', 1 FROM generate_series(0, 15) n").await;
+    test.run(
+        "INSERT INTO __.hold SELECT 'default', 'silent-' || n, 0, 'down', 1 FROM generate_series(0, 15) n",
+    )
+    .await;
     let turn = |many| Turn { cap: 8, ..claim(many) };
     for round in 0..25 {
         let mut claimed = Vec::new();
@@ -148,44 +151,44 @@ async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may
     let turned = stores[0].turn(turn(5)).await.unwrap();
     let hosts: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
     assert_eq!(hosts, ["silent-0", "silent-1", "silent-2", "silent-3", "up"]);
-    place.run("DELETE FROM __.ready WHERE authority = 'up'").await;
+    test.run("DELETE FROM __.ready WHERE authority = 'up'").await;
     let turned = stores[0].turn(turn(3)).await.unwrap();
     assert_eq!(turned.claimed.len(), 0);
     assert!(turned.next > Some(Duration::from_secs(50)), "{:?}", turned.next);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     store.enqueue((0..20_000).map(|_| to("down")).collect()).await.unwrap();
     let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
     store.turn(Turn { settle: vec![down(&claimed, Duration::from_secs(600))], ..claim(0) }).await.unwrap();
-    place.run("ANALYZE __.ready; ANALYZE __.entry; ANALYZE __.hold").await;
+    test.run("ANALYZE __.ready; ANALYZE __.entry; ANALYZE __.hold").await;
     let up = store.enqueue((0..20).map(|_| to("up")).collect()).await.unwrap();
     // Whatever the server knows of the tables.
     for analyzed in [false, true] {
         if analyzed {
-            place.run("ANALYZE __.ready; ANALYZE __.entry").await;
+            test.run("ANALYZE __.ready; ANALYZE __.entry").await;
         }
-        let mut connection = place.connection().await;
+        let mut connection = test.connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        assert_eq!(number(&mut transaction, &place, CLAIM).await, 5, "all that are not held are behind it");
-        let read = number(&mut transaction, &place, READ).await;
+        assert_eq!(number(&mut transaction, &test, CLAIM).await, 5, "all that are not held are behind it");
+        let read = number(&mut transaction, &test, READ).await;
         assert!(read < 300, "{read} rows were read, analyzed: {analyzed}");
         transaction.rollback().await.unwrap();
     }
     let claimed = store.turn(claim(5)).await.unwrap();
     let ids: Vec<_> = claimed.claimed.iter().map(|claimed| claimed.entry.id).collect();
     assert_eq!(ids, up[..5].iter().map(|up| up.id()).collect::<Vec<_>>(), "in their order");
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     store.enqueue((0..100).map(|_| to("down")).collect()).await.unwrap();
     let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
     store.turn(Turn { settle: vec![down(&claimed, Duration::from_secs(600))], ..claim(0) }).await.unwrap();
@@ -197,25 +200,24 @@ async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
     for due in [5, 3] {
         store.enqueue((0..due).map(|nth| to(&format!("api-{nth}"))).collect()).await.unwrap();
         store.enqueue((0..5_000).map(late).collect()).await.unwrap();
-        let mut connection = place.connection().await;
+        let mut connection = test.connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        assert_eq!(number(&mut transaction, &place, CLAIM).await, due);
-        let read = number(&mut transaction, &place, READ).await;
+        assert_eq!(number(&mut transaction, &test, CLAIM).await, due);
+        let read = number(&mut transaction, &test, READ).await;
         assert!(read < 5_000, "{read} rows were read, with {due} due");
         transaction.rollback().await.unwrap();
         assert_eq!(claimed_ids(&store, 5).await.len(), usize::try_from(due).unwrap());
-        place
-            .run("UPDATE __.slot SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL")
+        test.run("UPDATE __.slot SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL")
             .await;
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 /// The others are claimed in their order, beside so many that are held.
 async fn in_order_beside(held: usize) {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let clock = ManualClock::new(jiff::Timestamp::now());
-    let store = place.builder().clock(Clock::Manual(clock.clone())).connect().await.unwrap();
+    let store = test.builder().clock(Clock::Manual(clock.clone())).connect().await.unwrap();
     let turn = async |many| store.turn(Turn { cap: 1_000, ..claim(many) }).await.unwrap();
     let ids = |turned: &Turned| turned.claimed.iter().map(|claimed| claimed.entry.id).collect::<Vec<_>>();
     let first = store.enqueue((0..held).map(|_| to("down")).collect()).await.unwrap().first().unwrap().id();
@@ -246,7 +248,7 @@ async fn in_order_beside(held: usize) {
     let expected: Vec<_> = std::iter::once(first).chain(late.take(2)).collect();
     assert_eq!(ids(&turned), expected, "one shows whether it is back");
     assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds).collect::<Vec<_>>(), [1, 0, 0]);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]

@@ -5,20 +5,20 @@ use std::time::Duration;
 use martello_outbox::{Store, Turn};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::support::{Place, claim, claimed, done, keyed};
+use crate::support::{TestSchema, claim, claimed, done, keyed};
 
 #[tokio::test]
 async fn a_stricter_isolation_by_default_leaves_nobody_behind_a_key_that_is_free() {
-    let Some(place) = Place::fresh() else { return };
-    let sign = if place.url.contains('?') { '&' } else { '?' };
-    let url = format!("{}{sign}options=-c%20default_transaction_isolation%3Drepeatable%5C%20read", place.url);
-    let store = place.builder().url(&url).connect().await.unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let sign = if test.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{sign}options=-c%20default_transaction_isolation%3Drepeatable%5C%20read", test.url);
+    let store = test.builder().url(&url).connect().await.unwrap();
     store.enqueue(vec![keyed("k")]).await.unwrap();
     let turned = store.turn(claim(5)).await.unwrap();
 
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    let lock = format!("SELECT {0}.lock_stripes(ARRAY[{0}.stripe('k')])", place.schema);
+    let lock = format!("SELECT {0}.lock_stripes(ARRAY[{0}.stripe('k')])", test.schema);
     transaction.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.unwrap();
     // Both wait for the key, one behind the other.
     let settle = turned.claimed.iter().map(done).collect();
@@ -36,5 +36,5 @@ async fn a_stricter_isolation_by_default_leaves_nobody_behind_a_key_that_is_free
     settled.unwrap();
     released.unwrap();
     assert_eq!(claimed(&store, 5).await, [behind]);
-    place.drop().await;
+    test.drop().await;
 }

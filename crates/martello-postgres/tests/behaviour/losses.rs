@@ -6,22 +6,22 @@ use martello_outbox::{Filter, State, Store, StoreErrorKind, Turn, Watch};
 use martello_postgres::PostgresStore;
 use tokio::task::JoinSet;
 
-use crate::support::{Place, claim, done, entry};
+use crate::support::{TestSchema, claim, done, entry};
 
 /// A store whose connections can be told from others', and how to end them all.
 struct Doomed {
-    place: Place,
+    test: TestSchema,
     name: String,
     store: PostgresStore,
 }
 
 impl Doomed {
-    async fn open(place: Place) -> Self {
-        let name = format!("{}_doomed", place.schema);
-        let sign = if place.url.contains('?') { '&' } else { '?' };
-        let url = format!("{}{sign}application_name={name}", place.url);
-        let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
-        Self { place, name, store }
+    async fn open(test: TestSchema) -> Self {
+        let name = format!("{}_doomed", test.schema);
+        let sign = if test.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{sign}application_name={name}", test.url);
+        let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
+        Self { test, name, store }
     }
 
     async fn end_all(&self) {
@@ -29,14 +29,14 @@ impl Doomed {
         let sql = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
         );
-        self.place.run(&sql).await;
+        self.test.run(&sql).await;
     }
 }
 
 #[tokio::test]
 async fn a_store_whose_connections_were_ended_makes_new_ones() {
-    let Some(place) = Place::fresh() else { return };
-    let doomed = Doomed::open(place).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let doomed = Doomed::open(test).await;
     let store = &doomed.store;
     let mut many = 0;
     for _ in 0..5 {
@@ -54,13 +54,13 @@ async fn a_store_whose_connections_were_ended_makes_new_ones() {
         assert_eq!(store.count(Filter::state(State::Done)).await.unwrap(), many);
         doomed.end_all().await;
     }
-    doomed.place.drop().await;
+    doomed.test.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
-    let Some(place) = Place::fresh() else { return };
-    let doomed = Doomed::open(place).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let doomed = Doomed::open(test).await;
     let store = doomed.store.clone();
     let mut storing = JoinSet::new();
     storing.spawn(async move {
@@ -89,53 +89,53 @@ async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
         assert!(doomed.store.entry(*id).await.unwrap().is_some());
     }
     assert_eq!(doomed.store.count(Filter::default()).await.unwrap(), 50, "and nothing is stored twice");
-    doomed.place.drop().await;
+    doomed.test.drop().await;
 }
 
 #[tokio::test]
 async fn those_who_watch_hear_of_what_was_missed() {
-    let Some(place) = Place::fresh() else { return };
-    let doomed = Doomed::open(place).await;
-    let other = doomed.place.open().await;
-    let mut news = doomed.store.watch(Watch::Ready);
+    let Some(test) = TestSchema::fresh() else { return };
+    let doomed = Doomed::open(test).await;
+    let other = doomed.test.open().await;
+    let mut watch = doomed.store.watch(Watch::Ready);
     for _ in 0..3 {
         doomed.end_all().await;
         // Of what it cannot read it says that it may have changed.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        news.mark_unchanged();
+        watch.mark_unchanged();
         other.enqueue(vec![entry()]).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     }
-    doomed.place.drop().await;
+    doomed.test.drop().await;
 }
 
 #[tokio::test]
 async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.builder().patience(Duration::from_secs(3)).connect().await.unwrap();
-    let mut connection = place.connection().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.builder().patience(Duration::from_secs(3)).connect().await.unwrap();
+    let mut connection = test.connection().await;
     let mut transaction = sqlx::Connection::begin(&mut connection).await.unwrap();
-    let lock = format!("LOCK TABLE {}.entry", place.schema);
+    let lock = format!("LOCK TABLE {}.entry", test.schema);
     sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *transaction).await.unwrap();
     let error = store.enqueue(vec![entry()]).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     transaction.rollback().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
-    place.drop().await;
+    test.drop().await;
 }
 
 /// The server does not notice that nobody listens while it waits: without a bound, each operation that is given up and asked
 /// again leaves one more connection behind, until there are no more for anybody.
 #[tokio::test]
 async fn no_operation_waits_for_a_lock_without_a_bound() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let sql =
         "SELECT proname::text FROM pg_proc WHERE pronamespace = $1::regnamespace AND proconfig IS NOT NULL
         AND NOT 'lock_timeout=30s' = ANY (proconfig)";
     let unbound: Vec<String> =
-        sqlx::query_scalar(sql).bind(&place.schema).fetch_all(&mut place.connection().await).await.unwrap();
+        sqlx::query_scalar(sql).bind(&test.schema).fetch_all(&mut test.connection().await).await.unwrap();
     assert_eq!(unbound, ["enqueue"], "which bounds itself, unless it is in a transaction of somebody else's");
     drop(store);
-    place.drop().await;
+    test.drop().await;
 }

@@ -3,7 +3,7 @@
 use martello_outbox::{EntryId, Lease, NewEntry, OrderKey, Reason, WorkerId};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, postgres::PgRow};
 
-use crate::support::Place;
+use crate::support::TestSchema;
 
 const SCHEMAS: [&str; 2] = [include_str!("older/schema_1.sql"), include_str!("older/schema_2.sql")];
 
@@ -18,7 +18,7 @@ pub(crate) const CLAIM: &str = "SELECT kind, slot, seq, fence::text, id::text
      FROM __.turn(NULL, 'default', 'worker', $1, 20, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
-/// Settles the lease of this slot, place, fence and id with this state.
+/// Settles the lease of this slot, test, fence and id with this state.
 pub(crate) const SETTLE: &str = "SELECT settled[1] FROM __.turn(NULL, 'default', 'worker', 0, 20, 60000000, 'ambiguous', NULL,
          ARRAY[$1::integer], ARRAY[$2::bigint], ARRAY[$3::uuid], ARRAY[$4::uuid], ARRAY[$5::smallint], '{rejected}',
          '{NULL}', '{1}', '{false}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')
@@ -32,23 +32,23 @@ pub(crate) struct Older {
 
 impl Older {
     /// Makes a store of this version.
-    pub(crate) async fn make(place: &Place, version: usize) -> Self {
-        place
+    pub(crate) async fn make(test: &TestSchema, version: usize) -> Self {
+        test
             .run(
                 "CREATE SCHEMA __;
              CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
             )
             .await;
         for (number, schema) in (1..=version).zip(SCHEMAS) {
-            place.run(schema).await;
-            place.run(&format!("INSERT INTO __.martello_migration (version) VALUES ({number})")).await;
+            test.run(schema).await;
+            test.run(&format!("INSERT INTO __.martello_migration (version) VALUES ({number})")).await;
         }
-        Self::connect(place).await
+        Self::connect(test).await
     }
 
     /// One more connection.
-    pub(crate) async fn connect(place: &Place) -> Self {
-        Self { connection: place.connection().await, schema: place.schema.clone() }
+    pub(crate) async fn connect(test: &TestSchema) -> Self {
+        Self { connection: test.connection().await, schema: test.schema.clone() }
     }
 
     /// Runs a statement in which `__` stands for the schema.

@@ -7,18 +7,18 @@ use sqlx::Connection;
 
 use crate::{
     holding::{CLAIM, number},
-    support::{Place, claim, done, keyed},
+    support::{TestSchema, claim, done, keyed},
 };
 
 #[tokio::test]
 async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let ids = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
     store.change(ids[0].id(), Change::Bury).await.unwrap();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    assert_eq!(number(&mut transaction, &place, CLAIM).await, 1);
+    assert_eq!(number(&mut transaction, &test, CLAIM).await, 1);
     let commit = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         transaction.commit().await
@@ -27,13 +27,13 @@ async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
     let (refused, committed) = tokio::join!(replay, commit);
     committed.unwrap();
     assert_refused(refused, &StoreError::overtaking(ids[0].id()));
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_refused_replay_tells_what_was_delivered_from_what_is_being_delivered() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let new = ["a", "b", "a", "b"].map(keyed);
     let ids: Vec<_> =
         store.enqueue(new.into()).await.unwrap().into_iter().map(Enqueued::id).take(2).collect();
@@ -50,7 +50,7 @@ async fn a_refused_replay_tells_what_was_delivered_from_what_is_being_delivered(
     assert_refused(all().await, &StoreError::overtaking(ids[0]));
     store.turn(Turn { settle: vec![done(a)], ..claim(0) }).await.unwrap();
     assert_refused(all().await, &StoreError::overtaken(ids[0]));
-    place.drop().await;
+    test.drop().await;
 }
 
 fn assert_refused<T>(tried: Result<T, StoreError>, expected: &StoreError) {

@@ -6,15 +6,15 @@ use martello_outbox::{Change, Purge, Store, Turn};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::support::{Place, claim, claimed, done, entry, keyed};
+use crate::support::{TestSchema, claim, claimed, done, entry, keyed};
 
 #[tokio::test]
 async fn a_publication_for_all_tables_stops_nothing() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     // A database of its own: the publication is about all that is in it.
-    place.run("CREATE DATABASE __").await;
-    let (server, _) = place.url.rsplit_once('/').unwrap();
-    let there = Place { url: format!("{server}/{}", place.schema), schema: "published".to_owned() };
+    test.run("CREATE DATABASE __").await;
+    let (server, _) = test.url.rsplit_once('/').unwrap();
+    let there = TestSchema { url: format!("{server}/{}", test.schema), schema: "published".to_owned() };
     there.run("CREATE PUBLICATION all_there_is FOR ALL TABLES").await;
 
     let store = there.open().await;
@@ -26,11 +26,11 @@ async fn a_publication_for_all_tables_stops_nothing() {
     let unnamed: i64 = sqlx::query_scalar(unnamed).fetch_one(&mut there.connection().await).await.unwrap();
     assert_eq!(unnamed, 0, "every table has a primary key");
     store.close().await;
-    place.run("DROP DATABASE __ WITH (FORCE)").await;
+    test.run("DROP DATABASE __ WITH (FORCE)").await;
 }
 
 /// A little of everything that changes or deletes rows.
-async fn all_of_it(store: &PostgresStore, there: &Place) {
+async fn all_of_it(store: &PostgresStore, there: &TestSchema) {
     store.enqueue(vec![entry(), keyed("k"), keyed("k")]).await.unwrap();
     let mut transaction = there.connection().await;
     transaction.execute("BEGIN").await.unwrap();

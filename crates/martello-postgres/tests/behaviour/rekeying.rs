@@ -9,7 +9,7 @@ use martello_postgres::PostgresStore;
 
 use crate::{
     older::Older,
-    support::{Place, claim},
+    support::{TestSchema, claim},
 };
 
 /// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
@@ -38,8 +38,8 @@ fn key_of(uri: &str) -> Option<String> {
 }
 
 /// A store of version 2 with these entries.
-async fn store_of(place: &Place, entries: Vec<NewEntry>) -> (Older, Vec<EntryId>) {
-    let mut older = Older::make(place, 2).await;
+async fn store_of(test: &TestSchema, entries: Vec<NewEntry>) -> (Older, Vec<EntryId>) {
+    let mut older = Older::make(test, 2).await;
     let ids = older.enqueue(&entries).await;
     (older, ids)
 }
@@ -71,7 +71,7 @@ async fn assert_in_order(store: &PostgresStore) {
 
 #[tokio::test]
 async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_order() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let long = format!("https://h:443/{}", "a".repeat(600));
     let all = vec![
         put("https://h:443/1", "h:443/1"),
@@ -85,8 +85,8 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
         old(Method::POST, &long, None),
         put("https://h/o?id=a", "h/o"),
     ];
-    let (_, ids) = store_of(&place, all).await;
-    let store = place.open().await;
+    let (_, ids) = store_of(&test, all).await;
+    let store = test.open().await;
 
     let mut keys = Vec::new();
     for id in &ids {
@@ -103,18 +103,18 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
     heads.sort();
     assert_eq!(claimed, heads, "of each key the oldest");
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
-    let Some(place) = Place::fresh() else { return };
-    let (mut older, first) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let (mut older, first) = store_of(&test, vec![put("https://h:443/1", "h:443/1")]).await;
     let lease = older.claim(1).await.remove(0);
     let second = put("https://h/1", "h/1");
     let second_id = second.id;
     older.enqueue(&[second]).await;
-    let store = place.open().await;
+    let store = test.open().await;
 
     assert_eq!(key(&store, first[0]).await.as_deref(), Some("h/1"));
     assert_well(&store).await;
@@ -122,20 +122,20 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
     let delivered = ended(&lease, End::Done);
     assert_eq!(turn(&store, vec![delivered], 5).await, (vec![Settled::Applied], vec![second_id]));
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let (mut older, ids) =
-        store_of(&place, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
+        store_of(&test, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
     let leases = older.claim(2).await;
     assert_eq!(leases.len(), 2);
     let third = put("https://h/1", "h/1");
     let third_id = third.id;
     older.enqueue(&[third]).await;
-    let store = place.open().await;
+    let store = test.open().await;
 
     assert_in_order(&store).await;
     let delivered = leases.iter().map(|lease| ended(lease, End::Done)).collect();
@@ -144,17 +144,17 @@ async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_or
     assert_in_order(&store).await;
     assert_eq!(store.entry(third_id).await.unwrap().unwrap().state, State::Ready);
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let mut dead = put("https://h:443/1", "h:443/1");
     dead.dead = Some(Reason::Rejected);
     let mut edited = put("https://h:443/2", "h:443/2");
     edited.dead = Some(Reason::Rejected);
-    let (mut older, ids) = store_of(&place, vec![dead, edited, put("https://h/1", "h/1")]).await;
+    let (mut older, ids) = store_of(&test, vec![dead, edited, put("https://h/1", "h/1")]).await;
     let edit = format!(
         "SELECT __.change(NULL, '{}', 'edit', 'PUT', 'https://h:443/3', '[]', false, '', 'h')",
         ids[1]
@@ -162,7 +162,7 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     older.run(&edit).await.unwrap();
     let delivered = older.claim(1).await.remove(0);
     assert!(older.settle(&delivered, 2).await.unwrap());
-    let store = place.open().await;
+    let store = test.open().await;
 
     assert_eq!(key(&store, ids[1]).await.as_deref(), Some("h/2"));
     let mut marks = Vec::new();
@@ -175,52 +175,52 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     store.change(ids[0], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
     assert_well(&store).await;
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let uri = |nth: usize| format!("h:443/{}", nth / 2);
     let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
-    let (_, ids) = store_of(&place, all).await;
-    let store = place.open().await;
+    let (_, ids) = store_of(&test, all).await;
+    let store = test.open().await;
     for (nth, id) in ids.iter().enumerate() {
         assert_eq!(key(&store, *id).await, Some(format!("h/{}", nth / 2)));
     }
     assert_well(&store).await;
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_shares_its_new_key_with() {
-    let Some(place) = Place::fresh() else { return };
-    let (mut older, mut ids) = store_of(&place, vec![put("https://h:443/1", "h:443/1")]).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let (mut older, mut ids) = store_of(&test, vec![put("https://h:443/1", "h:443/1")]).await;
     older.run("BEGIN").await.unwrap();
     for new in [put("https://h/1", "h/1"), put("https://h:443/2", "h:443/2"), put("https://h/2", "h/2")] {
         older.try_enqueue(&new, Some("nobody")).await.unwrap();
         ids.push(new.id);
     }
     older.run("COMMIT").await.unwrap();
-    let store = place.open().await;
+    let store = test.open().await;
 
     let heads = [0, 2].map(|nth: usize| ids[nth]);
     assert_eq!(turn(&store, Vec::new(), 5).await.1, heads);
     assert_well(&store).await;
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_host_longer_than_any_name_comes_along() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     // Older versions stored any. This one cannot be compressed.
     let digit = |nth: u32| char::from_digit(nth.wrapping_mul(2_654_435_761) >> 28, 16).unwrap();
     let long: String = (0..9_000).map(digit).collect();
-    let (_, ids) = store_of(&place, vec![old(Method::PUT, &format!("https://{long}/1"), None)]).await;
-    let store = place.open().await;
+    let (_, ids) = store_of(&test, vec![old(Method::PUT, &format!("https://{long}/1"), None)]).await;
+    let store = test.open().await;
     assert_eq!(turn(&store, Vec::new(), 5).await.1, ids);
     store.close().await;
-    place.drop().await;
+    test.drop().await;
 }

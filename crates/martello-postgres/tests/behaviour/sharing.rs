@@ -5,23 +5,23 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use martello_outbox::{Claimed, End, Filter, Hold, Settled, Settlement, State, Store, Turn};
 
-use crate::support::{Place, claim, done, entry, keyed};
+use crate::support::{TestSchema, claim, done, entry, keyed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_may_make_a_schema_at_once() {
-    let Some(place) = Place::fresh() else { return };
-    let opened = join_all((0..8).map(|_| place.builder().connect())).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let opened = join_all((0..8).map(|_| test.builder().connect())).await;
     for store in opened {
         store.unwrap().enqueue(vec![entry()]).await.unwrap();
     }
-    assert_eq!(place.open().await.queues().await.unwrap()[0].ready, 8);
-    place.drop().await;
+    assert_eq!(test.open().await.queues().await.unwrap()[0].ready, 8);
+    test.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
-    let Some(place) = Place::fresh() else { return };
-    let stores = join_all((0..4).map(|_| place.open())).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
     let turned = join_all(stores.iter().map(|store| store.turn(claim(3)))).await;
     let mut ids: Vec<_> =
@@ -30,13 +30,13 @@ async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
     ids.extend(crate::support::claimed(&stores[0], 5).await);
     assert_eq!(ids.len(), 5);
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 5);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cap_that_is_lowered_holds_for_those_who_know_it() {
-    let Some(place) = Place::fresh() else { return };
-    let (one, other) = (place.open().await, place.open().await);
+    let Some(test) = TestSchema::fresh() else { return };
+    let (one, other) = (test.open().await, test.open().await);
     one.enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
     let ten = one.turn(Turn { cap: 10, ..claim(10) }).await.unwrap().claimed;
     assert_eq!(ten.len(), 10);
@@ -50,17 +50,17 @@ async fn a_cap_that_is_lowered_holds_for_those_who_know_it() {
     let turned = join_all([one.turn(claim(5)), other.turn(claim(5))]).await;
     let got: usize = turned.iter().map(|turned| turned.as_ref().unwrap().claimed.len()).sum();
     assert!(got <= 2, "{got} beside three");
-    place.drop().await;
+    test.drop().await;
 }
 
 /// What is done at once to a few keys, again and again, leaves each with one head and nothing forgotten.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_guests_and_workers_forgets_nothing() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let work = async |name: usize| {
-        let store = place.open().await;
-        let mut connection = place.connection().await;
+        let store = test.open().await;
+        let mut connection = test.connection().await;
         for round in 0..10 {
             let mut transaction = sqlx::Connection::begin(&mut connection).await.unwrap();
             for key in 0..2 {
@@ -87,14 +87,14 @@ async fn a_crowd_of_guests_and_workers_forgets_nothing() {
     assert!(
         store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
     );
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     for later_first in [false, true] {
-        let store = place.open().await;
+        let store = test.open().await;
         store.enqueue(vec![entry(), entry()]).await.unwrap();
         let mut claimed = store.turn(claim(2)).await.unwrap().claimed;
         // The second gives its slot back, so that the entry comes into another one when both are claimed again.
@@ -118,5 +118,5 @@ async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
         expected.push(Settled::Applied);
         assert_eq!(store.turn(Turn { settle, ..claim(0) }).await.unwrap().settled, expected);
     }
-    place.drop().await;
+    test.drop().await;
 }

@@ -45,12 +45,12 @@ pub(crate) fn fresh_schema() -> String {
 }
 
 /// A store on a schema of its own, and how to come by others on it.
-pub(crate) struct Place {
+pub(crate) struct TestSchema {
     pub(crate) url: String,
     pub(crate) schema: String,
 }
 
-impl Place {
+impl TestSchema {
     /// One that nobody has used; `None` where there is no server.
     pub(crate) fn fresh() -> Option<Self> {
         Some(Self { url: url()?, schema: fresh_schema() })

@@ -1,4 +1,4 @@
-//! A store of an older version of the schema is migrated in place, also while programs of that version are at work.
+//! A store of an older version of the schema is migrated in test, also while programs of that version are at work.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     older::Older,
-    support::{Place, claim, claimed, entry, keyed},
+    support::{TestSchema, claim, claimed, entry, keyed},
 };
 
 /// What a server says of what it does not know: a function, a table, a column.
@@ -43,8 +43,8 @@ async fn assert_well(store: &PostgresStore) {
 #[tokio::test]
 async fn what_is_pending_leased_and_dead_comes_along_whole() {
     for version in [1, 2] {
-        let Some(place) = Place::fresh() else { return };
-        let mut older = Older::make(&place, version).await;
+        let Some(test) = TestSchema::fresh() else { return };
+        let mut older = Older::make(&test, version).await;
         let mut dead = keyed("b");
         dead.dead = Some(Reason::Rejected);
         let new = [entry(), keyed("a"), keyed("a"), dead, keyed("b")];
@@ -52,7 +52,7 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
         let leases = older.claim(2).await;
         older.run("UPDATE __.queue SET held_until = 9223372036854775807, held = 'as a queue'").await.unwrap();
 
-        let store = place.open().await;
+        let store = test.open().await;
         let states: Vec<_> =
             all(&store).await.into_iter().rev().map(|entry| (entry.id, entry.state)).collect();
         let expected = [State::Leased, State::Leased, State::Ready, State::Dead, State::Ready];
@@ -67,15 +67,15 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
         assert_eq!(claimed(&store, 5).await, [ids[4], ids[0]], "the first is due again, later");
         store.change(ids[3], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
         assert_well(&store).await;
-        place.drop().await;
+        test.drop().await;
     }
 }
 
 /// By what is known of the newer of two entries of a key, where the older is dead.
 #[tokio::test]
 async fn dead_letters_know_what_may_have_overtaken_them() {
-    let Some(place) = Place::fresh() else { return };
-    let mut older = Older::make(&place, 2).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let mut older = Older::make(&test, 2).await;
     let mut pair = async |key: &str, reason| -> [EntryId; 2] {
         let mut pair = [keyed(key), keyed(key)];
         (pair[0].dead, pair[1].dead) = (Some(Reason::Rejected), reason);
@@ -107,25 +107,25 @@ async fn dead_letters_know_what_may_have_overtaken_them() {
         );
         expected.push((ids, mark));
     }
-    place.run(&attempts).await;
-    let store = place.open().await;
+    test.run(&attempts).await;
+    let store = test.open().await;
     for ([old, new], mark) in expected {
         let entry = store.entry(old).await.unwrap().unwrap();
         assert_eq!(entry.overtaken, mark, "{:?}", entry.order_key);
         assert_eq!(store.entry(new).await.unwrap().unwrap().overtaken, None, "nothing is newer");
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn each_function_is_there_once_and_new_and_upgraded_schemas_are_the_same() {
-    let Some(place) = Place::fresh() else { return };
-    let Some(new) = Place::fresh() else { return };
-    drop(Older::make(&place, 1).await);
-    drop((place.open().await, new.open().await));
-    let mut connection = place.connection().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let Some(new) = TestSchema::fresh() else { return };
+    drop(Older::make(&test, 1).await);
+    drop((test.open().await, new.open().await));
+    let mut connection = test.connection().await;
     let mut described = Vec::new();
-    for schema in [&place.schema, &new.schema] {
+    for schema in [&test.schema, &new.schema] {
         let sql = format!(
             "SELECT 'function ' || pg_get_functiondef(oid) AS what FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace
              UNION ALL SELECT 'view ' || viewname || definition FROM pg_views WHERE schemaname = '{schema}'
@@ -142,19 +142,19 @@ async fn each_function_is_there_once_and_new_and_upgraded_schemas_are_the_same()
     }
     assert!(described[0].len() > 100);
     assert_eq!(described[0], described[1]);
-    place.drop().await;
+    test.drop().await;
     new.drop().await;
 }
 
 #[tokio::test]
 async fn a_program_of_an_older_version_that_stays_connected_is_told_so_or_goes_on() {
-    let Some(place) = Place::fresh() else { return };
-    let mut older = Older::make(&place, 2).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let mut older = Older::make(&test, 2).await;
     let mut dead = keyed("dead");
     dead.dead = Some(Reason::Rejected);
     older.enqueue(&[entry(), entry(), keyed("k"), dead.clone()]).await;
     let lease = older.claim(1).await.remove(0);
-    let store = place.open().await;
+    let store = test.open().await;
     let before = all(&store).await;
 
     let new = keyed("h:443/1");
@@ -193,31 +193,31 @@ async fn a_program_of_an_older_version_that_stays_connected_is_told_so_or_goes_o
     let settled = store.turn(Turn { settle: vec![down(&lease)], ..claim(0) }).await.unwrap().settled;
     assert_eq!(settled, [Settled::Applied], "nobody else has settled it");
     assert_well(&store).await;
-    place.drop().await;
+    test.drop().await;
 }
 
 /// What an older program has begun, and waits for a table, when its functions are replaced.
 #[tokio::test]
 async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
-    let Some(place) = Place::fresh() else { return };
-    let mut older = Older::make(&place, 2).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let mut older = Older::make(&test, 2).await;
     let mut dead = keyed("k");
     dead.dead = Some(Reason::Rejected);
     older.enqueue(&[keyed("k"), dead.clone()]).await;
     let lease = older.claim(1).await.remove(0);
     // The migration has its locks, and waits for this.
-    let mut in_the_way = Older::connect(&place).await;
+    let mut in_the_way = Older::connect(&test).await;
     in_the_way.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
-    let builder = place.builder();
+    let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
-    waiting(&place, "transactionid", 1).await;
+    waiting(&test, "transactionid", 1).await;
 
     let [mut one, mut two, mut three, mut four] = [
-        Older::connect(&place).await,
-        Older::connect(&place).await,
-        Older::connect(&place).await,
-        Older::connect(&place).await,
+        Older::connect(&test).await,
+        Older::connect(&test).await,
+        Older::connect(&test).await,
+        Older::connect(&test).await,
     ];
     let mut tried = JoinSet::new();
     tried.spawn(async move { code(one.try_enqueue(&keyed("k"), None).await) });
@@ -228,25 +228,25 @@ async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
         dead.id
     );
     tried.spawn(async move { code(four.run(&edit).await) });
-    waiting(&place, "relation", 4).await;
+    waiting(&test, "relation", 4).await;
     in_the_way.run("ROLLBACK").await.unwrap();
     let store = migrating.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(tried.join_all().await.len(), 4, "each has failed");
     let states: Vec<_> = all(&store).await.into_iter().map(|entry| (entry.state, entry.revision)).collect();
     assert_eq!(states, [(State::Dead, 1), (State::Leased, 1)]);
     assert_well(&store).await;
-    place.drop().await;
+    test.drop().await;
 }
 
 /// Waits until so many connections to this server wait for such a lock, of this schema's tables if it is one of those.
-async fn waiting(place: &Place, what: &str, many: i64) {
+async fn waiting(test: &TestSchema, what: &str, many: i64) {
     let sql = format!(
         "SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
          WHERE NOT granted AND locktype = '{what}' AND coalesce(relnamespace = '{0}'::regnamespace, true)
              AND pid IN (SELECT pid FROM pg_stat_activity WHERE query LIKE '%{0}%')",
-        place.schema
+        test.schema
     );
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut count = async || -> i64 {
         sqlx::query_scalar(AssertSqlSafe(sql.as_str())).fetch_one(&mut connection).await.unwrap()
     };
@@ -257,13 +257,13 @@ async fn waiting(place: &Place, what: &str, many: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_along() {
-    let Some(place) = Place::fresh() else { return };
-    let mut older = Older::make(&place, 2).await;
-    let mut guest = Older::connect(&place).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let mut older = Older::make(&test, 2).await;
+    let mut guest = Older::connect(&test).await;
     guest.run("BEGIN").await.unwrap();
     let new = keyed("guest");
     guest.try_enqueue(&new, Some("nobody")).await.unwrap();
-    let builder = place.builder();
+    let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
     // Nobody waits behind the lock for as long as the guest takes.
@@ -277,19 +277,19 @@ async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_
     let store = migrating.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(claimed(&store, 5).await.len(), 4);
     assert_eq!(store.entry(new.id).await.unwrap().unwrap().state, State::Leased);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_does_not_end_stops_the_upgrade_with_an_error_that_says_so() {
-    let Some(place) = Place::fresh() else { return };
-    let mut older = Older::make(&place, 2).await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let mut older = Older::make(&test, 2).await;
     older.run("BEGIN; SELECT count(*) FROM __.entry").await.unwrap();
-    let error = place.builder().patience(Duration::from_secs(1)).connect().await.unwrap_err();
+    let error = test.builder().patience(Duration::from_secs(1)).connect().await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(error.to_string().contains("other transactions use its tables"), "{error}");
     older.run("COMMIT").await.unwrap();
     older.enqueue(&[entry()]).await;
-    assert_eq!(claimed(&place.open().await, 5).await.len(), 1, "nothing was changed");
-    place.drop().await;
+    assert_eq!(claimed(&test.open().await, 5).await.len(), 1, "nothing was changed");
+    test.drop().await;
 }

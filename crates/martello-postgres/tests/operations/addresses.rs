@@ -8,21 +8,21 @@ use tokio::net::TcpListener;
 
 use crate::{
     proxy::Proxy,
-    support::{Place, entry, say},
+    support::{TestSchema, entry, say},
 };
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_address_of_ipv6_in_the_url_is_connected_to() {
-    let place = Place::fresh().unwrap();
+    let test = TestSchema::fresh().unwrap();
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_err() {
         say("SKIPPED: this machine has no address of IPv6, so none was connected to");
         return;
     }
-    let proxy = Proxy::at(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), &place.url).await;
-    let url = proxy.url(&place.url);
+    let proxy = Proxy::at(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), &test.url).await;
+    let url = proxy.url(&test.url);
     assert!(url.contains("@[::1]:"), "{url}");
-    let store = PostgresStore::builder().url(&url).schema(&place.schema).connect().await.unwrap();
+    let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
-    place.drop().await;
+    test.drop().await;
 }

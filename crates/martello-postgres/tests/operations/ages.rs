@@ -6,28 +6,28 @@ use futures_util::future::join_all;
 use martello_outbox::{Filter, Store};
 use martello_postgres::PostgresStore;
 
-use crate::support::Place;
+use crate::support::TestSchema;
 
 /// A store whose connections can be told from others'.
 struct Named {
-    place: Place,
+    test: TestSchema,
     name: String,
     url: String,
 }
 
 impl Named {
     fn make() -> Self {
-        let place = Place::fresh().unwrap();
-        let name = format!("{}_ages", place.schema);
-        let mut url = url::Url::parse(&place.url).unwrap();
-        url.query_pairs_mut().append_pair("application_name", &name).append_pair("schema", &place.schema);
-        Self { url: url.into(), place, name }
+        let test = TestSchema::fresh().unwrap();
+        let name = format!("{}_ages", test.schema);
+        let mut url = url::Url::parse(&test.url).unwrap();
+        url.query_pairs_mut().append_pair("application_name", &name).append_pair("schema", &test.schema);
+        Self { url: url.into(), test, name }
     }
 
     async fn backends(&self) -> HashSet<i32> {
         let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = $1";
         let pids =
-            sqlx::query_scalar(sql).bind(&self.name).fetch_all(&mut self.place.connection().await).await;
+            sqlx::query_scalar(sql).bind(&self.name).fetch_all(&mut self.test.connection().await).await;
         pids.unwrap().into_iter().collect()
     }
 }
@@ -50,7 +50,7 @@ async fn a_connection_in_use_is_replaced_when_it_is_old() {
     }
     let after = named.backends().await;
     assert!(!after.is_empty() && after.is_disjoint(&before), "{before:?} {after:?}");
-    named.place.drop().await;
+    named.test.drop().await;
 }
 
 #[tokio::test]
@@ -82,5 +82,5 @@ async fn connections_that_nobody_uses_are_closed() {
         store.count(Filter::default()).await.unwrap();
     }
     assert_eq!(named.backends().await.len(), 1);
-    named.place.drop().await;
+    named.test.drop().await;
 }

@@ -8,11 +8,11 @@ use martello_poll::{Acquired, CheckpointStore};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::support::{Place, fresh_schema, keyed};
+use crate::support::{TestSchema, fresh_schema, keyed};
 
 /// A schema of one role that another uses, in a database where nobody may run a function who was not granted it.
 struct Granted {
-    place: Place,
+    test: TestSchema,
     owner: String,
     user: String,
 }
@@ -25,38 +25,36 @@ fn documented() -> &'static str {
     &grants[..grants.find("```").unwrap()]
 }
 
-fn url_of(place: &Place, role: &str) -> String {
-    let mut url = url::Url::parse(&place.url).unwrap();
+fn url_of(test: &TestSchema, role: &str) -> String {
+    let mut url = url::Url::parse(&test.url).unwrap();
     url.set_username(role).unwrap();
     url.into()
 }
 
 impl Granted {
     async fn make() -> Self {
-        let place = Place::fresh().unwrap();
-        let (owner, user) = (format!("{}_owner", place.schema), format!("{}_user", place.schema));
-        place
-            .run(&format!(
-                "CREATE ROLE {owner} LOGIN; CREATE ROLE {user} LOGIN; CREATE SCHEMA __ AUTHORIZATION {owner};
+        let test = TestSchema::fresh().unwrap();
+        let (owner, user) = (format!("{}_owner", test.schema), format!("{}_user", test.schema));
+        test.run(&format!(
+            "CREATE ROLE {owner} LOGIN; CREATE ROLE {user} LOGIN; CREATE SCHEMA __ AUTHORIZATION {owner};
                  ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
-            ))
-            .await;
-        let made =
-            PostgresStore::builder().url(&url_of(&place, &owner)).schema(&place.schema).connect().await;
+        ))
+        .await;
+        let made = PostgresStore::builder().url(&url_of(&test, &owner)).schema(&test.schema).connect().await;
         made.unwrap().close().await;
-        let grants = documented().replace("martello", &place.schema).replace("service", &user);
-        place.connection().await.execute(sqlx::raw_sql(AssertSqlSafe(grants))).await.unwrap();
-        Self { place, owner, user }
+        let grants = documented().replace("martello", &test.schema).replace("service", &user);
+        test.connection().await.execute(sqlx::raw_sql(AssertSqlSafe(grants))).await.unwrap();
+        Self { test, owner, user }
     }
 
     async fn store(&self, clock: Clock) -> PostgresStore {
-        let store = PostgresStore::builder().url(&url_of(&self.place, &self.user)).schema(&self.place.schema);
+        let store = PostgresStore::builder().url(&url_of(&self.test, &self.user)).schema(&self.test.schema);
         store.clock(clock).create(false).max_connections(4).connect().await.unwrap()
     }
 
     async fn clear(self) {
-        let Self { place, owner, user } = self;
-        place.run(&format!("DROP OWNED BY {owner}, {user} CASCADE; DROP ROLE {owner}, {user}")).await;
+        let Self { test, owner, user } = self;
+        test.run(&format!("DROP OWNED BY {owner}, {user} CASCADE; DROP ROLE {owner}, {user}")).await;
     }
 }
 
@@ -104,7 +102,7 @@ async fn the_grants_of_the_readme_suffice_where_no_function_is_everybodys() {
 
     let granted = Granted::make().await;
     let store = granted.store(Clock::Engine).await;
-    let mut connection = granted.place.connection().await;
+    let mut connection = granted.test.connection().await;
     connection.execute(AssertSqlSafe(format!("SET ROLE {}", granted.user))).await.unwrap();
     store.enqueue_in(&mut connection, keyed("k")).await.unwrap();
     assert_eq!(crate::support::claimed(&store, 1).await.len(), 1);

@@ -15,7 +15,7 @@ use sqlx::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Place, claimed, entry, fresh_schema, keyed};
+use crate::support::{TestSchema, claimed, entry, fresh_schema, keyed};
 
 /// One that gives each client a session of its own.
 pub(crate) fn of_sessions() -> String {
@@ -54,7 +54,7 @@ impl Engine for Pooled {
     }
 
     async fn remove(self) {
-        Place { url: crate::support::url().unwrap(), schema: self.schema }.drop().await;
+        TestSchema { url: crate::support::url().unwrap(), schema: self.schema }.drop().await;
     }
 }
 
@@ -69,10 +69,10 @@ async fn a_store_keeps_its_promises_where_transactions_are_pooled() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn stores_that_share_sessions_are_not_in_each_others_way() {
-    let of = |url| Place { url, schema: fresh_schema() };
-    let places = [of(of_transactions()), of(of_transactions()), of(of_sessions())];
-    let work = async |place: &Place| {
-        let store = place.open().await;
+    let of = |url| TestSchema { url, schema: fresh_schema() };
+    let schemas = [of(of_transactions()), of(of_transactions()), of(of_sessions())];
+    let work = async |test: &TestSchema| {
+        let store = test.open().await;
         let work = join_all((0..8).map(async |_| {
             for _ in 0..10 {
                 store.enqueue(vec![entry(), keyed("k")]).await.unwrap();
@@ -84,21 +84,21 @@ async fn stores_that_share_sessions_are_not_in_each_others_way() {
         assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 160);
         store.drop_schema().await.unwrap();
     };
-    join_all(places.iter().map(work)).await;
+    join_all(schemas.iter().map(work)).await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn changes_are_seen_within_a_second_where_none_can_be_listened_for() {
     for (url, within) in [(of_transactions(), 1_300), (of_sessions(), 700)] {
-        let place = Place { url, schema: fresh_schema() };
-        let (store, other) = (place.open().await, place.open().await);
-        let mut news = store.watch(Watch::Ready);
+        let test = TestSchema { url, schema: fresh_schema() };
+        let (store, other) = (test.open().await, test.open().await);
+        let mut watch = store.watch(Watch::Ready);
         sleep(Duration::from_millis(1_500)).await;
         for _ in 0..3 {
-            news.mark_unchanged();
+            watch.mark_unchanged();
             other.enqueue(vec![entry()]).await.unwrap();
-            timeout(Duration::from_millis(within), news.changed()).await.unwrap().unwrap();
+            timeout(Duration::from_millis(within), watch.changed()).await.unwrap().unwrap();
         }
         store.drop_schema().await.unwrap();
     }

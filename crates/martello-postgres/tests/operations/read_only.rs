@@ -7,23 +7,23 @@ use martello_outbox::{Filter, QueueName, Store, StoreErrorKind};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, postgres::PgPoolOptions};
 
-use crate::support::{Place, claimed, entry};
+use crate::support::{TestSchema, claimed, entry};
 
 /// A schema of a role of its own, which can be told to only read.
 struct Switched {
-    place: Place,
+    test: TestSchema,
     role: String,
     url: String,
 }
 
 impl Switched {
     async fn make() -> Self {
-        let place = Place::fresh().unwrap();
-        let role = format!("{}_role", place.schema);
-        place.run(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role}")).await;
-        let mut url = url::Url::parse(&place.url).unwrap();
+        let test = TestSchema::fresh().unwrap();
+        let role = format!("{}_role", test.schema);
+        test.run(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role}")).await;
+        let mut url = url::Url::parse(&test.url).unwrap();
         url.set_username(&role).unwrap();
-        Self { url: url.into(), place, role }
+        Self { url: url.into(), test, role }
     }
 
     /// What sessions are from now on. Those that there are end.
@@ -33,12 +33,12 @@ impl Switched {
         let set =
             if on { "SET default_transaction_read_only = on" } else { "RESET default_transaction_read_only" };
         let end = if on { end } else { String::new() };
-        self.place.run(&format!("ALTER ROLE {role} {set}; {end}")).await;
+        self.test.run(&format!("ALTER ROLE {role} {set}; {end}")).await;
     }
 
     async fn clear(self) {
-        let Self { place, role, .. } = self;
-        place.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
+        let Self { test, role, .. } = self;
+        test.run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}")).await;
     }
 }
 
@@ -73,7 +73,7 @@ async fn survives(store: &PostgresStore, switched: &Switched) {
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_store_goes_on_when_its_server_writes_again() {
     let switched = Switched::make().await;
-    let store = PostgresStore::builder().url(&switched.url).schema(&switched.place.schema).connect().await;
+    let store = PostgresStore::builder().url(&switched.url).schema(&switched.test.schema).connect().await;
     survives(&store.unwrap(), &switched).await;
     switched.clear().await;
 }
@@ -83,7 +83,7 @@ async fn a_store_goes_on_when_its_server_writes_again() {
 async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
     let switched = Switched::make().await;
     let pool = PgPoolOptions::new().max_connections(3).connect(&switched.url).await.unwrap();
-    let store = PostgresStore::builder().pool(pool).schema(&switched.place.schema).connect().await;
+    let store = PostgresStore::builder().pool(pool).schema(&switched.test.schema).connect().await;
     survives(&store.unwrap(), &switched).await;
     switched.clear().await;
 }
@@ -93,20 +93,20 @@ async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_session_that_was_too_impatient_is_not_used_again() {
     let switched = Switched::make().await;
-    let store = PostgresStore::builder().url(&switched.url).schema(&switched.place.schema);
+    let store = PostgresStore::builder().url(&switched.url).schema(&switched.test.schema);
     let store = store.patience(Duration::from_secs(5)).connect().await.unwrap();
     let role = &switched.role;
     let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
-    switched.place.run(&format!("ALTER ROLE {role} SET statement_timeout = '200ms'; {end}")).await;
+    switched.test.run(&format!("ALTER ROLE {role} SET statement_timeout = '200ms'; {end}")).await;
     store.count(Filter::default()).await.unwrap();
 
-    let mut connection = switched.place.connection().await;
+    let mut connection = switched.test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    let lock = format!("LOCK TABLE {}.entry", switched.place.schema);
+    let lock = format!("LOCK TABLE {}.entry", switched.test.schema);
     transaction.execute(AssertSqlSafe(lock)).await.unwrap();
     let error = store.enqueue(vec![entry()]).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-    switched.place.run(&format!("ALTER ROLE {role} RESET statement_timeout")).await;
+    switched.test.run(&format!("ALTER ROLE {role} RESET statement_timeout")).await;
     let unlocked = async {
         tokio::time::sleep(Duration::from_millis(600)).await;
         transaction.commit().await.unwrap();

@@ -11,12 +11,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::{
     pgbouncer::{connection, of_sessions, of_transactions},
-    support::{Place, claim, done, entry, keyed},
+    support::{TestSchema, claim, done, entry, keyed},
 };
 
 /// A schema of a role of its own, whose sessions are set to lose commits and to see nothing new.
 struct Careless {
-    place: Place,
+    test: TestSchema,
     role: String,
 }
 
@@ -24,16 +24,15 @@ const WATCHED: &[&str] = &["entry", "slot", "queue", "checkpoint"];
 
 impl Careless {
     async fn make() -> Self {
-        let place = Place::fresh().unwrap();
-        let role = format!("{}_role", place.schema);
-        place
-            .run(&format!(
-                "CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role};
+        let test = TestSchema::fresh().unwrap();
+        let role = format!("{}_role", test.schema);
+        test.run(&format!(
+            "CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role};
                  ALTER ROLE {role} SET synchronous_commit = off;
                  ALTER ROLE {role} SET default_transaction_isolation = 'repeatable read'"
-            ))
-            .await;
-        Self { place, role }
+        ))
+        .await;
+        Self { test, role }
     }
 
     /// This server or this PgBouncer, as this role.
@@ -44,17 +43,17 @@ impl Careless {
     }
 
     fn direct(&self) -> String {
-        self.url(&self.place.url)
+        self.url(&self.test.url)
     }
 
     async fn open(&self, url: &str) -> PostgresStore {
-        PostgresStore::builder().url(url).schema(&self.place.schema).connect().await.unwrap()
+        PostgresStore::builder().url(url).schema(&self.test.schema).connect().await.unwrap()
     }
 
     /// Has every transaction write down, at its end, what it was set to.
     async fn watch(&self) {
         let role = &self.role;
-        self.place
+        self.test
             .run(&format!(
                 "CREATE TABLE __.seen (durable text, isolation text);
                  GRANT ALL ON __.seen TO {role};
@@ -70,19 +69,18 @@ impl Careless {
                 "CREATE CONSTRAINT TRIGGER see AFTER INSERT OR UPDATE ON __.{table} DEFERRABLE INITIALLY DEFERRED
                  FOR EACH ROW EXECUTE FUNCTION __.see()"
             );
-            self.place.run(&sql).await;
+            self.test.run(&sql).await;
         }
     }
 
     async fn seen(&self) -> Vec<(String, String, i64)> {
-        let sql =
-            format!("SELECT durable, isolation, count(*) FROM {}.seen GROUP BY 1, 2", self.place.schema);
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.place.connection().await).await.unwrap()
+        let sql = format!("SELECT durable, isolation, count(*) FROM {}.seen GROUP BY 1, 2", self.test.schema);
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.test.connection().await).await.unwrap()
     }
 
     async fn clear(self) {
-        let Self { place, role } = self;
-        place.run(&format!("DROP SCHEMA __ CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await;
+        let Self { test, role } = self;
+        test.run(&format!("DROP SCHEMA __ CASCADE; DROP OWNED BY {role}; DROP ROLE {role}")).await;
     }
 }
 
@@ -206,7 +204,7 @@ async fn a_pool_may_be_set_as_it_likes() {
     let careless = Careless::make().await;
     let pool = sqlx::PgPool::connect(&careless.direct()).await.unwrap();
     let store =
-        PostgresStore::builder().pool(pool.clone()).schema(&careless.place.schema).connect().await.unwrap();
+        PostgresStore::builder().pool(pool.clone()).schema(&careless.test.schema).connect().await.unwrap();
     work(&store).await;
     let set: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&pool).await.unwrap();
     assert_eq!(set, "off");
@@ -220,10 +218,7 @@ async fn a_pool_may_be_set_as_it_likes() {
 async fn a_role_that_is_serializable_by_default_can_be_used() {
     let careless = Careless::make().await;
     let role = &careless.role;
-    careless
-        .place
-        .run(&format!("ALTER ROLE {role} SET default_transaction_isolation = 'serializable'"))
-        .await;
+    careless.test.run(&format!("ALTER ROLE {role} SET default_transaction_isolation = 'serializable'")).await;
     let store = careless.open(&careless.direct()).await;
     careless.watch().await;
     work(&store).await;

@@ -9,11 +9,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     proxy::Proxy,
-    support::{Place, entry},
+    support::{TestSchema, entry},
 };
 
-async fn behind(proxy: &Proxy, place: &Place, patience: Duration) -> PostgresStore {
-    let store = PostgresStore::builder().url(&proxy.url(&place.url)).schema(&place.schema).patience(patience);
+async fn behind(proxy: &Proxy, test: &TestSchema, patience: Duration) -> PostgresStore {
+    let store = PostgresStore::builder().url(&proxy.url(&test.url)).schema(&test.schema).patience(patience);
     let store = store.connect().await.unwrap();
     for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
@@ -24,9 +24,9 @@ async fn behind(proxy: &Proxy, place: &Place, patience: Duration) -> PostgresSto
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn idle_connections_that_went_silent_cost_one_operation_a_second() {
-    let place = Place::fresh().unwrap();
-    let proxy = Proxy::to(&place.url).await;
-    let store = behind(&proxy, &place, Duration::from_secs(20)).await;
+    let test = TestSchema::fresh().unwrap();
+    let proxy = Proxy::to(&test.url).await;
+    let store = behind(&proxy, &test, Duration::from_secs(20)).await;
     sleep(Duration::from_millis(1_100)).await;
     proxy.silence();
     let began = Instant::now();
@@ -39,43 +39,43 @@ async fn idle_connections_that_went_silent_cost_one_operation_a_second() {
     }
     let then = began.elapsed() - first;
     assert!(then < Duration::from_millis(900), "{then:?}");
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_connection_that_goes_silent_in_use_costs_one_operation_and_no_more() {
-    let place = Place::fresh().unwrap();
-    let proxy = Proxy::to(&place.url).await;
-    let store = behind(&proxy, &place, Duration::from_millis(900)).await;
+    let test = TestSchema::fresh().unwrap();
+    let proxy = Proxy::to(&test.url).await;
+    let store = behind(&proxy, &test, Duration::from_millis(900)).await;
     proxy.silence();
     let error = store.enqueue(vec![entry()]).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     for _ in 0..8 {
         store.enqueue(vec![entry()]).await.unwrap();
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn whoever_watches_hears_of_changes_though_the_connection_that_listens_went_silent() {
-    let place = Place::fresh().unwrap();
-    let proxy = Proxy::to(&place.url).await;
-    let store = behind(&proxy, &place, Duration::from_secs(20)).await;
-    let other = place.open().await;
-    let mut news = store.watch(Watch::Ready);
-    timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+    let test = TestSchema::fresh().unwrap();
+    let proxy = Proxy::to(&test.url).await;
+    let store = behind(&proxy, &test, Duration::from_secs(20)).await;
+    let other = test.open().await;
+    let mut watch = store.watch(Watch::Ready);
+    timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     proxy.silence();
     sleep(Duration::from_millis(2_500)).await;
-    news.mark_unchanged();
+    watch.mark_unchanged();
     other.enqueue(vec![entry()]).await.unwrap();
-    timeout(Duration::from_secs(10), news.changed()).await.unwrap().unwrap();
+    timeout(Duration::from_secs(10), watch.changed()).await.unwrap().unwrap();
     // And it is not only told of what it could not see.
     sleep(Duration::from_millis(2_500)).await;
-    news.mark_unchanged();
-    assert!(timeout(Duration::from_millis(2_500), news.changed()).await.is_err());
+    watch.mark_unchanged();
+    assert!(timeout(Duration::from_millis(2_500), watch.changed()).await.is_err());
     other.enqueue(vec![entry()]).await.unwrap();
-    timeout(Duration::from_secs(3), news.changed()).await.unwrap().unwrap();
-    place.drop().await;
+    timeout(Duration::from_secs(3), watch.changed()).await.unwrap().unwrap();
+    test.drop().await;
 }

@@ -11,17 +11,17 @@ use std::time::Duration;
 use martello_outbox::{Enqueued, Filter, Settled, State, Store, StoreErrorKind, Turn, Watch};
 use tokio::{process::Command, task::JoinSet};
 
-use crate::support::{Place, claim, done, entry};
+use crate::support::{TestSchema, claim, done, entry};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_goes_on_where_it_was_when_its_server_is_back() {
-    let Some(place) = Place::fresh() else { return };
+    let Some(test) = TestSchema::fresh() else { return };
     let Ok(restart) = std::env::var("MARTELLO_TEST_POSTGRES_RESTART") else {
         support::say("SKIPPED: MARTELLO_TEST_POSTGRES_RESTART is not set, so the server was not restarted");
         return;
     };
-    let store = place.open().await;
-    let mut news = store.watch(Watch::Ready);
+    let store = test.open().await;
+    let mut watch = store.watch(Watch::Ready);
     let leased = store.enqueue(vec![entry()]).await.unwrap()[0].id();
     let claimed = store.turn(claim(1)).await.unwrap().claimed;
 
@@ -61,9 +61,9 @@ async fn a_store_goes_on_where_it_was_when_its_server_is_back() {
     assert_eq!(store.entry(leased).await.unwrap().unwrap().state, State::Done);
 
     // It hears of others again, of whom nobody tells but the server.
-    let other = place.open().await;
-    news.mark_unchanged();
+    let other = test.open().await;
+    watch.mark_unchanged();
     other.enqueue(vec![entry()]).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), news.changed()).await.unwrap().unwrap();
-    place.drop().await;
+    tokio::time::timeout(Duration::from_secs(10), watch.changed()).await.unwrap().unwrap();
+    test.drop().await;
 }

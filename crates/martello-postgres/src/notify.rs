@@ -5,14 +5,14 @@ use tokio::sync::{Notify, watch};
 
 /// What has happened, for those who watch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
+pub(crate) struct Changes {
     /// Something may have become claimable.
     pub(crate) ready: bool,
     /// Something may have come to an end.
     pub(crate) ended: bool,
 }
 
-impl News {
+impl Changes {
     pub(crate) const ALL: Self = Self { ready: true, ended: true };
     pub(crate) const READY: Self = Self { ready: true, ended: false };
 
@@ -32,15 +32,15 @@ impl News {
     }
 }
 
-/// One channel for each kind of news.
+/// One channel for each kind of changes.
 #[derive(Debug, Default)]
-pub(crate) struct Bells {
+pub(crate) struct Notifier {
     ready: watch::Sender<u64>,
     ended: watch::Sender<u64>,
     subscribed: Notify,
 }
 
-impl Bells {
+impl Notifier {
     pub(crate) fn subscribe(&self, what: Watch) -> watch::Receiver<u64> {
         let receiver = match what {
             Watch::Ready => self.ready.subscribe(),
@@ -50,16 +50,16 @@ impl Bells {
         receiver
     }
 
-    pub(crate) fn ring(&self, news: News) {
-        for (rings, bell) in [(news.ready, &self.ready), (news.ended, &self.ended)] {
+    pub(crate) fn notify(&self, changes: Changes) {
+        for (rings, channel) in [(changes.ready, &self.ready), (changes.ended, &self.ended)] {
             if rings {
-                bell.send_modify(|version| *version = version.wrapping_add(1));
+                channel.send_modify(|version| *version = version.wrapping_add(1));
             }
         }
     }
 
     /// Waits until somebody listens.
-    pub(crate) async fn heard(&self) {
+    pub(crate) async fn subscribed(&self) {
         loop {
             let subscribed = self.subscribed.notified();
             tokio::pin!(subscribed);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use martello_outbox::{Enqueued, Filter, NewEntry, State, Store, StoreErrorKind, Watch, WhenPending};
 use sqlx::Connection;
 
-use crate::support::{Place, claimed, entry, keyed};
+use crate::support::{TestSchema, claimed, entry, keyed};
 
 #[tokio::test]
 async fn what_is_rolled_back_never_was() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    let mut connection = place.connection().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
+    let mut connection = test.connection().await;
     for new in [entry(), keyed("k")] {
         let mut transaction = connection.begin().await.unwrap();
         let id = store.enqueue_in(&mut transaction, new).await.unwrap().id();
@@ -21,39 +21,39 @@ async fn what_is_rolled_back_never_was() {
     }
     assert!(store.queues().await.unwrap().is_empty());
     assert_eq!(claimed(&store, 5).await, []);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn what_is_committed_is_told_and_claimed_with_all_that_belongs_to_it() {
-    let Some(place) = Place::fresh() else { return };
-    let (store, other) = (place.open().await, place.open().await);
-    let mut news = other.watch(Watch::Ready);
+    let Some(test) = TestSchema::fresh() else { return };
+    let (store, other) = (test.open().await, test.open().await);
+    let mut watch = other.watch(Watch::Ready);
     // It listens once it has told of what it may have missed.
-    tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
-    let mut connection = place.connection().await;
+    tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
+    let mut connection = test.connection().await;
     let mut ids = Vec::new();
     for new in [entry(), keyed("k")] {
         let mut transaction = connection.begin().await.unwrap();
         ids.push(store.enqueue_in(&mut transaction, new).await.unwrap().id());
-        news.mark_unchanged();
+        watch.mark_unchanged();
         transaction.commit().await.unwrap();
-        tokio::time::timeout(Duration::from_secs(5), news.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     }
     assert_eq!(store.queues().await.unwrap()[0].ready, 2);
     assert_eq!(claimed(&other, 5).await, ids);
     assert!(
         store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
     );
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn entries_of_a_key_are_in_the_order_of_their_commits() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     for isolation in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
-        let (mut one, mut other) = (place.connection().await, place.connection().await);
+        let (mut one, mut other) = (test.connection().await, test.connection().await);
         let begin = |isolation| sqlx::AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
         let mut first = one.begin_with(begin(isolation)).await.unwrap();
         let mut second = other.begin_with(begin(isolation)).await.unwrap();
@@ -72,16 +72,16 @@ async fn entries_of_a_key_are_in_the_order_of_their_commits() {
         let detail = store.detail(early).await.unwrap().unwrap();
         assert_eq!((detail.revisions.len(), detail.attempts.len()), (1, 1), "what belongs to it came along");
     }
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn an_open_transaction_keeps_nobody_from_its_key() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.builder().patience(Duration::from_secs(5)).connect().await.unwrap();
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.builder().patience(Duration::from_secs(5)).connect().await.unwrap();
     let ahead = store.enqueue(vec![keyed("k")]).await.unwrap()[0].id();
     let turned = store.turn(crate::support::claim(5)).await.unwrap();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     let settle = turned.claimed.iter().map(crate::support::done).collect();
@@ -93,15 +93,15 @@ async fn an_open_transaction_keeps_nobody_from_its_key() {
     transaction.commit().await.unwrap();
     assert_eq!(claimed(&store, 5).await, [], "the other of its key is leased");
     assert_eq!(store.entry(guest).await.unwrap().unwrap().state, State::Ready);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let old = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let mut new = keyed("k");
     (new.when_pending, new.dedup_key) = (WhenPending::Supersede, Some("once".into()));
@@ -122,19 +122,19 @@ async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
         assert_eq!(store.entry(entry.id()).await.unwrap().unwrap().superseded_by, Some(id));
     }
     assert_eq!(store.count(Filter::state(State::Cancelled)).await.unwrap(), 2);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let once = || {
         let mut once = keyed("k");
         once.dedup_key = Some("once".into());
         once
     };
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let guest = store.enqueue_in(&mut transaction, once()).await.unwrap().id();
     // The first is alone, and the others come together while it waits.
@@ -150,15 +150,15 @@ async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
     assert_eq!(claimed(&store, 5).await, [other]);
     transaction.commit().await.unwrap();
     assert_eq!(store.enqueue(vec![once()]).await.unwrap(), [Enqueued::Duplicate(guest)]);
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_claimed() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
     let old = store.enqueue(vec![keyed("last")]).await.unwrap()[0].id();
-    let mut connection = place.connection().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     for nth in 0..1_000 {
         store.enqueue_in(&mut transaction, keyed(&format!("k{nth}"))).await.unwrap();
@@ -172,21 +172,21 @@ async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_clai
     assert_eq!((turned.claimed.len(), turned.next), (0, Some(Duration::ZERO)));
     assert_eq!(claimed(&store, 5).await.len(), 5);
     assert_eq!(store.entry(old).await.unwrap().unwrap().superseded_by, Some(last));
-    place.drop().await;
+    test.drop().await;
 }
 
 #[tokio::test]
 async fn a_guest_that_is_purged_before_its_turn_leaves_nothing_behind() {
-    let Some(place) = Place::fresh() else { return };
-    let store = place.open().await;
-    let mut connection = place.connection().await;
+    let Some(test) = TestSchema::fresh() else { return };
+    let store = test.open().await;
+    let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     transaction.commit().await.unwrap();
     store.change(guest, martello_outbox::Change::Bury).await.unwrap();
     assert_eq!(store.purge(martello_outbox::Purge::All).await.unwrap(), 1);
-    let left = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}.arriving", place.schema));
+    let left = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}.arriving", test.schema));
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();
     assert_eq!(left, 0);
-    place.drop().await;
+    test.drop().await;
 }

@@ -8,14 +8,14 @@ use crate::fault::explain;
 
 /// A URL, taken apart.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct ConnectUrl {
     pub(crate) options: PgConnectOptions,
     pub(crate) schema: Option<String>,
     /// Whether sessions keep what was prepared, if it says so.
     pub(crate) prepared: Option<bool>,
 }
 
-impl Target {
+impl ConnectUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
         let mut url: Url = text.parse().map_err(|error| explain(sqlx::Error::config(error)))?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
@@ -59,7 +59,7 @@ fn options(url: &Url) -> Result<PgConnectOptions, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::ConnectUrl;
 
     #[test]
     fn an_address_of_ipv6_stands_without_its_brackets() {
@@ -70,15 +70,15 @@ mod tests {
             ("postgres://u@db.internal:5433/x", "db.internal"),
             ("postgres://u@127.0.0.1/x", "127.0.0.1"),
         ] {
-            assert_eq!(Target::parse(url).unwrap().options.get_host(), host, "{url}");
+            assert_eq!(ConnectUrl::parse(url).unwrap().options.get_host(), host, "{url}");
         }
-        assert_eq!(Target::parse("postgres://u@[::1]:5433/x").unwrap().options.get_port(), 5433);
+        assert_eq!(ConnectUrl::parse("postgres://u@[::1]:5433/x").unwrap().options.get_port(), 5433);
     }
 
     #[test]
     fn what_else_a_url_says_is_as_it_was() {
         let url = "postgres://u%40x@h/d%20b?options=-c%20a%3Db&schema=s&application_name=a+b%26c";
-        let target = Target::parse(url).unwrap();
+        let target = ConnectUrl::parse(url).unwrap();
         assert_eq!(target.schema.as_deref(), Some("s"));
         let options = target.options;
         assert_eq!((options.get_username(), options.get_database()), ("u@x", Some("d b")));

@@ -16,8 +16,8 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    bells::{Bells, News},
     connections::Connections,
+    notify::{Changes, Notifier},
     schema::Schema,
     statement::Statement,
 };
@@ -33,21 +33,21 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 
 /// What is to be told to other stores.
 #[derive(Debug)]
-pub(crate) struct Announcer {
+pub(crate) struct Publisher {
     /// Who tells it, and need not hear of it.
     origin: Uuid,
-    news: Mutex<News>,
+    changes: Mutex<Changes>,
     some: Notify,
 }
 
-impl Announcer {
+impl Publisher {
     pub(crate) fn new() -> Self {
-        Self { origin: Uuid::now_v7(), news: Mutex::default(), some: Notify::new() }
+        Self { origin: Uuid::now_v7(), changes: Mutex::default(), some: Notify::new() }
     }
 
-    pub(crate) fn tell(&self, news: News) {
-        if !news.is_none() {
-            self.news.lock().unwrap_or_else(PoisonError::into_inner).join(news);
+    pub(crate) fn publish(&self, changes: Changes) {
+        if !changes.is_none() {
+            self.changes.lock().unwrap_or_else(PoisonError::into_inner).join(changes);
             self.some.notify_one();
         }
     }
@@ -56,10 +56,10 @@ impl Announcer {
     pub(crate) async fn serve(&self, connections: &Connections, schema: &Schema) {
         loop {
             self.some.notified().await;
-            let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+            let changes = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
             let notify = Statement::new(schema, "SELECT pg_notify($1, $2)")
                 .bind(schema.channel())
-                .bind(payload(news, self.origin))
+                .bind(payload(changes, self.origin))
                 .repeatable();
             // What is not told is seen by looking.
             drop(connections.fetch(&notify).await);
@@ -71,12 +71,12 @@ impl Announcer {
     /// hears.
     pub(crate) async fn listen(
         &self,
-        bells: &Bells,
+        notifier: &Notifier,
         options: PgConnectOptions,
         channel: String,
         lifetime: Duration,
     ) {
-        bells.heard().await;
+        notifier.subscribed().await;
         let mut wait = WAIT.0;
         loop {
             // A pool that waits for the end of a connection gives no other.
@@ -88,10 +88,10 @@ impl Announcer {
                 listener.eager_reconnect(false);
                 wait = WAIT.0;
                 // What was told before is lost.
-                bells.ring(News::ALL);
+                notifier.notify(Changes::ALL);
                 let told = async {
                     while let Ok(Some(told)) = listener.try_recv().await {
-                        bells.ring(heard(told.payload(), self.origin));
+                        notifier.notify(heard(told.payload(), self.origin));
                     }
                 };
                 // What is not told is seen by looking.
@@ -104,18 +104,18 @@ impl Announcer {
 }
 
 /// Looks whether anything has changed, for ever.
-pub(crate) async fn look(bells: &Bells, connections: &Connections, schema: &Schema) {
+pub(crate) async fn look(notifier: &Notifier, connections: &Connections, schema: &Schema) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = None;
     loop {
-        bells.heard().await;
+        notifier.subscribed().await;
         ticks.tick().await;
         let marks = Statement::new(schema, "SELECT count(*), max(n) FROM __.tally").repeatable();
         let rows = match timeout(LOOK, connections.rows(&marks)).await {
             Ok(rows) => rows.ok(),
             Err(_) => {
-                connections.doubt();
+                connections.verify_all();
                 None
             }
         };
@@ -125,25 +125,25 @@ pub(crate) async fn look(bells: &Bells, connections: &Connections, schema: &Sche
             .and_then(|row| Some((row.try_get::<i64, _>(0).ok()?, row.try_get::<Option<i64>, _>(1).ok()?)));
         // What cannot be read may have changed.
         if now.is_none() || now != seen {
-            bells.ring(News::ALL);
+            notifier.notify(Changes::ALL);
         }
         seen = now;
     }
 }
 
-fn payload(news: News, origin: Uuid) -> String {
-    format!("{} {}", u8::from(news.ready) + 2 * u8::from(news.ended), origin.simple())
+fn payload(changes: Changes, origin: Uuid) -> String {
+    format!("{} {}", u8::from(changes.ready) + 2 * u8::from(changes.ended), origin.simple())
 }
 
-fn heard(payload: &str, own: Uuid) -> News {
+fn heard(payload: &str, own: Uuid) -> Changes {
     let (what, origin) = payload.split_once(' ').unwrap_or((payload, ""));
     if origin.parse() == Ok(own) {
-        return News::default();
+        return Changes::default();
     }
     match what {
-        "1" => News::READY,
-        "2" => News { ready: false, ended: true },
-        _ => News::ALL,
+        "1" => Changes::READY,
+        "2" => Changes { ready: false, ended: true },
+        _ => Changes::ALL,
     }
 }
 
@@ -151,17 +151,17 @@ fn heard(payload: &str, own: Uuid) -> News {
 mod tests {
     use uuid::Uuid;
 
-    use super::{News, heard, payload};
+    use super::{Changes, heard, payload};
 
     #[test]
     fn what_is_told_is_heard_by_others_only() {
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let ended = News { ready: false, ended: true };
-        for news in [News::ALL, News::READY, ended] {
-            assert_eq!(heard(&payload(news, one), other), news);
-            assert_eq!(heard(&payload(news, one), one), News::default());
+        let ended = Changes { ready: false, ended: true };
+        for changes in [Changes::ALL, Changes::READY, ended] {
+            assert_eq!(heard(&payload(changes, one), other), changes);
+            assert_eq!(heard(&payload(changes, one), one), Changes::default());
         }
-        assert_eq!(heard("3", one), News::ALL, "what comes from a transaction of somebody else's");
-        assert_eq!(heard("what is this", one), News::ALL);
+        assert_eq!(heard("3", one), Changes::ALL, "what comes from a transaction of somebody else's");
+        assert_eq!(heard("what is this", one), Changes::ALL);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Limits {
 }
 
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct OwnPool {
     options: Box<PgConnectOptions>,
     limits: Limits,
     /// How long a connection may take to say that it is there.
@@ -39,24 +39,24 @@ pub(crate) struct Own {
 #[derive(Debug, Default)]
 struct Idle {
     /// The one that was used last is the last.
-    kept: Vec<Kept>,
+    kept: Vec<OwnConnection>,
     /// How often all were forgotten. One that is older, and in use meanwhile, is forgotten as well.
     generation: u64,
 }
 
 /// One that is in use, or waits to be used.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct OwnConnection {
     pub(crate) connection: PgConnection,
     /// Whether it was used before.
     pub(crate) used: bool,
     since: Instant,
     ends: Instant,
     generation: u64,
-    doubted: bool,
+    unverified: bool,
 }
 
-impl Own {
+impl OwnPool {
     pub(crate) fn new(options: PgConnectOptions, limits: Limits, patience: Duration) -> Self {
         // With little patience, there has to be time left for another connection.
         let check = CHECK.min(patience / 4);
@@ -68,7 +68,7 @@ impl Own {
     }
 
     /// The one that was used last, or a new one.
-    pub(crate) async fn take(&self) -> sqlx::Result<Kept> {
+    pub(crate) async fn take(&self) -> sqlx::Result<OwnConnection> {
         loop {
             // Bound, or the lock would be held.
             let kept = self.idle().kept.pop();
@@ -76,30 +76,30 @@ impl Own {
             if self.is_over(&kept) {
                 continue;
             }
-            if !kept.doubted && kept.since.elapsed() < FRESH {
+            if !kept.unverified && kept.since.elapsed() < FRESH {
                 return Ok(kept);
             }
             if matches!(timeout(self.check, kept.connection.ping()).await, Ok(Ok(()))) {
-                kept.doubted = false;
+                kept.unverified = false;
                 return Ok(kept);
             }
             // What went wrong with this one went wrong with the others.
-            self.forget();
+            self.discard_idle();
         }
         let connection = PgConnection::connect_with(&self.options).await?;
         Ok(self.made(connection))
     }
 
-    pub(crate) fn made(&self, connection: PgConnection) -> Kept {
+    pub(crate) fn made(&self, connection: PgConnection) -> OwnConnection {
         let now = Instant::now();
         let lifetime = self.limits.lifetime;
         let ends = now + lifetime / 100 * fastrand::u32(100 - SPREAD..=100);
         let generation = self.idle().generation;
-        Kept { connection, used: false, since: now, ends, generation, doubted: false }
+        OwnConnection { connection, used: false, since: now, ends, generation, unverified: false }
     }
 
     /// Keeps it for the next, unless it was forgotten.
-    pub(crate) fn keep(&self, mut kept: Kept) {
+    pub(crate) fn keep(&self, mut kept: OwnConnection) {
         (kept.used, kept.since) = (true, Instant::now());
         let mut idle = self.idle();
         if kept.generation == idle.generation {
@@ -107,20 +107,20 @@ impl Own {
         }
     }
 
-    fn is_over(&self, kept: &Kept) -> bool {
+    fn is_over(&self, kept: &OwnConnection) -> bool {
         Instant::now() >= kept.ends || kept.since.elapsed() >= self.limits.idle
     }
 
     /// Closes what is kept, and what is in use when it is given back: it is as good as what was used.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn discard_idle(&self) {
         let mut idle = self.idle();
         idle.generation += 1;
         idle.kept.clear();
     }
 
     /// Has each that is kept asked before it is used.
-    pub(crate) fn doubt(&self) {
-        self.idle().kept.iter_mut().for_each(|kept| kept.doubted = true);
+    pub(crate) fn verify_all(&self) {
+        self.idle().kept.iter_mut().for_each(|kept| kept.unverified = true);
     }
 
     /// Closes what has lasted for long enough, for ever.
@@ -138,7 +138,7 @@ impl Own {
         self.close(idle).await;
     }
 
-    async fn close(&self, over: Vec<Kept>) {
+    async fn close(&self, over: Vec<OwnConnection>) {
         for kept in over {
             // The server notices if it is not told.
             drop(timeout(self.check, kept.connection.close()).await);

@@ -7,24 +7,24 @@ use crate::{engine::Shared, fault::explain, migrate::NEWEST, time::timestamp};
 const AHEAD: i64 = 1_000_000;
 
 /// Examines the schema. It reads all entries.
-pub(crate) async fn examine(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
-    let examination = Examination { shared };
+pub(crate) async fn check_health(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
+    let check = HealthCheck { shared };
     Ok(vec![
-        examination.schema().await?,
-        examination.durability().await?,
-        examination.counts().await?,
-        examination.order().await?,
-        examination.requests().await?,
-        examination.leases().await?,
-        examination.clock().await?,
+        check.schema().await?,
+        check.durability().await?,
+        check.counts().await?,
+        check.order().await?,
+        check.requests().await?,
+        check.leases().await?,
+        check.clock().await?,
     ])
 }
 
-struct Examination<'a> {
+struct HealthCheck<'a> {
     shared: &'a Shared,
 }
 
-impl Examination<'_> {
+impl HealthCheck<'_> {
     async fn ask<T>(&self, sql: &str) -> Result<T, StoreError>
     where
         T: for<'r> Decode<'r, Postgres> + Type<Postgres> + Default,
