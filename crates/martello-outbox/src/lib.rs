@@ -17,7 +17,7 @@ mod seal;
 mod sent;
 mod store;
 mod ticket;
-mod verdict;
+mod disposition;
 mod worker;
 
 pub use builder::OutboxBuilder;

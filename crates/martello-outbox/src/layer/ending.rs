@@ -4,7 +4,7 @@ use http::{Method, Response, StatusCode};
 use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
 use tokio::time::Instant;
 
-use crate::{Outbox, Overtaken, Reason, verdict::Verdict};
+use crate::{Outbox, Overtaken, Reason, disposition::Disposition};
 
 /// The longest `Retry-After` that is believed, which is the longest wait of a worker, too.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
@@ -93,11 +93,11 @@ impl Ending {
 
     /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
-        let verdict = Verdict::of(self.last, self.kind, self.status, repeatable);
-        match verdict.of_call(self.last, self.outcome) {
-            Verdict::Again { .. } => Some(None),
-            Verdict::Dead(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
-            Verdict::Dead(_) | Verdict::Delivered => None,
+        let disposition = Disposition::of(self.last, self.kind, self.status, repeatable);
+        match disposition.of_call(self.last, self.outcome) {
+            Disposition::Defer { .. } => Some(None),
+            Disposition::DeadLetter(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
+            Disposition::DeadLetter(_) | Disposition::Return => None,
         }
     }
 }

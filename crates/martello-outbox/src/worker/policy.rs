@@ -5,7 +5,7 @@ use std::time::Duration;
 use martello_outcome::RetryAfter;
 
 use super::report::Report;
-use crate::{End, Entry, Reason, verdict::Verdict};
+use crate::{End, Entry, Reason, disposition::Disposition};
 
 /// The longest `Retry-After` that is believed: a proxy's date may be off by more than anybody wants to wait.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
@@ -24,15 +24,15 @@ pub(super) struct Policy {
 impl Policy {
     /// What becomes of the entry, which was claimed as it is here; `lot` is drawn from 0 to 1.
     pub(super) fn end(&self, entry: &Entry, report: &Report, lot: f64) -> End {
-        let verdict = Verdict::of(report.outcome, report.kind, report.status, entry.repeatable);
-        match verdict.of_call(report.outcome, report.call) {
-            Verdict::Delivered => End::Done,
-            Verdict::Dead(reason) => End::Dead(reason),
-            Verdict::Again { counts: true } if entry.tries >= entry.max_attempts => {
+        let disposition = Disposition::of(report.outcome, report.kind, report.status, entry.repeatable);
+        match disposition.of_call(report.outcome, report.call) {
+            Disposition::Return => End::Done,
+            Disposition::DeadLetter(reason) => End::Dead(reason),
+            Disposition::Defer { counts: true } if entry.tries >= entry.max_attempts => {
                 End::Dead(Reason::Exhausted)
             }
             // One that expires before it is due again is left to the store, which buries it when its time has come.
-            Verdict::Again { counts } => {
+            Disposition::Defer { counts } => {
                 let wait = self.backoff(failures(entry, counts), lot);
                 End::Again { after: wait.max(asked_for(report.retry_after, lot)), counts }
             }
