@@ -12,7 +12,7 @@ const MAX_ATTEMPTS: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
 
 type OrderBy = Arc<dyn Fn(RequestHead<'_>) -> Option<OrderKey> + Send + Sync>;
-type OnDeath = Arc<dyn Fn(&Entry) + Send + Sync>;
+type OnDeadLetter = Arc<dyn Fn(&Entry) + Send + Sync>;
 
 /// What holds for all that goes into a queue.
 pub(crate) struct Settings {
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) expires_in: Duration,
     pub(crate) max_attempts: u32,
     pub(crate) concurrency: usize,
-    pub(crate) on_death: Option<OnDeath>,
+    pub(crate) on_dead_letter: Option<OnDeadLetter>,
     pub(crate) keys: KeyLock,
 }
 
@@ -47,7 +47,7 @@ impl Default for Settings {
             expires_in: NewEntry::EXPIRES_IN,
             max_attempts: NewEntry::MAX_ATTEMPTS,
             concurrency: 5,
-            on_death: None,
+            on_dead_letter: None,
             keys: KeyLock::default(),
         }
     }
@@ -174,11 +174,11 @@ impl OutboxBuilder {
     /// Calls this for each request that becomes a dead letter at this outbox's door or by its workers, on the task that
     /// found out, after it is stored. It should be quick. A panic in it is caught, and written to the log.
     #[must_use]
-    pub fn on_death<F>(mut self, hook: F) -> Self
+    pub fn on_dead_letter<F>(mut self, hook: F) -> Self
     where
         F: Fn(&Entry) + Send + Sync + 'static,
     {
-        self.settings.on_death = Some(Arc::new(hook));
+        self.settings.on_dead_letter = Some(Arc::new(hook));
         self
     }
 

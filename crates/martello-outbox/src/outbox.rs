@@ -254,7 +254,7 @@ impl Outbox {
         );
         #[cfg(feature = "metrics")]
         crate::metrics::died(entry);
-        let Some(hook) = &self.settings.on_death else { return };
+        let Some(hook) = &self.settings.on_dead_letter else { return };
         let hook = std::panic::AssertUnwindSafe(|| hook(entry));
         if std::panic::catch_unwind(hook).is_err() {
             tracing::error!(id = %entry.id, "the hook for dead letters panicked");

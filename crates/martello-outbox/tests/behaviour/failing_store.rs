@@ -165,7 +165,7 @@ async fn a_death_at_the_door_is_told_though_the_store_fails_once_it_has_the_dead
     let told = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&told);
     let outbox = Outbox::builder(Failing { enqueue: false, key_state: false })
-        .on_death(move |entry| hears.lock().unwrap().push(entry.clone()))
+        .on_dead_letter(move |entry| hears.lock().unwrap().push(entry.clone()))
         .build()
         .unwrap();
     let sent = door(&outbox, &Api::statuses([502])).oneshot(post("/orders")).await.unwrap();

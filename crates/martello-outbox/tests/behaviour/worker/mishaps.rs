@@ -108,7 +108,7 @@ async fn the_hook_hears_of_each_death_once_and_its_panic_is_caught() {
     let hears = Arc::clone(&told);
     let outbox = Outbox::builder(MemoryStore::new())
         .max_attempts(1)
-        .on_death(move |entry| {
+        .on_dead_letter(move |entry| {
             assert_eq!(entry.state, State::Dead);
             hears.lock().unwrap().push((
                 entry.uri.path().to_owned(),
