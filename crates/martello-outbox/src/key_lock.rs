@@ -7,18 +7,18 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::OrderKey;
 
-type Turns = Mutex<HashMap<OrderKey, Arc<AsyncMutex<()>>>>;
+type Queues = Mutex<HashMap<OrderKey, Arc<AsyncMutex<()>>>>;
 
 /// One call of each key at a time, first come, first served. A key that nobody uses is not remembered.
 #[derive(Debug, Default)]
-pub(crate) struct KeyLock(Arc<Turns>);
+pub(crate) struct KeyLock(Arc<Queues>);
 
 /// The turn of a call. Dropped, it goes to the next.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
-    turns: Arc<Turns>,
+    queues: Arc<Queues>,
     key: OrderKey,
-    turn: Option<OwnedMutexGuard<()>>,
+    permit: Option<OwnedMutexGuard<()>>,
     queue: Arc<AsyncMutex<()>>,
 }
 
@@ -27,8 +27,8 @@ impl KeyLock {
         let queue = Arc::clone(lock(&self.0).entry(key.clone()).or_default());
         // Made before the wait, so that one that is given up is forgotten too.
         let mut guard =
-            KeyGuard { turns: Arc::clone(&self.0), key: key.clone(), turn: None, queue: Arc::clone(&queue) };
-        guard.turn = Some(queue.lock_owned().await);
+            KeyGuard { queues: Arc::clone(&self.0), key: key.clone(), permit: None, queue: Arc::clone(&queue) };
+        guard.permit = Some(queue.lock_owned().await);
         guard
     }
 
@@ -40,17 +40,17 @@ impl KeyLock {
 
 impl Drop for KeyGuard {
     fn drop(&mut self) {
-        self.turn = None;
-        let mut turns = lock(&self.turns);
+        self.permit = None;
+        let mut queues = lock(&self.queues);
         // The map's and this one's: whoever waits, or is about to, has another, and took it under this lock.
         if Arc::strong_count(&self.queue) == 2 {
-            turns.remove(&self.key);
+            queues.remove(&self.key);
         }
     }
 }
 
-fn lock(turns: &Turns) -> MutexGuard<'_, HashMap<OrderKey, Arc<AsyncMutex<()>>>> {
-    turns.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(queues: &Queues) -> MutexGuard<'_, HashMap<OrderKey, Arc<AsyncMutex<()>>>> {
+    queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Outbox {
     {
         let (request, body) = with_key(request);
         let head = RequestHead::from(&request);
-        let _turn = self.turn(self.order_key(head).as_ref()).await;
+        let _guard = self.lock_key(self.order_key(head).as_ref()).await;
         let body = self.whole(body).await?;
         self.put(self.entry(head, body)?).await
     }
@@ -178,7 +178,7 @@ impl Outbox {
     }
 
     /// The turn of a call of this key; until it is dropped, no other of the key has one.
-    pub(crate) async fn turn(&self, key: Option<&OrderKey>) -> Option<KeyGuard> {
+    pub(crate) async fn lock_key(&self, key: Option<&OrderKey>) -> Option<KeyGuard> {
         match key {
             Some(key) => Some(self.settings.keys.lock(key).await),
             None => None,

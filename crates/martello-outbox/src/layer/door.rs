@@ -29,7 +29,7 @@ where
     let (request, body) = with_key(request);
     let key = outbox.order_key(RequestHead::from(&request));
     // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
-    let _turn = outbox.turn(key.as_ref()).await;
+    let _guard = outbox.lock_key(key.as_ref()).await;
     let state = match &key {
         Some(key) => outbox.key_state(key).await?,
         None => KeyState::default(),
