@@ -124,7 +124,7 @@ pub struct Worker<S> {
 
 impl<S> Worker<S> {
     /// This worker, with these options in place of the defaults.
-    pub fn with(mut self, options: WorkerOptions) -> Self {
+    pub fn with_options(mut self, options: WorkerOptions) -> Self {
         self.options = options;
         self
     }

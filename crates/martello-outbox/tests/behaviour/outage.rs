@@ -76,7 +76,7 @@ async fn a_newer_write_after_an_outage_waits_behind_the_one_that_was_deferred_in
     };
     assert_eq!(written.now(), [1]);
 
-    let _worker = outbox.worker(http.clone()).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(http.clone()).with_options(options().build().unwrap()).start();
     for ticket in [second, third] {
         let entry = tokio::time::timeout(seconds(20), ticket.ended()).await.unwrap().unwrap();
         assert_eq!(entry.state, State::Done);
@@ -94,7 +94,7 @@ async fn writes_arrive_in_order_while_the_api_comes_and_goes() {
     let mut server = Some(first);
     let quick = Duration::from_millis(20);
     let options = options().backoff(Duration::from_millis(1), quick).hold_after(1_000);
-    let _worker = outbox.worker(http.clone()).with(options.build().unwrap()).start();
+    let _worker = outbox.worker(http.clone()).with_options(options.build().unwrap()).start();
     let (mut deferred, mut version) = (Vec::new(), 0);
     for _ in 0..5 {
         for up in [true, false] {

@@ -197,7 +197,7 @@ pub(crate) fn work(outbox: &Outbox, api: &Api) -> RunningWorker {
 }
 
 pub(crate) fn work_with(outbox: &Outbox, api: &Api, options: WorkerOptionsBuilder) -> RunningWorker {
-    outbox.worker(api.service()).with(options.build().unwrap()).start()
+    outbox.worker(api.service()).with_options(options.build().unwrap()).start()
 }
 
 /// Stores a request and tells its id.

@@ -101,7 +101,7 @@ async fn a_worker_keeps_it_as_a_dead_letter_and_goes_on() {
     }
     let once = quick().without_retry().build().unwrap().layer(http());
     let options = WorkerOptions::builder().hold_after(2).build().unwrap();
-    let worker = outbox.worker(once).with(options).start();
+    let worker = outbox.worker(once).with_options(options).start();
     for ticket in &tickets {
         let ended = tokio::time::timeout(std::time::Duration::from_secs(20), ticket.ended()).await;
         let entry = ended.unwrap().unwrap();

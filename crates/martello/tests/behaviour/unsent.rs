@@ -103,7 +103,7 @@ async fn a_stored_post_whose_token_cannot_be_had_waits_for_it() {
     let once = quick().without_retry().build().unwrap().layer(authenticated(&tokens.uri("/token")));
     let soon = Duration::from_millis(1);
     let options = WorkerOptions::builder().backoff(soon, soon).build().unwrap();
-    let worker = outbox.worker(once).with(options).start();
+    let worker = outbox.worker(once).with_options(options).start();
     let holds = async || outbox.store().queues().await.unwrap().remove(0).holds;
     let held = async {
         while holds().await.is_empty() {

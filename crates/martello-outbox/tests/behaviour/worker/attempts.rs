@@ -33,7 +33,7 @@ async fn the_stack_sees_which_it_is_and_what_may_be_done_with_it() {
     });
     let short = Duration::from_millis(10);
     let options = options().backoff(short, short).build().unwrap();
-    let _worker = outbox.worker(service).with(options).start();
+    let _worker = outbox.worker(service).with_options(options).start();
     let mut expected = Vec::new();
     for (request, idempotent) in [(put("/orders/1"), true), (post("/orders"), false)] {
         let ticket = outbox.enqueue(request).await.unwrap();
@@ -63,7 +63,7 @@ async fn its_time_runs_from_when_it_is_sent() {
     for (answer, expected) in [(29, Outcome::Success), (31, Outcome::Ambiguous)] {
         let outbox = Outbox::new(MemoryStore::new());
         let service = service_fn(move |_: Request<Body>| queued(seconds(40), seconds(answer)));
-        let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+        let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
         let detail = settled(&outbox, enqueued(&outbox, post("/orders")).await, 1).await;
         let attempt = &detail.attempts[0];
         assert_eq!(attempt.outcome, expected, "{attempt:?}");

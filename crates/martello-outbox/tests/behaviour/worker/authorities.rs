@@ -28,7 +28,7 @@ async fn an_api_that_is_up_gets_its_entries_while_another_is_down() {
         enqueue(&outbox, &up.uri("/orders")).await;
     }
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let _worker = outbox.worker(client).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(client).with_options(options().build().unwrap()).start();
     let delivered = async {
         while outbox.store().count(Filter::state(State::Done)).await.unwrap() < 20 {
             tokio::time::sleep(Duration::from_millis(20)).await;

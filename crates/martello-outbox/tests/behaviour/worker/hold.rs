@@ -148,7 +148,7 @@ async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
     let workers: Vec<_> = (0..workers)
         .map(|seed| {
             let options = options().seed(seed as u64).build().unwrap();
-            outbox.worker(service.clone()).with(options).start()
+            outbox.worker(service.clone()).with_options(options).start()
         })
         .collect();
     // A hundred in each second.

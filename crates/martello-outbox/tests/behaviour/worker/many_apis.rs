@@ -41,7 +41,7 @@ async fn apis_that_do_not_answer_leave_room_for_one_that_does() {
         sleep(Duration::from_millis(100)).await;
         status(200)
     }));
-    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     for path in 0..30 {
         for api in 0..16 {
             enqueued(&outbox, to(&format!("silent-{api}"), path)).await;
@@ -71,7 +71,7 @@ async fn without_tokens(apis: usize, time: u64) -> usize {
         }
         async { Err(BoxError::from(CallError::unsent(ErrorKind::Transport, "no token"))) }
     }));
-    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     tokio::select! {
         () = too_many.notified() => {}
         () = sleep(seconds(time)) => {}
@@ -104,7 +104,7 @@ async fn a_probe_that_hangs_does_not_undo_a_resume() {
             status(200)
         }
     }));
-    let worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     sleep(seconds(300)).await;
     while !worker.health().probing {
         sleep(seconds(1)).await;
@@ -126,7 +126,7 @@ async fn the_failures_of_an_api_that_nobody_asks_any_more_are_forgotten() {
     let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
         status(if request.uri().host() == Some("down.example") { 503 } else { 200 })
     }));
-    let worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     enqueued(&outbox, to("down", 1)).await;
     sleep(seconds(10)).await;
     assert_eq!(worker.health().failures_in_row, 3);
@@ -148,7 +148,7 @@ async fn a_hold_lasts_as_long_as_the_api_asks_for_within_an_hour() {
             response.headers_mut().insert("retry-after", asked.parse().unwrap());
             Ok::<_, BoxError>(response)
         }));
-        let _worker = outbox.worker(service).with(options().hold_after(1).build().unwrap()).start();
+        let _worker = outbox.worker(service).with_options(options().hold_after(1).build().unwrap()).start();
         enqueued(&outbox, to("api", 1)).await;
         sleep(seconds(1)).await;
         let lasts = holds(&outbox).await.remove(0).until.duration_since(before).as_secs();
@@ -171,7 +171,7 @@ async fn many_apis_without_a_token_do_not_keep_one_that_has_one() {
             _ => Err(BoxError::from(CallError::unsent(ErrorKind::Transport, "no token"))),
         }
     }));
-    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     sleep(seconds(30)).await;
     assert_eq!(done(&outbox).await, 20);
 }

@@ -66,7 +66,7 @@ async fn a_worker_that_drains_deletes_nothing_and_is_not_woken_for_it() {
     let api = Api::statuses([]).held();
     let hour = seconds(3_600);
     let options = options().lease(hour).attempt_timeout(seconds(3_500)).grace(hour).retention(hour);
-    let worker = outbox.worker(api.service()).with(options.build().unwrap());
+    let worker = outbox.worker(api.service()).with_options(options.build().unwrap());
     enqueued(&outbox, put("/orders/1")).await;
     let release = async {
         sleep(seconds(1_800)).await;

@@ -46,7 +46,7 @@ async fn what_waits_for_a_permit_at_a_shutdown_is_given_back() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let limit = ConcurrencyLimitLayer::builder().permits(2).build().unwrap();
-    let worker = outbox.worker(limit.layer(api.service())).with(options().build().unwrap()).start();
+    let worker = outbox.worker(limit.layer(api.service())).with_options(options().build().unwrap()).start();
     for order in 0..5 {
         enqueued(&outbox, put(&format!("/orders/{order}"))).await;
     }
@@ -87,7 +87,7 @@ impl Service<Request<Body>> for Never {
 async fn a_service_that_is_never_ready_makes_no_attempts_and_stops_when_told() {
     let outbox = Outbox::new(MemoryStore::new());
     let id = enqueued(&outbox, put("/orders/1")).await;
-    let worker = outbox.worker(Never).with(options().build().unwrap()).start();
+    let worker = outbox.worker(Never).with_options(options().build().unwrap()).start();
     sleep(seconds(200)).await;
     assert!(worker.health().given_back >= 3, "another worker may have better luck: {:?}", worker.health());
     let start = tokio::time::Instant::now();

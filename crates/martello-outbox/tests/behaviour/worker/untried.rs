@@ -52,7 +52,7 @@ async fn what_was_not_tried_is_given_back_uncounted_and_its_api_held() {
     for order in 0..20 {
         waiting.push(enqueued(&outbox, post(&format!("/orders/{order}"))).await);
     }
-    let worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     sleep(seconds(1)).await;
     for order in 0..20 {
         enqueued(&outbox, elsewhere(order)).await;
@@ -109,7 +109,7 @@ async fn layers_between_hand_it_on() {
     let limit = ConcurrencyLimitLayer::builder().permits(2).build().unwrap();
     let service = RetryLayer::default().layer(limit.layer(service));
     let id = enqueued(&outbox, put("/orders/1")).await;
-    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     sleep(seconds(60)).await;
     let entry = outbox.store().entry(id).await.unwrap().unwrap();
     assert_eq!((entry.state, entry.attempts), (State::Ready, 0));
@@ -120,7 +120,7 @@ async fn layers_between_hand_it_on() {
 async fn what_can_never_be_sent_is_rejected_and_holds_nothing() {
     let outbox = Outbox::new(MemoryStore::new());
     let (service, _) = authenticating(&Api::statuses([]), ErrorKind::Unsendable);
-    let _worker = outbox.worker(service).with(options().build().unwrap()).start();
+    let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
     for order in 0..10 {
         let ticket = outbox.enqueue(put(&format!("/orders/{order}"))).await.unwrap();
         let entry = ticket.ended().await.unwrap();

@@ -76,7 +76,7 @@ async fn a_worker_that_waits_for_its_store_stands_still() {
         for order in 0..5 {
             enqueued(&outbox, post(&format!("/orders/{order}"))).await;
         }
-        let worker = outbox.worker(api.service()).with(options().build().unwrap());
+        let worker = outbox.worker(api.service()).with_options(options().build().unwrap());
         let mut worker = task::spawn(worker.run_until(pending::<()>()));
         let mut step = async |what: &str| {
             for _ in 0..1_000 {
@@ -125,7 +125,7 @@ async fn a_store_that_always_says_now_and_gives_nothing_is_not_asked_without_a_p
     let store = Steered::default();
     store.always_next(Duration::ZERO);
     let outbox = Outbox::new(store.clone());
-    let worker = outbox.worker(Api::statuses([]).service()).with(options().build().unwrap());
+    let worker = outbox.worker(Api::statuses([]).service()).with_options(options().build().unwrap());
     woken_at_most(2_000, worker.run_until(sleep(seconds(1)))).await;
     let calls = store.calls(Op::Turn);
     assert!((50..=250).contains(&calls), "every 5 ms at most: {calls}");

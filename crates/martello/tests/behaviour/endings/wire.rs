@@ -74,7 +74,7 @@ async fn delivered(options: WorkerOptions, stopped_after: Duration) -> AttemptRe
     let outbox = Outbox::new(MemoryStore::new());
     let stack = Stack::new().without_retry().build().unwrap().layer(http());
     let id = outbox.enqueue(request("POST", server.uri("/orders"))).await.unwrap().id();
-    let worker = outbox.worker(stack).with(options).start();
+    let worker = outbox.worker(stack).with_options(options).start();
     tokio::time::sleep(stopped_after).await;
     worker.shutdown().await;
     let mut attempts = outbox.store().detail(id).await.unwrap().unwrap().attempts;

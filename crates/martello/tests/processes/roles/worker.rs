@@ -36,7 +36,7 @@ pub(super) async fn play(part: &Part, mut orders: UnboundedReceiver<String>) {
         }
         response
     });
-    let worker = outbox.worker(client).with(options.build().unwrap());
+    let worker = outbox.worker(client).with_options(options.build().unwrap());
     let monitor = worker.monitor();
     let told_to_leave = async {
         while orders.recv().await.is_some_and(|order| order != LEAVE) {
