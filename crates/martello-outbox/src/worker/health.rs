@@ -57,35 +57,35 @@ pub struct WorkerHealth {
     pub lost: u64,
     /// Operations of the store that failed.
     pub store_failures: u64,
-    again: [u64; Outcome::ALL.len()],
-    dead: [u64; Reason::ALL.len()],
+    deferred: [u64; Outcome::ALL.len()],
+    dead_letters: [u64; Reason::ALL.len()],
 }
 
 impl WorkerHealth {
     /// How many attempts ended like this after which the entry is to be delivered again.
     #[must_use]
-    pub fn again(&self, outcome: Outcome) -> u64 {
-        pick(Outcome::ALL, &self.again, outcome)
+    pub fn deferred(&self, outcome: Outcome) -> u64 {
+        pick(Outcome::ALL, &self.deferred, outcome)
     }
 
     /// How many entries became dead letters for this reason, as far as this worker found out.
     #[must_use]
-    pub fn dead(&self, reason: Reason) -> u64 {
-        pick(Reason::ALL, &self.dead, reason)
+    pub fn dead_letters(&self, reason: Reason) -> u64 {
+        pick(Reason::ALL, &self.dead_letters, reason)
     }
 
     /// Whether it works: it runs, and its store answers.
     #[must_use]
-    pub fn is_well(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.phase == WorkerPhase::Running && !self.store_failing
     }
 
-    pub(super) fn count_again(&mut self, outcome: Outcome) {
-        count(Outcome::ALL, &mut self.again, outcome);
+    pub(super) fn count_deferred(&mut self, outcome: Outcome) {
+        count(Outcome::ALL, &mut self.deferred, outcome);
     }
 
-    pub(super) fn count_dead(&mut self, reason: Reason) {
-        count(Reason::ALL, &mut self.dead, reason);
+    pub(super) fn count_dead_letter(&mut self, reason: Reason) {
+        count(Reason::ALL, &mut self.dead_letters, reason);
     }
 }
 

@@ -109,7 +109,7 @@ impl Driver {
         }
         for entry in &turned.died {
             if let Some(reason) = entry.reason {
-                self.monitor.update(|health| health.count_dead(reason));
+                self.monitor.update(|health| health.count_dead_letter(reason));
             }
             self.outbox.died(entry);
         }
@@ -160,8 +160,8 @@ impl Driver {
         let outcome = ending.outcome();
         self.monitor.update(|health| match (ending.settlement.end, outcome) {
             (End::Done, _) => health.delivered += 1,
-            (End::Again { .. }, Some(outcome)) => health.count_again(outcome),
-            (End::Dead(reason), _) => health.count_dead(reason),
+            (End::Again { .. }, Some(outcome)) => health.count_deferred(outcome),
+            (End::Dead(reason), _) => health.count_dead_letter(reason),
             (End::GiveBack | End::Again { .. }, _) => health.given_back += 1,
         });
         #[cfg(feature = "metrics")]

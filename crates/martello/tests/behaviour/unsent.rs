@@ -124,7 +124,7 @@ async fn a_stored_post_whose_token_cannot_be_had_waits_for_it() {
     assert_eq!(api.requests()[0].header("authorization"), Some("Bearer a-token"));
     assert_eq!(holds().await, []);
     let health = worker.shutdown().await;
-    assert_eq!((health.given_back, health.again(Outcome::Unsent), health.failures_in_row), (2, 0, 0));
+    assert_eq!((health.given_back, health.deferred(Outcome::Unsent), health.failures_in_row), (2, 0, 0));
 }
 
 /// A client that wants a token before it is ready, and has none.

@@ -16,11 +16,11 @@ async fn its_numbers_are_what_happened() {
     let hour = seconds(3_600);
     let worker = work_with(&outbox, &api, options().backoff(hour, hour).hold_after(3));
     let health = worker.health();
-    assert_eq!((health.phase, health.is_well()), (WorkerPhase::Starting, false));
+    assert_eq!((health.phase, health.is_healthy()), (WorkerPhase::Starting, false));
     sleep(seconds(3)).await;
     let health = worker.health();
     assert_eq!((health.phase, health.cap, health.in_flight), (WorkerPhase::Running, 5, 0));
-    assert!(health.is_well() && health.since_last_turn.unwrap() <= seconds(3));
+    assert!(health.is_healthy() && health.since_last_turn.unwrap() <= seconds(3));
     assert_eq!(health.last_pickup, None);
 
     for path in ["/orders/503", "/orders/500", "/orders/429"] {
@@ -29,7 +29,7 @@ async fn its_numbers_are_what_happened() {
     sleep(seconds(2)).await;
     let health = worker.health();
     assert_eq!((health.failures_in_row, health.probing), (3, false));
-    assert_eq!((health.again(Outcome::Unavailable), health.again(Outcome::Faulty)), (1, 2));
+    assert_eq!((health.deferred(Outcome::Unavailable), health.deferred(Outcome::Faulty)), (1, 2));
 
     // One that is due in the middle of the hold, which lasts a second at most, is picked up at its end.
     let mut late = put("/orders/200");
@@ -42,8 +42,8 @@ async fn its_numbers_are_what_happened() {
     sleep(seconds(3)).await;
     let health = worker.health();
     assert_eq!((health.delivered, health.fenced, health.lost, health.given_back), (1, 0, 0, 0));
-    let dead = [Reason::Rejected, Reason::Ambiguous, Reason::Expired].map(|reason| health.dead(reason));
+    let dead = [Reason::Rejected, Reason::Ambiguous, Reason::Expired].map(|reason| health.dead_letters(reason));
     assert_eq!((dead, health.probing, health.failures_in_row), ([1, 1, 0], false, 0));
     let health = worker.shutdown().await;
-    assert_eq!((health.phase, health.is_well()), (WorkerPhase::Stopped, false));
+    assert_eq!((health.phase, health.is_healthy()), (WorkerPhase::Stopped, false));
 }

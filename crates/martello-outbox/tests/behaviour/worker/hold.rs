@@ -205,6 +205,6 @@ async fn what_the_client_refuses_is_no_sign_of_the_servers_trouble() {
         let health = worker.health();
         let found = (health.failures_in_row, holds(&outbox).await.len());
         assert_eq!(found, (failures, held), "{path}: {health:?}");
-        assert_eq!(health.dead(Reason::Rejected), dead);
+        assert_eq!(health.dead_letters(Reason::Rejected), dead);
     }
 }

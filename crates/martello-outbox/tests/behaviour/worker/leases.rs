@@ -119,7 +119,7 @@ async fn who_lost_a_lease_cannot_settle() {
     }
     sleep(seconds(6)).await;
     let health = worker.health();
-    assert_eq!((health.fenced, health.dead(martello_outbox::Reason::Rejected)), (1, 0));
+    assert_eq!((health.fenced, health.dead_letters(martello_outbox::Reason::Rejected)), (1, 0));
     let detail = detail(&other, id).await;
     assert_eq!((detail.entry.state, detail.attempts.len()), (State::Done, 2));
 }

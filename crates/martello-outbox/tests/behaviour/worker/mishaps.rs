@@ -36,7 +36,7 @@ async fn a_service_that_panics_has_made_an_ambiguous_attempt_and_stops_nobody() 
     assert!(attempt.fault.as_ref().unwrap().contains("the user's code is at fault"), "{attempt:?}");
     let other = outbox.enqueue(put("/orders/9")).await.unwrap();
     assert_eq!(other.ended().await.unwrap().state, State::Done);
-    assert!(worker.health().is_well());
+    assert!(worker.health().is_healthy());
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +137,7 @@ async fn the_hook_hears_of_each_death_once_and_its_panic_is_caught() {
             ("/orders/3".to_owned(), Reason::Expired, None),
         ]
     );
-    assert!(worker.health().is_well());
+    assert!(worker.health().is_healthy());
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +150,7 @@ async fn more_expired_entries_than_fit_into_a_turn_are_buried_all_the_same() {
     let api = Api::statuses([]);
     let worker = work(&outbox, &api);
     sleep(Duration::from_millis(5_100)).await;
-    assert_eq!((worker.health().dead(Reason::Expired), api.seen().len()), (350, 0));
+    assert_eq!((worker.health().dead_letters(Reason::Expired), api.seen().len()), (350, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ async fn it_waits_for_what_is_on_the_wire_and_claims_nothing_more() {
     let release = async {
         sleep(seconds(10)).await;
         let health = monitor.health();
-        assert_eq!((health.phase, health.is_well()), (WorkerPhase::Draining, false));
+        assert_eq!((health.phase, health.is_healthy()), (WorkerPhase::Draining, false));
         api.release(5);
     };
     let (health, ()) = tokio::join!(worker.shutdown(), release);

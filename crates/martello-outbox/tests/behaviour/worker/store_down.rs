@@ -24,14 +24,14 @@ async fn it_is_asked_again_until_it_answers_and_not_without_a_pause() {
         let (before, ticket) = (store.calls(Op::Turn), outbox.enqueue(put("/orders/1")).await.unwrap());
         sleep(seconds(60)).await;
         let health = worker.health();
-        assert!(health.store_failing && !health.is_well() && health.store_failures > 5, "{health:?}");
+        assert!(health.store_failing && !health.is_healthy() && health.store_failures > 5, "{health:?}");
         assert!(store.calls(Op::Turn) - before < 40, "{}", store.calls(Op::Turn) - before);
         for op in [Op::Turn, Op::Heartbeat, Op::Prune] {
             store.heal(op);
         }
         let entry = tokio::time::timeout(seconds(11), ticket.ended()).await.unwrap().unwrap();
         assert_eq!((entry.state, entry.attempts), (State::Done, 1));
-        assert!(worker.health().is_well());
+        assert!(worker.health().is_healthy());
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_settlement_whose_answer_was_lost_is_made_once() {
     let detail = detail(&outbox, id).await;
     assert_eq!((detail.entry.state, detail.attempts.len(), detail.entry.tries), (State::Ready, 1, 1));
     assert_eq!(
-        (worker.health().again(martello_outcome::Outcome::Unavailable), worker.health().fenced),
+        (worker.health().deferred(martello_outcome::Outcome::Unavailable), worker.health().fenced),
         (1, 0)
     );
 }

@@ -79,7 +79,7 @@ async fn what_was_not_tried_is_given_back_uncounted_and_its_api_held() {
     assert!(held.why.contains("no token is to be had"), "{held:?}");
     let health = worker.health();
     assert_eq!((health.given_back, health.failures_in_row), (calls.len() as u64, 0));
-    assert_eq!(health.again(Outcome::Unsent), 0);
+    assert_eq!(health.deferred(Outcome::Unsent), 0);
 }
 
 #[tokio::test(start_paused = true)]
