@@ -26,8 +26,12 @@ impl KeyLock {
     pub(crate) async fn lock(&self, key: &OrderKey) -> KeyGuard {
         let queue = Arc::clone(lock(&self.0).entry(key.clone()).or_default());
         // Made before the wait, so that one that is given up is forgotten too.
-        let mut guard =
-            KeyGuard { queues: Arc::clone(&self.0), key: key.clone(), permit: None, queue: Arc::clone(&queue) };
+        let mut guard = KeyGuard {
+            queues: Arc::clone(&self.0),
+            key: key.clone(),
+            permit: None,
+            queue: Arc::clone(&queue),
+        };
         guard.permit = Some(queue.lock_owned().await);
         guard
     }

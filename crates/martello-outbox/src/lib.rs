@@ -3,6 +3,7 @@
 mod builder;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod disposition;
 mod entry;
 mod key_lock;
 mod layer;
@@ -17,7 +18,6 @@ mod seal;
 mod sent;
 mod store;
 mod ticket;
-mod disposition;
 mod worker;
 
 pub use builder::OutboxBuilder;

@@ -71,9 +71,9 @@ pub(crate) fn lost_leases(queue: &QueueName, leases: usize) {
 }
 
 /// A delivery under way, until it is dropped.
-pub(crate) struct InFlight(Vec<Label>);
+pub(crate) struct InFlightGauge(Vec<Label>);
 
-impl InFlight {
+impl InFlightGauge {
     pub(crate) fn one(queue: &QueueName) -> Self {
         let labels = of(queue);
         gauge!(IN_FLIGHT, labels.clone()).increment(1.0);
@@ -86,7 +86,7 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightGauge {
     fn drop(&mut self) {
         gauge!(IN_FLIGHT, self.0.clone()).decrement(1.0);
     }

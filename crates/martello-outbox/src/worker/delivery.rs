@@ -20,9 +20,9 @@ use tokio::{
 use tower_service::Service;
 
 use super::{
-    earlier::Earlier,
+    delivery_result::{AttemptResult, DeliveryResult, was_refused},
+    earlier_attempts::EarlierAttempts,
     excerpt::Excerpt,
-    report::{Came, Report, was_refused},
 };
 use crate::{EntryId, Outbox, StoredRequest};
 
@@ -44,17 +44,17 @@ pub(super) enum Stop {
 const TIMED_OUT: Abandoned = Abandoned::new(
     ErrorKind::AttemptTimeout,
     Outcome::Ambiguous,
-    "no response came within the attempt timeout",
+    "no response result within the attempt timeout",
 );
 const STOPPED_UNSENT: Abandoned =
     Abandoned::cancelled(Outcome::Unsent, "the worker was shut down before the request was sent");
 const STOPPED: Abandoned =
-    Abandoned::cancelled(Outcome::Ambiguous, "the worker was shut down before an answer came");
+    Abandoned::cancelled(Outcome::Ambiguous, "the worker was shut down before an answer result");
 const LOST: Abandoned =
     Abandoned::cancelled(Outcome::Ambiguous, "the worker lost its lease before it was done");
 
 /// What is to be delivered.
-pub(super) struct Job {
+pub(super) struct Delivery {
     pub(super) outbox: Outbox,
     pub(super) id: EntryId,
     pub(super) attempt: u32,
@@ -64,8 +64,11 @@ pub(super) struct Job {
     pub(super) timeout: Duration,
 }
 
-/// A delivery that ends early if its lease is lost. The store writes of it that nobody knows how far it came.
-pub(super) async fn while_leased(delivery: impl Future<Output = Came>, lost: oneshot::Receiver<()>) -> Came {
+/// A delivery that ends early if its lease is lost. The store writes of it that nobody knows how far it result.
+pub(super) async fn while_leased(
+    delivery: impl Future<Output = DeliveryResult>,
+    lost: oneshot::Receiver<()>,
+) -> DeliveryResult {
     let mut delivery = pin!(Some(delivery));
     let lost = async {
         if lost.await.is_err() {
@@ -77,9 +80,9 @@ pub(super) async fn while_leased(delivery: impl Future<Output = Came>, lost: one
         biased;
         () = lost => {
             LOST.while_dropping(|| delivery.set(None));
-            Came::Lost
+            DeliveryResult::LeaseLost
         }
-        came = poll_fn(|cx| poll_present(delivery.as_mut(), cx)) => came,
+        result = poll_fn(|cx| poll_present(delivery.as_mut(), cx)) => result,
     }
 }
 
@@ -88,31 +91,35 @@ fn poll_present<F: Future>(future: Pin<&mut Option<F>>, cx: &mut Context<'_>) ->
     future.as_pin_mut().map_or(Poll::Pending, |present| present.poll(cx))
 }
 
-pub(super) async fn deliver<S, R>(service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
+pub(super) async fn deliver<S, R>(
+    service: S,
+    delivery: Delivery,
+    stop: watch::Receiver<Stop>,
+) -> DeliveryResult
 where
     S: Service<Request<Body>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     R: http_body::Body,
 {
-    let earlier = Earlier::of(&job);
-    let mut came = attempt(service, job, stop).await;
-    if let Came::Ended(report) = &mut came {
-        report.call = earlier.call_outcome(report).await;
+    let earlier = EarlierAttempts::of(&delivery);
+    let mut result = attempt(service, delivery, stop).await;
+    if let DeliveryResult::Attempted(result) = &mut result {
+        result.call = earlier.call_outcome(result).await;
     }
-    came
+    result
 }
 
-async fn attempt<S, R>(mut service: S, job: Job, stop: watch::Receiver<Stop>) -> Came
+async fn attempt<S, R>(mut service: S, delivery: Delivery, stop: watch::Receiver<Stop>) -> DeliveryResult
 where
     S: Service<Request<Body>, Response = Response<R>>,
     S::Error: Into<BoxError>,
     R: http_body::Body,
 {
-    let Job { outbox, id, attempt, repeatable, request, timeout, .. } = job;
+    let Delivery { outbox, id, attempt, repeatable, request, timeout, .. } = delivery;
     let mut stop = Stopping(stop);
     let request = match prepared(&outbox, id, attempt, repeatable, request) {
         Ok(request) => request,
-        Err(came) => return came,
+        Err(result) => return result,
     };
     let may_have_body = !matches!(*request.method(), Method::HEAD | Method::CONNECT);
     let began = Instant::now();
@@ -123,24 +130,24 @@ where
                 return failed(&error, began);
             }
         }
-        () = stop.at_least(Stop::Unsent) => return Came::Back { refused: false },
+        () = stop.at_least(Stop::Unsent) => return DeliveryResult::NotSent { refused: false },
         // Nothing bounds how long the user's service takes to be ready, and the entry may be another worker's
         // to deliver.
-        () = tokio::time::sleep(timeout) => return Came::Back { refused: true },
+        () = tokio::time::sleep(timeout) => return DeliveryResult::NotSent { refused: true },
     }
     let (answer, began) = match answer(service.call(request), timeout, &mut stop).await {
         Ok(answered) => answered,
-        Err(came) => return came,
+        Err(result) => return result,
     };
     let response = match answer.map_err(CallError::from_source) {
         Ok(response) => response,
         Err(error) => return failed(&error, began),
     };
-    let report = Report::of_response(&outbox, &response, began);
+    let result = AttemptResult::of_response(&outbox, &response, began);
     if !may_have_body || is_bodiless(response.status()) {
-        return Came::Ended(Box::new(report));
+        return DeliveryResult::Attempted(Box::new(result));
     }
-    Came::Ended(Box::new(read(response, report, &mut stop).await))
+    DeliveryResult::Attempted(Box::new(read(response, result, &mut stop).await))
 }
 
 /// The request as it is sent: one attempt, under the entry's name.
@@ -150,18 +157,20 @@ fn prepared(
     attempt: u32,
     repeatable: bool,
     request: StoredRequest,
-) -> Result<Request<Body>, Came> {
+) -> Result<Request<Body>, DeliveryResult> {
     // Older versions stored what this one refuses.
     request.check().map_err(|error| {
-        Came::Ended(Box::new(Report::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own()))
+        DeliveryResult::Attempted(Box::new(
+            AttemptResult::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own(),
+        ))
     })?;
     // With nothing to open it with, the fault is the worker's and not the entry's.
     let by_worker = request.sealed && outbox.settings.sealing.is_none();
     let closed = |error| {
-        let report = Report::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own();
+        let result = AttemptResult::new(Outcome::Rejected, Instant::now()).with_fault(&error).of_our_own();
         match by_worker {
-            true => Came::Unable(report.fault.unwrap_or_default()),
-            false => Came::Ended(Box::new(report)),
+            true => DeliveryResult::CannotSend(result.fault.unwrap_or_default()),
+            false => DeliveryResult::Attempted(Box::new(result)),
         }
     };
     let mut request = outbox.opened(id, request).map_err(closed)?.to_request();
@@ -181,7 +190,7 @@ async fn answer<F: Future>(
     call: F,
     timeout: Duration,
     stop: &mut Stopping,
-) -> Result<(F::Output, Instant), Came> {
+) -> Result<(F::Output, Instant), DeliveryResult> {
     let mut call = pin!(Some(call));
     let mut sent = false;
     let mut began = Instant::now();
@@ -201,18 +210,18 @@ async fn answer<F: Future>(
             },
             () = &mut timer, if sent => {
                 TIMED_OUT.while_dropping(|| call.set(None));
-                let report = Report::new(TIMED_OUT.outcome(), began);
+                let result = AttemptResult::new(TIMED_OUT.outcome(), began);
                 let text = format!("{} of {timeout:?}", TIMED_OUT.message());
-                return Err(Came::Ended(Box::new(report.saying(text))));
+                return Err(DeliveryResult::Attempted(Box::new(result.saying(text))));
             }
             () = stop.at_least(level) => {
                 if !sent {
                     STOPPED_UNSENT.while_dropping(|| call.set(None));
-                    return Err(Came::Back { refused: false });
+                    return Err(DeliveryResult::NotSent { refused: false });
                 }
                 STOPPED.while_dropping(|| call.set(None));
-                let report = Report::new(STOPPED.outcome(), began).of_our_own();
-                return Err(Came::Ended(Box::new(report.saying(STOPPED.message()))));
+                let result = AttemptResult::new(STOPPED.outcome(), began).of_our_own();
+                return Err(DeliveryResult::Attempted(Box::new(result.saying(STOPPED.message()))));
             }
         }
     }
@@ -241,19 +250,25 @@ fn poll<F: Future>(
     }
 }
 
-fn failed(error: &CallError, began: Instant) -> Came {
-    let report = Report::of_error(error, began);
+fn failed(error: &CallError, began: Instant) -> DeliveryResult {
+    let result = AttemptResult::of_error(error, began);
     match error.kind() {
-        _ if was_refused(error) => Came::Back { refused: true },
-        ErrorKind::Transport if error.is_untried() => Came::Untried(report.fault.unwrap_or_default()),
-        _ => Came::Ended(Box::new(report)),
+        _ if was_refused(error) => DeliveryResult::NotSent { refused: true },
+        ErrorKind::Transport if error.is_untried() => {
+            DeliveryResult::Untried(result.fault.unwrap_or_default())
+        }
+        _ => DeliveryResult::Attempted(Box::new(result)),
     }
 }
 
 /// Reads the body to its end, within bounds. Of one that says why a request was rejected, the start is kept.
-async fn read<R: http_body::Body>(response: Response<R>, report: Report, stop: &mut Stopping) -> Report {
+async fn read<R: http_body::Body>(
+    response: Response<R>,
+    result: AttemptResult,
+    stop: &mut Stopping,
+) -> AttemptResult {
     let keep =
-        report.outcome == Outcome::Rejected && !response.headers().contains_key(header::CONTENT_ENCODING);
+        result.outcome == Outcome::Rejected && !response.headers().contains_key(header::CONTENT_ENCODING);
     let mut body = pin!(Excerpt::new(response.into_body(), keep));
     tokio::select! {
         biased;
@@ -261,7 +276,7 @@ async fn read<R: http_body::Body>(response: Response<R>, report: Report, stop: &
         () = stop.at_least(Stop::Now) => {}
     }
     let text = body.text();
-    report.saying(text)
+    result.saying(text)
 }
 
 struct Stopping(watch::Receiver<Stop>);

@@ -8,7 +8,7 @@ use std::{
 use martello_outcome::Outcome;
 use tokio::{task::Id, time::Instant};
 
-use super::flight::Flight;
+use super::in_flight::InFlight;
 use crate::Reason;
 
 /// Where a worker is in its life.
@@ -51,7 +51,7 @@ pub struct WorkerHealth {
     pub delivered: u64,
     /// Entries given back because nothing was sent.
     pub given_back: u64,
-    /// Results that came after their lease was lost, and changed nothing.
+    /// Results that result after their lease was lost, and changed nothing.
     pub fenced: u64,
     /// Deliveries dropped because their lease was lost, or could not be renewed in time.
     pub lost: u64,
@@ -129,11 +129,11 @@ impl WorkerMonitor {
         update(&mut self.seen().health)
     }
 
-    /// What is in flight has changed.
-    pub(super) fn flying(&self, flights: &HashMap<Id, Flight>) {
+    /// What is in in_flight has changed.
+    pub(super) fn flying(&self, in_flight: &HashMap<Id, InFlight>) {
         self.update(|health| {
-            health.in_flight = flights.len();
-            health.probing = flights.values().any(|flight| flight.holds > 0);
+            health.in_flight = in_flight.len();
+            health.probing = in_flight.values().any(|in_flight| in_flight.holds > 0);
         });
     }
 

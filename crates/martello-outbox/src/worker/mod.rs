@@ -1,20 +1,20 @@
 //! What delivers: a worker.
 
 mod delivery;
-mod driver;
-mod earlier;
-mod endings;
+mod delivery_result;
+mod earlier_attempts;
 mod excerpt;
-mod flight;
+mod failure_backoff;
 mod health;
+mod in_flight;
 mod leases;
 mod options;
 mod pace;
 mod policy;
-mod report;
+mod run_loop;
 mod running;
-mod slot;
-mod trouble;
+mod settlements;
+mod store_op;
 mod turns;
 
 use std::{fmt, future::Future};
@@ -25,7 +25,7 @@ use martello_outcome::BoxError;
 use tokio::{sync::oneshot, task::JoinSet};
 use tower_service::Service;
 
-use self::driver::Driver;
+use self::run_loop::RunLoop;
 pub use self::{
     health::{WorkerHealth, WorkerMonitor, WorkerPhase},
     options::{WorkerOptions, WorkerOptionsBuilder},
@@ -173,17 +173,17 @@ impl<S> Worker<S> {
         F: Future,
     {
         let Self { outbox, service, options, monitor } = self;
-        let send = move |job: delivery::Job, stop| {
+        let send = move |delivery: delivery::Delivery, stop| {
             #[cfg(feature = "metrics")]
-            let measured = crate::metrics::InFlight::one(job.outbox.queue());
-            let delivery = delivery::deliver(service.clone(), job, stop);
+            let measured = crate::metrics::InFlightGauge::one(delivery.outbox.queue());
+            let delivery = delivery::deliver(service.clone(), delivery, stop);
             #[cfg(feature = "metrics")]
             let delivery = measured.during(delivery);
             delivery
         };
         #[cfg(feature = "metrics")]
         let looking = outbox.clone();
-        let run = Driver::new(outbox, options, monitor).run(send, stop);
+        let run = RunLoop::new(outbox, options, monitor).run(send, stop);
         #[cfg(feature = "metrics")]
         let run = crate::metrics::look_while(&looking, run);
         run.await;

@@ -73,7 +73,7 @@ impl WorkerOptions {
 /// | lease | 60 s | a worker that died is missed after a minute; one that lives renews it every 20 s |
 /// | attempt timeout | 30 s | what load balancers allow a server |
 /// | backoff | 1 s, doubled up to 1 h | a short outage costs seconds, a long one few attempts |
-/// | hold after | 5 failures in a row | as many as are in flight when a server goes down |
+/// | hold after | 5 failures in a row | as many as are in in_flight when a server goes down |
 /// | grace | the attempt timeout | then no attempt is left that may still be answered |
 /// | poll every | 5 s | a store says what is new within a second: this is for what it could not say |
 /// | retention | 7 days | as long as duplicates are told, and as anybody asks what became of a request |
@@ -121,7 +121,7 @@ impl WorkerOptionsBuilder {
     }
 
     /// The wait after an entry's first failure, 1 ms to 1 h, which doubles with each further one up to `cap`,
-    /// which is from `base` to 24 h. It is drawn by lot from nothing to the whole (“full jitter”). A longer
+    /// which is from `base` to 24 h. It is drawn by jitter from nothing to the whole (“full jitter”). A longer
     /// `Retry-After` counts, up to 1 h.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.options.policy = Policy { base, cap };

@@ -43,7 +43,7 @@ impl Pace {
         Self { concurrency, hold_after, attempt_timeout, streaks, refusals: 0, rest_until: None }
     }
 
-    /// How many more may be claimed beside those in flight.
+    /// How many more may be claimed beside those in in_flight.
     pub(super) fn room(&self, in_flight: usize, now: Instant) -> usize {
         let allowed = if self.resting(now).is_some() { 0 } else { self.concurrency };
         allowed.saturating_sub(in_flight)
@@ -82,7 +82,7 @@ impl Pace {
         authority: &str,
         holds: u32,
         retry_after: Duration,
-        (now, lot): (Instant, f64),
+        (now, jitter): (Instant, f64),
     ) -> Option<(Duration, u32)> {
         self.refusals = 0;
         if self.streaks.len() >= Held::MOST && !self.streaks.contains_key(authority) {
@@ -95,33 +95,34 @@ impl Pace {
         let streak = self.streaks.entry(authority.to_owned()).or_insert(new);
         streak.failures = streak.failures.saturating_add(1);
         streak.last = now;
-        let wait = (holds > 0 || streak.failures == self.hold_after).then(|| hold(holds, retry_after, lot));
+        let wait =
+            (holds > 0 || streak.failures == self.hold_after).then(|| hold(holds, retry_after, jitter));
         streak.held = wait.unwrap_or_default();
         wait.map(|wait| (wait, streak.failures))
     }
 
     /// The user's stack would not take a request: to offer it another at once would be the same again.
-    pub(super) fn refused(&mut self, now: Instant, lot: f64) {
-        self.rest(now, REST, lot);
+    pub(super) fn refused(&mut self, now: Instant, jitter: f64) {
+        self.rest(now, REST, jitter);
     }
 
     /// The user's stack could not try a request of an API that was not held, which it is from now on: of others, it
     /// may. Where there are more such APIs than a store remembers holds, this is what keeps the worker from spinning.
-    pub(super) fn untried(&mut self, now: Instant, lot: f64) {
-        self.rest(now, SHORT_REST, lot);
+    pub(super) fn untried(&mut self, now: Instant, jitter: f64) {
+        self.rest(now, SHORT_REST, jitter);
     }
 
-    fn rest(&mut self, now: Instant, (base, cap): (Duration, Duration), lot: f64) {
+    fn rest(&mut self, now: Instant, (base, cap): (Duration, Duration), jitter: f64) {
         if self.resting(now).is_none() {
             self.refusals = self.refusals.saturating_add(1);
-            self.rest_until = Some(now + half_jitter(base, cap, self.refusals, lot));
+            self.rest_until = Some(now + half_jitter(base, cap, self.refusals, jitter));
         }
     }
 }
 
 /// How long to hold an authority after so many holds in a row.
-pub(super) fn hold(holds: u32, retry_after: Duration, lot: f64) -> Duration {
-    half_jitter(HOLD.0, HOLD.1, holds.saturating_add(1), lot).max(asked_for(retry_after, lot))
+pub(super) fn hold(holds: u32, retry_after: Duration, jitter: f64) -> Duration {
+    half_jitter(HOLD.0, HOLD.1, holds.saturating_add(1), jitter).max(asked_for(retry_after, jitter))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use martello_outcome::RetryAfter;
 
-use super::report::Report;
+use super::delivery_result::AttemptResult;
 use crate::{End, Entry, Reason, disposition::Disposition};
 
 /// The longest `Retry-After` that is believed: a proxy's date may be off by more than anybody wants to wait.
@@ -22,10 +22,10 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    /// What becomes of the entry, which was claimed as it is here; `lot` is drawn from 0 to 1.
-    pub(super) fn end(&self, entry: &Entry, report: &Report, lot: f64) -> End {
-        let disposition = Disposition::of(report.outcome, report.kind, report.status, entry.repeatable);
-        match disposition.of_call(report.outcome, report.call) {
+    /// What becomes of the entry, which was claimed as it is here; `jitter` is drawn from 0 to 1.
+    pub(super) fn end(&self, entry: &Entry, result: &AttemptResult, jitter: f64) -> End {
+        let disposition = Disposition::of(result.outcome, result.kind, result.status, entry.repeatable);
+        match disposition.of_call(result.outcome, result.call) {
             Disposition::Return => End::Done,
             Disposition::DeadLetter(reason) => End::Dead(reason),
             Disposition::Defer { counts: true } if entry.tries >= entry.max_attempts => {
@@ -33,15 +33,15 @@ impl Policy {
             }
             // One that expires before it is due again is left to the store, which buries it when its time has come.
             Disposition::Defer { counts } => {
-                let wait = self.backoff(failures(entry, counts), lot);
-                End::Again { after: wait.max(asked_for(report.retry_after, lot)), counts }
+                let wait = self.backoff(failures(entry, counts), jitter);
+                End::Again { after: wait.max(asked_for(result.retry_after, jitter)), counts }
             }
         }
     }
 
     /// The wait after this many failures, from 1: with full jitter, so that what failed together comes back apart.
-    pub(super) fn backoff(&self, failures: u32, lot: f64) -> Duration {
-        ceiling(self.base, self.cap, failures).mul_f64(1.0 - lot.clamp(0.0, 1.0))
+    pub(super) fn backoff(&self, failures: u32, jitter: f64) -> Duration {
+        ceiling(self.base, self.cap, failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0))
     }
 }
 
@@ -52,14 +52,14 @@ fn ceiling(base: Duration, cap: Duration, failures: u32) -> Duration {
 }
 
 /// How long to wait because a `Retry-After` asks for it.
-pub(super) fn asked_for(retry_after: Duration, lot: f64) -> Duration {
+pub(super) fn asked_for(retry_after: Duration, jitter: f64) -> Duration {
     let asked = retry_after.min(RETRY_AFTER_CAP);
-    asked + RetryAfter::jitter(asked, lot)
+    asked + RetryAfter::jitter(asked, jitter)
 }
 
 /// A wait of at least half of what it may be, for a few that wait for one thing.
-pub(super) fn half_jitter(base: Duration, cap: Duration, failures: u32, lot: f64) -> Duration {
-    ceiling(base, cap, failures).mul_f64(1.0 - lot.clamp(0.0, 1.0) / 2.0)
+pub(super) fn half_jitter(base: Duration, cap: Duration, failures: u32, jitter: f64) -> Duration {
+    ceiling(base, cap, failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 /// How many times the entry has failed in this life. What does not count as a try is not in its tries, and its attempts

@@ -10,11 +10,11 @@ use tokio::{
 use tracing::Instrument;
 
 use super::{
-    delivery::{Job, Stop, while_leased},
-    driver::Driver,
-    endings::say_hold,
-    flight::{Ending, Flight},
-    report::Came,
+    delivery::{Delivery, Stop, while_leased},
+    delivery_result::DeliveryResult,
+    in_flight::{InFlight, PendingSettlement},
+    run_loop::RunLoop,
+    settlements::say_hold,
 };
 use crate::{Claimed, End, Hold, Settled, StoreError, StoreErrorKind, Turn, Turned};
 
@@ -36,10 +36,10 @@ impl Asked {
     }
 }
 
-impl Driver {
+impl RunLoop {
     /// When the store is to be asked next, if at all before something happens.
     pub(super) fn turn_at(&self, now: Instant) -> Option<Instant> {
-        let at = match (self.endings.is_empty(), self.room(now)) {
+        let at = match (self.pending.is_empty(), self.room(now)) {
             (false, _) => now,
             (true, 0) => return None,
             (true, _) => self.look_at,
@@ -59,7 +59,7 @@ impl Driver {
 
     pub(super) fn ask(&mut self) -> Turn {
         let at = Instant::now();
-        let settle: Vec<_> = self.endings.iter().map(|ending| ending.settlement.clone()).collect();
+        let settle: Vec<_> = self.pending.iter().map(|settlement| settlement.settlement.clone()).collect();
         let claim = self.room(at);
         self.asked = Asked { at, settles: settle.len(), claims: claim, overtaken: false };
         Turn {
@@ -75,9 +75,9 @@ impl Driver {
     pub(super) fn turned<D>(
         &mut self,
         turned: Result<Turned, StoreError>,
-        send: impl Fn(Job, watch::Receiver<Stop>) -> D,
+        send: impl Fn(Delivery, watch::Receiver<Stop>) -> D,
     ) where
-        D: Future<Output = Came> + Send + 'static,
+        D: Future<Output = DeliveryResult> + Send + 'static,
     {
         let now = Instant::now();
         let turned = match turned {
@@ -103,9 +103,9 @@ impl Driver {
 
         #[cfg(feature = "metrics")]
         crate::metrics::lost_leases(self.outbox.queue(), turned.lost);
-        let endings: Vec<Ending> = self.endings.drain(..self.asked.settles).collect();
-        for (ending, settled) in endings.iter().zip(turned.settled) {
-            self.settled(ending, settled, now);
+        let pending: Vec<PendingSettlement> = self.pending.drain(..self.asked.settles).collect();
+        for (settlement, settled) in pending.iter().zip(turned.settled) {
+            self.settled(settlement, settled, now);
         }
         for entry in &turned.died {
             if let Some(reason) = entry.reason {
@@ -124,7 +124,7 @@ impl Driver {
             health.store_failing = true;
             health.store_failures += 1;
         });
-        let (kind, before) = (error.kind(), self.endings.len());
+        let (kind, before) = (error.kind(), self.pending.len());
         if matches!(
             kind,
             StoreErrorKind::NotFound
@@ -133,9 +133,9 @@ impl Driver {
                 | StoreErrorKind::Internal
         ) {
             // Perhaps one of the settlements is what it stumbles over, and the others must not wait for it for ever.
-            self.endings.retain(|ending| ending.flight.until > now);
+            self.pending.retain(|settlement| settlement.in_flight.until > now);
         }
-        let dropped = before - self.endings.len();
+        let dropped = before - self.pending.len();
         if dropped > 0 {
             tracing::error!(
                 dropped,
@@ -144,52 +144,56 @@ impl Driver {
         }
     }
 
-    fn settled(&mut self, ending: &Ending, settled: Settled, now: Instant) {
+    fn settled(&mut self, settlement: &PendingSettlement, settled: Settled, now: Instant) {
         if settled == Settled::Fenced {
             tracing::warn!(
-                id = %ending.flight.entry.id,
-                attempt = ending.flight.entry.attempts,
-                outcome = ending.outcome().map(Outcome::as_str),
+                id = %settlement.in_flight.entry.id,
+                attempt = settlement.in_flight.entry.attempts,
+                outcome = settlement.outcome().map(Outcome::as_str),
                 "a worker of the outbox had lost its lease before it settled, and changed nothing"
             );
             #[cfg(feature = "metrics")]
-            crate::metrics::fenced(&ending.flight.entry.queue);
+            crate::metrics::fenced(&settlement.in_flight.entry.queue);
             return self.monitor.update(|health| health.fenced += 1);
         }
-        say_hold(ending);
-        let outcome = ending.outcome();
-        self.monitor.update(|health| match (ending.settlement.end, outcome) {
+        say_hold(settlement);
+        let outcome = settlement.outcome();
+        self.monitor.update(|health| match (settlement.settlement.end, outcome) {
             (End::Done, _) => health.delivered += 1,
             (End::Again { .. }, Some(outcome)) => health.count_deferred(outcome),
             (End::Dead(reason), _) => health.count_dead_letter(reason),
             (End::GiveBack | End::Again { .. }, _) => health.given_back += 1,
         });
         #[cfg(feature = "metrics")]
-        if ending.settlement.end == End::Done {
-            crate::metrics::delivered(&ending.flight.entry, ending.flight.at(now));
+        if settlement.settlement.end == End::Done {
+            crate::metrics::delivered(&settlement.in_flight.entry, settlement.in_flight.at(now));
         }
-        if let End::Dead(_) = ending.settlement.end {
-            self.outbox.died(&ending.buried(now));
+        if let End::Dead(_) = settlement.settlement.end {
+            self.outbox.died(&settlement.buried(now));
         }
     }
 
-    fn claimed<D>(&mut self, claimed: Claimed, now: Instant, send: impl Fn(Job, watch::Receiver<Stop>) -> D)
-    where
-        D: Future<Output = Came> + Send + 'static,
+    fn claimed<D>(
+        &mut self,
+        claimed: Claimed,
+        now: Instant,
+        send: impl Fn(Delivery, watch::Receiver<Stop>) -> D,
+    ) where
+        D: Future<Output = DeliveryResult> + Send + 'static,
     {
-        let mut flight = Flight::new(&claimed, self.asked.at, now, self.options.lease);
-        if flight.until <= now {
+        let mut in_flight = InFlight::new(&claimed, self.asked.at, now, self.options.lease);
+        if in_flight.until <= now {
             // The store took so long that somebody else may have it by now.
             return self.monitor.update(|health| health.lost += 1);
         }
         if self.is_draining() {
-            return self.endings.push(flight.back(Hold::Keep));
+            return self.pending.push(in_flight.back(Hold::Keep));
         }
-        if flight.holds == 0 {
-            self.pace.claimed(&flight.authority);
+        if in_flight.holds == 0 {
+            self.pace.claimed(&in_flight.authority);
         }
         let (id, attempt) = (claimed.entry.id, claimed.entry.attempts);
-        let job = Job {
+        let delivery = Delivery {
             outbox: self.outbox.clone(),
             id,
             attempt,
@@ -200,14 +204,14 @@ impl Driver {
         };
         let span = tracing::info_span!("delivery", %id, attempt, queue = %claimed.entry.queue);
         let (loss, lost) = oneshot::channel();
-        let delivery = while_leased(send(job, self.stop.subscribe()), lost);
+        let delivery = while_leased(send(delivery, self.stop.subscribe()), lost);
         let task = self.deliveries.spawn(delivery.instrument(span));
-        let pickup = flight.pickup();
+        let pickup = in_flight.pickup();
         #[cfg(feature = "metrics")]
         crate::metrics::picked_up(&claimed.entry.queue, pickup);
-        flight.loss = Some(loss);
-        self.flights.insert(task.id(), flight);
-        self.monitor.flying(&self.flights);
+        in_flight.loss = Some(loss);
+        self.in_flight.insert(task.id(), in_flight);
+        self.monitor.flying(&self.in_flight);
         self.monitor.update(|health| health.last_pickup = Some(pickup));
     }
 }

@@ -283,7 +283,8 @@ async fn a_dead_letter_at_the_door_is_told_to_the_hook_and_a_panic_of_it_is_caug
 async fn a_duplicate_does_not_die_again() {
     let told = Arc::new(Mutex::new(0));
     let hears = Arc::clone(&told);
-    let outbox = Outbox::builder(MemoryStore::new()).on_dead_letter(move |_| *hears.lock().unwrap() += 1).build();
+    let outbox =
+        Outbox::builder(MemoryStore::new()).on_dead_letter(move |_| *hears.lock().unwrap() += 1).build();
     let outbox = outbox.unwrap();
     for deaths in [1, 1] {
         let mut request = post("/orders");

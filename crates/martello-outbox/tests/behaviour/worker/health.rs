@@ -42,7 +42,8 @@ async fn its_numbers_are_what_happened() {
     sleep(seconds(3)).await;
     let health = worker.health();
     assert_eq!((health.delivered, health.fenced, health.lost, health.given_back), (1, 0, 0, 0));
-    let dead = [Reason::Rejected, Reason::Ambiguous, Reason::Expired].map(|reason| health.dead_letters(reason));
+    let dead =
+        [Reason::Rejected, Reason::Ambiguous, Reason::Expired].map(|reason| health.dead_letters(reason));
     assert_eq!((dead, health.probing, health.failures_in_row), ([1, 1, 0], false, 0));
     let health = worker.shutdown().await;
     assert_eq!((health.phase, health.is_healthy()), (WorkerPhase::Stopped, false));

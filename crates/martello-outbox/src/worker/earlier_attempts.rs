@@ -5,13 +5,13 @@ use std::time::Duration;
 use http::Method;
 use martello_outcome::Outcome;
 
-use super::{delivery::Job, report::Report};
+use super::{delivery::Delivery, delivery_result::AttemptResult};
 use crate::{EntryId, Outbox};
 
 /// How long the store may take to say what was before: less than a worker that is shut down waits for what it settles.
 const ASK: Duration = Duration::from_secs(3);
 
-pub(super) struct Earlier {
+pub(super) struct EarlierAttempts {
     outbox: Outbox,
     id: EntryId,
     attempt: u32,
@@ -19,9 +19,9 @@ pub(super) struct Earlier {
     method: Method,
 }
 
-impl Earlier {
-    pub(super) fn of(job: &Job) -> Self {
-        let Job { outbox, id, attempt, revision, request, .. } = job;
+impl EarlierAttempts {
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        let Delivery { outbox, id, attempt, revision, request, .. } = delivery;
         let method = request.method.clone();
         Self { outbox: outbox.clone(), id: *id, attempt: *attempt, revision: *revision, method }
     }
@@ -29,14 +29,14 @@ impl Earlier {
     /// How the delivery ended whose last attempt ended so. Only where the answer makes a difference is the
     /// store asked for the attempts before: an entry at a glance knows of the last alone, and an outage goes
     /// on with 503s after it has swallowed an answer.
-    pub(super) async fn call_outcome(&self, report: &Report) -> Outcome {
-        let after_doubt = report.outcome.after_doubt(&self.method, report.status);
-        if self.attempt <= 1 || after_doubt == report.outcome {
-            return report.outcome;
+    pub(super) async fn call_outcome(&self, result: &AttemptResult) -> Outcome {
+        let after_doubt = result.outcome.after_doubt(&self.method, result.status);
+        if self.attempt <= 1 || after_doubt == result.outcome {
+            return result.outcome;
         }
         match self.is_in_doubt().await {
             Some(true) => after_doubt,
-            Some(false) => report.outcome,
+            Some(false) => result.outcome,
             None => Outcome::Ambiguous,
         }
     }

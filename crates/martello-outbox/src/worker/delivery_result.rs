@@ -14,25 +14,25 @@ use crate::Outbox;
 
 /// What a delivery says at its end.
 #[derive(Debug)]
-pub(super) enum Came {
+pub(super) enum DeliveryResult {
     /// Nothing was put on the wire: the entry is given back.
-    Back {
+    NotSent {
         /// Because the user's stack would not take it, and not because the worker stops.
         refused: bool,
     },
     /// A layer of the user's stack failed before it called the client: the entry is given back, and its API held.
     Untried(Box<str>),
     /// This worker is not set up to send it, and another may be: the entry is given back, and this worker rests.
-    Unable(Box<str>),
+    CannotSend(Box<str>),
     /// The lease was lost: the entry is another's, or the store's to sweep.
-    Lost,
+    LeaseLost,
     /// An attempt was made, or the request cannot be sent at all.
-    Ended(Box<Report>),
+    Attempted(Box<AttemptResult>),
 }
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct AttemptResult {
     pub(super) outcome: Outcome,
     /// How the entry's delivery ended with it: as the attempt, unless an earlier one has to do with that.
     pub(super) call: Outcome,
@@ -48,7 +48,7 @@ pub(super) struct Report {
     pub(super) of_our_own: bool,
 }
 
-impl Report {
+impl AttemptResult {
     /// An attempt since then that ended with no answer.
     pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
         Self {
@@ -67,41 +67,41 @@ impl Report {
 
     pub(super) fn of_response<B>(outbox: &Outbox, response: &Response<B>, started: Instant) -> Self {
         let status = response.status();
-        let mut report = Self::new(outbox.settings.classifier.status(status), started);
+        let mut result = Self::new(outbox.settings.classifier.status(status), started);
         let last = || Attempts::of(response).and_then(|attempts| attempts.last()?.tracking_id);
-        report.status = Some(status);
-        report.tracking_id = TrackingId::of(response).copied().or_else(last);
-        if !report.outcome.is_success() {
+        result.status = Some(status);
+        result.tracking_id = TrackingId::of(response).copied().or_else(last);
+        if !result.outcome.is_success() {
             let asked = RetryAfter::from_headers(response.headers(), SystemTime::now());
-            report.retry_after = asked.map_or(Duration::ZERO, RetryAfter::duration);
+            result.retry_after = asked.map_or(Duration::ZERO, RetryAfter::duration);
         }
-        report
+        result
     }
 
     pub(super) fn of_error(error: &CallError, started: Instant) -> Self {
-        let mut report = Self::new(error.outcome(), started);
+        let mut result = Self::new(error.outcome(), started);
         let last = error.attempts().last();
-        report.kind = Some(error.kind());
+        result.kind = Some(error.kind());
         // What the client refuses, no server has seen.
-        report.of_our_own = error.kind() == ErrorKind::Unsendable;
-        report.status = last.and_then(|attempt| attempt.status).or(error.last_status());
-        report.tracking_id = last.and_then(|attempt| attempt.tracking_id);
-        report.with_fault(error)
+        result.of_our_own = error.kind() == ErrorKind::Unsendable;
+        result.status = last.and_then(|attempt| attempt.status).or(error.last_status());
+        result.tracking_id = last.and_then(|attempt| attempt.tracking_id);
+        result.with_fault(error)
     }
 
-    /// This report, with the error and its sources as its fault.
+    /// This result, with the error and its sources as its fault.
     pub(super) fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
         self.fault = Attempt::new(1, SystemTime::UNIX_EPOCH, self.outcome).with_fault(error).fault;
         self
     }
 
-    /// This report, with this text as its fault, in one line and within its bound; an empty one says nothing.
+    /// This result, with this text as its fault, in one line and within its bound; an empty one says nothing.
     pub(super) fn saying(self, text: impl Into<String>) -> Self {
         let text = Said(text.into());
         if text.0.trim().is_empty() { self } else { self.with_fault(&text) }
     }
 
-    /// This report, of a failure that the server has no part in.
+    /// This result, of a failure that the server has no part in.
     pub(super) fn of_our_own(mut self) -> Self {
         self.of_our_own = true;
         self

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use martello_outcome::{Outcome, TrackingId};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{leases::safe, report::Report};
+use super::{delivery_result::AttemptResult, leases::safe};
 use crate::{AttemptRecord, Claimed, End, Entry, Hold, Lease, Settlement, State};
 
 /// An entry that this worker has.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct InFlight {
     pub(super) lease: Lease,
     pub(super) entry: Entry,
     /// When it was claimed, by the store's clock.
@@ -29,12 +29,12 @@ pub(super) struct Flight {
 
 /// What is to be settled.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) flight: Flight,
+pub(super) struct PendingSettlement {
+    pub(super) in_flight: InFlight,
     pub(super) settlement: Settlement,
 }
 
-impl Flight {
+impl InFlight {
     /// The claim, of a turn that was asked for at `asked`.
     pub(super) fn new(claimed: &Claimed, asked: Instant, received: Instant, lease: Duration) -> Self {
         Self {
@@ -61,30 +61,30 @@ impl Flight {
     }
 
     /// To be given back.
-    pub(super) fn back(self, hold: Hold) -> Ending {
+    pub(super) fn back(self, hold: Hold) -> PendingSettlement {
         let settlement = Settlement { lease: self.lease.clone(), end: End::GiveBack, attempt: None, hold };
-        Ending { flight: self, settlement }
+        PendingSettlement { in_flight: self, settlement }
     }
 
     /// To be settled after an attempt.
-    pub(super) fn ended(self, report: Report, end: End, hold: Hold) -> Ending {
+    pub(super) fn ended(self, result: AttemptResult, end: End, hold: Hold) -> PendingSettlement {
         let attempt = AttemptRecord {
             number: self.entry.attempts,
             revision: self.entry.revision,
-            started: self.at(report.started),
-            duration: micros(report.duration),
-            outcome: report.outcome,
-            status: report.status,
-            tracking_id: report.tracking_id,
-            fault: report.fault,
+            started: self.at(result.started),
+            duration: micros(result.duration),
+            outcome: result.outcome,
+            status: result.status,
+            tracking_id: result.tracking_id,
+            fault: result.fault,
             worker: Some(self.lease.worker.as_str().into()),
         };
         let settlement = Settlement { lease: self.lease.clone(), end, attempt: Some(attempt), hold };
-        Ending { flight: self, settlement }
+        PendingSettlement { in_flight: self, settlement }
     }
 }
 
-impl Ending {
+impl PendingSettlement {
     /// How the attempt ended, if one was made.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         self.settlement.attempt.as_ref().map(|attempt| attempt.outcome)
@@ -95,12 +95,12 @@ impl Ending {
         let attempt = self.settlement.attempt.as_ref();
         let status: Option<StatusCode> = attempt.and_then(|attempt| attempt.status);
         let tracking_id: Option<TrackingId> = attempt.and_then(|attempt| attempt.tracking_id);
-        let mut entry = self.flight.entry.clone();
+        let mut entry = self.in_flight.entry.clone();
         if let End::Dead(reason) = self.settlement.end {
             entry.state = State::Dead;
             entry.reason = Some(reason);
         }
-        entry.changed_at = self.flight.at(now);
+        entry.changed_at = self.in_flight.at(now);
         entry.last_outcome = self.outcome();
         entry.last_status = status;
         entry.last_tracking_id = tracking_id;

@@ -3,9 +3,9 @@ use std::{future::pending, time::Duration};
 use crate::{StoreError, StoreFuture};
 
 /// At most one operation of a kind under way.
-pub(super) struct Slot<'a, T>(Option<StoreFuture<'a, T>>);
+pub(super) struct StoreOp<'a, T>(Option<StoreFuture<'a, T>>);
 
-impl<'a, T: Send + 'a> Slot<'a, T> {
+impl<'a, T: Send + 'a> StoreOp<'a, T> {
     pub(super) fn empty() -> Self {
         Self(None)
     }

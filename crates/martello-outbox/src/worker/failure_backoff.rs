@@ -9,21 +9,21 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_s
 
 /// The failures in a row of one kind of store operation, which is done again after a wait that grows.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct FailureBackoff {
     what: &'static str,
     failures: u32,
     until: Option<Instant>,
 }
 
-impl Trouble {
+impl FailureBackoff {
     pub(super) fn new(what: &'static str) -> Self {
         Self { what, failures: 0, until: None }
     }
 
     /// It failed: said once for all in a row.
-    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, lot: f64) {
+    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, jitter: f64) {
         self.failures = self.failures.saturating_add(1);
-        self.until = Some(now + half_jitter(WAIT.0, WAIT.1, self.failures, lot));
+        self.until = Some(now + half_jitter(WAIT.0, WAIT.1, self.failures, jitter));
         if self.failures == 1 {
             let cause = error.source().map(ToString::to_string);
             let what = self.what;

@@ -1,4 +1,4 @@
-//! The one task of a worker: it asks the store, sends off deliveries, and settles what came of them.
+//! The one task of a worker: it asks the store, sends off deliveries, and settles what result of them.
 
 use std::{collections::HashMap, pin::pin, time::Duration};
 
@@ -10,12 +10,12 @@ use tokio::{
 
 use super::{
     WorkerMonitor, WorkerOptions, WorkerPhase,
-    delivery::{Job, Stop},
-    flight::{Ending, Flight},
-    leases::Beat,
+    delivery::{Delivery, Stop},
+    failure_backoff::FailureBackoff,
+    in_flight::{InFlight, PendingSettlement},
+    leases::Heartbeat,
     pace::Pace,
-    slot::Slot,
-    trouble::Trouble,
+    store_op::StoreOp,
     turns::Asked,
 };
 use crate::{Outbox, Store, Watch, WorkerId};
@@ -26,7 +26,7 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 /// How often a worker deletes what is old, and how much at once; where there is more, it goes on after a second.
 const PRUNE: (Duration, Duration, usize) = (Duration::from_secs(60), Duration::from_secs(1), 1_000);
 
-pub(super) struct Driver {
+pub(super) struct RunLoop {
     pub(super) outbox: Outbox,
     pub(super) options: WorkerOptions,
     pub(super) monitor: WorkerMonitor,
@@ -35,18 +35,18 @@ pub(super) struct Driver {
     pub(super) pace: Pace,
     /// Whether it has said that it is not set up for what is in its queue.
     pub(super) said_unable: bool,
-    pub(super) deliveries: JoinSet<super::report::Came>,
-    pub(super) flights: HashMap<Id, Flight>,
-    /// What is not settled yet: at most as many as may be in flight.
-    pub(super) endings: Vec<Ending>,
+    pub(super) deliveries: JoinSet<super::delivery_result::DeliveryResult>,
+    pub(super) in_flight: HashMap<Id, InFlight>,
+    /// What is not settled yet: at most as many as may be in in_flight.
+    pub(super) pending: Vec<PendingSettlement>,
     pub(super) stop: watch::Sender<Stop>,
     pub(super) asked: Asked,
-    pub(super) beat: Beat,
+    pub(super) heartbeat: Heartbeat,
     /// When the store is to be asked for more, if there is room for it.
     pub(super) look_at: Instant,
-    pub(super) turns: Trouble,
-    pub(super) beats: Trouble,
-    prunes: Trouble,
+    pub(super) turns: FailureBackoff,
+    pub(super) heartbeats: FailureBackoff,
+    prunes: FailureBackoff,
     prune_at: Instant,
     draining: Option<Draining>,
 }
@@ -59,7 +59,7 @@ struct Draining {
     end: Instant,
 }
 
-impl Driver {
+impl RunLoop {
     pub(super) fn new(outbox: Outbox, options: WorkerOptions, monitor: WorkerMonitor) -> Self {
         let mut random = options.random();
         let now = Instant::now();
@@ -72,30 +72,33 @@ impl Driver {
             monitor,
             random,
             deliveries: JoinSet::new(),
-            flights: HashMap::new(),
-            endings: Vec::new(),
+            in_flight: HashMap::new(),
+            pending: Vec::new(),
             stop: watch::Sender::new(Stop::No),
             asked: Asked::nothing(now),
-            beat: Beat::none(now),
+            heartbeat: Heartbeat::none(now),
             look_at: now,
-            turns: Trouble::new("to take a worker's turn"),
-            beats: Trouble::new("to renew leases"),
-            prunes: Trouble::new("to delete what is old"),
+            turns: FailureBackoff::new("to take a worker's turn"),
+            heartbeats: FailureBackoff::new("to renew leases"),
+            prunes: FailureBackoff::new("to delete what is old"),
             prune_at: now,
             draining: None,
         }
     }
 
     /// Runs until `stop` has ended and what was under way is settled.
-    pub(super) async fn run<D>(mut self, send: impl Fn(Job, watch::Receiver<Stop>) -> D, stop: impl Future)
-    where
-        D: Future<Output = super::report::Came> + Send + 'static,
+    pub(super) async fn run<D>(
+        mut self,
+        send: impl Fn(Delivery, watch::Receiver<Stop>) -> D,
+        stop: impl Future,
+    ) where
+        D: Future<Output = super::delivery_result::DeliveryResult> + Send + 'static,
     {
         let outbox = self.outbox.clone();
         let store: &dyn Store = &*outbox.store;
         let mut ready = Some(store.watch(Watch::Ready));
         let mut stop = pin!(stop);
-        let (mut turn, mut beat, mut prune) = (Slot::empty(), Slot::empty(), Slot::empty());
+        let (mut turn, mut heartbeat, mut prune) = (StoreOp::empty(), StoreOp::empty(), StoreOp::empty());
         let _ended = Ended::after(&self.monitor);
         while !self.is_over(turn.is_empty()) {
             if turn.is_empty() && self.turn_at(Instant::now()).is_some_and(|at| at <= Instant::now()) {
@@ -108,19 +111,19 @@ impl Driver {
                 }
                 turn.begin(store.turn(self.ask()), self.options.lease);
             }
-            if beat.is_empty()
+            if heartbeat.is_empty()
                 && let Some(leases) = self.leases_to_renew()
             {
-                beat.begin(store.heartbeat(leases, self.options.lease), self.options.lease / 3);
+                heartbeat.begin(store.heartbeat(leases, self.options.lease), self.options.lease / 3);
             }
             if prune.is_empty() && self.prune_is_due() {
                 prune.begin(store.prune(self.options.retention, PRUNE.2), self.options.lease);
             }
-            let wake_at = self.wake_at([turn.is_empty(), beat.is_empty(), prune.is_empty()]);
+            let wake_at = self.wake_at([turn.is_empty(), heartbeat.is_empty(), prune.is_empty()]);
             tokio::select! {
                 Some(joined) = self.deliveries.join_next_with_id() => self.joined(joined),
                 turned = turn.ended() => self.turned(turned, &send),
-                renewed = beat.ended() => self.renewed(renewed),
+                renewed = heartbeat.ended() => self.renewed(renewed),
                 pruned = prune.ended() => self.pruned(pruned),
                 news = news(&mut ready) => match news {
                     true => self.heard_of_news(),
@@ -139,7 +142,7 @@ impl Driver {
     /// Whether nothing is left to do.
     fn is_over(&self, idle: bool) -> bool {
         let Some(draining) = &self.draining else { return false };
-        let done = idle && self.deliveries.is_empty() && self.endings.is_empty();
+        let done = idle && self.deliveries.is_empty() && self.pending.is_empty();
         done || draining.end <= Instant::now()
     }
 
@@ -164,7 +167,7 @@ impl Driver {
 
     /// When there is something to do although nothing has happened. What is being done already, the end of which is
     /// waited for anyway, is no reason to wake.
-    fn wake_at(&self, [turn, beat, prune]: [bool; 3]) -> Instant {
+    fn wake_at(&self, [turn, heartbeat, prune]: [bool; 3]) -> Instant {
         let now = Instant::now();
         let draining = self.draining.as_ref().map(|draining| match draining.grace > now {
             true => draining.grace.min(draining.end),
@@ -172,7 +175,7 @@ impl Driver {
         });
         let moments = [
             self.turn_at(now).filter(|_| turn),
-            self.renew_at(now).filter(|_| beat),
+            self.renew_at(now).filter(|_| heartbeat),
             Some(self.prune_at).filter(|_| prune && self.draining.is_none()),
             self.pace.resting(now),
             self.lost_at(),
@@ -194,7 +197,7 @@ impl Driver {
     }
 
     fn say_what_is_left(&mut self) {
-        let left = self.endings.len() + self.deliveries.len();
+        let left = self.pending.len() + self.deliveries.len();
         if left > 0 {
             tracing::warn!(
                 left,
