@@ -109,7 +109,10 @@ async fn a_worker_keeps_it_as_a_dead_letter_and_goes_on() {
         assert_eq!(ticket.detail().await.unwrap().attempts[0].outcome, Outcome::Unsent);
     }
     let health = worker.shutdown().await;
-    assert_eq!((health.dead_letters(Reason::Rejected), health.failures_in_row, health.probing), (7, 0, false));
+    assert_eq!(
+        (health.dead_letters(Reason::Rejected), health.failures_in_row, health.probing),
+        (7, 0, false)
+    );
 }
 
 #[tokio::test]
