@@ -4,6 +4,8 @@ mod builder;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod disposition;
+#[cfg(feature = "engine")]
+pub mod engine;
 mod entry;
 mod key_lock;
 mod layer;
@@ -13,7 +15,6 @@ mod not_stored;
 mod options;
 mod order;
 mod outbox;
-mod rekey;
 mod seal;
 mod sent;
 mod store;

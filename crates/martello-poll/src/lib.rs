@@ -4,6 +4,8 @@ mod batch;
 mod checkpoint;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "engine")]
+pub mod engine;
 mod error;
 mod event;
 mod flaw;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use martello_outbox::{OrderKey, State, StoreError, StoredRequest};
+use martello_outbox::{State, StoreError, StoredRequest, engine::rederived_order_key};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use crate::{code::code, fault::explain, migrate::run, schema::Schema};
@@ -115,7 +115,7 @@ impl<'r> Entry<'r> {
 
     /// Its key by today's rule, if that is another.
     fn key(&self) -> Option<String> {
-        OrderKey::rederived(self.order_key, self.method, self.first_url).map(String::from)
+        rederived_order_key(self.order_key, self.method, self.first_url).map(String::from)
     }
 
     /// Its authority, unless it is over for good.

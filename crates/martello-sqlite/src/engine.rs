@@ -6,12 +6,14 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use martello_outbox::{Clock, StoreError, StoreErrorKind, Watch};
+use martello_outbox::{
+    Clock, StoreError, StoreErrorKind, Watch,
+    engine::{Notifier, closed},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    bells::Bells,
-    fault::{Fault, closed},
+    fault::Fault,
     open::Place,
     readers::{Question, Questions, Reader, question},
     watcher::{Watching, watcher},
@@ -33,7 +35,7 @@ pub(crate) struct Options {
 pub(crate) struct Engine {
     writes: mpsc::Sender<Message>,
     reads: mpsc::Sender<Question>,
-    bells: Bells,
+    notifier: Notifier,
     watching: Watching,
     /// Ends with the last thread.
     alive: watch::Receiver<()>,
@@ -75,7 +77,7 @@ impl Engine {
     }
 
     pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {
-        let receiver = self.bells.subscribe(what);
+        let receiver = self.notifier.subscribe(what);
         self.watching.wake();
         receiver
     }
@@ -114,8 +116,8 @@ impl Running {
 
 fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
     let connection = options.place.open()?;
-    let bells = Bells::new();
-    let (watching, watcher) = watcher(options.place.open_reader()?, bells.clone());
+    let notifier = Notifier::default();
+    let (watching, watcher) = watcher(options.place.open_reader()?, notifier.clone());
     let (reads, questions) = mpsc::channel(options.waiting);
     let questions: Questions = Arc::new(Mutex::new(questions));
     let mut others = Vec::new();
@@ -129,8 +131,8 @@ fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
     let (alive, ended) = watch::channel(());
     let (file, log) = (options.place.opened(), Log::of(&options.place));
     let (clock, most) = (options.clock.clone(), options.most);
-    let writer = Writer { connection, clock, bells: bells.clone(), file, log, most };
-    let engine = Engine { writes, reads, bells, watching, alive: ended };
+    let writer = Writer { connection, clock, notifier: notifier.clone(), file, log, most };
+    let engine = Engine { writes, reads, notifier, watching, alive: ended };
     Ok((engine, Running { writer, messages, others, alive }))
 }
 

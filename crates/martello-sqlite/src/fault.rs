@@ -108,19 +108,6 @@ fn told(error: &rusqlite::Error) -> (StoreErrorKind, &'static str) {
     }
 }
 
-/// The file holds something that this crate would not have written.
-pub(crate) fn damaged(what: &'static str) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Unusable,
-        format!("the store's file holds a {what} that is none: stop what uses it, and restore a backup"),
-    )
-}
-
-/// The store was closed, or its thread is gone.
-pub(crate) fn closed() -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the store is closed: open it again")
-}
-
 /// An operation panicked.
 pub(crate) fn panicked() -> StoreError {
     StoreError::new(

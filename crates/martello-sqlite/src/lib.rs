@@ -1,12 +1,10 @@
 #![doc = include_str!("../README.md")]
 
-mod bells;
 #[cfg(test)]
 mod budget;
 mod builder;
 #[cfg(feature = "poll")]
 mod checkpoint;
-mod code;
 mod engine;
 mod fault;
 mod fence;
@@ -18,7 +16,6 @@ mod read;
 mod readers;
 mod sql;
 mod store;
-mod time;
 mod watcher;
 mod write;
 mod writer;

@@ -1,6 +1,15 @@
-//! Statements, prepared once for each connection.
+//! Statements, prepared once for each connection, and the columns of their rows.
 
-use rusqlite::{Connection, Params, Row};
+use martello_outbox::{
+    StoreError,
+    engine::{Columns, corrupt},
+};
+use rusqlite::{
+    Connection, Params, Row,
+    types::{FromSql, ValueRef},
+};
+
+use crate::fault::Fault;
 
 /// Runs a statement and tells how many rows it changed.
 pub(crate) fn run(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
@@ -27,4 +36,54 @@ pub(crate) fn all<T, E: From<rusqlite::Error>>(
     read: impl FnMut(&Row<'_>) -> Result<T, E>,
 ) -> Result<Vec<T>, E> {
     conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
+}
+
+/// The columns of a row, from this one on.
+pub(crate) fn columns<'a>(row: &'a Row<'a>, from: usize) -> RowColumns<'a> {
+    RowColumns { row, next: from }
+}
+
+/// The columns of a row, read from left to right.
+pub(crate) struct RowColumns<'a> {
+    row: &'a Row<'a>,
+    next: usize,
+}
+
+impl<'a> RowColumns<'a> {
+    fn next(&mut self) -> rusqlite::Result<ValueRef<'a>> {
+        self.next += 1;
+        self.row.get_ref(self.next - 1)
+    }
+
+    /// The next column, of any type that rusqlite reads.
+    pub(crate) fn get<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        self.next += 1;
+        self.row.get(self.next - 1)
+    }
+}
+
+impl Columns for RowColumns<'_> {
+    type Error = Fault;
+
+    fn integer(&mut self) -> Result<Option<i64>, Fault> {
+        Ok(self.next()?.as_i64_or_null().map_err(rusqlite::Error::from)?)
+    }
+
+    fn real(&mut self) -> Result<Option<f64>, Fault> {
+        Ok(self.next()?.as_f64_or_null().map_err(rusqlite::Error::from)?)
+    }
+
+    fn flag(&mut self) -> Result<bool, Fault> {
+        Ok(self.integer()?.is_some_and(|flag| flag != 0))
+    }
+
+    fn text(&mut self) -> Result<Option<&str>, Fault> {
+        Ok(self.next()?.as_str_or_null().map_err(rusqlite::Error::from)?)
+    }
+
+    fn id(&mut self) -> Result<Option<[u8; 16]>, Fault> {
+        let id = self.next()?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+        let bytes = |id: &[u8]| id.try_into().map_err(|_| StoreError::into(corrupt("id")));
+        id.map(bytes).transpose()
+    }
 }

@@ -9,12 +9,10 @@ use std::{
     time::Duration,
 };
 
+use martello_outbox::engine::{Changes, Notifier};
 use rusqlite::Connection;
 
-use crate::{
-    bells::{Bells, News},
-    sql,
-};
+use crate::sql;
 
 /// How often it looks: two looks and a late thread come to less than the 250 ms that are promised.
 const EVERY: Duration = Duration::from_millis(100);
@@ -29,20 +27,20 @@ pub(crate) struct Watching {
 /// The thread's side.
 pub(crate) struct Watcher {
     connection: Connection,
-    bells: Bells,
+    notifier: Notifier,
     woken: Receiver<()>,
     closed: Arc<AtomicBool>,
     /// What it saw when it looked last.
     seen: Option<i64>,
 }
 
-/// A thread to be, which sleeps while nobody listens to the bells. It has looked for the first time when this returns: a
+/// A thread to be, which sleeps while nobody subscribes. It has looked for the first time when this returns: a
 /// thread that is late to start would take for old what happened until then.
-pub(crate) fn watcher(connection: Connection, bells: Bells) -> (Watching, Watcher) {
+pub(crate) fn watcher(connection: Connection, notifier: Notifier) -> (Watching, Watcher) {
     let (wake, woken) = sync_channel(1);
     let closed = Arc::new(AtomicBool::new(false));
     let seen = version(&connection);
-    (Watching { wake, closed: Arc::clone(&closed) }, Watcher { connection, bells, woken, closed, seen })
+    (Watching { wake, closed: Arc::clone(&closed) }, Watcher { connection, notifier, woken, closed, seen })
 }
 
 /// A number that changes when another connection has committed.
@@ -67,7 +65,7 @@ impl Watching {
 impl Watcher {
     pub(crate) fn serve(mut self) {
         while !self.closed.load(Ordering::SeqCst) {
-            let gone = if self.bells.are_heard() {
+            let gone = if self.notifier.has_subscribers() {
                 self.woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Disconnected)
             } else {
                 self.woken.recv().is_err()
@@ -78,7 +76,7 @@ impl Watcher {
             let now = version(&self.connection);
             // What cannot be read may have changed.
             if now.is_none() || now != self.seen {
-                self.bells.ring(News::ALL);
+                self.notifier.notify(Changes::ALL);
             }
             self.seen = now;
         }
@@ -90,15 +88,15 @@ mod tests {
     use martello_outbox::Watch;
     use rusqlite::Connection;
 
-    use super::{Bells, watcher};
+    use super::{Notifier, watcher};
 
     #[test]
     fn what_happened_before_the_thread_had_started_is_told() {
         let directory = tempfile::tempdir().unwrap();
         let open = || Connection::open(directory.path().join("file.db")).unwrap();
-        let bells = Bells::new();
-        let (watching, watcher) = watcher(open(), bells.clone());
-        let mut heard = bells.subscribe(Watch::Ended);
+        let notifier = Notifier::default();
+        let (watching, watcher) = watcher(open(), notifier.clone());
+        let mut heard = notifier.subscribe(Watch::Ended);
         open().execute_batch("CREATE TABLE another (made it)").unwrap();
         watching.wake();
         std::thread::scope(|scope| {

@@ -1,5 +1,6 @@
 //! What an engine does for the outbox.
 
+mod arguments;
 mod clock;
 mod error;
 mod filter;
@@ -12,6 +13,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use tokio::sync::watch;
 
+pub use arguments::{check_list_limit, check_replay_rate, expired_leases, purge_filter, required_state};
 pub use clock::{Clock, ManualClock};
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use martello_poll::{Acquired, Fence, Held};
+use martello_outbox::engine::{Columns, corrupt, later};
+use martello_poll::{
+    Acquired, Fence, Held,
+    engine::{checkpoint_from_json, fence_from_integer, fence_to_integer},
+};
 use rusqlite::{Row, params};
 
-use crate::{
-    fault::{Fault, damaged},
-    sql,
-    time::after,
-    writer::Tx,
-};
+use crate::{fault::Fault, sql, writer::Tx};
 
 /// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
 /// a counter in a file put back from a backup would hand out some of them once more.
@@ -18,24 +17,24 @@ pub(super) fn acquire(tx: &Tx<'_>, poll: &str, lease: Duration) -> Result<Acquir
              WHERE fence IS NULL OR lease_until <= ?2
          RETURNING fence, saved";
     let read = |row: &Row<'_>| {
-        let fence = Fence(row.get::<_, i64>(0)?.cast_unsigned());
-        let saved = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| damaged("checkpoint"))?;
-        Ok::<_, Fault>(Held { fence, checkpoint })
+        let mut columns = sql::columns(row, 0);
+        let fence = fence_from_integer(columns.get()?);
+        let parse = |json: &str| checkpoint_from_json(json).ok_or_else(|| corrupt("checkpoint"));
+        Ok::<_, Fault>(Held { fence, checkpoint: columns.text()?.map(parse).transpose()? })
     };
-    let held = sql::one(tx, sql, params![poll, tx.now, after(tx.now, lease)], read)?;
+    let held = sql::one(tx, sql, params![poll, tx.now, later(tx.now, lease)], read)?;
     Ok(held.map_or(Acquired::Elsewhere, Acquired::Held))
 }
 
 /// Holds it for this long from now, and tells whether it was still held.
 pub(super) fn renew(tx: &Tx<'_>, poll: &str, fence: Fence, lease: Duration) -> Result<bool, Fault> {
     let sql = "UPDATE checkpoint SET lease_until = ?3 WHERE poll = ?1 AND fence = ?2";
-    Ok(sql::run(tx, sql, params![poll, fence.0.cast_signed(), after(tx.now, lease)])? > 0)
+    Ok(sql::run(tx, sql, params![poll, fence_to_integer(fence), later(tx.now, lease)])? > 0)
 }
 
 /// Gives it up, if it is still held.
 pub(super) fn release(tx: &Tx<'_>, poll: &str, fence: Fence) -> Result<(), Fault> {
     let sql = "UPDATE checkpoint SET fence = NULL, lease_until = NULL WHERE poll = ?1 AND fence = ?2";
-    sql::run(tx, sql, params![poll, fence.0.cast_signed()])?;
+    sql::run(tx, sql, params![poll, fence_to_integer(fence)])?;
     Ok(())
 }

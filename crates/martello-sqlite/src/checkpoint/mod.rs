@@ -6,10 +6,11 @@ mod save;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use martello_outbox::{QueueName, StoreErrorKind};
+use martello_outbox::engine::is_temporary;
 use martello_poll::{
     Acquired, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
-    StoreErrorKind as PollKind, StoreFuture,
+    StoreFuture,
+    engine::{check_poll_name, checkpoint_to_json, database_failed},
 };
 
 use crate::{SqliteStore, engine::Engine, fault::Fault, readers::Reader, writer::Tx};
@@ -43,11 +44,7 @@ impl SqliteStore {
     ///
     /// When that is no name for a poll.
     pub fn checkpoint(&self, poll: &str) -> Result<SqliteCheckpoint, ConfigError> {
-        // It is named like a queue.
-        if QueueName::new(poll).is_err() {
-            let expected = "1 to 64 ASCII letters, digits, dots, hyphens or underscores";
-            return Err(ConfigError::new("poll", format!("{poll:?}"), expected));
-        }
+        check_poll_name(poll)?;
         Ok(SqliteCheckpoint { engine: self.engine(), poll: poll.into() })
     }
 }
@@ -70,15 +67,8 @@ impl SqliteCheckpoint {
     }
 }
 
-/// What a poller is told: only what will be no better later ends the poll.
 fn explain(error: martello_outbox::StoreError) -> StoreError {
-    let kind = match error.kind() {
-        StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
-            PollKind::Unavailable
-        }
-        _ => PollKind::Unusable,
-    };
-    StoreError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
+    database_failed(is_temporary(&error), error)
 }
 
 impl fmt::Debug for SqliteCheckpoint {
@@ -99,10 +89,7 @@ impl CheckpointStore for SqliteCheckpoint {
     fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
         Box::pin(async move {
             let Save { checkpoint, park, unpark } = save;
-            let checkpoint = serde_json::to_string(&checkpoint).map_err(|error| {
-                StoreError::new(PollKind::Unusable, "the checkpoint is none that can be written")
-                    .with_source(error)
-            })?;
+            let checkpoint = checkpoint_to_json(&checkpoint)?;
             let saved =
                 self.write(move |tx, poll| save::save(tx, poll, fence, &checkpoint, &unpark, &park)).await?;
             saved.ok_or_else(StoreError::full)

@@ -1,13 +1,11 @@
-use martello_poll::{NewParked, Parked, ParkedFilter, ParkedId, Place};
+use martello_outbox::engine::Columns;
+use martello_poll::{
+    NewParked, Parked, ParkedFilter, ParkedId, Place,
+    engine::{list_bounds, parked_ids},
+};
 use rusqlite::{Connection, Row, params};
 
-use crate::{
-    fault::Fault,
-    hash::fnv,
-    read::{perhaps, word},
-    sql,
-    writer::Tx,
-};
+use crate::{fault::Fault, hash::fnv, sql, writer::Tx};
 
 /// What is parked and passes the filter, the oldest first.
 pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) -> Result<Vec<Parked>, Fault> {
@@ -22,21 +20,22 @@ pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) ->
         };
     }
     let sql = if filter.again { select!("AND again = 1") } else { select!("") };
-    let after = filter.after.map_or(0, |ParkedId(id)| i64::try_from(id).unwrap_or(i64::MAX));
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let (after, limit) = list_bounds(&filter);
     sql::all(connection, sql, params![poll, after, limit], parked)
 }
 
 fn parked(row: &Row<'_>) -> Result<Parked, Fault> {
+    let mut columns = sql::columns(row, 0);
+    let (id, again) = (columns.get::<i64>()?.cast_unsigned(), columns.flag()?);
     let item = NewParked {
-        place: Place { page: row.get(2)?, item: row.get(3)? },
-        parked_at: word(row, 4, "moment")?,
-        key: row.get(5)?,
-        stamp: perhaps(row, 6, "stamp")?,
-        reason: row.get(7)?,
-        json: row.get(8)?,
+        place: Place { page: columns.get()?, item: columns.get()? },
+        parked_at: columns.parsed("time")?,
+        key: columns.get()?,
+        stamp: columns.parsed_or_null("time")?,
+        reason: columns.get()?,
+        json: columns.get()?,
     };
-    Ok(Parked { id: ParkedId(row.get::<_, i64>(0)?.cast_unsigned()), item, again: row.get(1)? })
+    Ok(Parked { id: ParkedId(id), item, again })
 }
 
 /// Parks an item, unless the same is parked.
@@ -64,11 +63,11 @@ pub(super) fn discard(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, 
 }
 
 fn each(tx: &Tx<'_>, sql: &str, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
-    let mut ids = ids.to_vec();
+    let mut ids = parked_ids(ids);
     ids.sort_unstable();
     ids.dedup();
     let mut found = 0;
-    for id in ids.iter().filter_map(|ParkedId(id)| i64::try_from(*id).ok()) {
+    for id in ids {
         found += u64::try_from(sql::run(tx, sql, params![poll, id])?).unwrap_or_default();
     }
     Ok(found)

@@ -1,4 +1,4 @@
-use martello_poll::{Fence, NewParked, Parked, ParkedId, Saved};
+use martello_poll::{Fence, NewParked, Parked, ParkedId, Saved, engine::fence_to_integer};
 use rusqlite::params;
 
 use super::parked::{discard, park};
@@ -15,7 +15,7 @@ pub(super) fn save(
 ) -> Result<Option<Saved>, Fault> {
     let sql = "UPDATE checkpoint SET saved = ?3 WHERE poll = ?1 AND fence = ?2";
     sql::run(tx, "SAVEPOINT saving", [])?;
-    let held = sql::run(tx, sql, params![poll, fence.0.cast_signed(), checkpoint])? > 0;
+    let held = sql::run(tx, sql, params![poll, fence_to_integer(fence), checkpoint])? > 0;
     let mut fits = true;
     if held {
         discard(tx, poll, unpark)?;

@@ -1,9 +1,10 @@
 //! Version 3: what it asks of each entry that SQL cannot tell. What was ordered by the target of its request has the key of
 //! today's rule, and each key its head; each entry has its authority, and a dead letter knows whether it is overtaken.
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
-use martello_outbox::{OrderKey, StoredRequest};
+use martello_outbox::{
+    OrderKey,
+    engine::{authority_of, rederived_order_key},
+};
 use rusqlite::{Connection, Row, params};
 
 use crate::{hash::fnv, sql};
@@ -55,8 +56,9 @@ pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
         let entries = sql::all(connection, ENTRIES, params![last, AT_ONCE], |row| {
             let key: Option<String> = row.get(1)?;
             let (method, url): (String, String) = (row.get(2)?, row.get(3)?);
-            let key = OrderKey::rederived(key.as_deref(), &method, &url);
-            let authority = authority(&row.get::<_, String>(4)?);
+            let key = rederived_order_key(key.as_deref(), &method, &url);
+            // Empty if it has none, which an entry that was stored by this crate has.
+            let authority = authority_of(&row.get::<_, String>(4)?).unwrap_or_default();
             Ok::<(i64, String, Option<OrderKey>), rusqlite::Error>((row.get(0)?, authority, key))
         })?;
         let Some((seq, ..)) = entries.last() else { break };
@@ -82,16 +84,4 @@ fn hash_parked(connection: &Connection) -> rusqlite::Result<()> {
         last = id;
     }
     Ok(())
-}
-
-/// That of a request to this target; empty if it is none, which an entry that was stored by this crate does not have.
-fn authority(url: &str) -> String {
-    let to = |uri: Uri| StoredRequest {
-        method: Method::GET,
-        uri,
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        sealed: false,
-    };
-    url.parse().map(|uri| to(uri).authority()).unwrap_or_default()
 }

@@ -1,13 +1,11 @@
-use http::StatusCode;
-use martello_outbox::{AttemptRecord, Detail, EntryEvent, EntryId, Revision, StoredRequest};
-use rusqlite::{Connection, Row, params};
-
-use super::entry::{perhaps, request, select_wide, wide, word};
-use crate::{
-    fault::{Fault, damaged},
-    sql,
-    time::{duration, timestamp},
+use martello_outbox::{
+    Detail, EntryId, Revision, StoredRequest,
+    engine::{attempt, event, timestamp},
 };
+use rusqlite::{Connection, params};
+
+use super::entry::{request, select_wide, wide};
+use crate::{fault::Fault, sql};
 
 /// All that is known of the entry.
 pub(crate) fn detail(connection: &Connection, id: EntryId) -> Result<Option<Detail>, Fault> {
@@ -27,32 +25,12 @@ pub(crate) fn detail(connection: &Connection, id: EntryId) -> Result<Option<Deta
     })?);
     let sql = "SELECT number, revision, started_at, duration, outcome, status, tracking_id, fault, worker
          FROM attempt WHERE entry = ?1 ORDER BY number";
-    let attempts = sql::all(connection, sql, params![seq], attempt)?;
+    let attempts = sql::all(connection, sql, params![seq], |row| attempt(&mut sql::columns(row, 0)))?;
     let sql = "SELECT at, kind, detail FROM event WHERE entry = ?1 ORDER BY n";
-    let events = sql::all(connection, sql, params![seq], event)?;
+    let events = sql::all(connection, sql, params![seq], |row| event(&mut sql::columns(row, 0)))?;
     Ok(Some(Detail { entry, revisions, attempts, events }))
 }
 
 fn revision(number: u32, at: i64, request: StoredRequest) -> Revision {
     Revision { number, at: timestamp(at), request }
-}
-
-fn attempt(row: &Row<'_>) -> Result<AttemptRecord, Fault> {
-    let status: Option<u16> = row.get(5)?;
-    let status = status.map(|status| StatusCode::from_u16(status).map_err(|_| damaged("status")));
-    Ok(AttemptRecord {
-        number: row.get(0)?,
-        revision: row.get(1)?,
-        started: timestamp(row.get(2)?),
-        duration: duration(row.get(3)?),
-        outcome: word(row, 4, "outcome")?,
-        status: status.transpose()?,
-        tracking_id: perhaps(row, 6, "tracking id")?,
-        fault: row.get(7)?,
-        worker: row.get(8)?,
-    })
-}
-
-fn event(row: &Row<'_>) -> Result<EntryEvent, Fault> {
-    Ok(EntryEvent { at: timestamp(row.get(0)?), kind: word(row, 1, "event")?, detail: row.get(2)? })
 }

@@ -1,7 +1,8 @@
-use martello_outbox::{Filter, State};
+use martello_outbox::{
+    Filter, State,
+    engine::{ceil_micros, state_code},
+};
 use rusqlite::types::Value;
-
-use crate::code::code;
 
 /// A filter as the conditions of a query. Their text depends only on which are set, so that queries can be kept.
 pub(crate) struct Conditions {
@@ -17,7 +18,7 @@ impl Conditions {
         let mut of = Self { sql: String::from("1"), values: Vec::new() };
         if let Some(state) = filter.state {
             // Spelt out, and not bound: an index that is only about dead letters is not thought of otherwise.
-            of.sql.push_str(&format!(" AND state = {}", code(state)));
+            of.sql.push_str(&format!(" AND state = {}", state_code(state)));
         }
         let text = |text: Option<&str>| text.map(|text| Value::from(text.to_owned()));
         of.add("id = ?", filter.id.map(|id| id.as_bytes().to_vec().into()));
@@ -28,8 +29,8 @@ impl Conditions {
         of.add("last_outcome = ?", text(filter.outcome.as_deref()));
         of.add("order_key = ?", text(filter.order_key.as_ref().map(martello_outbox::OrderKey::as_str)));
         of.add("job = ?", filter.job.map(|job| job.as_bytes().to_vec().into()));
-        of.add("changed_at >= ?", filter.changed_since.map(|time| least(time).into()));
-        of.add("changed_at < ?", filter.changed_before.map(|time| least(time).into()));
+        of.add("changed_at >= ?", filter.changed_since.map(|time| ceil_micros(time).into()));
+        of.add("changed_at < ?", filter.changed_before.map(|time| ceil_micros(time).into()));
         // There are few dead letters, and many attempts.
         let tracked = match filter.state {
             Some(State::Dead) => {
@@ -49,11 +50,4 @@ impl Conditions {
             self.sql.push_str(&condition.replace('?', &format!("?{}", self.values.len())));
         }
     }
-}
-
-/// The first whole microsecond that is not before this time: what is stored is whole.
-fn least(time: jiff::Timestamp) -> i64 {
-    let micros = time.as_microsecond();
-    let whole = jiff::Timestamp::from_microsecond(micros).is_ok_and(|floor| floor >= time);
-    if whole { micros } else { micros.saturating_add(1) }
 }

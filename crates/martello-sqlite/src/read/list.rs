@@ -1,4 +1,4 @@
-use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, engine::check_list_limit};
 use rusqlite::{params, params_from_iter};
 
 use super::{
@@ -14,9 +14,7 @@ pub(crate) fn list(
     after: Option<Cursor>,
     limit: usize,
 ) -> Result<Page, Fault> {
-    if !(1..=1000).contains(&limit) {
-        return Err(StoreError::new(StoreErrorKind::Invalid, "the limit of a list must be 1 to 1,000").into());
-    }
+    check_list_limit(limit)?;
     let mut passing = Conditions::of(filter);
     passing.add("seq < ?", after.map(|Cursor(place)| place.into()));
     let sql = format!("{} {} ORDER BY seq DESC LIMIT {}", select_wide!("WHERE"), passing.sql, limit + 1);

@@ -9,7 +9,7 @@ mod queues;
 mod replays;
 
 pub(crate) use detail::detail;
-pub(crate) use entry::{columns, entry, entry_at, narrow, perhaps, request, word};
+pub(crate) use entry::{columns, entry, entry_at, narrow, request};
 pub(crate) use examine::examine;
 pub(crate) use filter::Conditions;
 pub(crate) use list::{count, key_state, list};

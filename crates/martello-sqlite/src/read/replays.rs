@@ -1,11 +1,7 @@
-use martello_outbox::{JobId, ReplayJob};
-use rusqlite::{Connection, Row, params};
+use martello_outbox::{JobId, ReplayJob, engine};
+use rusqlite::{Connection, params};
 
-use crate::{
-    fault::{Fault, damaged},
-    sql,
-    time::timestamp,
-};
+use crate::{fault::Fault, sql};
 
 macro_rules! select_replay {
     ($rest:literal) => {
@@ -22,27 +18,12 @@ macro_rules! select_replay {
 
 /// The replays, the newest first.
 pub(crate) fn replays(connection: &Connection) -> Result<Vec<ReplayJob>, Fault> {
-    sql::all(connection, select_replay!("ORDER BY n DESC"), [], job)
+    let sql = select_replay!("ORDER BY n DESC");
+    sql::all(connection, sql, [], |row| engine::replay_job(&mut sql::columns(row, 0)))
 }
 
 /// The replay with this id.
 pub(crate) fn replay(connection: &Connection, id: JobId) -> Result<Option<ReplayJob>, Fault> {
-    sql::one(connection, select_replay!("WHERE id = ?1"), params![id.as_bytes()], job)
-}
-
-fn job(row: &Row<'_>) -> Result<ReplayJob, Fault> {
-    let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
-    let filter: String = row.get(3)?;
-    Ok(ReplayJob {
-        id: JobId::from_bytes(row.get(0)?),
-        created_at: timestamp(row.get(1)?),
-        cancelled_at: row.get::<_, Option<_>>(2)?.map(timestamp),
-        filter: serde_json::from_str(&filter).map_err(|_| damaged("filter"))?,
-        per_second: row.get(4)?,
-        total: count(5)?,
-        returned: count(6)?,
-        pending: count(7)?,
-        done: count(8)?,
-        dead: count(9)?,
-    })
+    let sql = select_replay!("WHERE id = ?1");
+    sql::one(connection, sql, params![id.as_bytes()], |row| engine::replay_job(&mut sql::columns(row, 0)))
 }

@@ -1,30 +1,22 @@
 use martello_outbox::{
     Change, Entry, EntryId, EventKind, OrderKey, QueueName, Reason, State, StoreError, StoredRequest,
+    engine::{Columns, corrupt, duration, later, required_state, state_code},
 };
 use rusqlite::{Row, params};
 
 use super::{heads, lapse::bury, overtake::before_replay};
-use crate::{
-    code::{self, code},
-    fault::{Fault, damaged},
-    read::{entry_at, perhaps, word},
-    sql,
-    time::{after, duration},
-    writer::Tx,
-};
+use crate::{fault::Fault, read::entry_at, sql, writer::Tx};
 
 /// Changes one entry by hand.
 pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<Entry, Fault> {
     let read = |row: &Row<'_>| {
-        Ok::<_, Fault>((row.get::<_, i64>(0)?, code::state(row.get(1)?)?, row.get::<_, u32>(2)?))
+        let mut columns = sql::columns(row, 0);
+        Ok::<_, Fault>((columns.get()?, columns.state()?, columns.get()?))
     };
     let sql = "SELECT seq, state, revision FROM outbox WHERE id = ?1";
     let found = sql::one(tx, sql, params![id.as_bytes()], read)?;
-    let (seq, state, last) = found.ok_or_else(|| StoreError::no_entry(id))?;
-    let wanted = match change {
-        Change::Cancel | Change::Bury => State::Ready,
-        Change::Replay(_) | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
-    };
+    let (seq, state, last): (i64, State, u32) = found.ok_or_else(|| StoreError::no_entry(id))?;
+    let wanted = required_state(change);
     if state != wanted {
         return Err(StoreError::conflict(id, state, wanted).into());
     }
@@ -53,7 +45,7 @@ pub(super) fn leave(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>
     let sql = "UPDATE outbox SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
              reason = coalesce(?4, reason)
          WHERE seq = ?1";
-    sql::run(tx, sql, params![seq, code(to), tx.now, reason.map(Reason::as_str)])?;
+    sql::run(tx, sql, params![seq, state_code(to), tx.now, reason.map(Reason::as_str)])?;
     tx.moved(&was.queue, Some(State::Ready), Some(to));
     if was.head {
         heads::promote(tx, was.queue.as_str(), was.key())?;
@@ -68,7 +60,7 @@ pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16
     let sql = "UPDATE outbox SET state = 0, pending = 1, head = ?2, changed_at = ?3, tries = 0, due_at = ?4,
              expires_at = ?5, job = ?6, untouched = ?6 IS NOT NULL
          WHERE seq = ?1";
-    let expires = after(due, duration(was.expires_in));
+    let expires = later(due, duration(was.expires_in));
     sql::run(tx, sql, params![seq, head, tx.now, due, expires, job])?;
     tx.moved(&was.queue, Some(State::Dead), Some(State::Ready));
     Ok(())
@@ -91,14 +83,15 @@ impl Was {
 fn place(tx: &Tx<'_>, seq: i64) -> Result<Was, Fault> {
     let sql = "SELECT queue, order_key, head, expires_in FROM outbox WHERE seq = ?1";
     let read = |row: &Row<'_>| {
+        let mut columns = sql::columns(row, 0);
         Ok::<_, Fault>(Was {
-            queue: word(row, 0, "queue name")?,
-            order_key: perhaps(row, 1, "order key")?,
-            head: row.get(2)?,
-            expires_in: row.get(3)?,
+            queue: columns.parsed("queue name")?,
+            order_key: columns.parsed_or_null("order key")?,
+            head: columns.flag()?,
+            expires_in: columns.number("duration")?,
         })
     };
-    sql::one(tx, sql, params![seq], read)?.ok_or_else(|| damaged("entry").into())
+    sql::one(tx, sql, params![seq], read)?.ok_or_else(|| corrupt("entry").into())
 }
 
 fn edit(tx: &Tx<'_>, seq: i64, request: &StoredRequest) -> Result<(), Fault> {
@@ -116,7 +109,7 @@ fn edit(tx: &Tx<'_>, seq: i64, request: &StoredRequest) -> Result<(), Fault> {
          WHERE seq = ?1 RETURNING revision";
     let host = request.host().to_ascii_lowercase();
     let number = sql::one(tx, sql, params![seq, host, request.authority()], |row| row.get::<_, u32>(0))?;
-    let number = number.ok_or_else(|| damaged("entry"))?;
+    let number = number.ok_or_else(|| corrupt("entry"))?;
     Ok(tx.note(seq, EventKind::Edited, Some(&number.to_string()))?)
 }
 

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use martello_outbox::{Claimed, Entry, Lease, State, Turn};
+use martello_outbox::{
+    Claimed, Entry, Lease, State, Turn,
+    engine::{corrupt, duration, later, timestamp},
+};
 use rusqlite::{Row, params};
 
 use super::{
@@ -9,11 +12,10 @@ use super::{
     turn::Standing,
 };
 use crate::{
-    fault::{Fault, damaged},
+    fault::Fault,
     fence::Fence,
     read::{columns, narrow, request},
     sql,
-    time::{after, duration, timestamp},
     writer::Tx,
 };
 
@@ -71,7 +73,7 @@ pub(super) fn claim(
 }
 
 fn take(tx: &Tx<'_>, turn: &Turn, sql: &str, which: i64) -> Result<Vec<(Fence, Entry)>, Fault> {
-    let until = after(tx.now, turn.lease);
+    let until = later(tx.now, turn.lease);
     let values = params![turn.queue.as_str(), tx.now, until, turn.worker.as_str(), which];
     sql::all(tx, sql, values, |row: &Row<'_>| {
         let (seq, entry) = narrow(row)?;
@@ -87,12 +89,12 @@ fn claimed(
 ) -> Result<Claimed, Fault> {
     let sql = "SELECT method, url, headers, sealed, body FROM request WHERE entry = ?1";
     let request = sql::one(tx, sql, params![fence.seq], |row| request(row, 0))?;
-    let request = request.ok_or_else(|| damaged("request"))?;
+    let request = request.ok_or_else(|| corrupt("request"))?;
     entry.method.clone_from(&request.method);
     entry.uri.clone_from(&request.uri);
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
     tx.moved(&turn.queue, Some(State::Ready), Some(State::Leased));
-    Ok(Claimed { lease, until: timestamp(after(tx.now, turn.lease)), entry, request, holds })
+    Ok(Claimed { lease, until: timestamp(later(tx.now, turn.lease)), entry, request, holds })
 }
 
 /// How long until there may be something to do, where less was claimed than asked for.

@@ -1,15 +1,10 @@
 use martello_outbox::{
     AttemptRecord, Enqueued, EntryId, EventKind, NewEntry, OrderKey, QueueName, State, WhenPending,
+    engine::{corrupt, later, micros, state_code},
 };
 use rusqlite::params;
 
-use crate::{
-    code::code,
-    fault::{Fault, damaged},
-    sql,
-    time::{after, micros},
-    writer::Tx,
-};
+use crate::{fault::Fault, sql, writer::Tx};
 
 /// Stores these entries, all or none.
 pub(crate) fn enqueue(tx: &mut Tx<'_>, entries: &[NewEntry]) -> Result<Vec<Enqueued>, Fault> {
@@ -28,7 +23,7 @@ fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
         supersede(tx, &new.queue, key, new.id)?;
     }
     if !insert_entry(tx, new)? {
-        let id = duplicate(tx, new)?.ok_or_else(|| damaged("entry"))?;
+        let id = duplicate(tx, new)?.ok_or_else(|| corrupt("entry"))?;
         return Ok(Enqueued::Duplicate(id));
     }
     let seq = tx.last_insert_rowid();
@@ -76,11 +71,11 @@ fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
     let inserted = tx.prepare_cached(sql)?.execute(params![
         new.id.as_bytes(),
         new.queue.as_str(),
-        code(state),
+        state_code(state),
         state.is_pending(),
         new.order_key.as_ref().map(OrderKey::as_str),
-        after(tx.now, new.delay),
-        after(tx.now, new.expires_in),
+        later(tx.now, new.delay),
+        later(tx.now, new.expires_in),
         tx.now,
         last.map_or(0, |last| last.number),
         new.max_attempts,

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use martello_outbox::{Held, Hold, QueueName};
+use martello_outbox::{Held, Hold, QueueName, engine::later};
 use rusqlite::{Row, params};
 
-use crate::{fault::Fault, sql, time::after, writer::Tx};
+use crate::{fault::Fault, sql, writer::Tx};
 
 /// The holds of a queue, as they stand.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ pub(super) fn change(
         Hold::For { after: 0, wait, why } => {
             let sql = "INSERT INTO hold (queue, authority, until, why, in_row) VALUES (?1, ?2, ?3, ?4, 1)
                  ON CONFLICT (queue, authority) DO NOTHING";
-            let until = after(tx.now, *wait);
+            let until = later(tx.now, *wait);
             if sql::run(tx, sql, params![queue.as_str(), authority, until, why])? > 0 {
                 forget_beside(tx, queue, authority)?;
             }
@@ -93,7 +93,7 @@ pub(super) fn change(
         Hold::For { after: in_row, wait, why } => {
             let sql = "UPDATE hold SET until = ?3, why = ?4, in_row = min(in_row + 1, ?7)
                  WHERE queue = ?1 AND authority = ?2 AND until <= ?5 AND in_row = ?6";
-            let until = after(tx.now, *wait);
+            let until = later(tx.now, *wait);
             let values = params![queue.as_str(), authority, until, why, claimed_at, in_row, u32::MAX];
             sql::run(tx, sql, values)?;
         }

@@ -1,6 +1,8 @@
 //! What time does: leases run out, and entries expire.
 
-use martello_outbox::{AttemptRecord, Entry, EventKind, OrderKey, Overtaken, QueueName, Reason, State};
+use martello_outbox::{
+    AttemptRecord, Entry, EventKind, OrderKey, Overtaken, QueueName, Reason, State, engine::timestamp,
+};
 use rusqlite::{Row, params};
 
 use super::{enqueue::record, heads::promote, overtake::overtake_before};
@@ -8,7 +10,6 @@ use crate::{
     fault::Fault,
     read::{columns, entry_at, narrow},
     sql,
-    time::timestamp,
     writer::Tx,
 };
 

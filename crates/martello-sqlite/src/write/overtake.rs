@@ -1,10 +1,12 @@
 //! Dead letters that are overtaken: a newer request of their queue and key was delivered, or may have been, so that a replay
 //! would overwrite it. Marks only get more certain.
 
-use martello_outbox::{EntryId, OrderKey, Overtaken, QueueName, StoreError, WhenOvertaken};
+use martello_outbox::{
+    EntryId, OrderKey, Overtaken, QueueName, StoreError, WhenOvertaken, engine::overtaken_code,
+};
 use rusqlite::{Row, params};
 
-use crate::{code::mark, fault::Fault, sql, writer::Tx};
+use crate::{fault::Fault, sql, writer::Tx};
 
 /// Marks all dead letters of a key, and tells how many had no such mark.
 pub(crate) fn overtake(
@@ -27,7 +29,7 @@ pub(super) fn overtake_before(
 ) -> rusqlite::Result<usize> {
     let sql = "UPDATE outbox INDEXED BY dead_key SET overtaken = ?4
          WHERE order_key = ?1 AND queue = ?2 AND state = 3 AND seq < ?3 AND overtaken < ?4";
-    sql::run(tx, sql, params![key.as_str(), queue.as_str(), seq, mark(overtaken)])
+    sql::run(tx, sql, params![key.as_str(), queue.as_str(), seq, overtaken_code(overtaken)])
 }
 
 /// Whether a newer entry of its key is under way, which may be delivered at any time.

@@ -1,23 +1,17 @@
 use std::time::Duration;
 
-use martello_outbox::{Filter, Held, Purge, QueueName, State, StoreError, StoreErrorKind};
+use martello_outbox::{
+    Held, Purge, QueueName, State,
+    engine::{Columns, micros, purge_filter},
+};
 use rusqlite::{Row, params};
 
 use super::replay::dead;
-use crate::{code, fault::Fault, read::word, sql, time::micros, writer::Tx};
+use crate::{fault::Fault, sql, writer::Tx};
 
 /// Deletes dead letters, except those that are kept.
 pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
-    let filter = match purge {
-        Purge::All => Filter::default(),
-        Purge::Matching(filter) if filter.is_open() => {
-            let message = "a purge needs a condition, or to be one of all by that name";
-            return Err(StoreError::new(StoreErrorKind::Invalid, message).into());
-        }
-        Purge::Matching(filter) => filter.clone(),
-    };
-    let filter = Filter { state: Some(State::Dead), ..filter };
-    let doomed = dead(tx, &filter, "AND kept = 0", u64::MAX >> 1)?;
+    let doomed = dead(tx, &purge_filter(purge)?, "AND kept = 0", u64::MAX >> 1)?;
     remove(tx, &doomed)
 }
 
@@ -46,7 +40,8 @@ fn remove(tx: &mut Tx<'_>, doomed: &[i64]) -> Result<u64, Fault> {
         }
         let sql = "DELETE FROM outbox WHERE seq = ?1 RETURNING queue, state";
         let read = |row: &Row<'_>| {
-            Ok::<(QueueName, State), Fault>((word(row, 0, "queue name")?, code::state(row.get(1)?)?))
+            let mut columns = sql::columns(row, 0);
+            Ok::<(QueueName, State), Fault>((columns.parsed("queue name")?, columns.state()?))
         };
         if let Some((queue, state)) = sql::one(tx, sql, params![seq], read)? {
             tx.moved(&queue, Some(state), None);

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken,
+    EventKind, Filter, JobId, ReplayJob, State, StoreError, WhenOvertaken,
+    engine::{check_replay_rate, later},
 };
 use rusqlite::{params, params_from_iter};
 
@@ -13,7 +14,6 @@ use crate::{
     fault::Fault,
     read::{self, Conditions},
     sql,
-    time::after,
     writer::Tx,
 };
 
@@ -24,17 +24,14 @@ pub(crate) fn replay(
     per_second: f64,
     overtaken: WhenOvertaken,
 ) -> Result<ReplayJob, Fault> {
-    if !(0.001..=10_000.0).contains(&per_second) {
-        let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
-        return Err(StoreError::new(StoreErrorKind::Invalid, message).into());
-    }
+    check_replay_rate(per_second)?;
     let (id, dead) = (JobId::new(), dead(tx, filter, "", ReplayJob::MOST)?);
     let name = id.to_string();
     let mut total: u32 = 0;
     for seq in dead {
         before_replay(tx, seq, overtaken)?;
         let wait = Duration::try_from_secs_f64(f64::from(total) / per_second).unwrap_or(Duration::MAX);
-        put_back(tx, seq, after(tx.now, wait), Some(id.as_bytes()))?;
+        put_back(tx, seq, later(tx.now, wait), Some(id.as_bytes()))?;
         tx.note(seq, EventKind::Replayed, Some(&name))?;
         total += 1;
     }

@@ -1,8 +1,11 @@
-use martello_outbox::{AttemptRecord, End, EventKind, OrderKey, QueueName, Settled, Settlement, State};
+use martello_outbox::{
+    AttemptRecord, End, EventKind, OrderKey, QueueName, Settled, Settlement, State,
+    engine::{Columns, later, state_code},
+};
 use rusqlite::{Row, params};
 
 use super::{enqueue::record, heads::promote, hold, overtake::overtake_before};
-use crate::{code::code, fault::Fault, fence::Fence, read::word, sql, time::after, writer::Tx};
+use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
 /// The entry of a lease that has just been given up.
 struct Freed {
@@ -77,7 +80,7 @@ fn end(
         fence.seq,
         id.as_bytes(),
         fence.token,
-        code(state),
+        state_code(state),
         tx.now,
         reason,
         last.outcome,
@@ -101,7 +104,7 @@ fn again(
              last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
          WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts, authority, leased_at";
     let (due, attempts, tries) = match settlement.end {
-        End::Again { after: wait, counts } => (Some(after(tx.now, wait)), 0, i32::from(!counts)),
+        End::Again { after: wait, counts } => (Some(later(tx.now, wait)), 0, i32::from(!counts)),
         _ => (None, 1, 1),
     };
     let (id, last) = (settlement.lease.id, Last::of(attempt));
@@ -109,7 +112,7 @@ fn again(
         fence.seq,
         id.as_bytes(),
         fence.token,
-        code(State::Leased),
+        state_code(State::Leased),
         tx.now,
         due,
         last.outcome,
@@ -141,13 +144,12 @@ impl<'a> Last<'a> {
 }
 
 fn freed(row: &Row<'_>) -> Result<Freed, Fault> {
-    let key: Option<String> = row.get(1)?;
-    let key = key.map(OrderKey::new).transpose()?;
+    let mut columns = sql::columns(row, 0);
     Ok(Freed {
-        queue: word(row, 0, "queue name")?,
-        key,
-        number: row.get(2)?,
-        authority: row.get(3)?,
-        leased_at: row.get(4)?,
+        queue: columns.parsed("queue name")?,
+        key: columns.parsed_or_null("order key")?,
+        number: columns.number("number")?,
+        authority: columns.get()?,
+        leased_at: columns.get()?,
     })
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::{Lease, StoreError, StoreErrorKind, Turn, Turned};
+use martello_outbox::{Lease, StoreError, StoreErrorKind, Turn, Turned, engine::later};
 use rusqlite::{Row, params};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     lapse::{expire, reap},
     settle::settle,
 };
-use crate::{fault::Fault, fence::Fence, sql, time::after, writer::Tx};
+use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
 /// How a queue stands, for a turn.
 pub(super) struct Standing {
@@ -76,7 +76,7 @@ fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
 /// Makes these leases last from now, and tells which were still held.
 pub(crate) fn heartbeat(tx: &mut Tx<'_>, leases: &[Lease], lasts: Duration) -> Result<Vec<bool>, Fault> {
     let sql = "UPDATE outbox SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1";
-    let until = after(tx.now, lasts);
+    let until = later(tx.now, lasts);
     let prolong = |lease: &Lease| {
         let Some(Fence { seq, token }) = Fence::parse(&lease.fence) else {
             return Ok(false);

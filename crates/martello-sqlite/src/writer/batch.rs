@@ -83,7 +83,7 @@ impl Writer {
             true => Failure::from(error),
             false => Failure::Uncommitted(Arc::new(error)),
         })?;
-        self.bells.ring(tx.news());
+        self.notifier.notify(tx.changes());
         Ok(())
     }
 

@@ -6,7 +6,7 @@ mod moves;
 mod tx;
 mod work;
 
-use martello_outbox::Clock;
+use martello_outbox::{Clock, engine::Notifier};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ pub(crate) use log::Log;
 pub(crate) use tx::Tx;
 pub(crate) use work::{Task, Work};
 
-use crate::{bells::Bells, open::Opened};
+use crate::open::Opened;
 
 /// What the thread is told.
 pub(crate) enum Message {
@@ -27,7 +27,7 @@ pub(crate) enum Message {
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
-    pub(crate) bells: Bells,
+    pub(crate) notifier: Notifier,
     pub(crate) file: Opened,
     pub(crate) log: Log,
     /// The most operations of one transaction.

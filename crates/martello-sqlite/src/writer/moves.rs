@@ -1,12 +1,10 @@
-use martello_outbox::{QueueName, State};
-
-use crate::bells::News;
+use martello_outbox::{QueueName, State, engine::Changes};
 
 /// What has moved between states.
 #[derive(Default)]
 pub(crate) struct Moves {
     pub(super) queues: Vec<(QueueName, Counts)>,
-    pub(super) news: News,
+    pub(super) changes: Changes,
 }
 
 /// By how much the number of a queue's entries in each state has changed.
@@ -33,19 +31,19 @@ impl Counts {
 
 impl Moves {
     pub(super) fn moved(&mut self, queue: &QueueName, from: Option<State>, to: Option<State>) {
-        self.news.tell(from, to);
         let mut counts = Counts::default();
         if let Some(from) = from {
             *counts.of(from) -= 1;
         }
         if let Some(to) = to {
+            self.changes.merge(Changes::between(from, to));
             *counts.of(to) += 1;
         }
         self.add(queue, counts);
     }
 
     pub(super) fn join(&mut self, other: &Self) {
-        self.news.join(other.news);
+        self.changes.merge(other.changes);
         other.queues.iter().for_each(|(queue, counts)| self.add(queue, *counts));
     }
 

@@ -1,10 +1,10 @@
 use std::{mem, ops::Deref};
 
-use martello_outbox::{EventKind, QueueName, State};
+use martello_outbox::{EventKind, QueueName, State, engine::Changes};
 use rusqlite::{Connection, params};
 
 use super::moves::{Counts, Moves};
-use crate::{bells::News, sql};
+use crate::sql;
 
 /// A transaction, at one moment, and what it has changed beside the rows.
 pub(crate) struct Tx<'c> {
@@ -26,7 +26,7 @@ impl<'c> Tx<'c> {
 
     /// Something may be claimable that was not, without having moved.
     pub(crate) fn released(&mut self) {
-        self.moves.news.ready = true;
+        self.moves.changes.ready = true;
     }
 
     /// Writes down that something happened to an entry.
@@ -61,8 +61,8 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    pub(super) fn news(&self) -> News {
-        self.moves.news
+    pub(super) fn changes(&self) -> Changes {
+        self.moves.changes
     }
 }
 

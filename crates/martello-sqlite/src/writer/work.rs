@@ -1,6 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use martello_outbox::StoreError;
+use martello_outbox::{StoreError, engine::closed};
 use tokio::sync::oneshot;
 
 use super::Tx;
@@ -58,7 +58,7 @@ where
     }
 
     fn answer(self: Box<Self>) {
-        let done = self.done.unwrap_or_else(|| Err(crate::fault::closed()));
+        let done = self.done.unwrap_or_else(|| Err(closed()));
         // Nobody may be left to hear of it.
         drop(self.reply.send(done));
     }

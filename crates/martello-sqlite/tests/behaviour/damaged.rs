@@ -79,6 +79,7 @@ async fn what_nobody_here_has_written_is_reported() {
     Connection::open(&path).unwrap().execute_batch("UPDATE outbox SET state = 9").unwrap();
     let error = store.entry(id).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
-    let what = "the store's file holds a state that is none: stop what uses it, and restore a backup";
+    let what =
+        "the store holds an invalid state: stop all programs that use the store, then restore a backup";
     assert_eq!(error.to_string(), what);
 }

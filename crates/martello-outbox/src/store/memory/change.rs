@@ -1,5 +1,8 @@
 use super::{data::Data, row::Moment};
-use crate::{Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError, WhenOvertaken};
+use crate::{
+    Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError, WhenOvertaken,
+    store::required_state,
+};
 
 impl Data {
     pub(super) fn change(
@@ -10,10 +13,7 @@ impl Data {
     ) -> Result<Entry, StoreError> {
         let (in_the_way, refusal) = (self.newer_is_leased(id), self.refusal(id));
         let row = self.row_mut(id)?;
-        let wanted = match change {
-            Change::Cancel | Change::Bury => State::Ready,
-            Change::Replay(_) | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
-        };
+        let wanted = required_state(&change);
         if row.entry.state != wanted {
             return Err(StoreError::conflict(id, row.entry.state, wanted));
         }

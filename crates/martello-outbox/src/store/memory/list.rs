@@ -1,5 +1,5 @@
 use super::{data::Data, row::Row};
-use crate::{Cursor, Entry, Filter, Page, StoreError, StoreErrorKind};
+use crate::{Cursor, Entry, Filter, Page, StoreError, store::check_list_limit};
 
 impl Data {
     pub(super) fn list(
@@ -8,9 +8,7 @@ impl Data {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        if !(1..=1000).contains(&limit) {
-            return Err(StoreError::new(StoreErrorKind::Invalid, "the limit of a list must be 1 to 1,000"));
-        }
+        check_list_limit(limit)?;
         let end = after.map_or(i64::MAX, |Cursor(place)| place);
         let mut rest = self.rows.range(..end).rev().filter(|(_, row)| passes(row, filter)).peekable();
         let mut last = None;

@@ -7,18 +7,11 @@ use super::{
     list::passes,
     row::{Moment, Row, after},
 };
-use crate::{Filter, Held, Purge, State, StoreError, StoreErrorKind};
+use crate::{Held, Purge, State, StoreError, store::purge_filter};
 
 impl Data {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<u64, StoreError> {
-        let filter = match purge {
-            Purge::All => Filter::state(State::Dead),
-            Purge::Matching(filter) if filter.is_open() => {
-                let message = "a purge needs a condition, or to be one of all by that name";
-                return Err(StoreError::new(StoreErrorKind::Invalid, message));
-            }
-            Purge::Matching(filter) => Filter { state: Some(State::Dead), ..filter.clone() },
-        };
+        let filter = purge_filter(purge)?;
         let passing = self.rows.iter().filter(|(_, row)| !row.entry.kept && passes(row, &filter));
         let places = passing.map(|(place, _)| *place).collect();
         Ok(self.remove(places))

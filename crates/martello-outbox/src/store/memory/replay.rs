@@ -5,7 +5,9 @@ use super::{
     list::passes,
     row::{Moment, Row},
 };
-use crate::{EntryId, EventKind, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
+use crate::{
+    EntryId, EventKind, Filter, JobId, ReplayJob, State, StoreError, WhenOvertaken, store::check_replay_rate,
+};
 
 impl Data {
     pub(super) fn replay(
@@ -15,10 +17,7 @@ impl Data {
         overtaken: WhenOvertaken,
         at: &mut Moment,
     ) -> Result<ReplayJob, StoreError> {
-        if !(0.001..=10_000.0).contains(&per_second) {
-            let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
-            return Err(StoreError::new(StoreErrorKind::Invalid, message));
-        }
+        check_replay_rate(per_second)?;
         let most = usize::try_from(ReplayJob::MOST).unwrap_or(usize::MAX);
         let dead = self.rows.values().filter(|row| row.entry.state == State::Dead && passes(row, &filter));
         let dead: Vec<EntryId> = dead.take(most).map(|row| row.entry.id).collect();

@@ -2,7 +2,7 @@ use super::{
     data::{Data, Queue},
     row::Moment,
 };
-use crate::{Finding, QueueName, QueueStats, State};
+use crate::{Finding, QueueName, QueueStats, State, store::expired_leases};
 
 impl Data {
     pub(super) fn pause(&mut self, queue: &QueueName, why: &str) {
@@ -40,12 +40,6 @@ impl Data {
 
     pub(super) fn examine(&self, at: &Moment) -> Vec<Finding> {
         let late = self.count(|row| row.held.as_ref().is_some_and(|held| held.until <= at.now));
-        let leases = if late == 0 {
-            Finding::well("leases", "none has run out")
-        } else {
-            let seen = format!("{late} have run out; a turn of a worker takes them, so see that one runs");
-            Finding::unwell("leases", seen)
-        };
-        vec![Finding::well("data", format!("{} entries in memory", self.rows.len())), leases]
+        vec![Finding::well("data", format!("{} entries in memory", self.rows.len())), expired_leases(late)]
     }
 }
