@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::{
     Context,
-    args::Doctor,
-    failure::{Exit, Failure},
+    args::DoctorArgs,
+    error::{Exit, CommandError},
     outbox::condition,
     output::{Printable, span},
 };
 
 /// Examines the store and its queues.
-pub(crate) async fn run(context: &mut Context, args: &Doctor) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &mut Context, args: &DoctorArgs) -> Result<Exit, CommandError> {
     let mut findings = context.store.examine().await?;
     for mut queue in context.store.queues().await? {
         // One that is over is tried, and forgotten some time after the last of its requests.
@@ -24,10 +24,10 @@ pub(crate) async fn run(context: &mut Context, args: &Doctor) -> Result<Exit, Fa
     }
     let well = findings.iter().all(|finding| finding.well);
     tell(context, &findings, well)?;
-    Ok(if well { Exit::Well } else { Exit::Partly })
+    Ok(if well { Exit::Success } else { Exit::Partial })
 }
 
-fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), Failure> {
+fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), CommandError> {
     let out = &mut context.out;
     if out.is_json() {
         return Ok(out.document(&json!({ "well": well, "findings": findings }))?);

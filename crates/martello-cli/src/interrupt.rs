@@ -13,13 +13,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// How long a verb may take to come to its end. What it waits for then is not ours to break off: a file, a reader.
-const MOMENT: Duration = Duration::from_millis(1_700);
+const EXIT_GRACE: Duration = Duration::from_millis(1_700);
 
 /// How long what was interrupted inside has to say so itself.
-const WORD: Duration = Duration::from_millis(200);
+const MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
 /// Whether a program in the foreground has the terminal, and Ctrl-C is meant for it.
 static IN_FOREGROUND: AtomicBool = AtomicBool::new(false);
@@ -32,37 +32,37 @@ pub(crate) async fn or_interrupt<T>(future: impl Future<Output = T>) -> Option<T
     tokio::select! {
         biased;
         value = &mut future => Some(value),
-        () = interrupts.in_earnest() => None,
+        () = interrupts.next_for_us() => None,
     }
 }
 
 /// As [`or_interrupt`], of what may have a word of its own to say at its end, or not.
 pub(crate) async fn unless_interrupted<T>(
-    future: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    future: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
     tokio::pin!(future);
     if let Some(ended) = or_interrupt(&mut future).await {
         return ended;
     }
-    let last = timeout(WORD, future).await;
-    last.unwrap_or_else(|_| Err(Failure::interrupted("interrupted")))
+    let last = timeout(MESSAGE_GRACE, future).await;
+    last.unwrap_or_else(|_| Err(CommandError::interrupted("interrupted")))
 }
 
 /// Ends the process if it is asked to and does not soon, for as long as this is held.
-pub(crate) fn insist(json: bool) -> JoinSet<()> {
-    let mut insisting = JoinSet::new();
+pub(crate) fn exit_after_grace(json: bool) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
     if let Ok(interrupts) = Interrupts::catch() {
-        insisting.spawn(end(interrupts, json));
+        tasks.spawn(end(interrupts, json));
     }
-    insisting
+    tasks
 }
 
 async fn end(mut interrupts: Interrupts, json: bool) {
-    interrupts.in_earnest().await;
-    sleep(MOMENT).await;
-    let failure = Failure::interrupted("interrupted in what could not be broken off");
+    interrupts.next_for_us().await;
+    sleep(EXIT_GRACE).await;
+    let failure = CommandError::interrupted("interrupted in what could not be broken off");
     // There is nobody to tell that nobody listens.
-    drop(io::stderr().write_all(failure.told(json).as_bytes()));
+    drop(io::stderr().write_all(failure.render(json).as_bytes()));
     exit(failure.code().into());
 }
 
@@ -134,7 +134,7 @@ impl Interrupts {
 
 impl Interrupts {
     /// The next that is for us.
-    async fn in_earnest(&mut self) {
+    async fn next_for_us(&mut self) {
         loop {
             self.next().await;
             if !IN_FOREGROUND.load(Ordering::Relaxed) {
@@ -148,11 +148,11 @@ impl Interrupts {
     /// What the work yields that comes before anything is sent. It is dropped if the process is asked to end.
     pub(crate) async fn before<T>(
         &mut self,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<T, CommandError>>,
+    ) -> Result<T, CommandError> {
         tokio::select! {
             biased;
-            () = self.next() => Err(Failure::interrupted("interrupted before anything was sent")),
+            () = self.next() => Err(CommandError::interrupted("interrupted before anything was sent")),
             ended = work => ended,
         }
     }

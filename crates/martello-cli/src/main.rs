@@ -2,18 +2,18 @@
 
 mod api;
 mod args;
-mod ask;
+mod confirm;
 mod bulk;
 mod dead;
 mod doctor;
 mod entries;
-mod failure;
+mod error;
 mod files;
 mod interrupt;
 mod outbox;
 mod output;
 mod parked;
-mod place;
+mod store_handle;
 mod poll;
 mod upsert;
 
@@ -28,12 +28,12 @@ use clap::Parser;
 use martello_outbox::Store;
 
 use crate::{
-    args::{Cli, Command, StoreArgs, Stored},
-    failure::{Exit, Failure},
+    args::{Cli, Command, StoreArgs, StoreCommand},
+    error::{Exit, CommandError},
     files::RunFiles,
     interrupt::unless_interrupted,
     output::{Output, Printable},
-    place::Place,
+    store_handle::StoreHandle,
 };
 
 /// What every verb on a store works with.
@@ -51,30 +51,30 @@ fn main() -> ExitCode {
     };
     let json = cli.json;
     match run(cli) {
-        Ok(Exit::Well) => ExitCode::SUCCESS,
-        Ok(Exit::Partly) => ExitCode::from(1),
-        Ok(Exit::ForNow) => ExitCode::from(5),
+        Ok(Exit::Success) => ExitCode::SUCCESS,
+        Ok(Exit::Partial) => ExitCode::from(1),
+        Ok(Exit::Temporary) => ExitCode::from(5),
         Err(failure) => {
-            tell(&failure.told(json));
+            tell(&failure.render(json));
             ExitCode::from(failure.code())
         }
     }
 }
 
-fn run(cli: Cli) -> Result<Exit, Failure> {
+fn run(cli: Cli) -> Result<Exit, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Failure::other("the runtime cannot be started").because(error))?;
+        .map_err(|error| CommandError::other("the runtime cannot be started").with_source(error))?;
     let exit = runtime.block_on(dispatch(cli));
     // Nobody waits for the next line of an input, or for the reader of an output.
     runtime.shutdown_background();
     exit
 }
 
-async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    let _insisting = interrupt::insist(cli.json);
+async fn dispatch(cli: Cli) -> Result<Exit, CommandError> {
+    let _guard = interrupt::exit_after_grace(cli.json);
     let mut out = Output::new(cli.json);
     let exit = match cli.command {
         Command::Upsert(args) => upsert::run(&mut out, *args).await,
@@ -88,18 +88,18 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-async fn in_store(store: &StoreArgs, out: Output, command: Stored) -> Result<Exit, Failure> {
+async fn in_store(store: &StoreArgs, out: Output, command: StoreCommand) -> Result<Exit, CommandError> {
     let mut files = RunFiles::new();
-    if let Some(path) = place::file(store.store.as_deref().unwrap_or_default()) {
+    if let Some(path) = store_handle::file(store.store.as_deref().unwrap_or_default()) {
         files.store(&path)?;
     }
-    let place = unless_interrupted(Box::pin(Place::open(store))).await?;
+    let place = unless_interrupted(Box::pin(StoreHandle::open(store))).await?;
     let mut context = Context { store: place.store(), out, files };
     let exit = unless_interrupted(async {
         match command {
-            Stored::Outbox(verb) => outbox::run(&mut context, verb).await,
-            Stored::Dead(verb) => dead::run(&mut context, verb).await,
-            Stored::Doctor(args) => doctor::run(&mut context, &args).await,
+            StoreCommand::Outbox(verb) => outbox::run(&mut context, verb).await,
+            StoreCommand::Dead(verb) => dead::run(&mut context, verb).await,
+            StoreCommand::Doctor(args) => doctor::run(&mut context, &args).await,
         }
     });
     let exit = exit.await;
@@ -121,7 +121,7 @@ fn unparsed(error: &clap::Error) -> ExitCode {
     let json = env::args_os().any(|argument| argument == "--json");
     if json {
         let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
-        tell(&Failure::usage(message).told(true));
+        tell(&CommandError::usage(message).render(true));
     } else {
         tell(&Printable::new(&text).lines().to_string());
     }

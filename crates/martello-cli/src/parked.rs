@@ -4,33 +4,33 @@ use martello_poll::{CheckpointStore, FileCheckpoint, Parked, ParkedFilter, Parke
 use serde_json::json;
 
 use crate::{
-    args::{self, Chosen, ParkedVerb},
-    ask,
-    failure::{Exit, Failure},
+    args::{ParkedArgs, ParkedCommand, ParkedSelection},
+    confirm,
+    error::{Exit, CommandError},
     files::{RunFiles, beside_target},
     output::{Output, Table, Time},
 };
 
-pub(crate) async fn run(out: &mut Output, args: args::Parked) -> Result<Exit, Failure> {
+pub(crate) async fn run(out: &mut Output, args: ParkedArgs) -> Result<Exit, CommandError> {
     let path =
-        args.checkpoint.ok_or_else(|| Failure::usage("name the checkpoint of the poll with --checkpoint"))?;
+        args.checkpoint.ok_or_else(|| CommandError::usage("name the checkpoint of the poll with --checkpoint"))?;
     RunFiles::new().checkpoint(&path)?;
     if !path.exists() && !beside_target(&path, ".parked").exists() {
-        return Err(Failure::not_found(format!("there is no checkpoint at {}", path.display())));
+        return Err(CommandError::not_found(format!("there is no checkpoint at {}", path.display())));
     }
     let store = FileCheckpoint::new(path);
     match args.verb {
-        ParkedVerb::List => list(out, &store).await,
-        ParkedVerb::Again(chosen) => again(out, &store, &chosen).await,
-        ParkedVerb::Discard(chosen) => discard(out, &store, &chosen).await,
+        ParkedCommand::List => list(out, &store).await,
+        ParkedCommand::Again(chosen) => again(out, &store, &chosen).await,
+        ParkedCommand::Discard(chosen) => discard(out, &store, &chosen).await,
     }
 }
 
-async fn list(out: &mut Output, store: &FileCheckpoint) -> Result<Exit, Failure> {
+async fn list(out: &mut Output, store: &FileCheckpoint) -> Result<Exit, CommandError> {
     let parked = all(store).await?;
     if out.is_json() {
         out.document(&json!({ "parked": parked }))?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     let mut table = Table::new(&["ID", "KEY", "STAMP", "PARKED", "IS", "WHY"], &[0]);
     for Parked { id, item, again } in parked {
@@ -44,10 +44,10 @@ async fn list(out: &mut Output, store: &FileCheckpoint) -> Result<Exit, Failure>
         ]);
     }
     out.line(table)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-async fn again(out: &mut Output, store: &FileCheckpoint, chosen: &Chosen) -> Result<Exit, Failure> {
+async fn again(out: &mut Output, store: &FileCheckpoint, chosen: &ParkedSelection) -> Result<Exit, CommandError> {
     let ids = ids(store, chosen).await?;
     if chosen.bulk.dry_run {
         return told(out, "would be printed again", count(&ids), count(&ids));
@@ -56,48 +56,48 @@ async fn again(out: &mut Output, store: &FileCheckpoint, chosen: &Chosen) -> Res
     told(out, "will be printed again before the next pass", done, count(&ids))
 }
 
-async fn discard(out: &mut Output, store: &FileCheckpoint, chosen: &Chosen) -> Result<Exit, Failure> {
+async fn discard(out: &mut Output, store: &FileCheckpoint, chosen: &ParkedSelection) -> Result<Exit, CommandError> {
     let ids = ids(store, chosen).await?;
     if chosen.bulk.dry_run {
         return told(out, "would be discarded", count(&ids), count(&ids));
     }
     if chosen.all {
-        ask::confirm(chosen.bulk, &format!("discard {} for good", ids.len())).await?;
+        confirm::confirm(chosen.bulk, &format!("discard {} for good", ids.len())).await?;
     }
     let done = store.discard(ids.clone()).await.map_err(failed)?;
     told(out, "discarded", done, count(&ids))
 }
 
 /// All that are parked.
-async fn all(store: &FileCheckpoint) -> Result<Vec<Parked>, Failure> {
+async fn all(store: &FileCheckpoint) -> Result<Vec<Parked>, CommandError> {
     let filter = ParkedFilter { limit: Parked::MOST, ..ParkedFilter::default() };
     store.parked(filter).await.map_err(failed)
 }
 
-async fn ids(store: &FileCheckpoint, chosen: &Chosen) -> Result<Vec<ParkedId>, Failure> {
+async fn ids(store: &FileCheckpoint, chosen: &ParkedSelection) -> Result<Vec<ParkedId>, CommandError> {
     if !chosen.all {
         return Ok(chosen.ids.iter().copied().map(ParkedId).collect());
     }
     let ids: Vec<_> = all(store).await?.iter().map(|parked| parked.id).collect();
-    if ids.is_empty() { Err(Failure::not_found("nothing is parked")) } else { Ok(ids) }
+    if ids.is_empty() { Err(CommandError::not_found("nothing is parked")) } else { Ok(ids) }
 }
 
 fn count(ids: &[ParkedId]) -> u64 {
     u64::try_from(ids.len()).unwrap_or(u64::MAX)
 }
 
-fn told(out: &mut Output, what: &str, done: u64, of: u64) -> Result<Exit, Failure> {
+fn told(out: &mut Output, what: &str, done: u64, of: u64) -> Result<Exit, CommandError> {
     if done == 0 {
-        return Err(Failure::not_found("none of these is parked"));
+        return Err(CommandError::not_found("none of these is parked"));
     }
     if out.is_json() {
         out.document(&json!({ "matched": of, "done": done }))?;
     } else {
         out.line(format_args!("{done} of {of} {what}"))?;
     }
-    Ok(if done == of { Exit::Well } else { Exit::Partly })
+    Ok(if done == of { Exit::Success } else { Exit::Partial })
 }
 
-fn failed(error: StoreError) -> Failure {
-    Failure::other("what is parked cannot be used").because(error)
+fn failed(error: StoreError) -> CommandError {
+    CommandError::other("what is parked cannot be used").with_source(error)
 }

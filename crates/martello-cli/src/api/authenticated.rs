@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use martello::{Body, CallError, ErrorKind, TryCopy};
 use tower_service::Service;
 
-use super::{Credentials, misfit::misfit};
+use super::{Credentials, misconfiguration::misconfiguration};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -121,7 +121,7 @@ where
     match &answer {
         Ok(_) => credentials.answered(),
         Err(error) if !credentials.is_answered() => {
-            misfit(&**error).map(|why| credentials.give_up(why));
+            misconfiguration(&**error).map(|why| credentials.give_up(why));
         }
         Err(_) => {}
     }

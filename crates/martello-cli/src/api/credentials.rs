@@ -19,11 +19,11 @@ use tokio::{
 };
 
 use super::{
-    fetch::{self, Unread},
+    fetch::{self, TokenError},
     headers,
     token::Token,
 };
-use crate::{args::ApiArgs, failure::Failure};
+use crate::{args::ApiArgs, error::CommandError};
 
 /// After a failure that may pass, a token is asked for once more.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ struct Shared {
 
 impl Credentials {
     /// As the command line says. One that is at hand is read now, so that its want is told at once.
-    pub(crate) async fn of(args: &ApiArgs) -> Result<Self, Failure> {
+    pub(crate) async fn of(args: &ApiArgs) -> Result<Self, CommandError> {
         let (source, fixed) = match (&args.token_env, &args.token_file, &args.token_command) {
             (Some(name), ..) => (Source::Fixed, Some(from_env(name)?)),
             (None, Some(path), _) => (Source::File(path.clone()), None),
@@ -151,8 +151,8 @@ impl Credentials {
     }
 
     /// Why there is no use in going on.
-    pub(crate) fn failure(&self) -> Option<Failure> {
-        self.0.given_up.borrow().clone().map(Failure::other)
+    pub(crate) fn failure(&self) -> Option<CommandError> {
+        self.0.given_up.borrow().clone().map(CommandError::other)
     }
 
     async fn renew(&self, current: &mut Option<Token>) -> Result<HeaderValue, CallError> {
@@ -174,9 +174,9 @@ impl Credentials {
         Ok(header)
     }
 
-    async fn read_patiently(&self) -> Result<Token, Unread> {
+    async fn read_patiently(&self) -> Result<Token, TokenError> {
         match self.read().await {
-            Err(Unread { again: true, .. }) => {
+            Err(TokenError { is_retryable: true, .. }) => {
                 sleep(PAUSE).await;
                 self.read().await
             }
@@ -184,7 +184,7 @@ impl Credentials {
         }
     }
 
-    async fn read(&self) -> Result<Token, Unread> {
+    async fn read(&self) -> Result<Token, TokenError> {
         let made = Instant::now();
         let (text, whence) = match &self.0.source {
             Source::Nothing | Source::Fixed => return Err("there is no other token".to_owned().into()),
@@ -195,8 +195,8 @@ impl Credentials {
     }
 }
 
-fn from_env(name: &str) -> Result<Token, Failure> {
+fn from_env(name: &str) -> Result<Token, CommandError> {
     let value = env::var(name)
-        .map_err(|_| Failure::usage(format!("--token-env: there is no usable {name} in the environment")))?;
-    Token::parse(&value, Instant::now()).map_err(|why| Failure::usage(format!("--token-env {name}: {why}")))
+        .map_err(|_| CommandError::usage(format!("--token-env: there is no usable {name} in the environment")))?;
+    Token::parse(&value, Instant::now()).map_err(|why| CommandError::usage(format!("--token-env {name}: {why}")))
 }

@@ -20,29 +20,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 64 * 1024;
 
 /// Why there is no token.
-pub(super) struct Unread {
+pub(super) struct TokenError {
     pub(super) why: String,
     /// It may only have come at a bad moment.
-    pub(super) again: bool,
+    pub(super) is_retryable: bool,
 }
 
-impl From<String> for Unread {
+impl From<String> for TokenError {
     fn from(why: String) -> Self {
-        Self { why, again: true }
+        Self { why, is_retryable: true }
     }
 }
 
-fn late(why: String) -> Unread {
-    Unread { why, again: false }
+fn timed_out(why: String) -> TokenError {
+    TokenError { why, is_retryable: false }
 }
 
 /// What is in a file, or comes through a pipe.
-pub(super) async fn file(path: &Path) -> Result<String, Unread> {
+pub(super) async fn file(path: &Path) -> Result<String, TokenError> {
     let name = path.display();
     let named = path.to_owned();
     // Whoever waits for a pipe that nobody writes to does so on a thread of its own, until this process ends.
     let read = timeout(PATIENCE, spawn_blocking(move || bounded(named))).await;
-    let read = read.map_err(|_| late(format!("the token file {name} was not written within 10 s")))?;
+    let read = read.map_err(|_| timed_out(format!("the token file {name} was not written within 10 s")))?;
     let text = read.map_err(io::Error::other).and_then(|text| text);
     let text = text.map_err(|error| format!("the token file {name} cannot be read: {error}"))?;
     Ok(text)
@@ -73,9 +73,9 @@ fn is_pipe(_: FileType) -> bool {
 }
 
 /// What a shell command prints. Its complaints go where ours go.
-pub(super) async fn command(command: &str) -> Result<String, Unread> {
+pub(super) async fn command(command: &str) -> Result<String, TokenError> {
     let ran = timeout(PATIENCE, run(command)).await;
-    Ok(ran.map_err(|_| late("the token command took longer than 10 s".to_owned()))??)
+    Ok(ran.map_err(|_| timed_out("the token command took longer than 10 s".to_owned()))??)
 }
 
 async fn run(command: &str) -> Result<String, String> {

@@ -4,7 +4,7 @@ mod authenticated;
 mod credentials;
 mod fetch;
 mod headers;
-mod misfit;
+mod misconfiguration;
 mod token;
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tower_layer::Layer;
 
 use self::authenticated::Authenticated;
 pub(crate) use self::{credentials::Credentials, headers::plain as headers};
-use crate::{args::ApiArgs, failure::Failure};
+use crate::{args::ApiArgs, error::CommandError};
 
 /// The largest response that is read, in bytes.
 const LARGEST: usize = 64 << 20;
@@ -44,9 +44,9 @@ pub(crate) fn service(
     url: &Uri,
     concurrency: usize,
     credentials: &Credentials,
-) -> Result<Service, Failure> {
+) -> Result<Service, CommandError> {
     if credentials.are_there() && url.scheme() != Some(&Scheme::HTTPS) && !is_loopback(url) {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "credentials are sent over https only: without TLS anybody on the way reads them",
         ));
     }
@@ -66,7 +66,7 @@ pub(crate) fn service(
     Ok(stack.layer(Authenticated::new(client(url)?, credentials.clone())))
 }
 
-fn client(url: &Uri) -> Result<Http, Failure> {
+fn client(url: &Uri) -> Result<Http, CommandError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -83,7 +83,7 @@ fn client(url: &Uri) -> Result<Http, Failure> {
             .map_err(std::io::Error::other)
     };
     let untrusting = "the certificates that this machine trusts cannot be read: SSL_CERT_FILE may name them";
-    let tls = tls.map_err(|error| Failure::other(untrusting).because(error))?;
+    let tls = tls.map_err(|error| CommandError::other(untrusting).with_source(error))?;
     let connector = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
@@ -95,7 +95,7 @@ fn is_loopback(url: &Uri) -> bool {
 }
 
 /// A value on the command line that is out of its range.
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         Self::usage(error.to_string())
     }

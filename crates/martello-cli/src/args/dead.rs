@@ -4,48 +4,48 @@ use clap::{Args, Subcommand};
 use http::{HeaderName, Method};
 use martello_outbox::{EntryId, JobId};
 
-use super::{FilterArgs, Look, Page, Rate, Targets, copied};
+use super::{FilterArgs, ListArgs, Rate, SelectionArgs, ShowArgs, copied};
 
 #[derive(Subcommand)]
-pub(crate) enum Dead {
+pub(crate) enum DeadCommand {
     /// List dead letters, the newest first.
-    List(DeadList),
+    List(DeadListArgs),
     /// Show all that is known of a dead letter: timeline, attempts with their Trackingids, revisions, body.
-    Show(Look),
+    Show(ShowArgs),
     /// Correct a request: makes a new revision with an Idempotency-Key of its own; the old one stays.
     ///
     /// Without anything to change, it opens the request in $VISUAL or $EDITOR.
-    Edit(Edit),
+    Edit(EditArgs),
     /// Put dead letters back into their queues.
     ///
     /// On a terminal it waits for what becomes of them; interrupted, they go on. By a filter, it is a job in the store:
     /// `martello dead replays` lists and cancels it.
-    Replay(Replay),
+    Replay(ReplayArgs),
     /// The replays by filter and how far they are.
     Replays {
         #[command(subcommand)]
-        action: Option<ReplayJobs>,
+        action: Option<ReplaysCommand>,
     },
     /// Delete dead letters for good, except those that are kept.
-    Purge(Targets),
+    Purge(SelectionArgs),
     /// Write dead letters whole as NDJSON: every attempt and revision, URLs and bodies as they are.
-    Export(Export),
+    Export(ExportArgs),
     /// Keep dead letters from purges.
-    Keep(Targets),
+    Keep(SelectionArgs),
     /// Keep them no longer.
-    Unkeep(Targets),
+    Unkeep(SelectionArgs),
 }
 
 #[derive(Args)]
-pub(crate) struct DeadList {
+pub(crate) struct DeadListArgs {
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: ListArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
 #[derive(Args)]
-pub(crate) struct Edit {
+pub(crate) struct EditArgs {
     /// The dead letter.
     #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
@@ -76,7 +76,7 @@ pub(crate) struct Edit {
 }
 
 #[derive(Args)]
-pub(crate) struct Replay {
+pub(crate) struct ReplayArgs {
     /// How fast those of a filter go: 10/s, which is the default, 30/min, 500/h.
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
@@ -90,11 +90,11 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) detach: bool,
     #[command(flatten)]
-    pub(crate) targets: Targets,
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum ReplayJobs {
+pub(crate) enum ReplaysCommand {
     /// List them, the newest first.
     List,
     /// Wait for one.
@@ -112,7 +112,7 @@ pub(crate) enum ReplayJobs {
 }
 
 #[derive(Args)]
-pub(crate) struct Export {
+pub(crate) struct ExportArgs {
     /// Into this file, which is written whole or not at all, for its owner alone.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -6,7 +6,7 @@ use super::{
     copied::{self, Host},
     time,
 };
-use crate::{entries::Pages, failure::Failure};
+use crate::{entries::EntryPages, error::CommandError};
 
 /// Conditions, all of which must hold.
 // Its heading holds for what comes after it too: it goes last.
@@ -47,7 +47,7 @@ pub(crate) struct FilterArgs {
 
 impl FilterArgs {
     /// The filter, of what is in this state.
-    pub(crate) async fn of(self, store: &dyn Store, state: Option<State>) -> Result<Filter, Failure> {
+    pub(crate) async fn of(self, store: &dyn Store, state: Option<State>) -> Result<Filter, CommandError> {
         let (host, port) = self.host.map(|host| (host.name, host.port)).unzip();
         let filter = Filter {
             id: None,
@@ -71,12 +71,12 @@ impl FilterArgs {
 }
 
 /// A filter knows no ports: who names one must not get what goes to another.
-async fn refuse_other_ports(store: &dyn Store, filter: &Filter, port: u16) -> Result<(), Failure> {
-    let mut pages = Pages::new(store, filter, 1_000);
+async fn refuse_other_ports(store: &dyn Store, filter: &Filter, port: u16) -> Result<(), CommandError> {
+    let mut pages = EntryPages::new(store, filter, 1_000);
     while let Some(page) = pages.next().await? {
         if let Some(other) = page.iter().map(goes_to).find(|other| *other != port) {
             let host = filter.host.as_deref().unwrap_or_default();
-            return Err(Failure::usage(format!(
+            return Err(CommandError::usage(format!(
                 "--host {host} is for all of its ports: also {host}:{other} matches; name ids, or --host {host}"
             )));
         }

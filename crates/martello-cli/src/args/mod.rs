@@ -6,20 +6,20 @@ mod dead;
 mod filter;
 mod outbox;
 mod poll;
-mod targets;
+mod selection;
 mod time;
 mod upsert;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use api::ApiArgs;
-pub(crate) use dead::{Dead, DeadList, Edit, Export, Replay, ReplayJobs};
+pub(crate) use dead::{DeadCommand, DeadListArgs, EditArgs, ExportArgs, ReplayArgs, ReplaysCommand};
 pub(crate) use filter::FilterArgs;
-pub(crate) use outbox::{Look, Outbox, OutboxList, Page};
-pub(crate) use poll::{Chosen, Pace, Pages, Parked, ParkedVerb, Poll};
-pub(crate) use targets::{Bulk, Target, Targets};
+pub(crate) use outbox::{ListArgs, OutboxCommand, OutboxListArgs, ShowArgs};
+pub(crate) use poll::{PaceArgs, PageArgs, ParkedArgs, ParkedCommand, ParkedSelection, PollArgs};
+pub(crate) use selection::{BulkArgs, Selection, SelectionArgs};
 pub(crate) use time::Rate;
-pub(crate) use upsert::Upsert;
+pub(crate) use upsert::UpsertArgs;
 
 const AFTER: &str = "\
 Environment:
@@ -58,29 +58,29 @@ pub(crate) struct StoreArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    Upsert(Box<Upsert>),
-    Poll(Box<Poll>),
+    Upsert(Box<UpsertArgs>),
+    Poll(Box<PollArgs>),
     /// Items that a poll could not use, and parked beside its checkpoint.
-    Parked(Parked),
+    Parked(ParkedArgs),
     #[command(flatten)]
-    Stored(Stored),
+    Stored(StoreCommand),
 }
 
 /// Verbs on a store.
 #[derive(Subcommand)]
-pub(crate) enum Stored {
+pub(crate) enum StoreCommand {
     /// Requests that wait, are with a worker, or have ended.
     #[command(subcommand)]
-    Outbox(Outbox),
+    Outbox(OutboxCommand),
     /// Requests that were given up on: investigate, correct, replay.
     #[command(subcommand)]
-    Dead(Dead),
+    Dead(DeadCommand),
     /// Examine the store and its queues; exit code 1 if somebody should look at something.
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args)]
-pub(crate) struct Doctor {
+pub(crate) struct DoctorArgs {
     /// How long a request may be due before that is a finding, such as 15m or 2h.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = time::duration)]
     pub(crate) oldest: std::time::Duration,

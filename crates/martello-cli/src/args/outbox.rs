@@ -1,43 +1,43 @@
 use clap::{Args, Subcommand};
 use martello_outbox::{Cursor, EntryId, QueueName, State};
 
-use super::{FilterArgs, Targets, copied};
+use super::{FilterArgs, SelectionArgs, copied};
 
 #[derive(Subcommand)]
-pub(crate) enum Outbox {
+pub(crate) enum OutboxCommand {
     /// How many requests each queue has in each state, how long the oldest has been due, and whether it is paused.
     Stats,
     /// List requests, the newest first.
-    List(OutboxList),
+    List(OutboxListArgs),
     /// Show all that is known of a request: timeline, attempts, revisions, body.
-    Show(Look),
+    Show(ShowArgs),
     /// Let workers take nothing more from a queue. What they have goes on.
-    Pause(Pause),
+    Pause(PauseArgs),
     /// End the pause of a queue, and the holds of its APIs.
     Resume {
         /// The queue.
         queue: QueueName,
     },
     /// Call off requests that wait.
-    Cancel(Targets),
+    Cancel(SelectionArgs),
     /// Make dead letters of requests that wait, to look at them in peace.
-    Bury(Targets),
+    Bury(SelectionArgs),
 }
 
 #[derive(Args)]
-pub(crate) struct OutboxList {
+pub(crate) struct OutboxListArgs {
     /// In this state: ready, leased, done, dead or cancelled.
     #[arg(long)]
     pub(crate) state: Option<State>,
     #[command(flatten)]
-    pub(crate) page: Page,
+    pub(crate) page: ListArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
 /// Which part of a list, and how much of each URL.
 #[derive(Args)]
-pub(crate) struct Page {
+pub(crate) struct ListArgs {
     /// How many at most, from 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
@@ -50,7 +50,7 @@ pub(crate) struct Page {
 }
 
 #[derive(Args)]
-pub(crate) struct Look {
+pub(crate) struct ShowArgs {
     /// The request.
     #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
@@ -66,7 +66,7 @@ pub(crate) struct Look {
 }
 
 #[derive(Args)]
-pub(crate) struct Pause {
+pub(crate) struct PauseArgs {
     /// The queue.
     pub(crate) queue: QueueName,
     /// Why, for whoever finds it paused.

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{ApiArgs, Bulk, time};
+use super::{ApiArgs, BulkArgs, time};
 
 const AFTER: &str = "\
 Exit codes:
@@ -22,7 +22,7 @@ An item counts as seen when its line was written and flushed, and not before. Ki
 /// Print what changed since, a line of JSON each, pass after pass.
 #[derive(Args)]
 #[command(after_help = AFTER)]
-pub(crate) struct Poll {
+pub(crate) struct PollArgs {
     /// What to ask: {since} is the value of the query parameter that bears the moment.
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
@@ -42,9 +42,9 @@ pub(crate) struct Poll {
     #[arg(long)]
     pub(crate) once: bool,
     #[command(flatten)]
-    pub(crate) pages: Pages,
+    pub(crate) pages: PageArgs,
     #[command(flatten)]
-    pub(crate) pace: Pace,
+    pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) api: ApiArgs,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Poll {
 /// What a page looks like.
 #[derive(Args)]
 #[command(next_help_heading = "Pages")]
-pub(crate) struct Pages {
+pub(crate) struct PageArgs {
     /// Where a page has its items: a field, or a JSON Pointer [default: data; with --link, the page is the list].
     #[arg(long, value_name = "PLACE")]
     pub(crate) items: Option<String>,
@@ -76,7 +76,7 @@ pub(crate) struct Pages {
 /// When, and from when, to ask.
 #[derive(Args)]
 #[command(next_help_heading = "Pace")]
-pub(crate) struct Pace {
+pub(crate) struct PaceArgs {
     /// From one pass to the next; up to four times that while nothing is new.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time::duration)]
     pub(crate) interval: Duration,
@@ -105,27 +105,27 @@ fn page_size(text: &str) -> Result<(String, u32), String> {
 }
 
 #[derive(Args)]
-pub(crate) struct Parked {
+pub(crate) struct ParkedArgs {
     /// The checkpoint of the poll.
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) checkpoint: Option<PathBuf>,
     #[command(subcommand)]
-    pub(crate) verb: ParkedVerb,
+    pub(crate) verb: ParkedCommand,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum ParkedVerb {
+pub(crate) enum ParkedCommand {
     /// List them, the oldest first, with why they were parked.
     List,
     /// Have the poll print them again, before its next pass.
-    Again(Chosen),
+    Again(ParkedSelection),
     /// Forget them.
-    Discard(Chosen),
+    Discard(ParkedSelection),
 }
 
 /// Which of them.
 #[derive(Args)]
-pub(crate) struct Chosen {
+pub(crate) struct ParkedSelection {
     /// By their ids, as they are listed.
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) ids: Vec<u64>,
@@ -133,5 +133,5 @@ pub(crate) struct Chosen {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) bulk: Bulk,
+    pub(crate) bulk: BulkArgs,
 }

@@ -22,7 +22,7 @@ Ctrl-C or SIGTERM leaves what is in flight a second to come to its end; the rest
 /// Write the entities of a file, one request each, a few at a time.
 #[derive(Args)]
 #[command(after_help = AFTER)]
-pub(crate) struct Upsert {
+pub(crate) struct UpsertArgs {
     /// Where each goes: {field} stands for that field of its line, a number or a text of letters, digits, '.', '~', '-', '_'.
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,

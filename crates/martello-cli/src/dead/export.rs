@@ -6,10 +6,10 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     Context,
-    args::Export,
+    args::ExportArgs,
     bulk::{count, noun},
-    entries::Pages,
-    failure::{Exit, Failure},
+    entries::EntryPages,
+    error::{Exit, CommandError},
     files::{self, Replacement, Writer},
     interrupt::or_interrupt,
     output::{DetailShape, json},
@@ -19,16 +19,16 @@ use crate::{
 const AT_ONCE: usize = 200;
 
 /// Writes dead letters whole, a line each.
-pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, Failure> {
+pub(super) async fn export(context: &mut Context, args: ExportArgs) -> Result<Exit, CommandError> {
     let out = args.out.unwrap_or_else(|| "-".into());
     context.files.writes("--out", &out)?;
     let filter = args.filter.of(&*context.store, Some(State::Dead)).await?;
     count(&*context.store, &filter).await?;
     let work = write(&*context.store, &filter, &out);
-    let interrupted = || Failure::interrupted("interrupted: the export is not complete");
+    let interrupted = || CommandError::interrupted("interrupted: the export is not complete");
     let many = or_interrupt(work).await.ok_or_else(interrupted)??;
     if files::is_stdout(&out) {
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     if context.out.is_json() {
         context.out.document(&json!({ "exported": many, "out": out }))?;
@@ -36,18 +36,18 @@ pub(super) async fn export(context: &mut Context, args: Export) -> Result<Exit, 
         let noun = noun(State::Dead, many);
         context.out.line(format_args!("exported {many} {noun} to {}", out.display()))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// Into a file beside it, which then takes its place, so that there is never half of it; or through what is
 /// no file.
-async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, Failure> {
+async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, CommandError> {
     if files::is_stdout(path) {
         let (mut out, _) = files::open(path).await?;
-        return lines(store, filter, &mut out, Failure::from).await;
+        return lines(store, filter, &mut out, CommandError::from).await;
     }
     let unwritten =
-        |error: io::Error| Failure::other(format!("{} cannot be written", path.display())).because(error);
+        |error: io::Error| CommandError::other(format!("{} cannot be written", path.display())).with_source(error);
     let Some(replacement) = Replacement::of(path).map_err(unwritten)? else {
         let (mut out, _) = files::open(path).await.map_err(unwritten)?;
         return lines(store, filter, &mut out, unwritten).await;
@@ -62,9 +62,9 @@ async fn lines(
     store: &dyn Store,
     filter: &Filter,
     out: &mut Writer,
-    unwritten: impl Fn(io::Error) -> Failure,
-) -> Result<u64, Failure> {
-    let (mut many, mut pages) = (0, Pages::new(store, filter, AT_ONCE));
+    unwritten: impl Fn(io::Error) -> CommandError,
+) -> Result<u64, CommandError> {
+    let (mut many, mut pages) = (0, EntryPages::new(store, filter, AT_ONCE));
     while let Some(page) = pages.next().await? {
         for entry in page {
             // It may have been purged since it was listed.

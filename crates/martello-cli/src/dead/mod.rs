@@ -9,29 +9,29 @@ use martello_outbox::{Change, State};
 
 use crate::{
     Context,
-    args::{Dead, DeadList},
-    bulk::{self, Act},
+    args::{DeadCommand, DeadListArgs},
+    bulk::{self, BulkAction},
     entries,
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
 };
 
-pub(crate) async fn run(context: &mut Context, verb: Dead) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &mut Context, verb: DeadCommand) -> Result<Exit, CommandError> {
     match verb {
-        Dead::List(DeadList { filter, page }) => {
+        DeadCommand::List(DeadListArgs { filter, page }) => {
             let filter = filter.of(&*context.store, Some(State::Dead)).await?;
             entries::list(context, filter, &page).await
         }
-        Dead::Show(look) => entries::show(context, &look).await,
-        Dead::Edit(args) => edit::edit(context, args).await,
-        Dead::Replay(args) => replay::replay(context, args).await,
-        Dead::Replays { action } => replay::jobs(context, action).await,
-        Dead::Purge(targets) => purge::purge(context, targets).await,
-        Dead::Export(args) => export::export(context, args).await,
-        Dead::Keep(targets) => bulk::run(context, targets, KEEP).await,
-        Dead::Unkeep(targets) => bulk::run(context, targets, UNKEEP).await,
+        DeadCommand::Show(look) => entries::show(context, &look).await,
+        DeadCommand::Edit(args) => edit::edit(context, args).await,
+        DeadCommand::Replay(args) => replay::replay(context, args).await,
+        DeadCommand::Replays { action } => replay::jobs(context, action).await,
+        DeadCommand::Purge(targets) => purge::purge(context, targets).await,
+        DeadCommand::Export(args) => export::export(context, args).await,
+        DeadCommand::Keep(targets) => bulk::run(context, targets, KEEP).await,
+        DeadCommand::Unkeep(targets) => bulk::run(context, targets, UNKEEP).await,
     }
 }
 
-const KEEP: Act = Act { change: Change::Keep, of: State::Dead, verb: "keep", past: "kept" };
-const UNKEEP: Act =
-    Act { change: Change::Unkeep, of: State::Dead, verb: "no longer keep", past: "no longer kept:" };
+const KEEP: BulkAction = BulkAction { change: Change::Keep, of: State::Dead, verb: "keep", past: "kept" };
+const UNKEEP: BulkAction =
+    BulkAction { change: Change::Unkeep, of: State::Dead, verb: "no longer keep", past: "no longer kept:" };

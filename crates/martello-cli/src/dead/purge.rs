@@ -3,29 +3,29 @@ use serde_json::json;
 
 use crate::{
     Context,
-    args::{Bulk, Target, Targets},
-    ask,
-    bulk::{Tally, count, look, noun},
-    entries::Pages,
-    failure::{Exit, Failure},
+    args::{BulkArgs, Selection, SelectionArgs},
+    confirm,
+    bulk::{BulkResult, count, look, noun},
+    entries::EntryPages,
+    error::{Exit, CommandError},
 };
 
 /// Deletes for good those that are named, or those that match and are not kept.
-pub(super) async fn purge(context: &mut Context, targets: Targets) -> Result<Exit, Failure> {
-    let bulk = targets.matching.bulk;
-    match targets.target(&*context.store, State::Dead).await? {
-        Target::Ids(ids) => named(context, ids, bulk.dry_run).await,
-        Target::Matching(filter) => matching(context, filter, bulk).await,
+pub(super) async fn purge(context: &mut Context, selection: SelectionArgs) -> Result<Exit, CommandError> {
+    let bulk = selection.matching.bulk;
+    match selection.resolve(&*context.store, State::Dead).await? {
+        Selection::Ids(ids) => named(context, ids, bulk.dry_run).await,
+        Selection::Matching(filter) => matching(context, filter, bulk).await,
     }
 }
 
 /// Deletes each of these, in turn; one that cannot be deleted stops no other.
-async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool) -> Result<Exit, Failure> {
-    let mut tally = Tally::new("purged", dry_run);
+async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool) -> Result<Exit, CommandError> {
+    let mut result = BulkResult::new("purged", dry_run);
     for id in ids {
-        tally.note(id, one(&*context.store, id, dry_run).await)?;
+        result.note(id, one(&*context.store, id, dry_run).await)?;
     }
-    tally.tell(&mut context.out, "purge", State::Dead)
+    result.tell(&mut context.out, "purge", State::Dead)
 }
 
 async fn one(store: &dyn Store, id: EntryId, dry_run: bool) -> Result<Entry, StoreError> {
@@ -41,19 +41,19 @@ async fn one(store: &dyn Store, id: EntryId, dry_run: bool) -> Result<Entry, Sto
     }
 }
 
-async fn matching(context: &mut Context, filter: Filter, bulk: Bulk) -> Result<Exit, Failure> {
+async fn matching(context: &mut Context, filter: Filter, bulk: BulkArgs) -> Result<Exit, CommandError> {
     let store = &*context.store;
     let matched = count(store, &filter).await?;
     let kept = kept(store, &filter).await?;
     let loose = matched.saturating_sub(kept);
     if loose == 0 {
-        return Err(Failure::conflict(format!("all {matched} are kept: `martello dead unkeep` ends that")));
+        return Err(CommandError::conflict(format!("all {matched} are kept: `martello dead unkeep` ends that")));
     }
     let except = if kept == 0 { String::new() } else { format!(" ({kept} more are kept)") };
     let done = if bulk.dry_run {
         0
     } else {
-        ask::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose))).await?;
+        confirm::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose))).await?;
         let purge = if filter.is_open() { Purge::All } else { Purge::matching(filter)? };
         store.purge(purge).await?
     };
@@ -68,12 +68,12 @@ async fn matching(context: &mut Context, filter: Filter, bulk: Bulk) -> Result<E
     } else {
         out.line(format_args!("purged {done} {}{except}", noun(State::Dead, done)))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// How many of those that match are kept.
-async fn kept(store: &dyn Store, filter: &Filter) -> Result<u64, Failure> {
-    let (mut kept, mut pages) = (0, Pages::new(store, filter, 1_000));
+async fn kept(store: &dyn Store, filter: &Filter) -> Result<u64, CommandError> {
+    let (mut kept, mut pages) = (0, EntryPages::new(store, filter, 1_000));
     while let Some(page) = pages.next().await? {
         kept += page.iter().map(|entry| u64::from(entry.kept)).sum::<u64>();
     }

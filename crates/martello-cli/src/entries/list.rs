@@ -2,13 +2,13 @@ use martello_outbox::{Entry, Filter, State};
 
 use crate::{
     Context,
-    args::Page,
-    failure::{Exit, Failure},
+    args::ListArgs,
+    error::{Exit, CommandError},
     output::{EntryShape, ListShape, Table, age, url},
 };
 
 /// Lists what passes the filter. That nothing does is an answer, and no failure.
-pub(crate) async fn list(context: &mut Context, filter: Filter, page: &Page) -> Result<Exit, Failure> {
+pub(crate) async fn list(context: &mut Context, filter: Filter, page: &ListArgs) -> Result<Exit, CommandError> {
     let dead = filter.state == Some(State::Dead);
     let found = context.store.list(filter, page.after, usize::from(page.limit)).await?;
     let out = &mut context.out;
@@ -16,17 +16,17 @@ pub(crate) async fn list(context: &mut Context, filter: Filter, page: &Page) -> 
         let entries = found.entries.iter().map(|entry| EntryShape::new(entry, page.reveal)).collect();
         let next = found.next.map(|cursor| cursor.to_string());
         out.document(&ListShape { entries, next })?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     if found.entries.is_empty() {
         out.note("nothing matches")?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     out.line(table(&found.entries, dead, page.reveal))?;
     if let Some(next) = found.next {
         out.note(format_args!("there are more: add --after {next}"))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn table(entries: &[Entry], dead: bool, reveal: bool) -> Table {

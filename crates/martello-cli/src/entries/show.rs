@@ -5,46 +5,46 @@ use martello_outbox::{Detail, EntryId, Overtaken, Revision, State, Store, StoreE
 use super::timeline;
 use crate::{
     Context,
-    args::Look,
-    failure::{Exit, Failure},
+    args::ShowArgs,
+    error::{Exit, CommandError},
     output::{DetailShape, Output, Printable, Time, header, url, write_body},
 };
 
 /// All that is known of an entry, which must be there.
-pub(crate) async fn detail(store: &dyn Store, id: EntryId) -> Result<Detail, Failure> {
+pub(crate) async fn detail(store: &dyn Store, id: EntryId) -> Result<Detail, CommandError> {
     Ok(store.detail(id).await?.ok_or_else(|| StoreError::no_entry(id))?)
 }
 
 /// Shows an entry.
-pub(crate) async fn show(context: &mut Context, look: &Look) -> Result<Exit, Failure> {
-    let detail = detail(&*context.store, look.id).await?;
-    let revision = chosen(&detail, look.revision)?;
+pub(crate) async fn show(context: &mut Context, args: &ShowArgs) -> Result<Exit, CommandError> {
+    let detail = detail(&*context.store, args.id).await?;
+    let revision = chosen(&detail, args.revision)?;
     let out = &mut context.out;
-    if look.body {
+    if args.body {
         out.bytes(&revision.request.body)?;
     } else if out.is_json() {
-        out.document(&DetailShape::new(&detail, look.reveal))?;
+        out.document(&DetailShape::new(&detail, args.reveal))?;
     } else {
-        glance(out, &detail, look.reveal)?;
-        timeline::write(out, &detail, look.reveal)?;
-        request(out, revision, look.reveal)?;
+        glance(out, &detail, args.reveal)?;
+        timeline::write(out, &detail, args.reveal)?;
+        request(out, revision, args.reveal)?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-fn chosen(detail: &Detail, number: Option<u32>) -> Result<&Revision, Failure> {
+fn chosen(detail: &Detail, number: Option<u32>) -> Result<&Revision, CommandError> {
     let number = number.unwrap_or(detail.entry.revision);
     let revision = detail.revisions.iter().find(|revision| revision.number == number);
     revision.ok_or_else(|| {
         let last = detail.entry.revision;
-        Failure::not_found(format!(
+        CommandError::not_found(format!(
             "there is no revision {number} of {}: they go up to {last}",
             detail.entry.id
         ))
     })
 }
 
-fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Failure> {
+fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), CommandError> {
     let entry = &detail.entry;
     let reason = entry.reason.map_or(String::new(), |reason| match entry.state {
         State::Dead => format!(": {reason}"),
@@ -101,7 +101,7 @@ fn attempts(detail: &Detail) -> String {
     format!("{all} ever made; of its {most} tries, {tries} are used up")
 }
 
-fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), Failure> {
+fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), CommandError> {
     let request = &revision.request;
     out.line(format_args!("\nrevision {}, made {}", revision.number, Time(revision.at)))?;
     out.line(format_args!("  {} {}", request.method, Printable::new(&url(&request.uri, reveal))))?;

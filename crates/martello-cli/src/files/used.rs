@@ -10,7 +10,7 @@ use super::{
     identity::{Identity, target},
     is_stdin, is_stdout,
 };
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// The files of a run that are known so far. Each is compared with all before it is opened.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl RunFiles {
     }
 
     /// A file that is read.
-    pub(crate) fn reads(&mut self, name: &'static str, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn reads(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         let used = if is_stdin(path) {
             streams::read(name)
         } else {
@@ -41,7 +41,7 @@ impl RunFiles {
     }
 
     /// A file that is written.
-    pub(crate) fn writes(&mut self, name: &'static str, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn writes(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         if is_stdout(path) {
             return Ok(());
         }
@@ -49,10 +49,10 @@ impl RunFiles {
     }
 
     /// A file that is read, written, and read again by another run: a regular file.
-    pub(crate) fn keeps(&mut self, name: &'static str, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn keeps(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let path = path.display();
-            return Err(Failure::usage(format!(
+            return Err(CommandError::usage(format!(
                 "{name} names what is not a regular file: {path} cannot be read again; name a file"
             )));
         }
@@ -60,7 +60,7 @@ impl RunFiles {
     }
 
     /// A checkpoint, and what is beside it.
-    pub(crate) fn checkpoint(&mut self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn checkpoint(&mut self, path: &Path) -> Result<(), CommandError> {
         self.keeps("--checkpoint", path)?;
         [".parked", ".lock", ".parked.lock"]
             .into_iter()
@@ -68,7 +68,7 @@ impl RunFiles {
     }
 
     /// A store in a file, and what SQLite puts beside it.
-    pub(crate) fn store(&mut self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn store(&mut self, path: &Path) -> Result<(), CommandError> {
         self.writes("the store", path)?;
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         ["-wal", "-shm", "-journal"]
@@ -76,14 +76,14 @@ impl RunFiles {
             .try_for_each(|suffix| self.writes("the store", &beside(&target, suffix)))
     }
 
-    fn add(&mut self, used: Option<Used>) -> Result<(), Failure> {
+    fn add(&mut self, used: Option<Used>) -> Result<(), CommandError> {
         let Some(used) = used else { return Ok(()) };
         let other = self
             .0
             .iter()
             .find(|other| (used.is_written || other.is_written) && used.identity.is(&other.identity));
         match other {
-            Some(other) => Err(Failure::usage(format!(
+            Some(other) => Err(CommandError::usage(format!(
                 "{} is the same file as {}, which would be overwritten: name another",
                 used.name, other.name
             ))),

@@ -4,21 +4,21 @@ use serde_json::json;
 
 use crate::{
     Context,
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     output::{Printable, Table, Time, span},
 };
 
 /// How the queues stand.
-pub(super) async fn stats(context: &mut Context) -> Result<Exit, Failure> {
+pub(super) async fn stats(context: &mut Context) -> Result<Exit, CommandError> {
     let queues = context.store.queues().await?;
     let out = &mut context.out;
     if out.is_json() {
         out.document(&json!({ "queues": queues }))?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     if queues.is_empty() {
         out.note("nothing was ever stored here")?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     let heads = ["QUEUE", "READY", "LEASED", "DONE", "DEAD", "CANCELLED", "OLDEST DUE", "IS"];
     let mut table = Table::new(&heads, &[1, 2, 3, 4, 5, 6]);
@@ -35,7 +35,7 @@ pub(super) async fn stats(context: &mut Context) -> Result<Exit, Failure> {
         ]);
     }
     out.line(table)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// Whether it is paused, or an API of it is held, and why.

@@ -13,7 +13,7 @@ use martello_poll::{Batch, Event, PollError, PollErrorKind, Poller, ResyncReason
 
 use super::emit;
 use crate::{
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     output::{Output, Time},
 };
 
@@ -31,9 +31,9 @@ pub(super) struct Follower<'a> {
 }
 
 /// Whether to go on.
-enum Then {
-    GoOn,
-    End(Result<Exit, Failure>),
+enum Step {
+    Continue,
+    End(Result<Exit, CommandError>),
 }
 
 impl<'a> Follower<'a> {
@@ -42,12 +42,12 @@ impl<'a> Follower<'a> {
     }
 
     /// Prints what comes until there is a reason to end, or the poller is stopped: `None`. What was acknowledged is saved.
-    pub(super) async fn follow(mut self, poller: &mut Poller) -> Result<Option<Exit>, Failure> {
+    pub(super) async fn follow(mut self, poller: &mut Poller) -> Result<Option<Exit>, CommandError> {
         let ended = loop {
             let Some(event) = poller.next().await? else { return Ok(None) };
             match self.see(event).await {
-                Ok(Then::GoOn) => {}
-                Ok(Then::End(ended)) => break ended,
+                Ok(Step::Continue) => {}
+                Ok(Step::End(ended)) => break ended,
                 Err(failure) => break Err(failure),
             }
         };
@@ -56,12 +56,12 @@ impl<'a> Follower<'a> {
         ended.map(Some)
     }
 
-    async fn see(&mut self, event: Event<'_>) -> Result<Then, Failure> {
+    async fn see(&mut self, event: Event<'_>) -> Result<Step, CommandError> {
         match event {
             Event::Batch(batch) => self.print(batch).await?,
             Event::CaughtUp { .. } if self.once => {
-                let exit = if self.parked { Exit::Partly } else { Exit::Well };
-                return Ok(Then::End(Ok(exit)));
+                let exit = if self.parked { Exit::Partial } else { Exit::Success };
+                return Ok(Step::End(Ok(exit)));
             }
             Event::CaughtUp { .. } => self.failures = 0,
             Event::Failed { error, retry_in, .. } => return self.failed(&error, retry_in),
@@ -78,11 +78,11 @@ impl<'a> Follower<'a> {
             }
             _ => {}
         }
-        Ok(Then::GoOn)
+        Ok(Step::Continue)
     }
 
     /// Acknowledges what was written and flushed, and nothing else.
-    async fn print(&mut self, batch: Batch<'_>) -> Result<(), Failure> {
+    async fn print(&mut self, batch: Batch<'_>) -> Result<(), CommandError> {
         for flaw in batch.flaws() {
             let parked = if flaw.kind.is_parked() { "; it is parked" } else { "" };
             self.parked |= flaw.kind.is_parked();
@@ -101,7 +101,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn failed(&mut self, error: &PollError, retry_in: Duration) -> Result<Then, Failure> {
+    fn failed(&mut self, error: &PollError, retry_in: Duration) -> Result<Step, CommandError> {
         self.failures += 1;
         let lasting = is_lasting(error);
         let elsewhere = matches!(error.kind(), PollErrorKind::HeldElsewhere | PollErrorKind::LeaseLost);
@@ -109,16 +109,16 @@ impl<'a> Follower<'a> {
         if self.once && (lasting || elsewhere || long.is_some() || self.failures > PATIENCE) {
             self.out.event(&error.to_string(), error.source())?;
             if lasting {
-                let failure = Failure::other("the pass could not be ended, and trying again will not help");
-                return Ok(Then::End(Err(failure)));
+                let failure = CommandError::other("the pass could not be ended, and trying again will not help");
+                return Ok(Step::End(Err(failure)));
             }
             if let Some(until) = long.and_then(|long| Timestamp::now().checked_add(long).ok()) {
                 self.out.event(&format!("the server asks to wait until {}", Time(until)), None)?;
             }
-            return Ok(Then::End(Ok(Exit::ForNow)));
+            return Ok(Step::End(Ok(Exit::Temporary)));
         }
         self.out.event(&format!("{error}; again in {retry_in:.0?}"), error.source())?;
-        Ok(Then::GoOn)
+        Ok(Step::Continue)
     }
 }
 
@@ -149,7 +149,7 @@ fn asked(error: &PollError) -> Option<Duration> {
     RetryAfter::from_headers(&head.headers, SystemTime::now()).map(RetryAfter::duration)
 }
 
-impl From<PollError> for Failure {
+impl From<PollError> for CommandError {
     fn from(error: PollError) -> Self {
         let message = match error.kind() {
             PollErrorKind::OtherSource => {
@@ -157,6 +157,6 @@ impl From<PollError> for Failure {
             }
             _ => error.to_string(),
         };
-        Self::other(message).because(io::Error::other(error))
+        Self::other(message).with_source(io::Error::other(error))
     }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use martello_poll::{FileCheckpoint, PollOptions, Poller};
 
-use self::{follow::Follower, source::Target};
+use self::{follow::Follower, source::SinceUrl};
 use crate::{
     api::{self, Credentials},
-    args::{Pace, Poll},
-    failure::{Exit, Failure},
+    args::{PaceArgs, PollArgs},
+    error::{Exit, CommandError},
     files::RunFiles,
     interrupt::Interrupts,
     output::Output,
@@ -21,8 +21,8 @@ use crate::{
 /// The longest that a poll waits while nothing is new.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
-    let target = Target::parse(&args.url)?;
+pub(crate) async fn run(out: &mut Output, args: PollArgs) -> Result<Exit, CommandError> {
+    let target = SinceUrl::parse(&args.url)?;
     let options = options(&args.pace)?;
     let mut files = RunFiles::new();
     if let Some(path) = &args.api.token_file {
@@ -66,11 +66,11 @@ pub(crate) async fn run(out: &mut Output, args: Poll) -> Result<Exit, Failure> {
     match credentials.failure() {
         Some(refused) => Err(refused),
         None => ended?
-            .ok_or_else(|| Failure::interrupted("interrupted: the same command goes on from its checkpoint")),
+            .ok_or_else(|| CommandError::interrupted("interrupted: the same command goes on from its checkpoint")),
     }
 }
 
-fn options(pace: &Pace) -> Result<PollOptions, Failure> {
+fn options(pace: &PaceArgs) -> Result<PollOptions, CommandError> {
     let options = PollOptions::builder()
         .interval(pace.interval)
         .idle_interval(pace.interval.saturating_mul(4).min(DAY.max(pace.interval)))

@@ -6,19 +6,19 @@ use martello_poll::{Boundary, ConfigError, JsonCursor, JsonLink, JsonSince, Page
 
 use crate::{
     api::{self, Credentials},
-    args::{Pages, Poll},
-    failure::Failure,
+    args::{PageArgs, PollArgs},
+    error::CommandError,
 };
 
 /// The URL without the parameter that bears the moment, and its name.
-pub(super) struct Target {
+pub(super) struct SinceUrl {
     pub(super) url: Uri,
     parameter: String,
 }
 
-impl Target {
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let unusable = |why: &str| Failure::usage(format!("--url cannot be used: {why}"));
+impl SinceUrl {
+    pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
+        let unusable = |why: &str| CommandError::usage(format!("--url cannot be used: {why}"));
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let (since, rest): (Vec<_>, Vec<_>) = query
             .split('&')
@@ -47,12 +47,12 @@ impl Target {
 
 /// A source with pages that are told by a cursor.
 pub(super) fn by_cursor(
-    target: &Target,
-    args: &Poll,
+    target: &SinceUrl,
+    args: &PollArgs,
     credentials: &Credentials,
-) -> Result<impl Source + use<>, Failure> {
+) -> Result<impl Source + use<>, CommandError> {
     let (pages, headers) = (&args.pages, texts(args)?);
-    let Pages { items, cursor, cursor_parameter, null_is_empty, .. } = pages;
+    let PageArgs { items, cursor, cursor_parameter, null_is_empty, .. } = pages;
     let null_is_empty = *null_is_empty;
     let (items, cursor, parameter) = (items.clone(), cursor.clone(), cursor_parameter.clone());
     let source = JsonSince::new(target.url.clone(), move |url| {
@@ -73,10 +73,10 @@ pub(super) fn by_cursor(
 
 /// A source with pages that are told by a `Link` header.
 pub(super) fn by_link(
-    target: &Target,
-    args: &Poll,
+    target: &SinceUrl,
+    args: &PollArgs,
     credentials: &Credentials,
-) -> Result<impl Source + use<>, Failure> {
+) -> Result<impl Source + use<>, CommandError> {
     let (items, headers) = (args.pages.items.clone(), texts(args)?);
     let null_is_empty = args.pages.null_is_empty;
     let source = JsonSince::new(target.url.clone(), move |url| -> Result<_, ConfigError> {
@@ -92,9 +92,9 @@ pub(super) fn by_link(
     Ok(described(source, target, args, credentials))
 }
 
-fn texts(args: &Poll) -> Result<Vec<(String, String)>, Failure> {
+fn texts(args: &PollArgs) -> Result<Vec<(String, String)>, CommandError> {
     let text = |(name, value): (http::HeaderName, http::HeaderValue)| {
-        let value = value.to_str().map_err(|_| Failure::usage(format!("--header {name} is no ASCII")))?;
+        let value = value.to_str().map_err(|_| CommandError::usage(format!("--header {name} is no ASCII")))?;
         Ok((name.to_string(), value.to_owned()))
     };
     api::headers(&args.api)?.into_iter().map(text).collect()
@@ -102,8 +102,8 @@ fn texts(args: &Poll) -> Result<Vec<(String, String)>, Failure> {
 
 fn described<P: Paged<Item = Box<RawValue>>>(
     source: JsonSince<P>,
-    target: &Target,
-    args: &Poll,
+    target: &SinceUrl,
+    args: &PollArgs,
     credentials: &Credentials,
 ) -> JsonSince<P> {
     let source =
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_parameter_of_the_moment_is_found() {
-        let target = Target::parse("https://api.example/p?a=1&released_since={since}&b=%20").unwrap();
+        let target = SinceUrl::parse("https://api.example/p?a=1&released_since={since}&b=%20").unwrap();
         assert_eq!(
             (target.url.to_string().as_str(), target.parameter.as_str()),
             ("https://api.example/p?a=1&b=%20", "released_since")
@@ -150,7 +150,7 @@ mod tests {
             "/p?a={since}",
             "https://user:secret@api.example/p?a={since}",
         ] {
-            assert!(Target::parse(url).is_err(), "{url}");
+            assert!(SinceUrl::parse(url).is_err(), "{url}");
         }
     }
 }

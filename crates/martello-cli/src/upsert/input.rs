@@ -8,7 +8,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::{failure::Failure, files};
+use crate::{error::CommandError, files};
 
 pub(super) type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
 
@@ -20,7 +20,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) async fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) async fn open(path: &Path) -> Result<Self, CommandError> {
         if files::is_stdin(path) {
             return Ok(Self { reader: Box::new(BufReader::new(stdin())), regular: None });
         }
@@ -38,7 +38,7 @@ impl Input {
     }
 
     /// What tells its content from another; before anything is read.
-    pub(super) async fn fingerprint(&self, path: &Path) -> Result<String, Failure> {
+    pub(super) async fn fingerprint(&self, path: &Path) -> Result<String, CommandError> {
         let file = self.regular.as_ref().ok_or_else(once_only)?;
         let read = async { Journal::fingerprint_of(file.try_clone()?).await };
         read.await.map_err(|error| unreadable(path, error))
@@ -52,19 +52,19 @@ impl Input {
 }
 
 /// Refuses, before it is opened, what cannot be read again.
-pub(super) fn can_be_read_again(path: &Path) -> Result<(), Failure> {
+pub(super) fn can_be_read_again(path: &Path) -> Result<(), CommandError> {
     let is_regular = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
     if files::is_stdin(path) || !is_regular { Err(once_only()) } else { Ok(()) }
 }
 
-fn once_only() -> Failure {
-    Failure::usage(
+fn once_only() -> CommandError {
+    CommandError::usage(
         "--journal wants an input that can be read again: write it into a file, and name that with --input",
     )
 }
 
-pub(super) fn unreadable(path: &Path, error: io::Error) -> Failure {
-    Failure::other(format!("the input {} cannot be read", path.display())).because(error)
+pub(super) fn unreadable(path: &Path, error: io::Error) -> CommandError {
+    CommandError::other(format!("the input {} cannot be read", path.display())).with_source(error)
 }
 
 /// Reads it where it stands in the file, and so takes nothing from whoever reads it in turn.
@@ -88,7 +88,8 @@ fn count(_: &fs::File) -> io::Result<u64> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,13 +1,13 @@
 //! `martello upsert`: the entities of a file, one request each.
 
-mod bar;
-mod ending;
-mod hurried;
+mod progress_bar;
+mod summary;
+mod abortable;
 mod input;
-mod report;
+mod report_writer;
 mod request;
 mod rows;
-mod template;
+mod url_template;
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use tokio::{
 };
 
 use self::{
-    hurried::Hurry,
+    abortable::AbortHandle,
     input::Input,
-    report::Reporter,
-    request::Maker,
-    rows::{Row, Trouble},
-    template::Template,
+    report_writer::ReportWriter,
+    request::RequestTemplate,
+    rows::{Row, InputError},
+    url_template::UrlTemplate,
 };
 use crate::{
     api::{self, Credentials},
-    args::Upsert,
-    failure::{Exit, Failure},
+    args::UpsertArgs,
+    error::{Exit, CommandError},
     files::RunFiles,
     interrupt::Interrupts,
     output::Output,
-    place::{self, Place},
+    store_handle::{self, StoreHandle},
 };
 
 /// How long what is in flight has to come to its end when the run is interrupted; what is left is ambiguous.
@@ -44,21 +44,21 @@ struct Opened {
     credentials: Credentials,
     input: Input,
     journal: Option<Journal>,
-    place: Option<Place>,
-    reporter: Reporter,
+    place: Option<StoreHandle>,
+    report_writer: ReportWriter,
 }
 
-pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure> {
-    let (mut interrupts, maker) = (Interrupts::catch()?, maker(&args)?);
+pub(crate) async fn run(out: &mut Output, args: UpsertArgs) -> Result<Exit, CommandError> {
+    let (mut interrupts, template) = (Interrupts::catch()?, template(&args)?);
     check_files(&args)?;
-    let Opened { credentials, mut input, journal, place, mut reporter } =
-        interrupts.before(Box::pin(open(&args, &maker))).await?;
+    let Opened { credentials, mut input, journal, place, mut report_writer } =
+        interrupts.before(Box::pin(open(&args, &template))).await?;
     let concurrency = usize::from(args.concurrency);
-    let service = api::service(&args.api, &maker.template.sample("id")?, concurrency, &credentials)?;
+    let service = api::service(&args.api, &template.url.sample("id")?, concurrency, &credentials)?;
     let journaled = journal.is_some();
 
-    let ((stop, mut stopped), hurry) = (watch::channel(false), Hurry::new());
-    let mut upserts = UpsertAll::new(hurry.around(service), move |row: &Row| maker.request(row))
+    let ((stop, mut stopped), abort) = (watch::channel(false), AbortHandle::new());
+    let mut upserts = UpsertAll::new(abort.wrap(service), move |row: &Row| template.request(row))
         .concurrency(concurrency)
         .stop_when(async move {
             // Fails when the run is over.
@@ -70,39 +70,39 @@ pub(crate) async fn run(out: &mut Output, args: Upsert) -> Result<Exit, Failure>
     if let Some(place) = &place {
         upserts = upserts.defer_to(&place.outbox()?);
     }
-    let (show, trouble) = (bar::show(input.count(), upserts.progress()), Trouble::default());
-    let records = upserts.records(rows::rows(input.reader, trouble.clone()))?;
-    let written = write(records, &mut reporter, &stop);
-    let ended = attend(out, written, show, interrupts, &stop, &hurry, &credentials).await;
+    let (show, input_error) = (progress_bar::show(input.count(), upserts.progress()), InputError::default());
+    let records = upserts.records(rows::rows(input.reader, input_error.clone()))?;
+    let written = write(records, &mut report_writer, &stop);
+    let ended = attend(out, written, show, interrupts, &stop, &abort, &credentials).await;
     if let Some(place) = place {
         place.close().await;
     }
     let (report, failure) = ended?;
-    ending::tell(out, &report, reporter.is_stdout())?;
-    let unread = trouble.take().map(|error| input::unreadable(&args.input, error));
+    summary::print(out, &report, report_writer.is_stdout())?;
+    let unread = input_error.take().map(|error| input::unreadable(&args.input, error));
     match failure.or(unread) {
         Some(failure) => Err(failure),
-        None => ending::exit(&report, journaled, hurry.has_broken()),
+        None => summary::exit(&report, journaled, abort.has_aborted()),
     }
 }
 
-fn maker(args: &Upsert) -> Result<Maker, Failure> {
-    let method: Method = args.method.parse().map_err(|_| Failure::usage("--method is none"))?;
-    let template = Template::parse(&args.url)?;
-    if template.is_fixed() && method != Method::POST {
-        return Err(Failure::usage("--url has no {field}: all entities would be written to the same place"));
+fn template(args: &UpsertArgs) -> Result<RequestTemplate, CommandError> {
+    let method: Method = args.method.parse().map_err(|_| CommandError::usage("--method is none"))?;
+    let url = UrlTemplate::parse(&args.url)?;
+    if url.is_fixed() && method != Method::POST {
+        return Err(CommandError::usage("--url has no {field}: all entities would be written to the same place"));
     }
-    Ok(Maker::new(template, method, &api::headers(&args.api)?))
+    Ok(RequestTemplate::new(url, method, &api::headers(&args.api)?))
 }
 
 /// Refuses what would be read or written as something else, too, before anything is opened.
-fn check_files(args: &Upsert) -> Result<(), Failure> {
+fn check_files(args: &UpsertArgs) -> Result<(), CommandError> {
     let mut files = RunFiles::new();
     files.reads("--input", &args.input)?;
     if let Some(path) = &args.api.token_file {
         files.reads("--token-file", path)?;
     }
-    if let Some(path) = args.outbox.as_deref().and_then(place::file) {
+    if let Some(path) = args.outbox.as_deref().and_then(store_handle::file) {
         files.store(&path)?;
     }
     if let Some(path) = &args.journal {
@@ -113,33 +113,33 @@ fn check_files(args: &Upsert) -> Result<(), Failure> {
 }
 
 /// Opens all of it, in the order in which it is asked for; the report, which is emptied by that, at last.
-async fn open(args: &Upsert, maker: &Maker) -> Result<Opened, Failure> {
+async fn open(args: &UpsertArgs, template: &RequestTemplate) -> Result<Opened, CommandError> {
     let credentials = Credentials::of(&args.api).await?;
     if let (Some((name, _)), true) = (credentials.telling_apart().next(), args.outbox.is_some()) {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "an outbox does not store {name} of --header-env, which may tell its requests apart: use --header"
         )));
     }
     let input = Input::open(&args.input).await?;
-    let journal = journal(args, maker, &credentials, &input).await?;
+    let journal = journal(args, template, &credentials, &input).await?;
     let place = match &args.outbox {
-        Some(name) => Some(Place::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
+        Some(name) => Some(StoreHandle::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
         None => None,
     };
-    let reporter = Reporter::open(args.report.as_deref()).await?;
-    Ok(Opened { credentials, input, journal, place, reporter })
+    let report_writer = ReportWriter::open(args.report.as_deref()).await?;
+    Ok(Opened { credentials, input, journal, place, report_writer })
 }
 
 /// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
 async fn journal(
-    args: &Upsert,
-    maker: &Maker,
+    args: &UpsertArgs,
+    template: &RequestTemplate,
     credentials: &Credentials,
     input: &Input,
-) -> Result<Option<Journal>, Failure> {
+) -> Result<Option<Journal>, CommandError> {
     let Some(path) = &args.journal else { return Ok(None) };
     let content = input.fingerprint(&args.input).await?;
-    let target = RunTarget::new(maker.method.clone(), &args.url).headers(&maker.headers);
+    let target = RunTarget::new(template.method.clone(), &args.url).headers(&template.headers);
     let target = credentials.telling_apart().fold(target, |target, (name, value)| target.header(name, value));
     Ok(Some(Journal::open(path, content, target).await?))
 }
@@ -147,13 +147,13 @@ async fn journal(
 /// Writes all records. What keeps it from that stops the run, which comes to its end all the same.
 async fn write(
     mut records: Records,
-    reporter: &mut Reporter,
+    report_writer: &mut ReportWriter,
     stop: &watch::Sender<bool>,
-) -> Result<(Report, Option<Failure>), Failure> {
+) -> Result<(Report, Option<CommandError>), CommandError> {
     let mut failure = None;
     while let Some(record) = records.next().await {
         if failure.is_none()
-            && let Err(error) = reporter.write(&record).await
+            && let Err(error) = report_writer.write(&record).await
         {
             failure = Some(error);
             stop.send_replace(true);
@@ -161,7 +161,7 @@ async fn write(
     }
     let report = records.report().await;
     if failure.is_none() {
-        failure = reporter.finish().await.err();
+        failure = report_writer.finish().await.err();
     }
     Ok((report?, failure))
 }
@@ -169,13 +169,13 @@ async fn write(
 /// Lets the run go on until it ends: by itself, or because somebody wants it to.
 async fn attend(
     out: &mut Output,
-    run: impl Future<Output = Result<(Report, Option<Failure>), Failure>>,
+    run: impl Future<Output = Result<(Report, Option<CommandError>), CommandError>>,
     show: impl Future<Output = ()>,
     mut interrupts: Interrupts,
     stop: &watch::Sender<bool>,
-    hurry: &Hurry,
+    abort: &AbortHandle,
     credentials: &Credentials,
-) -> Result<(Report, Option<Failure>), Failure> {
+) -> Result<(Report, Option<CommandError>), CommandError> {
     let (mut shown, mut until) = (false, None);
     tokio::pin!(run, show);
     loop {
@@ -184,14 +184,14 @@ async fn attend(
             () = interrupts.next() => {
                 credentials.interrupt();
                 if stop.send_replace(true) {
-                    return Err(Failure::interrupted("interrupted: nobody knows what became of what was in flight"));
+                    return Err(CommandError::interrupted("interrupted: nobody knows what became of what was in flight"));
                 }
                 until = Some(Instant::now() + GRACE);
                 out.note("stopping: what is in flight has a second to come to its end; once more ends at once")?;
             }
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                 until = None;
-                hurry.now();
+                abort.abort();
             }
             () = credentials.given_up(), if !*stop.borrow() => drop(stop.send_replace(true)),
             ended = &mut run => {

@@ -24,22 +24,22 @@ pub(super) struct Row {
 
 /// What kept the input from being read to its end.
 #[derive(Clone, Default)]
-pub(super) struct Trouble(Arc<Mutex<Option<io::Error>>>);
+pub(super) struct InputError(Arc<Mutex<Option<io::Error>>>);
 
-impl Trouble {
+impl InputError {
     pub(super) fn take(&self) -> Option<io::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// All lines. Where they cannot be read further they end, and the trouble is told.
-pub(super) fn rows(reader: Reader, trouble: Trouble) -> impl Stream<Item = Row> + Send {
-    stream::unfold((reader, 1, trouble), async |(mut reader, number, trouble)| {
+/// All lines. Where they cannot be read further they end, and the input_error is told.
+pub(super) fn rows(reader: Reader, input_error: InputError) -> impl Stream<Item = Row> + Send {
+    stream::unfold((reader, 1, input_error), async |(mut reader, number, input_error)| {
         match next(&mut reader).await {
             Ok(None) => None,
-            Ok(Some(text)) => Some((Row { number, text }, (reader, number + 1, trouble))),
+            Ok(Some(text)) => Some((Row { number, text }, (reader, number + 1, input_error))),
             Err(error) => {
-                *trouble.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *input_error.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 None
             }
         }
@@ -83,11 +83,11 @@ mod tests {
         let path = place.path().join("lines");
         let long = "x".repeat(2 * LONGEST + 7);
         std::fs::write(&path, format!("a\r\n\n{long}\nb")).unwrap();
-        let trouble = Trouble::default();
-        let rows = rows(Input::open(&path).await.unwrap().reader, trouble.clone());
+        let input_error = InputError::default();
+        let rows = rows(Input::open(&path).await.unwrap().reader, input_error.clone());
         let rows: Vec<_> = rows.map(|row| (row.number, row.text.map(|text| text.to_vec()))).collect().await;
         let text = |text: &str| Some(text.as_bytes().to_vec());
         assert_eq!(rows, [(1, text("a")), (2, text("")), (3, None), (4, text("b"))]);
-        assert!(trouble.take().is_none());
+        assert!(input_error.take().is_none());
     }
 }

@@ -13,12 +13,12 @@ use tokio::time::Instant;
 
 use crate::{
     pipes::mkfifo,
-    support::{Ran, Stage},
-    sync::{Site, run, terminate, within},
+    support::{RunResult, StoreFixture},
+    sync::{SyncFixture, run, terminate, within},
 };
 
 /// How it ended. It is killed if it has not after so long.
-async fn ended(child: Child, seconds: u64) -> Ran {
+async fn ended(child: Child, seconds: u64) -> RunResult {
     let (pid, began) = (child.id(), Instant::now());
     let waited = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
     let output = tokio::time::timeout(Duration::from_secs(seconds), waited).await;
@@ -26,56 +26,56 @@ async fn ended(child: Child, seconds: u64) -> Ran {
         Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     }
     assert!(output.is_ok(), "it has not ended after {:?}", began.elapsed());
-    Ran::from(output.unwrap().unwrap())
+    RunResult::from(output.unwrap().unwrap())
 }
 
 #[tokio::test]
 async fn an_empty_body_is_refused_unless_it_is_asked_for() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
-    let empty = stage.path("empty");
+    let empty = fixture.path("empty");
     fs::write(&empty, "").unwrap();
     let empty = empty.to_str().unwrap();
     let why = "is empty: check the program that writes it, or add --allow-empty-body";
-    stage.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("the standard input {why}"));
-    stage.run(&["dead", "edit", &id, "--body-file", empty]).fails(2, &format!("{empty} {why}"));
-    assert_eq!(stage.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
-    let told = stage.json(&["dead", "edit", &id, "--body-file", "-", "--allow-empty-body"]);
-    assert_eq!(told["revision"], 2);
+    fixture.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("the standard input {why}"));
+    fixture.run(&["dead", "edit", &id, "--body-file", empty]).fails(2, &format!("{empty} {why}"));
+    assert_eq!(fixture.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
+    let output = fixture.json(&["dead", "edit", &id, "--body-file", "-", "--allow-empty-body"]);
+    assert_eq!(output["revision"], 2);
     // Who writes it down means it.
-    assert_eq!(stage.run(&["dead", "edit", &ids[1].to_string(), "--body", ""]).code, 0);
-    assert_eq!(stage.run(&["dead", "show", &id, "--body"]).stdout, "");
+    assert_eq!(fixture.run(&["dead", "edit", &ids[1].to_string(), "--body", ""]).code, 0);
+    assert_eq!(fixture.run(&["dead", "show", &id, "--body"]).stdout, "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_pipe_is_no_checkpoint() {
-    let site = Site::new().await;
-    mkfifo(&site.path("checkpoint"));
-    let child = site.poll(&["--once"]).spawn().unwrap();
+    let sync = SyncFixture::new().await;
+    mkfifo(&sync.path("checkpoint"));
+    let child = sync.poll(&["--once"]).spawn().unwrap();
     ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
-    let child = site.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
+    let child = sync.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
     ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
-    fs::remove_file(site.path("checkpoint")).unwrap();
-    mkfifo(&site.path("checkpoint.parked"));
-    let child = site.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
+    fs::remove_file(sync.path("checkpoint")).unwrap();
+    mkfifo(&sync.path("checkpoint.parked"));
+    let child = sync.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
     ended(child, 5).await.fails(7, "what is parked cannot be used");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_file_is_read_within_bounds() {
-    let site = Site::new().await;
-    site.orders(1);
-    fs::write(site.path("long"), "t".repeat(64 * 1024 + 1)).unwrap();
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
+    fs::write(sync.path("long"), "t".repeat(64 * 1024 + 1)).unwrap();
     let refused = async |name: &str, message: &str| {
-        let child = site.upsert(&["--token-file", name]).spawn().unwrap();
+        let child = sync.upsert(&["--token-file", name]).spawn().unwrap();
         ended(child, 15).await.fails(7, message);
     };
     refused("long", "is longer than 64 KiB").await;
     refused(".", "is neither a regular file nor a pipe").await;
-    let zeros = site.path("zeros");
+    let zeros = sync.path("zeros");
     if Command::new("mknod").arg(&zeros).args(["c", "1", "5"]).status().unwrap().success() {
         // It would take all memory.
-        let child = limited(&site.upsert(&["--token-file", "zeros"])).spawn().unwrap();
+        let child = limited(&sync.upsert(&["--token-file", "zeros"])).spawn().unwrap();
         ended(child, 15).await.fails(7, "is neither a regular file nor a pipe");
     }
 }
@@ -94,18 +94,18 @@ fn limited(command: &Command) -> Command {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_comes_through_a_pipe_and_is_not_waited_for_without_end() {
-    let site = Site::new().await;
-    site.orders(1);
-    let pipe = site.path("pipe");
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
+    let pipe = sync.path("pipe");
     mkfifo(&pipe);
     let writer = {
         let pipe = pipe.clone();
         thread::spawn(move || OpenOptions::new().write(true).open(pipe).unwrap().write_all(b"token\n"))
     };
-    let child = site.upsert(&["--token-file", "pipe"]).spawn().unwrap();
+    let child = sync.upsert(&["--token-file", "pipe"]).spawn().unwrap();
     assert_eq!(ended(child, 15).await.code, 0);
     writer.join().unwrap().unwrap();
-    let child = site.upsert(&["--token-file", "pipe"]).spawn().unwrap();
+    let child = sync.upsert(&["--token-file", "pipe"]).spawn().unwrap();
     ended(child, 15).await.fails(7, "the token file pipe was not written within 10 s");
 }
 
@@ -118,8 +118,8 @@ fn is_running(pid: &str) -> bool {
 /// Prints nothing, and has a child that would stay.
 const STUCK: &str = "sleep 40 & echo $! > child; wait";
 
-async fn child_of(site: &Site) -> String {
-    let text = || fs::read_to_string(site.path("child")).unwrap_or_default();
+async fn child_of(sync: &SyncFixture) -> String {
+    let text = || fs::read_to_string(sync.path("child")).unwrap_or_default();
     within(async || text().ends_with('\n')).await;
     text().trim().to_owned()
 }
@@ -142,10 +142,10 @@ impl Drop for Ended {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_command_that_takes_too_long_leaves_nothing_running() {
-    let site = Site::new().await;
-    site.orders(1);
-    let child = site.upsert(&["--token-command", STUCK]).spawn().unwrap();
-    let left = Ended(child_of(&site).await);
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
+    let child = sync.upsert(&["--token-command", STUCK]).spawn().unwrap();
+    let left = Ended(child_of(&sync).await);
     ended(child, 15).await.fails(7, "the token command took longer than 10 s");
     assert!(!is_running(&left.0));
 }
@@ -153,14 +153,14 @@ async fn a_token_command_that_takes_too_long_leaves_nothing_running() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_signal_ends_the_wait_for_a_token_command_and_the_command() {
-    let site = Site::new().await;
-    site.orders(1);
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
     for verb in ["upsert", "poll"] {
-        let _ = fs::remove_file(site.path("child"));
+        let _ = fs::remove_file(sync.path("child"));
         let arguments = ["--token-command", STUCK];
-        let mut command = if verb == "upsert" { site.upsert(&arguments) } else { site.poll(&arguments) };
+        let mut command = if verb == "upsert" { sync.upsert(&arguments) } else { sync.poll(&arguments) };
         let child = command.spawn().unwrap();
-        let left = Ended(child_of(&site).await);
+        let left = Ended(child_of(&sync).await);
         terminate(&child);
         assert_eq!(ended(child, 2).await.code, 130, "{verb}");
         is_gone(&left.0).await;
@@ -171,18 +171,18 @@ async fn a_signal_ends_the_wait_for_a_token_command_and_the_command() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_signal_ends_the_wait_for_another_token() {
-    let site =
-        Site::of(martello_testkit::planner::Planner::builder().latency(Duration::from_millis(20))).await;
-    site.orders(2_000);
+    let sync =
+        SyncFixture::of(martello_testkit::planner::Planner::builder().latency(Duration::from_millis(20))).await;
+    sync.orders(2_000);
     let token = "echo '{\"access_token\":\"t\",\"expires_in\":1}'";
     let command = format!("if test -e first; then {STUCK}; else touch first; {token}; fi");
-    let child = site.upsert(&["--token-command", &command, "--journal", "journal"]).spawn().unwrap();
-    let left = Ended(child_of(&site).await);
+    let child = sync.upsert(&["--token-command", &command, "--journal", "journal"]).spawn().unwrap();
+    let left = Ended(child_of(&sync).await);
     terminate(&child);
     assert_eq!(ended(child, 2).await.code, 130);
     is_gone(&left.0).await;
     // What was not sent is sent by the next run.
-    fs::remove_file(site.path("first")).unwrap();
-    let ran = run(site.upsert(&["--token-command", "echo t", "--journal", "journal"]));
-    assert_eq!((ran.code, site.planner.entities().len()), (0, 2_000), "{ran:?}");
+    fs::remove_file(sync.path("first")).unwrap();
+    let ran = run(sync.upsert(&["--token-command", "echo t", "--journal", "journal"]));
+    assert_eq!((ran.code, sync.planner.entities().len()), (0, 2_000), "{ran:?}");
 }

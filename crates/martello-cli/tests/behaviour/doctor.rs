@@ -2,26 +2,26 @@ use std::time::Duration;
 
 use martello_outbox::Hold;
 
-use crate::support::{Stage, waiting};
+use crate::support::{StoreFixture, waiting};
 
 #[tokio::test]
 async fn a_doctor_who_finds_nothing_is_well() {
-    let stage = Stage::empty().await;
-    stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
-    let ran = stage.run(&["doctor"]);
+    let fixture = StoreFixture::empty().await;
+    fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
+    let ran = fixture.run(&["doctor"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     assert!(ran.stdout.lines().all(|line| line.starts_with("ok  ")), "{ran:?}");
     for what in ["schema", "integrity", "leases", "clock", "queue default", "waiting in default"] {
         assert!(ran.stdout.contains(what), "{what}: {ran:?}");
     }
-    assert_eq!(stage.json(&["doctor"])["well"], true);
+    assert_eq!(fixture.json(&["doctor"])["well"], true);
 }
 
 #[tokio::test]
 async fn what_somebody_should_look_at_is_marked() {
-    let (stage, _) = Stage::filled().await;
-    stage.run(&["outbox", "pause", "default", "--why", "their release"]);
-    let ran = stage.run(&["doctor", "--oldest", "0s"]);
+    let (fixture, _) = StoreFixture::filled().await;
+    fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
+    let ran = fixture.run(&["doctor", "--oldest", "0s"]);
     assert_eq!(ran.code, 1);
     let marked: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("LOOK")).collect();
     assert_eq!(marked.len(), 3, "{ran:?}");
@@ -31,19 +31,19 @@ async fn what_somebody_should_look_at_is_marked() {
     );
     assert!(marked[1].contains("see that a worker runs"), "{ran:?}");
     assert!(marked[2].contains("3; `martello dead list --queue default` shows them"), "{ran:?}");
-    stage.run(&["outbox", "resume", "default"]);
-    assert_eq!(stage.run(&["doctor", "--dead", "3"]).code, 0);
+    fixture.run(&["outbox", "resume", "default"]);
+    assert_eq!(fixture.run(&["doctor", "--dead", "3"]).code, 0);
 }
 
 #[tokio::test]
 async fn an_api_is_looked_at_while_it_is_held_and_not_once_its_hold_is_over() {
     for (wait, code) in [(Duration::from_secs(600), 1), (Duration::ZERO, 0)] {
-        let stage = Stage::empty().await;
-        stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
-        stage.hold(Hold::For { after: 0, wait, why: "503 thrice".into() }).await;
-        let ran = stage.run(&["doctor"]);
+        let fixture = StoreFixture::empty().await;
+        fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
+        fixture.hold(Hold::For { after: 0, wait, why: "503 thrice".into() }).await;
+        let ran = fixture.run(&["doctor"]);
         assert_eq!((ran.code, ran.stdout.contains("api.example held until ")), (code, code == 1), "{ran:?}");
-        let stats = stage.run(&["outbox", "stats"]);
+        let stats = fixture.run(&["outbox", "stats"]);
         assert!(stats.stdout.contains("api.example"), "{stats:?}");
     }
 }

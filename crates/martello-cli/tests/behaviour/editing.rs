@@ -2,29 +2,29 @@ use std::io::Write;
 
 use martello_outbox::{NewEntry, Reason};
 
-use crate::support::{Stage, dead, request};
+use crate::support::{StoreFixture, dead, request};
 
 #[tokio::test]
 async fn a_new_body_makes_a_revision_with_a_key_of_its_own() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
-    let told = stage.json(&["dead", "edit", &id, "--body", "{\"stops\":3}"]);
-    assert_eq!((told["revision"].as_u64(), told["changed"].as_bool()), (Some(2), Some(true)));
-    let detail = stage.store.detail(ids[0]).await.unwrap().unwrap();
+    let output = fixture.json(&["dead", "edit", &id, "--body", "{\"stops\":3}"]);
+    assert_eq!((output["revision"].as_u64(), output["changed"].as_bool()), (Some(2), Some(true)));
+    let detail = fixture.store.detail(ids[0]).await.unwrap().unwrap();
     let [old, new] = &detail.revisions[..] else { panic!("{detail:?}") };
     assert_eq!(old.request, request("https://api.example/orders/1?token=s3cret"));
     assert_eq!(&new.request.body[..], b"{\"stops\":3}");
     assert_eq!((&new.request.uri, &new.request.method), (&old.request.uri, &old.request.method));
     assert_ne!(new.request.idempotency_key(), old.request.idempotency_key());
-    assert_eq!(told["idempotency_key"].as_str(), new.request.idempotency_key());
+    assert_eq!(output["idempotency_key"].as_str(), new.request.idempotency_key());
 }
 
 #[tokio::test]
 async fn everything_of_a_request_can_be_changed() {
-    let (stage, ids) = Stage::filled().await;
-    let body = stage.path("body.json");
+    let (fixture, ids) = StoreFixture::filled().await;
+    let body = fixture.path("body.json");
     std::fs::write(&body, b"\xff\x00").unwrap();
-    let ran = stage.run(&[
+    let ran = fixture.run(&[
         "dead",
         "edit",
         &ids[0].to_string(),
@@ -47,7 +47,7 @@ async fn everything_of_a_request_can_be_changed() {
         "{ran:?}"
     );
     assert!(ran.stderr.contains("note: it is ordered by api.example/orders/1 still"), "{ran:?}");
-    let detail = stage.store.detail(ids[0]).await.unwrap().unwrap();
+    let detail = fixture.store.detail(ids[0]).await.unwrap().unwrap();
     let request = &detail.revisions[1].request;
     assert_eq!(
         (request.method.as_str(), request.uri.to_string().as_str()),
@@ -59,29 +59,29 @@ async fn everything_of_a_request_can_be_changed() {
 
 #[tokio::test]
 async fn a_whole_request_comes_from_a_file_or_the_standard_input() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
-    let file = stage.path("order.http");
+    let file = fixture.path("order.http");
     std::fs::write(&file, "PUT https://api.example/orders/1\ncontent-type: text/plain\n\nthree stops\n")
         .unwrap();
-    assert_eq!(stage.run(&["dead", "edit", &id, "--request-file", file.to_str().unwrap()]).code, 0);
-    let request = stage.store.detail(ids[0]).await.unwrap().unwrap().revisions[1].request.clone();
+    assert_eq!(fixture.run(&["dead", "edit", &id, "--request-file", file.to_str().unwrap()]).code, 0);
+    let request = fixture.store.detail(ids[0]).await.unwrap().unwrap().revisions[1].request.clone();
     assert_eq!((request.uri.path(), &request.body[..]), ("/orders/1", &b"three stops"[..]));
 
-    let mut command = stage.command(&["dead", "edit", &id, "--body-file", "-", "--json"]);
+    let mut command = fixture.command(&["dead", "edit", &id, "--body-file", "-", "--json"]);
     let mut child =
         command.stdout(std::process::Stdio::null()).stdin(std::process::Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"four").unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(stage.run(&["dead", "show", &id, "--body"]).stdout, "four");
+    assert_eq!(fixture.run(&["dead", "show", &id, "--body"]).stdout, "four");
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_changes_nothing() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let refused = |arguments: &[&str], message: &str| {
-        stage.run(&[&["dead", "edit", &id], arguments].concat()).fails(2, message);
+        fixture.run(&[&["dead", "edit", &id], arguments].concat()).fails(2, message);
     };
     refused(&["--url", "/orders/1"], "the url must be absolute");
     refused(&["--url", "ftp://api.example/"], "the url must be absolute, with http or https");
@@ -95,53 +95,53 @@ async fn what_is_no_http_is_refused_and_changes_nothing() {
     refused(&["--header", "Idempotency-Key: mine"], "an idempotency-key of its own");
     refused(&["--body-file", "/nowhere/at/all"], "/nowhere/at/all cannot be read");
     refused(&[], "say what to change");
-    let wrong_method = stage.run(&["dead", "edit", &id, "--method", "P(T"]);
+    let wrong_method = fixture.run(&["dead", "edit", &id, "--method", "P(T"]);
     assert_eq!(wrong_method.code, 2);
-    assert_eq!(stage.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
+    assert_eq!(fixture.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
 }
 
 #[tokio::test]
 async fn what_is_no_different_makes_no_revision() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = stage.run(&["dead", "edit", &ids[0].to_string(), "--method", "PUT"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "edit", &ids[0].to_string(), "--method", "PUT"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     assert_eq!(ran.stderr, "nothing is different, so nothing was changed\n");
-    assert_eq!(stage.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
+    assert_eq!(fixture.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
 }
 
 #[tokio::test]
 async fn only_a_dead_letter_is_edited() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = stage.run(&["dead", "edit", &ids[3].to_string(), "--body", "x"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "edit", &ids[3].to_string(), "--body", "x"]);
     ran.fails(4, "is ready, but must be dead");
 }
 
 #[tokio::test]
 async fn a_sealed_body_stays_sealed() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let mut request = request("https://api.example/orders/1");
     (request.sealed, request.body) = (true, "sealed".into());
     let mut entry = NewEntry::new(martello_outbox::QueueName::default(), request);
     entry.dead = Some(Reason::Rejected);
     let id = entry.id;
-    stage.store.enqueue(vec![entry]).await.unwrap();
-    stage.run(&["dead", "edit", &id.to_string(), "--body", "open"]).fails(2, "its body is sealed");
-    assert_eq!(stage.run(&["dead", "edit", &id.to_string(), "--header", "x-one: 1"]).code, 0);
-    let request = stage.store.detail(id).await.unwrap().unwrap().revisions[1].request.clone();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
+    fixture.run(&["dead", "edit", &id.to_string(), "--body", "open"]).fails(2, "its body is sealed");
+    assert_eq!(fixture.run(&["dead", "edit", &id.to_string(), "--header", "x-one: 1"]).code, 0);
+    let request = fixture.store.detail(id).await.unwrap().unwrap().revisions[1].request.clone();
     assert_eq!((request.sealed, &request.body[..]), (true, &b"sealed"[..]));
-    assert!(stage.run(&["dead", "show", &id.to_string()]).stdout.contains("(a sealed body of 6 bytes)"));
+    assert!(fixture.run(&["dead", "show", &id.to_string()]).stdout.contains("(a sealed body of 6 bytes)"));
 }
 
 #[tokio::test]
 async fn a_header_that_its_program_has_stored_stays() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     entry.request.headers.insert("x-continuation-token", "7".parse().unwrap());
     let id = entry.id;
-    stage.store.enqueue(vec![entry]).await.unwrap();
-    assert_eq!(stage.run(&["dead", "edit", &id.to_string(), "--body", "{}"]).code, 0);
-    let detail = stage.store.detail(id).await.unwrap().unwrap();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
+    assert_eq!(fixture.run(&["dead", "edit", &id.to_string(), "--body", "{}"]).code, 0);
+    let detail = fixture.store.detail(id).await.unwrap().unwrap();
     assert_eq!(detail.revisions[1].request.headers["x-continuation-token"], "7");
-    let ran = stage.run(&["dead", "edit", &id.to_string(), "--header", "x-other-token: s3cret"]);
+    let ran = fixture.run(&["dead", "edit", &id.to_string(), "--header", "x-other-token: s3cret"]);
     ran.fails(2, "the header x-other-token carries credentials");
 }

@@ -11,7 +11,7 @@ use std::{
 use martello_outbox::EntryId;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Ran, Stage};
+use crate::support::{RunResult, StoreFixture};
 
 /// Both ends of a terminal.
 pub(crate) fn terminal() -> (File, File) {
@@ -23,13 +23,13 @@ pub(crate) fn terminal() -> (File, File) {
 }
 
 /// Edits a dead letter at a terminal, in an editor that is this script; `$1` is the file.
-fn edit(stage: &Stage, id: EntryId, script: &str) -> Ran {
-    let editor = stage.path("editor");
+fn edit(fixture: &StoreFixture, id: EntryId, script: &str) -> RunResult {
+    let editor = fixture.path("editor");
     std::fs::write(&editor, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
     std::fs::set_permissions(&editor, Permissions::from_mode(0o700)).unwrap();
     let (mut ours, its) = terminal();
-    let mut command = stage.command(&["dead", "edit", &id.to_string()]);
-    command.env_remove("VISUAL").env("EDITOR", &editor).env("TMPDIR", stage.directory.path());
+    let mut command = fixture.command(&["dead", "edit", &id.to_string()]);
+    command.env_remove("VISUAL").env("EDITOR", &editor).env("TMPDIR", fixture.directory.path());
     command.env("MARTELLO", env!("CARGO_BIN_EXE_martello"));
     command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -38,82 +38,82 @@ fn edit(stage: &Stage, id: EntryId, script: &str) -> Ran {
     let mut said = Vec::new();
     // Its end is an error.
     let _ = ours.read_to_end(&mut said);
-    let mut ran = Ran::from(child.wait_with_output().unwrap());
+    let mut ran = RunResult::from(child.wait_with_output().unwrap());
     ran.stderr = String::from_utf8(said).unwrap().replace("\r\n", "\n");
     ran
 }
 
 /// The bodies of its revisions.
-async fn bodies(stage: &Stage, id: EntryId) -> Vec<String> {
-    let revisions = stage.store.detail(id).await.unwrap().unwrap().revisions.into_iter();
+async fn bodies(fixture: &StoreFixture, id: EntryId) -> Vec<String> {
+    let revisions = fixture.store.detail(id).await.unwrap().unwrap().revisions.into_iter();
     revisions.map(|revision| String::from_utf8(revision.request.body.to_vec()).unwrap()).collect()
 }
 
 /// The file that was kept, if one was.
-fn kept(stage: &Stage) -> Option<PathBuf> {
-    let files = std::fs::read_dir(stage.directory.path()).unwrap().map(|file| file.unwrap().path());
+fn kept(fixture: &StoreFixture) -> Option<PathBuf> {
+    let files = std::fs::read_dir(fixture.directory.path()).unwrap().map(|file| file.unwrap().path());
     files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "http"))
 }
 
 #[tokio::test]
 async fn what_is_left_in_the_editor_becomes_a_revision() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = edit(&stage, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1""#);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = edit(&fixture, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1""#);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(bodies(&stage, ids[0]).await, [r#"{"stops":-3,"by":"road"}"#, r#"{"stops":3,"by":"road"}"#]);
-    assert_eq!(kept(&stage), None);
+    assert_eq!(bodies(&fixture, ids[0]).await, [r#"{"stops":-3,"by":"road"}"#, r#"{"stops":3,"by":"road"}"#]);
+    assert_eq!(kept(&fixture), None);
 }
 
 #[tokio::test]
 async fn who_edits_what_was_edited_meanwhile_hears_of_it_and_keeps_what_he_wrote() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let theirs = format!(r#""$MARTELLO" dead edit {id} --body '{{"theirs":1}}' </dev/null >/dev/null 2>&1"#);
-    let ran = edit(&stage, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
+    let ran = edit(&fixture, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
     ran.fails(4, &format!("the last revision of entry {id} is 2, not 1"));
-    assert_eq!(bodies(&stage, ids[0]).await, [r#"{"stops":-3,"by":"road"}"#, r#"{"theirs":1}"#]);
+    assert_eq!(bodies(&fixture, ids[0]).await, [r#"{"stops":-3,"by":"road"}"#, r#"{"theirs":1}"#]);
 
-    let file = kept(&stage).unwrap();
+    let file = kept(&fixture).unwrap();
     let path = file.to_str().unwrap();
     assert!(ran.stderr.contains(&format!("use --request-file {path}")), "{ran:?}");
-    let ran = stage.run(&["dead", "edit", &id, "--request-file", path]);
+    let ran = fixture.run(&["dead", "edit", &id, "--request-file", path]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(bodies(&stage, ids[0]).await.pop().unwrap(), r#"{"stops":3,"by":"road"}"#);
+    assert_eq!(bodies(&fixture, ids[0]).await.pop().unwrap(), r#"{"stops":3,"by":"road"}"#);
 }
 
 #[tokio::test]
 async fn who_edits_what_was_replayed_meanwhile_keeps_what_he_wrote() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let theirs = format!(r#""$MARTELLO" dead replay {} </dev/null >/dev/null 2>&1"#, ids[0]);
-    let ran = edit(&stage, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
+    let ran = edit(&fixture, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
     ran.fails(4, "is ready, but must be dead");
-    let written = std::fs::read_to_string(kept(&stage).unwrap()).unwrap();
+    let written = std::fs::read_to_string(kept(&fixture).unwrap()).unwrap();
     assert!(written.contains(r#"{"stops":3"#), "{written}");
 }
 
 #[tokio::test]
 async fn what_is_no_request_is_kept() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = edit(&stage, ids[0], r#"echo "no request" > "$1""#);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = edit(&fixture, ids[0], r#"echo "no request" > "$1""#);
     ran.fails(2, "what you wrote is in ");
-    assert_eq!(std::fs::read_to_string(kept(&stage).unwrap()).unwrap(), "no request\n");
+    assert_eq!(std::fs::read_to_string(kept(&fixture).unwrap()).unwrap(), "no request\n");
 
-    let ran = edit(&stage, ids[0], "exit 3");
+    let ran = edit(&fixture, ids[0], "exit 3");
     ran.fails(7, "nothing was changed");
-    assert_eq!(bodies(&stage, ids[0]).await.len(), 1);
+    assert_eq!(bodies(&fixture, ids[0]).await.len(), 1);
 }
 
 /// A SIGTERM is for the command, and not for the editor: what was written until then is kept.
 #[tokio::test]
 async fn who_is_ended_while_he_writes_keeps_what_he_wrote() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = edit(&stage, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1"; kill -TERM $PPID; sleep 1"#);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = edit(&fixture, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1"; kill -TERM $PPID; sleep 1"#);
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(ran.stderr.contains("interrupted, while the editor was open"), "{ran:?}");
-    let text = std::fs::read_to_string(kept(&stage).unwrap()).unwrap();
+    let text = std::fs::read_to_string(kept(&fixture).unwrap()).unwrap();
     assert!(
         text.contains(r#""stops":3"#) && ran.stderr.contains("mend it, and use --request-file "),
         "{text}"
     );
-    assert_eq!(bodies(&stage, ids[0]).await.len(), 1);
+    assert_eq!(bodies(&fixture, ids[0]).await.len(), 1);
 }

@@ -10,22 +10,22 @@ use martello_testkit::{Reply, Server};
 use tokio::time::Instant;
 
 use crate::{
-    support::{Ran, bare},
-    sync::{Site, run},
+    support::{RunResult, bare},
+    sync::{SyncFixture, run},
 };
 
 /// A pass over what a server answers, and how long it took.
-async fn once(reply: Reply, more: &'static [&'static str]) -> (Ran, Duration) {
+async fn once(reply: Reply, more: &'static [&'static str]) -> (RunResult, Duration) {
     let server = Server::with(move |_| reply.clone()).await.unwrap();
     let url = server.uri("/things").to_string();
     tokio::task::spawn_blocking(move || once_at(&url, more)).await.unwrap()
 }
 
-fn once_at(url: &str, more: &[&str]) -> (Ran, Duration) {
-    let place = tempfile::tempdir().unwrap();
+fn once_at(url: &str, more: &[&str]) -> (RunResult, Duration) {
+    let directory = tempfile::tempdir().unwrap();
     let mut command = bare();
     command.args(["poll", "--url", &format!("{url}?since={{since}}"), "--checkpoint", "c", "--once"]);
-    command.args(more).current_dir(place.path());
+    command.args(more).current_dir(directory.path());
     let began = Instant::now();
     (run(command), began.elapsed())
 }
@@ -38,11 +38,11 @@ fn answering(bytes: &'static [u8]) -> u16 {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             std::thread::spawn(move || {
-                let mut heard = [0; 4096];
-                let _ = stream.read(&mut heard);
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
                 let _ = stream.write_all(bytes);
                 // Until the other side has read it.
-                let _ = stream.read(&mut heard);
+                let _ = stream.read(&mut request);
             });
         }
     });
@@ -66,11 +66,11 @@ async fn a_walk_that_can_never_end_is_not_to_be_run_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
-    let site = Site::new().await;
-    site.orders(50);
+    let sync = SyncFixture::new().await;
+    sync.orders(50);
     let server = Server::with(|_| Reply::status(401)).await.unwrap();
     let url = server.uri("/orders/").to_string() + "{business_id}";
-    let ran = run(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &[]));
+    let ran = run(sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &[]));
     assert_eq!(ran.code, 7, "{ran:?}");
     assert!(
         ran.stderr.contains("the server wants credentials") && ran.stderr.contains("--token-env"),
@@ -83,22 +83,22 @@ async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
 
 #[test]
 fn tls_where_there_is_none_and_none_where_it_is_are_told_at_once() {
-    let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("orders.ndjson"), "{\"id\":1}\n{\"id\":2}\n").unwrap();
-    for (url, told) in [
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("orders.ndjson"), "{\"id\":1}\n{\"id\":2}\n").unwrap();
+    for (url, message) in [
         (format!("https://127.0.0.1:{}/", answering(PLAIN)), "does not speak TLS"),
         (format!("http://127.0.0.1:{}/", answering(ALERT)), "does not speak HTTP"),
     ] {
         let mut command = bare();
         command.args(["upsert", "--url", &format!("{url}{{id}}"), "--input", "orders.ndjson"]);
         let ran = run({
-            command.current_dir(place.path());
+            command.current_dir(directory.path());
             command
         });
         assert_eq!(ran.code, 7, "{ran:?}");
-        assert!(ran.stderr.contains(told), "{ran:?}");
+        assert!(ran.stderr.contains(message), "{ran:?}");
         let (ran, _) = once_at(&url, &[]);
-        ran.fails_late(7, told);
+        ran.fails_late(7, message);
     }
 }
 
@@ -118,6 +118,6 @@ async fn one_pass_does_not_wait_for_an_hour_but_says_until_when() {
         assert!(took < Duration::from_secs(20), "{took:?}");
         ran.fails_late(5, "the server asks to wait until 20");
     }
-    let ran = Ran::from(bare().args(["poll", "--help"]).output().unwrap());
+    let ran = RunResult::from(bare().args(["poll", "--help"]).output().unwrap());
     assert!(ran.stdout.contains("waits for no more than a minute"), "{ran:?}");
 }

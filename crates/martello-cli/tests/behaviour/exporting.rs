@@ -1,13 +1,13 @@
 use martello_outbox::{NewEntry, Reason};
 use serde_json::{Value, json};
 
-use crate::support::{Stage, request};
+use crate::support::{StoreFixture, request};
 
 #[tokio::test]
 async fn an_export_has_everything_a_line_each() {
-    let (stage, ids) = Stage::filled().await;
-    assert_eq!(stage.run(&["dead", "edit", &ids[0].to_string(), "--body", "{}"]).code, 0);
-    let ran = stage.run(&["dead", "export", "--host", "api.example"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    assert_eq!(fixture.run(&["dead", "edit", &ids[0].to_string(), "--body", "{}"]).code, 0);
+    let ran = fixture.run(&["dead", "export", "--host", "api.example"]);
     let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((ran.code, lines.len()), (0, 2));
     assert_eq!(lines[0]["entry"]["id"], json!(ids[1]));
@@ -19,22 +19,22 @@ async fn an_export_has_everything_a_line_each() {
 
 #[tokio::test]
 async fn a_body_that_is_no_text_is_base64() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let mut request = request("https://api.example/orders/1");
     request.body = b"\xff\x00\x01".as_slice().into();
     let mut entry = NewEntry::new(martello_outbox::QueueName::default(), request);
     entry.dead = Some(Reason::Rejected);
-    stage.store.enqueue(vec![entry]).await.unwrap();
-    let line: Value = serde_json::from_str(&stage.run(&["dead", "export"]).stdout).unwrap();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
+    let line: Value = serde_json::from_str(&fixture.run(&["dead", "export"]).stdout).unwrap();
     assert_eq!(line["revisions"][0]["body_base64"], "/wAB");
     assert_eq!(line["revisions"][0].get("body"), None);
 }
 
 #[tokio::test]
 async fn a_file_is_written_whole_and_for_its_owner() {
-    let (stage, _) = Stage::filled().await;
-    let path = stage.path("dead.ndjson");
-    let ran = stage.run(&["dead", "export", "--out", path.to_str().unwrap()]);
+    let (fixture, _) = StoreFixture::filled().await;
+    let path = fixture.path("dead.ndjson");
+    let ran = fixture.run(&["dead", "export", "--out", path.to_str().unwrap()]);
     assert_eq!((ran.code, ran.stdout), (0, format!("exported 3 dead letters to {}\n", path.display())));
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
     #[cfg(unix)]
@@ -42,9 +42,9 @@ async fn a_file_is_written_whole_and_for_its_owner() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    stage
+    fixture
         .run(&["dead", "export", "--status", "418", "--out", path.to_str().unwrap()])
         .fails(4, "matches none");
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3, "it is as it was");
-    stage.run(&["dead", "export", "--out", "/nowhere/at/all"]).fails(7, "/nowhere/at/all cannot be written");
+    fixture.run(&["dead", "export", "--out", "/nowhere/at/all"]).fails(7, "/nowhere/at/all cannot be written");
 }

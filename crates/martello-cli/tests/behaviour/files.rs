@@ -11,8 +11,8 @@ use std::{
 
 use crate::{
     pipes::mkfifo,
-    support::{Ran, Stage, bare},
-    sync::{Site, run},
+    support::{RunResult, StoreFixture, bare},
+    sync::{SyncFixture, run},
 };
 
 fn mode(path: &Path) -> u32 {
@@ -38,15 +38,15 @@ fn without_a_umask(command: &Command) -> Command {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mode() {
-    let site = Site::new().await;
-    site.orders(3);
-    let now = site.planner.now();
-    site.planner.release(martello_testkit::planner::Planning::new("p-1", now, now));
+    let sync = SyncFixture::new().await;
+    sync.orders(3);
+    let now = sync.planner.now();
+    sync.planner.release(martello_testkit::planner::Planning::new("p-1", now, now));
     for there in [0o600, 0o640] {
-        let ran = run(without_a_umask(&site.upsert(&["--journal", "journal", "--report", "report"])));
+        let ran = run(without_a_umask(&sync.upsert(&["--journal", "journal", "--report", "report"])));
         assert_eq!(ran.code, 0, "{ran:?}");
         // What has no order is parked.
-        let ran = run(without_a_umask(&site.poll(&["--once", "--print", "order"])));
+        let ran = run(without_a_umask(&sync.poll(&["--once", "--print", "order"])));
         assert!([0, 1].contains(&ran.code), "{ran:?}");
         for name in [
             "journal",
@@ -56,18 +56,18 @@ async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mod
             "checkpoint.parked",
             "checkpoint.parked.lock",
         ] {
-            assert_eq!(mode(&site.path(name)), there, "{name}");
-            fs::set_permissions(site.path(name), Permissions::from_mode(0o640)).unwrap();
+            assert_eq!(mode(&sync.path(name)), there, "{name}");
+            fs::set_permissions(sync.path(name), Permissions::from_mode(0o640)).unwrap();
         }
     }
 }
 
 #[tokio::test]
 async fn an_export_is_for_its_owner_alone_and_keeps_the_mode_that_is_there() {
-    let (stage, _) = Stage::filled().await;
-    let out = stage.path("dead.ndjson");
+    let (fixture, _) = StoreFixture::filled().await;
+    let out = fixture.path("dead.ndjson");
     for there in [0o600, 0o640] {
-        let command = stage.command(&["dead", "export", "--out", out.to_str().unwrap()]);
+        let command = fixture.command(&["dead", "export", "--out", out.to_str().unwrap()]);
         assert_eq!(run(without_a_umask(&command)).code, 0);
         assert_eq!(mode(&out), there);
         fs::set_permissions(&out, Permissions::from_mode(0o640)).unwrap();
@@ -76,14 +76,14 @@ async fn an_export_is_for_its_owner_alone_and_keeps_the_mode_that_is_there() {
 
 #[tokio::test]
 async fn an_export_goes_through_a_pipe_and_a_device() {
-    let (stage, _) = Stage::filled().await;
-    let pipe = stage.path("pipe");
+    let (fixture, _) = StoreFixture::filled().await;
+    let pipe = fixture.path("pipe");
     mkfifo(&pipe);
     let reader = {
         let pipe = pipe.clone();
         thread::spawn(move || fs::read_to_string(pipe).unwrap())
     };
-    let ran = stage.run(&["dead", "export", "--out", pipe.to_str().unwrap()]);
+    let ran = fixture.run(&["dead", "export", "--out", pipe.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let is_pipe = fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo();
     if !is_pipe {
@@ -93,40 +93,40 @@ async fn an_export_goes_through_a_pipe_and_a_device() {
     assert!(is_pipe, "it was replaced");
     assert_eq!(reader.join().unwrap().lines().count(), 3);
 
-    let device = stage.path("null");
+    let device = fixture.path("null");
     if !Command::new("mknod").arg(&device).args(["c", "1", "3"]).status().unwrap().success() {
         // Only root may make one.
         return;
     }
-    assert_eq!(stage.run(&["dead", "export", "--out", device.to_str().unwrap()]).code, 0);
+    assert_eq!(fixture.run(&["dead", "export", "--out", device.to_str().unwrap()]).code, 0);
     assert!(fs::symlink_metadata(&device).unwrap().file_type().is_char_device());
 }
 
 #[tokio::test]
 async fn an_export_goes_where_a_link_leads_to() {
-    let (stage, _) = Stage::filled().await;
-    fs::create_dir(stage.path("data")).unwrap();
-    let link = stage.path("link");
+    let (fixture, _) = StoreFixture::filled().await;
+    fs::create_dir(fixture.path("data")).unwrap();
+    let link = fixture.path("link");
     symlink("data/dead.ndjson", &link).unwrap();
     for _ in 0..2 {
-        assert_eq!(stage.run(&["dead", "export", "--out", link.to_str().unwrap()]).code, 0);
+        assert_eq!(fixture.run(&["dead", "export", "--out", link.to_str().unwrap()]).code, 0);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(stage.path("data/dead.ndjson")).unwrap().lines().count(), 3);
+        assert_eq!(fs::read_to_string(fixture.path("data/dead.ndjson")).unwrap().lines().count(), 3);
     }
-    assert_eq!(fs::read_dir(stage.path("data")).unwrap().count(), 1, "nothing is left beside it");
+    assert_eq!(fs::read_dir(fixture.path("data")).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[tokio::test]
 async fn an_export_into_the_standard_output_is_what_it_is_without_a_name() {
-    let (stage, _) = Stage::filled().await;
-    let expected = stage.run(&["dead", "export"]).stdout;
+    let (fixture, _) = StoreFixture::filled().await;
+    let expected = fixture.run(&["dead", "export"]).stdout;
     assert_eq!(expected.lines().count(), 3);
     for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
-        let mut command = stage.command(&["dead", "export", "--out", name]);
-        command.current_dir(stage.directory.path());
-        let ran = Ran::from(command.output().unwrap());
+        let mut command = fixture.command(&["dead", "export", "--out", name]);
+        command.current_dir(fixture.directory.path());
+        let ran = RunResult::from(command.output().unwrap());
         assert_eq!((ran.code, ran.stdout.as_str()), (0, expected.as_str()), "{name}");
-        let path = stage.path("stdout");
+        let path = fixture.path("stdout");
         assert!(command.stdout(File::create(&path).unwrap()).status().unwrap().success());
         assert_eq!(fs::read_to_string(&path).unwrap(), expected, "{name}");
     }
@@ -134,44 +134,44 @@ async fn an_export_into_the_standard_output_is_what_it_is_without_a_name() {
 
 #[tokio::test]
 async fn an_export_does_not_replace_the_store() {
-    let (stage, _) = Stage::filled().await;
-    let store = stage.path("outbox.db");
-    fs::hard_link(&store, stage.path("hard")).unwrap();
-    symlink(&store, stage.path("soft")).unwrap();
+    let (fixture, _) = StoreFixture::filled().await;
+    let store = fixture.path("outbox.db");
+    fs::hard_link(&store, fixture.path("hard")).unwrap();
+    symlink(&store, fixture.path("soft")).unwrap();
     for name in ["outbox.db", "hard", "soft", "outbox.db-wal", "outbox.db-shm", "outbox.db-journal"] {
-        let ran = stage.run(&["dead", "export", "--out", stage.path(name).to_str().unwrap()]);
+        let ran = fixture.run(&["dead", "export", "--out", fixture.path(name).to_str().unwrap()]);
         ran.fails(2, "--out is the same file as the store");
     }
     // Nor is anything added to it.
-    let mut command = stage.command(&["dead", "list"]);
+    let mut command = fixture.command(&["dead", "list"]);
     let status = command
         .stderr(Stdio::null())
         .stdout(OpenOptions::new().append(true).open(&store).unwrap())
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(2));
-    fs::remove_file(stage.path("hard")).unwrap();
-    assert_eq!(stage.run(&["dead", "export"]).stdout.lines().count(), 3);
+    fs::remove_file(fixture.path("hard")).unwrap();
+    assert_eq!(fixture.run(&["dead", "export"]).stdout.lines().count(), 3);
 }
 
 /// What SQLite puts beside the store is made after the command line was read, and removed at the end.
 #[tokio::test]
 async fn an_export_does_not_replace_what_is_put_beside_the_store_later() {
-    let (stage, _) = Stage::filled().await;
-    stage.close().await;
+    let (fixture, _) = StoreFixture::filled().await;
+    fixture.close().await;
     for name in ["outbox.db-wal", "outbox.db-shm"] {
-        assert!(!stage.path(name).exists(), "{name}");
-        let ran = stage.run(&["dead", "export", "--out", stage.path(name).to_str().unwrap()]);
+        assert!(!fixture.path(name).exists(), "{name}");
+        let ran = fixture.run(&["dead", "export", "--out", fixture.path(name).to_str().unwrap()]);
         ran.fails(2, "--out is the same file as the store");
     }
 }
 
 #[tokio::test]
 async fn a_body_is_not_taken_from_the_store() {
-    let (stage, ids) = Stage::filled().await;
-    let store = stage.path("outbox.db");
+    let (fixture, ids) = StoreFixture::filled().await;
+    let store = fixture.path("outbox.db");
     for option in ["--body-file", "--request-file"] {
-        let ran = stage.run(&["dead", "edit", &ids[0].to_string(), option, store.to_str().unwrap()]);
+        let ran = fixture.run(&["dead", "edit", &ids[0].to_string(), option, store.to_str().unwrap()]);
         ran.fails(2, &format!("{option} is the same file as the store"));
     }
 }
@@ -179,19 +179,19 @@ async fn a_body_is_not_taken_from_the_store() {
 /// The two are one, also where neither is there yet, or one is a link that leads to the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_run_writes_is_no_other_file_that_it_uses() {
-    let (site, stage) = (Site::new().await, Stage::empty().await);
-    let orders = site.orders(3);
-    fs::write(site.path("token"), "token").unwrap();
-    fs::hard_link(site.path("orders.ndjson"), site.path("hard")).unwrap();
-    symlink("new", site.path("soft")).unwrap();
-    let store = stage.path("outbox.db");
+    let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
+    let orders = sync.orders(3);
+    fs::write(sync.path("token"), "token").unwrap();
+    fs::hard_link(sync.path("orders.ndjson"), sync.path("hard")).unwrap();
+    symlink("new", sync.path("soft")).unwrap();
+    let store = fixture.path("outbox.db");
     let store = store.to_str().unwrap();
     let refused = |arguments: &[&str], message: &str| {
-        run(site.upsert(arguments)).fails(2, message);
+        run(sync.upsert(arguments)).fails(2, message);
         for (file, text) in [("orders.ndjson", orders.as_str()), ("token", "token")] {
-            assert_eq!(fs::read_to_string(site.path(file)).unwrap(), text, "{arguments:?}");
+            assert_eq!(fs::read_to_string(sync.path(file)).unwrap(), text, "{arguments:?}");
         }
-        assert!(!site.path("new").exists(), "{arguments:?}");
+        assert!(!sync.path("new").exists(), "{arguments:?}");
     };
     refused(
         &["--report", "orders.ndjson"],
@@ -202,74 +202,74 @@ async fn what_a_run_writes_is_no_other_file_that_it_uses() {
     refused(&["--report", "token", "--token-file", "./token"], "--report is the same file as --token-file");
     refused(&["--report", "new", "--journal", "./new"], "--report is the same file as --journal");
     refused(&["--report", "soft", "--journal", "new"], "--report is the same file as --journal");
-    refused(&["--report", store, "--outbox", &stage.named], "--report is the same file as the store");
-    refused(&["--journal", store, "--outbox", &stage.named], "--journal is the same file as the store");
-    assert!(site.planner.exchanges().is_empty());
+    refused(&["--report", store, "--outbox", &fixture.named], "--report is the same file as the store");
+    refused(&["--journal", store, "--outbox", &fixture.named], "--journal is the same file as the store");
+    assert!(sync.planner.exchanges().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_the_shell_has_opened_is_a_file_of_the_run_too() {
-    let site = Site::new().await;
-    let orders = site.orders(3);
-    let append = |name: &str| OpenOptions::new().append(true).create(true).open(site.path(name)).unwrap();
+    let sync = SyncFixture::new().await;
+    let orders = sync.orders(3);
+    let append = |name: &str| OpenOptions::new().append(true).create(true).open(sync.path(name)).unwrap();
     let code = |mut command: Command| {
         command.stderr(Stdio::null());
         command.status().unwrap().code()
     };
-    let mut of_stdin = site.upsert_of("-", &["--report", "orders.ndjson"]);
-    of_stdin.stdin(File::open(site.path("orders.ndjson")).unwrap());
+    let mut of_stdin = sync.upsert_of("-", &["--report", "orders.ndjson"]);
+    of_stdin.stdin(File::open(sync.path("orders.ndjson")).unwrap());
     assert_eq!(code(of_stdin), Some(2));
-    let mut into_input = site.upsert(&["--report", "-"]);
+    let mut into_input = sync.upsert(&["--report", "-"]);
     into_input.stdout(append("orders.ndjson"));
     assert_eq!(code(into_input), Some(2));
-    let mut beside = site.upsert(&["--report", "out"]);
+    let mut beside = sync.upsert(&["--report", "out"]);
     beside.stdout(append("out"));
     assert_eq!(code(beside), Some(2));
-    let mut poll = site.poll(&["--once"]);
+    let mut poll = sync.poll(&["--once"]);
     poll.stdout(append("checkpoint"));
     assert_eq!(code(poll), Some(2));
-    assert_eq!(fs::read_to_string(site.path("orders.ndjson")).unwrap(), orders);
-    assert!(site.planner.exchanges().is_empty());
+    assert_eq!(fs::read_to_string(sync.path("orders.ndjson")).unwrap(), orders);
+    assert!(sync.planner.exchanges().is_empty());
     // One file for both streams is everybody's habit.
-    let mut both = site.upsert(&["--report", "-"]);
+    let mut both = sync.upsert(&["--report", "-"]);
     both.stdout(append("log")).stderr(append("log"));
     assert_eq!(both.status().unwrap().code(), Some(0));
     // And so is a device.
     let null = || OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
-    let mut nothing = site.upsert_of("-", &["--report", "/dev/null"]);
+    let mut nothing = sync.upsert_of("-", &["--report", "/dev/null"]);
     assert_eq!(nothing.stdin(null()).stdout(null()).stderr(null()).status().unwrap().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_report_goes_through_a_pipe_and_where_a_link_leads_to() {
-    let site = Site::new().await;
-    site.orders(3);
-    mkfifo(&site.path("pipe"));
-    let child = site.upsert(&["--report", "pipe"]).spawn().unwrap();
+    let sync = SyncFixture::new().await;
+    sync.orders(3);
+    mkfifo(&sync.path("pipe"));
+    let child = sync.upsert(&["--report", "pipe"]).spawn().unwrap();
     let mut text = String::new();
-    File::open(site.path("pipe")).unwrap().read_to_string(&mut text).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    File::open(sync.path("pipe")).unwrap().read_to_string(&mut text).unwrap();
+    let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!((ran.code, text.lines().count()), (0, 3), "{ran:?}");
-    symlink("out.ndjson", site.path("link")).unwrap();
-    assert_eq!(run(site.upsert(&["--report", "link"])).code, 0);
+    symlink("out.ndjson", sync.path("link")).unwrap();
+    assert_eq!(run(sync.upsert(&["--report", "link"])).code, 0);
     assert!(
-        site.lines("out.ndjson").len() == 3 && fs::symlink_metadata(site.path("link")).unwrap().is_symlink()
+        sync.lines("out.ndjson").len() == 3 && fs::symlink_metadata(sync.path("link")).unwrap().is_symlink()
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_file_is_no_file_of_a_checkpoint() {
-    let site = Site::new().await;
-    fs::write(site.path("checkpoint.parked"), "token").unwrap();
-    let ran = run(site.poll(&["--once", "--token-file", "checkpoint.parked"]));
+    let sync = SyncFixture::new().await;
+    fs::write(sync.path("checkpoint.parked"), "token").unwrap();
+    let ran = run(sync.poll(&["--once", "--token-file", "checkpoint.parked"]));
     ran.fails(2, "is the same file as");
     let ran = run({
         let mut command = bare();
-        command.args(["parked", "list", "--checkpoint", "checkpoint"]).current_dir(site.directory.path());
-        let parked = OpenOptions::new().append(true).open(site.path("checkpoint.parked")).unwrap();
+        command.args(["parked", "list", "--checkpoint", "checkpoint"]).current_dir(sync.directory.path());
+        let parked = OpenOptions::new().append(true).open(sync.path("checkpoint.parked")).unwrap();
         command.stdout(parked);
         command
     });
     assert_eq!(ran.code, 2, "{ran:?}");
-    assert_eq!(fs::read_to_string(site.path("checkpoint.parked")).unwrap(), "token");
+    assert_eq!(fs::read_to_string(sync.path("checkpoint.parked")).unwrap(), "token");
 }

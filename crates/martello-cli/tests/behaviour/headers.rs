@@ -5,15 +5,15 @@ use std::process::Command;
 use martello_testkit::{Reply, Server};
 
 use crate::{
-    support::{Stage, bare},
-    sync::{Site, run},
+    support::{StoreFixture, bare},
+    sync::{SyncFixture, run},
 };
 
 /// An upsert of one order to this server.
-fn upsert(site: &Site, server: &Server, more: &[&str]) -> Command {
-    site.orders(1);
+fn upsert(sync: &SyncFixture, server: &Server, more: &[&str]) -> Command {
+    sync.orders(1);
     let url = server.uri("/orders/").to_string() + "{business_id}";
-    site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more)
+    sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more)
 }
 
 async fn well() -> Server {
@@ -22,7 +22,7 @@ async fn well() -> Server {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_secret_header_is_not_for_the_command_line() {
-    let (site, server) = (Site::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, well().await);
     for name in [
         "authorization",
         "cookie",
@@ -32,7 +32,7 @@ async fn a_secret_header_is_not_for_the_command_line() {
         "x-client-secret",
         "x-hub-signature",
     ] {
-        let ran = run(upsert(&site, &server, &["--header", &format!("{name}: s3cret")]));
+        let ran = run(upsert(&sync, &server, &["--header", &format!("{name}: s3cret")]));
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name}: {ran:?}");
         assert!(ran.stderr.contains("--header-env") && !ran.stderr.contains("s3cret"), "{name}: {ran:?}");
     }
@@ -41,7 +41,7 @@ async fn a_secret_header_is_not_for_the_command_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_header_of_the_connection_or_of_the_framing_is_refused() {
-    let (site, server) = (Site::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, well().await);
     for line in [
         "content-length: 3",
         "Transfer-Encoding: chunked",
@@ -55,31 +55,31 @@ async fn a_header_of_the_connection_or_of_the_framing_is_refused() {
         "expect: 100-continue",
         "host: elsewhere.example",
     ] {
-        let ran = run(upsert(&site, &server, &["--header", line]));
+        let ran = run(upsert(&sync, &server, &["--header", line]));
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{line}: {ran:?}");
         let url = server.uri("/?a={since}").to_string();
         let first = ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header", line];
-        assert_eq!(run(site.martello(&first, &[])).code, 2, "{line}");
+        assert_eq!(run(sync.martello(&first, &[])).code, 2, "{line}");
     }
     assert_eq!(server.requests().len(), 0);
-    let ran = run(upsert(&site, &server, &["--header", "x-tenant: a", "--header", "idempotency-key: k"]));
+    let ran = run(upsert(&sync, &server, &["--header", "x-tenant: a", "--header", "idempotency-key: k"]));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(server.requests()[0].headers["x-tenant"], "a");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
-    let (site, server) = (Site::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, well().await);
     let more = ["--header-env", "X-Api-Key=ORDERS_KEY", "--journal", "journal", "--report", "report"];
-    let mut command = upsert(&site, &server, &more);
+    let mut command = upsert(&sync, &server, &more);
     command.env("ORDERS_KEY", "s3cret-1");
     assert_eq!(run(command).code, 0);
     assert_eq!(server.requests()[0].headers["x-api-key"], "s3cret-1");
     for name in ["journal", "report"] {
-        assert!(!std::fs::read_to_string(site.path(name)).unwrap().contains("s3cret"), "{name}");
+        assert!(!std::fs::read_to_string(sync.path(name)).unwrap().contains("s3cret"), "{name}");
     }
     // Another key makes no other run of it.
-    let mut command = upsert(&site, &server, &more);
+    let mut command = upsert(&sync, &server, &more);
     command.env("ORDERS_KEY", "s3cret-2");
     assert_eq!(run(command).code, 0);
     assert_eq!(server.requests().len(), 1);
@@ -87,12 +87,12 @@ async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_poll_sends_a_secret_header_with_each_request() {
-    let site = Site::new().await;
+    let sync = SyncFixture::new().await;
     let server = Server::with(|_| Reply::ok().body(r#"{"data":[]}"#)).await.unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let first =
         ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header-env", "x-api-key=THINGS_KEY"];
-    let mut command = site.martello(&first, &[]);
+    let mut command = sync.martello(&first, &[]);
     command.env("THINGS_KEY", "s3cret");
     let ran = run(command);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -101,29 +101,29 @@ async fn a_poll_sends_a_secret_header_with_each_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_outbox_never_sees_a_header_of_the_environment() {
-    let (site, stage) = (Site::new().await, Stage::empty().await);
+    let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
-    let more = ["--header-env", "x-api-key=KEY", "--attempts", "1", "--outbox", &stage.named];
-    let mut command = upsert(&site, &server, &more);
+    let more = ["--header-env", "x-api-key=KEY", "--attempts", "1", "--outbox", &fixture.named];
+    let mut command = upsert(&sync, &server, &more);
     command.env("KEY", "s3cret");
     assert_eq!(run(command).code, 0);
     assert_eq!(server.requests()[0].headers["x-api-key"], "s3cret");
     let mut command = bare();
-    command.args(["outbox", "list", "--json", "--store", &stage.named]);
+    command.args(["outbox", "list", "--json", "--store", &fixture.named]);
     let listed: serde_json::Value = serde_json::from_str(&run(command).stdout).unwrap();
     let id = listed["entries"][0]["id"].as_str().unwrap();
-    let shown = stage.run(&["outbox", "show", id, "--reveal", "--json"]).stdout;
+    let shown = fixture.run(&["outbox", "show", id, "--reveal", "--json"]).stdout;
     assert!(shown.contains("content-type") && !shown.contains("s3cret"), "{shown}");
-    stage.close().await;
+    fixture.close().await;
 }
 
 /// The worker would send what was for one tenant as another's, or as nobody's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
-    let (site, stage) = (Site::new().await, Stage::empty().await);
+    let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
-    let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &stage.named];
-    let mut command = upsert(&site, &server, &more);
+    let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &fixture.named];
+    let mut command = upsert(&sync, &server, &more);
     command.env("TENANT", "s3cret");
     let ran = run(command);
     assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
@@ -132,12 +132,12 @@ async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
         "an outbox does not store x-tenant of --header-env, which may tell its requests apart: use --header",
     );
     assert_eq!(server.requests().len(), 0);
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_value() {
-    let (site, server) = (Site::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, well().await);
     for (argument, why) in [
         ("x-api-key=NOT_SET", "no usable NOT_SET in the environment"),
         ("x-api-key", "NAME=VARIABLE"),
@@ -145,18 +145,18 @@ async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_valu
         ("content-length=KEY", "content-length"),
         ("x-api-key=LINES", "cannot be sent in a header"),
     ] {
-        let mut command = upsert(&site, &server, &["--header-env", argument]);
+        let mut command = upsert(&sync, &server, &["--header-env", argument]);
         command.env("KEY", "s3cret").env("LINES", "s3\ncret");
         let ran = run(command);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{argument}: {ran:?}");
         assert!(ran.stderr.contains(why) && !ran.stderr.contains("cret"), "{argument}: {ran:?}");
     }
-    let mut command = upsert(&site, &server, &["--header-env", "authorization=KEY", "--token-env", "KEY"]);
+    let mut command = upsert(&sync, &server, &["--header-env", "authorization=KEY", "--token-env", "KEY"]);
     command.env("KEY", "s3cret");
     run(command).fails(2, "the token is what goes into authorization");
     // Without TLS anybody on the way reads it.
     let first = ["upsert", "--url", "http://api.example/{business_id}", "--input", "orders.ndjson"];
-    let mut command = site.martello(&first, &["--header-env", "x-a=KEY"]);
+    let mut command = sync.martello(&first, &["--header-env", "x-a=KEY"]);
     command.env("KEY", "s3cret");
     run(command).fails(2, "over https only");
 }
@@ -164,21 +164,21 @@ async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_valu
 /// What was sent for one tenant, was not sent for another, wherever its name comes from.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_header_of_the_environment_that_is_no_credential_by_its_name_tells_runs_and_polls_apart() {
-    let (site, server) = (Site::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, well().await);
     let of = |mut command: Command, tenant: &str| {
         command.env("TENANT", tenant);
         run(command)
     };
     let more = ["--header-env", "x-tenant=TENANT", "--journal", "journal"];
-    assert_eq!(of(upsert(&site, &server, &more), "s3cret-a").code, 0);
-    of(upsert(&site, &server, &more), "s3cret-b").fails(7, "was begun with other headers");
-    assert_eq!(of(upsert(&site, &server, &more), "s3cret-a").code, 0);
+    assert_eq!(of(upsert(&sync, &server, &more), "s3cret-a").code, 0);
+    of(upsert(&sync, &server, &more), "s3cret-b").fails(7, "was begun with other headers");
+    assert_eq!(of(upsert(&sync, &server, &more), "s3cret-a").code, 0);
     let things = Server::with(|_| Reply::ok().body(r#"{"data":[]}"#)).await.unwrap();
     let url = things.uri("/things").to_string() + "?since={since}";
     let first = ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header-env", "x-tenant=TENANT"];
-    assert_eq!(of(site.martello(&first, &[]), "s3cret-a").code, 0);
-    of(site.martello(&first, &[]), "s3cret-b").fails(7, "of another source");
+    assert_eq!(of(sync.martello(&first, &[]), "s3cret-a").code, 0);
+    of(sync.martello(&first, &[]), "s3cret-b").fails(7, "of another source");
     for name in ["journal", "c"] {
-        assert!(!std::fs::read_to_string(site.path(name)).unwrap().contains("s3cret"), "{name}");
+        assert!(!std::fs::read_to_string(sync.path(name)).unwrap().contains("s3cret"), "{name}");
     }
 }

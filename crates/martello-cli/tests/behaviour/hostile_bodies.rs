@@ -5,26 +5,26 @@ use std::{io::Write, process::Command};
 use bytes::Bytes;
 use martello_outbox::{EntryId, Reason};
 
-use crate::support::{Ran, Stage, dead};
+use crate::support::{RunResult, StoreFixture, dead};
 
 const MIB: usize = 1 << 20;
 /// What is shown of a body: 8 KiB, and what escapes and indents add to each line of it.
 const MOST_SHOWN: usize = 64 * 1024;
 
-async fn stored(stage: &Stage, body: impl Into<Bytes>) -> EntryId {
+async fn stored(fixture: &StoreFixture, body: impl Into<Bytes>) -> EntryId {
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     entry.request.body = body.into();
     let id = entry.id;
-    stage.store.enqueue(vec![entry]).await.unwrap();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
     id
 }
 
 /// The command, which may use so many seconds of a processor and so many KiB of address space.
-fn bounded(stage: &Stage, seconds: u32, kib: u32, arguments: &[&str]) -> Ran {
+fn bounded(fixture: &StoreFixture, seconds: u32, kib: u32, arguments: &[&str]) -> RunResult {
     let mut command = Command::new("sh");
     let limits = format!("ulimit -t {seconds} && ulimit -v {kib} && exec \"$0\" \"$@\"");
     command.args(["-c", &limits, env!("CARGO_BIN_EXE_martello")]).args(arguments);
-    Ran::from(command.env("MARTELLO_STORE", &stage.named).output().unwrap())
+    RunResult::from(command.env("MARTELLO_STORE", &fixture.named).output().unwrap())
 }
 
 /// Those that cost the square of their size, if each level is indented: 1 MiB would be 500 GB.
@@ -43,17 +43,17 @@ fn deep() -> [(&'static str, String); 4] {
 
 #[tokio::test]
 async fn a_deep_body_is_shown_in_bounded_time_and_memory() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     for (what, body) in deep() {
-        let id = stored(&stage, body.clone()).await.to_string();
-        let ran = bounded(&stage, 5, 1 << 20, &["dead", "show", &id]);
+        let id = stored(&fixture, body.clone()).await.to_string();
+        let ran = bounded(&fixture, 5, 1 << 20, &["dead", "show", &id]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{what}");
         assert!(
             ran.stdout.ends_with(&format!("  … (a body of {} bytes; --body writes all of it)\n", body.len())),
             "{what}"
         );
         assert!(ran.stdout.len() < MOST_SHOWN, "{what}: {}", ran.stdout.len());
-        let ran = bounded(&stage, 5, 1 << 20, &["dead", "show", &id, "--json"]);
+        let ran = bounded(&fixture, 5, 1 << 20, &["dead", "show", &id, "--json"]);
         let shown: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(shown["revisions"][0]["body"], body, "{what}");
     }
@@ -61,7 +61,7 @@ async fn a_deep_body_is_shown_in_bounded_time_and_memory() {
 
 #[tokio::test]
 async fn a_large_body_is_shown_in_bounded_time_and_memory() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let large = [
         ("a string", format!("{{\"a\":\"{}\"}}", "x".repeat(16 * MIB))),
         ("escapes", format!("{{\"a\":\"{}\"}}", "\u{9b}".repeat(8 * MIB))),
@@ -69,8 +69,8 @@ async fn a_large_body_is_shown_in_bounded_time_and_memory() {
         ("no JSON", "\u{1b}".repeat(16 * MIB)),
     ];
     for (what, body) in large {
-        let id = stored(&stage, body.clone()).await.to_string();
-        let ran = bounded(&stage, 5, 1 << 20, &["dead", "show", &id]);
+        let id = stored(&fixture, body.clone()).await.to_string();
+        let ran = bounded(&fixture, 5, 1 << 20, &["dead", "show", &id]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{what}");
         assert!(ran.stdout.len() < MOST_SHOWN, "{what}: {}", ran.stdout.len());
     }
@@ -79,12 +79,12 @@ async fn a_large_body_is_shown_in_bounded_time_and_memory() {
 /// Whoever corrects such a body is told whether it is JSON.
 #[tokio::test]
 async fn a_deep_body_is_edited_in_bounded_time_and_memory() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     for (what, body) in deep() {
-        let id = stored(&stage, "{}").await.to_string();
-        let path = stage.path("body");
+        let id = stored(&fixture, "{}").await.to_string();
+        let path = fixture.path("body");
         std::fs::File::create(&path).unwrap().write_all(body.as_bytes()).unwrap();
-        let ran = bounded(&stage, 5, 1 << 20, &["dead", "edit", &id, "--body-file", path.to_str().unwrap()]);
+        let ran = bounded(&fixture, 5, 1 << 20, &["dead", "edit", &id, "--body-file", path.to_str().unwrap()]);
         assert_eq!(ran.code, 0, "{what}: {ran:?}");
     }
 }

@@ -6,8 +6,8 @@ use martello_testkit::{Reply, Server};
 use serde_json::Value;
 
 use crate::{
-    support::{Ran, Stage, bare, dead},
-    sync::{Site, run},
+    support::{RunResult, StoreFixture, bare, dead},
+    sync::{SyncFixture, run},
 };
 
 /// An escape, C1's own, turns of direction, a line of Unicode's, what is not seen.
@@ -17,7 +17,7 @@ const STEERS: &str =
 const BEYOND_ASCII: &str = "\u{9b}2J\u{202e}\u{2066}\u{200e}";
 
 /// That nothing but ends of lines is there without being seen.
-fn is_harmless(ran: &Ran) {
+fn is_harmless(ran: &RunResult) {
     for text in [&ran.stdout, &ran.stderr] {
         let steers = |char: &char| char.is_control() || (!char.is_ascii() && STEERS.contains(*char));
         let found = text.chars().filter(|char| *char != '\n').find(steers);
@@ -25,7 +25,7 @@ fn is_harmless(ran: &Ran) {
     }
 }
 
-async fn stored(stage: &Stage) -> EntryId {
+async fn stored(fixture: &StoreFixture) -> EntryId {
     // Keys have no control characters.
     let key = BEYOND_ASCII.replace(char::is_control, "");
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
@@ -40,14 +40,14 @@ async fn stored(stage: &Stage) -> EntryId {
         attempt.fault = Some(STEERS.into());
     }
     let id = entry.id;
-    stage.store.enqueue(vec![entry]).await.unwrap();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
     id
 }
 
 #[tokio::test]
 async fn nothing_that_is_shown_steers_a_terminal() {
-    let stage = Stage::empty().await;
-    let id = stored(&stage).await.to_string();
+    let fixture = StoreFixture::empty().await;
+    let id = stored(&fixture).await.to_string();
     for arguments in [
         &["dead", "show", &id][..],
         &["dead", "show", &id, "--reveal"],
@@ -64,22 +64,22 @@ async fn nothing_that_is_shown_steers_a_terminal() {
         &["upsert", "--url", "http://h/{id}", "--input", STEERS],
         &["upsert", "--url", STEERS],
     ] {
-        let ran = stage.run(arguments);
+        let ran = fixture.run(arguments);
         is_harmless(&ran);
         assert!(ran.stdout.len() + ran.stderr.len() > 0, "{arguments:?}");
     }
-    let shown = stage.run(&["dead", "show", &id, "--reveal"]).stdout;
+    let shown = fixture.run(&["dead", "show", &id, "--reveal"]).stdout;
     assert!(shown.contains("https://b.example/"), "{shown}");
-    let noted = stage.run(&["dead", "edit", &id, "--url", "https://c.example/"]).stderr;
+    let noted = fixture.run(&["dead", "edit", &id, "--url", "https://c.example/"]).stderr;
     assert!(noted.contains("note: it is ordered by orders/2J\\u{202e}\\u{2066}\\u{200e} still"), "{noted}");
 }
 
 #[tokio::test]
 async fn json_has_the_same_text_and_does_not_steer_a_terminal() {
-    let stage = Stage::empty().await;
-    let id = stored(&stage).await.to_string();
+    let fixture = StoreFixture::empty().await;
+    let id = stored(&fixture).await.to_string();
     let parsed = |arguments: &[&str]| -> Value {
-        let ran = stage.run(arguments);
+        let ran = fixture.run(arguments);
         is_harmless(&ran);
         serde_json::from_str(if ran.stdout.is_empty() { &ran.stderr } else { &ran.stdout }).unwrap()
     };
@@ -99,12 +99,12 @@ async fn json_has_the_same_text_and_does_not_steer_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_server_answers_to_an_upsert_does_not_steer_a_terminal() {
-    let site = Site::new().await;
+    let sync = SyncFixture::new().await;
     let server = Server::with(|_| Reply::status(422).body(STEERS)).await.unwrap();
-    site.orders(1);
+    sync.orders(1);
     let url = server.uri("/orders/").to_string() + "{business_id}";
     let upsert =
-        |more: &[&str]| run(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more));
+        |more: &[&str]| run(sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more));
     is_harmless(&upsert(&[]));
     let ran = upsert(&["--report", "-"]);
     is_harmless(&ran);
@@ -113,7 +113,7 @@ async fn what_a_server_answers_to_an_upsert_does_not_steer_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_poll_prints_and_parks_does_not_steer_a_terminal() {
-    let site = Site::new().await;
+    let sync = SyncFixture::new().await;
     let item =
         format!(r#"{{"id":"{BEYOND_ASCII}","updated_at":"2026-01-01T00:00:00Z","by":"{BEYOND_ASCII}"}}"#);
     let body = format!(r#"{{"data":[{item}]}}"#);
@@ -121,7 +121,7 @@ async fn what_a_poll_prints_and_parks_does_not_steer_a_terminal() {
     let server = Server::with(move |_| reply.clone()).await.unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let first = ["poll", "--url", &url, "--checkpoint", "c", "--once"];
-    let ran = run(site.martello(&first, &[]));
+    let ran = run(sync.martello(&first, &[]));
     is_harmless(&ran);
     assert_eq!(
         serde_json::from_str::<Value>(&ran.stdout).unwrap(),
@@ -129,9 +129,9 @@ async fn what_a_poll_prints_and_parks_does_not_steer_a_terminal() {
     );
 
     let first = ["poll", "--url", &url, "--checkpoint", "d", "--once", "--print", STEERS];
-    is_harmless(&run(site.martello(&first, &[])));
+    is_harmless(&run(sync.martello(&first, &[])));
     let mut command = bare();
-    command.args(["parked", "list", "--checkpoint", "d"]).current_dir(site.directory.path());
+    command.args(["parked", "list", "--checkpoint", "d"]).current_dir(sync.directory.path());
     let ran = run(command);
     assert!(ran.stdout.contains("\\u{202e}"), "{ran:?}");
     is_harmless(&ran);

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 use crate::{
-    support::{Ran, Stage, bare, dead},
-    sync::{Site, run, within},
+    support::{RunResult, StoreFixture, bare, dead},
+    sync::{SyncFixture, run, within},
 };
 
 const SIGNALS: [Signal; 2] = [Signal::INT, Signal::TERM];
@@ -25,14 +25,14 @@ fn start(mut command: Command) -> Child {
 }
 
 /// Asks it to end, which it does in time and by the code for that.
-async fn end(child: Child, signal: Signal) -> Ran {
+async fn end(child: Child, signal: Signal) -> RunResult {
     tokio::time::sleep(Duration::from_millis(400)).await;
     kill_process(Pid::from_child(&child), signal).unwrap();
     let began = Instant::now();
     let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(130), "{signal:?}: {output:?}");
     assert!(began.elapsed() < PROMPTLY, "{signal:?}: {:?}", began.elapsed());
-    Ran::from(output)
+    RunResult::from(output)
 }
 
 fn later() -> Reply {
@@ -43,18 +43,18 @@ fn later() -> Reply {
 async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later() {
     for signal in SIGNALS {
         for reply in [later(), Reply::silence()] {
-            let site = Site::new().await;
-            let orders = site.orders(20);
+            let sync = SyncFixture::new().await;
+            let orders = sync.orders(20);
             let server = Server::with(move |_| reply.clone()).await.unwrap();
             let url = server.uri("/orders/").to_string() + "{business_id}";
             let kept = ["--report", "out.ndjson", "--concurrency", "3"];
             let first = ["upsert", "--url", &url, "--input", "orders.ndjson", "--journal", "j"];
-            let child = start(site.martello(&first, &kept));
+            let child = start(sync.martello(&first, &kept));
             server.received(1).await;
             let ran = end(child, signal).await;
             assert!(ran.stderr.ends_with("the same command goes on from its journal\n"), "{ran:?}");
             // The report is whole: what was broken off is in it.
-            assert_eq!(site.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
+            assert_eq!(sync.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
             drop(server);
             assert_eq!(orders.lines().count(), 20);
         }
@@ -64,17 +64,17 @@ async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later()
 /// Also where all rows are in flight, and nothing is left that would not be begun.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_run_whose_last_row_waits_is_interrupted_too() {
-    let site = Site::new().await;
-    site.orders(1);
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
     let server = Server::with(|_| later()).await.unwrap();
     let url = server.uri("/orders/").to_string() + "{business_id}";
     let child =
-        start(site.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &["--journal", "j"]));
+        start(sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &["--journal", "j"]));
     server.received(1).await;
     end(child, Signal::TERM).await;
-    let url = site.planner.uri("/orders/").to_string() + "{business_id}";
+    let url = sync.planner.uri("/orders/").to_string() + "{business_id}";
     let again = ["upsert", "--url", &url, "--input", "orders.ndjson"];
-    assert_eq!(run(site.martello(&again, &[])).code, 0);
+    assert_eq!(run(sync.martello(&again, &[])).code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -83,10 +83,10 @@ async fn a_poll_that_waits_ends_and_goes_on_later() {
     for signal in SIGNALS {
         for reply in [later(), Reply::silence(), nothing()] {
             let server = Server::with(move |_| reply.clone()).await.unwrap();
-            let place = tempfile::tempdir().unwrap();
+            let directory = tempfile::tempdir().unwrap();
             let mut command = bare();
             let url = server.uri("/things").to_string() + "?since={since}";
-            command.args(["poll", "--url", &url, "--checkpoint", "c"]).current_dir(place.path());
+            command.args(["poll", "--url", &url, "--checkpoint", "c"]).current_dir(directory.path());
             let child = start(command);
             server.received(1).await;
             let ran = end(child, signal).await;
@@ -97,14 +97,14 @@ async fn a_poll_that_waits_ends_and_goes_on_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_command_is_not_waited_for() {
-    let site = Site::new().await;
-    site.orders(1);
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
     for signal in SIGNALS {
         let arguments = ["--token-command", "touch asked; exec sleep 25"];
-        for command in [site.upsert(&arguments), site.poll(&arguments)] {
+        for command in [sync.upsert(&arguments), sync.poll(&arguments)] {
             let child = start(command);
-            within(async || site.path("asked").exists()).await;
-            std::fs::remove_file(site.path("asked")).unwrap();
+            within(async || sync.path("asked").exists()).await;
+            std::fs::remove_file(sync.path("asked")).unwrap();
             end(child, signal).await;
         }
     }
@@ -128,15 +128,15 @@ async fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
 #[tokio::test]
 async fn a_watched_replay_is_left_alone() {
     for signal in SIGNALS {
-        let (stage, ids) = Stage::filled().await;
+        let (fixture, ids) = StoreFixture::filled().await;
         for arguments in [&["--all", "--yes"][..], &[&ids[0].to_string()]] {
-            let child = start(stage.command(&[&["dead", "replay", "--watch"], arguments].concat()));
-            while stage.state(ids[0]).await == State::Dead {
+            let child = start(fixture.command(&[&["dead", "replay", "--watch"], arguments].concat()));
+            while fixture.state(ids[0]).await == State::Dead {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             let ran = end(child, signal).await;
             assert!(ran.stderr.contains("goes on: `martello "), "{ran:?}");
-            stage.change(ids[0], martello_outbox::Change::Bury).await;
+            fixture.change(ids[0], martello_outbox::Change::Bury).await;
         }
     }
 }
@@ -144,14 +144,14 @@ async fn a_watched_replay_is_left_alone() {
 /// Nobody reads: it is blocked where it writes.
 #[tokio::test]
 async fn a_reader_who_does_not_read_is_not_waited_for() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let entries =
         (0..2_000).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
-    stage.store.enqueue(entries.collect()).await.unwrap();
+    fixture.store.enqueue(entries.collect()).await.unwrap();
     for signal in SIGNALS {
-        let mut command = stage.command(&["dead", "list", "--limit", "1000", "--json"]);
+        let mut command = fixture.command(&["dead", "list", "--limit", "1000", "--json"]);
         let mut child =
-            command.stdout(Stdio::piped()).stderr(File::create(stage.path("said")).unwrap()).spawn().unwrap();
+            command.stdout(Stdio::piped()).stderr(File::create(fixture.path("said")).unwrap()).spawn().unwrap();
         let unread = child.stdout.take();
         end(child, signal).await;
         drop(unread);
@@ -163,9 +163,9 @@ async fn a_reader_who_does_not_read_is_not_waited_for() {
 async fn an_answer_of_somebody_is_not_waited_for() {
     use std::io::Read;
     for signal in SIGNALS {
-        let (stage, ids) = Stage::filled().await;
+        let (fixture, ids) = StoreFixture::filled().await;
         let (mut ours, its) = crate::editor::terminal();
-        let mut command = stage.command(&["dead", "purge", "--all"]);
+        let mut command = fixture.command(&["dead", "purge", "--all"]);
         command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
         let child = command.spawn().unwrap();
         drop(command);
@@ -175,6 +175,6 @@ async fn an_answer_of_somebody_is_not_waited_for() {
             asked += std::str::from_utf8(&some[..read]).unwrap();
         }
         end(child, signal).await;
-        assert_eq!(stage.state(ids[0]).await, State::Dead);
+        assert_eq!(fixture.state(ids[0]).await, State::Dead);
     }
 }

@@ -19,7 +19,7 @@ mod hostile_bodies;
 mod hostile_text;
 #[cfg(unix)]
 mod interrupting;
-mod looking;
+mod list_and_show;
 mod output;
 mod parked;
 #[cfg(unix)]

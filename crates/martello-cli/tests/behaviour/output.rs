@@ -6,54 +6,54 @@ use std::{
 use martello_outbox::Reason;
 use serde_json::{Value, json};
 
-use crate::support::{Ran, Stage, bare, dead};
+use crate::support::{RunResult, StoreFixture, bare, dead};
 
 #[tokio::test]
 async fn a_reader_who_goes_away_hears_no_complaint() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let entries =
         (0..1_000).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
-    stage.store.enqueue(entries.collect()).await.unwrap();
+    fixture.store.enqueue(entries.collect()).await.unwrap();
     for arguments in [
         &["dead", "list", "--limit", "1000"][..],
         &["dead", "list", "--limit", "1000", "--json"],
         &["dead", "export"],
     ] {
-        let mut command = stage.command(arguments);
+        let mut command = fixture.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut head = String::new();
         let mut stdout = BufReader::with_capacity(16, child.stdout.take().unwrap());
         stdout.by_ref().take(64).read_line(&mut head).unwrap();
         drop(stdout);
-        let ran = Ran::from(child.wait_with_output().unwrap());
+        let ran = RunResult::from(child.wait_with_output().unwrap());
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
     }
 }
 
 #[tokio::test]
 async fn an_error_for_a_program_is_json() {
-    let (stage, ids) = Stage::filled().await;
-    let error = |ran: Ran| -> Value {
+    let (fixture, ids) = StoreFixture::filled().await;
+    let error = |ran: RunResult| -> Value {
         assert_eq!(ran.stdout, "", "{ran:?}");
         serde_json::from_str::<Value>(&ran.stderr).unwrap()["error"].take()
     };
-    let conflict = error(stage.run(&["dead", "replay", &ids[3].to_string(), "--json"]));
+    let conflict = error(fixture.run(&["dead", "replay", &ids[3].to_string(), "--json"]));
     let message = format!("entry {} is ready, but must be dead", ids[3]);
     assert_eq!(conflict, json!({"code": 4, "kind": "conflict", "message": message, "causes": []}));
-    let usage = error(stage.run(&["dead", "show", "17", "--json"]));
+    let usage = error(fixture.run(&["dead", "show", "17", "--json"]));
     assert_eq!((&usage["code"], &usage["kind"]), (&json!(2), &json!("usage")));
     let store =
-        error(Ran::from(bare().args(["doctor", "--json", "--store", "sqlite:/nowhere"]).output().unwrap()));
+        error(RunResult::from(bare().args(["doctor", "--json", "--store", "sqlite:/nowhere"]).output().unwrap()));
     assert_eq!((&store["code"], &store["kind"]), (&json!(3), &json!("store")));
 }
 
 #[test]
 fn the_help_tells_the_exit_codes() {
-    let ran = Ran::from(bare().arg("--help").output().unwrap());
+    let ran = RunResult::from(bare().arg("--help").output().unwrap());
     assert_eq!(ran.code, 0);
     for code in ["0  all is well", "  1  ", "  2  ", "  3  ", "  4  ", "  7  ", "130  interrupted"] {
         assert!(ran.stdout.contains(code), "{code}: {ran:?}");
     }
-    assert_eq!(Ran::from(bare().arg("--version").output().unwrap()).code, 0);
-    assert_eq!(Ran::from(bare().output().unwrap()).code, 2);
+    assert_eq!(RunResult::from(bare().arg("--version").output().unwrap()).code, 0);
+    assert_eq!(RunResult::from(bare().output().unwrap()).code, 2);
 }

@@ -1,60 +1,60 @@
 use martello_testkit::planner::Planning;
 use serde_json::Value;
 
-use crate::sync::{Site, run};
+use crate::sync::{SyncFixture, run};
 
 /// Three plannings of which two have no order.
-async fn site() -> Site {
-    let site = Site::new().await;
-    let now = site.planner.now();
+async fn with_parked_items() -> SyncFixture {
+    let sync = SyncFixture::new().await;
+    let now = sync.planner.now();
     for (id, order) in [("p-1", None), ("p-2", Some(r#"{"stops":1}"#)), ("p-3", None)] {
         let mut planning = Planning::new(id, now, now);
         planning.order = order.map(Into::into);
-        site.planner.release(planning);
+        sync.planner.release(planning);
     }
-    let ran = run(site.poll(&["--once", "--print", "order"]));
+    let ran = run(sync.poll(&["--once", "--print", "order"]));
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "{\"stops\":1}\n"), "{ran:?}");
     assert_eq!(
         ran.stderr.matches("it has no order, which is to be printed; it is parked").count(),
         2,
         "{ran:?}"
     );
-    site
+    sync
 }
 
-fn parked(site: &Site, arguments: &[&str]) -> crate::support::Ran {
-    run(site.martello(&["parked", "--checkpoint", "checkpoint"], arguments))
+fn parked(sync: &SyncFixture, arguments: &[&str]) -> crate::support::RunResult {
+    run(sync.martello(&["parked", "--checkpoint", "checkpoint"], arguments))
 }
 
-fn listed(site: &Site) -> Vec<Value> {
-    let ran = parked(site, &["list", "--json"]);
+fn listed(sync: &SyncFixture) -> Vec<Value> {
+    let ran = parked(sync, &["list", "--json"]);
     serde_json::from_str::<Value>(&ran.stdout).unwrap()["parked"].as_array().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_parked_is_listed_and_printed_again() {
-    let site = site().await;
-    let ran = parked(&site, &["list"]);
+    let sync = with_parked_items().await;
+    let ran = parked(&sync, &["list"]);
     assert!(ran.code == 0 && ran.stdout.contains("p-1") && ran.stdout.contains("it has no order"), "{ran:?}");
-    let ids: Vec<String> = listed(&site).iter().map(|parked| parked["id"].to_string()).collect();
+    let ids: Vec<String> = listed(&sync).iter().map(|parked| parked["id"].to_string()).collect();
     assert_eq!(ids.len(), 2);
-    let ran = parked(&site, &["again", &ids[0], "99"]);
+    let ran = parked(&sync, &["again", &ids[0], "99"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "1 of 2 will be printed again before the next pass\n"));
-    let ran = run(site.poll(&["--once"]));
+    let ran = run(sync.poll(&["--once"]));
     assert_eq!((ran.code, ran.stdout.lines().count()), (0, 1), "{ran:?}");
-    assert_eq!(listed(&site).len(), 1);
+    assert_eq!(listed(&sync).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_parked_is_discarded_by_who_is_sure() {
-    let site = site().await;
-    parked(&site, &["discard", "--all"]).fails(2, "this would discard 2 for good");
-    assert_eq!(parked(&site, &["discard", "--all", "--dry-run"]).stdout, "2 of 2 would be discarded\n");
-    assert_eq!(listed(&site).len(), 2);
-    assert_eq!(parked(&site, &["discard", "--all", "--yes"]).stdout, "2 of 2 discarded\n");
-    parked(&site, &["again", "--all"]).fails(4, "nothing is parked");
-    parked(&site, &["again", "7"]).fails(4, "none of these is parked");
-    let ran = run(site.martello(&["parked", "list", "--checkpoint", "elsewhere"], &[]));
+    let sync = with_parked_items().await;
+    parked(&sync, &["discard", "--all"]).fails(2, "this would discard 2 for good");
+    assert_eq!(parked(&sync, &["discard", "--all", "--dry-run"]).stdout, "2 of 2 would be discarded\n");
+    assert_eq!(listed(&sync).len(), 2);
+    assert_eq!(parked(&sync, &["discard", "--all", "--yes"]).stdout, "2 of 2 discarded\n");
+    parked(&sync, &["again", "--all"]).fails(4, "nothing is parked");
+    parked(&sync, &["again", "7"]).fails(4, "none of these is parked");
+    let ran = run(sync.martello(&["parked", "list", "--checkpoint", "elsewhere"], &[]));
     ran.fails(4, "there is no checkpoint at elsewhere");
 }
 
@@ -62,9 +62,9 @@ async fn what_is_parked_is_discarded_by_who_is_sure() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_parked_is_found_through_a_link() {
-    let site = site().await;
-    std::os::unix::fs::symlink("checkpoint", site.path("link")).unwrap();
-    std::fs::remove_file(site.path("checkpoint")).unwrap();
-    let ran = run(site.martello(&["parked", "list", "--checkpoint", "link"], &[]));
+    let sync = with_parked_items().await;
+    std::os::unix::fs::symlink("checkpoint", sync.path("link")).unwrap();
+    std::fs::remove_file(sync.path("checkpoint")).unwrap();
+    let ran = run(sync.martello(&["parked", "list", "--checkpoint", "link"], &[]));
     assert!(ran.code == 0 && ran.stdout.contains("p-1"), "{ran:?}");
 }

@@ -13,8 +13,8 @@ use std::{
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::{
-    support::Ran,
-    sync::{Site, terminate, within},
+    support::RunResult,
+    sync::{SyncFixture, terminate, within},
 };
 
 pub(crate) fn mkfifo(path: &Path) {
@@ -40,32 +40,32 @@ fn terminal() -> (File, thread::JoinHandle<String>) {
 /// On a terminal there is a bar, which wants to know how many there are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_bar_takes_no_rows_out_of_a_pipe() {
-    let site = Site::new().await;
-    let orders = site.orders(4_000);
-    let pipe = site.path("pipe");
+    let sync = SyncFixture::new().await;
+    let orders = sync.orders(4_000);
+    let pipe = sync.path("pipe");
     mkfifo(&pipe);
     let (theirs, shown) = terminal();
-    let mut command = site.upsert_of("pipe", &["--concurrency", "50"]);
+    let mut command = sync.upsert_of("pipe", &["--concurrency", "50"]);
     let child = command.stderr(theirs).spawn().unwrap();
     drop(command);
     let written = {
         let orders = orders.clone();
         thread::spawn(move || fs::write(pipe, orders).unwrap())
     };
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = RunResult::from(child.wait_with_output().unwrap());
     assert!(ran.code == 0 && ran.stdout.starts_with("4000 entities in "), "{ran:?}");
     written.join().unwrap();
     assert!(shown.join().unwrap().contains("so far"));
-    site.holds(&orders);
+    sync.holds(&orders);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_bar_knows_how_many_lines_a_file_has() {
-    let site = Site::new().await;
-    site.orders(300);
+    let sync = SyncFixture::new().await;
+    sync.orders(300);
     let (theirs, shown) = terminal();
-    let mut command = site.upsert(&[]);
-    let ran = Ran::from(command.stderr(theirs).output().unwrap());
+    let mut command = sync.upsert(&[]);
+    let ran = RunResult::from(command.stderr(theirs).output().unwrap());
     drop(command);
     assert!(ran.code == 0 && ran.stdout.starts_with("300 entities in "), "{ran:?}");
     assert!(shown.join().unwrap().contains("of 300"));
@@ -74,55 +74,55 @@ async fn a_bar_knows_how_many_lines_a_file_has() {
 /// A run that goes on reads its input again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_journal_wants_an_input_that_can_be_read_again() {
-    let site = Site::new().await;
-    mkfifo(&site.path("pipe"));
+    let sync = SyncFixture::new().await;
+    mkfifo(&sync.path("pipe"));
     for input in ["pipe", "-", "/dev/stdin", "/dev/null"] {
-        let child = site.upsert_of(input, &["--journal", "journal"]).spawn().unwrap();
-        let ran = soon(&site, child).await;
+        let child = sync.upsert_of(input, &["--journal", "journal"]).spawn().unwrap();
+        let ran = soon(&sync, child).await;
         ran.fails(2, "--journal wants an input that can be read again: write it into a file, and name that");
-        assert!(!site.path("journal").exists(), "{input}");
+        assert!(!sync.path("journal").exists(), "{input}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_journal_is_a_regular_file() {
-    let site = Site::new().await;
-    site.orders(1);
-    mkfifo(&site.path("pipe"));
+    let sync = SyncFixture::new().await;
+    sync.orders(1);
+    mkfifo(&sync.path("pipe"));
     for journal in ["pipe", "/dev/null", "."] {
-        let child = site.upsert(&["--journal", journal]).spawn().unwrap();
-        soon(&site, child).await.fails(2, "--journal names what is not a regular file");
+        let child = sync.upsert(&["--journal", journal]).spawn().unwrap();
+        soon(&sync, child).await.fails(2, "--journal names what is not a regular file");
     }
 }
 
 /// How it ended, in the time that a file takes. Whoever waits for the other end of the pipe is let go.
-async fn soon(site: &Site, mut child: std::process::Child) -> Ran {
+async fn soon(sync: &SyncFixture, mut child: std::process::Child) -> RunResult {
     for _ in 0..100 {
         if child.try_wait().unwrap().is_some() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let _both_ends = OpenOptions::new().read(true).write(true).open(site.path("pipe")).unwrap();
+    let _both_ends = OpenOptions::new().read(true).write(true).open(sync.path("pipe")).unwrap();
     let waits = child.try_wait().unwrap().is_none();
     if waits {
         child.kill().unwrap();
     }
     let output = child.wait_with_output().unwrap();
     assert!(!waits, "it waits for the other end of the pipe: {output:?}");
-    Ran::from(output)
+    RunResult::from(output)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_row_that_does_not_come_is_not_waited_for_after_a_signal() {
-    let site = Site::new().await;
-    mkfifo(&site.path("pipe"));
+    let sync = SyncFixture::new().await;
+    mkfifo(&sync.path("pipe"));
     // Nobody writes, and then somebody writes a line and no more.
     for comes in [0, 1] {
-        let child = site.upsert_of("pipe", &[]).stdin(Stdio::null()).spawn().unwrap();
+        let child = sync.upsert_of("pipe", &[]).stdin(Stdio::null()).spawn().unwrap();
         let mut writer = None;
         if comes == 1 {
-            let pipe = site.path("pipe");
+            let pipe = sync.path("pipe");
             let mut opened =
                 tokio::task::spawn_blocking(move || OpenOptions::new().write(true).open(pipe).unwrap())
                     .await
@@ -130,14 +130,14 @@ async fn a_row_that_does_not_come_is_not_waited_for_after_a_signal() {
             std::io::Write::write_all(&mut opened, b"{\"business_id\":\"a\"}\n").unwrap();
             writer = Some(opened);
         }
-        site.received(comes).await;
+        sync.received(comes).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         terminate(&child);
         let ended = std::cell::RefCell::new(child);
         let began = tokio::time::Instant::now();
         within(async || ended.borrow_mut().try_wait().unwrap().is_some()).await;
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-        let ran = Ran::from(ended.into_inner().wait_with_output().unwrap());
+        let ran = RunResult::from(ended.into_inner().wait_with_output().unwrap());
         assert_eq!(ran.code, 130, "{ran:?}");
         drop(writer);
     }

@@ -9,8 +9,8 @@ use std::{
 use martello_testkit::planner::Faults;
 
 use crate::{
-    support::Ran,
-    sync::{Site, run, within},
+    support::RunResult,
+    sync::{SyncFixture, run, within},
 };
 
 const OFTEN: &[&str] = &["--interval", "100ms", "--attempts", "12"];
@@ -24,57 +24,57 @@ fn ids(text: &str) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_again_and_again_it_loses_nothing() {
-    let site = Site::new().await;
-    site.planner.set_faults(Faults::bad_network());
-    let all = site.planner.release_badly("p-", 400, Duration::from_secs(3), Duration::from_secs(2));
+    let sync = SyncFixture::new().await;
+    sync.planner.set_faults(Faults::bad_network());
+    let all = sync.planner.release_badly("p-", 400, Duration::from_secs(3), Duration::from_secs(2));
     let mut seen = BTreeSet::new();
     for round in 0..8 {
-        let path = site.path(&format!("out-{round}"));
-        let mut command = site.poll(OFTEN);
+        let path = sync.path(&format!("out-{round}"));
+        let mut command = sync.poll(OFTEN);
         let mut child = command.stdout(File::create(&path).unwrap()).spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(250 + 90 * round)).await;
         child.kill().unwrap();
         child.wait().unwrap();
         seen.extend(ids(&std::fs::read_to_string(&path).unwrap()));
     }
-    within(async || site.planner.released() == 400).await;
-    seen.extend(ids(&run(site.poll(&["--once", "--attempts", "12"])).stdout));
+    within(async || sync.planner.released() == 400).await;
+    seen.extend(ids(&run(sync.poll(&["--once", "--attempts", "12"])).stdout));
     assert_eq!(seen, all.into_iter().collect());
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn interrupted_it_goes_on_without_printing_anything_twice() {
-    let site = Site::new().await;
-    let all = site.planner.release_badly("p-", 50, Duration::from_millis(300), Duration::from_millis(300));
-    let mut child = site.poll(OFTEN).spawn().unwrap();
+    let sync = SyncFixture::new().await;
+    let all = sync.planner.release_badly("p-", 50, Duration::from_millis(300), Duration::from_millis(300));
+    let mut child = sync.poll(OFTEN).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     stdout.read_line(&mut text).unwrap();
     crate::sync::interrupt(&child);
     std::io::Read::read_to_string(&mut stdout, &mut text).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
         (130, "martello: interrupted: the same command goes on from its checkpoint\n")
     );
-    within(async || site.planner.released() == 50).await;
-    text += &run(site.poll(&["--once"])).stdout;
+    within(async || sync.planner.released() == 50).await;
+    text += &run(sync.poll(&["--once"])).stdout;
     assert_eq!((ids(&text), text.lines().count()), (all.into_iter().collect(), 50));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_reader_who_goes_away_has_not_seen_what_was_left() {
-    let site = Site::new().await;
-    let all = site.planner.release_badly("p-", 40, Duration::ZERO, Duration::ZERO);
-    let mut child = site.poll(OFTEN).stdin(Stdio::null()).spawn().unwrap();
+    let sync = SyncFixture::new().await;
+    let all = sync.planner.release_badly("p-", 40, Duration::ZERO, Duration::ZERO);
+    let mut child = sync.poll(OFTEN).stdin(Stdio::null()).spawn().unwrap();
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     // What was read ahead is lost with the reader; what comes from now on is not taken for seen.
-    let later = site.planner.release_badly("q-", 5, Duration::ZERO, Duration::ZERO);
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let later = sync.planner.release_badly("q-", 5, Duration::ZERO, Duration::ZERO);
+    let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    let rest = ids(&run(site.poll(&["--once"])).stdout);
+    let rest = ids(&run(sync.poll(&["--once"])).stdout);
     assert!(later.iter().all(|id| rest.contains(id)), "{rest:?}");
     assert!(first.contains("p-") && all.len() == 40);
 }

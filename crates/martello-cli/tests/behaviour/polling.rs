@@ -5,14 +5,14 @@ use martello_testkit::{
     planner::{Faults, Planner, Planning},
 };
 
-use crate::sync::{Site, run, sorted};
+use crate::sync::{SyncFixture, run, sorted};
 
-fn release(site: &Site, ids: std::ops::Range<u32>) -> Vec<String> {
-    let now = site.planner.now();
+fn release(sync: &SyncFixture, ids: std::ops::Range<u32>) -> Vec<String> {
+    let now = sync.planner.now();
     let ids: Vec<String> = ids.map(|id| format!("p-{id:03}")).collect();
     for id in &ids {
         // All stamps are the same.
-        site.planner.release(Planning::new(id, now, now));
+        sync.planner.release(Planning::new(id, now, now));
     }
     ids
 }
@@ -23,51 +23,51 @@ fn printed(stdout: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn each_pass_prints_what_is_new_and_nothing_else() {
-    let site = Site::of(Planner::builder().seed(3).faults(Faults::bad_network())).await;
-    let first = release(&site, 0..120);
-    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    let sync = SyncFixture::of(Planner::builder().seed(3).faults(Faults::bad_network())).await;
+    let first = release(&sync, 0..120);
+    let ran = run(sync.poll(&["--once", "--attempts", "12"]));
     assert_eq!((ran.code, ran.stderr.as_str(), printed(&ran.stdout)), (0, "", first));
     // Late: its stamp is older than the watermark.
-    let second = release(&site, 200..201);
-    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    let second = release(&sync, 200..201);
+    let ran = run(sync.poll(&["--once", "--attempts", "12"]));
     assert_eq!((ran.code, printed(&ran.stdout)), (0, second));
-    let ran = run(site.poll(&["--once", "--attempts", "12"]));
+    let ran = run(sync.poll(&["--once", "--attempts", "12"]));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_cannot_go_on_says_why() {
-    let site = Site::new().await;
-    assert_eq!(run(site.poll(&["--once"])).code, 0);
-    run(site.poll(&["--once", "--key", "number"]))
+    let sync = SyncFixture::new().await;
+    assert_eq!(run(sync.poll(&["--once"])).code, 0);
+    run(sync.poll(&["--once", "--key", "number"]))
         .fails(7, "of another source, of other filters or of other headers");
-    let ran = run(site.poll(&["--once", "--key", "number", "--resync"]));
+    let ran = run(sync.poll(&["--once", "--key", "number", "--resync"]));
     assert!(ran.code == 0 && ran.stderr.contains("everything is asked for"), "{ran:?}");
-    let text = std::fs::read_to_string(site.path("checkpoint")).unwrap();
-    std::fs::write(site.path("checkpoint"), &text[..text.len() / 2]).unwrap();
-    run(site.poll(&["--once"])).fails(7, "the checkpoint cannot be used");
-    std::fs::remove_file(site.path("checkpoint")).unwrap();
-    site.planner.break_down();
-    let ran = run(site.poll(&["--once", "--attempts", "1"]));
+    let text = std::fs::read_to_string(sync.path("checkpoint")).unwrap();
+    std::fs::write(sync.path("checkpoint"), &text[..text.len() / 2]).unwrap();
+    run(sync.poll(&["--once"])).fails(7, "the checkpoint cannot be used");
+    std::fs::remove_file(sync.path("checkpoint")).unwrap();
+    sync.planner.break_down();
+    let ran = run(sync.poll(&["--once", "--attempts", "1"]));
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(
         ran.stderr.contains("page 1 was answered with status 503") && ran.stderr.contains("; again in "),
         "{ran:?}"
     );
-    let ran = run(site.martello(&["poll", "--url", "http://x/", "--checkpoint", "c"], &[]));
+    let ran = run(sync.martello(&["poll", "--url", "http://x/", "--checkpoint", "c"], &[]));
     ran.fails(2, "one parameter of its query is {since}");
 }
 
-async fn once(reply: Reply) -> crate::support::Ran {
+async fn once(reply: Reply) -> crate::support::RunResult {
     once_with(reply, &[]).await
 }
 
-async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::support::Ran {
+async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::support::RunResult {
     let server = Server::with(move |_| reply.clone()).await.unwrap();
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let mut command = crate::support::bare();
-    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).args(more).current_dir(place.path());
+    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).args(more).current_dir(directory.path());
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
@@ -91,10 +91,10 @@ async fn an_item_without_a_key_or_a_stamp_is_parked_and_the_rest_goes_on() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let expected = "{\"id\":\"a\",\"updated_at\":\"2026-01-01T00:00:00Z\"}\n{\"id\":7,         \"updated_at\":\"2026-01-01T00:00:00+01:00\"}\n";
     assert_eq!(ran.stdout, expected);
-    let told = "martello: page 1, item 1: it has no key; it is parked\n\
+    let output = "martello: page 1, item 1: it has no key; it is parked\n\
                 martello: page 1, item 2: it has no stamp; it is parked\n\
                 martello: page 1, item 3: its stamp is none by RFC 3339; it is parked\n";
-    assert_eq!(ran.stderr, told);
+    assert_eq!(ran.stderr, output);
 }
 
 fn httpdate(_: SystemTime) -> String {
@@ -112,13 +112,13 @@ async fn links_are_followed_and_pages_may_be_of_a_size() {
     })
     .await
     .unwrap();
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let mut command = crate::support::bare();
     command
         .args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--link", "--page-size", "per_page=1"])
         .args(["--from", "2026-01-01T00:00Z", "--print", "id"])
-        .current_dir(place.path());
+        .current_dir(directory.path());
     let ran = run(command);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n2\n", ""));
 }
@@ -126,14 +126,14 @@ async fn links_are_followed_and_pages_may_be_of_a_size() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
     let hour = Duration::from_secs(3_600);
-    let site = Site::of(Planner::builder().tokens("client", "s3cret", hour)).await;
-    let ids = release(&site, 0..3);
-    let token = site.planner.issue_token().unwrap();
-    std::fs::write(site.path("token"), &token).unwrap();
-    let ran = run(site.poll(&["--once", "--token-file", "token"]));
+    let sync = SyncFixture::of(Planner::builder().tokens("client", "s3cret", hour)).await;
+    let ids = release(&sync, 0..3);
+    let token = sync.planner.issue_token().unwrap();
+    std::fs::write(sync.path("token"), &token).unwrap();
+    let ran = run(sync.poll(&["--once", "--token-file", "token"]));
     assert_eq!((ran.code, printed(&ran.stdout)), (0, ids));
-    site.planner.revoke_tokens();
-    let ran = run(site.poll(&["--once", "--token-file", "token"]));
+    sync.planner.revoke_tokens();
+    let ran = run(sync.poll(&["--once", "--token-file", "token"]));
     assert_eq!(ran.code, 7, "{ran:?}");
     assert!(ran.stderr.contains("refuses the token with 401") && !ran.stderr.contains(&token), "{ran:?}");
 }
@@ -159,13 +159,13 @@ async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
     .into_iter()
     .enumerate()
     {
-        let place = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let url = format!("{}?{since}={{since}}", server.uri("/things"));
         let mut command = crate::support::bare();
         command
             .args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--page-size", size])
             .args(["--from", "2026-01-01T00:00Z", "--print", "id", "--cursor-parameter", cursor])
-            .current_dir(place.path());
+            .current_dir(directory.path());
         let ran = run(command);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "1\n2\n", ""), "{n}");
     }
@@ -190,20 +190,20 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
     })
     .await
     .unwrap();
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let poll = |tenant: &str, key: &str, more: &[&str]| {
         let mut command = crate::support::bare();
         command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--print", "id"]).args(more);
         command.args(["--header", &format!("x-tenant: {tenant}"), "--header-env", "x-api-key=THINGS_KEY"]);
-        command.env("THINGS_KEY", key).current_dir(place.path());
+        command.env("THINGS_KEY", key).current_dir(directory.path());
         run(command)
     };
     assert_eq!(poll("A", "1", &[]).stdout, "\"A\"\n");
     let ran = poll("A", "2", &[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     poll("B", "2", &[]).fails(7, "of another source, of other filters or of other headers");
-    let text = std::fs::read_to_string(place.path().join("c")).unwrap();
+    let text = std::fs::read_to_string(directory.path().join("c")).unwrap();
     assert!(!text.contains("x-tenant"), "{text}");
     assert_eq!(poll("B", "2", &["--resync"]).stdout, "\"B\"\n");
 }
@@ -212,12 +212,12 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
 async fn asked_from(answer: impl Fn(usize) -> Reply + Send + 'static, runs: &[(i32, &str)]) -> Vec<String> {
     let mut n = 0..;
     let server = Server::with(move |_| answer(n.next().unwrap())).await.unwrap();
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     for (code, stdout) in runs {
         let mut command = crate::support::bare();
         command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--attempts", "1"]);
-        command.args(["--from", "1h", "--print", "id"]).current_dir(place.path());
+        command.args(["--from", "1h", "--print", "id"]).current_dir(directory.path());
         let ran = run(command);
         assert_eq!((ran.code, ran.stdout.as_str()), (*code, *stdout), "{ran:?}");
     }
@@ -262,12 +262,12 @@ async fn another_list_of_the_same_answers_is_another_source() {
     })
     .await
     .unwrap();
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/sync").to_string() + "?since={since}";
     let poll = |items: &str, more: &[&str]| {
         let mut command = crate::support::bare();
         command.args(["poll", "--url", &url, "--checkpoint", "c", "--once", "--print", "id"]);
-        command.args(["--items", items]).args(more).current_dir(place.path());
+        command.args(["--items", items]).args(more).current_dir(directory.path());
         run(command)
     };
     assert_eq!(poll("changed", &[]).stdout, "\"c\"\n");

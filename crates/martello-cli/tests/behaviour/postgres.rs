@@ -12,7 +12,7 @@ use std::{
 use martello_outbox::{End, State};
 use martello_postgres::PostgresStore;
 
-use crate::support::{Ran, Stage, bare};
+use crate::support::{RunResult, StoreFixture, bare};
 
 /// The server's URL; `None` where there is none, which is said, and is a failure where it must be there.
 fn url() -> Option<String> {
@@ -49,8 +49,8 @@ async fn store(url: &str, schema: &str) -> PostgresStore {
     PostgresStore::builder().url(url).schema(schema).max_connections(2).connect().await.unwrap()
 }
 
-fn run(store: &str) -> Ran {
-    Ran::from(bare().args(["outbox", "stats", "--store", store]).output().unwrap())
+fn run(store: &str) -> RunResult {
+    RunResult::from(bare().args(["outbox", "stats", "--store", store]).output().unwrap())
 }
 
 #[tokio::test]
@@ -58,29 +58,29 @@ async fn a_dead_letter_on_a_server_is_found_corrected_and_replayed() {
     let Some(url) = url() else { return };
     let schema = fresh_schema();
     let kept = store(&url, &schema).await;
-    let stage = Stage::remote(kept.clone(), named(&url, &schema));
-    let ids = stage.fill().await;
+    let fixture = StoreFixture::remote(kept.clone(), named(&url, &schema));
+    let ids = fixture.fill().await;
     let id = ids[0].to_string();
 
-    let list = stage.json(&["dead", "list", "--host", "api.example", "--status", "422", "--limit", "1"]);
+    let list = fixture.json(&["dead", "list", "--host", "api.example", "--status", "422", "--limit", "1"]);
     assert_eq!(list["entries"][0]["id"], serde_json::json!(ids[1]));
     let next = list["next"].as_str().unwrap();
-    let rest = stage.json(&["dead", "list", "--host", "api.example", "--status", "422", "--after", next]);
+    let rest = fixture.json(&["dead", "list", "--host", "api.example", "--status", "422", "--after", next]);
     assert_eq!(rest["entries"][0]["id"], serde_json::json!(ids[0]));
-    assert!(stage.run(&["dead", "show", &id]).stdout.contains("Trackingid track-2-422"));
-    assert_eq!(stage.json(&["dead", "edit", &id, "--body", "{}"])["revision"], 2);
-    assert_eq!(stage.run(&["outbox", "cancel", "--all", "--yes"]).stdout, "cancelled 1 waiting request\n");
-    assert_eq!(stage.run(&["dead", "replay", &id]).stdout, "replayed 1 dead letter\n");
-    assert_eq!(stage.deliver(End::Done, 200).await, 1);
-    assert_eq!(stage.state(ids[0]).await, State::Done);
+    assert!(fixture.run(&["dead", "show", &id]).stdout.contains("Trackingid track-2-422"));
+    assert_eq!(fixture.json(&["dead", "edit", &id, "--body", "{}"])["revision"], 2);
+    assert_eq!(fixture.run(&["outbox", "cancel", "--all", "--yes"]).stdout, "cancelled 1 waiting request\n");
+    assert_eq!(fixture.run(&["dead", "replay", &id]).stdout, "replayed 1 dead letter\n");
+    assert_eq!(fixture.deliver(End::Done, 200).await, 1);
+    assert_eq!(fixture.state(ids[0]).await, State::Done);
 
-    let job = stage.json(&["dead", "replay", "--all", "--rate", "4/h", "--yes"]);
-    let cancelled = stage.json(&["dead", "replays", "cancel", job["id"].as_str().unwrap()]);
+    let job = fixture.json(&["dead", "replay", "--all", "--rate", "4/h", "--yes"]);
+    let cancelled = fixture.json(&["dead", "replays", "cancel", job["id"].as_str().unwrap()]);
     assert_eq!((cancelled["total"].as_u64(), cancelled["returned"].as_u64()), (Some(2), Some(2)));
-    assert_eq!(stage.run(&["dead", "export"]).stdout.lines().count(), 2);
-    assert_eq!(stage.run(&["doctor"]).code, 1, "there are dead letters");
-    assert_eq!(stage.run(&["dead", "purge", "--all", "--yes"]).stdout, "purged 2 dead letters\n");
-    let doctor = stage.run(&["doctor"]);
+    assert_eq!(fixture.run(&["dead", "export"]).stdout.lines().count(), 2);
+    assert_eq!(fixture.run(&["doctor"]).code, 1, "there are dead letters");
+    assert_eq!(fixture.run(&["dead", "purge", "--all", "--yes"]).stdout, "purged 2 dead letters\n");
+    let doctor = fixture.run(&["doctor"]);
     assert_eq!(doctor.code, 0, "{doctor:?}");
     kept.drop_schema().await.unwrap();
 }

@@ -1,62 +1,62 @@
 use martello_outbox::Change;
 use serde_json::json;
 
-use crate::support::Stage;
+use crate::support::StoreFixture;
 
 #[tokio::test]
 async fn nothing_is_purged_without_a_filter() {
-    let (stage, ids) = Stage::filled().await;
-    stage.run(&["dead", "purge", "--yes"]).fails(2, "say which");
-    stage
+    let (fixture, ids) = StoreFixture::filled().await;
+    fixture.run(&["dead", "purge", "--yes"]).fails(2, "say which");
+    fixture
         .run(&["dead", "purge", "--host", "api.example"])
         .fails(2, "delete 2 dead letters for good: say --yes");
     for id in ids {
-        assert!(stage.store.entry(id).await.unwrap().is_some());
+        assert!(fixture.store.entry(id).await.unwrap().is_some());
     }
 }
 
 #[tokio::test]
 async fn a_purge_deletes_what_matches_and_is_not_kept() {
-    let (stage, ids) = Stage::filled().await;
-    stage.change(ids[0], Change::Keep).await;
-    let dry = stage.run(&["dead", "purge", "--status", "422", "--dry-run"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    fixture.change(ids[0], Change::Keep).await;
+    let dry = fixture.run(&["dead", "purge", "--status", "422", "--dry-run"]);
     assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 1 dead letter (1 more are kept)\n"));
-    let told = stage.json(&["dead", "purge", "--status", "422", "--yes"]);
-    assert_eq!(told, json!({"verb": "purged", "dry_run": false, "matched": 2, "kept": 1, "done": 1}));
-    assert!(stage.store.entry(ids[1]).await.unwrap().is_none());
-    stage.run(&["dead", "purge", "--status", "422", "--yes"]).fails(4, "all 1 are kept");
-    let ran = stage.run(&["dead", "purge", "--all", "--yes"]);
+    let output = fixture.json(&["dead", "purge", "--status", "422", "--yes"]);
+    assert_eq!(output, json!({"verb": "purged", "dry_run": false, "matched": 2, "kept": 1, "done": 1}));
+    assert!(fixture.store.entry(ids[1]).await.unwrap().is_none());
+    fixture.run(&["dead", "purge", "--status", "422", "--yes"]).fails(4, "all 1 are kept");
+    let ran = fixture.run(&["dead", "purge", "--all", "--yes"]);
     assert_eq!(ran.stdout, "purged 1 dead letter (1 more are kept)\n");
-    assert!(stage.store.entry(ids[0]).await.unwrap().is_some());
-    assert!(stage.store.entry(ids[3]).await.unwrap().is_some(), "it was not dead");
+    assert!(fixture.store.entry(ids[0]).await.unwrap().is_some());
+    assert!(fixture.store.entry(ids[3]).await.unwrap().is_some(), "it was not dead");
 }
 
 #[tokio::test]
 async fn a_purge_of_nothing_says_so() {
-    let (stage, _) = Stage::filled().await;
-    stage
+    let (fixture, _) = StoreFixture::filled().await;
+    fixture
         .run(&["dead", "purge", "--status", "418", "--yes"])
         .fails(4, "the filter matches none of the dead letters");
 }
 
 #[tokio::test]
 async fn some_are_purged_by_their_ids() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    stage.change(ids[1], Change::Keep).await;
-    let dry = stage.run(&["dead", "purge", &texts[0], &texts[2], "--dry-run"]);
+    fixture.change(ids[1], Change::Keep).await;
+    let dry = fixture.run(&["dead", "purge", &texts[0], &texts[2], "--dry-run"]);
     assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 2 dead letters\n"));
-    let told = stage.json(&["dead", "purge", &texts[0]]);
+    let output = fixture.json(&["dead", "purge", &texts[0]]);
     let expected = json!({"verb": "purged", "dry_run": false, "matched": 1, "done": 1, "failed": []});
-    assert_eq!(told, expected);
-    assert!(stage.store.entry(ids[0]).await.unwrap().is_none());
-    stage.run(&["dead", "purge", &texts[0]]).fails(4, "there is no entry");
-    stage.run(&["dead", "purge", &texts[1]]).fails(4, "is kept: `martello dead unkeep` ends that");
-    stage.run(&["dead", "purge", &texts[3]]).fails(4, "is ready, but must be dead");
-    stage.run(&["dead", "purge", &texts[2], "--all"]).fails(2, "not both");
-    let ran = stage.run(&["dead", "purge", &texts[0], &texts[1], &texts[2], &texts[3]]);
+    assert_eq!(output, expected);
+    assert!(fixture.store.entry(ids[0]).await.unwrap().is_none());
+    fixture.run(&["dead", "purge", &texts[0]]).fails(4, "there is no entry");
+    fixture.run(&["dead", "purge", &texts[1]]).fails(4, "is kept: `martello dead unkeep` ends that");
+    fixture.run(&["dead", "purge", &texts[3]]).fails(4, "is ready, but must be dead");
+    fixture.run(&["dead", "purge", &texts[2], "--all"]).fails(2, "not both");
+    let ran = fixture.run(&["dead", "purge", &texts[0], &texts[1], &texts[2], &texts[3]]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "purged 1 of 4 dead letters\n"));
     assert!(ran.stderr.contains("is kept") && ran.stderr.contains("is ready"), "{ran:?}");
-    let left: Vec<_> = stage.store.list(Default::default(), None, 10).await.unwrap().entries;
+    let left: Vec<_> = fixture.store.list(Default::default(), None, 10).await.unwrap().entries;
     assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[3], ids[1]]);
 }

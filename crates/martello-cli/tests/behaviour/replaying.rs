@@ -7,107 +7,107 @@ use std::{
 use martello_outbox::{End, Hold, Reason, State};
 use serde_json::json;
 
-use crate::support::{Ran, Stage, dead, waiting};
+use crate::support::{RunResult, StoreFixture, dead, waiting};
 
 #[tokio::test]
 async fn one_is_put_back_and_watched_until_it_arrives() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
-    let mut command = stage.command(&["dead", "replay", &id, "--watch"]);
+    let mut command = fixture.command(&["dead", "replay", &id, "--watch"]);
     let watching = tokio::task::spawn_blocking(move || command.output().unwrap());
-    while stage.state(ids[0]).await == State::Dead {
+    while fixture.state(ids[0]).await == State::Dead {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    stage.deliver(End::Done, 200).await;
-    let ran = Ran::from(watching.await.unwrap());
+    fixture.deliver(End::Done, 200).await;
+    let ran = RunResult::from(watching.await.unwrap());
     let expected = format!("replayed 1 dead letter\n{id} was delivered, 200, Trackingid track-3-200\n");
     assert_eq!((ran.code, ran.stdout), (0, expected));
 }
 
 #[tokio::test]
 async fn what_dies_again_is_not_well() {
-    let (stage, ids) = Stage::filled().await;
-    let mut command = stage.command(&["dead", "replay", &ids[0].to_string(), "--watch", "--json"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let mut command = fixture.command(&["dead", "replay", &ids[0].to_string(), "--watch", "--json"]);
     let watching = tokio::task::spawn_blocking(move || command.output().unwrap());
-    while stage.state(ids[0]).await == State::Dead {
+    while fixture.state(ids[0]).await == State::Dead {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    stage.deliver(End::Dead(Reason::Rejected), 422).await;
-    let ran = Ran::from(watching.await.unwrap());
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((ran.code, &told["entries"][0]["state"]), (1, &json!("dead")));
+    fixture.deliver(End::Dead(Reason::Rejected), 422).await;
+    let ran = RunResult::from(watching.await.unwrap());
+    let output: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &output["entries"][0]["state"]), (1, &json!("dead")));
 }
 
 #[tokio::test]
 async fn only_a_dead_letter_is_replayed() {
-    let (stage, ids) = Stage::filled().await;
-    stage.run(&["dead", "replay", &ids[3].to_string()]).fails(4, "is ready, but must be dead");
-    stage
+    let (fixture, ids) = StoreFixture::filled().await;
+    fixture.run(&["dead", "replay", &ids[3].to_string()]).fails(4, "is ready, but must be dead");
+    fixture
         .run(&["dead", "replay", &ids[0].to_string(), "--rate", "1/s"])
         .fails(2, "a rate is for those of a filter");
 }
 
 #[tokio::test]
 async fn those_of_a_filter_are_a_job_that_can_be_cancelled() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let entries = (0..50).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
-    stage.store.enqueue(entries.collect()).await.unwrap();
+    fixture.store.enqueue(entries.collect()).await.unwrap();
     let replay = ["dead", "replay", "--host", "api.example", "--rate", "10/s"];
-    stage.run(&replay).fails(2, "this would replay 50 dead letters, 10 a second, in 4s: say --yes");
-    let dry = stage.run(&[&replay[..], &["--dry-run"]].concat());
+    fixture.run(&replay).fails(2, "this would replay 50 dead letters, 10 a second, in 4s: say --yes");
+    let dry = fixture.run(&[&replay[..], &["--dry-run"]].concat());
     assert_eq!((dry.code, dry.stdout.as_str()), (0, "would replay 50 dead letters, 10 a second, in 4s\n"));
 
-    let job = stage.json(&[&replay[..], &["--yes"]].concat());
+    let job = fixture.json(&[&replay[..], &["--yes"]].concat());
     let id = job["id"].as_str().unwrap();
     assert_eq!((job["total"].as_u64(), job["per_second"].as_f64()), (Some(50), Some(10.0)));
-    let delivered = stage.deliver(End::Done, 200).await;
-    let cancelled = stage.json(&["dead", "replays", "cancel", id]);
+    let delivered = fixture.deliver(End::Done, 200).await;
+    let cancelled = fixture.json(&["dead", "replays", "cancel", id]);
     assert_eq!(cancelled["done"].as_u64(), u64::try_from(delivered).ok());
     assert_eq!(cancelled["returned"].as_u64(), u64::try_from(50 - delivered).ok());
 
-    let list = stage.run(&["dead", "replays"]).stdout;
+    let list = fixture.run(&["dead", "replays"]).stdout;
     assert!(list.contains(id) && list.contains("cancelled  host=api.example"), "{list}");
-    let watched = stage.run(&["dead", "replays", "watch", id]);
+    let watched = fixture.run(&["dead", "replays", "watch", id]);
     assert_eq!(watched.code, 1);
     assert!(watched.stdout.contains(&format!("replayed 50: {delivered} delivered, ")), "{watched:?}");
 }
 
 #[tokio::test]
 async fn a_replay_that_is_not_there_is_named() {
-    let (stage, _) = Stage::filled().await;
+    let (fixture, _) = StoreFixture::filled().await;
     let nobody = "01939393-0000-7000-8000-000000000000";
-    stage.run(&["dead", "replays", "cancel", nobody]).fails(4, &format!("there is no replay {nobody}"));
-    stage.run(&["dead", "replays", "watch", nobody]).fails(4, "there is no replay");
-    assert_eq!(stage.run(&["dead", "replays", "cancel", "17"]).code, 2);
-    assert_eq!(stage.json(&["dead", "replays"]), json!({"replays": []}));
+    fixture.run(&["dead", "replays", "cancel", nobody]).fails(4, &format!("there is no replay {nobody}"));
+    fixture.run(&["dead", "replays", "watch", nobody]).fails(4, "there is no replay");
+    assert_eq!(fixture.run(&["dead", "replays", "cancel", "17"]).code, 2);
+    assert_eq!(fixture.json(&["dead", "replays"]), json!({"replays": []}));
 }
 
 #[tokio::test]
 async fn a_newer_write_is_overwritten_only_if_that_is_said() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let old = dead("https://api.example/orders/1", 422, Reason::Rejected);
     let id = old.id;
-    stage.store.enqueue(vec![old]).await.unwrap();
-    stage.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
-    assert_eq!(stage.deliver(End::Done, 200).await, 1);
+    fixture.store.enqueue(vec![old]).await.unwrap();
+    fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
+    assert_eq!(fixture.deliver(End::Done, 200).await, 1);
 
-    stage.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite replays it all the same");
-    stage.run(&["dead", "replay", "--all", "--yes"]).fails(4, "1 of them would overwrite a newer request");
-    let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
+    fixture.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite replays it all the same");
+    fixture.run(&["dead", "replay", "--all", "--yes"]).fails(4, "1 of them would overwrite a newer request");
+    let shown = fixture.run(&["dead", "show", &id.to_string()]).stdout;
     assert!(shown.contains("overtaken       a newer request of its key was delivered"), "{shown}");
-    assert_eq!(stage.state(id).await, State::Dead);
-    assert_eq!(stage.run(&["dead", "replay", &id.to_string(), "--overwrite"]).code, 0);
-    assert_eq!(stage.state(id).await, State::Ready);
+    assert_eq!(fixture.state(id).await, State::Dead);
+    assert_eq!(fixture.run(&["dead", "replay", &id.to_string(), "--overwrite"]).code, 0);
+    assert_eq!(fixture.state(id).await, State::Ready);
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn interrupted_it_goes_on() {
     use std::{io::Read, process::Command};
-    let (stage, ids) = Stage::filled().await;
-    let mut command = stage.command(&["dead", "replay", "--host", "api.example", "--yes", "--watch"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let mut command = fixture.command(&["dead", "replay", "--host", "api.example", "--yes", "--watch"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while stage.state(ids[0]).await == State::Dead {
+    while fixture.state(ids[0]).await == State::Dead {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // It may not watch yet.
@@ -117,7 +117,7 @@ async fn interrupted_it_goes_on() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("the replay goes on: `martello dead replays watch "), "{said}");
-    assert_eq!(stage.store.replays().await.unwrap()[0].pending, 2);
+    assert_eq!(fixture.store.replays().await.unwrap()[0].pending, 2);
 }
 
 /// The first line that it says on stderr; then it is interrupted.
@@ -134,25 +134,25 @@ fn first_said(mut child: Child) -> String {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
-    let watch = |stage: &Stage, arguments: &[&str]| {
-        let mut command = stage.command(&[&["dead", "replay", "--watch"], arguments].concat());
+    let watch = |fixture: &StoreFixture, arguments: &[&str]| {
+        let mut command = fixture.command(&[&["dead", "replay", "--watch"], arguments].concat());
         first_said(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };
     for by_id in [true, false] {
-        let (stage, ids) = Stage::filled().await;
+        let (fixture, ids) = StoreFixture::filled().await;
         let id = ids[0].to_string();
         let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
-        stage.run(&["outbox", "pause", "default", "--why", "their release"]);
-        let said = watch(&stage, named);
+        fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
+        let said = watch(&fixture, named);
         let expected =
             "the queue default is paused: their release; `martello outbox resume default` ends that\n";
         assert_eq!(said, format!("martello: {expected}"));
 
-        let (stage, ids) = Stage::filled().await;
+        let (fixture, ids) = StoreFixture::filled().await;
         let id = ids[0].to_string();
         let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
-        stage.hold(Hold::For { after: 0, wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
-        let said = watch(&stage, named);
+        fixture.hold(Hold::For { after: 0, wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
+        let said = watch(&fixture, named);
         assert!(
             said.contains("martello: api.example is held until ") && said.contains(": 503 thrice"),
             "{said}"
@@ -162,32 +162,32 @@ async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
 
 #[tokio::test]
 async fn those_of_a_filter_that_died_again_are_named() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let entries = (0..25).map(|at| dead(&format!("https://api.example/orders/{at}"), 503, Reason::Exhausted));
     let entries: Vec<_> = entries.collect();
     let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
-    stage.store.enqueue(entries).await.unwrap();
-    let mut command = stage.command(&["dead", "replay", "--all", "--yes", "--watch", "--rate", "10000/s"]);
+    fixture.store.enqueue(entries).await.unwrap();
+    let mut command = fixture.command(&["dead", "replay", "--all", "--yes", "--watch", "--rate", "10000/s"]);
     let watching = tokio::task::spawn_blocking(move || command.output().unwrap());
     let mut delivered = 0;
     while delivered < 25 {
-        delivered += stage.deliver(End::Dead(Reason::Rejected), 422).await;
+        delivered += fixture.deliver(End::Dead(Reason::Rejected), 422).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let ran = Ran::from(watching.await.unwrap());
+    let ran = RunResult::from(watching.await.unwrap());
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!((ran.code, lines[0]), (1, "replayed 25: 0 delivered, 25 dead again"), "{ran:?}");
-    let told = |id: &String| format!("{id} is dead again: rejected, 422, Trackingid track-3-422");
-    let known: Vec<String> = ids.iter().map(told).collect();
+    let output = |id: &String| format!("{id} is dead again: rejected, 422, Trackingid track-3-422");
+    let known: Vec<String> = ids.iter().map(output).collect();
     assert!(
         lines.len() == 21 && lines[1..].iter().all(|line| known.iter().any(|known| known == line)),
         "{ran:?}"
     );
-    let job = stage.store.replays().await.unwrap()[0].id;
+    let job = fixture.store.replays().await.unwrap()[0].id;
     assert_eq!(ran.stderr, format!("and 5 more: `martello dead list --job {job}` lists them\n"));
 
-    let mut command = stage.command(&["dead", "replays", "watch", &job.to_string(), "--json"]);
-    let told: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
-    assert_eq!((&told["dead"], told["dead_again"].as_array().unwrap().len()), (&json!(25), 20));
-    assert_eq!(told["dead_again"][0]["last_tracking_id"], "track-3-422");
+    let mut command = fixture.command(&["dead", "replays", "watch", &job.to_string(), "--json"]);
+    let output: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    assert_eq!((&output["dead"], output["dead_again"].as_array().unwrap().len()), (&json!(25), 20));
+    assert_eq!(output["dead_again"][0]["last_tracking_id"], "track-3-422");
 }

@@ -1,14 +1,14 @@
 use std::process::Command;
 
-use crate::support::{Ran, Stage, bare};
+use crate::support::{RunResult, StoreFixture, bare};
 
-fn run(store: &str) -> Ran {
-    Ran::from(bare().args(["outbox", "stats", "--store", store]).output().unwrap())
+fn run(store: &str) -> RunResult {
+    RunResult::from(bare().args(["outbox", "stats", "--store", store]).output().unwrap())
 }
 
 #[test]
 fn a_store_must_be_named() {
-    let ran = |command: &mut Command| Ran::from(command.args(["outbox", "stats"]).output().unwrap());
+    let ran = |command: &mut Command| RunResult::from(command.args(["outbox", "stats"]).output().unwrap());
     ran(&mut bare()).fails(2, "name a store with --store or MARTELLO_STORE");
     ran(bare().env("MARTELLO_STORE", "")).fails(2, "name a store");
     let wrong = ran(bare().env("MARTELLO_STORE", "mysql://me:s3cret@host/db"));
@@ -18,11 +18,11 @@ fn a_store_must_be_named() {
 
 #[tokio::test]
 async fn the_option_goes_before_the_environment() {
-    let (stage, _) = Stage::filled().await;
-    let other = Stage::empty().await;
-    let ran = other.run(&["--store", &stage.named, "dead", "list"]);
+    let (fixture, _) = StoreFixture::filled().await;
+    let other = StoreFixture::empty().await;
+    let ran = other.run(&["--store", &fixture.named, "dead", "list"]);
     assert_eq!(ran.stdout.lines().count(), 4);
-    let ran = other.run(&["dead", "list", "--store", &stage.named.replace("sqlite:", "sqlite://")]);
+    let ran = other.run(&["dead", "list", "--store", &fixture.named.replace("sqlite:", "sqlite://")]);
     assert_eq!(ran.stdout.lines().count(), 4);
 }
 
@@ -39,32 +39,32 @@ fn looking_makes_no_file() {
 
 #[tokio::test]
 async fn a_store_of_something_else_is_refused_and_stays_as_it_is() {
-    let (stage, _) = Stage::filled().await;
-    let text = stage.path("text");
+    let (fixture, _) = StoreFixture::filled().await;
+    let text = fixture.path("text");
     std::fs::write(&text, "no database at all, but long enough for a header").unwrap();
     run(&format!("sqlite:{}", text.display())).fails(3, "is no SQLite database");
-    run(&format!("sqlite:{}", stage.directory.path().display())).fails(3, "is no file");
+    run(&format!("sqlite:{}", fixture.directory.path().display())).fails(3, "is no file");
     assert_eq!(std::fs::read_to_string(&text).unwrap(), "no database at all, but long enough for a header");
 }
 
 #[tokio::test]
 async fn a_newer_schema_and_another_program_are_named() {
     for (at, value, message) in [(60, 99_u32, "newer martello"), (68, 7, "another program")] {
-        let (stage, _) = Stage::filled().await;
-        stage.close().await;
+        let (fixture, _) = StoreFixture::filled().await;
+        fixture.close().await;
         // Where SQLite keeps user_version and application_id (https://sqlite.org/fileformat2.html).
-        let path = stage.path("outbox.db");
+        let path = fixture.path("outbox.db");
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
         std::fs::write(&path, bytes).unwrap();
-        stage.run(&["outbox", "stats"]).fails(3, message);
+        fixture.run(&["outbox", "stats"]).fails(3, message);
     }
 }
 
 #[tokio::test]
 async fn what_looks_leaves_nothing_behind() {
-    let (stage, _) = Stage::filled().await;
-    stage.close().await;
-    assert_eq!(stage.run(&["dead", "list"]).code, 0);
-    assert_eq!(std::fs::read_dir(stage.directory.path()).unwrap().count(), 1);
+    let (fixture, _) = StoreFixture::filled().await;
+    fixture.close().await;
+    assert_eq!(fixture.run(&["dead", "list"]).code, 0);
+    assert_eq!(std::fs::read_dir(fixture.directory.path()).unwrap().count(), 1);
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A store in a directory of its own.
-pub(crate) struct Stage {
+pub(crate) struct StoreFixture {
     pub(crate) store: Arc<dyn Store>,
     /// What `--store` says.
     pub(crate) named: String,
@@ -26,7 +26,7 @@ pub(crate) struct Stage {
     sqlite: Option<SqliteStore>,
 }
 
-impl Stage {
+impl StoreFixture {
     pub(crate) async fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("outbox.db");
@@ -49,9 +49,9 @@ impl Stage {
 
     /// Three dead letters, of two hosts, and a request that waits.
     pub(crate) async fn filled() -> (Self, Vec<EntryId>) {
-        let stage = Self::empty().await;
-        let ids = stage.fill().await;
-        (stage, ids)
+        let fixture = Self::empty().await;
+        let ids = fixture.fill().await;
+        (fixture, ids)
     }
 
     pub(crate) async fn fill(&self) -> Vec<EntryId> {
@@ -77,8 +77,8 @@ impl Stage {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::from(self.command(arguments).output().unwrap())
+    pub(crate) fn run(&self, arguments: &[&str]) -> RunResult {
+        RunResult::from(self.command(arguments).output().unwrap())
     }
 
     /// What it writes with `--json`, when all is well.
@@ -137,13 +137,13 @@ pub(crate) fn bare() -> Command {
 
 /// How the command ended, and what it wrote.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunResult {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl From<Output> for Ran {
+impl From<Output> for RunResult {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
@@ -153,7 +153,7 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
+impl RunResult {
     /// That it failed with this code, said so in one line, and wrote nothing else.
     pub(crate) fn fails(&self, code: i32, message: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");
@@ -212,13 +212,13 @@ pub(crate) fn attempt(number: u32, status: u16) -> AttemptRecord {
     }
 }
 
-impl Stage {
+impl StoreFixture {
     pub(crate) async fn store_keeps(&self, at: usize, ids: &[EntryId]) -> bool {
         self.store.entry(ids[at]).await.unwrap().unwrap().kept
     }
 }
 
-impl Ran {
+impl RunResult {
     /// That it failed with this code and wrote nothing out, and that this is among what it said.
     pub(crate) fn fails_late(&self, code: i32, message: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");

@@ -11,15 +11,15 @@ use martello_testkit::planner::{Planner, PlannerBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Ran, bare};
+use crate::support::{RunResult, bare};
 
 /// A planner, and a directory for the files of a test.
-pub(crate) struct Site {
+pub(crate) struct SyncFixture {
     pub(crate) planner: Planner,
     pub(crate) directory: TempDir,
 }
 
-impl Site {
+impl SyncFixture {
     pub(crate) async fn new() -> Self {
         Self::of(Planner::builder()).await
     }
@@ -97,8 +97,8 @@ pub(crate) async fn within(is_so: impl AsyncFn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }
 
-pub(crate) fn run(mut command: Command) -> Ran {
-    Ran::from(command.output().unwrap())
+pub(crate) fn run(mut command: Command) -> RunResult {
+    RunResult::from(command.output().unwrap())
 }
 
 pub(crate) fn sorted(text: &str) -> Vec<&str> {

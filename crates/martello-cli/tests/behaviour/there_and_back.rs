@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use martello_testkit::planner::{Faults, Planner};
 
-use crate::sync::{Site, run, sorted, within};
+use crate::sync::{SyncFixture, run, sorted, within};
 
 /// `MARTELLO_TEST_ORDERS` says how many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -10,12 +10,12 @@ async fn orders_go_through_a_bad_network_and_come_back_out_of_polling_as_they_we
     let count = std::env::var("MARTELLO_TEST_ORDERS").map_or(300, |count| count.parse().unwrap());
     let planner =
         Planner::builder().seed(11).faults(Faults::bad_network()).plan_orders(Duration::from_secs(1));
-    let site = Site::of(planner).await;
-    let orders = site.orders(count);
-    let ran = run(site.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
+    let sync = SyncFixture::of(planner).await;
+    let orders = sync.orders(count);
+    let ran = run(sync.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
     assert_eq!(ran.code, 0, "{ran:?}");
-    within(async || site.planner.released() == usize::try_from(count).unwrap()).await;
-    let ran = run(site.poll(&["--once", "--print", "order", "--attempts", "12"]));
+    within(async || sync.planner.released() == usize::try_from(count).unwrap()).await;
+    let ran = run(sync.poll(&["--once", "--print", "order", "--attempts", "12"]));
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     assert_eq!(sorted(&ran.stdout), sorted(&orders));
 }

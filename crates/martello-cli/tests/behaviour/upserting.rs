@@ -4,28 +4,28 @@ use martello_testkit::planner::{Faults, Planner};
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Ran, Stage},
-    sync::{Site, run},
+    support::{RunResult, StoreFixture},
+    sync::{SyncFixture, run},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_line_is_written_through_a_bad_network_and_has_a_record() {
-    let site = Site::of(Planner::builder().seed(7).faults(Faults::bad_network())).await;
-    let orders = site.orders(200);
-    let ran = run(site.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
+    let sync = SyncFixture::of(Planner::builder().seed(7).faults(Faults::bad_network())).await;
+    let orders = sync.orders(200);
+    let ran = run(sync.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
     assert!(ran.stdout.starts_with("200 entities in "), "{ran:?}");
-    site.holds(&orders);
+    sync.holds(&orders);
     let mut rows: Vec<u64> =
-        site.lines("out.ndjson").iter().map(|line| line["row"].as_u64().unwrap()).collect();
+        sync.lines("out.ndjson").iter().map(|line| line["row"].as_u64().unwrap()).collect();
     rows.sort_unstable();
     assert_eq!(rows, (0..200).collect::<Vec<_>>());
-    assert!(site.planner.most_in_flight() <= 5);
+    assert!(sync.planner.most_in_flight() <= 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
-    let site = Site::of(Planner::builder().check(|body| {
+    let sync = SyncFixture::of(Planner::builder().check(|body| {
         if body.windows(2).any(|two| two == b":-") {
             Err("stops must not be negative".into())
         } else {
@@ -43,17 +43,17 @@ async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
         r#"{"business_id":"e","stops":-1}"#,
         r#"{"business_id":7}"#,
     ];
-    std::fs::write(site.path("orders.ndjson"), lines.join("\n")).unwrap();
-    let ran = run(site.upsert(&["--report", "out.ndjson"]));
+    std::fs::write(sync.path("orders.ndjson"), lines.join("\n")).unwrap();
+    let ran = run(sync.upsert(&["--report", "out.ndjson"]));
     assert_eq!(ran.code, 1, "{ran:?}");
-    let mut records = site.lines("out.ndjson");
+    let mut records = sync.lines("out.ndjson");
     records.sort_by_key(|record| record["row"].as_u64());
-    let told: Vec<_> = records
+    let output: Vec<_> = records
         .iter()
         .map(|record| (record["outcome"].as_str().unwrap(), record["reason"].as_str().unwrap_or_default()))
         .collect();
     assert_eq!(
-        told,
+        output,
         [
             ("created", ""),
             ("rejected", "line 2: it is no JSON, as column 18 shows"),
@@ -70,64 +70,64 @@ async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
     );
     assert_eq!(records[6]["body"], r#"{"error":"stops must not be negative"}"#);
     assert!(ran.stdout.contains("row 2: rejected: line 3: it has no business_id"), "{ran:?}");
-    assert_eq!(site.planner.entities().len(), 2);
+    assert_eq!(sync.planner.entities().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_failed_only_for_now_is_another_exit_code() {
-    let site = Site::new().await;
-    site.orders(3);
-    site.planner.break_down();
-    let ran = run(site.upsert(&["--attempts", "1", "--json"]));
+    let sync = SyncFixture::new().await;
+    sync.orders(3);
+    sync.planner.break_down();
+    let ran = run(sync.upsert(&["--attempts", "1", "--json"]));
     assert_eq!((ran.code, ran.stderr.as_str()), (5, ""), "{ran:?}");
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&told["failed"], &told["outcomes"]), (&json!(3), &json!({ "exhausted": 3 })));
+    let output: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&output["failed"], &output["outcomes"]), (&json!(3), &json!({ "exhausted": 3 })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_fails_for_now_goes_into_the_outbox() {
-    let (site, stage) = (Site::new().await, Stage::empty().await);
-    site.orders(3);
-    site.planner.break_down();
-    let ran = run(site.upsert(&["--attempts", "1", "--outbox", &stage.named, "--report", "out.ndjson"]));
+    let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
+    sync.orders(3);
+    sync.planner.break_down();
+    let ran = run(sync.upsert(&["--attempts", "1", "--outbox", &fixture.named, "--report", "out.ndjson"]));
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(site.lines("out.ndjson").iter().all(|record| record["outcome"] == "deferred"));
-    assert_eq!(stage.json(&["outbox", "list"])["entries"].as_array().unwrap().len(), 3);
-    let mut command = site.upsert(&["--attempts", "1", "--outbox"]);
-    command.env("MARTELLO_STORE", &stage.named);
+    assert!(sync.lines("out.ndjson").iter().all(|record| record["outcome"] == "deferred"));
+    assert_eq!(fixture.json(&["outbox", "list"])["entries"].as_array().unwrap().len(), 3);
+    let mut command = sync.upsert(&["--attempts", "1", "--outbox"]);
+    command.env("MARTELLO_STORE", &fixture.named);
     assert_eq!(run(command).code, 0);
-    run(site.upsert(&["--outbox", "sqlite:nowhere.db"])).fails(3, "there is no store at nowhere.db");
+    run(sync.upsert(&["--outbox", "sqlite:nowhere.db"])).fails(3, "there is no store at nowhere.db");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_reads_a_pipe_and_writes_into_one() {
-    let site = Site::new().await;
-    let url = format!("{}{{id}}", site.planner.uri("/orders/"));
-    let mut command = site.martello(&["upsert", "--url", &url, "--input", "-", "--report", "-"], &[]);
+    let sync = SyncFixture::new().await;
+    let url = format!("{}{{id}}", sync.planner.uri("/orders/"));
+    let mut command = sync.martello(&["upsert", "--url", &url, "--input", "-", "--report", "-"], &[]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"{\"id\":1}\r\n{\"id\":2}").unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stderr.starts_with("2 entities in "), "{ran:?}");
     assert_eq!(ran.stdout.lines().filter(|line| line.contains(r#""outcome":"created""#)).count(), 2);
-    assert_eq!(site.planner.entity("/orders/1").unwrap().body, r#"{"id":1}"#);
+    assert_eq!(sync.planner.entity("/orders/1").unwrap().body, r#"{"id":1}"#);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_cannot_work_is_said_before_anything_is_sent() {
-    let site = Site::new().await;
-    site.orders(3);
-    let url = site.planner.uri("/orders").to_string();
-    let upsert = |arguments: &[&str]| run(site.martello(&["upsert"], arguments));
+    let sync = SyncFixture::new().await;
+    sync.orders(3);
+    let url = sync.planner.uri("/orders").to_string();
+    let upsert = |arguments: &[&str]| run(sync.martello(&["upsert"], arguments));
     upsert(&["--url", &url, "--input", "orders.ndjson"]).fails(2, "--url has no {field}");
     upsert(&["--url", "ftp://x/{id}", "--input", "orders.ndjson"]).fails(2, "--url cannot be used");
     upsert(&["--url", &(url + "/{id}"), "--input", "nothing.ndjson"])
         .fails(7, "nothing.ndjson cannot be read");
-    run(site.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
-    run(site.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
-    std::fs::write(site.path("words"), "no journal\n").unwrap();
-    run(site.upsert(&["--journal", "words"])).fails(7, "words is no journal");
-    let ran = run(site.upsert(&["--header", "Authorization: Bearer s3cret"]));
+    run(sync.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
+    run(sync.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
+    std::fs::write(sync.path("words"), "no journal\n").unwrap();
+    run(sync.upsert(&["--journal", "words"])).fails(7, "words is no journal");
+    let ran = run(sync.upsert(&["--header", "Authorization: Bearer s3cret"]));
     assert!(ran.code == 2 && ran.stderr.contains("--token-env"), "{ran:?}");
-    assert!(site.planner.exchanges().is_empty());
+    assert!(sync.planner.exchanges().is_empty());
 }

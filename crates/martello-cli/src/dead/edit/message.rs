@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use martello_outbox::StoredRequest;
 
 use super::options::{header, url};
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// The request as text, but for its `Idempotency-Key`; `None` if its body is no text.
 pub(super) fn write(request: &StoredRequest) -> Option<String> {
@@ -28,12 +28,12 @@ pub(super) fn write(request: &StoredRequest) -> Option<String> {
 
 /// The request that the text says. What it does not show, it takes from the last one: a sealed body, and the
 /// `Idempotency-Key`, so that an unchanged request is the same.
-pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, Failure> {
+pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     let (first, mut rest) = line(text);
     let (method, target) = first
         .split_once(' ')
-        .ok_or_else(|| Failure::usage("the first line must be a method and a url, such as PUT https://…"))?;
-    let method = method.parse::<Method>().map_err(|_| Failure::usage("the method is none"))?;
+        .ok_or_else(|| CommandError::usage("the first line must be a method and a url, such as PUT https://…"))?;
+    let method = method.parse::<Method>().map_err(|_| CommandError::usage("the method is none"))?;
     let uri = url(target.trim())?;
     let mut headers = HeaderMap::new();
     while !rest.is_empty() {
@@ -53,11 +53,11 @@ pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, F
 }
 
 /// Editors end a file with an end of line that is not meant to be sent, if there was none before.
-fn body(text: &str, last: &StoredRequest) -> Result<bytes::Bytes, Failure> {
+fn body(text: &str, last: &StoredRequest) -> Result<bytes::Bytes, CommandError> {
     if last.sealed {
         return match text.trim() {
             "" => Ok(last.body.clone()),
-            _ => Err(Failure::usage("its body is sealed: only a program with the key can change it")),
+            _ => Err(CommandError::usage("its body is sealed: only a program with the key can change it")),
         };
     }
     let ends = |text: &[u8]| text.ends_with(b"\n");

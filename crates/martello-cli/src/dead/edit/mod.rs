@@ -17,9 +17,9 @@ use serde_json::json;
 
 use crate::{
     Context,
-    args::Edit,
-    ask, entries,
-    failure::{Exit, Failure},
+    args::EditArgs,
+    confirm, entries,
+    error::{Exit, CommandError},
     files,
     interrupt::unless_interrupted,
 };
@@ -31,7 +31,7 @@ const MOST: u64 = 64 * 1024 * 1024;
 ///
 /// Not by `Outbox::edit`: that would seal or open the body, and this command has no key. A sealed body stays as it
 /// is, and only the rest can be changed.
-pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Failure> {
+pub(super) async fn edit(context: &mut Context, args: EditArgs) -> Result<Exit, CommandError> {
     for (name, path) in [("--body-file", &args.body_file), ("--request-file", &args.request_file)] {
         path.as_deref().map_or(Ok(()), |path| context.files.reads(name, path))?;
     }
@@ -41,13 +41,13 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
     }
     let last = detail.revisions.last();
     let last =
-        last.ok_or_else(|| Failure::other("the store has no request of this entry: ask the doctor"))?;
+        last.ok_or_else(|| CommandError::other("the store has no request of this entry: ask the doctor"))?;
     if let Some(path) = &args.request_file {
         let draft = message::parse(&text(&read(path)?)?, &last.request)?;
         revise(context, &detail, last, draft).await
     } else if options::is_any(&args) {
         revise(context, &detail, last, options::apply(&args, &last.request)?).await
-    } else if ask::is_somebody_there() {
+    } else if confirm::is_interactive() {
         let written = editor::edit(&last.request).await?;
         let revised = match written.draft(&last.request) {
             Ok(draft) => unless_interrupted(revise(context, &detail, last, draft)).await,
@@ -55,7 +55,7 @@ pub(super) async fn edit(context: &mut Context, args: Edit) -> Result<Exit, Fail
         };
         revised.map_err(|failure| written.keep(failure))
     } else {
-        Err(Failure::usage("say what to change: --body, --body-file, --header, --url, --method"))
+        Err(CommandError::usage("say what to change: --body, --body-file, --header, --url, --method"))
     }
 }
 
@@ -65,7 +65,7 @@ async fn revise(
     detail: &Detail,
     last: &Revision,
     draft: StoredRequest,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     if draft == last.request {
         context.out.note("nothing is different, so nothing was changed")?;
         return tell(context, &detail.entry, None);
@@ -80,7 +80,7 @@ async fn revise(
 
 /// The request as it is stored, with an `Idempotency-Key` of its own, because it is another request. What is never
 /// stored is refused, and not left out in silence; what its program has stored may stay.
-fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, Failure> {
+fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     // This refuses userinfo, which to make a request would leave out in silence.
     draft.check()?;
     let mut headers: HeaderMap = draft.headers;
@@ -92,11 +92,11 @@ fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, 
     let mut request = StoredRequest::new(&draft.method, &draft.uri, &headers, draft.body, &redaction)?;
     request.sealed = draft.sealed;
     match headers.keys().find(|name| !request.headers.contains_key(*name)) {
-        Some(name) if redaction.hides(name) => Err(Failure::usage(format!(
+        Some(name) if redaction.hides(name) => Err(CommandError::usage(format!(
             "the header {name} carries credentials, which are not stored: the worker's stack puts them in"
         ))),
         Some(name) => {
-            Err(Failure::usage(format!("the header {name} belongs to a connection: the client puts it in")))
+            Err(CommandError::usage(format!("the header {name} belongs to a connection: the client puts it in")))
         }
         None => Ok(request),
     }
@@ -116,7 +116,7 @@ fn notes(context: &mut Context, detail: &Detail, request: &StoredRequest) -> io:
     Ok(())
 }
 
-fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit, Failure> {
+fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit, CommandError> {
     let (id, number) = (entry.id, entry.revision);
     let out = &mut context.out;
     if out.is_json() {
@@ -127,12 +127,12 @@ fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit,
         out.line(format_args!("{id} has revision {number}, with Idempotency-Key {key}"))?;
         out.note(format_args!("send it with: martello dead replay {id}"))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// A file, or the standard input if it is `-`.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unread = |error| Failure::usage(format!("{} cannot be read", path.display())).because(error);
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let unread = |error| CommandError::usage(format!("{} cannot be read", path.display())).with_source(error);
     let mut bytes = Vec::new();
     let read = if files::is_stdin(path) {
         io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
@@ -145,7 +145,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn text(bytes: &[u8]) -> Result<String, Failure> {
+fn text(bytes: &[u8]) -> Result<String, CommandError> {
     let text = std::str::from_utf8(bytes).map(str::to_owned);
-    text.map_err(|_| Failure::usage("the request must be text: give a body of bytes with --body-file"))
+    text.map_err(|_| CommandError::usage("the request must be text: give a body of bytes with --body-file"))
 }

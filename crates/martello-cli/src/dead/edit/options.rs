@@ -5,10 +5,10 @@ use std::path::Path;
 use http::{HeaderName, HeaderValue, Uri, uri::InvalidUri};
 use martello_outbox::StoredRequest;
 
-use crate::{args::Edit, failure::Failure};
+use crate::{args::EditArgs, error::CommandError};
 
 /// Whether any was.
-pub(super) fn is_any(args: &Edit) -> bool {
+pub(super) fn is_any(args: &EditArgs) -> bool {
     args.method.is_some()
         || args.url.is_some()
         || !args.headers.is_empty()
@@ -18,7 +18,7 @@ pub(super) fn is_any(args: &Edit) -> bool {
 }
 
 /// The request with these changes.
-pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, Failure> {
+pub(super) fn apply(args: &EditArgs, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     let mut draft = last.clone();
     if let Some(method) = &args.method {
         draft.method.clone_from(method);
@@ -43,7 +43,7 @@ pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, 
     };
     if let Some(body) = body {
         if draft.sealed {
-            return Err(Failure::usage("its body is sealed: only a program with the key can change it"));
+            return Err(CommandError::usage("its body is sealed: only a program with the key can change it"));
         }
         draft.body = body.into();
     }
@@ -51,34 +51,34 @@ pub(super) fn apply(args: &Edit, last: &StoredRequest) -> Result<StoredRequest, 
 }
 
 /// A program that fails writes nothing into its pipe, and that is no body that anybody wants to send.
-fn from_file(path: &Path, may_be_empty: bool) -> Result<Vec<u8>, Failure> {
+fn from_file(path: &Path, may_be_empty: bool) -> Result<Vec<u8>, CommandError> {
     let body = super::read(path)?;
     if body.is_empty() && !may_be_empty {
         let path = path.display().to_string();
         let what = if path == "-" { "the standard input" } else { &path };
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "{what} is empty: check the program that writes it, or add --allow-empty-body"
         )));
     }
     Ok(body)
 }
 
-pub(super) fn url(text: &str) -> Result<Uri, Failure> {
-    text.parse().map_err(|error: InvalidUri| Failure::usage("the url is none").because(error))
+pub(super) fn url(text: &str) -> Result<Uri, CommandError> {
+    text.parse().map_err(|error: InvalidUri| CommandError::usage("the url is none").with_source(error))
 }
 
 /// A header line. Its value may have bytes that are not ASCII, as characters up to U+00FF.
-pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), CommandError> {
     let (name, value) =
-        line.split_once(':').ok_or_else(|| Failure::usage("a header must be written as 'Name: value'"))?;
+        line.split_once(':').ok_or_else(|| CommandError::usage("a header must be written as 'Name: value'"))?;
     let named = HeaderName::from_bytes(name.as_bytes());
-    let name = named.map_err(|_| Failure::usage(format!("{name:?} is no name of a header")))?;
+    let name = named.map_err(|_| CommandError::usage(format!("{name:?} is no name of a header")))?;
     if name == "idempotency-key" {
-        return Err(Failure::usage("a revision gets an idempotency-key of its own: leave the header out"));
+        return Err(CommandError::usage("a revision gets an idempotency-key of its own: leave the header out"));
     }
     let bytes: Result<Vec<u8>, _> = value.trim_matches([' ', '\t']).chars().map(u8::try_from).collect();
     let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
     let value =
-        value.ok_or_else(|| Failure::usage(format!("the value of {name} must be one line of text")))?;
+        value.ok_or_else(|| CommandError::usage(format!("the value of {name} must be one line of text")))?;
     Ok((name, value))
 }

@@ -1,40 +1,34 @@
-use martello_outbox::{Filter, JobId, ReplayJob, Store, StoreError};
+use martello_outbox::{Filter, JobId, ReplayJob};
 use serde_json::{Value, json};
 
 use super::watch;
 use crate::{
     Context,
-    args::ReplayJobs,
+    args::ReplaysCommand,
     bulk::noun,
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     output::{Printable, Table, age},
 };
 
 /// `martello dead replays`.
-pub(crate) async fn jobs(context: &mut Context, action: Option<ReplayJobs>) -> Result<Exit, Failure> {
-    match action.unwrap_or(ReplayJobs::List) {
-        ReplayJobs::List => list(context).await,
-        ReplayJobs::Watch { job } => watch::job(context, job).await,
-        ReplayJobs::Cancel { job } => cancel(context, job).await,
+pub(crate) async fn jobs(context: &mut Context, action: Option<ReplaysCommand>) -> Result<Exit, CommandError> {
+    match action.unwrap_or(ReplaysCommand::List) {
+        ReplaysCommand::List => list(context).await,
+        ReplaysCommand::Watch { job } => watch::job(context, job).await,
+        ReplaysCommand::Cancel { job } => cancel(context, job).await,
     }
 }
 
-/// The replay, which must be there.
-pub(super) async fn find(store: &dyn Store, id: JobId) -> Result<ReplayJob, Failure> {
-    let jobs = store.replays().await?;
-    Ok(jobs.into_iter().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?)
-}
-
-async fn list(context: &mut Context) -> Result<Exit, Failure> {
+async fn list(context: &mut Context) -> Result<Exit, CommandError> {
     let jobs = context.store.replays().await?;
     let out = &mut context.out;
     if out.is_json() {
         out.document(&json!({ "replays": jobs }))?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     if jobs.is_empty() {
         out.note("there are no replays by a filter")?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     let heads =
         ["REPLAY", "AGE", "RATE", "TOTAL", "DELIVERED", "DEAD", "WAITING", "RETURNED", "IS", "FILTER"];
@@ -54,10 +48,10 @@ async fn list(context: &mut Context) -> Result<Exit, Failure> {
         ]);
     }
     out.line(table)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-async fn cancel(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
+async fn cancel(context: &mut Context, id: JobId) -> Result<Exit, CommandError> {
     let job = context.store.cancel_replay(id).await?;
     let out = &mut context.out;
     if out.is_json() {
@@ -73,7 +67,7 @@ async fn cancel(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
             job.returned, job.done, job.dead
         ))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn condition(job: &ReplayJob) -> &'static str {

@@ -1,8 +1,8 @@
 //! Putting dead letters back.
 
 mod jobs;
-mod many;
-mod named;
+mod by_filter;
+mod by_id;
 mod stalls;
 mod watch;
 
@@ -11,23 +11,23 @@ use martello_outbox::{State, WhenOvertaken};
 
 use crate::{
     Context,
-    args::{Replay, Target},
-    ask,
-    failure::{Exit, Failure},
+    args::{ReplayArgs, Selection},
+    confirm,
+    error::{Exit, CommandError},
 };
 
 /// Puts dead letters back, and waits for what becomes of them if somebody watches.
-pub(super) async fn replay(context: &mut Context, args: Replay) -> Result<Exit, Failure> {
-    let Replay { targets, rate, overwrite, watch, detach } = args;
-    let bulk = targets.matching.bulk;
+pub(super) async fn replay(context: &mut Context, args: ReplayArgs) -> Result<Exit, CommandError> {
+    let ReplayArgs { selection, rate, overwrite, watch, detach } = args;
+    let bulk = selection.matching.bulk;
     let overtaken = if overwrite { WhenOvertaken::Overwrite } else { WhenOvertaken::Refuse };
-    let watch = watch || !detach && !context.out.is_json() && ask::is_somebody_there();
-    match (targets.target(&*context.store, State::Dead).await?, rate) {
-        (Target::Ids(_), Some(_)) => Err(Failure::usage("a rate is for those of a filter")),
-        (Target::Ids(ids), None) => named::replay(context, ids, overtaken, bulk.dry_run, watch).await,
-        (Target::Matching(filter), rate) => {
+    let watch = watch || !detach && !context.out.is_json() && confirm::is_interactive();
+    match (selection.resolve(&*context.store, State::Dead).await?, rate) {
+        (Selection::Ids(_), Some(_)) => Err(CommandError::usage("a rate is for those of a filter")),
+        (Selection::Ids(ids), None) => by_id::replay(context, ids, overtaken, bulk.dry_run, watch).await,
+        (Selection::Matching(filter), rate) => {
             let rate = rate.unwrap_or_default();
-            many::replay(context, many::Many { filter, rate, overtaken, bulk, watch }).await
+            by_filter::replay(context, by_filter::FilterReplay { filter, rate, overtaken, bulk, watch }).await
         }
     }
 }

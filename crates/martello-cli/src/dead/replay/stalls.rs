@@ -8,7 +8,7 @@ use martello_outbox::{Entry, Held, QueueName, QueueStats, Store, StoredRequest};
 use tokio::time::Instant;
 
 use crate::{
-    failure::Failure,
+    error::CommandError,
     output::{Output, Printable, Time},
 };
 
@@ -43,7 +43,7 @@ impl Stalls {
         out: &mut Output,
         bar: &ProgressBar,
         waiting: &[Entry],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let apis: HashSet<(&QueueName, String)> =
             waiting.iter().map(|entry| (&entry.queue, authority(entry))).collect();
         let mut now = HashSet::new();

@@ -10,33 +10,33 @@ use tokio::time::{Instant, sleep};
 use super::stalls::Stalls;
 use crate::{
     Context,
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     interrupt::or_interrupt,
     output::{EntryShape, Output},
 };
 
 /// How often the store is asked.
 const EVERY: Duration = Duration::from_millis(250);
-/// After how long without news it says what may be the matter.
+/// After how long without idle it says what may be the matter.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// How many of those that died again are named.
 const MOST_NAMED: usize = 20;
 
 /// Watches a job to its end.
-pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, Failure> {
+pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, CommandError> {
     let watched = or_interrupt(until_done(&*context.store, &mut context.out, id)).await;
     let job = watched.unwrap_or_else(|| {
-        Err(Failure::interrupted(format!(
+        Err(CommandError::interrupted(format!(
             "the replay goes on: `martello dead replays watch {id}` watches it, `martello dead replays cancel {id}` stops it"
         )))
     })?;
     let dead = dead_again(&*context.store, &job).await?;
     tell(&mut context.out, &job, &dead)?;
-    Ok(if job.done == job.total { Exit::Well } else { Exit::Partly })
+    Ok(if job.done == job.total { Exit::Success } else { Exit::Partial })
 }
 
-fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), Failure> {
+fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), CommandError> {
     if out.is_json() {
         let mut document = serde_json::to_value(job).map_err(std::io::Error::from)?;
         let dead: Vec<_> = dead.iter().map(|entry| EntryShape::new(entry, false)).collect();
@@ -57,7 +57,7 @@ fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), Failure
 }
 
 /// The first of those of a job that died again; not those that are dead as before, since it was cancelled.
-async fn dead_again(store: &dyn Store, job: &ReplayJob) -> Result<Vec<Entry>, Failure> {
+async fn dead_again(store: &dyn Store, job: &ReplayJob) -> Result<Vec<Entry>, CommandError> {
     if job.dead == 0 {
         return Ok(Vec::new());
     }
@@ -68,14 +68,14 @@ async fn dead_again(store: &dyn Store, job: &ReplayJob) -> Result<Vec<Entry>, Fa
     Ok(dead)
 }
 
-async fn until_done(store: &dyn Store, out: &mut Output, id: JobId) -> Result<ReplayJob, Failure> {
+async fn until_done(store: &dyn Store, out: &mut Output, id: JobId) -> Result<ReplayJob, CommandError> {
     let bar = bar();
-    let (mut news, mut stalls) = (News::new(), Stalls::new());
+    let (mut idle, mut stalls) = (IdleHint::new(), Stalls::new());
     loop {
-        let job = super::jobs::find(store, id).await?;
+        let job = find(store, id).await?;
         let ended = job.total.saturating_sub(job.pending);
         bar.set_length(job.total);
-        bar.set_message(format!("{ended} of {}: {}{}", job.total, progress(&job), news.hint(ended)));
+        bar.set_message(format!("{ended} of {}: {}{}", job.total, progress(&job), idle.hint(ended)));
         bar.set_position(ended);
         if job.pending == 0 {
             bar.finish_and_clear();
@@ -90,11 +90,17 @@ async fn until_done(store: &dyn Store, out: &mut Output, id: JobId) -> Result<Re
     }
 }
 
+/// The replay; an error if there is none of that id.
+async fn find(store: &dyn Store, id: JobId) -> Result<ReplayJob, CommandError> {
+    let jobs = store.replays().await?;
+    Ok(jobs.into_iter().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?)
+}
+
 /// Watches single ones to their ends.
-pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, Failure> {
+pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, CommandError> {
     let watched = or_interrupt(until_ended(&*context.store, &mut context.out, ids)).await;
     let ended = watched.unwrap_or_else(|| {
-        Err(Failure::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
+        Err(CommandError::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
     })?;
     let out = &mut context.out;
     if out.is_json() {
@@ -106,13 +112,13 @@ pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Ex
         }
     }
     let well = ended.iter().all(|entry| entry.state == State::Done);
-    Ok(if well { Exit::Well } else { Exit::Partly })
+    Ok(if well { Exit::Success } else { Exit::Partial })
 }
 
-async fn until_ended(store: &dyn Store, out: &mut Output, ids: &[EntryId]) -> Result<Vec<Entry>, Failure> {
+async fn until_ended(store: &dyn Store, out: &mut Output, ids: &[EntryId]) -> Result<Vec<Entry>, CommandError> {
     let bar = bar();
     bar.set_length(u64::try_from(ids.len()).unwrap_or_default());
-    let (mut news, mut stalls) = (News::new(), Stalls::new());
+    let (mut idle, mut stalls) = (IdleHint::new(), Stalls::new());
     let mut ended = Vec::new();
     for id in ids {
         loop {
@@ -122,7 +128,7 @@ async fn until_ended(store: &dyn Store, out: &mut Output, ids: &[EntryId]) -> Re
                 bar.inc(1);
                 break;
             }
-            bar.set_message(format!("{}{}", entry.state, news.hint(u64::from(entry.attempts))));
+            bar.set_message(format!("{}{}", entry.state, idle.hint(u64::from(entry.attempts))));
             if stalls.are_due() {
                 stalls.tell(store, out, &bar, &[entry]).await?;
             }
@@ -178,12 +184,12 @@ fn became(entry: &Entry) -> String {
 }
 
 /// When something last happened.
-struct News {
+struct IdleHint {
     seen: u64,
     since: Instant,
 }
 
-impl News {
+impl IdleHint {
     fn new() -> Self {
         Self { seen: 0, since: Instant::now() }
     }
@@ -192,6 +198,6 @@ impl News {
         if seen != self.seen {
             (self.seen, self.since) = (seen, Instant::now());
         }
-        if self.since.elapsed() < QUIET { "" } else { "; no news: is the queue open, and does a worker run?" }
+        if self.since.elapsed() < QUIET { "" } else { "; no idle: is the queue open, and does a worker run?" }
     }
 }

@@ -5,30 +5,30 @@ use std::{borrow::Cow, collections::HashMap, fmt};
 use http::{Uri, uri::Scheme};
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, output::Printable};
+use crate::{error::CommandError, output::Printable};
 
 /// The fields of a line, each as it is written there.
 pub(super) type Fields<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
-pub(super) struct Template(Vec<Part>);
+pub(super) struct UrlTemplate(Vec<Part>);
 
 enum Part {
     Text(String),
     Field(String),
 }
 
-/// Why a line has no URL.
+/// RowErrorKind a line has no URL.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum FieldError {
     Missing(String),
-    NoId(String),
-    DoesNotFit(String, String),
+    WrongType(String),
+    InvalidCharacters(String, String),
     TooLong,
 }
 
-impl Template {
+impl UrlTemplate {
     /// Reads it. Where it leads to must not depend on a line: there the token goes.
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once('{') {
             let (field, after) = after.split_once('}').ok_or_else(|| unusable("it has a { without a }"))?;
@@ -59,7 +59,7 @@ impl Template {
     }
 
     /// One of its URLs.
-    pub(super) fn sample(&self, field: &str) -> Result<Uri, Failure> {
+    pub(super) fn sample(&self, field: &str) -> Result<Uri, CommandError> {
         let text = self.0.iter().map(|part| match part {
             Part::Text(text) => text.as_str(),
             Part::Field(_) => field,
@@ -69,7 +69,7 @@ impl Template {
     }
 
     /// The URL of a line.
-    pub(super) fn fill(&self, fields: &Fields<'_>) -> Result<Uri, Unfit> {
+    pub(super) fn fill(&self, fields: &Fields<'_>) -> Result<Uri, FieldError> {
         let mut text = String::new();
         for part in &self.0 {
             match part {
@@ -77,37 +77,37 @@ impl Template {
                 Part::Field(name) => text.push_str(&value(name, fields)?),
             }
         }
-        text.parse().map_err(|_| Unfit::TooLong)
+        text.parse().map_err(|_| FieldError::TooLong)
     }
 }
 
-fn unusable(why: &str) -> Failure {
-    Failure::usage(format!("--url cannot be used: {why}"))
+fn unusable(why: &str) -> CommandError {
+    CommandError::usage(format!("--url cannot be used: {why}"))
 }
 
-fn value(name: &str, fields: &Fields<'_>) -> Result<String, Unfit> {
+fn value(name: &str, fields: &Fields<'_>) -> Result<String, FieldError> {
     let raw = fields.get(name).map_or("null", |value| value.get());
     let value = match raw.as_bytes() {
-        b"null" => return Err(Unfit::Missing(name.to_owned())),
+        b"null" => return Err(FieldError::Missing(name.to_owned())),
         [b'"', ..] => serde_json::from_str::<String>(raw).ok(),
         [b'-' | b'0'..=b'9', ..] => Some(raw.to_owned()),
         _ => None,
     };
-    let value = value.ok_or_else(|| Unfit::NoId(name.to_owned()))?;
+    let value = value.ok_or_else(|| FieldError::WrongType(name.to_owned()))?;
     // `.` and `..` are no names in a path: whoever normalises it would call something else (RFC 3986 §5.2.4).
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".~-_".contains(&byte);
     if value.is_empty() || !value.bytes().all(fits) || value == "." || value == ".." {
-        return Err(Unfit::DoesNotFit(name.to_owned(), value));
+        return Err(FieldError::InvalidCharacters(name.to_owned(), value));
     }
     Ok(value)
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(name) => write!(f, "it has no {name}, which the URL needs"),
-            Self::NoId(name) => write!(f, "its {name} is neither a text nor a number"),
-            Self::DoesNotFit(name, value) => {
+            Self::WrongType(name) => write!(f, "its {name} is neither a text nor a number"),
+            Self::InvalidCharacters(name, value) => {
                 let value = Printable::new(value).most(40);
                 write!(f, "its {name} \"{value}\" does not fit into the URL: letters, digits and .~-_ do")
             }
@@ -121,8 +121,8 @@ mod tests {
     use super::*;
 
     fn fill(url: &str, line: &str) -> String {
-        let template = Template::parse(url).unwrap();
-        let filled = template.fill(&serde_json::from_str(line).unwrap());
+        let url = UrlTemplate::parse(url).unwrap();
+        let filled = url.fill(&serde_json::from_str(line).unwrap());
         filled.map_or_else(|error| error.to_string(), |uri| uri.to_string())
     }
 
@@ -165,8 +165,8 @@ mod tests {
             "https://api.example/{}",
             "https://user:secret@api.example/{id}",
         ] {
-            assert!(Template::parse(url).is_err(), "{url}");
+            assert!(UrlTemplate::parse(url).is_err(), "{url}");
         }
-        assert!(Template::parse("https://api.example/orders").unwrap().is_fixed());
+        assert!(UrlTemplate::parse("https://api.example/orders").unwrap().is_fixed());
     }
 }

@@ -4,20 +4,20 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use tokio::task::spawn_blocking;
 
-use crate::{args::Bulk, failure::Failure};
+use crate::{args::BulkArgs, error::CommandError};
 
 /// Whether somebody is there: to be asked, and to watch.
-pub(crate) fn is_somebody_there() -> bool {
+pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Returns if it is to be done: `--yes` was said, or somebody who was asked said so.
-pub(crate) async fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
+pub(crate) async fn confirm(bulk: BulkArgs, what: &str) -> Result<(), CommandError> {
     if bulk.yes {
         return Ok(());
     }
-    if !is_somebody_there() {
-        return Err(Failure::usage(format!(
+    if !is_interactive() {
+        return Err(CommandError::usage(format!(
             "this would {what}: say --yes to do it, or --dry-run to only count"
         )));
     }
@@ -33,6 +33,6 @@ pub(crate) async fn confirm(bulk: Bulk, what: &str) -> Result<(), Failure> {
     let answer = answer.await.map_err(io::Error::other)??;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::interrupted("nothing was done")),
+        _ => Err(CommandError::interrupted("nothing was done")),
     }
 }

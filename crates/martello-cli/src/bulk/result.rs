@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::noun;
 use crate::{
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     output::Output,
 };
 
@@ -12,7 +12,7 @@ const MOST_TOLD: usize = 100;
 
 /// What became of those that were to be changed.
 #[derive(Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct BulkResult {
     verb: &'static str,
     dry_run: bool,
     /// How many were meant.
@@ -33,14 +33,14 @@ struct Failed {
     error: String,
 }
 
-impl Tally {
+impl BulkResult {
     /// Of nothing yet; the verb in the past tense.
     pub(crate) fn new(verb: &'static str, dry_run: bool) -> Self {
         Self { verb, dry_run, matched: 0, done: 0, failed: Vec::new(), refused: 0, first: None }
     }
 
     /// Counts one. What is wrong with an entry is counted too; what is wrong with the store ends it all.
-    pub(crate) fn note(&mut self, id: EntryId, changed: Result<Entry, StoreError>) -> Result<(), Failure> {
+    pub(crate) fn note(&mut self, id: EntryId, changed: Result<Entry, StoreError>) -> Result<(), CommandError> {
         use StoreErrorKind::{Conflict, Invalid, NotFound};
         self.matched += 1;
         match changed {
@@ -59,20 +59,20 @@ impl Tally {
     }
 
     /// How it ended, if something else is to be said of it.
-    pub(crate) fn exit(mut self) -> Result<Exit, Failure> {
+    pub(crate) fn exit(mut self) -> Result<Exit, CommandError> {
         match self.first.take() {
             Some(error) if self.done == 0 => Err(error.into()),
-            Some(_) => Ok(Exit::Partly),
-            None => Ok(Exit::Well),
+            Some(_) => Ok(Exit::Partial),
+            None => Ok(Exit::Success),
         }
     }
 
     /// Says what became of them, with the verb for what was to be done. One that was meant alone and could not be changed is a failure of its own.
-    pub(crate) fn tell(mut self, out: &mut Output, verb: &str, of: State) -> Result<Exit, Failure> {
+    pub(crate) fn tell(mut self, out: &mut Output, verb: &str, of: State) -> Result<Exit, CommandError> {
         if let (1, Some(error)) = (self.matched, self.first.take()) {
             return Err(error.into());
         }
-        let exit = if self.failed.is_empty() { Exit::Well } else { Exit::Partly };
+        let exit = if self.failed.is_empty() { Exit::Success } else { Exit::Partial };
         if out.is_json() {
             out.document(&self)?;
             return Ok(exit);
@@ -82,12 +82,12 @@ impl Tally {
         }
         let noun = noun(of, self.matched);
         match (self.dry_run, exit) {
-            (true, Exit::Well) => out.line(format_args!("would {verb} {} {noun}", self.matched))?,
+            (true, Exit::Success) => out.line(format_args!("would {verb} {} {noun}", self.matched))?,
             (true, _) => {
                 let fit = self.matched - self.refused;
                 out.line(format_args!("would {verb} {fit} of {} {noun}", self.matched))?;
             }
-            (false, Exit::Well) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,
+            (false, Exit::Success) => out.line(format_args!("{} {} {noun}", self.verb, self.done))?,
             (false, _) => {
                 out.line(format_args!("{} {} of {} {noun}", self.verb, self.done, self.matched))?;
             }

@@ -3,9 +3,9 @@ use martello_outbox::{Change, Entry, EntryId, State, Store, StoreError, StoreErr
 use super::watch;
 use crate::{
     Context,
-    bulk::{Tally, look},
+    bulk::{BulkResult, look},
     entries::meaning,
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
 };
 
 /// Puts these back, now.
@@ -15,21 +15,21 @@ pub(super) async fn replay(
     overtaken: WhenOvertaken,
     dry_run: bool,
     watch: bool,
-) -> Result<Exit, Failure> {
-    let mut tally = Tally::new("replayed", dry_run);
+) -> Result<Exit, CommandError> {
+    let mut result = BulkResult::new("replayed", dry_run);
     let mut replayed = Vec::new();
     for id in ids {
         let changed = one(&*context.store, id, overtaken, dry_run).await;
         replayed.extend(changed.as_ref().ok().map(|entry| entry.id));
-        tally.note(id, changed)?;
+        result.note(id, changed)?;
     }
     if !watch || dry_run {
-        return tally.tell(&mut context.out, "replay", State::Dead);
+        return result.tell(&mut context.out, "replay", State::Dead);
     }
     let json = context.out.is_json();
-    let told = if json { tally.exit()? } else { tally.tell(&mut context.out, "replay", State::Dead)? };
+    let told = if json { result.exit()? } else { result.tell(&mut context.out, "replay", State::Dead)? };
     let ended = watch::entries(context, &replayed).await?;
-    Ok(if told == Exit::Well { ended } else { told })
+    Ok(if told == Exit::Success { ended } else { told })
 }
 
 async fn one(

@@ -11,7 +11,7 @@ use martello_outbox::{Outbox, Store};
 use martello_postgres::PostgresStore;
 use martello_sqlite::SqliteStore;
 
-use crate::{args::StoreArgs, failure::Failure};
+use crate::{args::StoreArgs, error::CommandError};
 
 const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH or postgres://…";
 
@@ -19,38 +19,38 @@ const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH
 const LARGEST: usize = 16 << 20;
 
 /// An open store, of whatever engine.
-pub(crate) enum Place {
+pub(crate) enum StoreHandle {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
 }
 
-impl Place {
+impl StoreHandle {
     /// Opens the store, which must be there: looking at a path that is mistyped must not make a file.
-    pub(crate) async fn open(args: &StoreArgs) -> Result<Self, Failure> {
+    pub(crate) async fn open(args: &StoreArgs) -> Result<Self, CommandError> {
         Self::open_named(args.store.as_deref()).await
     }
 
     /// Opens the store of this name, or else the one that the environment names.
-    pub(crate) async fn open_named(name: Option<&str>) -> Result<Self, Failure> {
-        let named = named(name).ok_or_else(|| Failure::usage(EXPECTED))?;
+    pub(crate) async fn open_named(name: Option<&str>) -> Result<Self, CommandError> {
+        let named = named(name).ok_or_else(|| CommandError::usage(EXPECTED))?;
         match named.split_once(':') {
             Some(("sqlite", path)) => Self::sqlite(sqlite_path(path)).await,
             Some(("postgres" | "postgresql", _)) => Self::postgres(&named).await,
             // What it says may hold a password, and is not repeated.
-            _ => Err(Failure::usage(EXPECTED)),
+            _ => Err(CommandError::usage(EXPECTED)),
         }
     }
 
-    async fn sqlite(path: &Path) -> Result<Self, Failure> {
+    async fn sqlite(path: &Path) -> Result<Self, CommandError> {
         // One that may not be looked for is for the engine to explain.
         if path.try_exists().is_ok_and(|exists| !exists) {
             let message = format!("there is no store at {}: check --store or MARTELLO_STORE", path.display());
-            return Err(Failure::no_store(message));
+            return Err(CommandError::no_store(message));
         }
         Ok(Self::Sqlite(SqliteStore::builder(path).create(false).readers(1).open().await?))
     }
 
-    async fn postgres(url: &str) -> Result<Self, Failure> {
+    async fn postgres(url: &str) -> Result<Self, CommandError> {
         let store = PostgresStore::builder().url(url).create(false).max_connections(4);
         Ok(Self::Postgres(store.connect().await?))
     }
@@ -64,7 +64,7 @@ impl Place {
     }
 
     /// An outbox in it, which tells outcomes apart as our stacks do.
-    pub(crate) fn outbox(&self) -> Result<Outbox, Failure> {
+    pub(crate) fn outbox(&self) -> Result<Outbox, CommandError> {
         let builder = match self {
             Self::Sqlite(store) => Outbox::builder(store.clone()),
             Self::Postgres(store) => Outbox::builder(store.clone()),

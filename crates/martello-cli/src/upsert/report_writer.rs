@@ -9,20 +9,20 @@ use martello_upsert::Record;
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    failure::Failure,
+    error::CommandError,
     files::{self, Writer},
     output::json,
 };
 
 /// A report, or none.
-pub(super) struct Reporter {
+pub(super) struct ReportWriter {
     out: Option<(Writer, PathBuf)>,
     /// Whether each line is to be seen at once.
     at_once: bool,
 }
 
-impl Reporter {
-    pub(super) async fn open(path: Option<&Path>) -> Result<Self, Failure> {
+impl ReportWriter {
+    pub(super) async fn open(path: Option<&Path>) -> Result<Self, CommandError> {
         let Some(path) = path else { return Ok(Self { out: None, at_once: false }) };
         let (out, at_once) = files::open(path).await.map_err(|error| unwritten(path, error))?;
         Ok(Self { out: Some((out, path.to_owned())), at_once })
@@ -33,7 +33,7 @@ impl Reporter {
         self.out.as_ref().is_some_and(|(_, path)| files::is_stdout(path))
     }
 
-    pub(super) async fn write(&mut self, record: &Record) -> Result<(), Failure> {
+    pub(super) async fn write(&mut self, record: &Record) -> Result<(), CommandError> {
         let Some((out, path)) = &mut self.out else { return Ok(()) };
         let line = json(record).map_err(io::Error::from)? + "\n";
         let mut written = out.write_all(line.as_bytes()).await;
@@ -43,15 +43,15 @@ impl Reporter {
         written.map_err(|error| unwritten(path, error))
     }
 
-    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+    pub(super) async fn finish(&mut self) -> Result<(), CommandError> {
         let Some((out, path)) = &mut self.out else { return Ok(()) };
         out.flush().await.map_err(|error| unwritten(path, error))
     }
 }
 
-fn unwritten(path: &Path, error: io::Error) -> Failure {
+fn unwritten(path: &Path, error: io::Error) -> CommandError {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return Failure::interrupted("the reader of the report has gone away, so that the run has stopped");
+        return CommandError::interrupted("the reader of the report has gone away, so that the run has stopped");
     }
-    Failure::other(format!("the report {} cannot be written", path.display())).because(error)
+    CommandError::other(format!("the report {} cannot be written", path.display())).with_source(error)
 }

@@ -11,16 +11,16 @@ use crate::output::{Printable, causes, printable_json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All is well.
-    Well,
+    Success,
     /// Some of it could not be done, or somebody should look at something.
-    Partly,
+    Partial,
     /// Some of it failed in a way that passes: doing it again is enough.
-    ForNow,
+    Temporary,
 }
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     kind: Kind,
     message: Cow<'static, str>,
     /// What brought it about; its own words are in the message already if `spoken`.
@@ -40,7 +40,7 @@ enum Kind {
     ClosedPipe,
 }
 
-impl Failure {
+impl CommandError {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None, spoken: false }
     }
@@ -76,7 +76,7 @@ impl Failure {
     }
 
     /// This failure, caused by `source`.
-    pub(crate) fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -100,7 +100,7 @@ impl Failure {
     }
 
     /// What is written to stderr: nothing when nobody reads.
-    pub(crate) fn told(&self, json: bool) -> String {
+    pub(crate) fn render(&self, json: bool) -> String {
         if self.kind == Kind::ClosedPipe {
             return String::new();
         }
@@ -129,20 +129,20 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Error for Failure {
+impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let source = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         if self.spoken { source.and_then(Error::source) } else { source }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let kind = match error.kind() {
             StoreErrorKind::NotFound => Kind::NotFound,
@@ -158,18 +158,18 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl From<InvalidEntry> for Failure {
+impl From<InvalidEntry> for CommandError {
     fn from(error: InvalidEntry) -> Self {
         Self::usage(error.to_string())
     }
 }
 
 /// Of what is written out.
-impl From<io::Error> for Failure {
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::new(Kind::ClosedPipe, ""),
-            _ => Self::other("the output cannot be written").because(error),
+            _ => Self::other("the output cannot be written").with_source(error),
         }
     }
 }

@@ -6,7 +6,7 @@ use martello_upsert::{Report, UpsertError, UpsertErrorKind, UpsertOutcome};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    failure::{Exit, Failure},
+    error::{Exit, CommandError},
     output::{Output, Printable},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 const WIDEST: usize = 240;
 
 /// Tells the sum of it; beside a report on stdout as a note.
-pub(super) fn tell(out: &mut Output, report: &Report, beside: bool) -> io::Result<()> {
+pub(super) fn print(out: &mut Output, report: &Report, beside: bool) -> io::Result<()> {
     if out.is_json() {
         return if beside { Ok(()) } else { out.document(&document(report)) };
     }
@@ -44,23 +44,23 @@ fn document(report: &Report) -> Value {
 }
 
 /// The exit code of a run that came to an end.
-pub(super) fn exit(report: &Report, journal: bool, broken_off: bool) -> Result<Exit, Failure> {
+pub(super) fn exit(report: &Report, journal: bool, broken_off: bool) -> Result<Exit, CommandError> {
     use UpsertOutcome::{Ambiguous, Conflict, Exhausted, Rejected};
     let has = |outcomes: [UpsertOutcome; 2]| outcomes.into_iter().any(|each| report.counts().get(each) > 0);
     if report.is_stopped() || broken_off {
-        return Err(Failure::interrupted(match journal {
+        return Err(CommandError::interrupted(match journal {
             true => "interrupted: the same command goes on from its journal",
             false => "interrupted: without --journal, the same command begins anew",
         }));
     }
     Ok(match (has([Rejected, Conflict]), has([Exhausted, Ambiguous])) {
-        (true, _) => Exit::Partly,
-        (false, true) => Exit::ForNow,
-        (false, false) => Exit::Well,
+        (true, _) => Exit::Partial,
+        (false, true) => Exit::Temporary,
+        (false, false) => Exit::Success,
     })
 }
 
-impl From<UpsertError> for Failure {
+impl From<UpsertError> for CommandError {
     fn from(error: UpsertError) -> Self {
         let message = error.to_string();
         let failure = match error.kind() {
@@ -68,7 +68,7 @@ impl From<UpsertError> for Failure {
             _ => Self::other(message),
         };
         match std::error::Error::source(&error) {
-            Some(source) => failure.because(source.to_string()),
+            Some(source) => failure.with_source(source.to_string()),
             None => failure,
         }
     }

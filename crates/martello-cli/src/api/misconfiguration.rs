@@ -6,7 +6,7 @@ use std::{error::Error, io};
 const DEEPEST: usize = 32;
 
 /// What keeps every request from the server, if this error says so.
-pub(super) fn misfit(error: &(dyn Error + 'static)) -> Option<&'static str> {
+pub(super) fn misconfiguration(error: &(dyn Error + 'static)) -> Option<&'static str> {
     std::iter::successors(Some(error), |error| inner(*error)).take(DEEPEST).find_map(told)
 }
 

@@ -1,13 +1,13 @@
 use martello_outbox::{Change, End, Reason};
 use serde_json::json;
 
-use crate::support::{Stage, dead};
+use crate::support::{StoreFixture, dead};
 
 #[tokio::test]
 async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let found = |arguments: &[&str]| -> Vec<String> {
-        let list = stage.json(&[&["dead", "list"], arguments].concat());
+        let list = fixture.json(&[&["dead", "list"], arguments].concat());
         let entries = list["entries"].as_array().unwrap().iter();
         entries.map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
     };
@@ -22,8 +22,8 @@ async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
 
 #[tokio::test]
 async fn a_list_is_a_table_for_people() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = stage.run(&["dead", "list", "--host", "api.example"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "list", "--host", "api.example"]);
     let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["ID", "REASON", "FOR", "LAST", "ATTEMPTS", "QUEUE", "REQUEST"]);
     let row = |id: &str, url| [id, "rejected", "0s", "422", "2", "default", "PUT", url].map(str::to_owned);
@@ -40,31 +40,31 @@ async fn a_list_is_a_table_for_people() {
 
 #[tokio::test]
 async fn a_list_goes_on_where_the_page_before_ended() {
-    let (stage, ids) = Stage::filled().await;
-    let first = stage.json(&["outbox", "list", "--limit", "3"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let first = fixture.json(&["outbox", "list", "--limit", "3"]);
     let next = first["next"].as_str().unwrap();
-    let second = stage.json(&["outbox", "list", "--limit", "3", "--after", next]);
+    let second = fixture.json(&["outbox", "list", "--limit", "3", "--after", next]);
     assert_eq!(second["entries"][0]["id"], json!(ids[0]));
     assert_eq!(second["next"], json!(null));
 
-    let ran = stage.run(&["outbox", "list", "--limit", "3"]);
+    let ran = fixture.run(&["outbox", "list", "--limit", "3"]);
     assert_eq!(ran.stderr, format!("there are more: add --after {next}\n"));
 }
 
 #[tokio::test]
 async fn that_nothing_matches_is_an_answer_to_a_list() {
-    let (stage, _) = Stage::filled().await;
-    let ran = stage.run(&["dead", "list", "--host", "nobody.example"]);
+    let (fixture, _) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "list", "--host", "nobody.example"]);
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "nothing matches\n"));
-    assert_eq!(stage.json(&["dead", "list", "--status", "418"]), json!({"entries": [], "next": null}));
+    assert_eq!(fixture.json(&["dead", "list", "--status", "418"]), json!({"entries": [], "next": null}));
 }
 
 #[tokio::test]
 async fn a_dead_letter_shows_its_timeline_and_its_request() {
-    let (stage, ids) = Stage::filled().await;
+    let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0];
-    stage.change(id, Change::Keep).await;
-    let shown = stage.run(&["dead", "show", &id.to_string()]).stdout;
+    fixture.change(id, Change::Keep).await;
+    let shown = fixture.run(&["dead", "show", &id.to_string()]).stdout;
     let expected = [
         format!("{id} is dead: rejected"),
         "  request         PUT https://api.example/orders/1?token=***".to_owned(),
@@ -83,14 +83,14 @@ async fn a_dead_letter_shows_its_timeline_and_its_request() {
     }
     assert!(shown.contains("became a dead letter: rejected\n"), "{shown}");
     assert!(!shown.contains("s3cret"), "{shown}");
-    let revealed = stage.run(&["dead", "show", &id.to_string(), "--reveal"]).stdout;
+    let revealed = fixture.run(&["dead", "show", &id.to_string(), "--reveal"]).stdout;
     assert!(revealed.contains("token=s3cret"), "{revealed}");
 }
 
 #[tokio::test]
 async fn a_program_is_shown_the_same() {
-    let (stage, ids) = Stage::filled().await;
-    let shown = stage.json(&["dead", "show", &ids[0].to_string()]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let shown = fixture.json(&["dead", "show", &ids[0].to_string()]);
     assert_eq!(shown["entry"]["state"], "dead");
     assert_eq!(shown["entry"]["url"], "https://api.example/orders/1?token=***");
     assert_eq!(shown["attempts"][1]["tracking_id"], "track-2-422");
@@ -103,34 +103,34 @@ async fn a_program_is_shown_the_same() {
 
 #[tokio::test]
 async fn a_body_is_written_byte_for_byte() {
-    let (stage, ids) = Stage::filled().await;
-    let ran = stage.run(&["dead", "show", &ids[0].to_string(), "--body"]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "show", &ids[0].to_string(), "--body"]);
     assert_eq!(ran.stdout, "{\"stops\":-3,\"by\":\"road\"}");
-    let ran = stage.run(&["dead", "show", &ids[0].to_string(), "--body", "--revision", "2"]);
+    let ran = fixture.run(&["dead", "show", &ids[0].to_string(), "--body", "--revision", "2"]);
     ran.fails(4, "there is no revision 2");
 }
 
 #[tokio::test]
 async fn what_was_delivered_is_shown_too() {
-    let (stage, ids) = Stage::filled().await;
-    assert_eq!(stage.deliver(End::Done, 200).await, 1);
-    let shown = stage.run(&["outbox", "show", &ids[3].to_string()]);
+    let (fixture, ids) = StoreFixture::filled().await;
+    assert_eq!(fixture.deliver(End::Done, 200).await, 1);
+    let shown = fixture.run(&["outbox", "show", &ids[3].to_string()]);
     assert!(shown.stdout.starts_with(&format!("{} is done\n", ids[3])), "{shown:?}");
 }
 
 #[tokio::test]
 async fn an_id_must_be_one_and_be_there() {
-    let (stage, _) = Stage::filled().await;
-    let ran = stage.run(&["dead", "show", "17"]);
+    let (fixture, _) = StoreFixture::filled().await;
+    let ran = fixture.run(&["dead", "show", "17"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("invalid value '17' for '<ID>': the id must be a UUID"), "{ran:?}");
     let nobody = "01939393-0000-7000-8000-000000000000";
-    stage.run(&["dead", "show", nobody]).fails(4, &format!("there is no entry {nobody}"));
+    fixture.run(&["dead", "show", nobody]).fails(4, &format!("there is no entry {nobody}"));
 }
 
 #[tokio::test]
 async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     for (name, value) in [
         ("referer", "https://me:s3cret@api.example/"),
@@ -144,29 +144,29 @@ async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
     // As an older version stored it.
     entry.attempts[1].fault = Some("PUT https://me:s3cret@api.example/?key=s3cret: reset".into());
     let id = entry.id.to_string();
-    stage.store.enqueue(vec![entry]).await.unwrap();
+    fixture.store.enqueue(vec![entry]).await.unwrap();
     for json in [&["dead", "show", &id][..], &["dead", "show", &id, "--json"]] {
-        let shown = stage.run(json).stdout;
+        let shown = fixture.run(json).stdout;
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("https://***@hooks.example/done?token=***#id=***"), "{shown}");
         assert!(shown.contains("PUT https://***@api.example/?key=***: reset"), "{shown}");
     }
-    let revealed = stage.run(&["dead", "show", &id, "--reveal"]).stdout;
+    let revealed = fixture.run(&["dead", "show", &id, "--reveal"]).stdout;
     assert_eq!(revealed.matches("s3cret").count(), 11, "{revealed}");
 }
 
 /// As they stand in a list, in a timeline, beside a hold, and where somebody swept too far.
 #[tokio::test]
 async fn what_was_copied_is_understood() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let urls =
         ["https://Api.Example:8443/orders/1", "https://api.example:8443/orders/2", "http://[::1]:81/3"];
     let entries: Vec<_> = urls.iter().map(|url| dead(url, 422, Reason::Rejected)).collect();
     let id = entries[2].id;
-    stage.store.enqueue(entries).await.unwrap();
+    fixture.store.enqueue(entries).await.unwrap();
     let many = |filter: &[&str]| {
-        let told = stage.json(&[&["dead", "list"], filter].concat());
-        told["entries"].as_array().unwrap().len()
+        let output = fixture.json(&[&["dead", "list"], filter].concat());
+        output["entries"].as_array().unwrap().len()
     };
     for host in [
         "api.example",
@@ -184,30 +184,30 @@ async fn what_was_copied_is_understood() {
         assert_eq!(many(&["--tracking-id", id]), 3, "{id}");
     }
     for id in [format!(" {id}"), format!("{id},"), format!("\"{id}\""), id.to_string().to_uppercase()] {
-        assert_eq!(stage.run(&["dead", "show", &id]).code, 0, "{id}");
+        assert_eq!(fixture.run(&["dead", "show", &id]).code, 0, "{id}");
     }
     for host in ["", "https://", "a b"] {
-        assert_eq!(stage.run(&["dead", "list", "--host", host]).code, 2, "{host}");
+        assert_eq!(fixture.run(&["dead", "list", "--host", host]).code, 2, "{host}");
     }
 }
 
 /// A port says less than all that goes to the host, and the filter knows no ports: nothing is taken for what is not meant.
 #[tokio::test]
 async fn a_port_takes_nothing_of_another_port() {
-    let stage = Stage::empty().await;
+    let fixture = StoreFixture::empty().await;
     let urls = ["https://api.example:8443/orders/1", "https://api.example:9443/orders/2"];
     let entries = urls.iter().map(|url| dead(url, 422, Reason::Rejected));
-    stage.store.enqueue(entries.collect()).await.unwrap();
+    fixture.store.enqueue(entries.collect()).await.unwrap();
     for arguments in [
         &["dead", "list", "--host", "api.example:8443"][..],
         &["dead", "purge", "--host", "api.example:8443", "--yes"],
         &["dead", "export", "--host", "api.example:8443"],
         &["dead", "replay", "--host", "api.example:8443", "--yes"],
     ] {
-        stage.run(arguments).fails(2, "--host api.example is for all of its ports: also api.example:9443");
+        fixture.run(arguments).fails(2, "--host api.example is for all of its ports: also api.example:9443");
     }
     assert_eq!(
-        stage.run(&["dead", "purge", "--host", "api.example", "--yes"]).stdout,
+        fixture.run(&["dead", "purge", "--host", "api.example", "--yes"]).stdout,
         "purged 2 dead letters\n"
     );
 }

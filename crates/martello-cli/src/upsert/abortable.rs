@@ -1,4 +1,4 @@
-//! Calls that are broken off when there is no time left for them.
+//! Calls that are has_aborted off when there is no time left for them.
 
 use std::{
     future::poll_fn,
@@ -20,43 +20,43 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A service around a stack: what waits there, for an answer or to try again, ends when it is told to. Nobody knows then
 /// what became of it.
 #[derive(Clone)]
-pub(super) struct Hurried<S> {
+pub(super) struct Abortable<S> {
     service: S,
-    hurry: Hurry,
+    abort: AbortHandle,
 }
 
 /// What tells it so. A clone tells the same.
 #[derive(Clone)]
-pub(super) struct Hurry {
-    told: watch::Sender<bool>,
-    broken: Arc<AtomicBool>,
+pub(super) struct AbortHandle {
+    aborted: watch::Sender<bool>,
+    has_aborted: Arc<AtomicBool>,
 }
 
-impl Hurry {
+impl AbortHandle {
     pub(super) fn new() -> Self {
-        Self { told: watch::Sender::new(false), broken: Arc::default() }
+        Self { aborted: watch::Sender::new(false), has_aborted: Arc::default() }
     }
 
-    pub(super) fn around<S>(&self, service: S) -> Hurried<S> {
-        Hurried { service, hurry: self.clone() }
+    pub(super) fn wrap<S>(&self, service: S) -> Abortable<S> {
+        Abortable { service, abort: self.clone() }
     }
 
-    pub(super) fn now(&self) {
-        self.told.send_replace(true);
+    pub(super) fn abort(&self) {
+        self.aborted.send_replace(true);
     }
 
     /// Whether something was broken off.
-    pub(super) fn has_broken(&self) -> bool {
-        self.broken.load(Ordering::Relaxed)
+    pub(super) fn has_aborted(&self) -> bool {
+        self.has_aborted.load(Ordering::Relaxed)
     }
 
-    async fn told(&self) {
+    async fn aborted(&self) {
         // The sender is here, so that this cannot fail.
-        let _ = self.told.subscribe().wait_for(|told| *told).await;
+        let _ = self.aborted.subscribe().wait_for(|aborted| *aborted).await;
     }
 }
 
-impl<S, R> Service<Request<Body>> for Hurried<S>
+impl<S, R> Service<Request<Body>> for Abortable<S>
 where
     S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -67,13 +67,13 @@ where
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
 
-    /// The stack is readied in the call, where that can be broken off.
+    /// The stack is readied in the call, where that can be has_aborted off.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Self { mut service, hurry } = self.clone();
+        let Self { mut service, abort } = self.clone();
         Box::pin(async move {
             let answer = async {
                 poll_fn(|cx| service.poll_ready(cx)).await.map_err(CallError::from_readiness)?;
@@ -82,8 +82,8 @@ where
             tokio::select! {
                 biased;
                 answer = answer => answer,
-                () = hurry.told() => {
-                    hurry.broken.store(true, Ordering::Relaxed);
+                () = abort.aborted() => {
+                    abort.has_aborted.store(true, Ordering::Relaxed);
                     let why = "interrupted: nobody knows what became of it";
                     Err(CallError::new(ErrorKind::Transport, Outcome::Ambiguous, why).into())
                 }

@@ -6,11 +6,11 @@ use serde_json::json;
 use super::watch;
 use crate::{
     Context,
-    args::{Bulk, Rate},
-    ask,
+    args::{BulkArgs, Rate},
+    confirm,
     bulk::{count, noun},
-    entries::Pages,
-    failure::{Exit, Failure},
+    entries::EntryPages,
+    error::{Exit, CommandError},
     output::span,
 };
 
@@ -18,16 +18,16 @@ use crate::{
 const MANY: u64 = 5_000;
 
 /// A replay by a filter.
-pub(super) struct Many {
+pub(super) struct FilterReplay {
     pub(super) filter: Filter,
     pub(super) rate: Rate,
     pub(super) overtaken: WhenOvertaken,
-    pub(super) bulk: Bulk,
+    pub(super) bulk: BulkArgs,
     pub(super) watch: bool,
 }
 
 /// Makes a job of it, which the store then does by itself.
-pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Failure> {
+pub(super) async fn replay(context: &mut Context, many: FilterReplay) -> Result<Exit, CommandError> {
     let store = &*context.store;
     let matched = count(store, &many.filter).await?;
     let Rate(per_second) = many.rate;
@@ -52,7 +52,7 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
         return tell_dry(context, &many, matched, &overtaken, &what);
     }
     refuse(&overtaken)?;
-    ask::confirm(many.bulk, &what).await?;
+    confirm::confirm(many.bulk, &what).await?;
     let job = store.replay(many.filter, per_second, many.overtaken).await?;
     if job.total < matched {
         context
@@ -73,16 +73,16 @@ pub(super) async fn replay(context: &mut Context, many: Many) -> Result<Exit, Fa
         ))?;
         context.out.note(format_args!("watch it with: martello dead replays watch {}", job.id))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn tell_dry(
     context: &mut Context,
-    many: &Many,
+    many: &FilterReplay,
     matched: u64,
     overtaken: &[EntryId],
     what: &str,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let out = &mut context.out;
     if out.is_json() {
         let per_second = many.rate.0;
@@ -96,24 +96,24 @@ fn tell_dry(
     }
     // It would be refused, and that is what a dry run is to tell.
     refuse(overtaken)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-fn refuse(overtaken: &[EntryId]) -> Result<(), Failure> {
+fn refuse(overtaken: &[EntryId]) -> Result<(), CommandError> {
     let first: Vec<String> = overtaken.iter().take(3).map(ToString::to_string).collect();
     if first.is_empty() {
         return Ok(());
     }
     let (many, first) = (overtaken.len(), first.join(", "));
-    Err(Failure::conflict(format!(
+    Err(CommandError::conflict(format!(
         "{many} of them would overwrite a newer request of their key ({first}): \
          --overwrite replays them all the same"
     )))
 }
 
 /// Those that are overtaken.
-async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, Failure> {
-    let (mut overtaken, mut pages) = (Vec::new(), Pages::new(store, filter, 1_000));
+async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, CommandError> {
+    let (mut overtaken, mut pages) = (Vec::new(), EntryPages::new(store, filter, 1_000));
     while let Some(page) = pages.next().await? {
         overtaken.extend(page.iter().filter(|entry| entry.overtaken.is_some()).map(|entry| entry.id));
     }

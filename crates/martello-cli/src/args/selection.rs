@@ -2,23 +2,23 @@ use clap::Args;
 use martello_outbox::{EntryId, Filter, State, Store};
 
 use super::{FilterArgs, copied};
-use crate::failure::Failure;
+use crate::error::CommandError;
 
 /// What a verb is to be done to.
 #[derive(Args)]
-pub(crate) struct Targets {
+pub(crate) struct SelectionArgs {
     /// These, by their ids.
     #[arg(value_name = "ID", value_parser = copied::id::<EntryId>)]
     ids: Vec<EntryId>,
     #[command(flatten)]
-    pub(crate) matching: Matching,
+    pub(crate) matching: FilterSelection,
 }
 
 /// Those that a filter matches.
 #[derive(Args)]
-pub(crate) struct Matching {
+pub(crate) struct FilterSelection {
     #[command(flatten)]
-    pub(crate) bulk: Bulk,
+    pub(crate) bulk: BulkArgs,
     /// All of them.
     #[arg(long)]
     all: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Matching {
 
 /// How sure one must be before many are changed.
 #[derive(Args, Clone, Copy)]
-pub(crate) struct Bulk {
+pub(crate) struct BulkArgs {
     /// Only say how many it would be.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -38,32 +38,32 @@ pub(crate) struct Bulk {
 }
 
 /// What is meant by that: ids, or a filter, and never both or nothing.
-pub(crate) enum Target {
+pub(crate) enum Selection {
     Ids(Vec<EntryId>),
     Matching(Filter),
 }
 
-impl Targets {
+impl SelectionArgs {
     /// What is meant, of what is in this state.
-    pub(crate) async fn target(self, store: &dyn Store, state: State) -> Result<Target, Failure> {
+    pub(crate) async fn resolve(self, store: &dyn Store, state: State) -> Result<Selection, CommandError> {
         if self.ids.is_empty() {
-            return self.matching.filter(store, state).await.map(Target::Matching);
+            return self.matching.filter(store, state).await.map(Selection::Matching);
         }
         let filter = self.matching.filter.of(store, Some(state)).await?;
         if self.matching.all || !filter.is_open() {
-            return Err(Failure::usage("name ids or a filter, not both"));
+            return Err(CommandError::usage("name ids or a filter, not both"));
         }
-        Ok(Target::Ids(self.ids))
+        Ok(Selection::Ids(self.ids))
     }
 }
 
-impl Matching {
+impl FilterSelection {
     /// The filter, of what is in this state; [open](Filter::is_open) only if `--all` says so.
-    async fn filter(self, store: &dyn Store, state: State) -> Result<Filter, Failure> {
+    async fn filter(self, store: &dyn Store, state: State) -> Result<Filter, CommandError> {
         let filter = self.filter.of(store, Some(state)).await?;
         match (filter.is_open(), self.all) {
-            (true, false) => Err(Failure::usage("say which: name ids or a filter, or --all")),
-            (false, true) => Err(Failure::usage("name a filter or --all, not both")),
+            (true, false) => Err(CommandError::usage("say which: name ids or a filter, or --all")),
+            (false, true) => Err(CommandError::usage("name a filter or --all, not both")),
             _ => Ok(filter),
         }
     }
