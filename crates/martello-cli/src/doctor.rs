@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     Context,
     args::DoctorArgs,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     outbox::condition,
     output::{Printable, span},
 };

@@ -2,8 +2,8 @@
 
 mod api;
 mod args;
-mod confirm;
 mod bulk;
+mod confirm;
 mod dead;
 mod doctor;
 mod entries;
@@ -13,8 +13,8 @@ mod interrupt;
 mod outbox;
 mod output;
 mod parked;
-mod store_handle;
 mod poll;
+mod store_handle;
 mod upsert;
 
 use std::{
@@ -29,7 +29,7 @@ use martello_outbox::Store;
 
 use crate::{
     args::{Cli, Command, StoreArgs, StoreCommand},
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files::RunFiles,
     interrupt::unless_interrupted,
     output::{Output, Printable},

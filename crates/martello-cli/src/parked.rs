@@ -6,14 +6,15 @@ use serde_json::json;
 use crate::{
     args::{ParkedArgs, ParkedCommand, ParkedSelection},
     confirm,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files::{RunFiles, beside_target},
     output::{Output, Table, Time},
 };
 
 pub(crate) async fn run(out: &mut Output, args: ParkedArgs) -> Result<Exit, CommandError> {
-    let path =
-        args.checkpoint.ok_or_else(|| CommandError::usage("name the checkpoint of the poll with --checkpoint"))?;
+    let path = args
+        .checkpoint
+        .ok_or_else(|| CommandError::usage("name the checkpoint of the poll with --checkpoint"))?;
     RunFiles::new().checkpoint(&path)?;
     if !path.exists() && !beside_target(&path, ".parked").exists() {
         return Err(CommandError::not_found(format!("there is no checkpoint at {}", path.display())));
@@ -47,7 +48,11 @@ async fn list(out: &mut Output, store: &FileCheckpoint) -> Result<Exit, CommandE
     Ok(Exit::Success)
 }
 
-async fn again(out: &mut Output, store: &FileCheckpoint, chosen: &ParkedSelection) -> Result<Exit, CommandError> {
+async fn again(
+    out: &mut Output,
+    store: &FileCheckpoint,
+    chosen: &ParkedSelection,
+) -> Result<Exit, CommandError> {
     let ids = ids(store, chosen).await?;
     if chosen.bulk.dry_run {
         return told(out, "would be printed again", count(&ids), count(&ids));
@@ -56,7 +61,11 @@ async fn again(out: &mut Output, store: &FileCheckpoint, chosen: &ParkedSelectio
     told(out, "will be printed again before the next pass", done, count(&ids))
 }
 
-async fn discard(out: &mut Output, store: &FileCheckpoint, chosen: &ParkedSelection) -> Result<Exit, CommandError> {
+async fn discard(
+    out: &mut Output,
+    store: &FileCheckpoint,
+    chosen: &ParkedSelection,
+) -> Result<Exit, CommandError> {
     let ids = ids(store, chosen).await?;
     if chosen.bulk.dry_run {
         return told(out, "would be discarded", count(&ids), count(&ids));

@@ -196,7 +196,9 @@ impl Credentials {
 }
 
 fn from_env(name: &str) -> Result<Token, CommandError> {
-    let value = env::var(name)
-        .map_err(|_| CommandError::usage(format!("--token-env: there is no usable {name} in the environment")))?;
-    Token::parse(&value, Instant::now()).map_err(|why| CommandError::usage(format!("--token-env {name}: {why}")))
+    let value = env::var(name).map_err(|_| {
+        CommandError::usage(format!("--token-env: there is no usable {name} in the environment"))
+    })?;
+    Token::parse(&value, Instant::now())
+        .map_err(|why| CommandError::usage(format!("--token-env {name}: {why}")))
 }

@@ -48,7 +48,8 @@ pub(super) fn secret(args: &ApiArgs) -> Result<HeaderMap, CommandError> {
     let has_token = args.token_env.is_some() || args.token_file.is_some() || args.token_command.is_some();
     let mut headers = HeaderMap::new();
     for argument in &args.secret_headers {
-        let expected = || CommandError::usage("--header-env wants NAME=VARIABLE, such as x-api-key=ORDERS_KEY");
+        let expected =
+            || CommandError::usage("--header-env wants NAME=VARIABLE, such as x-api-key=ORDERS_KEY");
         let (name, variable) = argument.split_once('=').ok_or_else(expected)?;
         let name = name_of("--header-env", name)?;
         if name == header::AUTHORIZATION && has_token {
@@ -57,11 +58,15 @@ pub(super) fn secret(args: &ApiArgs) -> Result<HeaderMap, CommandError> {
             ));
         }
         let value = env::var(variable).map_err(|_| {
-            CommandError::usage(format!("--header-env {name}: there is no usable {variable} in the environment"))
+            CommandError::usage(format!(
+                "--header-env {name}: there is no usable {variable} in the environment"
+            ))
         })?;
         let value: Result<HeaderValue, _> = value.trim().parse();
         let unusable = |_| {
-            CommandError::usage(format!("--header-env {name}: what is in {variable} cannot be sent in a header"))
+            CommandError::usage(format!(
+                "--header-env {name}: what is in {variable} cannot be sent in a header"
+            ))
         };
         let mut value = value.map_err(unusable)?;
         value.set_sensitive(true);
@@ -71,8 +76,10 @@ pub(super) fn secret(args: &ApiArgs) -> Result<HeaderMap, CommandError> {
 }
 
 fn name_of(option: &str, name: &str) -> Result<HeaderName, CommandError> {
-    let name: HeaderName =
-        name.trim().parse().map_err(|_| CommandError::usage(format!("{option}: this is no name of a header")))?;
+    let name: HeaderName = name
+        .trim()
+        .parse()
+        .map_err(|_| CommandError::usage(format!("{option}: this is no name of a header")))?;
     if OF_THE_CLIENT.contains(&name) || name == "keep-alive" || name.as_str().starts_with("proxy-") {
         return Err(CommandError::usage(format!("{option} {name}: the client itself puts that in")));
     }

@@ -14,7 +14,7 @@ use crate::{
     args::{BulkArgs, Selection, SelectionArgs},
     confirm,
     entries::EntryPages,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     interrupt::or_interrupt,
 };
 
@@ -40,7 +40,11 @@ pub(crate) fn noun(state: State, many: u64) -> &'static str {
 }
 
 /// Does it to those that are named, or to those that match once somebody is sure.
-pub(crate) async fn run(context: &mut Context, selection: SelectionArgs, act: BulkAction) -> Result<Exit, CommandError> {
+pub(crate) async fn run(
+    context: &mut Context,
+    selection: SelectionArgs,
+    act: BulkAction,
+) -> Result<Exit, CommandError> {
     let bulk = selection.matching.bulk;
     match selection.resolve(&*context.store, act.of).await? {
         Selection::Ids(ids) => named(context, ids, bulk.dry_run, &act).await,
@@ -59,7 +63,12 @@ pub(crate) async fn count(store: &dyn Store, filter: &Filter) -> Result<u64, Com
 }
 
 /// Does it to each of these, in turn; one that cannot be changed stops no other.
-async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool, act: &BulkAction) -> Result<Exit, CommandError> {
+async fn named(
+    context: &mut Context,
+    ids: Vec<EntryId>,
+    dry_run: bool,
+    act: &BulkAction,
+) -> Result<Exit, CommandError> {
     let mut result = BulkResult::new(act.past, dry_run);
     for id in ids {
         let changed = if dry_run {
@@ -81,7 +90,12 @@ pub(crate) async fn look(store: &dyn Store, id: EntryId, state: State) -> Result
     }
 }
 
-async fn matching(context: &mut Context, filter: &Filter, bulk: BulkArgs, act: &BulkAction) -> Result<Exit, CommandError> {
+async fn matching(
+    context: &mut Context,
+    filter: &Filter,
+    bulk: BulkArgs,
+    act: &BulkAction,
+) -> Result<Exit, CommandError> {
     let matched = count(&*context.store, filter).await?;
     let mut result = BulkResult::new(act.past, bulk.dry_run);
     if bulk.dry_run {
@@ -100,7 +114,12 @@ async fn matching(context: &mut Context, filter: &Filter, bulk: BulkArgs, act: &
 }
 
 /// Page after page, each at once.
-async fn walk(store: &Arc<dyn Store>, filter: &Filter, act: &BulkAction, result: &mut BulkResult) -> Result<(), CommandError> {
+async fn walk(
+    store: &Arc<dyn Store>,
+    filter: &Filter,
+    act: &BulkAction,
+    result: &mut BulkResult,
+) -> Result<(), CommandError> {
     let mut pages = EntryPages::new(&**store, filter, AT_ONCE);
     while let Some(page) = pages.next().await? {
         let mut changes = JoinSet::new();

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::noun;
 use crate::{
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::Output,
 };
 
@@ -40,7 +40,11 @@ impl BulkResult {
     }
 
     /// Counts one. What is wrong with an entry is counted too; what is wrong with the store ends it all.
-    pub(crate) fn note(&mut self, id: EntryId, changed: Result<Entry, StoreError>) -> Result<(), CommandError> {
+    pub(crate) fn note(
+        &mut self,
+        id: EntryId,
+        changed: Result<Entry, StoreError>,
+    ) -> Result<(), CommandError> {
         use StoreErrorKind::{Conflict, Invalid, NotFound};
         self.matched += 1;
         match changed {

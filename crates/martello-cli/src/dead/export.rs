@@ -9,7 +9,7 @@ use crate::{
     args::ExportArgs,
     bulk::{count, noun},
     entries::EntryPages,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files::{self, Replacement, Writer},
     interrupt::or_interrupt,
     output::{DetailShape, json},
@@ -46,8 +46,9 @@ async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, C
         let (mut out, _) = files::open(path).await?;
         return lines(store, filter, &mut out, CommandError::from).await;
     }
-    let unwritten =
-        |error: io::Error| CommandError::other(format!("{} cannot be written", path.display())).with_source(error);
+    let unwritten = |error: io::Error| {
+        CommandError::other(format!("{} cannot be written", path.display())).with_source(error)
+    };
     let Some(replacement) = Replacement::of(path).map_err(unwritten)? else {
         let (mut out, _) = files::open(path).await.map_err(unwritten)?;
         return lines(store, filter, &mut out, unwritten).await;

@@ -12,7 +12,7 @@ use crate::{
     args::{DeadCommand, DeadListArgs},
     bulk::{self, BulkAction},
     entries,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 pub(crate) async fn run(context: &mut Context, verb: DeadCommand) -> Result<Exit, CommandError> {

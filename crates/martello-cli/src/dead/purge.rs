@@ -4,10 +4,10 @@ use serde_json::json;
 use crate::{
     Context,
     args::{BulkArgs, Selection, SelectionArgs},
-    confirm,
     bulk::{BulkResult, count, look, noun},
+    confirm,
     entries::EntryPages,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 /// Deletes for good those that are named, or those that match and are not kept.
@@ -47,13 +47,16 @@ async fn matching(context: &mut Context, filter: Filter, bulk: BulkArgs) -> Resu
     let kept = kept(store, &filter).await?;
     let loose = matched.saturating_sub(kept);
     if loose == 0 {
-        return Err(CommandError::conflict(format!("all {matched} are kept: `martello dead unkeep` ends that")));
+        return Err(CommandError::conflict(format!(
+            "all {matched} are kept: `martello dead unkeep` ends that"
+        )));
     }
     let except = if kept == 0 { String::new() } else { format!(" ({kept} more are kept)") };
     let done = if bulk.dry_run {
         0
     } else {
-        confirm::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose))).await?;
+        confirm::confirm(bulk, &format!("delete {loose} {} for good{except}", noun(State::Dead, loose)))
+            .await?;
         let purge = if filter.is_open() { Purge::All } else { Purge::matching(filter)? };
         store.purge(purge).await?
     };

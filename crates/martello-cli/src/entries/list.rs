@@ -3,12 +3,16 @@ use martello_outbox::{Entry, Filter, State};
 use crate::{
     Context,
     args::ListArgs,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{EntryShape, ListShape, Table, age, url},
 };
 
 /// Lists what passes the filter. That nothing does is an answer, and no failure.
-pub(crate) async fn list(context: &mut Context, filter: Filter, page: &ListArgs) -> Result<Exit, CommandError> {
+pub(crate) async fn list(
+    context: &mut Context,
+    filter: Filter,
+    page: &ListArgs,
+) -> Result<Exit, CommandError> {
     let dead = filter.state == Some(State::Dead);
     let found = context.store.list(filter, page.after, usize::from(page.limit)).await?;
     let out = &mut context.out;

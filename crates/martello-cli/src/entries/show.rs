@@ -6,7 +6,7 @@ use super::timeline;
 use crate::{
     Context,
     args::ShowArgs,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{DetailShape, Output, Printable, Time, header, url, write_body},
 };
 

@@ -11,7 +11,7 @@ use crate::{
     args::{OutboxCommand, OutboxListArgs},
     bulk::{self, BulkAction},
     entries,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 pub(crate) async fn run(context: &mut Context, verb: OutboxCommand) -> Result<Exit, CommandError> {
@@ -29,5 +29,6 @@ pub(crate) async fn run(context: &mut Context, verb: OutboxCommand) -> Result<Ex
     }
 }
 
-const CANCEL: BulkAction = BulkAction { change: Change::Cancel, of: State::Ready, verb: "cancel", past: "cancelled" };
+const CANCEL: BulkAction =
+    BulkAction { change: Change::Cancel, of: State::Ready, verb: "cancel", past: "cancelled" };
 const BURY: BulkAction = BulkAction { change: Change::Bury, of: State::Ready, verb: "bury", past: "buried" };

@@ -2,7 +2,7 @@ use martello_outbox::{QueueName, QueueStats, Store};
 
 use crate::{
     Context,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 pub(super) async fn pause(context: &mut Context, queue: &QueueName, why: &str) -> Result<Exit, CommandError> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     Context,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{Printable, Table, Time, span},
 };
 

@@ -13,7 +13,7 @@ use martello_poll::{Batch, Event, PollError, PollErrorKind, Poller, ResyncReason
 
 use super::emit;
 use crate::{
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{Output, Time},
 };
 
@@ -109,7 +109,8 @@ impl<'a> Follower<'a> {
         if self.once && (lasting || elsewhere || long.is_some() || self.failures > PATIENCE) {
             self.out.event(&error.to_string(), error.source())?;
             if lasting {
-                let failure = CommandError::other("the pass could not be ended, and trying again will not help");
+                let failure =
+                    CommandError::other("the pass could not be ended, and trying again will not help");
                 return Ok(Step::End(Err(failure)));
             }
             if let Some(until) = long.and_then(|long| Timestamp::now().checked_add(long).ok()) {

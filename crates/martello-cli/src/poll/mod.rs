@@ -12,7 +12,7 @@ use self::{follow::Follower, source::SinceUrl};
 use crate::{
     api::{self, Credentials},
     args::{PaceArgs, PollArgs},
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files::RunFiles,
     interrupt::Interrupts,
     output::Output,
@@ -65,8 +65,9 @@ pub(crate) async fn run(out: &mut Output, args: PollArgs) -> Result<Exit, Comman
     };
     match credentials.failure() {
         Some(refused) => Err(refused),
-        None => ended?
-            .ok_or_else(|| CommandError::interrupted("interrupted: the same command goes on from its checkpoint")),
+        None => ended?.ok_or_else(|| {
+            CommandError::interrupted("interrupted: the same command goes on from its checkpoint")
+        }),
     }
 }
 

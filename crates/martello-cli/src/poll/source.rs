@@ -94,7 +94,8 @@ pub(super) fn by_link(
 
 fn texts(args: &PollArgs) -> Result<Vec<(String, String)>, CommandError> {
     let text = |(name, value): (http::HeaderName, http::HeaderValue)| {
-        let value = value.to_str().map_err(|_| CommandError::usage(format!("--header {name} is no ASCII")))?;
+        let value =
+            value.to_str().map_err(|_| CommandError::usage(format!("--header {name} is no ASCII")))?;
         Ok((name.to_string(), value.to_owned()))
     };
     api::headers(&args.api)?.into_iter().map(text).collect()

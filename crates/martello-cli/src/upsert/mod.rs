@@ -1,12 +1,12 @@
 //! `martello upsert`: the entities of a file, one request each.
 
-mod progress_bar;
-mod summary;
 mod abortable;
 mod input;
+mod progress_bar;
 mod report_writer;
 mod request;
 mod rows;
+mod summary;
 mod url_template;
 
 use std::time::Duration;
@@ -23,13 +23,13 @@ use self::{
     input::Input,
     report_writer::ReportWriter,
     request::RequestTemplate,
-    rows::{Row, InputError},
+    rows::{InputError, Row},
     url_template::UrlTemplate,
 };
 use crate::{
     api::{self, Credentials},
     args::UpsertArgs,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files::RunFiles,
     interrupt::Interrupts,
     output::Output,
@@ -90,7 +90,9 @@ fn template(args: &UpsertArgs) -> Result<RequestTemplate, CommandError> {
     let method: Method = args.method.parse().map_err(|_| CommandError::usage("--method is none"))?;
     let url = UrlTemplate::parse(&args.url)?;
     if url.is_fixed() && method != Method::POST {
-        return Err(CommandError::usage("--url has no {field}: all entities would be written to the same place"));
+        return Err(CommandError::usage(
+            "--url has no {field}: all entities would be written to the same place",
+        ));
     }
     Ok(RequestTemplate::new(url, method, &api::headers(&args.api)?))
 }
@@ -123,7 +125,9 @@ async fn open(args: &UpsertArgs, template: &RequestTemplate) -> Result<Opened, C
     let input = Input::open(&args.input).await?;
     let journal = journal(args, template, &credentials, &input).await?;
     let place = match &args.outbox {
-        Some(name) => Some(StoreHandle::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?),
+        Some(name) => {
+            Some(StoreHandle::open_named(Some(name.as_str()).filter(|name| !name.is_empty())).await?)
+        }
         None => None,
     };
     let report_writer = ReportWriter::open(args.report.as_deref()).await?;

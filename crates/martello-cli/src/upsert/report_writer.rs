@@ -51,7 +51,9 @@ impl ReportWriter {
 
 fn unwritten(path: &Path, error: io::Error) -> CommandError {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return CommandError::interrupted("the reader of the report has gone away, so that the run has stopped");
+        return CommandError::interrupted(
+            "the reader of the report has gone away, so that the run has stopped",
+        );
     }
     CommandError::other(format!("the report {} cannot be written", path.display())).with_source(error)
 }

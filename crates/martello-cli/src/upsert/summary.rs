@@ -6,7 +6,7 @@ use martello_upsert::{Report, UpsertError, UpsertErrorKind, UpsertOutcome};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{Output, Printable},
 };
 

@@ -7,7 +7,10 @@ use crate::support::StoreFixture;
 async fn requests_that_wait_are_cancelled_by_id() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[3].to_string();
-    assert_eq!(fixture.run(&["outbox", "cancel", &id, "--dry-run"]).stdout, "would cancel 1 waiting request\n");
+    assert_eq!(
+        fixture.run(&["outbox", "cancel", &id, "--dry-run"]).stdout,
+        "would cancel 1 waiting request\n"
+    );
     assert_eq!(fixture.state(ids[3]).await, State::Ready);
     assert_eq!(fixture.run(&["outbox", "cancel", &id]).stdout, "cancelled 1 waiting request\n");
     assert_eq!(fixture.state(ids[3]).await, State::Cancelled);

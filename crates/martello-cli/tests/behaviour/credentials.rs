@@ -13,7 +13,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const COMMAND: &str = "echo run >> runs; cat token";
 
 async fn guarded(lives: Duration) -> SyncFixture {
-    SyncFixture::of(Planner::builder().latency(Duration::from_millis(10)).tokens("client", "s3cret", lives)).await
+    SyncFixture::of(Planner::builder().latency(Duration::from_millis(10)).tokens("client", "s3cret", lives))
+        .await
 }
 
 /// Puts a new token where the command finds it.

@@ -46,5 +46,7 @@ async fn a_file_is_written_whole_and_for_its_owner() {
         .run(&["dead", "export", "--status", "418", "--out", path.to_str().unwrap()])
         .fails(4, "matches none");
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3, "it is as it was");
-    fixture.run(&["dead", "export", "--out", "/nowhere/at/all"]).fails(7, "/nowhere/at/all cannot be written");
+    fixture
+        .run(&["dead", "export", "--out", "/nowhere/at/all"])
+        .fails(7, "/nowhere/at/all cannot be written");
 }

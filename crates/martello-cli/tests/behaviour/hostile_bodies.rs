@@ -84,7 +84,8 @@ async fn a_deep_body_is_edited_in_bounded_time_and_memory() {
         let id = stored(&fixture, "{}").await.to_string();
         let path = fixture.path("body");
         std::fs::File::create(&path).unwrap().write_all(body.as_bytes()).unwrap();
-        let ran = bounded(&fixture, 5, 1 << 20, &["dead", "edit", &id, "--body-file", path.to_str().unwrap()]);
+        let ran =
+            bounded(&fixture, 5, 1 << 20, &["dead", "edit", &id, "--body-file", path.to_str().unwrap()]);
         assert_eq!(ran.code, 0, "{what}: {ran:?}");
     }
 }

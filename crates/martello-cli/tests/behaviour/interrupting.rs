@@ -150,8 +150,11 @@ async fn a_reader_who_does_not_read_is_not_waited_for() {
     fixture.store.enqueue(entries.collect()).await.unwrap();
     for signal in SIGNALS {
         let mut command = fixture.command(&["dead", "list", "--limit", "1000", "--json"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(File::create(fixture.path("said")).unwrap()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(File::create(fixture.path("said")).unwrap())
+            .spawn()
+            .unwrap();
         let unread = child.stdout.take();
         end(child, signal).await;
         drop(unread);

@@ -42,8 +42,9 @@ async fn an_error_for_a_program_is_json() {
     assert_eq!(conflict, json!({"code": 4, "kind": "conflict", "message": message, "causes": []}));
     let usage = error(fixture.run(&["dead", "show", "17", "--json"]));
     assert_eq!((&usage["code"], &usage["kind"]), (&json!(2), &json!("usage")));
-    let store =
-        error(RunResult::from(bare().args(["doctor", "--json", "--store", "sqlite:/nowhere"]).output().unwrap()));
+    let store = error(RunResult::from(
+        bare().args(["doctor", "--json", "--store", "sqlite:/nowhere"]).output().unwrap(),
+    ));
     assert_eq!((&store["code"], &store["kind"]), (&json!(3), &json!("store")));
 }
 

@@ -67,7 +67,10 @@ async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::suppor
     let directory = tempfile::tempdir().unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
     let mut command = crate::support::bare();
-    command.args(["poll", "--url", &url, "--checkpoint", "c", "--once"]).args(more).current_dir(directory.path());
+    command
+        .args(["poll", "--url", &url, "--checkpoint", "c", "--once"])
+        .args(more)
+        .current_dir(directory.path());
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 

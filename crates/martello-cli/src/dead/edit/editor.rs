@@ -18,7 +18,8 @@ pub(super) struct Written(NamedTempFile);
 pub(super) async fn edit(last: &StoredRequest) -> Result<Written, CommandError> {
     let no_text = || CommandError::usage("its body is no text: change it with --body-file");
     let before = message::write(last).ok_or_else(no_text)?;
-    let unwritten = |error: io::Error| CommandError::other("no temporary file can be written").with_source(error);
+    let unwritten =
+        |error: io::Error| CommandError::other("no temporary file can be written").with_source(error);
     // For its owner alone: there are bodies in it.
     let mut file =
         tempfile::Builder::new().prefix("martello-").suffix(".http").tempfile().map_err(unwritten)?;
@@ -26,7 +27,9 @@ pub(super) async fn edit(last: &StoredRequest) -> Result<Written, CommandError> 
     let written = Written(file);
     match run(&written.0).await? {
         EditorExit::Closed => Ok(written),
-        EditorExit::Interrupted => Err(written.keep(CommandError::interrupted("interrupted, while the editor was open"))),
+        EditorExit::Interrupted => {
+            Err(written.keep(CommandError::interrupted("interrupted, while the editor was open")))
+        }
     }
 }
 
@@ -65,7 +68,8 @@ async fn run(file: &NamedTempFile) -> Result<EditorExit, CommandError> {
     command.args(words).arg(file.path());
     let ended = in_foreground(spawn_blocking(move || command.status())).await;
     let Some(ended) = ended else { return Ok(EditorExit::Interrupted) };
-    let ended = ended.map_err(|error| CommandError::other("the editor's thread panicked").with_source(error))?;
+    let ended =
+        ended.map_err(|error| CommandError::other("the editor's thread panicked").with_source(error))?;
     match ended {
         Ok(status) if status.success() => Ok(EditorExit::Closed),
         Ok(status) => Err(CommandError::other(format!("{editor} ended with {status}: nothing was changed"))),

@@ -30,9 +30,9 @@ pub(super) fn write(request: &StoredRequest) -> Option<String> {
 /// `Idempotency-Key`, so that an unchanged request is the same.
 pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     let (first, mut rest) = line(text);
-    let (method, target) = first
-        .split_once(' ')
-        .ok_or_else(|| CommandError::usage("the first line must be a method and a url, such as PUT https://…"))?;
+    let (method, target) = first.split_once(' ').ok_or_else(|| {
+        CommandError::usage("the first line must be a method and a url, such as PUT https://…")
+    })?;
     let method = method.parse::<Method>().map_err(|_| CommandError::usage("the method is none"))?;
     let uri = url(target.trim())?;
     let mut headers = HeaderMap::new();

@@ -19,7 +19,7 @@ use crate::{
     Context,
     args::EditArgs,
     confirm, entries,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     files,
     interrupt::unless_interrupted,
 };
@@ -95,9 +95,9 @@ fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, 
         Some(name) if redaction.hides(name) => Err(CommandError::usage(format!(
             "the header {name} carries credentials, which are not stored: the worker's stack puts them in"
         ))),
-        Some(name) => {
-            Err(CommandError::usage(format!("the header {name} belongs to a connection: the client puts it in")))
-        }
+        Some(name) => Err(CommandError::usage(format!(
+            "the header {name} belongs to a connection: the client puts it in"
+        ))),
         None => Ok(request),
     }
 }

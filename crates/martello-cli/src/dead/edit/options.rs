@@ -69,12 +69,15 @@ pub(super) fn url(text: &str) -> Result<Uri, CommandError> {
 
 /// A header line. Its value may have bytes that are not ASCII, as characters up to U+00FF.
 pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), CommandError> {
-    let (name, value) =
-        line.split_once(':').ok_or_else(|| CommandError::usage("a header must be written as 'Name: value'"))?;
+    let (name, value) = line
+        .split_once(':')
+        .ok_or_else(|| CommandError::usage("a header must be written as 'Name: value'"))?;
     let named = HeaderName::from_bytes(name.as_bytes());
     let name = named.map_err(|_| CommandError::usage(format!("{name:?} is no name of a header")))?;
     if name == "idempotency-key" {
-        return Err(CommandError::usage("a revision gets an idempotency-key of its own: leave the header out"));
+        return Err(CommandError::usage(
+            "a revision gets an idempotency-key of its own: leave the header out",
+        ));
     }
     let bytes: Result<Vec<u8>, _> = value.trim_matches([' ', '\t']).chars().map(u8::try_from).collect();
     let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());

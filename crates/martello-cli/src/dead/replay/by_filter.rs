@@ -7,10 +7,10 @@ use super::watch;
 use crate::{
     Context,
     args::{BulkArgs, Rate},
-    confirm,
     bulk::{count, noun},
+    confirm,
     entries::EntryPages,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::span,
 };
 

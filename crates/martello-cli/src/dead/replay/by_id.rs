@@ -5,7 +5,7 @@ use crate::{
     Context,
     bulk::{BulkResult, look},
     entries::meaning,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 /// Puts these back, now.

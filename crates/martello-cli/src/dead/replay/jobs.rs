@@ -6,12 +6,15 @@ use crate::{
     Context,
     args::ReplaysCommand,
     bulk::noun,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     output::{Printable, Table, age},
 };
 
 /// `martello dead replays`.
-pub(crate) async fn jobs(context: &mut Context, action: Option<ReplaysCommand>) -> Result<Exit, CommandError> {
+pub(crate) async fn jobs(
+    context: &mut Context,
+    action: Option<ReplaysCommand>,
+) -> Result<Exit, CommandError> {
     match action.unwrap_or(ReplaysCommand::List) {
         ReplaysCommand::List => list(context).await,
         ReplaysCommand::Watch { job } => watch::job(context, job).await,

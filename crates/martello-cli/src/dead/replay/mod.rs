@@ -1,8 +1,8 @@
 //! Putting dead letters back.
 
-mod jobs;
 mod by_filter;
 mod by_id;
+mod jobs;
 mod stalls;
 mod watch;
 
@@ -13,7 +13,7 @@ use crate::{
     Context,
     args::{ReplayArgs, Selection},
     confirm,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
 };
 
 /// Puts dead letters back, and waits for what becomes of them if somebody watches.

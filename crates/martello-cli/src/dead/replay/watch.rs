@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::stalls::Stalls;
 use crate::{
     Context,
-    error::{Exit, CommandError},
+    error::{CommandError, Exit},
     interrupt::or_interrupt,
     output::{EntryShape, Output},
 };
@@ -115,7 +115,11 @@ pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Ex
     Ok(if well { Exit::Success } else { Exit::Partial })
 }
 
-async fn until_ended(store: &dyn Store, out: &mut Output, ids: &[EntryId]) -> Result<Vec<Entry>, CommandError> {
+async fn until_ended(
+    store: &dyn Store,
+    out: &mut Output,
+    ids: &[EntryId],
+) -> Result<Vec<Entry>, CommandError> {
     let bar = bar();
     bar.set_length(u64::try_from(ids.len()).unwrap_or_default());
     let (mut idle, mut stalls) = (IdleHint::new(), Stalls::new());
