@@ -6,7 +6,6 @@ use super::{AttemptRecord, Entry, EntryId, InvalidEntry, OrderKey, QueueName, Re
 
 /// A request on its way into a store, with what was asked for. Durations count from the moment that it is stored.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct NewEntry {
     /// Its name.
     pub id: EntryId,
