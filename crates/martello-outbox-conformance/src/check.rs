@@ -3,7 +3,7 @@
 use std::{fmt::Debug, panic::Location};
 
 use super::violation::{Fault, Played};
-use crate::{StoreError, StoreErrorKind};
+use martello_outbox::{StoreError, StoreErrorKind};
 
 /// Where in the suite something was looked at.
 #[track_caller]

@@ -1,7 +1,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use super::{BoxError, Scenario, Violation};
-use crate::{Clock, Store};
+use martello_outbox::{Clock, Store};
 
 /// An engine under test: data of its own, apart from all other, that stores can be opened on.
 pub trait Engine: Sized {

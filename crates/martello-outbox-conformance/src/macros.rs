@@ -5,7 +5,7 @@ use std::env;
 use super::{Engine, Scenario, Violation};
 
 /// Writes a `#[test]` for each [`Scenario`] of this [`Engine`], and one for its
-/// [histories](crate::conformance::check_histories): 64 of them, or as many as `PROPTEST_CASES` says.
+/// [histories](crate::check_histories): 64 of them, or as many as `PROPTEST_CASES` says.
 ///
 /// Best in a module of its own, whose path then says which engine was tested.
 #[doc(hidden)]
@@ -16,7 +16,7 @@ macro_rules! __outbox_conformance_tests {
 
         #[test]
         fn random_histories_are_those_of_the_model() {
-            $crate::conformance::run_histories::<$engine>();
+            $crate::run_histories::<$engine>();
         }
     };
 }
@@ -186,7 +186,7 @@ macro_rules! __outbox_scenario_tests {
     ($engine:ty => $($module:ident::$name:ident,)+) => {
         $(#[test]
         fn $name() {
-            $crate::conformance::run::<$engine>(stringify!($name));
+            $crate::run::<$engine>(stringify!($name));
         })+
     };
 }

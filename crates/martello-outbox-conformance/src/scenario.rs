@@ -8,7 +8,7 @@ use super::{
 
 type Play = for<'a> fn(&'a Stage<'a>) -> Pin<Box<dyn Future<Output = Played> + 'a>>;
 
-/// One promise of [`Store`](crate::Store), and a way to see that it is kept.
+/// One promise of [`Store`](martello_outbox::Store), and a way to see that it is kept.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     pub(super) name: &'static str,

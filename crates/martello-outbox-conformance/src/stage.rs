@@ -17,7 +17,7 @@ use super::{
     engine::Open,
     violation::Fault,
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, Claimed, Clock, Detail, End, Enqueued, Entry, EntryId, Hold, Lease, ManualClock, NewEntry,
     OrderKey, Outcome, QueueName, QueueStats, Reason, Settled, Settlement, State, Store, StoredRequest, Turn,
     Turned, WorkerId,

@@ -1,5 +1,5 @@
 use super::check::here;
-use crate::StoreError;
+use martello_outbox::StoreError;
 
 /// The first promise that an engine was found to break.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

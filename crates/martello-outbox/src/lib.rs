@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod disposition;
 #[cfg(feature = "engine")]
 pub mod engine;

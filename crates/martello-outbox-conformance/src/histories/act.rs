@@ -7,7 +7,7 @@ use proptest::{
 };
 
 use super::super::stage::{MOMENT, seconds};
-use crate::{Outcome, Overtaken, Reason, State, WhenOvertaken};
+use martello_outbox::{Outcome, Overtaken, Reason, State, WhenOvertaken};
 
 /// One step of a history.
 #[derive(Clone, Debug)]

@@ -27,7 +27,7 @@ const STEPS: usize = 60;
 const SHRINKING: usize = 512;
 
 /// Plays this many random histories of up to 60 steps, each on fresh data: through two stores, which are closed and opened
-/// again now and then, and on a [`MemoryStore`](crate::MemoryStore) beside them that goes by the same clock. After each
+/// again now and then, and on a [`MemoryStore`](martello_outbox::MemoryStore) beside them that goes by the same clock. After each
 /// step, answers and everything that can be seen have to be the same, except for the names that a store gives.
 ///
 /// `PROPTEST_RNG_SEED` sets the seed, which else is another each time.

@@ -13,7 +13,7 @@ use super::{
     meaning::{HOSTS, TRACKED, change, hold, key, nth, queue, to},
     renamed::Jobs,
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, Claimed, Clock, Cursor, End, EntryId, Filter, Lease, ManualClock, MemoryStore, NewEntry,
     Outcome, Purge, QueueStats, Settled, Settlement, Store, StoreError, StoreErrorKind, Turn, WhenOvertaken,
     WhenPending,
@@ -345,7 +345,7 @@ fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
     queues.into_iter().filter(|stats| !idle(stats)).collect()
 }
 
-fn by_id(mut entries: Vec<crate::Entry>) -> Vec<crate::Entry> {
+fn by_id(mut entries: Vec<martello_outbox::Entry>) -> Vec<martello_outbox::Entry> {
     entries.sort_by_key(|entry| entry.id);
     entries
 }

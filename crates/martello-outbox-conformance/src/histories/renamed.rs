@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crate::{Detail, Entry, EventKind, Filter, JobId, ReplayJob};
+use martello_outbox::{Detail, Entry, EventKind, Filter, JobId, ReplayJob};
 
 /// The replays by the engine's names and by the model's.
 #[derive(Default)]

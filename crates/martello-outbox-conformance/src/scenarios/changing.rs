@@ -5,7 +5,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, keyed, request, seconds, turn},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, End, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, State, StoreErrorKind,
     StoredRequest, WhenOvertaken,
 };

@@ -3,7 +3,7 @@ use super::super::{
     stage::{LEASE, MOMENT, Stage, entry, ids, keyed, queue, request, seconds, turn, worker},
     violation::Played,
 };
-use crate::{Change, End, NewEntry, Settled, State, StoreErrorKind, Turn};
+use martello_outbox::{Change, End, NewEntry, Settled, State, StoreErrorKind, Turn};
 
 pub(in super::super) async fn a_claim_counts_the_attempt(stage: &Stage<'_>) -> Played {
     let door = super::enqueueing::at_the_door();
@@ -76,7 +76,7 @@ pub(in super::super) async fn what_is_leased_is_claimed_by_no_other(stage: &Stag
 }
 
 pub(in super::super) async fn what_has_ended_is_not_claimed(stage: &Stage<'_>) -> Played {
-    for end in [End::Done, End::Dead(crate::Reason::Rejected)] {
+    for end in [End::Done, End::Dead(martello_outbox::Reason::Rejected)] {
         stage.put(entry()).await?;
         stage.end(end).await?;
     }
@@ -138,7 +138,7 @@ pub(in super::super) async fn no_fence_is_handed_out_twice(stage: &Stage<'_>) ->
 }
 
 pub(in super::super) async fn expired_entries_become_dead_letters(stage: &Stage<'_>) -> Played {
-    use crate::{EntryEvent, EventKind, Reason};
+    use martello_outbox::{EntryEvent, EventKind, Reason};
     let expiring = |after| NewEntry { expires_in: seconds(after), ..entry() };
     let leased = stage.put(expiring(9)).await?;
     stage.claim_one().await?;

@@ -13,7 +13,7 @@ use super::super::{
     stage::{Stage, entry, keyed, request, settlement, turn, worker},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, Claimed, End, Enqueued, EntryId, Filter, NewEntry, OrderKey, Settled, State, Store,
     StoreErrorKind, Turn,
 };

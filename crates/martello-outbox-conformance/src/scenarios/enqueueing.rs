@@ -5,7 +5,7 @@ use super::super::{
     stage::{Stage, entry, keyed, queue, request, seconds, start},
     violation::Played,
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, Enqueued, EntryEvent, EntryId, EventKind, Filter, NewEntry, Outcome, Reason, Revision,
     State, StoreErrorKind, StoredRequest, WhenPending,
 };
@@ -139,7 +139,7 @@ pub(in super::super) async fn a_dedup_key_is_stored_once_in_a_queue(stage: &Stag
 }
 
 pub(in super::super) async fn a_dedup_key_is_taken_in_whatever_state(stage: &Stage<'_>) -> Played {
-    use crate::{Change::Cancel, End};
+    use martello_outbox::{Change::Cancel, End};
     let leased = stage.put(dedup("leased")).await?;
     let claimed = stage.claim_one().await?;
     let dead = stage.put_dead(dedup("dead")).await?;
@@ -238,7 +238,7 @@ pub(in super::super) async fn an_entry_can_be_dead_at_the_door(stage: &Stage<'_>
 pub(in super::super) async fn a_key_is_pending_while_one_of_it_is_ready_or_leased(
     stage: &Stage<'_>,
 ) -> Played {
-    use crate::{End, KeyState, OrderKey, QueueName};
+    use martello_outbox::{End, KeyState, OrderKey, QueueName};
     let (default, other) = (QueueName::default(), queue("other"));
     let Some(key) = keyed("k").order_key else { return Ok(()) };
     let pending = |at: &'static str, expected: bool| {
@@ -271,15 +271,15 @@ pub(in super::super) async fn times_end_with_the_last_that_can_be_told(stage: &S
     let found = stage.entry(late).await?;
     same("when it is due and expires", (found.due_at, found.expires_at), (last, last))?;
     let early = stage.put(NewEntry { expires_in: ever, ..entry() }).await?;
-    let claimed = stage.turn(crate::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
+    let claimed = stage.turn(martello_outbox::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
     same("the lease", claimed.first().map(|claimed| claimed.until), Some(last))?;
     let leases = super::super::stage::lease(&claimed);
     same("a heartbeat", stage.store().heartbeat(leases, ever).await?, vec![true])?;
     for claimed in &claimed {
-        stage.settle(claimed, crate::End::Again { after: ever, counts: true }).await?;
+        stage.settle(claimed, martello_outbox::End::Again { after: ever, counts: true }).await?;
     }
     same("when it is due again", stage.entry(early).await?.due_at, last)?;
-    let default = crate::QueueName::default();
+    let default = martello_outbox::QueueName::default();
     stage.put(entry()).await?;
     stage.hold(&default, ever).await?;
     let until = stage.stats(&default).await?.holds.first().map(|held| held.until);

@@ -7,7 +7,7 @@ use super::super::{
     stage::{LEASE, MOMENT, Stage, entry, hold, ids, queue, request, seconds, settlement, start, turn},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, Claimed, End, EntryId, Held, Hold, NewEntry, QueueName, Reason, Settled, Settlement,
     StoredRequest, Turn, WhenOvertaken,
 };

@@ -3,7 +3,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, ids, keyed, queue, seconds, turn},
     violation::Played,
 };
-use crate::{Change, End, EntryId, NewEntry, Reason, Turn, WhenOvertaken, WhenPending};
+use martello_outbox::{Change, End, EntryId, NewEntry, Reason, Turn, WhenOvertaken, WhenPending};
 
 /// Two entries of one key, the older first.
 async fn two(stage: &Stage<'_>) -> Result<[EntryId; 2], super::super::violation::Fault> {
@@ -102,14 +102,14 @@ pub(in super::super) async fn a_replayed_entry_has_its_old_place(stage: &Stage<'
     same("claims while the newer one is leased", stage.claimable().await?, Vec::new())?;
     stage.settle(&claimed, End::Again { after: seconds(0), counts: true }).await?;
     same("the head", stage.claimable().await?, vec![older])?;
-    stage.store().replay(crate::Filter::default(), 1.0, WhenOvertaken::Overwrite).await?;
+    stage.store().replay(martello_outbox::Filter::default(), 1.0, WhenOvertaken::Overwrite).await?;
     same("what a replay of nothing leaves", stage.claimable().await?, vec![older])
 }
 
 pub(in super::super) async fn an_entry_replayed_later_keeps_back_its_key(stage: &Stage<'_>) -> Played {
     let [other, older] = [stage.put_dead(entry()).await?, stage.put_dead(keyed("k")).await?];
     stage.put(keyed("k")).await?;
-    stage.store().replay(crate::Filter::default(), 0.5, WhenOvertaken::Overwrite).await?;
+    stage.store().replay(martello_outbox::Filter::default(), 0.5, WhenOvertaken::Overwrite).await?;
     same("claims before it is due", stage.claimable().await?, vec![other])?;
     stage.end(End::Done).await?;
     stage.pass(seconds(2));

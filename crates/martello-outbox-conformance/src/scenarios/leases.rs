@@ -3,7 +3,7 @@ use super::super::{
     stage::{LEASE, MOMENT, Stage, entry, ids, keyed, lease, queue, seconds, turn},
     violation::Played,
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, End, EntryEvent, EventKind, Lease, NewEntry, Outcome, Reason, Settled, State, Turn,
 };
 
@@ -154,7 +154,7 @@ pub(in super::super) async fn a_heartbeat_prolongs_what_is_held(stage: &Stage<'_
     stage.settle(settled, End::Done).await?;
     stage.pass(seconds(50));
     let wrong = Lease { fence: "another".into(), ..other.lease.clone() };
-    let unknown = Lease { id: crate::EntryId::new(), ..held.lease.clone() };
+    let unknown = Lease { id: martello_outbox::EntryId::new(), ..held.lease.clone() };
     let beats = vec![settled.lease.clone(), held.lease.clone(), wrong, unknown];
     same("the answers", stage.store().heartbeat(beats, seconds(30)).await?, vec![false, true, false, false])?;
     stage.pass(seconds(30) - MOMENT);

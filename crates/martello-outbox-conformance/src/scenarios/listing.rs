@@ -6,7 +6,7 @@ use super::super::{
     stage::{MOMENT, Stage, entry, keyed, queue, request, seconds},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, Cursor, End, EntryId, Filter, JobId, NewEntry, Outcome, Reason, Settlement, State,
     StoreErrorKind, StoredRequest, Turn, WhenOvertaken,
 };

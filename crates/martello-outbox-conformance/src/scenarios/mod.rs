@@ -1,4 +1,4 @@
-//! The scenarios: each sentence of [`Store`](crate::Store) has at least one.
+//! The scenarios: each sentence of [`Store`](martello_outbox::Store) has at least one.
 
 pub(super) mod changing;
 pub(super) mod claiming;

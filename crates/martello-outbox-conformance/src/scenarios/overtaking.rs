@@ -5,7 +5,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, keyed, queue, request, seconds, settlement, turn},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, Change, Claimed, End, EntryId, Filter, KeyState, NewEntry, OrderKey, Outcome, Overtaken,
     Purge, QueueName, Reason, Settled, State, StoreError, Turn, WhenOvertaken,
 };

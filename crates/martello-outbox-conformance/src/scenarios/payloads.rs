@@ -6,7 +6,7 @@ use super::super::{
     stage::{Stage, entry, request},
     violation::{Fault, Played},
 };
-use crate::{Change, EntryId, NewEntry, OrderKey, StoredRequest};
+use martello_outbox::{Change, EntryId, NewEntry, OrderKey, StoredRequest};
 
 /// Stores this request, corrects one to it, and wants it back both ways and from a claim.
 async fn survives(stage: &Stage<'_>, what: &str, request: StoredRequest) -> Played {
@@ -15,7 +15,7 @@ async fn survives(stage: &Stage<'_>, what: &str, request: StoredRequest) -> Play
     alike(&format!("{what}, claimed"), &claimed.request, &request)?;
     same("its method and URL", (&claimed.entry.method, &claimed.entry.uri), (&request.method, &request.uri))?;
     alike(&format!("{what}, in detail"), &last_revision(stage, id).await?, &request)?;
-    stage.settle(&claimed, crate::End::Done).await?;
+    stage.settle(&claimed, martello_outbox::End::Done).await?;
     let dead = stage.put_dead(entry()).await?;
     stage.store().change(dead, Change::Edit { on: 1, request: Box::new(request.clone()) }).await?;
     alike(&format!("{what}, as a correction"), &last_revision(stage, dead).await?, &request)

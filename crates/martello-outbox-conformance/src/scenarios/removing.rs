@@ -3,7 +3,7 @@ use super::super::{
     stage::{MOMENT, Stage, entry, keyed, seconds, turn},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, End, EntryId, Filter, InvalidEntry, NewEntry, Purge, Reason, Settled, State, StoreErrorKind,
     WhenOvertaken,
 };

@@ -3,7 +3,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, queue, seconds, settlement, start, turn},
     violation::{Fault, Played},
 };
-use crate::{
+use martello_outbox::{
     Change, End, EntryEvent, EntryId, EventKind, Filter, JobId, NewEntry, Reason, ReplayJob, State,
     StoreErrorKind, Turn, WhenOvertaken,
 };

@@ -5,7 +5,7 @@ use super::super::{
     stage::{LEASE, Stage, entry, keyed, seconds, settlement, turn, worker},
     violation::Played,
 };
-use crate::{
+use martello_outbox::{
     AttemptRecord, Change, End, EntryEvent, EntryId, EventKind, Hold, Lease, NewEntry, Outcome, Reason,
     Settled, Settlement, State, Turn, WhenOvertaken,
 };

@@ -35,8 +35,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Where entries are kept.
 ///
 /// An engine stores and orders; what an outcome means, how long to wait and when to give up is decided by the
-/// worker. The suite in the feature `conformance` says whether an engine does what is promised
-/// here, and [`MemoryStore`] is the shortest engine that does.
+/// worker. The crate `martello-outbox-conformance` tests whether an engine keeps the promises
+/// made here, and [`MemoryStore`] is the shortest engine that does.
 ///
 /// # What every engine promises
 ///

@@ -2,10 +2,8 @@
 
 use std::sync::OnceLock;
 
-use martello_outbox::{
-    Clock, MemoryStore,
-    conformance::{self, BoxError},
-};
+use martello_outbox::{Clock, MemoryStore};
+use martello_outbox_conformance::{self as conformance, BoxError};
 
 /// Data in memory: whoever opens it again gets the same.
 #[derive(Default)]

@@ -1,9 +1,7 @@
 //! It keeps what every store promises.
 
-use martello_outbox::{
-    Clock,
-    conformance::{self, BoxError, Engine},
-};
+use martello_outbox::Clock;
+use martello_outbox_conformance::{self as conformance, BoxError, Engine};
 use martello_postgres::PostgresStore;
 
 use crate::support::{fresh_schema, url};

@@ -1,9 +1,7 @@
 //! A role that may do what the README grants it, and no more, can use a store.
 
-use martello_outbox::{
-    Clock, Store,
-    conformance::{BoxError, Engine, Scenario},
-};
+use martello_outbox::{Clock, Store};
+use martello_outbox_conformance::{BoxError, Engine, Scenario};
 use martello_poll::{Acquired, CheckpointStore};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor};

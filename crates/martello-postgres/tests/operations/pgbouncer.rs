@@ -4,10 +4,8 @@
 use std::{env, time::Duration};
 
 use futures_util::{StreamExt, future::join_all, stream};
-use martello_outbox::{
-    Clock, Enqueued, Filter, State, Store, StoreErrorKind, Watch,
-    conformance::{BoxError, Engine, Scenario},
-};
+use martello_outbox::{Clock, Enqueued, Filter, State, Store, StoreErrorKind, Watch};
+use martello_outbox_conformance::{BoxError, Engine, Scenario};
 use martello_postgres::PostgresStore;
 use sqlx::{
     ConnectOptions, Connection, PgConnection,

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use martello_outbox::{
-    Clock,
-    conformance::{self, BoxError},
-};
+use martello_outbox::Clock;
+use martello_outbox_conformance::{self as conformance, BoxError};
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
 
