@@ -271,7 +271,8 @@ pub(in super::super) async fn times_end_with_the_last_that_can_be_told(stage: &S
     let found = stage.entry(late).await?;
     same("when it is due and expires", (found.due_at, found.expires_at), (last, last))?;
     let early = stage.put(NewEntry { expires_in: ever, ..entry() }).await?;
-    let claimed = stage.turn(martello_outbox::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
+    let claimed =
+        stage.turn(martello_outbox::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
     same("the lease", claimed.first().map(|claimed| claimed.until), Some(last))?;
     let leases = super::super::stage::lease(&claimed);
     same("a heartbeat", stage.store().heartbeat(leases, ever).await?, vec![true])?;

@@ -7,7 +7,9 @@ use super::super::{
     stage::{LEASE, Stage, entry, keyed, seconds, turn},
     violation::{Fault, Played},
 };
-use martello_outbox::{Change, End, Filter, NewEntry, QueueName, Reason, Turn, Watch, WhenOvertaken, WhenPending};
+use martello_outbox::{
+    Change, End, Filter, NewEntry, QueueName, Reason, Turn, Watch, WhenOvertaken, WhenPending,
+};
 
 /// A second is what is promised, and the rest is for a machine that is busy.
 const SOON: Duration = Duration::from_secs(5);
