@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::{
     SqliteStore,
     engine::{Engine, Options},
-    open::Place,
+    open::DatabasePath,
 };
 
 /// How many steps each statement of each store, which is a thread that writes, has taken until now.
@@ -85,9 +85,13 @@ async fn store() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     let clock = Clock::Manual(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
-    let place =
-        Place { path: path.clone(), create: true, busy_timeout: Duration::from_secs(10), max_size: None };
-    let engine = Engine::open(Options { place, clock, most: 1, waiting: 1, readers: 1 }).await.unwrap();
+    let database = DatabasePath {
+        path: path.clone(),
+        create: true,
+        busy_timeout: Duration::from_secs(10),
+        max_size: None,
+    };
+    let engine = Engine::open(Options { database, clock, most: 1, waiting: 1, readers: 1 }).await.unwrap();
     let watch = |connection: &Connection| {
         connection.trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(note));
         Ok(())

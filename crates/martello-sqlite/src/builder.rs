@@ -8,7 +8,7 @@ use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
 use crate::{
     SqliteStore,
     engine::{Engine, Options},
-    open::{self, Place},
+    open::{self, DatabasePath},
 };
 
 const MAX_BUSY: Duration = Duration::from_secs(10 * 60);
@@ -136,14 +136,14 @@ impl SqliteStoreBuilder {
     pub async fn open(self) -> Result<SqliteStore, StoreError> {
         self.check().map_err(|error| StoreError::new(StoreErrorKind::Invalid, error.to_string()))?;
         let path = open::absolute(&self.path)?;
-        let place = Place {
+        let database = DatabasePath {
             path: path.clone(),
             create: self.create,
             busy_timeout: self.busy_timeout,
             max_size: self.max_size,
         };
         let options = Options {
-            place,
+            database,
             clock: self.clock,
             most: self.max_batch,
             waiting: self.max_waiting,

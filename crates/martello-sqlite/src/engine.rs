@@ -14,16 +14,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     fault::Fault,
-    open::Place,
-    readers::{Question, Questions, Reader, question},
-    watcher::{Watching, watcher},
-    writer::{Log, Message, Task, Tx, Writer},
+    open::DatabasePath,
+    readers::{ReadTask, ReadTasks, Reader, task},
+    watcher::{WatcherHandle, watcher},
+    writer::{Message, Task, Tx, Wal, Writer},
 };
 
 /// What a store is opened with.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) place: Place,
+    pub(crate) database: DatabasePath,
     pub(crate) clock: Clock,
     pub(crate) most: usize,
     pub(crate) waiting: usize,
@@ -34,9 +34,9 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Engine {
     writes: mpsc::Sender<Message>,
-    reads: mpsc::Sender<Question>,
+    reads: mpsc::Sender<ReadTask>,
     notifier: Notifier,
-    watching: Watching,
+    watcher_handle: WatcherHandle,
     /// Ends with the last thread.
     alive: watch::Receiver<()>,
 }
@@ -62,7 +62,7 @@ impl Engine {
         act: impl FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (work, answer) = Task::boxed(act);
-        self.writes.send(Message::Work(work)).await.map_err(|_| closed())?;
+        self.writes.send(Message::Operation(work)).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -71,22 +71,22 @@ impl Engine {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (question, answer) = question(read);
-        self.reads.send(question).await.map_err(|_| closed())?;
+        let (task, answer) = task(read);
+        self.reads.send(task).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     pub(crate) fn watch(&self, what: Watch) -> watch::Receiver<u64> {
         let receiver = self.notifier.subscribe(what);
-        self.watching.wake();
+        self.watcher_handle.wake();
         receiver
     }
 
     /// Ends the threads, and waits until the file is closed.
     pub(crate) async fn close(&self) {
-        self.watching.close();
+        self.watcher_handle.close();
         // One of the readers hears of it and closes the channel, for all of them. If it is closed, there is nothing to say.
-        drop(self.reads.send(Question::Close).await);
+        drop(self.reads.send(ReadTask::Close).await);
         drop(self.writes.send(Message::Close).await);
         // Nothing is ever sent: it fails when the last thread has ended.
         drop(self.alive.clone().changed().await);
@@ -94,14 +94,14 @@ impl Engine {
 }
 
 /// The threads, as seen from the one that writes.
-struct Running {
+struct Threads {
     writer: Writer,
     messages: mpsc::Receiver<Message>,
     others: Vec<JoinHandle<()>>,
     alive: watch::Sender<()>,
 }
 
-impl Running {
+impl Threads {
     /// Writes until the end, which the others have come to by then; and closes the file last.
     fn run(self) {
         self.writer.serve(self.messages);
@@ -114,26 +114,26 @@ impl Running {
     }
 }
 
-fn start(options: &Options) -> Result<(Engine, Running), StoreError> {
-    let connection = options.place.open()?;
+fn start(options: &Options) -> Result<(Engine, Threads), StoreError> {
+    let connection = options.database.open()?;
     let notifier = Notifier::default();
-    let (watching, watcher) = watcher(options.place.open_reader()?, notifier.clone());
-    let (reads, questions) = mpsc::channel(options.waiting);
-    let questions: Questions = Arc::new(Mutex::new(questions));
+    let (watcher_handle, watcher) = watcher(options.database.open_reader()?, notifier.clone());
+    let (reads, tasks) = mpsc::channel(options.waiting);
+    let tasks: ReadTasks = Arc::new(Mutex::new(tasks));
     let mut others = Vec::new();
     for _ in 0..options.readers {
-        let reader = Reader { connection: options.place.open_reader()?, clock: options.clock.clone() };
-        let questions = Arc::clone(&questions);
-        others.push(spawn("martello-sqlite-reader", move || reader.serve(&questions))?);
+        let reader = Reader { connection: options.database.open_reader()?, clock: options.clock.clone() };
+        let tasks = Arc::clone(&tasks);
+        others.push(spawn("martello-sqlite-reader", move || reader.serve(&tasks))?);
     }
     others.push(spawn("martello-sqlite-watcher", move || watcher.serve())?);
     let (writes, messages) = mpsc::channel(options.waiting);
     let (alive, ended) = watch::channel(());
-    let (file, log) = (options.place.opened(), Log::of(&options.place));
+    let (file, wal) = (options.database.opened(), Wal::of(&options.database));
     let (clock, most) = (options.clock.clone(), options.most);
-    let writer = Writer { connection, clock, notifier: notifier.clone(), file, log, most };
-    let engine = Engine { writes, reads, notifier, watching, alive: ended };
-    Ok((engine, Running { writer, messages, others, alive }))
+    let writer = Writer { connection, clock, notifier: notifier.clone(), file, wal, most };
+    let engine = Engine { writes, reads, notifier, watcher_handle, alive: ended };
+    Ok((engine, Threads { writer, messages, others, alive }))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
@@ -150,14 +150,15 @@ mod tests {
 
     use martello_outbox::{Clock, StoreErrorKind};
 
-    use super::{Engine, Options, Place};
+    use super::{DatabasePath, Engine, Options};
 
     #[tokio::test]
     async fn what_panics_is_undone_and_ends_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("outbox.db");
-        let place = Place { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
-        let options = Options { place, clock: Clock::Engine, most: 8, waiting: 8, readers: 1 };
+        let database =
+            DatabasePath { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
+        let options = Options { database, clock: Clock::Engine, most: 8, waiting: 8, readers: 1 };
         let engine = Engine::open(options).await.unwrap();
         let insert = "INSERT INTO queue (name) VALUES (?1)";
         let (before, panicked, after) = tokio::join!(

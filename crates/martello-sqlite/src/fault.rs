@@ -53,7 +53,7 @@ pub(crate) fn explain(error: rusqlite::Error) -> StoreError {
 }
 
 /// What each of those is told whose operations shared a transaction of which nothing was written.
-pub(crate) fn explain_to_each(error: &Arc<rusqlite::Error>) -> StoreError {
+pub(crate) fn explain_shared(error: &Arc<rusqlite::Error>) -> StoreError {
     let (kind, message) = told(error);
     StoreError::new(kind, message).with_source(Arc::clone(error))
 }
@@ -117,6 +117,6 @@ pub(crate) fn panicked() -> StoreError {
 }
 
 /// Something about the place of the file.
-pub(crate) fn place(kind: StoreErrorKind, path: &Path, what: &str) -> StoreError {
+pub(crate) fn at_path(kind: StoreErrorKind, path: &Path, what: &str) -> StoreError {
     StoreError::new(kind, format!("{} {what}", path.display()))
 }

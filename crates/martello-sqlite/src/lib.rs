@@ -11,7 +11,7 @@ mod fence;
 mod hash;
 mod open;
 #[cfg(test)]
-mod plans;
+mod query_plan_tests;
 mod read;
 mod readers;
 mod sql;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What the threads are told.
-pub(crate) enum Question {
+pub(crate) enum ReadTask {
     Read(Box<dyn FnOnce(&Reader) + Send>),
     /// Answer what was asked until now, and no more.
     Close,
@@ -28,21 +28,21 @@ pub(crate) struct Reader {
 }
 
 /// The questions that wait, for whichever thread is free.
-pub(crate) type Questions = Arc<Mutex<mpsc::Receiver<Question>>>;
+pub(crate) type ReadTasks = Arc<Mutex<mpsc::Receiver<ReadTask>>>;
 
 impl Reader {
     /// Reads until nobody can ask for more.
-    pub(crate) fn serve(&self, questions: &Questions) {
+    pub(crate) fn serve(&self, tasks: &ReadTasks) {
         loop {
-            let mut waiting = questions.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = tasks.lock().unwrap_or_else(PoisonError::into_inner);
             let next = waiting.blocking_recv();
-            if matches!(next, Some(Question::Close)) {
+            if matches!(next, Some(ReadTask::Close)) {
                 waiting.close();
             }
             drop(waiting);
             match next {
-                Some(Question::Read(read)) => read(self),
-                Some(Question::Close) => {}
+                Some(ReadTask::Read(read)) => read(self),
+                Some(ReadTask::Close) => {}
                 None => return,
             }
         }
@@ -66,15 +66,15 @@ impl Reader {
 }
 
 /// A question, and where its answer comes.
-pub(crate) fn question<T: Send + 'static>(
+pub(crate) fn task<T: Send + 'static>(
     read: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
-) -> (Question, oneshot::Receiver<Result<T, StoreError>>) {
+) -> (ReadTask, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
-    let question = Question::Read(Box::new(move |reader| {
+    let task = ReadTask::Read(Box::new(move |reader| {
         if !reply.is_closed() {
             // Nobody may be left to hear of it.
             drop(reply.send(reader.read(read)));
         }
     }));
-    (question, answer)
+    (task, answer)
 }

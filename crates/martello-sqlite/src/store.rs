@@ -176,6 +176,6 @@ impl Store for SqliteStore {
     }
 
     fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
-        Box::pin(self.engine.read(read::examine))
+        Box::pin(self.engine.read(read::check_health))
     }
 }

@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// The hold on the thread. When the last is dropped, it ends.
 #[derive(Debug)]
-pub(crate) struct Watching {
+pub(crate) struct WatcherHandle {
     wake: SyncSender<()>,
     closed: Arc<AtomicBool>,
 }
@@ -36,11 +36,14 @@ pub(crate) struct Watcher {
 
 /// A thread to be, which sleeps while nobody subscribes. It has looked for the first time when this returns: a
 /// thread that is late to start would take for old what happened until then.
-pub(crate) fn watcher(connection: Connection, notifier: Notifier) -> (Watching, Watcher) {
+pub(crate) fn watcher(connection: Connection, notifier: Notifier) -> (WatcherHandle, Watcher) {
     let (wake, woken) = sync_channel(1);
     let closed = Arc::new(AtomicBool::new(false));
     let seen = version(&connection);
-    (Watching { wake, closed: Arc::clone(&closed) }, Watcher { connection, notifier, woken, closed, seen })
+    (
+        WatcherHandle { wake, closed: Arc::clone(&closed) },
+        Watcher { connection, notifier, woken, closed, seen },
+    )
 }
 
 /// A number that changes when another connection has committed.
@@ -49,7 +52,7 @@ fn version(connection: &Connection) -> Option<i64> {
     version.ok().flatten()
 }
 
-impl Watching {
+impl WatcherHandle {
     /// Somebody listens.
     pub(crate) fn wake(&self) {
         // If there is no room, it is being woken already; if it has ended, so has the store.
@@ -95,15 +98,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = || Connection::open(directory.path().join("file.db")).unwrap();
         let notifier = Notifier::default();
-        let (watching, watcher) = watcher(open(), notifier.clone());
+        let (handle, watcher) = watcher(open(), notifier.clone());
         let mut heard = notifier.subscribe(Watch::Ended);
         open().execute_batch("CREATE TABLE another (made it)").unwrap();
-        watching.wake();
+        handle.wake();
         std::thread::scope(|scope| {
             scope.spawn(|| watcher.serve());
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(heard.changed()).unwrap();
-            watching.close();
+            handle.close();
         });
     }
 }

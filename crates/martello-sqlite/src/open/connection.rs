@@ -3,7 +3,7 @@ use std::path::Path;
 use martello_outbox::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
 
-use super::Place;
+use super::DatabasePath;
 use crate::fault::{self, explain};
 
 /// More than there are statements that are not made for a filter.
@@ -13,30 +13,30 @@ const CACHE_KIB: i32 = 8 * 1024;
 /// After how many pages of 4 KiB the log is copied into the file.
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// What is left of a longer log once it has been copied, in bytes.
-pub(crate) const LOG_LIMIT: u32 = 64 * 1024 * 1024;
+pub(crate) const WAL_LIMIT: u32 = 64 * 1024 * 1024;
 /// How often a new file is asked to have a log. After each that fails, others have done what they were about to.
 const ATTEMPTS: usize = 100;
 const UNMADE: &str = "cannot be made: give this user the right to write to its directory";
 /// What `PRAGMA synchronous` says for FULL.
 pub(super) const FULL: i64 = 2;
 
-pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreError> {
+pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connection, StoreError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
-    let connection = open(&place.path, flags)?;
+    let connection = open(&database.path, flags)?;
     // Where SQLite may not write, it reads.
     if connection.is_readonly(MAIN_DB).map_err(explain)? {
         let what = "may not be written to: give this user the right to";
-        return Err(fault::place(StoreErrorKind::ReadOnly, &place.path, what));
+        return Err(fault::at_path(StoreErrorKind::ReadOnly, &database.path, what));
     }
-    connection.busy_timeout(place.busy_timeout).map_err(explain)?;
+    connection.busy_timeout(database.busy_timeout).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Else a plan may depend on what is bound, and each statement that might is prepared anew each time it is run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(explain)?;
     for (pragma, value) in [("cache_size", -CACHE_KIB), ("temp_store", 2), ("trusted_schema", 0)] {
-        connection.pragma_update(None, pragma, value).map_err(|error| beside(&place.path, error))?;
+        connection.pragma_update(None, pragma, value).map_err(|error| beside(&database.path, error))?;
     }
     Ok(connection)
 }
@@ -45,8 +45,8 @@ pub(super) fn connect(place: &Place, create: bool) -> Result<Connection, StoreEr
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     #[cfg(unix)]
     if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
-        let model = super::place::for_its_owner(path)
-            .map_err(|error| fault::place(StoreErrorKind::ReadOnly, path, UNMADE).with_source(error))?;
+        let model = super::path::for_its_owner(path)
+            .map_err(|error| fault::at_path(StoreErrorKind::ReadOnly, path, UNMADE).with_source(error))?;
         if let Some((uri, _model)) = model {
             let opened = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI);
             return opened.map_err(|error| unopened(path, error));
@@ -56,8 +56,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// Write-ahead log, and each commit on the disk before it is acknowledged; asked for and looked at.
-pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(), StoreError> {
-    let mode = ask_for_log(connection).map_err(|error| beside(&place.path, error))?;
+pub(super) fn make_durable(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
+    let mode = enable_wal(connection).map_err(|error| beside(&database.path, error))?;
     // An Apple system hands a sync on to the disk only if it is asked to; elsewhere this changes nothing.
     for pragma in ["fullfsync", "checkpoint_fullfsync"] {
         connection.pragma_update(None, pragma, true).map_err(explain)?;
@@ -67,19 +67,19 @@ pub(super) fn make_durable(connection: &Connection, place: &Place) -> Result<(),
         connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(explain)?;
     if mode != "wal" || synchronous != FULL {
         let what = "cannot be written durably here: put it on a local file system";
-        return Err(fault::place(StoreErrorKind::Unusable, &place.path, what));
+        return Err(fault::at_path(StoreErrorKind::Unusable, &database.path, what));
     }
     let ask = |pragma, value: u32| {
         let set = connection.pragma_update_and_check(None, pragma, value, |row| row.get::<_, i64>(0));
         set.map(drop).map_err(explain)
     };
     ask("wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    ask("journal_size_limit", LOG_LIMIT)
+    ask("journal_size_limit", WAL_LIMIT)
 }
 
 /// Asks for a write-ahead log, and tells what there is. Only the first connection to a new file changes something; and of
 /// all that SQLite does, this alone does not wait for others who are in its way, so it is made to wait for them.
-fn ask_for_log(connection: &Connection) -> rusqlite::Result<String> {
+fn enable_wal(connection: &Connection) -> rusqlite::Result<String> {
     let ask = || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
     for _ in 0..ATTEMPTS {
         match ask() {
@@ -93,8 +93,8 @@ fn ask_for_log(connection: &Connection) -> rusqlite::Result<String> {
 }
 
 /// The most bytes that the file may have. SQLite forgets it with the connection, and counts pages.
-pub(super) fn bound(connection: &Connection, place: &Place) -> Result<(), StoreError> {
-    let Some(bytes) = place.max_size else {
+pub(super) fn bound(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
+    let Some(bytes) = database.max_size else {
         return Ok(());
     };
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(explain)?;
@@ -112,7 +112,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     } else {
         UNMADE
     };
-    fault::place(StoreErrorKind::ReadOnly, path, what).with_source(error)
+    fault::at_path(StoreErrorKind::ReadOnly, path, what).with_source(error)
 }
 
 /// The file itself could be opened, so it is what SQLite puts beside it.
@@ -121,7 +121,7 @@ pub(super) fn beside(path: &Path, error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             let what =
                 "has files beside it, which may not be written: give this user the right to its directory";
-            fault::place(StoreErrorKind::ReadOnly, path, what).with_source(error)
+            fault::at_path(StoreErrorKind::ReadOnly, path, what).with_source(error)
         }
         _ => explain(error),
     }

@@ -2,8 +2,8 @@
 
 mod connection;
 mod migrate;
-mod opened;
-mod place;
+mod opened_file;
+mod path;
 mod version_3;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,10 +11,10 @@ use std::{path::PathBuf, time::Duration};
 use martello_outbox::StoreError;
 use rusqlite::{Connection, config::DbConfig};
 
-pub(crate) use connection::LOG_LIMIT;
+pub(crate) use connection::WAL_LIMIT;
 pub(crate) use migrate::NEWEST;
-pub(crate) use opened::Opened;
-pub(crate) use place::absolute;
+pub(crate) use opened_file::OpenedFile;
+pub(crate) use path::absolute;
 
 use crate::fault::explain;
 
@@ -23,7 +23,7 @@ const APPLICATION_ID: i32 = 0x4d74_6c6f;
 
 /// How a file is opened.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct DatabasePath {
     /// Absolute, so that nothing in it has a meaning to SQLite.
     pub(crate) path: PathBuf,
     pub(crate) create: bool,
@@ -31,10 +31,10 @@ pub(crate) struct Place {
     pub(crate) max_size: Option<u64>,
 }
 
-impl Place {
+impl DatabasePath {
     /// The connection that writes, to a file that is there, ours, and up to date.
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
-        place::look(self)?;
+        path::check(self)?;
         let connection = connection::connect(self, self.create)?;
         // Until it is certain that the file is one of ours, closing it must not change it.
         set_checkpoint_on_close(&connection, false)?;
@@ -44,16 +44,16 @@ impl Place {
     }
 
     /// The file, once it has been opened.
-    pub(crate) fn opened(&self) -> Opened {
-        Opened::at(self.path.clone())
+    pub(crate) fn opened(&self) -> OpenedFile {
+        OpenedFile::at(self.path.clone())
     }
 
     /// The log beside the file: beside what its path leads to, if that is a link.
-    pub(crate) fn log(&self) -> PathBuf {
-        let mut log =
+    pub(crate) fn wal(&self) -> PathBuf {
+        let mut wal =
             std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()).into_os_string();
-        log.push("-wal");
-        log.into()
+        wal.push("-wal");
+        wal.into()
     }
 
     /// One more connection to the file, to read with.
@@ -74,7 +74,7 @@ fn set_checkpoint_on_close(connection: &Connection, on: bool) -> Result<(), Stor
 mod tests {
     use std::time::Duration;
 
-    use super::{Connection, Place};
+    use super::{Connection, DatabasePath};
 
     fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
         connection.pragma_query_value(None, pragma, |row| row.get(0))
@@ -84,8 +84,9 @@ mod tests {
     fn every_connection_is_durable_and_readers_only_read() -> Result<(), Box<dyn std::error::Error>> {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("outbox.db");
-        let place = Place { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
-        let (writer, reader) = (place.open()?, place.open_reader()?);
+        let database =
+            DatabasePath { path, create: true, busy_timeout: Duration::from_secs(1), max_size: None };
+        let (writer, reader) = (database.open()?, database.open_reader()?);
         for connection in [&writer, &reader] {
             let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
             assert_eq!((mode.as_str(), number(connection, "synchronous")?), ("wal", super::connection::FULL));

@@ -50,7 +50,7 @@ const MARK_CERTAINLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 
          AND outbox.seq < done.last";
 
 /// Runs in the transaction of the migration, after its SQL.
-pub(super) fn fill_in(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn fill_columns(connection: &Connection) -> rusqlite::Result<()> {
     let mut last = i64::MIN;
     loop {
         let entries = sql::all(connection, ENTRIES, params![last, AT_ONCE], |row| {

@@ -4,13 +4,13 @@ use martello_outbox::{
 };
 use rusqlite::{Connection, params};
 
-use super::entry::{request, select_wide, wide};
+use super::entry::{read_entry, request, select_entry};
 use crate::{fault::Fault, sql};
 
 /// All that is known of the entry.
 pub(crate) fn detail(connection: &Connection, id: EntryId) -> Result<Option<Detail>, Fault> {
-    let sql = select_wide!("WHERE id = ?1");
-    let Some((seq, entry)) = sql::one(connection, sql, params![id.as_bytes()], wide)? else {
+    let sql = select_entry!("WHERE id = ?1");
+    let Some((seq, entry)) = sql::one(connection, sql, params![id.as_bytes()], read_entry)? else {
         return Ok(None);
     };
     let sql =

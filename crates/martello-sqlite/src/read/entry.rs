@@ -17,7 +17,7 @@ macro_rules! columns {
 pub(crate) use columns;
 
 /// A query of what [`wide`] reads.
-macro_rules! select_wide {
+macro_rules! select_entry {
     ($rest:literal) => {
         concat!(
             "SELECT ",
@@ -27,29 +27,29 @@ macro_rules! select_wide {
         )
     };
 }
-pub(crate) use select_wide;
+pub(crate) use select_entry;
 
 /// The entry with this id.
 pub(crate) fn entry(connection: &Connection, id: EntryId) -> Result<Option<Entry>, Fault> {
-    let sql = select_wide!("WHERE id = ?1");
-    sql::one(connection, sql, params![id.as_bytes()], |row| wide(row).map(|(_, entry)| entry))
+    let sql = select_entry!("WHERE id = ?1");
+    sql::one(connection, sql, params![id.as_bytes()], |row| read_entry(row).map(|(_, entry)| entry))
 }
 
 /// The entry at this place in the order, which is there.
 pub(crate) fn entry_at(connection: &Connection, seq: i64) -> Result<Entry, Fault> {
-    let sql = select_wide!("WHERE seq = ?1");
-    let found = sql::one(connection, sql, params![seq], |row| wide(row).map(|(_, entry)| entry))?;
+    let sql = select_entry!("WHERE seq = ?1");
+    let found = sql::one(connection, sql, params![seq], |row| read_entry(row).map(|(_, entry)| entry))?;
     found.ok_or_else(|| corrupt("entry").into())
 }
 
 /// An entry and its place in the order, from a row of [`select_wide`].
-pub(crate) fn wide(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
+pub(crate) fn read_entry(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
     engine::entry(&mut sql::columns(row, 0))
 }
 
 /// An entry without its method and target, which stand in its request, from a row that starts with [`columns`]; and
 /// its place in the order.
-pub(crate) fn narrow(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
+pub(crate) fn read_entry_without_request(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
     entry_without_request(&mut sql::columns(row, 0))
 }
 

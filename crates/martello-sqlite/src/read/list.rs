@@ -2,7 +2,7 @@ use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, engin
 use rusqlite::{params, params_from_iter};
 
 use super::{
-    entry::{select_wide, wide},
+    entry::{read_entry, select_entry},
     filter::Conditions,
 };
 use crate::{fault::Fault, readers::Reader, sql};
@@ -17,8 +17,8 @@ pub(crate) fn list(
     check_list_limit(limit)?;
     let mut passing = Conditions::of(filter);
     passing.add("seq < ?", after.map(|Cursor(place)| place.into()));
-    let sql = format!("{} {} ORDER BY seq DESC LIMIT {}", select_wide!("WHERE"), passing.sql, limit + 1);
-    let mut found = sql::all(&reader.connection, &sql, params_from_iter(&passing.values), wide)?;
+    let sql = format!("{} {} ORDER BY seq DESC LIMIT {}", select_entry!("WHERE"), passing.sql, limit + 1);
+    let mut found = sql::all(&reader.connection, &sql, params_from_iter(&passing.values), read_entry)?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(seq, _)| Cursor(*seq));

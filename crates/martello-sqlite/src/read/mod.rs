@@ -2,16 +2,16 @@
 
 mod detail;
 mod entry;
-mod examine;
 mod filter;
+mod health;
 mod list;
 mod queues;
 mod replays;
 
 pub(crate) use detail::detail;
-pub(crate) use entry::{columns, entry, entry_at, narrow, request};
-pub(crate) use examine::examine;
+pub(crate) use entry::{columns, entry, entry_at, read_entry_without_request, request};
 pub(crate) use filter::Conditions;
+pub(crate) use health::check_health;
 pub(crate) use list::{count, key_state, list};
 pub(crate) use queues::queues;
 pub(crate) use replays::{replay, replays};

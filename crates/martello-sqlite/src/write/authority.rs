@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use martello_outbox::QueueName;
 use rusqlite::{Row, params};
 
-use super::hold::{Admits, Holds};
+use super::hold::{Admission, Holds};
 use crate::{fault::Fault, sql, writer::Tx};
 
 /// How many authorities are few.
@@ -52,7 +52,7 @@ pub(super) fn claimable(
     // The next of each authority, the first of all on top. The first may have expired, so it is looked at once more.
     let mut nexts = BinaryHeap::new();
     for first in firsts {
-        if matches!(holds.admits(&first.authority), Admits::All | Admits::One(_)) {
+        if matches!(holds.admission(&first.authority), Admission::All | Admission::One(_)) {
             let next = next(tx, queue, &first.authority, (first.due_at, first.seq - 1))?;
             nexts.extend(next.map(|next| Reverse((next, first.authority))));
         }
@@ -70,10 +70,10 @@ pub(super) fn claimable(
 
 /// When the first may be claimed, as far as that is only a matter of time.
 pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName, holds: &Holds) -> Result<Option<i64>, Fault> {
-    let moment = |head: &Head| match holds.admits(&head.authority) {
-        Admits::All | Admits::One(_) => Some(head.due_at),
-        Admits::NoneUntil(until) => Some(head.due_at.max(until)),
-        Admits::None => None,
+    let moment = |head: &Head| match holds.admission(&head.authority) {
+        Admission::All | Admission::One(_) => Some(head.due_at),
+        Admission::NoneUntil(until) => Some(head.due_at.max(until)),
+        Admission::None => None,
     };
     let mut firsts = firsts(tx, queue, FEW)?;
     if firsts.len() == FEW {

@@ -4,7 +4,7 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{heads, lapse::bury, overtake::before_replay};
+use super::{expiry::dead_letter, key_heads, overtake::before_replay};
 use crate::{fault::Fault, read::entry_at, sql, writer::Tx};
 
 /// Changes one entry by hand.
@@ -22,10 +22,10 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
     }
     match change {
         Change::Cancel => {
-            leave(tx, seq, State::Cancelled, None)?;
+            end_ready(tx, seq, State::Cancelled, None)?;
             tx.note(seq, EventKind::Cancelled, None)?;
         }
-        Change::Bury => bury(tx, seq, Reason::ByHand)?,
+        Change::Bury => dead_letter(tx, seq, Reason::ByHand)?,
         Change::Replay(when_overtaken) => {
             before_replay(tx, seq, *when_overtaken)?;
             put_back(tx, seq, tx.now, None)?;
@@ -40,23 +40,23 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
 }
 
 /// Brings a ready entry to an end; the next of its key comes to the head, if it was there.
-pub(super) fn leave(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>) -> Result<(), Fault> {
-    let was = place(tx, seq)?;
+pub(super) fn end_ready(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>) -> Result<(), Fault> {
+    let was = row_before(tx, seq)?;
     let sql = "UPDATE outbox SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
              reason = coalesce(?4, reason)
          WHERE seq = ?1";
     sql::run(tx, sql, params![seq, state_code(to), tx.now, reason.map(Reason::as_str)])?;
     tx.moved(&was.queue, Some(State::Ready), Some(to));
     if was.head {
-        heads::promote(tx, was.queue.as_str(), was.key())?;
+        key_heads::promote(tx, was.queue.as_str(), was.key())?;
     }
     Ok(())
 }
 
 /// Makes a dead letter ready again, due at this time, by a job or by hand.
 pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16]>) -> Result<(), Fault> {
-    let was = place(tx, seq)?;
-    let head = heads::make_room(tx, seq, was.queue.as_str(), was.key())?;
+    let was = row_before(tx, seq)?;
+    let head = key_heads::make_room(tx, seq, was.queue.as_str(), was.key())?;
     let sql = "UPDATE outbox SET state = 0, pending = 1, head = ?2, changed_at = ?3, tries = 0, due_at = ?4,
              expires_at = ?5, job = ?6, untouched = ?6 IS NOT NULL
          WHERE seq = ?1";
@@ -67,24 +67,24 @@ pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16
 }
 
 /// What is asked of an entry before it is moved.
-struct Was {
+struct RowBefore {
     queue: QueueName,
     order_key: Option<OrderKey>,
     head: bool,
     expires_in: i64,
 }
 
-impl Was {
+impl RowBefore {
     fn key(&self) -> Option<&str> {
         self.order_key.as_ref().map(OrderKey::as_str)
     }
 }
 
-fn place(tx: &Tx<'_>, seq: i64) -> Result<Was, Fault> {
+fn row_before(tx: &Tx<'_>, seq: i64) -> Result<RowBefore, Fault> {
     let sql = "SELECT queue, order_key, head, expires_in FROM outbox WHERE seq = ?1";
     let read = |row: &Row<'_>| {
         let mut columns = sql::columns(row, 0);
-        Ok::<_, Fault>(Was {
+        Ok::<_, Fault>(RowBefore {
             queue: columns.parsed("queue name")?,
             order_key: columns.parsed_or_null("order key")?,
             head: columns.flag()?,

@@ -9,12 +9,12 @@ use rusqlite::{Row, params};
 use super::{
     authority::{claimable, first_claimable},
     hold::Holds,
-    turn::Standing,
+    turn::QueueState,
 };
 use crate::{
     fault::Fault,
     fence::Fence,
-    read::{columns, narrow, request},
+    read::{columns, read_entry_without_request, request},
     sql,
     writer::Tx,
 };
@@ -48,13 +48,13 @@ const ONE: &str = claim!("queue = ?1 AND seq = ?5");
 pub(super) fn claim(
     tx: &mut Tx<'_>,
     turn: &Turn,
-    standing: &Standing,
+    state: &QueueState,
     holds: Option<&mut Holds>,
 ) -> Result<Vec<Claimed>, Fault> {
     let cap = i64::try_from(turn.cap).unwrap_or(i64::MAX);
-    let free = cap.saturating_sub(standing.leased).min(i64::try_from(turn.claim).unwrap_or(i64::MAX));
-    let none_due = standing.first_due.is_none_or(|due| tx.now < due);
-    if free <= 0 || none_due || standing.paused {
+    let free = cap.saturating_sub(state.leased).min(i64::try_from(turn.claim).unwrap_or(i64::MAX));
+    let none_due = state.first_due.is_none_or(|due| tx.now < due);
+    if free <= 0 || none_due || state.paused {
         return Ok(Vec::new());
     }
     let Some(holds) = holds else {
@@ -76,7 +76,7 @@ fn take(tx: &Tx<'_>, turn: &Turn, sql: &str, which: i64) -> Result<Vec<(Fence, E
     let until = later(tx.now, turn.lease);
     let values = params![turn.queue.as_str(), tx.now, until, turn.worker.as_str(), which];
     sql::all(tx, sql, values, |row: &Row<'_>| {
-        let (seq, entry) = narrow(row)?;
+        let (seq, entry) = read_entry_without_request(row)?;
         Ok::<_, Fault>((Fence { seq, token: row.get(23)? }, entry))
     })
 }
@@ -101,15 +101,15 @@ fn claimed(
 pub(super) fn next(
     tx: &Tx<'_>,
     turn: &Turn,
-    standing: &Standing,
+    state: &QueueState,
     holds: Option<&Holds>,
 ) -> Result<Option<Duration>, Fault> {
-    let full = usize::try_from(standing.leased).is_ok_and(|leased| leased >= turn.cap);
+    let full = usize::try_from(state.leased).is_ok_and(|leased| leased >= turn.cap);
     let start = match holds {
-        _ if standing.paused || full => None,
+        _ if state.paused || full => None,
         Some(holds) => first_claimable(tx, &turn.queue, holds)?,
-        None => standing.first_due,
+        None => state.first_due,
     };
-    let first = [standing.first_lease, standing.first_expiry, start].into_iter().flatten().min();
+    let first = [state.first_lease, state.first_expiry, start].into_iter().flatten().min();
     Ok(first.map(|first| duration(first.saturating_sub(tx.now))))
 }

@@ -20,7 +20,7 @@ pub(super) struct Holds {
 }
 
 /// What an authority lets be claimed.
-pub(super) enum Admits {
+pub(super) enum Admission {
     All,
     /// One as a probe, after so many holds in a row.
     One(u32),
@@ -44,25 +44,25 @@ impl Holds {
         Ok(Self { held, leased: leased.into_iter().collect(), probes_left, now: tx.now })
     }
 
-    pub(super) fn admits(&self, authority: &str) -> Admits {
+    pub(super) fn admission(&self, authority: &str) -> Admission {
         match self.held.get(authority) {
-            None => Admits::All,
-            Some((until, _)) if self.now < *until => Admits::NoneUntil(*until),
-            Some(_) if self.probes_left == 0 || self.leased.contains(authority) => Admits::None,
-            Some((_, in_row)) => Admits::One(*in_row),
+            None => Admission::All,
+            Some((until, _)) if self.now < *until => Admission::NoneUntil(*until),
+            Some(_) if self.probes_left == 0 || self.leased.contains(authority) => Admission::None,
+            Some((_, in_row)) => Admission::One(*in_row),
         }
     }
 
     /// Claims one of this authority, if that is admitted: after how many holds in a row.
     pub(super) fn claim(&mut self, authority: &str) -> Option<u32> {
-        match self.admits(authority) {
-            Admits::All => Some(0),
-            Admits::One(in_row) => {
+        match self.admission(authority) {
+            Admission::All => Some(0),
+            Admission::One(in_row) => {
                 self.probes_left -= 1;
                 self.leased.insert(authority.to_owned());
                 Some(in_row)
             }
-            Admits::NoneUntil(_) | Admits::None => None,
+            Admission::NoneUntil(_) | Admission::None => None,
         }
     }
 }

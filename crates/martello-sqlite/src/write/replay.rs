@@ -7,7 +7,7 @@ use martello_outbox::{
 use rusqlite::{params, params_from_iter};
 
 use super::{
-    change::{leave, put_back},
+    change::{end_ready, put_back},
     overtake::before_replay,
 };
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) fn cancel_replay(tx: &mut Tx<'_>, id: JobId) -> Result<ReplayJob, Fau
     let waiting: Vec<i64> = sql::all(tx, sql, params![id.as_bytes()], |row| row.get(0).map_err(Fault::from))?;
     let name = id.to_string();
     for seq in &waiting {
-        leave(tx, *seq, State::Dead, None)?;
+        end_ready(tx, *seq, State::Dead, None)?;
         sql::run(tx, "UPDATE outbox SET untouched = 1 WHERE seq = ?1", params![seq])?;
         tx.note(*seq, EventKind::Returned, Some(&name))?;
     }

@@ -4,11 +4,11 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{enqueue::record, heads::promote, hold, overtake::overtake_before};
+use super::{enqueue::record, hold, key_heads::promote, overtake::overtake_before};
 use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
 /// The entry of a lease that has just been given up.
-struct Freed {
+struct SettledRow {
     queue: QueueName,
     key: Option<OrderKey>,
     /// The number of the attempt.
@@ -25,15 +25,15 @@ pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled
         return Ok(Settled::Fenced);
     };
     let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
-    let freed = match settlement.end {
+    let settled = match settlement.end {
         End::Done | End::Dead(_) => end(tx, settlement, fence, attempt)?,
         End::Again { .. } | End::GiveBack => again(tx, settlement, fence, attempt)?,
     };
-    let Some(freed) = freed else {
+    let Some(settled) = settled else {
         return was_applied(tx, settlement, fence);
     };
     if let Some(attempt) = attempt {
-        record(tx, fence.seq, freed.number, attempt)?;
+        record(tx, fence.seq, settled.number, attempt)?;
     }
     let state = match settlement.end {
         End::Done => State::Done,
@@ -43,12 +43,12 @@ pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled
         }
         End::Again { .. } | End::GiveBack => State::Ready,
     };
-    tx.moved(&freed.queue, Some(State::Leased), Some(state));
-    hold::change(tx, &freed.queue, &freed.authority, freed.leased_at, &settlement.hold)?;
-    if let (Some(overtaken), Some(key)) = (settlement.overtakes(), &freed.key) {
-        overtake_before(tx, fence.seq, &freed.queue, key, overtaken)?;
+    tx.moved(&settled.queue, Some(State::Leased), Some(state));
+    hold::change(tx, &settled.queue, &settled.authority, settled.leased_at, &settlement.hold)?;
+    if let (Some(overtaken), Some(key)) = (settlement.overtakes(), &settled.key) {
+        overtake_before(tx, fence.seq, &settled.queue, key, overtaken)?;
     }
-    promote(tx, freed.queue.as_str(), freed.key.as_ref().map(OrderKey::as_str))?;
+    promote(tx, settled.queue.as_str(), settled.key.as_ref().map(OrderKey::as_str))?;
     Ok(Settled::Applied)
 }
 
@@ -65,7 +65,7 @@ fn end(
     settlement: &Settlement,
     fence: Fence,
     attempt: Option<&AttemptRecord>,
-) -> Result<Option<Freed>, Fault> {
+) -> Result<Option<SettledRow>, Fault> {
     let sql = "UPDATE outbox SET state = ?4, pending = 0, changed_at = ?5, reason = coalesce(?6, reason),
              settled = fence, fence = NULL, lease_until = NULL, worker = NULL,
              last_outcome = coalesce(?7, last_outcome), last_status = iif(?7 IS NULL, last_status, ?8),
@@ -87,7 +87,7 @@ fn end(
         last.status,
         last.tracking_id
     ];
-    sql::one(tx, sql, values, freed)
+    sql::one(tx, sql, values, settled)
 }
 
 fn again(
@@ -95,7 +95,7 @@ fn again(
     settlement: &Settlement,
     fence: Fence,
     attempt: Option<&AttemptRecord>,
-) -> Result<Option<Freed>, Fault> {
+) -> Result<Option<SettledRow>, Fault> {
     // Whether it is at the head of its key is found out afterwards: an older one may have been replayed.
     let sql = "UPDATE outbox SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
              attempts = attempts - ?10, tries = tries - ?11,
@@ -121,7 +121,7 @@ fn again(
         attempts,
         tries
     ];
-    sql::one(tx, sql, values, freed)
+    sql::one(tx, sql, values, settled)
 }
 
 /// What an attempt leaves in its entry.
@@ -143,9 +143,9 @@ impl<'a> Last<'a> {
     }
 }
 
-fn freed(row: &Row<'_>) -> Result<Freed, Fault> {
+fn settled(row: &Row<'_>) -> Result<SettledRow, Fault> {
     let mut columns = sql::columns(row, 0);
-    Ok(Freed {
+    Ok(SettledRow {
         queue: columns.parsed("queue name")?,
         key: columns.parsed_or_null("order key")?,
         number: columns.number("number")?,

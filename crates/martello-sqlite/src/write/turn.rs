@@ -5,14 +5,14 @@ use rusqlite::{Row, params};
 
 use super::{
     claim::{claim, next},
+    expiry::{expire, reap},
     hold::Holds,
-    lapse::{expire, reap},
     settle::settle,
 };
 use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
 /// How a queue stands, for a turn.
-pub(super) struct Standing {
+pub(super) struct QueueState {
     pub(super) leased: i64,
     pub(super) first_lease: Option<i64>,
     pub(super) first_expiry: Option<i64>,
@@ -29,9 +29,9 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
         return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more").into());
     }
     let settled = turn.settle.iter().map(|one| settle(tx, one)).collect::<Result<_, _>>()?;
-    let mut standing = standing(tx, turn)?;
+    let mut state = queue_state(tx, turn)?;
     let come = |moment: Option<i64>| moment.is_some_and(|moment| moment <= tx.now);
-    let (some_lost, some_expired) = (come(standing.first_lease), come(standing.first_expiry));
+    let (some_lost, some_expired) = (come(state.first_lease), come(state.first_expiry));
     let (mut lost, mut more, mut died) = (0, false, Vec::new());
     if some_lost {
         lost = reap(tx, &turn.queue, &mut died)?;
@@ -39,20 +39,20 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     // What was lost may have expired as well.
     if some_lost || some_expired {
         more = expire(tx, &turn.queue, &mut died)?;
-        standing = self::standing(tx, turn)?;
+        state = queue_state(tx, turn)?;
     }
     let mut holds =
-        (standing.held && turn.claim > 0).then(|| Holds::of(tx, &turn.queue, turn.cap)).transpose()?;
-    let claimed = claim(tx, turn, &standing, holds.as_mut())?;
+        (state.held && turn.claim > 0).then(|| Holds::of(tx, &turn.queue, turn.cap)).transpose()?;
+    let claimed = claim(tx, turn, &state, holds.as_mut())?;
     let next = if more || claimed.len() == turn.claim {
         Some(Duration::ZERO)
     } else {
-        next(tx, turn, &self::standing(tx, turn)?, holds.as_ref())?
+        next(tx, turn, &queue_state(tx, turn)?, holds.as_ref())?
     };
     Ok(Turned { settled, claimed, died, lost, next })
 }
 
-fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
+fn queue_state(tx: &Tx<'_>, turn: &Turn) -> Result<QueueState, Fault> {
     let sql = "SELECT (SELECT count(*) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
              (SELECT min(lease_until) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
              (SELECT expires_at FROM outbox INDEXED BY entry_expiring
@@ -61,7 +61,7 @@ fn standing(tx: &Tx<'_>, turn: &Turn) -> Result<Standing, Fault> {
              (SELECT paused IS NOT NULL FROM queue WHERE name = ?1),
              EXISTS (SELECT 1 FROM hold WHERE queue = ?1)";
     let read = |row: &Row<'_>| {
-        Ok(Standing {
+        Ok(QueueState {
             leased: row.get(0)?,
             first_lease: row.get(1)?,
             first_expiry: row.get(2)?,

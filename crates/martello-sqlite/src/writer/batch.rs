@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use martello_outbox::StoreError;
 
-use super::{Tx, Work, Writer};
+use super::{Operation, Tx, Writer};
 use crate::{
-    fault::{explain_to_each, is_full, uncommitted},
+    fault::{explain_shared, is_full, uncommitted},
     open::NEWEST,
     sql,
 };
 
-type Batch = Vec<Box<dyn Work>>;
+type Batch = Vec<Box<dyn Operation>>;
 
 /// How a transaction failed.
-enum Failure {
+enum BatchError {
     /// It would have gone to a file that nobody finds again.
     Gone,
     /// Another program has brought the file to this version, which is not ours to write to.
@@ -29,7 +29,7 @@ enum Failure {
     Uncommitted(Arc<rusqlite::Error>),
 }
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for BatchError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Undone(Arc::new(error))
     }
@@ -39,8 +39,8 @@ impl Writer {
     pub(super) fn write(&self, mut batch: Batch) {
         match self.transact(&mut batch) {
             Ok(()) => {
-                batch.into_iter().for_each(Work::answer);
-                self.log.curb(&self.connection);
+                batch.into_iter().for_each(Operation::answer);
+                self.wal.checkpoint_wal(&self.connection);
             }
             Err(failure) => {
                 if !self.connection.is_autocommit() {
@@ -52,24 +52,24 @@ impl Writer {
         }
     }
 
-    fn transact(&self, batch: &mut [Box<dyn Work>]) -> Result<(), Failure> {
+    fn transact(&self, batch: &mut [Box<dyn Operation>]) -> Result<(), BatchError> {
         if batch.is_empty() {
             return Ok(());
         }
         if !self.file.is_there() {
-            return Err(Failure::Gone);
+            return Err(BatchError::Gone);
         }
         sql::run(&self.connection, "BEGIN IMMEDIATE", [])
-            .map_err(|error| Failure::NotBegun(Arc::new(error)))?;
+            .map_err(|error| BatchError::NotBegun(Arc::new(error)))?;
         let version = sql::one(&self.connection, "PRAGMA user_version", [], |row| row.get::<_, i32>(0))?;
         if let Some(version) = version.filter(|version| *version > NEWEST) {
-            return Err(Failure::Newer(version));
+            return Err(BatchError::Newer(version));
         }
         let mut tx = Tx::new(&self.connection, self.now());
         match batch {
             [alone] => {
                 if !alone.attempt(&mut tx) {
-                    return Err(Failure::Lost);
+                    return Err(BatchError::Lost);
                 }
             }
             several => {
@@ -80,23 +80,23 @@ impl Writer {
         }
         tx.count()?;
         sql::run(&self.connection, "COMMIT", []).map_err(|error| match is_full(&error) {
-            true => Failure::from(error),
-            false => Failure::Uncommitted(Arc::new(error)),
+            true => BatchError::from(error),
+            false => BatchError::Uncommitted(Arc::new(error)),
         })?;
         self.notifier.notify(tx.changes());
         Ok(())
     }
 
     /// Does one of several, so that its failure takes nothing else with it.
-    fn attempt_beside(&self, work: &mut dyn Work, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    fn attempt_beside(&self, work: &mut dyn Operation, tx: &mut Tx<'_>) -> Result<(), BatchError> {
         sql::run(&self.connection, "SAVEPOINT operation", [])?;
-        let before = tx.put_aside();
+        let before = tx.take_counts();
         let kept = work.attempt(tx);
-        tx.take_back(before, kept);
+        tx.restore_counts(before, kept);
         if !kept {
             // Where there is no room, SQLite gives up the transaction as a whole.
             if self.connection.is_autocommit() {
-                return Err(Failure::Lost);
+                return Err(BatchError::Lost);
             }
             sql::run(&self.connection, "ROLLBACK TO operation", [])?;
         }
@@ -105,15 +105,15 @@ impl Writer {
     }
 
     /// Of operations that spoilt it for each other, each is tried alone.
-    fn fail(&self, batch: Batch, failure: &Failure) {
+    fn fail(&self, batch: Batch, failure: &BatchError) {
         let error: &dyn Fn() -> StoreError = match failure {
-            Failure::Uncommitted(error) => &|| uncommitted(error),
-            Failure::Gone => &|| self.file.gone(),
-            Failure::Newer(version) => &|| self.file.newer(*version),
-            Failure::NotBegun(error) => &|| explain_to_each(error),
-            Failure::Undone(error) if batch.len() == 1 => &|| explain_to_each(error),
-            Failure::Lost if batch.len() == 1 => return batch.into_iter().for_each(Work::answer),
-            Failure::Undone(_) | Failure::Lost => {
+            BatchError::Uncommitted(error) => &|| uncommitted(error),
+            BatchError::Gone => &|| self.file.gone(),
+            BatchError::Newer(version) => &|| self.file.newer(*version),
+            BatchError::NotBegun(error) => &|| explain_shared(error),
+            BatchError::Undone(error) if batch.len() == 1 => &|| explain_shared(error),
+            BatchError::Lost if batch.len() == 1 => return batch.into_iter().for_each(Operation::answer),
+            BatchError::Undone(_) | BatchError::Lost => {
                 return batch.into_iter().for_each(|work| self.write(vec![work]));
             }
         };

@@ -1,24 +1,24 @@
 //! The thread that writes: whatever waits for it is taken together into one transaction.
 
 mod batch;
-mod log;
-mod moves;
+mod state_counts;
 mod tx;
+mod wal;
 mod work;
 
 use martello_outbox::{Clock, engine::Notifier};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-pub(crate) use log::Log;
 pub(crate) use tx::Tx;
-pub(crate) use work::{Task, Work};
+pub(crate) use wal::Wal;
+pub(crate) use work::{Operation, Task};
 
-use crate::open::Opened;
+use crate::open::OpenedFile;
 
 /// What the thread is told.
 pub(crate) enum Message {
-    Work(Box<dyn Work>),
+    Operation(Box<dyn Operation>),
     /// Do what was asked for until now, and no more.
     Close,
 }
@@ -28,8 +28,8 @@ pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
     pub(crate) notifier: Notifier,
-    pub(crate) file: Opened,
-    pub(crate) log: Log,
+    pub(crate) file: OpenedFile,
+    pub(crate) wal: Wal,
     /// The most operations of one transaction.
     pub(crate) most: usize,
 }
@@ -43,8 +43,8 @@ impl Writer {
             while let Some(message) = next {
                 match message {
                     // Whoever does not wait for it any more has not been promised anything.
-                    Message::Work(work) if work.is_abandoned() => {}
-                    Message::Work(work) => batch.push(work),
+                    Message::Operation(work) if work.is_abandoned() => {}
+                    Message::Operation(work) => batch.push(work),
                     Message::Close => messages.close(),
                 }
                 next = if batch.len() < self.most { messages.try_recv().ok() } else { None };

@@ -3,7 +3,7 @@ use std::{mem, ops::Deref};
 use martello_outbox::{EventKind, QueueName, State, engine::Changes};
 use rusqlite::{Connection, params};
 
-use super::moves::{Counts, Moves};
+use super::state_counts::{QueueDelta, StateCounts};
 use crate::sql;
 
 /// A transaction, at one moment, and what it has changed beside the rows.
@@ -11,22 +11,22 @@ pub(crate) struct Tx<'c> {
     connection: &'c Connection,
     /// The moment, in microseconds since 1970.
     pub(crate) now: i64,
-    moves: Moves,
+    counts: StateCounts,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection, now: i64) -> Self {
-        Self { connection, now, moves: Moves::default() }
+        Self { connection, now, counts: StateCounts::default() }
     }
 
     /// Counts an entry that went from one state to another, came (from none) or was deleted (to none).
     pub(crate) fn moved(&mut self, queue: &QueueName, from: Option<State>, to: Option<State>) {
-        self.moves.moved(queue, from, to);
+        self.counts.moved(queue, from, to);
     }
 
     /// Something may be claimable that was not, without having moved.
     pub(crate) fn released(&mut self) {
-        self.moves.changes.ready = true;
+        self.counts.changes.ready = true;
     }
 
     /// Writes down that something happened to an entry.
@@ -37,15 +37,15 @@ impl<'c> Tx<'c> {
     }
 
     /// Puts aside what was counted until now.
-    pub(super) fn put_aside(&mut self) -> Moves {
-        mem::take(&mut self.moves)
+    pub(super) fn take_counts(&mut self) -> StateCounts {
+        mem::take(&mut self.counts)
     }
 
     /// Takes back what was put aside, with what was counted since or without.
-    pub(super) fn take_back(&mut self, before: Moves, and_since: bool) {
-        let since = mem::replace(&mut self.moves, before);
+    pub(super) fn restore_counts(&mut self, before: StateCounts, and_since: bool) {
+        let since = mem::replace(&mut self.counts, before);
         if and_since {
-            self.moves.join(&since);
+            self.counts.join(&since);
         }
     }
 
@@ -55,14 +55,14 @@ impl<'c> Tx<'c> {
             "INSERT INTO queue (name, ready, leased, done, dead, cancelled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (name) DO UPDATE SET ready = ready + ?2, leased = leased + ?3, done = done + ?4,
              dead = dead + ?5, cancelled = cancelled + ?6";
-        for (queue, Counts { ready, leased, done, dead, cancelled }) in &self.moves.queues {
+        for (queue, QueueDelta { ready, leased, done, dead, cancelled }) in &self.counts.queues {
             sql::run(self, sql, params![queue.as_str(), ready, leased, done, dead, cancelled])?;
         }
         Ok(())
     }
 
     pub(super) fn changes(&self) -> Changes {
-        self.moves.changes
+        self.counts.changes
     }
 }
 

@@ -7,7 +7,7 @@ use super::Tx;
 use crate::fault::{Fault, panicked};
 
 /// An operation on its way through the writer, with somebody who waits for what comes of it.
-pub(crate) trait Work: Send {
+pub(crate) trait Operation: Send {
     /// Whether nobody waits for it.
     fn is_abandoned(&self) -> bool;
 
@@ -33,13 +33,13 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     T: Send + 'static,
 {
-    pub(crate) fn boxed(act: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(crate) fn boxed(act: F) -> (Box<dyn Operation>, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { act, done: None, reply }), answer)
     }
 }
 
-impl<F, T> Work for Task<F, T>
+impl<F, T> Operation for Task<F, T>
 where
     F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send,
     T: Send,

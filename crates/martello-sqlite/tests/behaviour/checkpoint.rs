@@ -12,7 +12,7 @@ use martello_sqlite::{SqliteCheckpoint, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{as_version, place};
+use crate::support::{as_version, temp_store_path};
 
 /// A file in a directory that goes away with it.
 struct InFile {
@@ -24,7 +24,7 @@ impl conformance::Engine for InFile {
     type Store = SqliteCheckpoint;
 
     async fn fresh() -> Result<Option<Self>, BoxError> {
-        let (directory, path) = place();
+        let (directory, path) = temp_store_path();
         Ok(Some(Self { _directory: directory, path }))
     }
 
@@ -77,7 +77,7 @@ async fn all(checkpoint: &SqliteCheckpoint) -> Vec<Parked> {
 
 #[tokio::test]
 async fn what_was_saved_is_there_when_the_file_is_opened_again_to_the_last_digit_and_letter() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
     let (checkpoint, first) = {
         let store = SqliteStore::open(&path).await.unwrap();
@@ -99,7 +99,7 @@ async fn what_was_saved_is_there_when_the_file_is_opened_again_to_the_last_digit
 
 #[tokio::test]
 async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
     let (mine, theirs) = (held(&one).await, held(&two).await);
@@ -117,7 +117,7 @@ async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
 
 #[tokio::test]
 async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
     // Letters of two bytes each: so many of them are twice what may be parked.
@@ -131,7 +131,7 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
 
 #[tokio::test]
 async fn what_is_no_name_is_refused() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     for name in ["", "a b", "é", &"p".repeat(65)] {
         let error = store.checkpoint(name).unwrap_err().to_string();
@@ -143,7 +143,7 @@ async fn what_is_no_name_is_refused() {
 
 #[tokio::test]
 async fn what_fails_says_whether_the_poll_can_go_on() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let checkpoint = store.checkpoint("plannings").unwrap();
     let fence = held(&checkpoint).await.fence;
@@ -161,7 +161,7 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
 
 #[tokio::test]
 async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let held = held(&store).await;
     saved(&store, held.fence, save(Vec::new())).await;
@@ -176,7 +176,7 @@ async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
 
 #[tokio::test]
 async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let first = held(&store).await.fence;
     saved(&store, first, save(Vec::new())).await;
@@ -190,7 +190,7 @@ async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
 
 #[tokio::test]
 async fn what_an_older_version_has_parked_is_known_again() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let checkpoint = store.checkpoint("plannings").unwrap();
     let fence = held(&checkpoint).await.fence;

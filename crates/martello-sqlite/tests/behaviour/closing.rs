@@ -3,11 +3,11 @@
 use martello_outbox::{Filter, State, Store, StoreErrorKind, Watch};
 use martello_sqlite::SqliteStore;
 
-use crate::support::{entry, place};
+use crate::support::{entry, temp_store_path};
 
 #[tokio::test]
 async fn what_was_stored_is_there_when_it_is_opened_again() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
     store.close().await;
@@ -17,7 +17,7 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
 
 #[tokio::test]
 async fn close_leaves_one_file_and_later_operations_say_so() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let clone = store.clone();
@@ -34,7 +34,7 @@ async fn close_leaves_one_file_and_later_operations_say_so() {
 
 #[tokio::test]
 async fn it_closes_with_its_last_clone_and_those_who_watch_hear_of_it() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let clone = store.clone();
     drop(store);
@@ -50,7 +50,7 @@ async fn it_closes_with_its_last_clone_and_those_who_watch_hear_of_it() {
 
 #[tokio::test]
 async fn an_operation_that_was_asked_for_before_the_close_takes_place() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (stored, ()) = tokio::join!(store.enqueue(vec![entry()]), store.close());
     stored.unwrap();

@@ -7,13 +7,13 @@ use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{claim, contents, entry, place, store_at};
+use crate::support::{claim, contents, entry, store_at, temp_store_path};
 
 const DAMAGED: &str = "the store's file is damaged: stop what uses it, keep a copy, and restore a backup";
 
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     store_at(&path).await;
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096..].fill(0xA5);
@@ -26,7 +26,7 @@ async fn a_damaged_file_is_refused() {
 
 /// A store with 200 entries, whose requests cannot be read.
 async fn with_damaged_requests() -> (TempDir, PathBuf) {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..200).map(|_| entry()).collect()).await.unwrap();
     store.close().await;
@@ -60,7 +60,7 @@ async fn what_cannot_be_read_is_reported_and_nothing_is_written() {
 
 #[tokio::test]
 async fn a_file_that_was_cut_short_is_refused() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let whole = fs::metadata(&path).unwrap().len();
     fs::File::options().write(true).open(&path).unwrap().set_len(whole / 2).unwrap();
@@ -73,7 +73,7 @@ async fn a_file_that_was_cut_short_is_refused() {
 
 #[tokio::test]
 async fn what_nobody_here_has_written_is_reported() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
     Connection::open(&path).unwrap().execute_batch("UPDATE outbox SET state = 9").unwrap();

@@ -7,7 +7,7 @@ use martello_outbox::{Filter, Store, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{entry, place};
+use crate::support::{entry, temp_store_path};
 
 /// How many transactions the log holds: each ends with a frame that says how large the file then is
 /// (<https://sqlite.org/walformat.html>).
@@ -24,7 +24,7 @@ fn commits(path: &Path) -> usize {
 
 #[tokio::test]
 async fn what_comes_while_another_is_written_is_committed_together() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let before = commits(&path);
     let holder = Connection::open(&path).unwrap();
@@ -41,7 +41,7 @@ async fn what_comes_while_another_is_written_is_committed_together() {
 
 #[tokio::test]
 async fn one_that_fails_takes_nothing_with_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let wrong = || {
         let mut wrong = entry();
@@ -63,7 +63,7 @@ async fn one_that_fails_takes_nothing_with_it() {
 
 #[tokio::test]
 async fn each_operation_alone_is_one_commit() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let before = commits(&path);
     for _ in 0..3 {
@@ -74,7 +74,7 @@ async fn each_operation_alone_is_one_commit() {
 
 #[tokio::test]
 async fn a_batch_has_its_bound() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
     let before = commits(&path);
     assert!(join_all((0..20).map(|_| store.enqueue(vec![entry()]))).await.iter().all(Result::is_ok));
@@ -83,7 +83,7 @@ async fn a_batch_has_its_bound() {
 
 #[tokio::test]
 async fn those_for_whom_there_is_no_room_wait_for_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_waiting(1).open().await.unwrap();
     assert!(join_all((0..50).map(|_| store.enqueue(vec![entry()]))).await.iter().all(Result::is_ok));
     assert!(join_all((0..50).map(|_| store.count(Filter::default()))).await.iter().all(Result::is_ok));
@@ -91,7 +91,7 @@ async fn those_for_whom_there_is_no_room_wait_for_it() {
 
 #[tokio::test]
 async fn an_operation_that_was_dropped_while_it_waited_does_not_take_place() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -6,7 +6,7 @@ use martello_outbox::{
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{claim, entry, place};
+use crate::support::{claim, entry, temp_store_path};
 
 fn large(bytes: usize) -> NewEntry {
     let mut large = entry();
@@ -16,7 +16,7 @@ fn large(bytes: usize) -> NewEntry {
 
 #[tokio::test]
 async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
     let mut ids = Vec::new();
     let error = loop {
@@ -38,7 +38,7 @@ async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
 
 #[tokio::test]
 async fn what_does_not_fit_takes_nothing_with_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
     let holder = Connection::open(store.path()).unwrap();
@@ -61,7 +61,7 @@ async fn what_does_not_fit_takes_nothing_with_it() {
 
 #[tokio::test]
 async fn a_full_store_still_delivers() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     while store.enqueue(vec![large(10_000)]).await.is_ok() {}

@@ -6,7 +6,7 @@ use martello_outbox::{Filter, State, Store, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-use crate::support::{entry, place};
+use crate::support::{entry, temp_store_path};
 
 const PAGE: usize = 4096;
 
@@ -14,10 +14,10 @@ const PAGE: usize = 4096;
 /// them in their order, and the first says how many there are.
 #[expect(clippy::indexing_slicing, reason = "a log that is shorter fails the test")]
 async fn half_copied() -> (TempDir, PathBuf) {
-    let (_original, path) = place();
+    let (_original, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..20).map(|_| entry()).collect()).await.unwrap();
-    let (directory, copy) = place();
+    let (directory, copy) = temp_store_path();
     let log = fs::read(path.with_extension("db-wal")).unwrap();
     let mut file = fs::read(&path).unwrap();
     // A header of 32 bytes, then pages, each with a header of 24 bytes that begins with the page's number.
@@ -43,7 +43,7 @@ async fn a_store_whose_log_was_half_copied_when_it_crashed_opens_with_all_that_i
 #[tokio::test]
 async fn the_log_is_beside_what_a_link_leads_to() {
     let (_directory, path) = half_copied().await;
-    let (_elsewhere, link) = place();
+    let (_elsewhere, link) = temp_store_path();
     std::os::unix::fs::symlink(path, &link).unwrap();
     let store = SqliteStore::open(&link).await.unwrap();
     assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 20);

@@ -7,13 +7,13 @@ use martello_outbox::{Store, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{claim, entry, place, store_at};
+use crate::support::{claim, entry, store_at, temp_store_path};
 
 const HELD: &str = "another process held the store's file for too long: try again, and look who has it open";
 
 #[tokio::test]
 async fn another_program_that_writes_is_waited_for_only_so_long() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let holder = Connection::open(&path).unwrap();
@@ -31,7 +31,7 @@ async fn another_program_that_writes_is_waited_for_only_so_long() {
 
 #[tokio::test]
 async fn those_that_wait_together_wait_once() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -45,7 +45,7 @@ async fn those_that_wait_together_wait_once() {
 
 #[tokio::test]
 async fn another_program_that_has_the_file_for_itself_is_waited_for_only_so_long() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let other = Connection::open(&path).unwrap();
     let alone = "PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE; DELETE FROM queue WHERE 0; COMMIT";

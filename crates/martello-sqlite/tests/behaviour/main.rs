@@ -16,7 +16,7 @@ mod modes;
 mod moved;
 mod older;
 mod other_schemes;
-mod places;
+mod paths;
 mod processes;
 mod rekeying;
 mod sharing;

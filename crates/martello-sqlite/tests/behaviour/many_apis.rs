@@ -8,7 +8,7 @@ use martello_outbox::{
 };
 use martello_sqlite::SqliteStore;
 
-use crate::support::{claim, place, request};
+use crate::support::{claim, request, temp_store_path};
 
 const APIS: usize = 100;
 const HOLD: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ fn ids(turned: &Turned) -> Vec<EntryId> {
 }
 
 async fn in_order_beside(held: usize) {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let clock = ManualClock::new(Timestamp::now());
     let store = SqliteStore::builder(&path).clock(Clock::Manual(clock.clone())).open().await.unwrap();
     let down: Vec<NewEntry> = (0..held).map(|_| to("down")).collect();

@@ -8,11 +8,11 @@ use martello_poll::{Acquired, CheckpointStore};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{as_version, claim, entry, keyed, place};
+use crate::support::{as_version, claim, entry, keyed, temp_store_path};
 
 #[tokio::test]
 async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let connection = Connection::open(&path).unwrap();
     // Ours, but empty; and what the last statement of the first step makes is in its way.
     connection.execute_batch("PRAGMA application_id = 0x4d746c6f; CREATE TABLE replay (in_the_way)").unwrap();
@@ -27,7 +27,7 @@ async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
 
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_forward_and_loses_nothing() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let clock = Clock::Manual(ManualClock::new(Timestamp::now()));
     let open = async |path: &Path| SqliteStore::builder(path).clock(clock.clone()).open().await.unwrap();
     let store = open(&path).await;

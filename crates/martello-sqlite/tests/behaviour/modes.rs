@@ -10,7 +10,7 @@ use std::{
 
 use martello_sqlite::SqliteStore;
 
-use crate::support::{contents, entry, place};
+use crate::support::{contents, entry, temp_store_path};
 
 const FILE: &str = "MARTELLO_SQLITE_TEST_MODE";
 
@@ -44,7 +44,7 @@ async fn the_part_of_a_process_without_a_umask() {
 
 #[test]
 fn a_store_is_made_for_its_owner_alone_whatever_the_umask() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     made_without_a_umask(&path);
     assert_eq!(mode(&path), 0o600);
     assert_eq!(contents(directory.path()).len(), 1, "nothing is left beside it");
@@ -56,7 +56,7 @@ fn a_store_is_made_for_its_owner_alone_whatever_the_umask() {
 
 #[test]
 fn a_file_that_is_there_keeps_its_mode() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     fs::write(&path, "").unwrap();
     for _ in 0..2 {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();

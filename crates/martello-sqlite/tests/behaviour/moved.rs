@@ -6,7 +6,7 @@ use std::fs;
 use martello_outbox::{Filter, Store, StoreError, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 
-use crate::support::{entry, place};
+use crate::support::{entry, temp_store_path};
 
 fn is_gone(error: &StoreError) -> bool {
     let what = "is no longer the file that was opened: put that back, or close the store and open it again";
@@ -15,7 +15,7 @@ fn is_gone(error: &StoreError) -> bool {
 
 #[tokio::test]
 async fn what_is_moved_away_takes_nothing_until_it_is_put_back() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let elsewhere = directory.path().join("elsewhere.db");
@@ -28,7 +28,7 @@ async fn what_is_moved_away_takes_nothing_until_it_is_put_back() {
 
 #[tokio::test]
 async fn what_has_another_in_its_place_takes_nothing() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     for file in ["db", "db-wal", "db-shm"] {

@@ -4,7 +4,7 @@ use martello_outbox::{End, Filter, Hold, Reason, Settlement, State, Store, Store
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{as_version, claim, entry, keyed, place, texts};
+use crate::support::{as_version, claim, entry, keyed, temp_store_path, texts};
 
 /// What a program of version 2 does to entries and queues: the statements of each operation of its store that change something,
 /// or that a change begins with.
@@ -74,7 +74,7 @@ fn said(connection: &Connection) -> Vec<String> {
 
 #[tokio::test]
 async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_is_lost() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let mut dead = keyed("a");
     dead.dead = Some(Reason::Rejected);
@@ -106,7 +106,7 @@ async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_i
 
 #[tokio::test]
 async fn whoever_has_it_open_while_it_is_brought_further_than_they_know_writes_no_more() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();

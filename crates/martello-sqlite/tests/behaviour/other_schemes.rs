@@ -9,11 +9,11 @@ use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tower::service_fn;
 
-use crate::support::{entry, place};
+use crate::support::{entry, temp_store_path};
 
 #[tokio::test]
 async fn what_an_older_version_stored_with_another_scheme_is_a_dead_letter_and_never_sent() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (script, good) = (entry(), entry());
     let (id, other) = (script.id, good.id);

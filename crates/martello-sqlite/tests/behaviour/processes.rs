@@ -14,7 +14,7 @@ use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::support::{claim, entry, place};
+use crate::support::{claim, entry, temp_store_path};
 
 const PART: &str = "MARTELLO_SQLITE_TEST_PART";
 const FILE: &str = "MARTELLO_SQLITE_TEST_FILE";
@@ -112,7 +112,7 @@ async fn work(path: &Path) {
 
 #[tokio::test]
 async fn four_processes_share_the_work_and_the_cap() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..ENTRIES).map(|_| entry()).collect()).await.unwrap();
     let mut others: Vec<_> = (0..4).map(|_| Other::start("work", &path)).collect();
@@ -138,7 +138,7 @@ async fn four_processes_share_the_work_and_the_cap() {
 
 #[tokio::test]
 async fn what_another_process_stores_is_told_within_250_ms() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let mut news = store.watch(Watch::Ready);
     let mut other = Other::start("store", &path);
@@ -165,7 +165,7 @@ async fn what_another_process_stores_is_told_within_250_ms() {
 
 #[tokio::test]
 async fn a_process_that_dies_while_it_writes_has_written_nothing() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_secs(60)).open().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let mut other = Other::start("hold", &path);

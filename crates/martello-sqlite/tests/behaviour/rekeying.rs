@@ -9,7 +9,7 @@ use martello_outbox::{
 };
 use martello_sqlite::SqliteStore;
 
-use crate::support::{as_version, claim, place};
+use crate::support::{as_version, claim, temp_store_path};
 
 /// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
 fn old(method: Method, uri: &str, key: Option<&str>) -> NewEntry {
@@ -76,7 +76,7 @@ async fn assert_in_order(store: &SqliteStore) {
 
 #[tokio::test]
 async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_order() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let long = format!("https://h:443/{}", "a".repeat(600));
     let all = vec![
         put("https://h:443/1", "h:443/1"),
@@ -111,7 +111,7 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
 
 #[tokio::test]
 async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let (store, first) = store_of(&path, vec![put("https://h:443/1", "h:443/1")]).await;
     let lease = leased(&store, 1).await.remove(0);
     let second = put("https://h/1", "h/1");
@@ -128,7 +128,7 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
 
 #[tokio::test]
 async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let (store, ids) =
         store_of(&path, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
     let leases = leased(&store, 2).await;
@@ -148,7 +148,7 @@ async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_or
 
 #[tokio::test]
 async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let mut dead = put("https://h:443/1", "h:443/1");
     dead.dead = Some(Reason::Rejected);
     let mut edited = put("https://h:443/2", "h:443/2");
@@ -170,7 +170,7 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
 
 #[tokio::test]
 async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let uri = |nth: usize| format!("h:443/{}", nth / 2);
     let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
     let (store, ids) = store_of(&path, all).await;
@@ -184,7 +184,7 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
 /// An outage has filled it, and nothing can be taken out of it before it is opened.
 #[tokio::test]
 async fn a_file_that_is_as_large_as_it_may_be_is_upgraded_all_the_same() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     let all = (0..4_000).map(|nth| put(&format!("https://h/o?id={nth}"), "h/o")).collect();
     let (store, ids) = store_of(&path, all).await;
     store.close().await;

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// A directory that goes away, and the path of a store in it.
-pub(crate) fn place() -> (TempDir, PathBuf) {
+pub(crate) fn temp_store_path() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     (directory, path)

@@ -10,7 +10,7 @@ use martello_outbox::{
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-use crate::support::{as_version, claim, place, request};
+use crate::support::{as_version, claim, request, temp_store_path};
 
 const HOLD: Duration = Duration::from_secs(30);
 
@@ -46,7 +46,7 @@ struct Old {
 
 impl Old {
     fn new() -> Self {
-        let (directory, path) = place();
+        let (directory, path) = temp_store_path();
         Self { directory, path, clock: ManualClock::new(Timestamp::now()) }
     }
 

@@ -3,7 +3,7 @@ use std::{cell::Cell, fs, path::PathBuf, time::Duration};
 use rusqlite::Connection;
 
 use crate::{
-    open::{LOG_LIMIT, Place},
+    open::{DatabasePath, WAL_LIMIT},
     sql,
 };
 
@@ -14,36 +14,36 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// SQLite copies it into the file by itself, and then begins it anew; but only in a moment when nobody reads an older
 /// state of the file. Where there is always somebody who does, it would grow for as long as there is.
-pub(crate) struct Log {
+pub(crate) struct Wal {
     path: PathBuf,
     busy_timeout: Duration,
     /// From how many bytes on something is done about it.
     limit: Cell<u64>,
 }
 
-impl Log {
-    pub(crate) fn of(place: &Place) -> Self {
-        Self { path: place.log(), busy_timeout: place.busy_timeout, limit: Cell::new(LOG_LIMIT.into()) }
+impl Wal {
+    pub(crate) fn of(database: &DatabasePath) -> Self {
+        Self { path: database.wal(), busy_timeout: database.busy_timeout, limit: Cell::new(WAL_LIMIT.into()) }
     }
 
     /// Empties a log that has got too long, once those are done who read now. If they are not in time, it may grow by as
     /// much again before it keeps anybody waiting.
-    pub(super) fn curb(&self, connection: &Connection) {
-        let length = || fs::metadata(&self.path).map_or(0, |log| log.len());
+    pub(super) fn checkpoint_wal(&self, connection: &Connection) {
+        let length = || fs::metadata(&self.path).map_or(0, |wal| wal.len());
         if length() <= self.limit.get() {
             return;
         }
-        // What fails here fails nobody: what was written is in the log.
+        // What fails here fails nobody: what was written is in the wal.
         drop(connection.busy_timeout(PATIENCE));
         drop(sql::one(connection, "PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
         drop(connection.busy_timeout(self.busy_timeout));
-        self.limit.set(length().saturating_add(LOG_LIMIT.into()));
+        self.limit.set(length().saturating_add(WAL_LIMIT.into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, Connection, Duration, Log, fs};
+    use super::{Cell, Connection, Duration, Wal, fs};
 
     #[test]
     fn a_log_that_is_too_long_is_emptied_unless_somebody_reads_for_long() {
@@ -52,20 +52,20 @@ mod tests {
         let (writer, reader) = (open(), open());
         writer.execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x)").unwrap();
         let path = directory.path().join("file.db-wal");
-        let log = Log { path, busy_timeout: Duration::ZERO, limit: Cell::new(100_000) };
-        let length = || fs::metadata(&log.path).unwrap().len();
-        log.curb(&writer);
+        let wal = Wal { path, busy_timeout: Duration::ZERO, limit: Cell::new(100_000) };
+        let length = || fs::metadata(&wal.path).unwrap().len();
+        wal.checkpoint_wal(&writer);
         assert!(length() > 0, "it is short");
 
         reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
         writer.execute_batch("INSERT INTO t VALUES (zeroblob(200000))").unwrap();
-        log.curb(&writer);
+        wal.checkpoint_wal(&writer);
         assert!(length() > 200_000, "somebody reads");
-        assert!(log.limit.get() > length(), "nobody is kept waiting again so soon");
+        assert!(wal.limit.get() > length(), "nobody is kept waiting again so soon");
 
         reader.execute_batch("COMMIT").unwrap();
-        log.limit.set(100_000);
-        log.curb(&writer);
+        wal.limit.set(100_000);
+        wal.checkpoint_wal(&writer);
         assert_eq!(length(), 0);
     }
 }

@@ -6,7 +6,7 @@ use martello_outbox::{Filter, Store, StoreError, StoreErrorKind};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
-use crate::support::{contents, place, store_at};
+use crate::support::{contents, store_at, temp_store_path};
 
 /// The error of opening a store here, after which all is as it was before.
 async fn refused(path: &Path) -> StoreError {
@@ -25,7 +25,7 @@ fn says(error: &StoreError, kind: StoreErrorKind, path: &Path, what: &str) {
 async fn a_file_that_is_no_database_is_refused() {
     let begins_like_one = format!("SQLite format 3\0{}", "business_id,address\n".repeat(500));
     for content in ["{}", &"business_id,address\n".repeat(500), &begins_like_one] {
-        let (_directory, path) = place();
+        let (_directory, path) = temp_store_path();
         fs::write(&path, content).unwrap();
         let what = "is no SQLite database: choose another path, or move the file away";
         says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
@@ -43,7 +43,7 @@ async fn a_database_of_another_program_is_refused() {
         "PRAGMA user_version = 3",
         "PRAGMA journal_mode = wal; CREATE TABLE orders (id)",
     ] {
-        let (_directory, path) = place();
+        let (_directory, path) = temp_store_path();
         let other = Connection::open(&path).unwrap();
         other.execute_batch(setup).unwrap();
         says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
@@ -54,7 +54,7 @@ async fn a_database_of_another_program_is_refused() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     store_at(&path).await;
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     let what = "was written by a newer martello (schema 99, this one knows 3): update this program";
@@ -63,7 +63,7 @@ async fn a_newer_schema_is_refused() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let newer = Connection::open(&path).unwrap();
     newer.execute_batch("PRAGMA user_version = 4").unwrap();
@@ -74,7 +74,7 @@ async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
 
 #[tokio::test]
 async fn a_directory_is_no_store_and_a_missing_one_is_not_made() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     says(
         &SqliteStore::open(directory.path()).await.unwrap_err(),
         StoreErrorKind::Unusable,
@@ -92,7 +92,7 @@ async fn a_directory_is_no_store_and_a_missing_one_is_not_made() {
 
 #[tokio::test]
 async fn who_only_looks_makes_no_store() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let what = "holds no store: check the path, or let it be created";
     for there in [false, true] {
         if there {
@@ -109,7 +109,7 @@ async fn who_only_looks_makes_no_store() {
 
 #[tokio::test]
 async fn a_name_has_no_meaning_but_its_own() {
-    let (directory, _) = place();
+    let (directory, _) = temp_store_path();
     for name in ["file:outbox.db?mode=memory", "a b%20c?immutable=1#d", "outbox-é.db"] {
         let path = directory.path().join(name);
         store_at(&path).await;
@@ -129,7 +129,7 @@ async fn a_store_is_in_a_file() {
     let error = SqliteStore::open("").await.unwrap_err();
     let what = "the path of a store must not be empty";
     assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, what));
-    let (directory, _) = place();
+    let (directory, _) = temp_store_path();
     let memory = directory.path().join(":memory:");
     let what = "would be lost with the process: give the path of a file";
     says(&refused(&memory).await, StoreErrorKind::Unusable, &memory, what);
@@ -142,7 +142,7 @@ async fn a_store_is_in_a_file() {
 
 #[tokio::test]
 async fn a_value_out_of_its_range_is_named() {
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     let builder = || SqliteStore::builder(&path);
     for (builder, what) in [
         (builder().busy_timeout(Duration::from_secs(601)), "busy_timeout"),
@@ -174,7 +174,7 @@ async fn where_nothing_may_be_written_no_store_is_made() {
 
 #[tokio::test]
 async fn a_file_that_may_not_be_written_is_refused() {
-    let (_directory, path) = place();
+    let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let mut rights = fs::metadata(&path).unwrap().permissions();
     rights.set_readonly(true);
@@ -191,7 +191,7 @@ async fn a_file_that_may_not_be_written_is_refused() {
 #[tokio::test]
 async fn a_directory_that_may_not_be_written_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
-    let (directory, path) = place();
+    let (directory, path) = temp_store_path();
     store_at(&path).await;
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(directory.path().join("probe"), "").is_ok() {

@@ -5,10 +5,10 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{enqueue::record, heads::promote, overtake::overtake_before};
+use super::{enqueue::record, key_heads::promote, overtake::overtake_before};
 use crate::{
     fault::Fault,
-    read::{columns, entry_at, narrow},
+    read::{columns, entry_at, read_entry_without_request},
     sql,
     writer::Tx,
 };
@@ -25,7 +25,7 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
          WHERE queue = ?1 AND state = 1 AND lease_until <= ?2"
     );
     let mut lost = sql::all(tx, sql, params![queue.as_str(), tx.now], |row: &Row<'_>| {
-        let (seq, entry) = narrow(row)?;
+        let (seq, entry) = read_entry_without_request(row)?;
         Ok::<_, Fault>((seq, entry, row.get::<_, i64>(23)?, row.get::<_, String>(24)?))
     })?;
     lost.sort_unstable_by_key(|(seq, ..)| *seq);
@@ -43,7 +43,7 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
             () if entry.tries >= entry.max_attempts => Some(Reason::Crashed),
             () => None,
         };
-        take_back(tx, *seq, &attempt, reason)?;
+        release_lost(tx, *seq, &attempt, reason)?;
         let state = if reason.is_some() { State::Dead } else { State::Ready };
         tx.moved(queue, Some(State::Leased), Some(state));
         if let Some(key) = &entry.order_key {
@@ -58,7 +58,12 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
     Ok(lost.len())
 }
 
-fn take_back(tx: &Tx<'_>, seq: i64, attempt: &AttemptRecord, reason: Option<Reason>) -> rusqlite::Result<()> {
+fn release_lost(
+    tx: &Tx<'_>,
+    seq: i64,
+    attempt: &AttemptRecord,
+    reason: Option<Reason>,
+) -> rusqlite::Result<()> {
     let sql = if reason.is_some() {
         "UPDATE outbox SET state = 3, pending = 0, reason = ?4, changed_at = ?2, last_outcome = ?3,
              last_status = NULL, last_tracking_id = NULL,
@@ -83,15 +88,15 @@ pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) 
     let expired: Vec<i64> =
         sql::all(tx, sql, params![queue.as_str(), tx.now, limit], |row| row.get(0).map_err(Fault::from))?;
     for seq in expired.iter().take(EXPIRED_AT_ONCE) {
-        bury(tx, *seq, Reason::Expired)?;
+        dead_letter(tx, *seq, Reason::Expired)?;
         died.push(entry_at(tx, *seq)?);
     }
     Ok(expired.len() > EXPIRED_AT_ONCE)
 }
 
 /// Makes a dead letter of a ready entry.
-pub(super) fn bury(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
-    super::change::leave(tx, seq, State::Dead, Some(reason))?;
+pub(super) fn dead_letter(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
+    super::change::end_ready(tx, seq, State::Dead, Some(reason))?;
     tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::{
 use martello_outbox::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{APPLICATION_ID, Place, migrate};
+use super::{APPLICATION_ID, DatabasePath, migrate};
 use crate::fault::{self, explain};
 
 /// What the header of a file says.
@@ -27,7 +27,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     }
     if path.file_name().is_some_and(|name| name == ":memory:") {
         let what = "would be lost with the process: give the path of a file";
-        return Err(fault::place(StoreErrorKind::Unusable, path, what));
+        return Err(fault::at_path(StoreErrorKind::Unusable, path, what));
     }
     std::path::absolute(path).map_err(|error| {
         refused("there is no current directory to start from: give an absolute path").with_source(error)
@@ -35,72 +35,72 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Whether a store may be opened here.
-pub(super) fn look(place: &Place) -> Result<(), StoreError> {
-    let path = place.path.as_path();
+pub(super) fn check(database: &DatabasePath) -> Result<(), StoreError> {
+    let path = database.path.as_path();
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => look_around(place),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(fault::place(
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_directory(database),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(fault::at_path(
             StoreErrorKind::ReadOnly,
             path,
             "cannot be reached: give this user the right to its directory",
         )),
-        Err(error) => Err(fault::place(
+        Err(error) => Err(fault::at_path(
             StoreErrorKind::Unusable,
             path,
             "cannot be a store: choose a path that can be a file",
         )
         .with_source(error)),
         Ok(metadata) if !metadata.is_file() => {
-            Err(fault::place(StoreErrorKind::Unusable, path, "is no file: give the path of one"))
+            Err(fault::at_path(StoreErrorKind::Unusable, path, "is no file: give the path of one"))
         }
-        Ok(metadata) if metadata.len() == 0 => may_create(place),
+        Ok(metadata) if metadata.len() == 0 => may_create(database),
         // Another process may just be writing the first page.
-        Ok(_) => examine(place).or_else(|_| examine(place)),
+        Ok(_) => check_header(database).or_else(|_| check_header(database)),
     }
 }
 
-fn look_around(place: &Place) -> Result<(), StoreError> {
-    let parent = place.path.parent().unwrap_or(Path::new("/"));
+fn check_directory(database: &DatabasePath) -> Result<(), StoreError> {
+    let parent = database.path.parent().unwrap_or(Path::new("/"));
     if !parent.is_dir() {
         let what = "is no directory: make it before the store";
-        return Err(fault::place(StoreErrorKind::Unusable, parent, what));
+        return Err(fault::at_path(StoreErrorKind::Unusable, parent, what));
     }
-    may_create(place)
+    may_create(database)
 }
 
-fn may_create(place: &Place) -> Result<(), StoreError> {
-    if place.create {
+fn may_create(database: &DatabasePath) -> Result<(), StoreError> {
+    if database.create {
         return Ok(());
     }
     let what = "holds no store: check the path, or let it be created";
-    Err(fault::place(StoreErrorKind::Unusable, &place.path, what))
+    Err(fault::at_path(StoreErrorKind::Unusable, &database.path, what))
 }
 
-fn examine(place: &Place) -> Result<(), StoreError> {
-    let path = place.path.as_path();
-    let has_log = || std::fs::metadata(place.log()).is_ok_and(|log| log.len() > 0);
+fn check_header(database: &DatabasePath) -> Result<(), StoreError> {
+    let path = database.path.as_path();
+    let has_wal = || std::fs::metadata(database.wal()).is_ok_and(|wal| wal.len() > 0);
     let header = match header(path) {
         // The log is being copied into it, or a crash has ended that half-way: the file alone looks damaged, and together
         // with the log it may not be. Whoever opens both finds out.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_log() => {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_wal() => {
             return Ok(());
         }
         header => header,
     };
     let header = header.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => {
-            fault::place(StoreErrorKind::ReadOnly, path, "may not be read: give this user the right to")
+            fault::at_path(StoreErrorKind::ReadOnly, path, "may not be read: give this user the right to")
                 .with_source(error)
         }
         Some(ErrorCode::NotADatabase) => {
             let what = "is no SQLite database: choose another path, or move the file away";
-            fault::place(StoreErrorKind::Unusable, path, what).with_source(error)
+            fault::at_path(StoreErrorKind::Unusable, path, what).with_source(error)
         }
         _ => explain(error),
     })?;
     if header.application_id != APPLICATION_ID {
         let what = "is a database of another program: choose another path";
-        return Err(fault::place(StoreErrorKind::Unusable, path, what));
+        return Err(fault::at_path(StoreErrorKind::Unusable, path, what));
     }
     migrate::refuse_newer(path, header.user_version)
 }

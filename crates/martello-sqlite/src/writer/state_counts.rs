@@ -2,14 +2,14 @@ use martello_outbox::{QueueName, State, engine::Changes};
 
 /// What has moved between states.
 #[derive(Default)]
-pub(crate) struct Moves {
-    pub(super) queues: Vec<(QueueName, Counts)>,
+pub(crate) struct StateCounts {
+    pub(super) queues: Vec<(QueueName, QueueDelta)>,
     pub(super) changes: Changes,
 }
 
 /// By how much the number of a queue's entries in each state has changed.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Counts {
+pub(super) struct QueueDelta {
     pub(super) ready: i64,
     pub(super) leased: i64,
     pub(super) done: i64,
@@ -17,7 +17,7 @@ pub(super) struct Counts {
     pub(super) cancelled: i64,
 }
 
-impl Counts {
+impl QueueDelta {
     fn of(&mut self, state: State) -> &mut i64 {
         match state {
             State::Ready => &mut self.ready,
@@ -29,9 +29,9 @@ impl Counts {
     }
 }
 
-impl Moves {
+impl StateCounts {
     pub(super) fn moved(&mut self, queue: &QueueName, from: Option<State>, to: Option<State>) {
-        let mut counts = Counts::default();
+        let mut counts = QueueDelta::default();
         if let Some(from) = from {
             *counts.of(from) -= 1;
         }
@@ -47,7 +47,7 @@ impl Moves {
         other.queues.iter().for_each(|(queue, counts)| self.add(queue, *counts));
     }
 
-    fn add(&mut self, queue: &QueueName, more: Counts) {
+    fn add(&mut self, queue: &QueueName, more: QueueDelta) {
         let Some((_, counts)) = self.queues.iter_mut().find(|(of, _)| of == queue) else {
             return self.queues.push((queue.clone(), more));
         };

@@ -8,13 +8,13 @@ use crate::fault;
 /// The file that was opened, to notice when its path leads to another, or to none: on some systems it can be moved or
 /// deleted while it is open, and whatever is written to it then is lost.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenedFile {
     path: PathBuf,
     /// What tells it from other files, where there is such a thing.
     id: Option<(u64, u64)>,
 }
 
-impl Opened {
+impl OpenedFile {
     pub(super) fn at(path: PathBuf) -> Self {
         let id = id(&path);
         Self { path, id }
@@ -28,7 +28,7 @@ impl Opened {
     pub(crate) fn gone(&self) -> StoreError {
         let what =
             "is no longer the file that was opened: put that back, or close the store and open it again";
-        fault::place(StoreErrorKind::Unavailable, &self.path, what)
+        fault::at_path(StoreErrorKind::Unavailable, &self.path, what)
     }
 
     /// What those are told who wanted to write to it, after another program has brought it to this version.

@@ -18,7 +18,7 @@ use rusqlite::{
 use crate::{
     SqliteStore,
     engine::{Engine, Options},
-    open::Place,
+    open::DatabasePath,
 };
 
 /// The statements that were run.
@@ -182,9 +182,14 @@ async fn nothing_is_searched_for_nor_sorted_nor_prepared_anew() {
     let path = directory.path().join("outbox.db");
     let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
     let busy_timeout = Duration::from_secs(10);
-    let place = Place { path: path.clone(), create: true, busy_timeout, max_size: None };
-    let engine =
-        Engine::open(Options { place, clock: Clock::Manual(clock.clone()), most: 1, waiting: 1, readers: 1 });
+    let database = DatabasePath { path: path.clone(), create: true, busy_timeout, max_size: None };
+    let engine = Engine::open(Options {
+        database,
+        clock: Clock::Manual(clock.clone()),
+        most: 1,
+        waiting: 1,
+        readers: 1,
+    });
     let engine = engine.await.unwrap();
     let watch = |connection: &Connection| {
         connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(remember));

@@ -4,24 +4,24 @@ use rusqlite::{Params, params};
 use crate::{fault::Fault, open::NEWEST, readers::Reader};
 
 /// Examines the file. It reads all of it.
-pub(crate) fn examine(reader: &Reader) -> Result<Vec<Finding>, Fault> {
-    let examination = Examination { reader };
+pub(crate) fn check_health(reader: &Reader) -> Result<Vec<Finding>, Fault> {
+    let check = HealthCheck { reader };
     Ok(vec![
-        examination.schema()?,
-        examination.integrity()?,
-        examination.durability()?,
-        examination.counts()?,
-        examination.order()?,
-        examination.leases()?,
-        examination.clock()?,
+        check.schema()?,
+        check.integrity()?,
+        check.durability()?,
+        check.counts()?,
+        check.order()?,
+        check.leases()?,
+        check.clock()?,
     ])
 }
 
-struct Examination<'a> {
+struct HealthCheck<'a> {
     reader: &'a Reader,
 }
 
-impl Examination<'_> {
+impl HealthCheck<'_> {
     fn number(&self, sql: &str) -> Result<i64, Fault> {
         Ok(self.reader.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
