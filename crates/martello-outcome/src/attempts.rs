@@ -7,7 +7,7 @@ use std::{
 
 use http::{Extensions, StatusCode};
 
-use crate::{ErrorText, Outcome, Printable, TrackingId, error_text::start};
+use crate::{ErrorText, Outcome, TrackingId};
 
 /// One attempt of a call: one time that the request was put on the wire.
 #[derive(Clone, Debug)]
@@ -50,13 +50,10 @@ impl Attempt {
         }
     }
 
-    /// This attempt, with the error and its sources in one line as its fault, masked as [`ErrorText`] does it.
-    /// What is not [printable](Printable::allows) becomes a space; what does not fit is cut between characters.
+    /// Sets the fault to the error and its sources, as [`ErrorText::single_line`] writes them.
     #[must_use]
     pub fn with_fault(mut self, error: &(dyn Error + 'static)) -> Self {
-        let text = ErrorText::new(error).masked();
-        let shown = |char| if Printable::allows(char) { char } else { ' ' };
-        self.fault = Some(start(&text, Self::MAX_FAULT).chars().map(shown).collect::<String>().into());
+        self.fault = Some(ErrorText::new(error).single_line(Self::MAX_FAULT));
         self
     }
 }

@@ -4,6 +4,21 @@ use http::{Method, StatusCode};
 
 use crate::{Attempt, Attempts, Outcome};
 
+/// Whether a server that answers with this status may have processed the request although it failed: any 5xx but 503. A
+/// server that answers 503 says that it did not begin.
+///
+/// ```
+/// use http::StatusCode;
+/// use martello_outcome::status_may_be_processed;
+///
+/// assert!(status_may_be_processed(StatusCode::BAD_GATEWAY));
+/// assert!(!status_may_be_processed(StatusCode::SERVICE_UNAVAILABLE));
+/// ```
+#[must_use]
+pub fn status_may_be_processed(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+}
+
 impl Outcome {
     /// Whether the server may have done what it was asked to in an attempt that ended so; `status` is that of its response,
     /// if a head came.
@@ -12,11 +27,9 @@ impl Outcome {
     /// and so do 401, 407, 408, 425 and 429.
     #[must_use]
     pub fn may_be_processed(self, status: Option<StatusCode>) -> bool {
-        let broke =
-            |status: StatusCode| status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE;
         match self {
             Self::Success | Self::Ambiguous => true,
-            Self::Unavailable | Self::Faulty => status.is_none_or(broke),
+            Self::Unavailable | Self::Faulty => status.is_none_or(status_may_be_processed),
             Self::Rejected | Self::Unsent => false,
         }
     }
@@ -64,6 +77,18 @@ impl Attempt {
 }
 
 impl Attempts {
+    /// Whether the server [may have done](Outcome::may_be_processed) in one of them what it was asked to.
+    #[must_use]
+    pub fn may_be_processed(&self) -> bool {
+        self.iter().any(Attempt::may_be_processed)
+    }
+
+    /// Whether the server [may have done](Outcome::may_be_processed) what it was asked to in one before the last.
+    #[must_use]
+    pub fn earlier_may_be_processed(&self) -> bool {
+        self.split_last().is_some_and(|(_, earlier)| earlier.iter().any(Attempt::may_be_processed))
+    }
+
     /// How the call ended, of a request with this method: as its last attempt did, but
     /// [`Outcome::after_doubt`] where an earlier one may have been processed.
     ///
@@ -77,8 +102,8 @@ impl Attempts {
     /// ```
     #[must_use]
     pub fn call_outcome(&self, method: &Method) -> Option<Outcome> {
-        let (last, earlier) = self.split_last()?;
-        match earlier.iter().any(Attempt::may_be_processed) {
+        let last = self.last()?;
+        match self.earlier_may_be_processed() {
             true => Some(last.outcome.after_doubt(method, last.status)),
             false => Some(last.outcome),
         }

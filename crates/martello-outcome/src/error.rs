@@ -48,6 +48,24 @@ impl ErrorKind {
             Self::Body => "body",
         }
     }
+
+    /// Whether a call that ended so made an attempt: the client was called, or a layer around it. `false` if a layer of
+    /// Martello ended the call by itself: its deadline, its limit or its retry budget. Then only
+    /// [`CallError::attempts`] says whether there were attempts before.
+    ///
+    /// ```
+    /// use martello_outcome::ErrorKind;
+    ///
+    /// assert!(ErrorKind::AttemptTimeout.attempted());
+    /// assert!(!ErrorKind::LimitFull.attempted());
+    /// ```
+    #[must_use]
+    pub const fn attempted(self) -> bool {
+        match self {
+            Self::Transport | Self::Unsendable | Self::AttemptTimeout | Self::Body => true,
+            Self::Deadline | Self::LimitFull | Self::LimitWaitTimeout | Self::Budget => false,
+        }
+    }
 }
 
 /// Why a call has no response: the one error of every layer of Martello.

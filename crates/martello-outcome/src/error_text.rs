@@ -3,7 +3,7 @@ use std::{
     fmt::{self, Write},
 };
 
-use crate::{Printable, mask_urls};
+use crate::{Printable, mask_urls, truncate};
 
 /// The most that an error and its sources say, in bytes: more is not asked of them.
 const MOST: usize = 16 * 1024;
@@ -34,15 +34,42 @@ impl<'a> ErrorText<'a> {
         Self(error)
     }
 
-    /// Masked, with all its characters as they are.
-    pub(crate) fn masked(self) -> String {
-        let mut text = Bounded(String::new());
-        // Writing fails once it is full, and then nothing more is asked of the error.
-        if text.write_chain(self.0).is_err() {
-            text.end_before_authority();
-        }
-        mask_urls(&text.0, |_| false).into_owned()
+    /// The text in at most this many bytes, cut between characters: URLs masked, and a space in place of each character
+    /// that is not [printable](Printable::allows). So is [`Attempt::fault`](crate::Attempt::fault).
+    ///
+    /// ```
+    /// # use martello_outcome::ErrorText;
+    /// let error = std::io::Error::other("reset\nby peer");
+    /// assert_eq!(&*ErrorText::new(&error).single_line(100), "reset by peer");
+    /// assert_eq!(&*ErrorText::new(&error).single_line(5), "reset");
+    /// ```
+    #[must_use]
+    pub fn single_line(self, max_bytes: usize) -> Box<str> {
+        printable_start(&self.masked(), max_bytes)
     }
+
+    /// Masked, with all its characters as they are.
+    fn masked(self) -> String {
+        Bounded::masked(|text| text.write_chain(self.0))
+    }
+}
+
+/// A text from outside in the form of [`ErrorText::single_line`]: at most this many bytes, URLs masked, and a space in
+/// place of each character that is not [printable](Printable::allows).
+///
+/// ```
+/// use martello_outcome::single_line;
+///
+/// assert_eq!(&*single_line("see https://api.example/?key=abc\n", 512), "see https://api.example/?key=*** ");
+/// ```
+#[must_use]
+pub fn single_line(text: &str, max_bytes: usize) -> Box<str> {
+    printable_start(&Bounded::masked(|bounded| bounded.write_str(text)), max_bytes)
+}
+
+fn printable_start(text: &str, max_bytes: usize) -> Box<str> {
+    let shown = |char| if Printable::allows(char) { char } else { ' ' };
+    truncate(text, max_bytes).chars().map(shown).collect::<String>().into()
 }
 
 impl fmt::Display for ErrorText<'_> {
@@ -62,6 +89,15 @@ impl fmt::Debug for ErrorText<'_> {
 struct Bounded(String);
 
 impl Bounded {
+    /// Its URLs masked, after `write`, which fails once the text is full.
+    fn masked(write: impl FnOnce(&mut Self) -> fmt::Result) -> String {
+        let mut text = Self(String::new());
+        if write(&mut text).is_err() {
+            text.end_before_authority();
+        }
+        mask_urls(&text.0, |_| false).into_owned()
+    }
+
     fn write_chain(&mut self, error: &(dyn Error + 'static)) -> fmt::Result {
         write!(self, "{error}")?;
         let mut source = error.source();
@@ -84,13 +120,8 @@ impl Bounded {
 
 impl Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let fits = start(text, MOST.saturating_sub(self.0.len()));
+        let fits = truncate(text, MOST.saturating_sub(self.0.len()));
         self.0.push_str(fits);
         if fits.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
     }
-}
-
-/// The start of a text, in at most so many bytes, cut between characters.
-pub(crate) fn start(text: &str, most: usize) -> &str {
-    (0..=most.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }

@@ -2,6 +2,8 @@ use std::{borrow::Cow, fmt};
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, header, uri::Authority};
 
+use crate::HostPort;
+
 /// The head of a request, borrowed, without the type of its body.
 ///
 /// Its `Debug` names the header fields without their values, and leaves out the target's query and userinfo.
@@ -19,9 +21,8 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The authority that the request goes to, the same however it is written: that of its URI or, for want of one, of
-    /// its `Host`; in lower case, without userinfo, without zeros before its port, and without a port that is empty, 0 or the
-    /// default of its scheme (RFC 9110 §4.2.3). Where no scheme is named, the default ports of http and https are both no part of it.
+    /// The authority that the request goes to, in its [canonical form](HostPort::canonical): that of its URI, or of its
+    /// `Host` header if the URI has none.
     ///
     /// ```
     /// # use martello_outcome::RequestHead;
@@ -33,31 +34,7 @@ impl<'a> RequestHead<'a> {
     pub fn authority(&self) -> Option<Cow<'a, str>> {
         let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let authority = self.uri.authority().map(Authority::as_str).or_else(host)?;
-        let authority = authority.rsplit_once('@').map_or(authority, |(_userinfo, host)| host);
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
-            _ => (authority, None),
-        };
-        if host.is_empty() {
-            return None;
-        }
-        let number = port.map_or("", |port| port.trim_start_matches('0'));
-        let is_default = match self.uri.scheme_str() {
-            Some("https") => number == "443",
-            Some("http") => number == "80",
-            Some(_) => false,
-            None => matches!(number, "443" | "80"),
-        };
-        let authority = match port {
-            _ if number.is_empty() || is_default => Cow::Borrowed(host),
-            Some(port) if port != number => Cow::Owned(format!("{host}:{number}")),
-            _ => Cow::Borrowed(authority),
-        };
-        Some(if authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Cow::Owned(authority.to_ascii_lowercase())
-        } else {
-            authority
-        })
+        HostPort::new(self.uri.scheme(), authority).canonical()
     }
 }
 

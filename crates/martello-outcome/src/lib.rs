@@ -2,6 +2,8 @@
 
 mod abandoned;
 mod attempts;
+mod authority;
+mod backoff;
 mod bodiless;
 mod call_options;
 mod classifier;
@@ -10,6 +12,7 @@ mod date;
 mod doubt;
 mod error;
 mod error_text;
+mod excerpt;
 mod fault;
 mod head;
 mod id;
@@ -23,13 +26,17 @@ mod retry_after;
 
 pub use abandoned::Abandoned;
 pub use attempts::{Attempt, AttemptNumber, Attempts};
+pub use authority::{HostPort, Origin, default_port, has_userinfo, strip_userinfo};
+pub use backoff::Backoff;
 pub use bodiless::is_bodiless;
 pub use call_options::CallOptions;
 pub use classifier::Classifier;
 pub use config_error::ConfigError;
 pub use date::http_date;
+pub use doubt::status_may_be_processed;
 pub use error::{BoxError, CallError, ErrorKind};
-pub use error_text::ErrorText;
+pub use error_text::{ErrorText, single_line};
+pub use excerpt::{Excerpt, truncate};
 pub use head::RequestHead;
 pub use id::{CallerId, InvalidId, TrackingId};
 pub use mask::mask_urls;

@@ -56,6 +56,21 @@ impl RetryAfter {
         (asked / 2).min(Duration::from_secs(10)).mul_f64(random)
     }
 
+    /// How long to wait for a `Retry-After` of this length: at most `cap`, and the [jitter](Self::jitter) of that beyond it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use martello_outcome::RetryAfter;
+    /// let hour = Duration::from_secs(3_600);
+    /// assert_eq!(RetryAfter::capped_wait(Duration::from_secs(2), hour, 0.5), Duration::from_millis(2_500));
+    /// assert_eq!(RetryAfter::capped_wait(Duration::MAX, hour, 0.0), hour);
+    /// ```
+    #[must_use]
+    pub fn capped_wait(asked: Duration, cap: Duration, random: f64) -> Duration {
+        let asked = asked.min(cap);
+        asked + Self::jitter(asked, random)
+    }
+
     /// How long to wait, from the moment the response came.
     #[must_use]
     pub fn duration(self) -> Duration {
