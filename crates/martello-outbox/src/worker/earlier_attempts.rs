@@ -1,16 +1,16 @@
-//! What earlier attempts at an entry have to do with how this one ended.
-
 use std::time::Duration;
 
 use http::Method;
 use martello_outcome::Outcome;
 
-use super::{delivery::Delivery, delivery_result::AttemptResult};
-use crate::{EntryId, Outbox};
+use super::attempt_result::AttemptResult;
+use crate::{Entry, EntryId, Outbox};
 
-/// How long the store may take to say what was before: less than a worker that is shut down waits for what it settles.
-const ASK: Duration = Duration::from_secs(3);
+/// How long the store may take to list the earlier attempts: less than a shutdown leaves it for the settlements.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The earlier attempts at an entry, which may change what the last one means: a DELETE that finds nothing was
+/// successful if an earlier attempt was processed.
 pub(super) struct EarlierAttempts {
     outbox: Outbox,
     id: EntryId,
@@ -20,31 +20,37 @@ pub(super) struct EarlierAttempts {
 }
 
 impl EarlierAttempts {
-    pub(super) fn of(delivery: &Delivery) -> Self {
-        let Delivery { outbox, id, attempt, revision, request, .. } = delivery;
-        let method = request.method.clone();
-        Self { outbox: outbox.clone(), id: *id, attempt: *attempt, revision: *revision, method }
+    pub(super) fn of(outbox: &Outbox, entry: &Entry, method: &Method) -> Self {
+        Self {
+            outbox: outbox.clone(),
+            id: entry.id,
+            attempt: entry.attempts,
+            revision: entry.revision,
+            method: method.clone(),
+        }
     }
 
-    /// How the delivery ended whose last attempt ended so. Only where the answer makes a difference is the
-    /// store asked for the attempts before: an entry at a glance knows of the last alone, and an outage goes
-    /// on with 503s after it has swallowed an answer.
+    /// The outcome of the whole delivery after its last attempt.
+    ///
+    /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last outcome,
+    /// and during an outage a 503 may follow the attempt whose response was lost.
     pub(super) async fn call_outcome(&self, result: &AttemptResult) -> Outcome {
-        let after_doubt = result.outcome.after_doubt(&self.method, result.status);
-        if self.attempt <= 1 || after_doubt == result.outcome {
-            return result.outcome;
+        let after_doubt = result.outcome().after_doubt(&self.method, result.status());
+        if self.attempt <= 1 || after_doubt == result.outcome() {
+            return result.outcome();
         }
-        match self.is_in_doubt().await {
+        match self.may_be_processed().await {
             Some(true) => after_doubt,
-            Some(false) => result.outcome,
+            Some(false) => result.outcome(),
             None => Outcome::Ambiguous,
         }
     }
 
-    /// Whether an earlier attempt may have been processed. What was edited since is another request, perhaps
-    /// for another target. `None` if the store does not say.
-    async fn is_in_doubt(&self) -> Option<bool> {
-        let detail = tokio::time::timeout(ASK, self.outbox.store().detail(self.id)).await.ok()?.ok()??;
+    /// Whether the server may have processed an earlier attempt at the same revision: after an edit, the request is
+    /// another one. `None` if the store fails or does not answer.
+    async fn may_be_processed(&self) -> Option<bool> {
+        let detail =
+            tokio::time::timeout(TIMEOUT, self.outbox.store().detail(self.id)).await.ok()?.ok()??;
         let mut attempts = detail.attempts.iter().filter(|attempt| attempt.revision == self.revision);
         Some(attempts.any(|attempt| attempt.outcome.may_be_processed(attempt.status)))
     }

@@ -1,114 +1,130 @@
 use std::time::Duration;
 
-use http::StatusCode;
 use jiff::Timestamp;
-use martello_outcome::{Outcome, TrackingId};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
-use super::{delivery_result::AttemptResult, leases::safe};
-use crate::{AttemptRecord, Claimed, End, Entry, Hold, Lease, Settlement, State};
+use crate::{Claimed, Entry, Lease};
 
-/// An entry that this worker has.
+/// An entry that this worker has claimed and not settled yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    pub(super) lease: Lease,
-    pub(super) entry: Entry,
-    /// When it was claimed, by the store's clock.
-    pub(super) claimed_at: Timestamp,
-    /// When this worker heard of it.
-    pub(super) received: Instant,
-    /// Until when it is surely this worker's, by its own clock: counted from before the store was asked.
-    pub(super) until: Instant,
-    /// Where it goes.
-    pub(super) authority: String,
-    /// If it is to show whether the API is back: after how many holds in a row.
-    pub(super) holds: u32,
-    /// Ends the delivery, which goes on as long as this is here.
-    pub(super) loss: Option<oneshot::Sender<()>>,
-}
-
-/// What is to be settled.
-#[derive(Debug)]
-pub(super) struct PendingSettlement {
-    pub(super) in_flight: InFlight,
-    pub(super) settlement: Settlement,
+    lease: Lease,
+    entry: Entry,
+    authority: String,
+    /// If the claim is a probe: how many holds of its authority there were in a row. Else 0.
+    holds_in_row: u32,
+    /// When the store claimed it, by the store's clock.
+    claimed_at: Timestamp,
+    /// When this worker received the claim, by its own clock.
+    received: Instant,
+    /// Until when the lease is certainly valid, by this worker's clock.
+    valid_until: Instant,
+    is_lost: bool,
 }
 
 impl InFlight {
-    /// The claim, of a turn that was asked for at `asked`.
-    pub(super) fn new(claimed: &Claimed, asked: Instant, received: Instant, lease: Duration) -> Self {
+    /// The claim of a turn that was sent to the store at `requested` and answered at `received`.
+    pub(super) fn new(claimed: &Claimed, requested: Instant, received: Instant, lease: Duration) -> Self {
         Self {
             lease: claimed.lease.clone(),
             entry: claimed.entry.clone(),
+            authority: claimed.request.authority(),
+            holds_in_row: claimed.holds,
             claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
             received,
-            until: asked + safe(lease),
-            authority: claimed.request.authority(),
-            holds: claimed.holds,
-            loss: None,
+            valid_until: requested + safe(lease),
+            is_lost: false,
         }
     }
 
-    /// That moment by the store's clock, as far as this worker knows it.
-    pub(super) fn at(&self, moment: Instant) -> Timestamp {
-        let since = moment.saturating_duration_since(self.received);
-        self.claimed_at.checked_add(micros(since)).unwrap_or(Timestamp::MAX)
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
-    /// How long it had been due when it was claimed.
-    pub(super) fn pickup(&self) -> Duration {
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Where the request goes.
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(super) fn holds_in_row(&self) -> u32 {
+        self.holds_in_row
+    }
+
+    pub(super) fn is_probe(&self) -> bool {
+        self.holds_in_row > 0
+    }
+
+    pub(super) fn received(&self) -> Instant {
+        self.received
+    }
+
+    pub(super) fn valid_until(&self) -> Instant {
+        self.valid_until
+    }
+
+    /// A heartbeat that was sent at `requested` has renewed the lease.
+    pub(super) fn renewed(&mut self, requested: Instant, lease: Duration) {
+        self.valid_until = requested + safe(lease);
+    }
+
+    /// Whether the worker has given the delivery up because its lease is lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    pub(super) fn mark_lost(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// This moment by the store's clock, as far as this worker knows it.
+    pub(super) fn store_time(&self, moment: Instant) -> Timestamp {
+        let since = whole_micros(moment.saturating_duration_since(self.received));
+        self.claimed_at.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How long the entry had been due when it was claimed.
+    pub(super) fn pickup_delay(&self) -> Duration {
         Duration::try_from(self.claimed_at.duration_since(self.entry.due_at)).unwrap_or_default()
     }
-
-    /// To be given back.
-    pub(super) fn back(self, hold: Hold) -> PendingSettlement {
-        let settlement = Settlement { lease: self.lease.clone(), end: End::GiveBack, attempt: None, hold };
-        PendingSettlement { in_flight: self, settlement }
-    }
-
-    /// To be settled after an attempt.
-    pub(super) fn ended(self, result: AttemptResult, end: End, hold: Hold) -> PendingSettlement {
-        let attempt = AttemptRecord {
-            number: self.entry.attempts,
-            revision: self.entry.revision,
-            started: self.at(result.started),
-            duration: micros(result.duration),
-            outcome: result.outcome,
-            status: result.status,
-            tracking_id: result.tracking_id,
-            fault: result.fault,
-            worker: Some(self.lease.worker.as_str().into()),
-        };
-        let settlement = Settlement { lease: self.lease.clone(), end, attempt: Some(attempt), hold };
-        PendingSettlement { in_flight: self, settlement }
-    }
 }
 
-impl PendingSettlement {
-    /// How the attempt ended, if one was made.
-    pub(super) fn outcome(&self) -> Option<Outcome> {
-        self.settlement.attempt.as_ref().map(|attempt| attempt.outcome)
-    }
-
-    /// The entry as it is once it is settled as a dead letter.
-    pub(super) fn buried(&self, now: Instant) -> Entry {
-        let attempt = self.settlement.attempt.as_ref();
-        let status: Option<StatusCode> = attempt.and_then(|attempt| attempt.status);
-        let tracking_id: Option<TrackingId> = attempt.and_then(|attempt| attempt.tracking_id);
-        let mut entry = self.in_flight.entry.clone();
-        if let End::Dead(reason) = self.settlement.end {
-            entry.state = State::Dead;
-            entry.reason = Some(reason);
-        }
-        entry.changed_at = self.in_flight.at(now);
-        entry.last_outcome = self.outcome();
-        entry.last_status = status;
-        entry.last_tracking_id = tracking_id;
-        entry
-    }
+/// How much of a lease a worker relies on: 95 %. Cancelling a delivery takes a moment too, and another worker may start
+/// the next delivery as soon as the lease expires.
+pub(super) fn safe(lease: Duration) -> Duration {
+    lease - lease / 20
 }
 
-/// Whole microseconds, as both engines keep them.
-fn micros(time: Duration) -> Duration {
+/// Truncated to whole microseconds, as the engines store them.
+pub(super) fn whole_micros(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::test_support::{LEASE, claimed};
+
+    #[test]
+    fn a_lease_is_valid_from_before_the_store_was_asked() {
+        let requested = Instant::now();
+        let received = requested + Duration::from_secs(2);
+        let mut in_flight = InFlight::new(&claimed("https://api.example/", 0), requested, received, LEASE);
+        assert_eq!(in_flight.valid_until(), requested + LEASE.mul_f64(0.95));
+        in_flight.renewed(received, LEASE);
+        assert_eq!(in_flight.valid_until(), received + LEASE.mul_f64(0.95));
+    }
+
+    #[test]
+    fn the_stores_clock_goes_on_from_the_claim() {
+        let claimed = claimed("https://api.example/", 0);
+        let (now, claimed_at) = (Instant::now(), claimed.until.checked_sub(LEASE).unwrap());
+        let in_flight = InFlight::new(&claimed, now, now, LEASE);
+        let later = in_flight.store_time(now + Duration::from_nanos(5_000_999));
+        assert_eq!(later, claimed_at.checked_add(Duration::from_millis(5)).unwrap(), "whole microseconds");
+        assert_eq!(in_flight.store_time(now - Duration::from_secs(1)), claimed_at);
+    }
 }

@@ -1,41 +1,74 @@
-//! What delivers: a worker.
+//! The worker, which delivers stored requests.
 
+mod attempt_result;
+mod call;
+mod claim_pause;
+mod claims;
+mod deliveries;
 mod delivery;
 mod delivery_result;
 mod earlier_attempts;
-mod excerpt;
 mod failure_backoff;
 mod health;
+mod holds;
 mod in_flight;
+mod kept_start;
 mod leases;
+mod monitor;
 mod options;
-mod pace;
 mod policy;
+mod pruning;
+mod reporter;
 mod run_loop;
 mod running;
 mod settlements;
+mod shutdown;
+mod stop;
 mod store_op;
-mod turns;
+mod streaks;
+#[cfg(test)]
+mod test_support;
 
 use std::{fmt, future::Future};
 
 use http::{Request, Response};
 use martello_body::Body;
 use martello_outcome::BoxError;
-use tokio::{sync::oneshot, task::JoinSet};
 use tower_service::Service;
 
-use self::run_loop::RunLoop;
+use self::{delivery::Delivery, run_loop::RunLoop};
 pub use self::{
-    health::{WorkerHealth, WorkerMonitor, WorkerPhase},
+    health::{WorkerHealth, WorkerPhase},
+    monitor::WorkerMonitor,
     options::{WorkerOptions, WorkerOptionsBuilder},
     running::RunningWorker,
 };
 use crate::Outbox;
 
 impl Outbox {
-    /// A worker that delivers what is in this queue through `service`: a finished stack, without an
+    /// A worker that delivers the entries of this queue through `service`: a finished stack without an
     /// [`OutboxLayer`](crate::OutboxLayer). It does nothing until it is started.
+    ///
+    /// ```
+    /// use martello_body::Body;
+    /// use martello_outbox::{MemoryStore, Outbox, State};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let http = tower::service_fn(|_: http::Request<Body>| async {
+    /// #     Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
+    /// # });
+    /// let outbox = Outbox::new(MemoryStore::new());
+    /// let request = http::Request::put("https://api.example/orders/17").body(Body::from("{}"))?;
+    /// let ticket = outbox.enqueue(request).await?;
+    ///
+    /// let worker = outbox.worker(http).start();
+    /// assert_eq!(ticket.ended().await?.state, State::Done);
+    /// worker.shutdown().await;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn worker<S>(&self, service: S) -> Worker<S> {
         Worker {
             monitor: WorkerMonitor::new(self.settings.concurrency),
@@ -46,7 +79,7 @@ impl Outbox {
     }
 }
 
-/// Delivers the requests of one queue, any number of workers beside each other.
+/// Delivers the entries of one queue. Any number of workers may share a queue.
 ///
 /// ```no_run
 /// use martello_body::Body;
@@ -68,52 +101,57 @@ impl Outbox {
 ///
 /// # What it does
 ///
-/// A *claim* is one attempt. The entry's request goes through a clone of the service, once: it bears
+/// A *claim* is one attempt. The worker sends the entry's request through a clone of the service, once. The request has
 /// [`CallOptions::without_retry`](martello_outcome::CallOptions::without_retry), which a retry layer in the stack
 /// follows, and the entry's id as its [`CallerId`](martello_outcome::CallerId), which the log layers write.
 ///
-/// How the attempt ended decides what becomes of the entry:
+/// The outcome of the attempt decides what becomes of the entry:
 ///
 /// | outcome | the entry |
 /// |---|---|
 /// | success | is done |
-/// | unavailable, unsent | goes again after a wait, until it has had its attempts |
-/// | faulty | goes again after a wait, until it expires: it does not count as one of its attempts |
-/// | rejected | is a dead letter, with the first 512 bytes of the response's body |
-/// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | is a dead letter, as rejected |
-/// | ambiguous, and any 5xx but 503 | goes again if it is repeatable, else it is a dead letter |
+/// | unavailable, unsent | is sent again after a wait, until its attempts are used up |
+/// | faulty | is sent again after a wait, until it expires; the attempt does not count |
+/// | rejected | becomes a dead letter, with the first 512 bytes of the response's body |
+/// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | becomes a dead letter, as rejected |
+/// | ambiguous, and any 5xx other than 503 | is sent again if it is repeatable, and becomes a dead letter otherwise |
 ///
-/// The wait is the greater of the backoff and the response's `Retry-After`. What was claimed but not sent is given back
-/// and does not count: at a shutdown, while the stack's limit lets it wait, when the limit would not take it, or when a
-/// layer around the client could not even call it ([`CallError::is_untried`](martello_outcome::CallError::is_untried)).
-/// A service that panics has made an ambiguous attempt. An entry whose body cannot be opened, or whose URL is no http
-/// or https, is a dead letter, as rejected; a worker that has no [`Sealing`](crate::Sealing) at all to open it with
-/// gives it back, rests for up to 10 s, and says so once, as an error.
+/// The worker waits for the backoff, or for the response's `Retry-After` if that is longer.
 ///
-/// A rejection may be the entry's own doing, if an earlier attempt at the same revision may have been processed
-/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)): a DELETE that finds nothing then is done, and
-/// what meets a conflict is a dead letter as ambiguous, not as rejected. Look at the resource before you replay it.
+/// The worker gives back what it has claimed but not sent, and the attempt does not count: at a shutdown, while a limit
+/// layer queues the request, when a limit layer refuses it, or when a layer around the client fails before it calls the
+/// client ([`CallError::is_untried`](martello_outcome::CallError::is_untried)). A panic of the service is an ambiguous
+/// attempt. An entry whose body cannot be opened, or whose URL is not http or https, becomes a dead letter, as rejected.
+/// A worker without a [`Sealing`](crate::Sealing) gives sealed entries back, pauses for up to 10 s, and logs one error.
 ///
-/// After some failures of one API in a row (five by default: anything but a success, a rejection and what the client
-/// refuses) the worker holds its [authority](crate::StoredRequest::authority) in the queue, for all workers, from one
-/// second up to a minute, or up to an hour if a `Retry-After` asks for it. Then one entry of it at a time is tried, as
-/// a probe, over all workers, until the API accepts or rejects one; of a queue, at most half of the deliveries are
-/// probes. So an outage, or a token that has run out, costs few attempts and makes no dead letters, and the other APIs
-/// of the queue go on. What could not be tried holds its authority at once, and lets the worker rest for 100 ms, and up
-/// to 1 s where nothing else gets through. [`QueueStats::holds`](crate::QueueStats::holds) shows what is held, and why;
-/// [`Store::resume`](crate::Store::resume) ends it.
+/// If an earlier attempt at the same revision may have been processed, a rejection may be its result
+/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)). A DELETE that finds nothing is then done, and a
+/// request that meets a conflict becomes a dead letter as ambiguous, not as rejected. Look at the resource before you
+/// replay it.
 ///
-/// # Where it goes
+/// After some failures of one API in a row (five by default), the worker holds its
+/// [authority](crate::StoredRequest::authority) in the queue, for all workers: from one second to a minute, or up to an
+/// hour if a `Retry-After` asks for it. Successes, rejections and requests that the client refuses are not failures. After
+/// the hold, all workers together try one entry of it at a time, as a probe, until the API accepts or rejects one. At most
+/// half of a queue's deliveries are probes. So an outage or an expired token costs few attempts and makes no dead letters,
+/// and the other APIs of the queue go on.
 ///
-/// Around a finished stack: limit, logs, tracking, and what puts credentials on a request, around the client: where it
-/// has none, it fails with a [`CallError::unsent`](martello_outcome::CallError::unsent), and the entry goes again,
-/// uncounted. Give it the limit that the other callers of the API share. A retry layer is not needed.
+/// If a layer fails before it calls the client, the worker holds the authority at once. It also pauses for 100 ms, and up
+/// to 1 s while no other request reaches its client. [`QueueStats::holds`](crate::QueueStats::holds) lists the holds and
+/// their reasons; [`Store::resume`](crate::Store::resume) ends them.
+///
+/// # Where it goes in a stack
+///
+/// Around a finished stack: limit, logs, tracking, and the layer that adds credentials, around the client. Without
+/// credentials, that layer should fail with [`CallError::unsent`](martello_outcome::CallError::unsent): the entry is sent
+/// again later, and the attempt does not count. Use the limit that the other callers of the API share. A retry layer is
+/// not needed.
 ///
 /// # What it does not do
 ///
-/// It does not deliver exactly once. A worker that dies after it has sent and before it has settled leaves an entry
-/// that is sent again if it is repeatable. While it runs, it renews its leases; what it cannot renew it drops, so that
-/// no more are on the wire than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
+/// It does not deliver exactly once. If a worker dies after it has sent a request and before it has settled it, the
+/// request is sent again if it is repeatable. While the worker runs, it renews its leases. It cancels the deliveries whose
+/// leases it cannot renew, so that no more are in flight than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
 #[must_use = "a worker does nothing until it is started"]
 pub struct Worker<S> {
     outbox: Outbox,
@@ -123,19 +161,30 @@ pub struct Worker<S> {
 }
 
 impl<S> Worker<S> {
-    /// This worker, with these options in place of the defaults.
+    /// Replaces the default options.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use martello_outbox::{MemoryStore, Outbox, WorkerOptions};
+    ///
+    /// # fn example<S>(stack: S) -> Result<(), martello_outbox::ConfigError> {
+    /// let options = WorkerOptions::builder().grace(Duration::from_secs(10)).build()?;
+    /// let worker = Outbox::new(MemoryStore::new()).worker(stack).with_options(options);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_options(mut self, options: WorkerOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// What tells how it stands, from now on until after its end.
+    /// A monitor, which reads the worker's health from now until after its end.
     #[must_use]
     pub fn monitor(&self) -> WorkerMonitor {
         self.monitor.clone()
     }
 
-    /// Runs it as a task of its own.
+    /// Runs the worker as a task.
     ///
     /// # Panics
     ///
@@ -148,18 +197,30 @@ impl<S> Worker<S> {
         R: http_body::Body + Send + 'static,
     {
         let monitor = self.monitor.clone();
-        let (stop, stopped) = oneshot::channel();
-        let mut task = JoinSet::new();
-        task.spawn(self.run_until(async {
-            // If nobody is left who could say so, the worker is about to be aborted.
-            let _ = stopped.await;
-        }));
-        RunningWorker { task, stop, monitor }
+        // An error of `stop` means that the `RunningWorker` was dropped, which aborts the task.
+        RunningWorker::spawn(monitor, |stop| self.run_until(stop))
     }
 
-    /// Runs it until `stop` ends, and then shuts it down as [`RunningWorker::shutdown`] does.
+    /// Runs the worker until `stop` ends, and then shuts it down as [`RunningWorker::shutdown`] does.
     ///
-    /// Dropping the future aborts the deliveries under way, as dropping a [`RunningWorker`] does.
+    /// Dropping the future aborts the deliveries, as dropping a [`RunningWorker`] does.
+    ///
+    /// ```
+    /// # use martello_body::Body;
+    /// # use martello_outbox::{MemoryStore, Outbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let http = tower::service_fn(|_: http::Request<Body>| async {
+    /// #     Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
+    /// # });
+    /// # let outbox = Outbox::new(MemoryStore::new());
+    /// let ticket = outbox.enqueue(http::Request::put("https://api.example/1").body(Body::empty())?).await?;
+    /// // Until this request is delivered; in a service, until `tokio::signal::ctrl_c()`.
+    /// outbox.worker(http).run_until(ticket.ended()).await;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///
@@ -173,19 +234,19 @@ impl<S> Worker<S> {
         F: Future,
     {
         let Self { outbox, service, options, monitor } = self;
-        let send = move |delivery: delivery::Delivery, stop| {
+        let deliver = move |delivery: Delivery, stop| {
             #[cfg(feature = "metrics")]
-            let measured = crate::metrics::InFlightGauge::one(delivery.outbox.queue());
+            let gauge = crate::metrics::InFlightGauge::one(&delivery.entry().queue);
             let delivery = delivery::deliver(service.clone(), delivery, stop);
             #[cfg(feature = "metrics")]
-            let delivery = measured.during(delivery);
+            let delivery = gauge.during(delivery);
             delivery
         };
         #[cfg(feature = "metrics")]
-        let looking = outbox.clone();
-        let run = RunLoop::new(outbox, options, monitor).run(send, stop);
+        let observed = outbox.clone();
+        let run = RunLoop::new(outbox, options, monitor, deliver).run(stop);
         #[cfg(feature = "metrics")]
-        let run = crate::metrics::look_while(&looking, run);
+        let run = crate::metrics::look_while(&observed, run);
         run.await;
     }
 }

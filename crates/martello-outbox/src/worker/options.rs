@@ -1,8 +1,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-use martello_outcome::ConfigError;
+use martello_outcome::{Backoff, ConfigError};
 
-use super::policy::Policy;
 use crate::WorkerId;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -16,18 +15,28 @@ const POLL_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Durati
 const RETENTION: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const HOLD_AFTER: RangeInclusive<u32> = 1..=1_000;
 
-/// How a worker works, checked. A clone is for another worker, which draws its own jitter.
+/// The checked options of a [`Worker`](crate::Worker). A clone may configure another worker, which draws its own jitter.
+///
+/// ```
+/// use martello_outbox::{MemoryStore, Outbox, WorkerOptions};
+///
+/// # fn example<S>(stack: S) -> Result<(), martello_outbox::ConfigError> {
+/// let options = WorkerOptions::builder().name("eu-1").hold_after(10).build()?;
+/// let worker = Outbox::new(MemoryStore::new()).worker(stack).with_options(options);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    pub(super) name: Option<WorkerId>,
-    pub(super) lease: Duration,
-    pub(super) attempt_timeout: Duration,
-    pub(super) policy: Policy,
-    pub(super) hold_after: u32,
-    pub(super) grace: Option<Duration>,
-    pub(super) poll_every: Duration,
-    pub(super) retention: Duration,
-    pub(super) seed: Option<u64>,
+    name: Option<WorkerId>,
+    lease: Duration,
+    attempt_timeout: Duration,
+    backoff: Backoff,
+    hold_after: u32,
+    grace: Option<Duration>,
+    poll_every: Duration,
+    retention: Duration,
+    seed: Option<u64>,
 }
 
 impl Default for WorkerOptions {
@@ -36,7 +45,7 @@ impl Default for WorkerOptions {
             name: None,
             lease: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(30),
-            policy: Policy { base: SECOND, cap: HOUR },
+            backoff: Backoff::new(SECOND, HOUR),
             hold_after: 5,
             grace: None,
             poll_every: Duration::from_secs(5),
@@ -47,13 +56,43 @@ impl Default for WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// Collects how a worker shall work.
+    /// Starts from the defaults.
+    ///
+    /// ```
+    /// use martello_outbox::WorkerOptions;
+    ///
+    /// assert!(WorkerOptions::builder().hold_after(0).build().is_err());
+    /// ```
     pub fn builder() -> WorkerOptionsBuilder {
         WorkerOptionsBuilder::default()
     }
 
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    pub(super) fn attempt_timeout(&self) -> Duration {
+        self.attempt_timeout
+    }
+
+    pub(super) fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    pub(super) fn hold_after(&self) -> u32 {
+        self.hold_after
+    }
+
     pub(super) fn grace(&self) -> Duration {
         self.grace.unwrap_or(self.attempt_timeout)
+    }
+
+    pub(super) fn poll_every(&self) -> Duration {
+        self.poll_every
+    }
+
+    pub(super) fn retention(&self) -> Duration {
+        self.retention
     }
 
     pub(super) fn worker(&self, random: &mut fastrand::Rng) -> WorkerId {
@@ -66,17 +105,17 @@ impl WorkerOptions {
     }
 }
 
-/// Collects how a [`Worker`](crate::Worker) shall work; [`build`](Self::build) checks it.
+/// Builds [`WorkerOptions`]; [`build`](Self::build) checks them.
 ///
-/// | what | default | reason |
+/// | option | default | reason |
 /// |---|---|---|
-/// | lease | 60 s | a worker that died is missed after a minute; one that lives renews it every 20 s |
-/// | attempt timeout | 30 s | what load balancers allow a server |
+/// | lease | 60 s | other workers take over a minute after a worker dies; a live one renews it every 20 s |
+/// | attempt timeout | 30 s | the usual timeout of load balancers |
 /// | backoff | 1 s, doubled up to 1 h | a short outage costs seconds, a long one few attempts |
-/// | hold after | 5 failures in a row | as many as are in in_flight when a server goes down |
-/// | grace | the attempt timeout | then no attempt is left that may still be answered |
-/// | poll every | 5 s | a store says what is new within a second: this is for what it could not say |
-/// | retention | 7 days | as long as duplicates are told, and as anybody asks what became of a request |
+/// | hold after | 5 failures in a row | as many as are in flight by default when a server goes down |
+/// | grace | the attempt timeout | after it, no attempt is left that may still be answered |
+/// | poll every | 5 s | a store notifies of changes within a second; polling finds what it could not notify of |
+/// | retention | 7 days | duplicates are detected, and delivered entries can be looked up, for as long |
 ///
 /// ```
 /// use std::time::Duration;
@@ -97,74 +136,79 @@ pub struct WorkerOptionsBuilder {
 }
 
 impl WorkerOptionsBuilder {
-    /// The worker's name in leases and attempts, such as the host's: 1 to 128 bytes without control characters. It need
-    /// not be unique. By default, `worker-` with the process's number and four random bytes.
+    /// Sets the worker's name in leases and attempts, such as the host's name: 1 to 128 bytes without control characters.
+    /// It need not be unique. By default, `worker-` with the process id and four random bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How long a claim lasts without a heartbeat, 1 s to 1 h. The heartbeat comes three times as often. It
-    /// must be longer than the attempt timeout, so that an attempt of a worker that can no longer reach the
-    /// store ends before another makes the next.
+    /// Sets how long a claim lasts without a heartbeat, 1 s to 1 h. The worker sends three heartbeats per lease.
+    ///
+    /// The lease must be longer than the attempt timeout, so that an attempt of a worker that has lost its connection to
+    /// the store ends before another worker makes the next one.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.options.lease = lease;
         self
     }
 
-    /// The longest time from the start of an attempt to the response's head, 1 ms up to, but not including,
-    /// the lease. It does not run while a limit of the stack holds the request back. An attempt that timed
-    /// out is ambiguous.
+    /// Sets the longest time from the start of an attempt to the response's head: from 1 ms to less than the lease.
+    ///
+    /// Time in the queue of a limit layer does not count. An attempt that times out is ambiguous.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.options.attempt_timeout = timeout;
         self
     }
 
-    /// The wait after an entry's first failure, 1 ms to 1 h, which doubles with each further one up to `cap`,
-    /// which is from `base` to 24 h. It is drawn by jitter from nothing to the whole (“full jitter”). A longer
-    /// `Retry-After` counts, up to 1 h.
+    /// Sets the wait after an entry's first failure, 1 ms to 1 h. It doubles with each failure up to `cap`, which is from
+    /// `base` to 24 h.
+    ///
+    /// The worker waits a random time between zero and this (“full jitter”). It waits longer if a `Retry-After` asks for
+    /// it, up to 1 h.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        self.options.policy = Policy { base, cap };
+        self.options.backoff = Backoff::new(base, cap);
         self
     }
 
-    /// After how many failures in a row of one API it is held in the queue, 1 to 1,000. A hold lasts from 1 s to 60 s,
-    /// and longer with each in a row. A longer `Retry-After` counts, up to 1 h.
+    /// Sets after how many failures in a row an API is held in the queue, 1 to 1,000.
+    ///
+    /// A hold lasts from 1 s to 60 s, and longer with each hold in a row. It lasts longer if a `Retry-After` asks for it,
+    /// up to 1 h.
     pub fn hold_after(mut self, failures: u32) -> Self {
         self.options.hold_after = failures;
         self
     }
 
-    /// How long a shutdown waits for what is on the wire, up to 1 h.
+    /// Sets how long a shutdown waits for requests on the wire, up to 1 h.
     pub fn grace(mut self, time: Duration) -> Self {
         self.options.grace = Some(time);
         self
     }
 
-    /// How long an idle worker goes without asking the store, 100 ms to 60 s.
+    /// Sets how long an idle worker waits between two turns at the store, 100 ms to 60 s.
     pub fn poll_every(mut self, time: Duration) -> Self {
         self.options.poll_every = time;
         self
     }
 
-    /// How long what was delivered or cancelled is kept, up to ten years. Dead letters are kept until somebody deletes
-    /// them.
+    /// Sets how long delivered and cancelled entries are kept, up to ten years. Dead letters are kept until they are
+    /// purged.
     pub fn retention(mut self, time: Duration) -> Self {
         self.options.retention = time;
         self
     }
 
-    /// Draws the jitter from this seed, so that a run can be repeated. Without it each worker has its own.
+    /// Seeds the jitter, so that a run can be repeated. By default each worker has a random seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self
     }
 
-    /// The options.
+    /// Checks the options.
     ///
     /// # Errors
     ///
-    /// The first that is out of its range.
+    /// Names the first option that is out of its range.
     pub fn build(self) -> Result<WorkerOptions, ConfigError> {
         let mut options = self.options;
         if let Some(name) = self.name {
@@ -172,7 +216,7 @@ impl WorkerOptionsBuilder {
             let invalid = |_| ConfigError::new("name", format_args!("{name:?}"), expected);
             options.name = Some(WorkerId::new(&name).map_err(invalid)?);
         }
-        let Policy { base, cap } = options.policy;
+        let (base, cap) = (options.backoff.base(), options.backoff.cap());
         check("lease", options.lease, &LEASE, "1 s to 1 h")?;
         let below_lease = MILLISECOND..=options.lease.saturating_sub(MILLISECOND);
         check(

@@ -1,73 +1,90 @@
-//! What becomes of an entry after an attempt, and when it goes again. No I/O, no clock, no sleeping.
+//! Decides what becomes of an entry after an attempt, and when it is delivered again. No I/O, no clock, no sleeping.
 
 use std::time::Duration;
 
-use martello_outcome::RetryAfter;
+use martello_outcome::{Backoff, RetryAfter};
 
-use super::delivery_result::AttemptResult;
+use super::attempt_result::AttemptResult;
 use crate::{End, Entry, Reason, disposition::Disposition};
 
-/// The longest `Retry-After` that is believed: a proxy's date may be off by more than anybody wants to wait.
-const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
+/// The longest `Retry-After` that a worker follows: a proxy's date may be far off.
+pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 
-/// How many failures an entry that was replayed is taken to have behind it where its tries do not tell: the wait is
-/// then about a minute with the default backoff.
-const AFTER_A_REPLAY: u32 = 7;
+/// The failures that an uncounted attempt of a replayed entry is taken to follow, because its attempts include those
+/// before the replay: with the default backoff, the wait is then about a minute.
+const FAILURES_AFTER_REPLAY: u32 = 7;
 
-/// Exponential backoff with full jitter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Policy {
-    pub(super) base: Duration,
-    pub(super) cap: Duration,
-}
-
-impl Policy {
-    /// What becomes of the entry, which was claimed as it is here; `jitter` is drawn from 0 to 1.
-    pub(super) fn end(&self, entry: &Entry, result: &AttemptResult, jitter: f64) -> End {
-        let disposition = Disposition::of(result.outcome, result.kind, result.status, entry.repeatable);
-        match disposition.of_call(result.outcome, result.call) {
-            Disposition::Return => End::Done,
-            Disposition::DeadLetter(reason) => End::Dead(reason),
-            Disposition::Defer { counts: true } if entry.tries >= entry.max_attempts => {
-                End::Dead(Reason::Exhausted)
-            }
-            // One that expires before it is due again is left to the store, which buries it when its time has come.
-            Disposition::Defer { counts } => {
-                let wait = self.backoff(failures(entry, counts), jitter);
-                End::Again { after: wait.max(asked_for(result.retry_after, jitter)), counts }
-            }
+/// What becomes of the entry, which is as it was claimed. `jitter` is from 0 to 1.
+pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptResult, jitter: f64) -> End {
+    match result.disposition(entry.repeatable) {
+        Disposition::Return => End::Done,
+        Disposition::DeadLetter(reason) => End::Dead(reason),
+        Disposition::Defer { counts: true } if entry.tries >= entry.max_attempts => {
+            End::Dead(Reason::Exhausted)
+        }
+        // The store makes it a dead letter if it expires before it is due again.
+        Disposition::Defer { counts } => {
+            let wait = backoff.wait(failures(entry, counts), jitter);
+            let asked = RetryAfter::capped_wait(result.retry_after(), RETRY_AFTER_CAP, jitter);
+            End::Again { after: wait.max(asked), counts }
         }
     }
-
-    /// The wait after this many failures, from 1: with full jitter, so that what failed together comes back apart.
-    pub(super) fn backoff(&self, failures: u32, jitter: f64) -> Duration {
-        ceiling(self.base, self.cap, failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0))
-    }
 }
 
-/// The most that is waited after this many failures.
-fn ceiling(base: Duration, cap: Duration, failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(31);
-    base.saturating_mul(1 << doublings).min(cap)
-}
-
-/// How long to wait because a `Retry-After` asks for it.
-pub(super) fn asked_for(retry_after: Duration, jitter: f64) -> Duration {
-    let asked = retry_after.min(RETRY_AFTER_CAP);
-    asked + RetryAfter::jitter(asked, jitter)
-}
-
-/// A wait of at least half of what it may be, for a few that wait for one thing.
-pub(super) fn half_jitter(base: Duration, cap: Duration, failures: u32, jitter: f64) -> Duration {
-    ceiling(base, cap, failures).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
-}
-
-/// How many times the entry has failed in this life. What does not count as a try is not in its tries, and its attempts
-/// reach back beyond a replay.
+/// How many times the entry has failed since it was stored or replayed. Uncounted attempts do not increment `tries`, and
+/// `attempts` includes those before a replay.
 fn failures(entry: &Entry, counts: bool) -> u32 {
     match (counts, entry.reason) {
         (true, _) => entry.tries,
         (false, None) => entry.attempts,
-        (false, Some(_)) => entry.tries.max(AFTER_A_REPLAY),
+        (false, Some(_)) => entry.tries.max(FAILURES_AFTER_REPLAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use martello_outcome::Outcome;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::worker::test_support::claimed;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const BACKOFF: Backoff = Backoff::new(SECOND, Duration::from_secs(3_600));
+
+    /// The end of an attempt without jitter.
+    fn end(entry: &Entry, outcome: Outcome) -> End {
+        end_of_attempt(&BACKOFF, entry, &AttemptResult::new(outcome, Instant::now()), 0.0)
+    }
+
+    #[test]
+    fn the_wait_doubles_with_each_failure_until_the_entry_is_exhausted() {
+        let mut entry = claimed("https://api.example/", 0).entry;
+        (entry.max_attempts, entry.repeatable) = (5, true);
+        for (tries, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
+            entry.tries = tries;
+            let expected = End::Again { after: seconds * SECOND, counts: true };
+            assert_eq!(end(&entry, Outcome::Unavailable), expected);
+        }
+        entry.tries = 5;
+        assert_eq!(end(&entry, Outcome::Unavailable), End::Dead(Reason::Exhausted));
+    }
+
+    #[test]
+    fn an_uncounted_attempt_waits_by_the_attempts_and_a_replayed_entry_about_a_minute() {
+        let mut entry = claimed("https://api.example/", 0).entry;
+        entry.repeatable = true;
+        (entry.tries, entry.attempts) = (1, 4);
+        assert_eq!(end(&entry, Outcome::Faulty), End::Again { after: 8 * SECOND, counts: false });
+        entry.reason = Some(Reason::Exhausted);
+        assert_eq!(end(&entry, Outcome::Faulty), End::Again { after: 64 * SECOND, counts: false });
+    }
+
+    #[test]
+    fn a_success_is_done_and_a_rejection_a_dead_letter() {
+        let entry = claimed("https://api.example/", 0).entry;
+        assert_eq!(end(&entry, Outcome::Success), End::Done);
+        assert_eq!(end(&entry, Outcome::Rejected), End::Dead(Reason::Rejected));
+        assert_eq!(end(&entry, Outcome::Ambiguous), End::Dead(Reason::Ambiguous), "it is not repeatable");
     }
 }

@@ -1,261 +1,293 @@
-//! The one task of a worker: it asks the store, sends off deliveries, and settles what result of them.
+//! The one task of a worker.
 
-use std::{collections::HashMap, pin::pin, time::Duration};
+use std::{future::pending, pin::pin};
 
-use tokio::{
-    sync::watch,
-    task::{Id, JoinSet},
-    time::Instant,
-};
+use tokio::{sync::watch, task::Id, time::Instant};
 
 use super::{
-    WorkerMonitor, WorkerOptions, WorkerPhase,
-    delivery::{Delivery, Stop},
-    failure_backoff::FailureBackoff,
-    in_flight::{InFlight, PendingSettlement},
-    leases::Heartbeat,
-    pace::Pace,
+    attempt_result::AttemptResult,
+    claims::{Claim, Claims},
+    deliveries::Deliveries,
+    delivery::Delivery,
+    delivery_result::DeliveryResult,
+    health::WorkerPhase,
+    holds::Holds,
+    in_flight::InFlight,
+    leases::Leases,
+    monitor::{RunningPhase, WorkerMonitor},
+    options::WorkerOptions,
+    policy,
+    pruning::Pruning,
+    reporter::Reporter,
+    settlements::{PendingSettlement, Settlements},
+    shutdown::Shutdown,
+    stop::Stop,
     store_op::StoreOp,
-    turns::Asked,
 };
-use crate::{Outbox, Store, Watch, WorkerId};
+use crate::{Claimed, End, Hold, Outbox, Outcome, StoreError, Turn, Turned, Watch, WorkerId};
 
-/// How long a shutdown leaves to the store after the last delivery.
-const SETTLE_WITHIN: Duration = Duration::from_secs(5);
-
-/// How often a worker deletes what is old, and how much at once; where there is more, it goes on after a second.
-const PRUNE: (Duration, Duration, usize) = (Duration::from_secs(60), Duration::from_secs(1), 1_000);
-
-pub(super) struct RunLoop {
-    pub(super) outbox: Outbox,
-    pub(super) options: WorkerOptions,
-    pub(super) monitor: WorkerMonitor,
-    pub(super) worker: WorkerId,
-    pub(super) random: fastrand::Rng,
-    pub(super) pace: Pace,
-    /// Whether it has said that it is not set up for what is in its queue.
-    pub(super) said_unable: bool,
-    pub(super) deliveries: JoinSet<super::delivery_result::DeliveryResult>,
-    pub(super) in_flight: HashMap<Id, InFlight>,
-    /// What is not settled yet: at most as many as may be in in_flight.
-    pub(super) pending: Vec<PendingSettlement>,
-    pub(super) stop: watch::Sender<Stop>,
-    pub(super) asked: Asked,
-    pub(super) heartbeat: Heartbeat,
-    /// When the store is to be asked for more, if there is room for it.
-    pub(super) look_at: Instant,
-    pub(super) turns: FailureBackoff,
-    pub(super) heartbeats: FailureBackoff,
-    prunes: FailureBackoff,
-    prune_at: Instant,
-    draining: Option<Draining>,
+/// Waits for the next event, asks the worker's parts what follows from it, and does that.
+///
+/// The parts decide: they hold the worker's state, and get the time and random numbers as arguments. Only the loop uses
+/// the store, the clock and tasks.
+pub(super) struct RunLoop<F> {
+    outbox: Outbox,
+    options: WorkerOptions,
+    worker: WorkerId,
+    random: fastrand::Rng,
+    reporter: Reporter,
+    deliveries: Deliveries<F>,
+    claims: Claims,
+    leases: Leases,
+    settlements: Settlements,
+    holds: Holds,
+    pruning: Pruning,
+    shutdown: Shutdown,
 }
 
-/// The way to the end.
-struct Draining {
-    /// When what is on the wire is dropped.
-    grace: Instant,
-    /// When nothing more is waited for.
-    end: Instant,
-}
-
-impl RunLoop {
-    pub(super) fn new(outbox: Outbox, options: WorkerOptions, monitor: WorkerMonitor) -> Self {
+impl<F, D> RunLoop<F>
+where
+    F: Fn(Delivery, watch::Receiver<Stop>) -> D,
+    D: Future<Output = DeliveryResult> + Send + 'static,
+{
+    pub(super) fn new(outbox: Outbox, options: WorkerOptions, monitor: WorkerMonitor, deliver: F) -> Self {
         let mut random = options.random();
         let now = Instant::now();
+        let (concurrency, lease) = (outbox.settings.concurrency, options.lease());
         Self {
-            pace: Pace::new(outbox.settings.concurrency, options.hold_after, options.attempt_timeout),
-            said_unable: false,
             worker: options.worker(&mut random),
+            random,
+            reporter: Reporter::new(outbox.clone(), monitor),
+            deliveries: Deliveries::new(deliver),
+            claims: Claims::new(concurrency, options.poll_every(), lease, now),
+            leases: Leases::new(lease, now),
+            settlements: Settlements::default(),
+            holds: Holds::new(options.hold_after(), options.attempt_timeout()),
+            pruning: Pruning::new(now),
+            shutdown: Shutdown::new(options.grace()),
             outbox,
             options,
-            monitor,
-            random,
-            deliveries: JoinSet::new(),
-            in_flight: HashMap::new(),
-            pending: Vec::new(),
-            stop: watch::Sender::new(Stop::No),
-            asked: Asked::nothing(now),
-            heartbeat: Heartbeat::none(now),
-            look_at: now,
-            turns: FailureBackoff::new("to take a worker's turn"),
-            heartbeats: FailureBackoff::new("to renew leases"),
-            prunes: FailureBackoff::new("to delete what is old"),
-            prune_at: now,
-            draining: None,
         }
     }
 
-    /// Runs until `stop` has ended and what was under way is settled.
-    pub(super) async fn run<D>(
-        mut self,
-        send: impl Fn(Delivery, watch::Receiver<Stop>) -> D,
-        stop: impl Future,
-    ) where
-        D: Future<Output = super::delivery_result::DeliveryResult> + Send + 'static,
-    {
-        let outbox = self.outbox.clone();
-        let store: &dyn Store = &*outbox.store;
-        let mut ready = Some(store.watch(Watch::Ready));
+    /// Runs until `stop` has ended and the deliveries are settled.
+    pub(super) async fn run(mut self, stop: impl Future) {
+        let (outbox, lease) = (self.outbox.clone(), self.options.lease());
+        let store = outbox.store();
+        let mut changes = Some(store.watch(Watch::Ready));
         let mut stop = pin!(stop);
-        let (mut turn, mut heartbeat, mut prune) = (StoreOp::empty(), StoreOp::empty(), StoreOp::empty());
-        let _ended = Ended::after(&self.monitor);
-        while !self.is_over(turn.is_empty()) {
-            if turn.is_empty() && self.turn_at(Instant::now()).is_some_and(|at| at <= Instant::now()) {
-                // What ends in the same breath is settled in the same turn; and a store that always has more lets the
-                // other tasks run.
+        let (mut turn, mut heartbeat, mut prune) = (StoreOp::idle(), StoreOp::idle(), StoreOp::idle());
+        let _phase = RunningPhase::begin(self.reporter.monitor());
+        while !self.shutdown.is_over(Instant::now(), !turn.is_idle() || self.is_busy()) {
+            if turn.is_idle() && self.turn_is_due() {
+                // Deliveries that end at the same time are settled in one turn. And if the store always has more
+                // entries, the other tasks of the runtime get their turn here.
                 tokio::task::yield_now().await;
-                self.gather();
-                if let Some(ready) = &mut ready {
-                    ready.mark_unchanged();
-                }
-                turn.begin(store.turn(self.ask()), self.options.lease);
+                self.collect_results();
+                changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
+                turn.start(store.turn(self.start_turn()), lease);
             }
-            if heartbeat.is_empty()
-                && let Some(leases) = self.leases_to_renew()
+            if heartbeat.is_idle()
+                && let Some(leases) = self.leases.start_heartbeat(Instant::now())
             {
-                heartbeat.begin(store.heartbeat(leases, self.options.lease), self.options.lease / 3);
+                heartbeat.start(store.heartbeat(leases, lease), lease / 3);
             }
-            if prune.is_empty() && self.prune_is_due() {
-                prune.begin(store.prune(self.options.retention, PRUNE.2), self.options.lease);
+            if prune.is_idle() && self.pruning.start(Instant::now(), &mut self.random) {
+                prune.start(store.prune(self.options.retention(), Pruning::LIMIT), lease);
             }
-            let wake_at = self.wake_at([turn.is_empty(), heartbeat.is_empty(), prune.is_empty()]);
+            let wake_at = self.wake_at(turn.is_idle(), heartbeat.is_idle(), prune.is_idle());
             tokio::select! {
-                Some(joined) = self.deliveries.join_next_with_id() => self.joined(joined),
-                turned = turn.ended() => self.turned(turned, &send),
-                renewed = heartbeat.ended() => self.renewed(renewed),
-                pruned = prune.ended() => self.pruned(pruned),
-                news = news(&mut ready) => match news {
-                    true => self.heard_of_news(),
-                    // It says no more; what is new is found by polling.
-                    false => ready = None,
+                (task, result) = self.deliveries.finished() => self.delivery_finished(task, result),
+                turned = turn.finished() => self.turn_finished(turned),
+                held = heartbeat.finished() => self.heartbeat_finished(held),
+                deleted = prune.finished() => self.prune_finished(deleted),
+                open = changed(&mut changes) => match open {
+                    true => self.claims.store_changed(Instant::now()),
+                    // The store notifies no more. The worker polls.
+                    false => changes = None,
                 },
-                _ = &mut stop, if self.draining.is_none() => self.drain(),
+                _ = &mut stop, if !self.shutdown.has_begun() => self.begin_shutdown(),
                 () = tokio::time::sleep_until(wake_at) => {}
             }
-            self.gather();
-            self.watch_the_clock();
+            self.collect_results();
+            self.check_deadlines();
         }
-        self.say_what_is_left();
+        self.reporter.ended(self.settlements.len() + self.deliveries.len());
     }
 
-    /// Whether nothing is left to do.
-    fn is_over(&self, idle: bool) -> bool {
-        let Some(draining) = &self.draining else { return false };
-        let done = idle && self.deliveries.is_empty() && self.pending.is_empty();
-        done || draining.end <= Instant::now()
+    /// Whether deliveries run or wait to be settled.
+    fn is_busy(&self) -> bool {
+        !self.deliveries.is_empty() || !self.settlements.is_empty()
     }
 
-    /// Takes in whatever has ended.
-    fn gather(&mut self) {
-        while let Some(joined) = self.deliveries.try_join_next_with_id() {
-            self.joined(joined);
-        }
+    fn next_turn(&self, now: Instant) -> Option<Instant> {
+        self.claims.next_turn(now, self.deliveries.len(), !self.settlements.is_empty())
     }
 
-    fn watch_the_clock(&mut self) {
+    fn turn_is_due(&self) -> bool {
         let now = Instant::now();
-        self.drop_lost(now);
-        let Some(draining) = &mut self.draining else { return };
-        if self.deliveries.is_empty() {
-            draining.end = draining.end.min(now + SETTLE_WITHIN);
-        }
-        if draining.grace <= now {
-            self.stop.send_replace(Stop::Now);
-        }
+        self.next_turn(now).is_some_and(|at| at <= now)
     }
 
-    /// When there is something to do although nothing has happened. What is being done already, the end of which is
-    /// waited for anyway, is no reason to wake.
-    fn wake_at(&self, [turn, heartbeat, prune]: [bool; 3]) -> Instant {
+    /// When something is due although no event has happened. Operations that run already end with an event.
+    fn wake_at(&self, turn_is_idle: bool, heartbeat_is_idle: bool, prune_is_idle: bool) -> Instant {
         let now = Instant::now();
-        let draining = self.draining.as_ref().map(|draining| match draining.grace > now {
-            true => draining.grace.min(draining.end),
-            false => draining.end,
-        });
         let moments = [
-            self.turn_at(now).filter(|_| turn),
-            self.renew_at(now).filter(|_| heartbeat),
-            Some(self.prune_at).filter(|_| prune && self.draining.is_none()),
-            self.pace.resting(now),
-            self.lost_at(),
-            draining,
+            self.next_turn(now).filter(|_| turn_is_idle),
+            self.leases.next_heartbeat(now).filter(|_| heartbeat_is_idle),
+            self.pruning.next().filter(|_| prune_is_idle),
+            self.claims.paused_until(now),
+            self.leases.next_expiry(),
+            self.shutdown.next_deadline(now),
         ];
-        moments.into_iter().flatten().fold(now + self.options.lease, Instant::min)
+        moments.into_iter().flatten().fold(now + self.options.lease(), Instant::min)
     }
 
-    /// Begins to come to an end.
-    fn drain(&mut self) {
-        let grace = Instant::now() + self.options.grace();
-        self.draining = Some(Draining { grace, end: grace + SETTLE_WITHIN });
-        self.stop.send_replace(Stop::Unsent);
-        self.monitor.update(|health| health.phase = WorkerPhase::Draining);
+    fn begin_shutdown(&mut self) {
+        self.claims.stop();
+        self.pruning.stop();
+        self.shutdown.begin(Instant::now());
+        self.reporter.monitor().set_phase(WorkerPhase::Draining);
     }
 
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.is_some()
-    }
-
-    fn say_what_is_left(&mut self) {
-        let left = self.pending.len() + self.deliveries.len();
-        if left > 0 {
-            tracing::warn!(
-                left,
-                "a worker of the outbox ended before the store had heard of all that it did: what it had is another's \
-                 when its leases have run out"
-            );
-        }
-    }
-
-    fn prune_is_due(&mut self) -> bool {
+    fn check_deadlines(&mut self) {
         let now = Instant::now();
-        let due = self.prune_at <= now && self.draining.is_none();
-        if due {
-            self.prune_at = now + PRUNE.0.mul_f64(0.75 + self.random.f64() / 2.0);
+        for lost in self.leases.expire(now) {
+            self.reporter.lease_expired(&lost);
+            self.deliveries.cancel(lost.task());
         }
-        due
+        self.deliveries.set_stop(self.shutdown.update(now, !self.deliveries.is_empty()));
     }
 
-    fn pruned(&mut self, pruned: Result<u64, crate::StoreError>) {
-        match pruned {
-            Ok(count) => {
-                self.prunes.passed();
-                if usize::try_from(count).is_ok_and(|count| count >= PRUNE.2) {
-                    self.prune_at = Instant::now() + PRUNE.1;
+    fn start_turn(&mut self) -> Turn {
+        Turn {
+            queue: self.outbox.queue().clone(),
+            worker: self.worker.clone(),
+            settle: self.settlements.start_turn(),
+            claim: self.claims.start_turn(Instant::now(), self.deliveries.len()),
+            cap: self.outbox.settings.concurrency,
+            lease: self.options.lease(),
+        }
+    }
+
+    fn turn_finished(&mut self, turned: Result<Turned, StoreError>) {
+        let now = Instant::now();
+        let turned = match turned {
+            Ok(turned) => turned,
+            Err(error) => {
+                self.claims.turn_failed(&error, now, self.random.f64());
+                let dropped = self.settlements.turn_failed(error.kind(), now);
+                return self.reporter.turn_failed(dropped);
+            }
+        };
+        self.claims.turn_succeeded(&turned, now);
+        self.reporter.turn_succeeded(turned.lost, now);
+        self.reporter.failures_in_row(self.holds.failures_in_row(now));
+        for (pending, settled) in self.settlements.turn_succeeded(turned.settled) {
+            self.reporter.settled(&pending, settled, now);
+        }
+        self.reporter.dead_letters(&turned.died);
+        for claimed in turned.claimed {
+            match self.claims.apply(&claimed, now) {
+                Claim::Deliver(in_flight) => self.start_delivery(in_flight, claimed),
+                Claim::GiveBack(in_flight) => {
+                    self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+                }
+                Claim::Expired => self.reporter.delivery_lost(),
+            }
+        }
+    }
+
+    fn start_delivery(&mut self, in_flight: InFlight, claimed: Claimed) {
+        self.holds.claimed(&in_flight);
+        let timeout = self.options.attempt_timeout();
+        let delivery = Delivery::new(self.outbox.clone(), claimed.entry, claimed.request, timeout);
+        let task = self.deliveries.start(delivery);
+        self.reporter.claimed(&in_flight);
+        self.leases.insert(task, in_flight);
+        self.reporter.in_flight(&self.leases);
+    }
+
+    fn collect_results(&mut self) {
+        while let Some((task, result)) = self.deliveries.try_finished() {
+            self.delivery_finished(task, result);
+        }
+    }
+
+    fn delivery_finished(&mut self, task: Id, result: DeliveryResult) {
+        let Some(in_flight) = self.leases.remove(task) else { return };
+        let now = Instant::now();
+        match result {
+            DeliveryResult::Attempted(result) => self.attempted(in_flight, *result, now),
+            DeliveryResult::Panicked(text) => {
+                let result = AttemptResult::new(Outcome::Ambiguous, in_flight.received()).local();
+                self.attempted(in_flight, result.with_text(&text), now);
+            }
+            DeliveryResult::NotSent { refused } => {
+                if refused {
+                    self.claims.pause().refused(now, self.random.f64());
+                }
+                self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+            }
+            DeliveryResult::CannotSend(fault) => {
+                self.reporter.cannot_send(&fault);
+                self.claims.pause().refused(now, self.random.f64());
+                self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+            }
+            DeliveryResult::Untried(fault) => {
+                if !in_flight.is_probe() {
+                    self.claims.pause().untried(now, self.random.f64());
+                }
+                let hold = Holds::after_untried(&in_flight, &fault, self.random.f64());
+                self.settlements.push(PendingSettlement::give_back(in_flight, hold));
+            }
+            DeliveryResult::LeaseLost => self.reporter.delivery_lost(),
+        }
+        self.reporter.in_flight(&self.leases);
+    }
+
+    fn attempted(&mut self, in_flight: InFlight, result: AttemptResult, now: Instant) {
+        if !result.is_local() {
+            self.claims.pause().attempted();
+        }
+        let hold = self.holds.after_attempt(&in_flight, &result, now, &mut self.random);
+        self.reporter.failures_in_row(self.holds.failures_in_row(now));
+        let jitter = self.random.f64();
+        let end = policy::end_of_attempt(self.options.backoff(), in_flight.entry(), &result, jitter);
+        self.reporter.attempted(&in_flight, &result, end == End::Done);
+        self.settlements.push(PendingSettlement::after_attempt(in_flight, result, end, hold));
+    }
+
+    fn heartbeat_finished(&mut self, held: Result<Vec<bool>, StoreError>) {
+        match held {
+            Ok(held) => {
+                for lost in self.leases.heartbeat_succeeded(held) {
+                    self.reporter.lease_rejected(&lost);
+                    self.deliveries.cancel(lost.task());
                 }
             }
             Err(error) => {
-                self.monitor.update(|health| health.store_failures += 1);
-                self.prunes.failed(&error, Instant::now(), self.random.f64());
+                self.reporter.store_failed();
+                self.leases.heartbeat_failed(&error, Instant::now(), self.random.f64());
+            }
+        }
+    }
+
+    fn prune_finished(&mut self, deleted: Result<u64, StoreError>) {
+        match deleted {
+            Ok(deleted) => self.pruning.succeeded(deleted, Instant::now()),
+            Err(error) => {
+                self.reporter.store_failed();
+                self.pruning.failed(&error, Instant::now(), self.random.f64());
             }
         }
     }
 }
 
-/// Whether there may be something new; if not, nobody will say so any more.
-async fn news(ready: &mut Option<watch::Receiver<u64>>) -> bool {
-    match ready {
-        Some(ready) => ready.changed().await.is_ok(),
-        None => std::future::pending().await,
-    }
-}
-
-/// Says at its drop that the worker has ended, however it did.
-struct Ended(WorkerMonitor);
-
-impl Ended {
-    fn after(monitor: &WorkerMonitor) -> Self {
-        monitor.update(|health| health.phase = WorkerPhase::Running);
-        Self(monitor.clone())
-    }
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.update(|health| {
-            health.phase = WorkerPhase::Stopped;
-            health.in_flight = 0;
-            health.probing = false;
-        });
+/// Waits for the store to notify of a change. `false` if it notifies no more.
+async fn changed(changes: &mut Option<watch::Receiver<u64>>) -> bool {
+    match changes {
+        Some(changes) => changes.changed().await.is_ok(),
+        None => pending().await,
     }
 }

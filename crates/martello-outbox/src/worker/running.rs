@@ -1,40 +1,51 @@
 use tokio::{sync::oneshot, task::JoinSet};
 
-use super::health::{WorkerHealth, WorkerMonitor};
+use super::{health::WorkerHealth, monitor::WorkerMonitor};
 
-/// A worker that runs as a task of its own.
+/// A worker that runs as a task.
 ///
-/// Dropped, it is aborted, and its deliveries with it: what was on the wire is not settled, and is delivered again, or
-/// becomes a dead letter, when its lease has run out. [Shut it down](RunningWorker::shutdown) instead.
+/// Dropping it aborts the worker and its deliveries. What was on the wire is not settled: when its lease expires, it is
+/// delivered again, or becomes a dead letter. [Shut the worker down](RunningWorker::shutdown) instead.
 #[derive(Debug)]
 #[must_use = "dropping it aborts the worker"]
 pub struct RunningWorker {
-    pub(super) task: JoinSet<()>,
-    pub(super) stop: oneshot::Sender<()>,
-    pub(super) monitor: WorkerMonitor,
+    task: JoinSet<()>,
+    stop: oneshot::Sender<()>,
+    monitor: WorkerMonitor,
 }
 
 impl RunningWorker {
-    /// How it stands now.
+    /// Spawns what `run` makes of a future that ends when the worker is to stop.
+    pub(super) fn spawn<F>(monitor: WorkerMonitor, run: impl FnOnce(oneshot::Receiver<()>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let mut task = JoinSet::new();
+        task.spawn(run(stopped));
+        Self { task, stop, monitor }
+    }
+
+    /// The worker's health now.
     #[must_use]
     pub fn health(&self) -> WorkerHealth {
         self.monitor.health()
     }
 
-    /// What tells how it stands, to be kept elsewhere.
+    /// A monitor, which reads the health from elsewhere and after the worker's end.
     #[must_use]
     pub fn monitor(&self) -> WorkerMonitor {
         self.monitor.clone()
     }
 
-    /// Stops claiming, gives back what was not sent yet, waits up to `grace` for what is on the wire, drops
-    /// what is left of it as ambiguous, settles it all, and tells how the worker stood at its end.
+    /// Shuts the worker down, and returns its health at the end.
     ///
-    /// It takes no longer than `grace` and the 5 s that are left to the store after that. Dropping the future drops the
-    /// worker.
+    /// The worker claims nothing more, gives back what it has not sent yet, and waits up to `grace` for the requests on
+    /// the wire. Then it cancels the rest as ambiguous, and settles everything. The store has 5 s for that. Dropping the
+    /// future aborts the worker.
     pub async fn shutdown(self) -> WorkerHealth {
         let Self { mut task, stop, monitor } = self;
-        // A worker that has ended does not hear it.
+        // The receiver is gone if the worker has ended already.
         let _ = stop.send(());
         while task.join_next().await.is_some() {}
         monitor.health()

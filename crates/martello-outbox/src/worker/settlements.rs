@@ -1,153 +1,151 @@
-//! What follows from how a delivery ended.
+use tokio::time::Instant;
 
-use std::time::Duration;
+use super::{attempt_result::AttemptResult, in_flight::InFlight};
+use crate::{End, Entry, Hold, Settled, Settlement, State, StoreErrorKind};
 
-use martello_outcome::Outcome;
-use tokio::{
-    task::{Id, JoinError},
-    time::Instant,
-};
+/// A settlement that the store has not acknowledged yet.
+#[derive(Debug)]
+pub(super) struct PendingSettlement {
+    in_flight: InFlight,
+    settlement: Settlement,
+}
 
-use super::{
-    delivery_result::{AttemptResult, DeliveryResult},
-    in_flight::{InFlight, PendingSettlement},
-    pace::hold,
-    run_loop::RunLoop,
-};
-use crate::{End, Hold};
-
-impl RunLoop {
-    /// A delivery's task has ended.
-    pub(super) fn joined(&mut self, joined: Result<(Id, DeliveryResult), JoinError>) {
-        let task = match &joined {
-            Ok((task, _)) => *task,
-            Err(error) => error.id(),
-        };
-        let Some(in_flight) = self.in_flight.remove(&task) else { return };
-        match joined {
-            Ok((_, DeliveryResult::Attempted(result))) => self.ended(in_flight, *result),
-            Ok((_, DeliveryResult::LeaseLost)) => self.monitor.update(|health| health.lost += 1),
-            Ok((_, DeliveryResult::NotSent { refused })) => {
-                if refused {
-                    self.pace.refused(Instant::now(), self.random.f64());
-                }
-                self.pending.push(in_flight.back(Hold::Keep));
-            }
-            Ok((_, DeliveryResult::Untried(fault))) => self.untried(in_flight, &fault),
-            Ok((_, DeliveryResult::CannotSend(fault))) => self.unable(in_flight, &fault),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => {
-                    let result = AttemptResult::new(Outcome::Ambiguous, in_flight.received).of_our_own();
-                    self.ended(in_flight, result.saying(format!("the service panicked: {}", said(&*panic))));
-                }
-                // Somebody else aborted it, and so nobody goes on under its lease.
-                Err(_) => self.monitor.update(|health| health.lost += 1),
-            },
-        }
-        self.monitor.flying(&self.in_flight);
+impl PendingSettlement {
+    /// Gives back an entry that was not sent.
+    pub(super) fn give_back(in_flight: InFlight, hold: Hold) -> Self {
+        let settlement =
+            Settlement { lease: in_flight.lease().clone(), end: End::GiveBack, attempt: None, hold };
+        Self { in_flight, settlement }
     }
 
-    fn ended(&mut self, in_flight: InFlight, result: AttemptResult) {
-        #[cfg(feature = "metrics")]
-        crate::metrics::attempted(&in_flight.entry.queue, result.outcome);
-        let hold = match result.outcome {
-            _ if result.of_our_own => Hold::Keep,
-            Outcome::Success | Outcome::Rejected => {
-                self.pace.well(&in_flight.authority);
-                // Only what was claimed to find out says that it is back.
-                if in_flight.holds > 0 { Hold::End } else { Hold::Keep }
-            }
-            _ => self.failed(&in_flight, &result),
-        };
-        self.tell_failures(Instant::now());
-        let end = self.options.policy.end(&in_flight.entry, &result, self.random.f64());
-        say(&in_flight, &result, end == End::Done);
-        self.pending.push(in_flight.ended(result, end, hold));
+    /// Records an attempt and what becomes of the entry.
+    pub(super) fn after_attempt(in_flight: InFlight, result: AttemptResult, end: End, hold: Hold) -> Self {
+        let attempt = Some(result.into_record(&in_flight));
+        let settlement = Settlement { lease: in_flight.lease().clone(), end, attempt, hold };
+        Self { in_flight, settlement }
     }
 
-    pub(super) fn tell_failures(&mut self, now: Instant) {
-        let failures_in_row = self.pace.streak(now);
-        self.monitor.update(|health| health.failures_in_row = failures_in_row);
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
-    fn failed(&mut self, in_flight: &InFlight, result: &AttemptResult) -> Hold {
-        let at = (Instant::now(), self.random.f64());
-        let failed = self.pace.failed(&in_flight.authority, in_flight.holds, result.retry_after, at);
-        let Some((wait, failures)) = failed else { return Hold::Keep };
-        let status = result.status.map(|status| format!(", {}", status.as_u16())).unwrap_or_default();
-        let last = format!("{}{status}", result.outcome);
-        let why = match in_flight.holds {
-            0 => format!("{failures} failures in a row, the last: {last}"),
-            _ => format!("it fails still: {last}"),
-        };
-        hold_for(in_flight, wait, why)
+    pub(super) fn settlement(&self) -> &Settlement {
+        &self.settlement
     }
 
-    /// A layer of the user's stack could not even try: what is behind it will hardly let it try another.
-    fn untried(&mut self, in_flight: InFlight, fault: &str) {
-        if in_flight.holds == 0 {
-            self.pace.untried(Instant::now(), self.random.f64());
-        }
-        let wait = hold(in_flight.holds, Duration::ZERO, self.random.f64());
-        let hold = hold_for(&in_flight, wait, format!("nothing was sent: {fault}"));
-        self.pending.push(in_flight.back(hold));
-    }
-
-    /// Somebody has to set this worker up otherwise: said once, and not at every entry that it cannot send.
-    fn unable(&mut self, in_flight: InFlight, fault: &str) {
-        if !std::mem::replace(&mut self.said_unable, true) {
-            let queue = self.outbox.queue();
-            tracing::error!(%queue, "a worker cannot send what is in its queue, and leaves it to others: {fault}");
-        }
-        self.pace.refused(Instant::now(), self.random.f64());
-        self.pending.push(in_flight.back(Hold::Keep));
+    /// The entry as the store has it after this settlement, if it makes the entry a dead letter.
+    pub(super) fn dead_letter(&self, now: Instant) -> Option<Entry> {
+        let End::Dead(reason) = self.settlement.end else { return None };
+        let mut entry = self.in_flight.entry().clone();
+        entry.state = State::Dead;
+        entry.reason = Some(reason);
+        entry.changed_at = self.in_flight.store_time(now);
+        let attempt = self.settlement.attempt.as_ref();
+        entry.last_outcome = attempt.map(|attempt| attempt.outcome);
+        entry.last_status = attempt.and_then(|attempt| attempt.status);
+        entry.last_tracking_id = attempt.and_then(|attempt| attempt.tracking_id);
+        Some(entry)
     }
 }
 
-fn hold_for(in_flight: &InFlight, wait: Duration, why: String) -> Hold {
-    Hold::For { after: in_flight.holds, wait, why: why.into() }
+/// The settlements that wait for the next turn, or for its answer. At most as many as entries may be in flight.
+#[derive(Debug, Default)]
+pub(super) struct Settlements {
+    pending: Vec<PendingSettlement>,
+    /// How many of the first were sent in the last turn.
+    sent: usize,
 }
 
-/// Says what the store has made of a hold.
-pub(super) fn say_hold(settlement: &PendingSettlement) {
-    let (queue, authority) = (&settlement.in_flight.entry.queue, &settlement.in_flight.authority);
-    match &settlement.settlement.hold {
-        Hold::Keep => {}
-        Hold::End => {
-            tracing::info!(%queue, authority, "a worker ended the hold of an authority of its queue");
+impl Settlements {
+    pub(super) fn push(&mut self, settlement: PendingSettlement) {
+        self.pending.push(settlement);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// A turn starts. Returns what it settles.
+    pub(super) fn start_turn(&mut self) -> Vec<Settlement> {
+        self.sent = self.pending.len();
+        self.pending.iter().map(|pending| pending.settlement.clone()).collect()
+    }
+
+    /// The store has answered. Returns what it did with each settlement that was sent.
+    pub(super) fn turn_succeeded(&mut self, settled: Vec<Settled>) -> Vec<(PendingSettlement, Settled)> {
+        self.pending.drain(..self.sent).zip(settled).collect()
+    }
+
+    /// The turn failed. Drops what cannot be settled, and returns how many that are.
+    ///
+    /// After an error that may be due to one of the settlements, those whose leases have expired are dropped, so that
+    /// the others do not wait for it forever.
+    pub(super) fn turn_failed(&mut self, kind: StoreErrorKind, now: Instant) -> usize {
+        use StoreErrorKind::{Conflict, Internal, Invalid, NotFound};
+        let before = self.pending.len();
+        if matches!(kind, NotFound | Conflict | Invalid | Internal) {
+            self.pending.retain(|pending| pending.in_flight.valid_until() > now);
         }
-        Hold::For { wait, why, .. } => {
-            tracing::warn!(%queue, authority, ?wait, "a worker holds an authority of its queue: {why}");
-        }
+        before - self.pending.len()
     }
 }
 
-fn say(in_flight: &InFlight, result: &AttemptResult, delivered: bool) {
-    let (id, attempt, outcome) = (in_flight.entry.id, in_flight.entry.attempts, result.outcome.as_str());
-    let status = result.status.map(|status| status.as_u16());
-    let tracking_id = result.tracking_id.as_ref().map(tracing::field::display);
-    if delivered {
-        tracing::debug!(
-            %id,
-            attempt,
-            outcome,
-            http.response.status_code = status,
-            tracking_id,
-            "a stored request was delivered"
-        );
-    } else {
-        tracing::info!(
-            %id,
-            attempt,
-            outcome,
-            http.response.status_code = status,
-            tracking_id,
-            "a stored request was not delivered"
-        );
-    }
-}
+#[cfg(test)]
+mod tests {
+    use martello_outcome::Outcome;
 
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
+    use super::*;
+    use crate::{
+        Reason,
+        worker::test_support::{LEASE, in_flight},
+    };
+
+    fn give_back(now: Instant) -> PendingSettlement {
+        PendingSettlement::give_back(in_flight("https://api.example/", 0, now), Hold::Keep)
+    }
+
+    #[test]
+    fn what_comes_during_a_turn_waits_for_the_next() {
+        let (now, mut settlements) = (Instant::now(), Settlements::default());
+        settlements.push(give_back(now));
+        settlements.push(give_back(now));
+        let sent = settlements.start_turn();
+        settlements.push(give_back(now));
+        let settled = settlements.turn_succeeded(vec![Settled::Applied, Settled::Fenced]);
+        let leases: Vec<_> = settled.iter().map(|(pending, _)| pending.settlement.lease.clone()).collect();
+        assert_eq!(leases, [sent[0].lease.clone(), sent[1].lease.clone()]);
+        assert_eq!((settled[1].1, settlements.len()), (Settled::Fenced, 1));
+        assert_eq!(settlements.start_turn().len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_settled_is_dropped_when_its_lease_has_expired() {
+        let now = Instant::now();
+        for (kind, dropped) in [(StoreErrorKind::Internal, 1), (StoreErrorKind::Unavailable, 0)] {
+            let mut settlements = Settlements::default();
+            settlements.push(give_back(now));
+            settlements.push(give_back(now + LEASE / 2));
+            assert_eq!(settlements.turn_failed(kind, now + LEASE / 2), 0, "the leases are valid");
+            assert_eq!(settlements.turn_failed(kind, now + LEASE), dropped, "{kind:?}");
+            assert_eq!(settlements.len(), 2 - dropped);
+            assert!(!settlements.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_has_the_reason_and_the_last_attempt() {
+        let now = Instant::now();
+        let result = AttemptResult::new(Outcome::Ambiguous, now);
+        let in_flight = in_flight("https://api.example/", 0, now);
+        let end = End::Dead(Reason::Ambiguous);
+        let pending = PendingSettlement::after_attempt(in_flight, result, end, Hold::Keep);
+        let entry = pending.dead_letter(now).unwrap();
+        assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
+        assert_eq!(entry.last_outcome, Some(Outcome::Ambiguous));
+        assert_eq!(give_back(now).dead_letter(now), None);
+    }
 }

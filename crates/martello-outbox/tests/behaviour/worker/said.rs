@@ -24,8 +24,8 @@ async fn a_store_that_is_down_is_reported_once_and_its_return_once() {
     listen();
     let store = Steered::default();
     let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
-    let down = || heard("the outbox's store failed to take a worker's turn");
-    let back = || heard("the outbox's store is back to take a worker's turn");
+    let down = || heard("the store failed to run a worker turn");
+    let back = || heard("the store can run a worker turn again");
     for outage in 1..=2 {
         sleep(seconds(30)).await;
         assert_eq!((down().len(), back().len()), (outage - 1, outage - 1));
@@ -53,10 +53,10 @@ async fn a_store_that_deletes_nothing_is_reported_once() {
     let tries = store.calls(Op::Prune);
     assert!((8..=14).contains(&tries), "{tries}");
     assert_eq!(worker.health().store_failures, u64::try_from(tries).unwrap());
-    assert_eq!(heard("the outbox's store failed to delete what is old").len(), 1);
+    assert_eq!(heard("the store failed to prune old entries").len(), 1);
     store.heal(Op::Prune);
     sleep(seconds(600)).await;
-    let back = heard("the outbox's store is back to delete what is old");
+    let back = heard("the store can prune old entries again");
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].field("failures"), Some(&*tries.to_string()));
 }
@@ -75,7 +75,7 @@ async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported()
         store.set(Op::Turn, Fault::Fail(kind));
         api.release(4);
         sleep(seconds(120)).await;
-        let said = heard("the outbox's store would not settle what a worker had");
+        let said = heard("the store rejected settlements until their leases expired");
         let dropped: Vec<_> = said.iter().map(|said| said.field("dropped").unwrap()).collect();
         assert_eq!(dropped, expected, "{kind:?}");
         store.heal(Op::Turn);
@@ -89,7 +89,7 @@ async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported()
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_leaves_something_says_how_much() {
-    let left = || heard("ended before the store had heard of all that it did");
+    let left = || heard("stopped before the store had settled all its deliveries");
     for (hangs, expected) in [(true, vec!["2"]), (false, vec![])] {
         listen();
         let store = Steered::default();
@@ -104,7 +104,7 @@ async fn a_worker_that_leaves_something_says_how_much() {
         }
         worker.shutdown().await;
         let said = left();
-        assert_eq!(said.iter().map(|said| said.field("left").unwrap()).collect::<Vec<_>>(), expected);
+        assert_eq!(said.iter().map(|said| said.field("unsettled").unwrap()).collect::<Vec<_>>(), expected);
         assert!(said.iter().all(|said| said.level == Level::WARN));
     }
 }
@@ -124,8 +124,8 @@ async fn a_hold_and_its_end_are_reported_once_the_store_has_them() {
         }
     });
     let _worker = work_with(&outbox, &api, options().hold_after(1));
-    let held = || heard("a worker holds an authority of its queue");
-    let ended = || heard("a worker ended the hold of an authority of its queue");
+    let held = || heard("the worker holds an authority");
+    let ended = || heard("the worker ended the hold of an authority");
     enqueued(&outbox, put("/orders/1")).await;
     sleep(seconds(2)).await;
     store.set(Op::Turn, Fault::Fail(StoreErrorKind::Unavailable));

@@ -9,8 +9,8 @@ use martello_outcome::Attempt;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A body that keeps its first bytes while it is read, as far as they fit into an attempt's fault.
-    pub(super) struct Excerpt<B> {
+    /// A body that keeps a copy of its first bytes while it is read: at most [`Attempt::MAX_FAULT`].
+    pub(super) struct KeptStart<B> {
         #[pin]
         body: B,
         kept: Vec<u8>,
@@ -18,19 +18,19 @@ pin_project! {
     }
 }
 
-impl<B> Excerpt<B> {
-    /// Keeps the start of the body if `keep`.
+impl<B> KeptStart<B> {
+    /// Keeps nothing unless `keep`.
     pub(super) fn new(body: B, keep: bool) -> Self {
         Self { body, kept: Vec::new(), wanted: if keep { Attempt::MAX_FAULT } else { 0 } }
     }
 
-    /// What was read of it, as far as it is text.
+    /// The copy as text; bytes that are not UTF-8 are replaced.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.kept).into_owned()
     }
 }
 
-impl<B: Body> Body for Excerpt<B> {
+impl<B: Body> Body for KeptStart<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -43,7 +43,7 @@ impl<B: Body> Body for Excerpt<B> {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            // The frame is not ours to consume; a `Buf` in pieces shows its first, which is enough for an excerpt.
+            // The frame must not be consumed. Of a `Buf` in several chunks, this copies the first, which is enough.
             let bytes = data.chunk();
             let more = bytes.get(..bytes.len().min(*this.wanted)).unwrap_or_default();
             this.kept.extend_from_slice(more);

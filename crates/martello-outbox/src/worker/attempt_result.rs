@@ -1,0 +1,153 @@
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
+
+use http::{Response, StatusCode};
+use martello_outcome::{
+    Attempt, Attempts, CallError, Classifier, ErrorKind, ErrorText, Outcome, RetryAfter, TrackingId,
+    single_line,
+};
+use tokio::time::Instant;
+
+use super::in_flight::{InFlight, whole_micros};
+use crate::{AttemptRecord, disposition::Disposition};
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(super) struct AttemptResult {
+    outcome: Outcome,
+    /// The outcome of the whole delivery: that of the attempt, unless an earlier attempt changes it.
+    call_outcome: Outcome,
+    error: Option<ErrorKind>,
+    status: Option<StatusCode>,
+    tracking_id: Option<TrackingId>,
+    fault: Option<Box<str>>,
+    retry_after: Duration,
+    started: Instant,
+    duration: Duration,
+    is_local: bool,
+}
+
+impl AttemptResult {
+    /// An attempt that started at `started` and ends now, without a response.
+    pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
+        Self {
+            outcome,
+            call_outcome: outcome,
+            error: None,
+            status: None,
+            tracking_id: None,
+            fault: None,
+            retry_after: Duration::ZERO,
+            started,
+            duration: started.elapsed(),
+            is_local: false,
+        }
+    }
+
+    pub(super) fn of_response<B>(classifier: &Classifier, response: &Response<B>, started: Instant) -> Self {
+        let status = response.status();
+        let mut result = Self::new(classifier.status(status), started);
+        let last = || Attempts::of(response).and_then(|attempts| attempts.last()?.tracking_id);
+        result.status = Some(status);
+        result.tracking_id = TrackingId::of(response).copied().or_else(last);
+        if !result.outcome.is_success() {
+            let asked = RetryAfter::from_headers(response.headers(), SystemTime::now());
+            result.retry_after = asked.map_or(Duration::ZERO, RetryAfter::duration);
+        }
+        result
+    }
+
+    pub(super) fn of_error(error: &CallError, started: Instant) -> Self {
+        let mut result = Self::new(error.outcome(), started);
+        let last = error.attempts().last();
+        result.error = Some(error.kind());
+        // The client refuses it, so that no server has seen it.
+        result.is_local = error.kind() == ErrorKind::Unsendable;
+        result.status = last.and_then(|attempt| attempt.status).or(error.last_status());
+        result.tracking_id = last.and_then(|attempt| attempt.tracking_id);
+        result.with_error(error)
+    }
+
+    /// Records the error and its sources as the fault.
+    pub(super) fn with_error(mut self, error: &(dyn Error + 'static)) -> Self {
+        self.fault = Some(ErrorText::new(error).single_line(Attempt::MAX_FAULT));
+        self
+    }
+
+    /// Records this text as the fault, in one line and truncated. An empty text changes nothing.
+    pub(super) fn with_text(mut self, text: &str) -> Self {
+        if !text.trim().is_empty() {
+            self.fault = Some(single_line(text, Attempt::MAX_FAULT));
+        }
+        self
+    }
+
+    /// Marks a failure that says nothing about the server.
+    pub(super) fn local(mut self) -> Self {
+        self.is_local = true;
+        self
+    }
+
+    /// Sets the outcome of the whole delivery.
+    pub(super) fn with_call_outcome(mut self, outcome: Outcome) -> Self {
+        self.call_outcome = outcome;
+        self
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    pub(super) fn tracking_id(&self) -> Option<TrackingId> {
+        self.tracking_id
+    }
+
+    /// What the response's `Retry-After` asks for.
+    pub(super) fn retry_after(&self) -> Duration {
+        self.retry_after
+    }
+
+    /// Whether the result says nothing about the server.
+    pub(super) fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    pub(super) fn into_fault(self) -> Box<str> {
+        self.fault.unwrap_or_default()
+    }
+
+    /// The outcome and the status, if there is one: "unavailable, 503".
+    pub(super) fn summary(&self) -> String {
+        match self.status {
+            Some(status) => format!("{}, {}", self.outcome, status.as_u16()),
+            None => self.outcome.to_string(),
+        }
+    }
+
+    /// What to do with the request next.
+    pub(super) fn disposition(&self, repeatable: bool) -> Disposition {
+        Disposition::of(self.outcome, self.error, self.status, repeatable)
+            .of_call(self.outcome, self.call_outcome)
+    }
+
+    /// The attempt as the store records it.
+    pub(super) fn into_record(self, in_flight: &InFlight) -> AttemptRecord {
+        AttemptRecord {
+            number: in_flight.entry().attempts,
+            revision: in_flight.entry().revision,
+            started: in_flight.store_time(self.started),
+            duration: whole_micros(self.duration),
+            outcome: self.outcome,
+            status: self.status,
+            tracking_id: self.tracking_id,
+            fault: self.fault,
+            worker: Some(in_flight.lease().worker.as_str().into()),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use martello_outcome::{Backoff, Outcome, RetryAfter};
+use tokio::time::Instant;
+
+use super::{
+    attempt_result::AttemptResult, in_flight::InFlight, policy::RETRY_AFTER_CAP, streaks::FailureStreaks,
+};
+use crate::Hold;
+
+/// How long a hold lasts without a `Retry-After`.
+const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Decides when the worker has an authority held, and when it ends the hold.
+#[derive(Debug)]
+pub(super) struct Holds {
+    hold_after: u32,
+    streaks: FailureStreaks,
+}
+
+impl Holds {
+    pub(super) fn new(hold_after: u32, attempt_timeout: Duration) -> Self {
+        Self { hold_after, streaks: FailureStreaks::new(attempt_timeout) }
+    }
+
+    /// An entry was claimed. If it is not a probe, its authority is not held. If this worker had it held, another
+    /// worker has ended the hold.
+    pub(super) fn claimed(&mut self, in_flight: &InFlight) {
+        let authority = in_flight.authority();
+        if !in_flight.is_probe() && self.streaks.failures(authority) >= self.hold_after {
+            self.streaks.reset(authority);
+        }
+    }
+
+    /// What an attempt does to the hold of its authority.
+    pub(super) fn after_attempt(
+        &mut self,
+        in_flight: &InFlight,
+        result: &AttemptResult,
+        now: Instant,
+        random: &mut fastrand::Rng,
+    ) -> Hold {
+        match result.outcome() {
+            _ if result.is_local() => Hold::Keep,
+            Outcome::Success | Outcome::Rejected => {
+                self.streaks.reset(in_flight.authority());
+                // Only a probe shows that the API is back.
+                if in_flight.is_probe() { Hold::End } else { Hold::Keep }
+            }
+            _ => self.after_failure(in_flight, result, now, random.f64()),
+        }
+    }
+
+    fn after_failure(
+        &mut self,
+        in_flight: &InFlight,
+        result: &AttemptResult,
+        now: Instant,
+        jitter: f64,
+    ) -> Hold {
+        let failures = self.streaks.add_failure(in_flight.authority(), now);
+        if !in_flight.is_probe() && failures != self.hold_after {
+            return Hold::Keep;
+        }
+        let wait = hold_time(in_flight.holds_in_row(), result.retry_after(), jitter);
+        self.streaks.set_hold(in_flight.authority(), wait);
+        let why = match in_flight.is_probe() {
+            true => format!("the probe failed: {}", result.summary()),
+            false => format!("{failures} failures in a row, the last: {}", result.summary()),
+        };
+        hold_for(in_flight, wait, why)
+    }
+
+    /// What a layer that failed before it called the client does to the hold: it will hardly send the next request to
+    /// the same authority.
+    pub(super) fn after_untried(in_flight: &InFlight, fault: &str, jitter: f64) -> Hold {
+        let wait = hold_time(in_flight.holds_in_row(), Duration::ZERO, jitter);
+        hold_for(in_flight, wait, format!("nothing was sent: {fault}"))
+    }
+
+    /// The most failures in a row of an authority that the worker still sends to.
+    pub(super) fn failures_in_row(&self, now: Instant) -> u32 {
+        self.streaks.longest(now)
+    }
+}
+
+fn hold_for(in_flight: &InFlight, wait: Duration, why: String) -> Hold {
+    Hold::For { after: in_flight.holds_in_row(), wait, why: why.into() }
+}
+
+/// How long to hold an authority after so many holds in a row.
+fn hold_time(holds_in_row: u32, retry_after: Duration, jitter: f64) -> Duration {
+    let backoff = Backoff::new(HOLD.0, HOLD.1).with_jitter(0.5);
+    let wait = backoff.wait(holds_in_row.saturating_add(1), jitter);
+    wait.max(RetryAfter::capped_wait(retry_after, RETRY_AFTER_CAP, jitter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Held, worker::test_support::in_flight};
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The hold after an attempt at `authority`, whose API had so many holds in a row.
+    fn attempt(holds: &mut Holds, authority: &str, in_row: u32, outcome: Outcome, now: Instant) -> Hold {
+        let in_flight = in_flight(&format!("https://{authority}/"), in_row, now);
+        let result = AttemptResult::new(outcome, now);
+        holds.after_attempt(&in_flight, &result, now, &mut fastrand::Rng::with_seed(7))
+    }
+
+    fn failed(holds: &mut Holds, authority: &str, now: Instant) -> Hold {
+        attempt(holds, authority, 0, Outcome::Unavailable, now)
+    }
+
+    #[test]
+    fn an_authority_is_held_after_failures_in_a_row() {
+        let (mut holds, now) = (Holds::new(3, TIMEOUT), Instant::now());
+        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep);
+        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep);
+        assert_eq!(failed(&mut holds, "b.example", now), Hold::Keep);
+        let Hold::For { after: 0, wait, why } = failed(&mut holds, "a.example", now) else { panic!() };
+        assert!(
+            (HOLD.0 / 2..=HOLD.0).contains(&wait) && why.contains("3 failures in a row"),
+            "{wait:?} {why}"
+        );
+        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep, "it was sent before the hold");
+        assert_eq!(holds.failures_in_row(now), 4);
+    }
+
+    #[test]
+    fn a_probe_ends_the_hold_or_makes_a_longer_one() {
+        let (mut holds, now) = (Holds::new(3, TIMEOUT), Instant::now());
+        for (outcome, ends) in [(Outcome::Success, true), (Outcome::Rejected, true), (Outcome::Faulty, false)]
+        {
+            let hold = attempt(&mut holds, "a.example", 4, outcome, now);
+            assert_eq!(hold == Hold::End, ends, "{outcome}");
+        }
+        let Hold::For { after: 4, wait, .. } = attempt(&mut holds, "a.example", 4, Outcome::Faulty, now)
+        else {
+            panic!()
+        };
+        assert!((HOLD.0 * 8..=HOLD.0 * 16).contains(&wait), "{wait:?}");
+        assert_eq!(attempt(&mut holds, "a.example", 0, Outcome::Success, now), Hold::Keep, "it is no probe");
+    }
+
+    #[test]
+    fn a_failure_of_the_workers_own_changes_nothing() {
+        let (mut holds, now) = (Holds::new(1, TIMEOUT), Instant::now());
+        let result = AttemptResult::new(Outcome::Ambiguous, now).local();
+        let probe = in_flight("https://a.example/", 1, now);
+        let hold = holds.after_attempt(&probe, &result, now, &mut fastrand::Rng::with_seed(7));
+        assert_eq!((hold, holds.failures_in_row(now)), (Hold::Keep, 0));
+    }
+
+    #[test]
+    fn a_claim_that_is_no_probe_ends_the_streak_of_a_held_authority() {
+        let (mut holds, now) = (Holds::new(2, TIMEOUT), Instant::now());
+        failed(&mut holds, "a.example", now);
+        holds.claimed(&in_flight("https://a.example/", 0, now));
+        assert_eq!(holds.failures_in_row(now), 1, "this worker did not have it held");
+        failed(&mut holds, "a.example", now);
+        holds.claimed(&in_flight("https://a.example/", 1, now));
+        assert_eq!(holds.failures_in_row(now), 2);
+        holds.claimed(&in_flight("https://a.example/", 0, now));
+        assert_eq!(holds.failures_in_row(now), 0);
+    }
+
+    #[test]
+    fn what_is_remembered_of_apis_is_bounded() {
+        let (mut holds, start) = (Holds::new(3, TIMEOUT), Instant::now());
+        let mut fails = |api: usize, at: usize| {
+            let now = start + Duration::from_millis(u64::try_from(at).unwrap());
+            let hold = failed(&mut holds, &format!("api-{api}.example"), now);
+            assert!(holds.streaks.authorities() <= Held::MOST);
+            hold
+        };
+        for api in 0..Held::MOST {
+            assert_eq!(fails(api, api), Hold::Keep);
+        }
+        // The first has failed again, and so the second is the one that is forgotten.
+        assert_eq!(fails(0, Held::MOST), Hold::Keep);
+        assert_eq!(fails(Held::MOST, Held::MOST + 1), Hold::Keep);
+        assert!(matches!(fails(0, Held::MOST + 2), Hold::For { .. }));
+        for at in 3..=4 {
+            assert_eq!(fails(1, Held::MOST + at), Hold::Keep, "as if it had never failed");
+        }
+    }
+}
