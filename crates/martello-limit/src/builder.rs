@@ -4,8 +4,8 @@ use martello_outcome::{ConfigError, RequestHead};
 
 use crate::{
     ConcurrencyLimitLayer, Release,
-    gate::Gate,
     keys::{self, KeyFn},
+    limiter::Limiter,
     queue::Queue,
 };
 
@@ -143,7 +143,7 @@ impl ConcurrencyLimitBuilder {
 
     pub(crate) fn into_layer(self) -> ConcurrencyLimitLayer {
         let queue = Queue::new(self.permits, self.max_waiting);
-        ConcurrencyLimitLayer::limited(Gate::new(queue, self.max_wait, self.release, self.key))
+        ConcurrencyLimitLayer::limited(Limiter::new(queue, self.max_wait, self.release, self.key))
     }
 }
 

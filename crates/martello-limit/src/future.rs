@@ -11,7 +11,7 @@ use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{LimitBody, permit::Permit, place::Place, release::Holds, waiting::Waiting};
+use crate::{LimitBody, permit::Permit, release::Holds, waiter::Waiter, waiting::Waiting};
 
 pin_project! {
     /// The response of a [`ConcurrencyLimit`](crate::ConcurrencyLimit). Dropping it leaves the queue, or gives
@@ -48,8 +48,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { state: State::Sent { future }, permit, holds }
     }
 
-    pub(crate) fn waiting(inner: S, request: Request<B>, place: Place, holds: Holds) -> Self {
-        let waiting = Waiting::new(inner, request, place);
+    pub(crate) fn waiting(inner: S, request: Request<B>, waiter: Waiter, holds: Holds) -> Self {
+        let waiting = Waiting::new(inner, request, waiter);
         Self { state: State::Waiting { waiting }, permit: None, holds }
     }
 

@@ -7,7 +7,7 @@ use std::{
 use martello_outcome::RequestHead;
 
 use crate::{
-    list::{Index, List, NONE, Slab},
+    slab::{Index, List, NONE, Slab},
     unread::{Batch, Unread},
 };
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use martello_outcome::ConfigError;
 use tower_layer::Layer;
 
-use crate::{ConcurrencyLimit, ConcurrencyLimitBuilder, Snapshot, gate::Gate};
+use crate::{ConcurrencyLimit, ConcurrencyLimitBuilder, Snapshot, limiter::Limiter};
 
 /// A layer that allows so many requests at a time, each until its response body has ended.
 ///
@@ -20,7 +20,7 @@ use crate::{ConcurrencyLimit, ConcurrencyLimitBuilder, Snapshot, gate::Gate};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimitLayer {
-    gate: Option<Arc<Gate>>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl ConcurrencyLimitLayer {
@@ -42,18 +42,18 @@ impl ConcurrencyLimitLayer {
     /// A layer of the same type that limits nothing and passes everything through.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self { gate: None }
+        Self { limiter: None }
     }
 
-    pub(crate) fn limited(gate: Gate) -> Self {
-        Self { gate: Some(Arc::new(gate)) }
+    pub(crate) fn limited(limiter: Limiter) -> Self {
+        Self { limiter: Some(Arc::new(limiter)) }
     }
 
     /// How the limit stands at this moment. It takes a time that grows with the number of keys, during which
     /// no permit is given out.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.gate.as_ref().map_or_else(Snapshot::default, |gate| gate.snapshot())
+        self.limiter.as_ref().map_or_else(Snapshot::default, |limiter| limiter.snapshot())
     }
 }
 
@@ -68,6 +68,6 @@ impl<S> Layer<S> for ConcurrencyLimitLayer {
     type Service = ConcurrencyLimit<S>;
 
     fn layer(&self, inner: S) -> ConcurrencyLimit<S> {
-        ConcurrencyLimit::new(inner, self.gate.clone())
+        ConcurrencyLimit::new(inner, self.limiter.clone())
     }
 }

@@ -3,18 +3,18 @@
 mod body;
 mod builder;
 mod future;
-mod gate;
 mod keys;
 mod layer;
-mod list;
+mod limiter;
 mod permit;
-mod place;
 mod queue;
 mod release;
 mod service;
+mod slab;
 mod snapshot;
 mod tally;
 mod unread;
+mod waiter;
 mod waiting;
 
 pub use body::LimitBody;

@@ -1,8 +1,8 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    gate::Gate,
-    list::{Index, NONE},
+    limiter::Limiter,
+    slab::{Index, NONE},
 };
 
 /// The right to have one request in flight. It is given back when it is dropped.
@@ -10,7 +10,7 @@ use crate::{
 /// What it does is inline, down to the tally, into whatever response it travels in: that saves 66 instructions
 /// a call, and 96 without link-time optimisation.
 pub(crate) struct Permit {
-    gate: Arc<Gate>,
+    limiter: Arc<Limiter>,
     group: Index,
     /// The batch of the body that holds it, if one does.
     batch: Index,
@@ -18,14 +18,14 @@ pub(crate) struct Permit {
 
 impl Permit {
     /// The permit that was taken from the group.
-    pub(crate) fn new(gate: &Arc<Gate>, group: Index) -> Self {
-        Self { gate: Arc::clone(gate), group, batch: NONE }
+    pub(crate) fn new(limiter: &Arc<Limiter>, group: Index) -> Self {
+        Self { limiter: Arc::clone(limiter), group, batch: NONE }
     }
 
     /// From now on it counts as held by a response body.
     #[inline]
     pub(crate) fn into_body(mut self) -> Self {
-        self.batch = self.gate.body_begins(self.group);
+        self.batch = self.limiter.body_begins(self.group);
         self
     }
 }
@@ -33,7 +33,7 @@ impl Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        self.gate.give_back(self.group, self.batch);
+        self.limiter.give_back(self.group, self.batch);
     }
 }
 

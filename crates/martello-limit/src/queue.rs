@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use crate::{
     keys::{Group, Groups, WITHOUT_KEY},
-    list::{Index, Slab},
-    snapshot::{Snapshot, Standing},
+    slab::{Index, Slab},
+    snapshot::{Snapshot, Usage},
     tally::Counts,
     unread::Batch,
 };
@@ -25,11 +25,11 @@ pub(crate) struct Queue {
     /// The number of the next who joins.
     next: u64,
     groups: Groups,
-    waiters: Slab<Waiter>,
+    waiters: Slab<QueueEntry>,
     batches: Slab<Batch>,
 }
 
-struct Waiter {
+struct QueueEntry {
     /// The lower, the earlier it joined.
     number: u64,
     state: State,
@@ -135,7 +135,7 @@ impl Queue {
         self.waiting += 1;
         let number = self.next;
         self.next += 1;
-        let waiter = self.waiters.insert(Waiter { number, state: State::Waiting(None) });
+        let waiter = self.waiters.insert(QueueEntry { number, state: State::Waiting(None) });
         of.waiting.push(&mut self.waiters, waiter);
         Some((waiter, number))
     }
@@ -161,7 +161,7 @@ impl Queue {
     pub(crate) fn step_aside(&mut self, group: Index, number: u64) -> Option<Index> {
         self.groups.get_mut(group)?.aside += 1;
         self.waiting += 1;
-        Some(self.waiters.insert(Waiter { number, state: State::Aside }))
+        Some(self.waiters.insert(QueueEntry { number, state: State::Aside }))
     }
 
     /// Who stood aside could use a permit now. It takes one that is free and is a waiter no longer, or waits again, in
@@ -224,16 +224,16 @@ impl Queue {
     }
 
     /// How the group stands at this moment.
-    pub(crate) fn standing(&mut self, group: Index, now: Instant) -> Standing {
-        let mut standing = Standing { permits: self.permits, ..Standing::default() };
+    pub(crate) fn usage(&mut self, group: Index, now: Instant) -> Usage {
+        let mut usage = Usage { permits: self.permits, ..Usage::default() };
         if let Some(of) = self.groups.get_mut(group) {
             of.unread.time(now, &mut self.batches);
             let oldest = of.unread.oldest(&self.batches);
-            standing.held = of.held;
-            standing.unread = of.unread.len();
-            standing.oldest = oldest.map(|since| now.saturating_duration_since(since));
+            usage.held = of.held;
+            usage.unread = of.unread.len();
+            usage.oldest = oldest.map(|since| now.saturating_duration_since(since));
         }
-        standing
+        usage
     }
 
     /// How all groups stand at this moment.
@@ -245,10 +245,10 @@ impl Queue {
             ..Snapshot::default()
         };
         for group in self.groups.alive() {
-            let standing = self.standing(group, now);
-            snapshot.in_flight += standing.held;
-            snapshot.unread += standing.unread;
-            snapshot.oldest_unread = snapshot.oldest_unread.max(standing.oldest);
+            let usage = self.usage(group, now);
+            snapshot.in_flight += usage.held;
+            snapshot.unread += usage.unread;
+            snapshot.oldest_unread = snapshot.oldest_unread.max(usage.oldest);
         }
         snapshot
     }
@@ -257,7 +257,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::NONE;
+    use crate::slab::NONE;
 
     #[test]
     fn a_queue_that_was_large_enough_once_grows_no_more() {

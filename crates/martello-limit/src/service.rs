@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::{
     LimitBody, Release, ResponseFuture,
-    gate::{Entry, Gate},
+    limiter::{Acquire, Limiter},
     release::Holds,
 };
 
@@ -30,12 +30,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimit<S> {
     inner: S,
-    gate: Option<Arc<Gate>>,
+    limiter: Option<Arc<Limiter>>,
 }
 
 impl<S> ConcurrencyLimit<S> {
-    pub(crate) fn new(inner: S, gate: Option<Arc<Gate>>) -> Self {
-        Self { inner, gate }
+    pub(crate) fn new(inner: S, limiter: Option<Arc<Limiter>>) -> Self {
+        Self { inner, limiter }
     }
 }
 
@@ -54,15 +54,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(gate) = &self.gate else {
+        let Some(limiter) = &self.limiter else {
             let holds = Holds::of(Release::Head, request.method());
             return ResponseFuture::sent(self.inner.call(request), None, holds);
         };
-        let holds = Holds::of(gate.release, request.method());
-        match gate.enter(&request) {
-            Entry::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
-            Entry::Place(place) => ResponseFuture::waiting(self.give_up_readiness(), request, place, holds),
-            Entry::Refused(error) => {
+        let holds = Holds::of(limiter.release, request.method());
+        match limiter.enter(&request) {
+            Acquire::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
+            Acquire::Waiter(waiter) => {
+                ResponseFuture::waiting(self.give_up_readiness(), request, waiter, holds)
+            }
+            Acquire::Refused(error) => {
                 self.give_up_readiness();
                 ResponseFuture::failed(error, holds)
             }

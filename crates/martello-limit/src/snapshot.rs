@@ -21,14 +21,14 @@ pub struct Snapshot {
 
 /// How one group stands, in words that tell its user what to do.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct Usage {
     pub(crate) permits: usize,
     pub(crate) held: usize,
     pub(crate) unread: usize,
     pub(crate) oldest: Option<Duration>,
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { permits, held, unread, .. } = self;
         write!(f, "{held} of {permits} permits are held, ")?;
@@ -55,14 +55,13 @@ mod tests {
 
     #[test]
     fn the_standing_says_whether_unread_bodies_are_to_blame() {
-        let standing =
-            Standing { permits: 5, held: 5, unread: 4, oldest: Some(Duration::from_millis(30_017)) };
+        let usage = Usage { permits: 5, held: 5, unread: 4, oldest: Some(Duration::from_millis(30_017)) };
         assert_eq!(
-            standing.to_string(),
+            usage.to_string(),
             "5 of 5 permits are held, 4 of them by response bodies that were not read to their end, the oldest \
              for at least 30s; read or drop each body"
         );
-        let busy = Standing { unread: 0, oldest: None, ..standing };
+        let busy = Usage { unread: 0, oldest: None, ..usage };
         assert_eq!(busy.to_string(), "5 of 5 permits are held, none of them by a response body");
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::list::{Index, NONE};
+use crate::slab::{Index, NONE};
 
 /// Counts the permits of the group without a key in one atomic word. As long as there is a permit for each
 /// request, no request locks the queue, which saves 110 instructions a call.

@@ -1,6 +1,6 @@
 use tokio::time::Instant;
 
-use crate::list::{Index, List, NONE, Slab};
+use crate::slab::{Index, List, NONE, Slab};
 
 /// The response bodies of a group that hold a permit, and since when at least.
 ///

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 use tower_service::Service;
 
-use crate::{permit::Permit, place::Place};
+use crate::{permit::Permit, waiter::Waiter};
 
 pin_project! {
     /// A request that found no free permit. It waits for one, and for the inner service to be ready, in whichever order
@@ -29,9 +29,9 @@ impl<S, B> Waiting<S, Request<B>>
 where
     S: Service<Request<B>>,
 {
-    pub(crate) fn new(inner: S, request: Request<B>, place: Place) -> Self {
+    pub(crate) fn new(inner: S, request: Request<B>, waiter: Waiter) -> Self {
         let notes = CallNotes::of(request.extensions()).cloned();
-        Self { timer: None, queued: Some(InQueue { place, notes }), inner, request: Some(request) }
+        Self { timer: None, queued: Some(InQueue { waiter, notes }), inner, request: Some(request) }
     }
 
     /// Sends the request when its turn has come, with which comes its permit, and the inner service is ready.
@@ -47,7 +47,7 @@ where
         let mut this = self.project();
         let Some(queued) = this.queued else { return Poll::Pending };
         let inner = this.inner;
-        match queued.place.poll(cx, |cx| inner.poll_ready(cx)) {
+        match queued.waiter.poll(cx, |cx| inner.poll_ready(cx)) {
             Poll::Ready(Ok(taken)) => {
                 *permit = Some(taken);
                 *this.queued = None;
@@ -63,7 +63,7 @@ where
             }
             Poll::Pending => {
                 ready!(queued.poll_timer(this.timer, cx));
-                let error = queued.place.timed_out();
+                let error = queued.waiter.timed_out();
                 *this.queued = None;
                 Poll::Ready(Err(error))
             }
@@ -73,7 +73,7 @@ where
 
 /// A place in the queue. However the wait ends, the notes of the call are told how long it took.
 struct InQueue {
-    place: Place,
+    waiter: Waiter,
     notes: Option<CallNotes>,
 }
 
@@ -81,7 +81,7 @@ impl InQueue {
     /// Says that the request is queued, until its time is over.
     fn poll_timer(&self, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
         if timer.is_none() {
-            timer.set(Some(tokio::time::sleep_until(self.place.until())));
+            timer.set(Some(tokio::time::sleep_until(self.waiter.until())));
         }
         let over = timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx));
         if over.is_pending() {
@@ -94,7 +94,7 @@ impl InQueue {
 impl Drop for InQueue {
     fn drop(&mut self) {
         if let Some(notes) = &self.notes {
-            notes.waited_for_permit(Instant::now().saturating_duration_since(self.place.since()));
+            notes.waited_for_permit(Instant::now().saturating_duration_since(self.waiter.since()));
         }
     }
 }

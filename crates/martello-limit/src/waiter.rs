@@ -7,16 +7,16 @@ use martello_outcome::{CallError, ErrorKind, Outcome};
 use tokio::time::Instant;
 
 use crate::{
-    gate::Gate,
-    list::Index,
+    limiter::Limiter,
     permit::Permit,
     queue::{Left, Turn},
+    slab::Index,
 };
 
 /// A place in the queue for a permit. Dropping it leaves the queue, or passes on the permit that had come.
 #[derive(Debug)]
-pub(crate) struct Place {
-    gate: Arc<Gate>,
+pub(crate) struct Waiter {
+    limiter: Arc<Limiter>,
     group: Index,
     /// The order of the places.
     number: u64,
@@ -26,10 +26,16 @@ pub(crate) struct Place {
     since: Instant,
 }
 
-impl Place {
-    pub(crate) fn new(gate: &Arc<Gate>, group: Index, waiter: Index, number: u64, since: Instant) -> Self {
-        let gate = Arc::clone(gate);
-        Self { gate, group, number, waiter: Some(waiter), aside: false, since }
+impl Waiter {
+    pub(crate) fn new(
+        limiter: &Arc<Limiter>,
+        group: Index,
+        waiter: Index,
+        number: u64,
+        since: Instant,
+    ) -> Self {
+        let limiter = Arc::clone(limiter);
+        Self { limiter, group, number, waiter: Some(waiter), aside: false, since }
     }
 
     /// When the request began to wait.
@@ -39,7 +45,7 @@ impl Place {
 
     /// Until when it waits, for its permit and for its client.
     pub(crate) fn until(&self) -> Instant {
-        self.since + self.gate.max_wait
+        self.since + self.limiter.max_wait
     }
 
     /// A permit, once there is one at a moment at which `client` is ready. A place that yielded it yields no other.
@@ -53,7 +59,7 @@ impl Place {
     ) -> Poll<Result<Permit, E>> {
         let permit = match self.turn(cx) {
             Turn::Wait => return Poll::Pending,
-            Turn::Permit => Some(Permit::new(&self.gate, self.group)),
+            Turn::Permit => Some(Permit::new(&self.limiter, self.group)),
             Turn::Aside => None,
         };
         match (client(cx), permit) {
@@ -75,7 +81,7 @@ impl Place {
             return Turn::Wait;
         };
         let mut waker = Some(Waker::clone(cx.waker()));
-        let turn = self.gate.lock().poll(waiter, &mut waker);
+        let turn = self.limiter.lock().poll(waiter, &mut waker);
         if turn == Turn::Permit {
             self.waiter = None;
         }
@@ -84,7 +90,7 @@ impl Place {
 
     /// Lets the permit go to the next, and keeps the place.
     fn step_aside(&mut self, permit: Permit) {
-        self.waiter = self.gate.lock().step_aside(self.group, self.number);
+        self.waiter = self.limiter.lock().step_aside(self.group, self.number);
         self.aside = true;
         drop(permit);
     }
@@ -93,29 +99,29 @@ impl Place {
     fn come_back(&mut self, cx: &Context<'_>) -> Option<Permit> {
         let waiter = self.waiter?;
         let mut waker = Some(Waker::clone(cx.waker()));
-        let taken = self.gate.lock().come_back(self.group, waiter, &mut waker);
+        let taken = self.limiter.lock().come_back(self.group, waiter, &mut waker);
         self.aside = false;
         taken.then(|| {
             self.waiter = None;
-            Permit::new(&self.gate, self.group)
+            Permit::new(&self.limiter, self.group)
         })
     }
 
     /// Why a request that has waited until its time was over is not sent.
     pub(crate) fn timed_out(&self) -> CallError {
-        let waited = self.gate.max_wait;
+        let waited = self.limiter.max_wait;
         // While it stands here, its group is there too.
-        let standing = self.gate.lock().standing(self.group, Instant::now());
+        let usage = self.limiter.lock().usage(self.group, Instant::now());
         let missing = if self.aside { "the client was not ready" } else { "no permit came" };
-        let message = format!("{missing} within {waited:?}: {standing}");
+        let message = format!("{missing} within {waited:?}: {usage}");
         CallError::new(ErrorKind::LimitWaitTimeout, Outcome::Unsent, message)
     }
 
     fn leave(&mut self) -> Option<Permit> {
         let waiter = self.waiter.take()?;
-        let left = self.gate.lock().leave(self.group, waiter);
+        let left = self.limiter.lock().leave(self.group, waiter);
         match left {
-            Left::Granted => Some(Permit::new(&self.gate, self.group)),
+            Left::Granted => Some(Permit::new(&self.limiter, self.group)),
             Left::Waiting { waker } => {
                 drop(waker);
                 None
@@ -124,7 +130,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Waiter {
     fn drop(&mut self) {
         drop(self.leave());
     }

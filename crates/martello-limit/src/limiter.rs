@@ -12,18 +12,18 @@ use tokio::time::Instant;
 use crate::{
     Release,
     keys::{KeyFn, WITHOUT_KEY},
-    list::{Index, NONE},
     permit::Permit,
-    place::Place,
     queue::Queue,
+    slab::{Index, NONE},
     snapshot::Snapshot,
     tally::Tally,
+    waiter::Waiter,
 };
 
 /// The permits of one layer value, and the rules by which they are given out.
 ///
 /// Wakers are woken and dropped outside the lock: either may run code that comes back for it.
-pub(crate) struct Gate {
+pub(crate) struct Limiter {
     pub(crate) max_wait: Duration,
     pub(crate) release: Release,
     key: Option<Arc<KeyFn>>,
@@ -31,23 +31,23 @@ pub(crate) struct Gate {
     queue: Mutex<Queue>,
 }
 
-/// What a request gets at the gate.
-pub(crate) enum Entry {
+/// What a request gets at the limiter.
+pub(crate) enum Acquire {
     Permit(Permit),
-    Place(Place),
+    Waiter(Waiter),
     Refused(CallError),
 }
 
-impl Gate {
+impl Limiter {
     pub(crate) fn new(queue: Queue, max_wait: Duration, release: Release, key: Option<Arc<KeyFn>>) -> Self {
         let tally = Tally::new(queue.permits());
         Self { max_wait, release, key, tally, queue: Mutex::new(queue) }
     }
 
     #[inline]
-    pub(crate) fn enter<B>(self: &Arc<Self>, request: &Request<B>) -> Entry {
+    pub(crate) fn enter<B>(self: &Arc<Self>, request: &Request<B>) -> Acquire {
         if self.tally.take() {
-            return Entry::Permit(Permit::new(self, WITHOUT_KEY));
+            return Acquire::Permit(Permit::new(self, WITHOUT_KEY));
         }
         match &self.key {
             None => self.enter_by(None),
@@ -55,26 +55,26 @@ impl Gate {
         }
     }
 
-    fn enter_by(self: &Arc<Self>, key: Option<&str>) -> Entry {
+    fn enter_by(self: &Arc<Self>, key: Option<&str>) -> Acquire {
         let mut queue = self.lock();
         let group = queue.group(key);
         if queue.take(group) {
             drop(queue);
-            return Entry::Permit(Permit::new(self, group));
+            return Acquire::Permit(Permit::new(self, group));
         }
         self.wait(queue, group)
     }
 
     #[cold]
-    fn wait(self: &Arc<Self>, mut queue: Locked<'_>, group: Index) -> Entry {
+    fn wait(self: &Arc<Self>, mut queue: Locked<'_>, group: Index) -> Acquire {
         let now = Instant::now();
         if let Some((waiter, number)) = queue.join(group, now) {
-            return Entry::Place(Place::new(self, group, waiter, number, now));
+            return Acquire::Waiter(Waiter::new(self, group, waiter, number, now));
         }
-        let (waiting, standing) = (queue.waiting(), queue.standing(group, now));
+        let (waiting, usage) = (queue.waiting(), queue.usage(group, now));
         drop(queue);
-        let message = format!("{waiting} requests wait for a permit, and no more may: {standing}");
-        Entry::Refused(CallError::new(ErrorKind::LimitFull, Outcome::Unsent, message))
+        let message = format!("{waiting} requests wait for a permit, and no more may: {usage}");
+        Acquire::Refused(CallError::new(ErrorKind::LimitFull, Outcome::Unsent, message))
     }
 
     /// Counts a permit of the group as held by a body. Returned is the body's batch.
@@ -113,14 +113,14 @@ impl Gate {
         if let Some(counts) = self.tally.hand_over() {
             queue.take_over(counts);
         }
-        Locked { queue, gate: self }
+        Locked { queue, limiter: self }
     }
 }
 
-/// The queue of a gate, which counts as long as this lives, and beyond while somebody waits.
+/// The queue of a limiter, which counts as long as this lives, and beyond while somebody waits.
 pub(crate) struct Locked<'a> {
     queue: MutexGuard<'a, Queue>,
-    gate: &'a Gate,
+    limiter: &'a Limiter,
 }
 
 impl Deref for Locked<'_> {
@@ -140,19 +140,19 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // With keys there are many groups, and the queue counts them all.
-        if self.gate.key.is_some() {
+        if self.limiter.key.is_some() {
             return;
         }
         if let Some(counts) = self.queue.hand_over() {
-            self.gate.tally.take_over(counts);
+            self.limiter.tally.take_over(counts);
         }
     }
 }
 
 /// Says nothing of the queue: its keys may be credentials, and writing them takes its lock.
-impl fmt::Debug for Gate {
+impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
+        f.debug_struct("Limiter")
             .field("max_wait", &self.max_wait)
             .field("release", &self.release)
             .field("keyed", &self.key.is_some())
@@ -173,26 +173,26 @@ mod tests {
 
     use super::*;
 
-    fn place(gate: &Arc<Gate>) -> Place {
-        match gate.enter(&Request::new(())) {
-            Entry::Place(place) => place,
+    fn waiter(limiter: &Arc<Limiter>) -> Waiter {
+        match limiter.enter(&Request::new(())) {
+            Acquire::Waiter(waiter) => waiter,
             _ => panic!("a permit was free, or nobody may wait"),
         }
     }
 
     #[test]
     fn once_nobody_waits_for_a_permit_it_counts_without_a_lock_again() {
-        let gate = Arc::new(Gate::new(Queue::new(1, 10), Duration::from_secs(1), Release::Body, None));
-        let counts_without_lock = || gate.tally.body_begins().is_some();
-        let Entry::Permit(permit) = gate.enter(&Request::new(())) else { panic!("a permit is free") };
+        let limiter = Arc::new(Limiter::new(Queue::new(1, 10), Duration::from_secs(1), Release::Body, None));
+        let counts_without_lock = || limiter.tally.body_begins().is_some();
+        let Acquire::Permit(permit) = limiter.enter(&Request::new(())) else { panic!("a permit is free") };
         assert!(counts_without_lock());
 
-        let left = place(&gate);
+        let left = waiter(&limiter);
         assert!(!counts_without_lock());
         drop(left);
         assert!(counts_without_lock());
 
-        let mut aside = place(&gate);
+        let mut aside = waiter(&limiter);
         drop(permit);
         let not_ready = |_: &mut Context<'_>| Poll::<Result<(), ()>>::Pending;
         assert!(aside.poll(&mut Context::from_waker(Waker::noop()), not_ready).is_pending());
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn threads_that_count_by_turns_lose_no_permit_and_invent_none() {
         let queue = Queue::new(1, 10);
-        let gate = Arc::new(Gate::new(queue, Duration::from_secs(1), Release::Body, None));
+        let limiter = Arc::new(Limiter::new(queue, Duration::from_secs(1), Release::Body, None));
         let (held, start) = (AtomicUsize::new(0), Barrier::new(4));
         let use_permit = |permit: Permit, in_body: bool| {
             assert!(held.fetch_add(1, Ordering::SeqCst) < 1);
@@ -216,18 +216,18 @@ mod tests {
                     start.wait();
                     for round in 0..100_000 {
                         if round % 8 == 0 {
-                            assert!(gate.snapshot().in_flight <= 1);
+                            assert!(limiter.snapshot().in_flight <= 1);
                         }
-                        match gate.enter(&Request::new(())) {
-                            Entry::Permit(permit) => use_permit(permit, round % 2 == 0),
-                            Entry::Place(place) => drop(place),
-                            Entry::Refused(error) => panic!("{error}"),
+                        match limiter.enter(&Request::new(())) {
+                            Acquire::Permit(permit) => use_permit(permit, round % 2 == 0),
+                            Acquire::Waiter(waiter) => drop(waiter),
+                            Acquire::Refused(error) => panic!("{error}"),
                         }
                     }
                 });
             }
         });
-        let left = gate.snapshot();
+        let left = limiter.snapshot();
         assert_eq!((left.in_flight, left.unread, left.waiting), (0, 0, 0));
     }
 }
