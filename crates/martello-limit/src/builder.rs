@@ -14,16 +14,16 @@ const MAX_WAITING: usize = 1_000_000;
 const MIN_WAIT: Duration = Duration::from_millis(1);
 const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// Collects what a [`ConcurrencyLimitLayer`] is to do.
+/// Configures a [`ConcurrencyLimitLayer`].
 ///
 /// # Defaults
 ///
-/// | what | default | why |
+/// | setting | default | reason |
 /// |---|---|---|
-/// | [permits](Self::permits) | 5 | what such an API allows to one customer |
-/// | [waiting](Self::max_waiting) | 1,000 | at five answers a second it is more than anybody waits for |
-/// | [wait](Self::max_wait) | 30 s | as long as one attempt may take |
-/// | [release](Self::release) | at the body's end | until then the server is at work |
+/// | [`permits`](Self::permits) | 5 | what such an API allows one customer |
+/// | [`max_waiting`](Self::max_waiting) | 1,000 | at five responses a second, the last waits longer than any caller does |
+/// | [`max_wait`](Self::max_wait) | 30 s | as long as one attempt may take |
+/// | [`release`](Self::release) | at the end of the body | the server works on the request until then |
 /// | key | none | all requests share the permits |
 ///
 /// ```
@@ -36,7 +36,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 ///     .max_wait(Duration::from_secs(10))
 ///     .by_authority()
 ///     .build()?;
-/// # Ok::<(), martello_outcome::ConfigError>(())
+/// # Ok::<(), martello_limit::ConfigError>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is built"]
@@ -60,41 +60,73 @@ impl Default for ConcurrencyLimitBuilder {
     }
 }
 
+impl ConcurrencyLimitLayer {
+    /// Creates a limit of `permits` (1 to 65,535), with the [defaults](ConcurrencyLimitBuilder#defaults) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When the number is out of range.
+    ///
+    /// ```
+    /// use martello_limit::ConcurrencyLimitLayer;
+    ///
+    /// assert_eq!(ConcurrencyLimitLayer::new(3)?.snapshot().permits, Some(3));
+    /// assert!(ConcurrencyLimitLayer::new(0).is_err());
+    /// # Ok::<(), martello_limit::ConfigError>(())
+    /// ```
+    pub fn new(permits: usize) -> Result<Self, ConfigError> {
+        Self::builder().permits(permits).build()
+    }
+
+    /// Starts with the [defaults](ConcurrencyLimitBuilder#defaults).
+    pub fn builder() -> ConcurrencyLimitBuilder {
+        ConcurrencyLimitBuilder::default()
+    }
+}
+
+/// Five permits, and the other [defaults](ConcurrencyLimitBuilder#defaults).
+impl Default for ConcurrencyLimitLayer {
+    fn default() -> Self {
+        Self::builder().into_layer()
+    }
+}
+
 impl ConcurrencyLimitBuilder {
-    /// How many requests may be in flight at a time, from 1 to 65,535; with keys, for each key.
+    /// Sets how many requests may be in flight at the same time, 1 to 65,535; with keys, for each key.
     pub fn permits(mut self, permits: usize) -> Self {
         self.permits = permits;
         self
     }
 
-    /// How many requests may wait, for a permit or for their client, from 0 to 1,000,000, over all keys; one more
-    /// fails at once with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0 nobody waits.
+    /// Sets how many requests may wait, for a permit or for their client, from 0 to 1,000,000, over all keys. One
+    /// more fails at once with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0 no request
+    /// waits.
     ///
-    /// A request whose permit has come does not count. If its client turns out not to be ready it waits again, even
-    /// where the queue is full by then: so there can be as many more as there are permits.
+    /// A request that was granted a permit does not count. If its client is not ready, the request waits again, even
+    /// if the queue is full by then. The maximum can therefore be exceeded by the number of permits.
     pub fn max_waiting(mut self, requests: usize) -> Self {
         self.max_waiting = requests;
         self
     }
 
-    /// How long a request waits, for a permit and for its client together, from 1 ms to 1 h, before it fails with
+    /// Sets how long a request waits, for a permit and for its client together, from 1 ms to 1 h, before it fails with
     /// [`ErrorKind::LimitWaitTimeout`](martello_outcome::ErrorKind::LimitWaitTimeout).
     pub fn max_wait(mut self, time: Duration) -> Self {
         self.max_wait = time;
         self
     }
 
-    /// When a permit is given back.
+    /// Sets when a permit is returned.
     pub fn release(mut self, release: Release) -> Self {
         self.release = release;
         self
     }
 
-    /// Gives each key permits of its own. The function names the key of a request, and is asked once for each;
-    /// it should be quick.
+    /// Gives each key its own permits. The function returns the key of a request, and is called once for each request;
+    /// it should be fast.
     ///
-    /// A key is kept while it has a request in flight, so that there are never more keys than those. Where the
-    /// first request of a key comes in, the key is copied; nothing is allocated for the next ones.
+    /// A key is kept while a request of it is in flight or waits, so that there are never more keys than such
+    /// requests. The first request of a key copies the key; the next ones allocate nothing.
     ///
     /// ```
     /// # use std::borrow::Cow;
@@ -105,7 +137,7 @@ impl ConcurrencyLimitBuilder {
     ///         Cow::Borrowed(tenant.unwrap_or_default())
     ///     })
     ///     .build()?;
-    /// # Ok::<(), martello_outcome::ConfigError>(())
+    /// # Ok::<(), martello_limit::ConfigError>(())
     /// ```
     pub fn key_by<F>(mut self, key: F) -> Self
     where
@@ -115,14 +147,22 @@ impl ConcurrencyLimitBuilder {
         self
     }
 
-    /// Gives each authority (host and port) permits of its own: that of the request's URI or, for want of one,
-    /// of its `Host`. How it is written makes no difference: upper case, userinfo and the default port of the
-    /// scheme do not count ([`RequestHead::authority`]).
+    /// Gives each authority (host and port) its own permits. The authority comes from the request's URI or, if that
+    /// has none, from the `Host` header. Spelling makes no difference: case, userinfo and the default port of the
+    /// scheme are ignored ([`RequestHead::authority`]).
+    ///
+    /// ```
+    /// use martello_limit::ConcurrencyLimitLayer;
+    ///
+    /// let five_per_server = ConcurrencyLimitLayer::builder().by_authority().build()?;
+    /// assert_eq!(five_per_server.snapshot().keys, 0);
+    /// # Ok::<(), martello_limit::ConfigError>(())
+    /// ```
     pub fn by_authority(self) -> Self {
         self.key_by(keys::authority)
     }
 
-    /// The layer.
+    /// Checks the values and creates the layer.
     ///
     /// # Errors
     ///
@@ -141,9 +181,9 @@ impl ConcurrencyLimitBuilder {
         Ok(self.into_layer())
     }
 
-    pub(crate) fn into_layer(self) -> ConcurrencyLimitLayer {
+    fn into_layer(self) -> ConcurrencyLimitLayer {
         let queue = Queue::new(self.permits, self.max_waiting);
-        ConcurrencyLimitLayer::limited(Limiter::new(queue, self.max_wait, self.release, self.key))
+        ConcurrencyLimitLayer::limited(Limiter::new(queue, self.max_wait, self.key), self.release)
     }
 }
 

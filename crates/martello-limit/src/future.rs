@@ -7,26 +7,31 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use martello_outcome::{BoxError, CallError};
+use martello_outcome::{BoxError, CallError, Queued};
 use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 use tower_service::Service;
 
-use crate::{LimitBody, permit::Permit, release::Holds, waiter::Waiter, waiting::Waiting};
+use crate::{
+    acquire::{Permit, Waiter},
+    body::{Holds, LimitBody},
+};
 
 pin_project! {
-    /// The response of a [`ConcurrencyLimit`](crate::ConcurrencyLimit). Dropping it leaves the queue, or gives
-    /// the permit back.
+    /// The response of a [`ConcurrencyLimit`](crate::ConcurrencyLimit).
+    ///
+    /// Dropping it removes the request from the queue, or returns the permit.
     ///
     /// # Panics
     ///
-    /// When a request has to wait for a permit outside a tokio runtime whose time is enabled: the wait has a
-    /// bound. One that finds a free permit needs no runtime.
+    /// When a request has to wait for a permit outside a tokio runtime with time enabled: the wait has a time limit.
+    /// A request that gets a permit at once needs no runtime.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
     {
-        // Fields are dropped in their order: the permit must go after what it permits.
+        // Fields are dropped in this order: the permit must be returned after the request is gone.
         #[pin]
         state: State<S, Request<B>, S::Future>,
         permit: Option<Permit>,
@@ -49,7 +54,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     }
 
     pub(crate) fn waiting(inner: S, request: Request<B>, waiter: Waiter, holds: Holds) -> Self {
-        let waiting = Waiting::new(inner, request, waiter);
+        let waiting = Waiting { timer: None, waiter: Some(waiter), inner, request: Some(request) };
         Self { state: State::Waiting { waiting }, permit: None, holds }
     }
 
@@ -74,7 +79,7 @@ where
                     let result = ready!(future.poll(cx));
                     let permit = this.permit.take();
                     return Poll::Ready(match result {
-                        Ok(response) => Ok(hand_on(response, permit, *this.holds)),
+                        Ok(response) => Ok(with_permit(response, permit, *this.holds)),
                         Err(error) => Err(CallError::from_source(error)),
                     });
                 }
@@ -82,7 +87,7 @@ where
                     Ok(future) => State::Sent { future },
                     Err(error) => State::Failed { error: Some(error) },
                 },
-                // Polled again after its end, it stays pending.
+                // A future that is polled again after its end stays pending.
                 StateProjection::Failed { error } => {
                     *this.permit = None;
                     return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
@@ -93,13 +98,70 @@ where
     }
 }
 
-/// Puts the permit into the body if the response has one, and gives it back if not.
-fn hand_on<R: Body>(response: Response<R>, permit: Option<Permit>, holds: Holds) -> Response<LimitBody<R>> {
-    // Taken apart at once, and not with `Response::map` at the end, its head is moved once less: 38 instructions.
+/// Moves the permit into the body if the response has one. Returns it otherwise.
+fn with_permit<R: Body>(
+    response: Response<R>,
+    permit: Option<Permit>,
+    holds: Holds,
+) -> Response<LimitBody<R>> {
+    // Taking the response apart here moves its head once less than `Response::map` at the end.
     let (head, body) = response.into_parts();
     let holds = holds.at(head.status) && !body.is_end_stream();
     let permit = permit.filter(|_| holds).map(Permit::into_body);
     Response::from_parts(head, LimitBody::new(body, permit))
+}
+
+pin_project! {
+    /// A request that found no free permit. It waits for a permit and for the inner service to be ready.
+    struct Waiting<S, Q> {
+        // Created when the first poll is pending.
+        #[pin]
+        timer: Option<Sleep>,
+        waiter: Option<Waiter>,
+        inner: S,
+        request: Option<Q>,
+    }
+}
+
+impl<S, B> Waiting<S, Request<B>>
+where
+    S: Service<Request<B>>,
+    S::Error: Into<BoxError>,
+{
+    /// Sends the request once it has a permit, which is stored in `permit`, and the inner service is ready.
+    #[cold]
+    fn poll(
+        self: Pin<&mut Self>,
+        permit: &mut Option<Permit>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Future, CallError>> {
+        let mut this = self.project();
+        let Some(waiter) = this.waiter else { return Poll::Pending };
+        let inner = this.inner;
+        let result = match waiter.poll(cx, |cx| inner.poll_ready(cx)) {
+            Poll::Ready(result) => result.map_err(CallError::from_readiness),
+            Poll::Pending => {
+                if this.timer.is_none() {
+                    this.timer.set(Some(tokio::time::sleep_until(waiter.deadline())));
+                }
+                if this.timer.as_mut().as_pin_mut().is_none_or(|timer| timer.poll(cx).is_pending()) {
+                    Queued::report();
+                    return Poll::Pending;
+                }
+                Err(waiter.timed_out())
+            }
+        };
+        *this.waiter = None;
+        this.timer.set(None);
+        match (result, this.request.take()) {
+            (Ok(granted), Some(request)) => {
+                *permit = Some(granted);
+                Poll::Ready(Ok(inner.call(request)))
+            }
+            (Ok(_), None) => Poll::Pending,
+            (Err(error), _) => Poll::Ready(Err(error)),
+        }
+    }
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {

@@ -1,63 +1,32 @@
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashMap, iter, sync::Arc};
 
 use martello_outcome::RequestHead;
 
 use crate::{
-    slab::{Index, List, NONE, Slab},
-    unread::{Batch, Unread},
+    group::{Batch, Group},
+    slab::{Index, NONE, Slab},
 };
 
-/// Names the group of requests that a request shares its permits with.
+/// Returns the key of a request. Requests with the same key share permits.
 pub(crate) type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> Cow<'a, str> + Send + Sync;
 
-/// The requests that share one set of permits.
-pub(crate) struct Group {
-    key: Option<Arc<str>>,
-    /// Permits that are taken.
-    pub(crate) held: usize,
-    /// Who waits for one, in the order of their numbers.
-    pub(crate) waiting: List,
-    /// Who waits for one again, after it stood aside, by their numbers.
-    pub(crate) back: BTreeMap<u64, Index>,
-    /// How many stand aside until their client is ready.
-    pub(crate) aside: usize,
-    /// The response bodies that hold one.
-    pub(crate) unread: Unread,
-}
-
-impl Group {
-    fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
-        let unread = Unread::new(batches);
-        Self { key, held: 0, waiting: List::new(), back: BTreeMap::new(), aside: 0, unread }
-    }
-
-    /// Whether nobody waits who is to be offered a permit.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.back.is_empty()
-    }
-}
-
-/// The group of requests without a key.
-pub(crate) const WITHOUT_KEY: Index = NONE;
-
-/// The groups that hold a permit, and the one without a key, which is always there.
+/// The groups by key: those that hold a permit or have a waiter aside, and the group without a key, which always
+/// exists.
 pub(crate) struct Groups {
+    without_key: Group,
     by_key: HashMap<Arc<str>, Index>,
     groups: Slab<Group>,
-    /// Apart from the others, because the tally counts it by turns.
-    pub(crate) without_key: Group,
 }
 
 impl Groups {
+    /// The index of the group without a key.
+    pub(crate) const WITHOUT_KEY: Index = NONE;
+
     pub(crate) fn new(batches: &mut Slab<Batch>) -> Self {
-        Self { by_key: HashMap::new(), groups: Slab::new(), without_key: Group::new(None, batches) }
+        Self { without_key: Group::new(None, batches), by_key: HashMap::new(), groups: Slab::new() }
     }
 
-    /// The group of this key, which is made if there is none.
+    /// The group of this key, which is created if it does not exist.
     pub(crate) fn of(&mut self, key: &str, batches: &mut Slab<Batch>) -> Index {
         if let Some(group) = self.by_key.get(key) {
             return *group;
@@ -68,21 +37,23 @@ impl Groups {
         group
     }
 
-    /// Forgets the group if it has a key, holds nothing, and nobody stands aside in it. Nobody else waits then.
-    pub(crate) fn forget_if_idle(&mut self, group: Index, batches: &mut Slab<Batch>) {
+    /// Removes the group if it has a key, holds no permit and has no waiter aside. Its queue is empty then.
+    pub(crate) fn remove_if_unused(&mut self, group: Index, batches: &mut Slab<Batch>) {
         let Some(Group { key: Some(key), held: 0, aside: 0, .. }) = self.groups.get(group) else {
             return;
         };
         self.by_key.remove(key);
         if let Some(group) = self.groups.remove(group) {
-            group.unread.forget(batches);
+            group.unread.remove(batches);
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, group: Index) -> Option<&mut Group> {
-        if group == WITHOUT_KEY { Some(&mut self.without_key) } else { self.groups.get_mut(group) }
+        if group == Self::WITHOUT_KEY { Some(&mut self.without_key) } else { self.groups.get_mut(group) }
     }
 
+    /// The number of keys.
     pub(crate) fn keys(&self) -> usize {
         self.by_key.len()
     }
@@ -92,13 +63,13 @@ impl Groups {
         self.groups.capacity()
     }
 
-    /// The groups that there are now, not those that there once were.
-    pub(crate) fn alive(&self) -> Vec<Index> {
-        std::iter::once(WITHOUT_KEY).chain(self.by_key.values().copied()).collect()
+    /// All groups that exist now. The slab may be larger, because it does not shrink.
+    pub(crate) fn all(&self) -> Vec<Index> {
+        iter::once(Self::WITHOUT_KEY).chain(self.by_key.values().copied()).collect()
     }
 }
 
-/// The authority that the request goes to; nothing where it names none.
+/// The authority of the request, or an empty key if the request names none.
 pub(crate) fn authority(head: RequestHead<'_>) -> Cow<'_, str> {
     head.authority().unwrap_or_default()
 }

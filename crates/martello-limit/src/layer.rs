@@ -1,66 +1,60 @@
 use std::sync::Arc;
 
-use martello_outcome::ConfigError;
 use tower_layer::Layer;
 
-use crate::{ConcurrencyLimit, ConcurrencyLimitBuilder, Snapshot, limiter::Limiter};
+use crate::{ConcurrencyLimit, Release, Snapshot, limiter::Limiter};
 
-/// A layer that allows so many requests at a time, each until its response body has ended.
+/// A layer that limits how many requests run concurrently, each until its response body has ended.
 ///
-/// The value owns the permits: its clones, and all services made from any of them, share them, also over
-/// different clients. A second value has permits of its own.
+/// The value owns the permits. Its clones, and all services made from any of them, share them, also over different
+/// clients. A second value has its own permits.
 ///
 /// ```
 /// use martello_limit::ConcurrencyLimitLayer;
 ///
 /// let five = ConcurrencyLimitLayer::default();
-/// let also_these_five = five.clone();
-/// let three = ConcurrencyLimitLayer::new(3)?;
-/// # Ok::<(), martello_outcome::ConfigError>(())
+/// let the_same_five = five.clone();
+/// let three_more = ConcurrencyLimitLayer::new(3)?;
+/// # Ok::<(), martello_limit::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimitLayer {
     limiter: Option<Arc<Limiter>>,
+    release: Release,
 }
 
 impl ConcurrencyLimitLayer {
-    /// A limit of so many permits, from 1 to 65,535, and otherwise the
-    /// [default](ConcurrencyLimitBuilder#defaults).
+    /// Creates a layer of the same type that limits nothing and passes every request through.
     ///
-    /// # Errors
+    /// ```
+    /// use martello_limit::ConcurrencyLimitLayer;
     ///
-    /// When the number is out of range.
-    pub fn new(permits: usize) -> Result<Self, ConfigError> {
-        Self::builder().permits(permits).build()
-    }
-
-    /// Starts with the [defaults](ConcurrencyLimitBuilder#defaults).
-    pub fn builder() -> ConcurrencyLimitBuilder {
-        ConcurrencyLimitBuilder::default()
-    }
-
-    /// A layer of the same type that limits nothing and passes everything through.
+    /// let limit = if cfg!(test) { ConcurrencyLimitLayer::unlimited() } else { ConcurrencyLimitLayer::default() };
+    /// assert_eq!(limit.snapshot().permits, Some(5));
+    /// assert_eq!(ConcurrencyLimitLayer::unlimited().snapshot().permits, None);
+    /// ```
     #[must_use]
     pub fn unlimited() -> Self {
-        Self { limiter: None }
+        Self { limiter: None, release: Release::Head }
     }
 
-    pub(crate) fn limited(limiter: Limiter) -> Self {
-        Self { limiter: Some(Arc::new(limiter)) }
+    pub(crate) fn limited(limiter: Limiter, release: Release) -> Self {
+        Self { limiter: Some(Arc::new(limiter)), release }
     }
 
-    /// How the limit stands at this moment. It takes a time that grows with the number of keys, during which
-    /// no permit is given out.
+    /// Counts the permits and the waiting requests. Takes time in proportion to the number of keys, during which the
+    /// limit grants no permit.
+    ///
+    /// ```
+    /// use martello_limit::ConcurrencyLimitLayer;
+    ///
+    /// let limit = ConcurrencyLimitLayer::default();
+    /// let snapshot = limit.snapshot();
+    /// println!("{} requests in flight, {} waiting", snapshot.in_flight, snapshot.waiting);
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.limiter.as_ref().map_or_else(Snapshot::default, |limiter| limiter.snapshot())
-    }
-}
-
-/// Five permits, and the other [defaults](ConcurrencyLimitBuilder#defaults).
-impl Default for ConcurrencyLimitLayer {
-    fn default() -> Self {
-        Self::builder().into_layer()
     }
 }
 
@@ -68,6 +62,6 @@ impl<S> Layer<S> for ConcurrencyLimitLayer {
     type Service = ConcurrencyLimit<S>;
 
     fn layer(&self, inner: S) -> ConcurrencyLimit<S> {
-        ConcurrencyLimit::new(inner, self.limiter.clone())
+        ConcurrencyLimit::new(inner, self.limiter.clone(), self.release)
     }
 }

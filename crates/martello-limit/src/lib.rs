@@ -1,27 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod acquire;
 mod body;
 mod builder;
 mod future;
+mod group;
 mod keys;
 mod layer;
 mod limiter;
-mod permit;
 mod queue;
-mod release;
 mod service;
 mod slab;
-mod snapshot;
-mod tally;
-mod unread;
-mod waiter;
-mod waiting;
+mod usage;
 
-pub use body::LimitBody;
+pub use body::{LimitBody, Release};
 pub use builder::ConcurrencyLimitBuilder;
 pub use future::ResponseFuture;
 pub use layer::ConcurrencyLimitLayer;
 pub use martello_outcome::{CallError, ConfigError, ErrorKind, RequestHead};
-pub use release::Release;
 pub use service::ConcurrencyLimit;
-pub use snapshot::Snapshot;
+pub use usage::Snapshot;

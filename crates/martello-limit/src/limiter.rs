@@ -1,160 +1,168 @@
 use std::{
     fmt,
-    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
     time::Duration,
 };
 
 use http::Request;
-use martello_outcome::{CallError, ErrorKind, Outcome, RequestHead};
+use martello_outcome::RequestHead;
 use tokio::time::Instant;
 
 use crate::{
-    Release,
-    keys::{KeyFn, WITHOUT_KEY},
-    permit::Permit,
-    queue::Queue,
-    slab::{Index, NONE},
-    snapshot::Snapshot,
-    tally::Tally,
-    waiter::Waiter,
+    keys::KeyFn,
+    queue::{Queue, WaiterStatus},
+    slab::Index,
+    usage::{Snapshot, Usage},
 };
 
-/// The permits of one layer value, and the rules by which they are given out.
+/// The permits of one layer value, behind one mutex.
 ///
-/// Wakers are woken and dropped outside the lock: either may run code that comes back for it.
+/// Each method locks the queue once, changes it and returns plain data. No code of the user's runs under the lock:
+/// wakers are cloned before it is taken, and woken or dropped after it is released. A panic in a waker or in a key
+/// function therefore finds the queue consistent, and a poisoned mutex is safe to use.
 pub(crate) struct Limiter {
     pub(crate) max_wait: Duration,
-    pub(crate) release: Release,
     key: Option<Arc<KeyFn>>,
-    tally: Tally,
     queue: Mutex<Queue>,
 }
 
-/// What a request gets at the limiter.
-pub(crate) enum Acquire {
-    Permit(Permit),
-    Waiter(Waiter),
-    Refused(CallError),
+/// The answer to a request for a permit.
+pub(crate) enum Admission {
+    /// A permit of this group. The caller returns it with [`Limiter::release`].
+    Granted { group: Index },
+    /// A waiter of this group. The caller removes it with [`Limiter::take`] or [`Limiter::leave`].
+    Queued { group: Index, waiter: Index, since: Instant },
+    /// No permit is free, and as many requests wait as may.
+    Full { waiting: usize, usage: Usage },
 }
 
 impl Limiter {
-    pub(crate) fn new(queue: Queue, max_wait: Duration, release: Release, key: Option<Arc<KeyFn>>) -> Self {
-        let tally = Tally::new(queue.permits());
-        Self { max_wait, release, key, tally, queue: Mutex::new(queue) }
+    pub(crate) fn new(queue: Queue, max_wait: Duration, key: Option<Arc<KeyFn>>) -> Self {
+        Self { max_wait, key, queue: Mutex::new(queue) }
     }
 
-    #[inline]
-    pub(crate) fn enter<B>(self: &Arc<Self>, request: &Request<B>) -> Acquire {
-        if self.tally.take() {
-            return Acquire::Permit(Permit::new(self, WITHOUT_KEY));
-        }
+    /// Takes a free permit of the request's group, or appends a waiter to its queue.
+    #[inline(always)]
+    pub(crate) fn acquire<B>(&self, request: &Request<B>) -> Admission {
         match &self.key {
-            None => self.enter_by(None),
-            Some(key) => self.enter_by(Some(&key(RequestHead::from(request)))),
+            None => self.acquire_for(None),
+            Some(key) => self.acquire_for_key(&key(RequestHead::from(request))),
         }
     }
 
-    fn enter_by(self: &Arc<Self>, key: Option<&str>) -> Acquire {
+    #[inline(never)]
+    fn acquire_for_key(&self, key: &str) -> Admission {
+        self.acquire_for(Some(key))
+    }
+
+    #[inline(always)]
+    fn acquire_for(&self, key: Option<&str>) -> Admission {
         let mut queue = self.lock();
         let group = queue.group(key);
-        if queue.take(group) {
-            drop(queue);
-            return Acquire::Permit(Permit::new(self, group));
-        }
-        self.wait(queue, group)
+        if queue.try_acquire(group) { Admission::Granted { group } } else { join(queue, group) }
     }
 
-    #[cold]
-    fn wait(self: &Arc<Self>, mut queue: Locked<'_>, group: Index) -> Acquire {
-        let now = Instant::now();
-        if let Some((waiter, number)) = queue.join(group, now) {
-            return Acquire::Waiter(Waiter::new(self, group, waiter, number, now));
-        }
-        let (waiting, usage) = (queue.waiting(), queue.usage(group, now));
-        drop(queue);
-        let message = format!("{waiting} requests wait for a permit, and no more may: {usage}");
-        Acquire::Refused(CallError::new(ErrorKind::LimitFull, Outcome::Unsent, message))
+    /// Counts a permit of the group as held by a response body, and returns the body's batch.
+    #[inline(always)]
+    pub(crate) fn begin_body(&self, group: Index) -> Index {
+        let mut queue = self.lock();
+        queue.try_begin_body(group).unwrap_or_else(|| begin_body(queue, group))
     }
 
-    /// Counts a permit of the group as held by a body. Returned is the body's batch.
-    #[inline]
-    pub(crate) fn body_begins(&self, group: Index) -> Index {
-        self.tally.body_begins().unwrap_or_else(|| self.body_begins_in_queue(group))
-    }
-
-    fn body_begins_in_queue(&self, group: Index) -> Index {
-        self.lock().body_begins(group, Instant::now).unwrap_or(NONE)
-    }
-
-    /// Takes a permit of the group back, from a body of this batch or, if it is [`NONE`], from no body.
-    #[inline]
-    pub(crate) fn give_back(&self, group: Index, batch: Index) {
-        if !self.tally.give_back(batch) {
-            self.give_back_to_queue(group, batch);
+    /// Returns a permit of the group, which a body of this batch held; [`NONE`](crate::slab::NONE) if no body did.
+    #[inline(always)]
+    pub(crate) fn release(&self, group: Index, batch: Index) {
+        let mut queue = self.lock();
+        if !queue.try_release(group, batch) {
+            release(queue, group, batch);
         }
     }
 
-    fn give_back_to_queue(&self, group: Index, batch: Index) {
-        let next = self.lock().give_back(group, batch);
+    /// The status of a waiter. While it waits for a permit, `cx` is woken when the permit comes.
+    pub(crate) fn poll(&self, waiter: Index, cx: &Context<'_>) -> WaiterStatus {
+        let mut waker = Some(Waker::clone(cx.waker()));
+        // The guard is dropped at the end of this statement, and the replaced waker after it.
+        self.lock().poll(waiter, &mut waker)
+    }
+
+    /// Removes a waiter that was granted a permit. The permit is the caller's now.
+    pub(crate) fn take(&self, waiter: Index) {
+        self.lock().take(waiter);
+    }
+
+    /// Passes the permit of a granted waiter on, and keeps the waiter aside until it rejoins.
+    pub(crate) fn step_aside(&self, group: Index, waiter: Index) {
+        let next = self.lock().step_aside(group, waiter);
         if let Some(next) = next {
             next.wake();
         }
     }
 
+    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
+    /// waiter rejoins the queue, and `cx` is woken when the permit comes.
+    pub(crate) fn rejoin(&self, group: Index, waiter: Index, cx: &Context<'_>) -> bool {
+        let mut waker = Some(Waker::clone(cx.waker()));
+        self.lock().rejoin(group, waiter, &mut waker)
+    }
+
+    /// Removes a waiter. If it was granted a permit, the permit goes to the next waiter.
+    pub(crate) fn leave(&self, group: Index, waiter: Index) {
+        let left = self.lock().leave(group, waiter);
+        drop(left.own);
+        if let Some(next) = left.next {
+            next.wake();
+        }
+    }
+
+    /// The permits of one group.
+    pub(crate) fn usage(&self, group: Index) -> Usage {
+        let now = Instant::now();
+        self.lock().usage(group, now)
+    }
+
+    /// The permits and waiters of all groups.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
         self.lock().snapshot(now)
     }
 
-    /// Nothing of the user's runs under the lock, so that no panic can have left the queue half changed.
-    pub(crate) fn lock(&self) -> Locked<'_> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = self.tally.hand_over() {
-            queue.take_over(counts);
-        }
-        Locked { queue, limiter: self }
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The queue of a limiter, which counts as long as this lives, and beyond while somebody waits.
-pub(crate) struct Locked<'a> {
-    queue: MutexGuard<'a, Queue>,
-    limiter: &'a Limiter,
+// The rare cases of three functions above, which stay short without them. Each releases the lock at its end.
+
+#[cold]
+fn begin_body(mut queue: MutexGuard<'_, Queue>, group: Index) -> Index {
+    queue.begin_body(group, Instant::now())
 }
 
-impl Deref for Locked<'_> {
-    type Target = Queue;
-
-    fn deref(&self) -> &Queue {
-        &self.queue
+#[cold]
+fn release(mut queue: MutexGuard<'_, Queue>, group: Index, batch: Index) {
+    let next = queue.release(group, batch);
+    drop(queue);
+    if let Some(next) = next {
+        next.wake();
     }
 }
 
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Queue {
-        &mut self.queue
+#[cold]
+fn join(mut queue: MutexGuard<'_, Queue>, group: Index) -> Admission {
+    let now = Instant::now();
+    match queue.join(group, now) {
+        Some(waiter) => Admission::Queued { group, waiter, since: now },
+        None => Admission::Full { waiting: queue.waiting(), usage: queue.usage(group, now) },
     }
 }
 
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // With keys there are many groups, and the queue counts them all.
-        if self.limiter.key.is_some() {
-            return;
-        }
-        if let Some(counts) = self.queue.hand_over() {
-            self.limiter.tally.take_over(counts);
-        }
-    }
-}
-
-/// Says nothing of the queue: its keys may be credentials, and writing them takes its lock.
+/// Omits the queue: its keys may be credentials, and formatting it would take the lock.
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limiter")
             .field("max_wait", &self.max_wait)
-            .field("release", &self.release)
             .field("keyed", &self.key.is_some())
             .finish_non_exhaustive()
     }
@@ -167,48 +175,34 @@ mod tests {
             Barrier,
             atomic::{AtomicUsize, Ordering},
         },
-        task::{Context, Poll, Waker},
         thread,
     };
 
     use super::*;
+    use crate::slab::NONE;
 
-    fn waiter(limiter: &Arc<Limiter>) -> Waiter {
-        match limiter.enter(&Request::new(())) {
-            Acquire::Waiter(waiter) => waiter,
-            _ => panic!("a permit was free, or nobody may wait"),
-        }
+    #[test]
+    fn a_poisoned_lock_panics_no_user() {
+        let limiter = Limiter::new(Queue::new(1, 10), Duration::from_secs(1), None);
+        let poison = || {
+            let _locked = limiter.lock();
+            std::panic::resume_unwind(Box::new("poisoned"));
+        };
+        thread::scope(|scope| scope.spawn(poison).join().unwrap_err());
+        assert!(limiter.queue.is_poisoned());
+        assert!(matches!(limiter.acquire(&Request::new(())), Admission::Granted { .. }));
+        assert_eq!(limiter.snapshot().in_flight, 1);
     }
 
     #[test]
-    fn once_nobody_waits_for_a_permit_it_counts_without_a_lock_again() {
-        let limiter = Arc::new(Limiter::new(Queue::new(1, 10), Duration::from_secs(1), Release::Body, None));
-        let counts_without_lock = || limiter.tally.body_begins().is_some();
-        let Acquire::Permit(permit) = limiter.enter(&Request::new(())) else { panic!("a permit is free") };
-        assert!(counts_without_lock());
-
-        let left = waiter(&limiter);
-        assert!(!counts_without_lock());
-        drop(left);
-        assert!(counts_without_lock());
-
-        let mut aside = waiter(&limiter);
-        drop(permit);
-        let not_ready = |_: &mut Context<'_>| Poll::<Result<(), ()>>::Pending;
-        assert!(aside.poll(&mut Context::from_waker(Waker::noop()), not_ready).is_pending());
-        assert!(counts_without_lock(), "only one whose client is not ready is left");
-    }
-
-    #[test]
-    fn threads_that_count_by_turns_lose_no_permit_and_invent_none() {
-        let queue = Queue::new(1, 10);
-        let limiter = Arc::new(Limiter::new(queue, Duration::from_secs(1), Release::Body, None));
+    fn threads_lose_no_permit_and_invent_none() {
+        let limiter = Limiter::new(Queue::new(1, 10), Duration::from_secs(1), None);
         let (held, start) = (AtomicUsize::new(0), Barrier::new(4));
-        let use_permit = |permit: Permit, in_body: bool| {
+        let use_permit = |group, in_body: bool| {
             assert!(held.fetch_add(1, Ordering::SeqCst) < 1);
-            let permit = if in_body { permit.into_body() } else { permit };
+            let batch = if in_body { limiter.begin_body(group) } else { NONE };
             held.fetch_sub(1, Ordering::SeqCst);
-            drop(permit);
+            limiter.release(group, batch);
         };
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -218,10 +212,10 @@ mod tests {
                         if round % 8 == 0 {
                             assert!(limiter.snapshot().in_flight <= 1);
                         }
-                        match limiter.enter(&Request::new(())) {
-                            Acquire::Permit(permit) => use_permit(permit, round % 2 == 0),
-                            Acquire::Waiter(waiter) => drop(waiter),
-                            Acquire::Refused(error) => panic!("{error}"),
+                        match limiter.acquire(&Request::new(())) {
+                            Admission::Granted { group } => use_permit(group, round % 2 == 0),
+                            Admission::Queued { group, waiter, .. } => limiter.leave(group, waiter),
+                            Admission::Full { usage, .. } => panic!("{usage}"),
                         }
                     }
                 });

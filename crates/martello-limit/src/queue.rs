@@ -1,91 +1,92 @@
-use std::task::Waker;
+use std::{mem, task::Waker};
 
 use tokio::time::Instant;
 
 use crate::{
-    keys::{Group, Groups, WITHOUT_KEY},
-    slab::{Index, Slab},
-    snapshot::{Snapshot, Usage},
-    tally::Counts,
-    unread::Batch,
+    group::Batch,
+    keys::Groups,
+    slab::{Index, NONE, Slab},
+    usage::{Snapshot, Usage},
 };
 
-/// Who holds permits and who waits for one, in each group first come, first served.
+/// The permits that are held, and the requests that wait for one. Each group serves its waiters in order of arrival.
 ///
-/// Where a group has a free permit, nobody waits in it whose client is ready: a permit that is given back goes to the
-/// first who waits, and is free only when there is none. Whoever cannot use it steps aside: it is offered nothing until
-/// its client is ready, and then waits again before everybody who joined after it.
+/// Invariant: while a group has a free permit, its queue is empty. [`release`](Self::release) therefore hands a permit
+/// to the first waiter in the queue, and frees it only if there is none.
 ///
-/// It locks nothing, reads no clock, and neither wakes nor drops a waker: all that is the caller's.
+/// A waiter that got a permit while its client is not ready *steps aside*: the permit goes to the next waiter, and the
+/// waiter leaves the queue until its client is ready. It then rejoins the queue before all waiters that arrived later.
+///
+/// This type does not lock, read the clock, or clone, wake or drop a waker. Wakers go back to the caller, which wakes
+/// or drops them after it has released the lock, because both may run code that acquires the lock again.
 pub(crate) struct Queue {
     permits: usize,
     max_waiting: usize,
-    /// How many wait or stand aside.
+    /// How many waiters are in a queue or aside, over all groups.
     waiting: usize,
-    /// The number of the next who joins.
-    next: u64,
+    /// The number of the next waiter.
+    next_number: u64,
     groups: Groups,
     waiters: Slab<QueueEntry>,
     batches: Slab<Batch>,
 }
 
 struct QueueEntry {
-    /// The lower, the earlier it joined.
+    /// The order of arrival.
     number: u64,
     state: State,
 }
 
 enum State {
+    /// In the queue since it arrived.
     Waiting(Option<Waker>),
-    /// It stood aside, and waits again.
-    Back(Option<Waker>),
+    /// In the queue again after it stepped aside.
+    Rejoined(Option<Waker>),
+    /// It has a permit, which counts as held.
     Granted,
+    /// Out of the queue until its client is ready.
     Aside,
 }
 
-/// What a waiter finds when it looks.
+/// What a waiter has to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It is not its turn.
-    Wait,
-    /// A permit was there, which is the caller's now. The waiter is one no longer.
-    Permit,
-    /// It stands aside.
+pub(crate) enum WaiterStatus {
+    /// Wait for a permit.
+    Waiting,
+    /// Use the permit, or step aside.
+    Granted,
+    /// Wait for the client, then rejoin the queue.
     Aside,
 }
 
-/// What a waiter leaves behind.
-pub(crate) enum Left {
-    Waiting { waker: Option<Waker> },
-    Granted,
+/// The wakers that a waiter leaves behind.
+#[derive(Default)]
+pub(crate) struct Left {
+    /// Its own, to be dropped.
+    pub(crate) own: Option<Waker>,
+    /// The waker of the waiter that got its permit, to be woken.
+    pub(crate) next: Option<Waker>,
 }
 
 impl Queue {
     pub(crate) fn new(permits: usize, max_waiting: usize) -> Self {
         let mut batches = Slab::new();
         let groups = Groups::new(&mut batches);
-        Self { permits, max_waiting, waiting: 0, next: 0, groups, waiters: Slab::new(), batches }
+        Self { permits, max_waiting, waiting: 0, next_number: 0, groups, waiters: Slab::new(), batches }
     }
 
-    /// Counts the group without a key from here.
-    pub(crate) fn take_over(&mut self, counts: Counts) {
-        self.groups.without_key.held = counts.held;
-        self.groups.without_key.unread.untimed = counts.untimed;
-    }
-
-    /// The counts of the group without a key, unless somebody waits in it.
-    pub(crate) fn hand_over(&self) -> Option<Counts> {
-        let group @ Group { held, unread, .. } = &self.groups.without_key;
-        group.is_idle().then_some(Counts { held: *held, untimed: unread.untimed, batch: unread.next })
-    }
-
-    /// The group of this key. A new one must take a permit.
+    /// The group of this key. The caller must acquire a permit from a group that was created by this call.
+    #[inline]
     pub(crate) fn group(&mut self, key: Option<&str>) -> Index {
-        key.map_or(WITHOUT_KEY, |key| self.groups.of(key, &mut self.batches))
+        match key {
+            None => Groups::WITHOUT_KEY,
+            Some(key) => self.groups.of(key, &mut self.batches),
+        }
     }
 
-    /// Takes a permit of the group, if one is free.
-    pub(crate) fn take(&mut self, group: Index) -> bool {
+    /// Takes a free permit of the group. Returns `false` if there is none.
+    #[inline]
+    pub(crate) fn try_acquire(&mut self, group: Index) -> bool {
         match self.groups.get_mut(group) {
             Some(group) if group.held < self.permits => {
                 group.held += 1;
@@ -95,148 +96,166 @@ impl Queue {
         }
     }
 
-    /// Takes a permit back from the body that held it, if one did. It goes to the first who waits, whose waker is
-    /// returned, or is free.
-    pub(crate) fn give_back(&mut self, group: Index, batch: Index) -> Option<Waker> {
-        let of = self.groups.get_mut(group)?;
-        of.unread.end(batch, &mut self.batches);
-        if !of.is_idle() {
-            return self.pass_on(group);
-        }
-        of.held -= 1;
-        if group != WITHOUT_KEY {
-            self.groups.forget_if_idle(group, &mut self.batches);
-        }
-        None
-    }
-
-    fn pass_on(&mut self, group: Index) -> Option<Waker> {
-        let of = self.groups.get_mut(group)?;
-        let newcomer = of.waiting.first(&self.waiters).map(|waiter| waiter.number);
-        let first = match of.back.first_entry() {
-            Some(back) if newcomer.is_none_or(|number| *back.key() < number) => back.remove(),
-            _ => of.waiting.pop(&mut self.waiters)?,
-        };
-        self.waiting -= 1;
-        match std::mem::replace(&mut self.waiters.get_mut(first)?.state, State::Granted) {
-            State::Waiting(waker) | State::Back(waker) => waker,
-            State::Granted | State::Aside => None,
-        }
-    }
-
-    /// Joins the end of the group's queue, unless so many wait already that it is full. Returned are the waiter and
-    /// its number.
-    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<(Index, u64)> {
-        let of = self.groups.get_mut(group)?;
-        of.unread.time(now, &mut self.batches);
+    /// Appends a waiter to the group's queue. Returns `None` if as many wait as may.
+    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<Index> {
+        let this = self.groups.get_mut(group)?;
+        this.unread.set_time(now, &mut self.batches);
         if self.waiting >= self.max_waiting {
             return None;
         }
         self.waiting += 1;
-        let number = self.next;
-        self.next += 1;
+        let number = self.next_number;
+        self.next_number += 1;
         let waiter = self.waiters.insert(QueueEntry { number, state: State::Waiting(None) });
-        of.waiting.push(&mut self.waiters, waiter);
-        Some((waiter, number))
+        this.waiters.push(&mut self.waiters, waiter);
+        Some(waiter)
     }
 
-    /// Looks for the turn of this waiter; if it still has to wait for that, its waker is swapped with this.
-    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> Turn {
-        match self.waiters.get_mut(waiter).map(|waiter| &mut waiter.state) {
-            Some(State::Waiting(older) | State::Back(older)) => {
-                std::mem::swap(older, waker);
-                Turn::Wait
+    /// The status of a waiter. While it waits for a permit, this swaps its waker with `waker`.
+    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> WaiterStatus {
+        match self.waiters.get_mut(waiter).map(|entry| &mut entry.state) {
+            Some(State::Waiting(stored) | State::Rejoined(stored)) => {
+                mem::swap(stored, waker);
+                WaiterStatus::Waiting
             }
-            Some(State::Granted) => {
-                self.waiters.remove(waiter);
-                Turn::Permit
-            }
-            Some(State::Aside) => Turn::Aside,
-            None => Turn::Wait,
+            Some(State::Granted) => WaiterStatus::Granted,
+            Some(State::Aside) => WaiterStatus::Aside,
+            None => WaiterStatus::Waiting,
         }
     }
 
-    /// Who had this number stands aside, because it cannot use the permit that it has taken; it counts among those who
-    /// wait, if need be beyond their bound. It gives the permit back afterwards.
-    pub(crate) fn step_aside(&mut self, group: Index, number: u64) -> Option<Index> {
+    /// Removes a waiter that was granted a permit. The permit is the caller's now.
+    pub(crate) fn take(&mut self, waiter: Index) {
+        self.waiters.remove(waiter);
+    }
+
+    /// Passes the permit of a granted waiter on, and keeps the waiter aside. It counts as waiting again, if necessary
+    /// beyond the maximum. Returns the waker of the waiter that gets the permit.
+    pub(crate) fn step_aside(&mut self, group: Index, waiter: Index) -> Option<Waker> {
+        self.waiters.get_mut(waiter)?.state = State::Aside;
         self.groups.get_mut(group)?.aside += 1;
         self.waiting += 1;
-        Some(self.waiters.insert(QueueEntry { number, state: State::Aside }))
+        self.release(group, NONE)
     }
 
-    /// Who stood aside could use a permit now. It takes one that is free and is a waiter no longer, or waits again, in
-    /// the place that its number gives it, and is woken by this waker.
-    pub(crate) fn come_back(&mut self, group: Index, waiter: Index, waker: &mut Option<Waker>) -> bool {
-        let (Some(of), Some(this)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
+    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
+    /// waiter rejoins the queue, in the order of its arrival, with this waker.
+    pub(crate) fn rejoin(&mut self, group: Index, waiter: Index, waker: &mut Option<Waker>) -> bool {
+        let (Some(this), Some(entry)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
             return false;
         };
-        of.aside -= 1;
-        if of.held < self.permits {
-            of.held += 1;
+        this.aside -= 1;
+        if this.held < self.permits {
+            this.held += 1;
             self.waiting -= 1;
-            self.waiters.remove(waiter);
+            entry.state = State::Granted;
             return true;
         }
-        this.state = State::Back(waker.take());
-        of.back.insert(this.number, waiter);
+        entry.state = State::Rejoined(waker.take());
+        this.rejoined.insert(entry.number, waiter);
         false
     }
 
-    /// Takes a waiter out. If it was granted a permit in the meantime, that is the caller's now.
+    /// Removes a waiter in any state. If it was granted a permit, the permit goes to the next waiter.
     pub(crate) fn leave(&mut self, group: Index, waiter: Index) -> Left {
-        if let (Some(of), Some(this)) = (self.groups.get_mut(group), self.waiters.get(waiter)) {
-            let waits = !matches!(this.state, State::Granted);
-            self.waiting -= usize::from(waits);
-            match this.state {
-                State::Waiting(_) => of.waiting.unlink(&mut self.waiters, waiter),
-                State::Back(_) => drop(of.back.remove(&this.number)),
-                State::Aside => {
-                    of.aside -= 1;
-                    self.groups.forget_if_idle(group, &mut self.batches);
-                }
-                State::Granted => {}
+        let (Some(this), Some(entry)) = (self.groups.get_mut(group), self.waiters.get(waiter)) else {
+            return Left::default();
+        };
+        match entry.state {
+            State::Waiting(_) => this.waiters.unlink(&mut self.waiters, waiter),
+            State::Rejoined(_) => drop(this.rejoined.remove(&entry.number)),
+            State::Aside => this.aside -= 1,
+            State::Granted => {}
+        }
+        match self.waiters.remove(waiter).map(|entry| entry.state) {
+            Some(State::Waiting(own) | State::Rejoined(own)) => {
+                self.waiting -= 1;
+                Left { own, next: None }
             }
-        }
-        match self.waiters.remove(waiter).map(|waiter| waiter.state) {
-            Some(State::Waiting(waker) | State::Back(waker)) => Left::Waiting { waker },
-            Some(State::Granted) => Left::Granted,
-            Some(State::Aside) | None => Left::Waiting { waker: None },
+            Some(State::Aside) => {
+                self.waiting -= 1;
+                self.groups.remove_if_unused(group, &mut self.batches);
+                Left::default()
+            }
+            Some(State::Granted) => Left { own: None, next: self.release(group, NONE) },
+            None => Left::default(),
         }
     }
 
-    pub(crate) fn permits(&self) -> usize {
-        self.permits
+    /// Does what [`begin_body`](Self::begin_body) does if no request waits for the permit: the body needs no time then.
+    #[inline]
+    pub(crate) fn try_begin_body(&mut self, group: Index) -> Option<Index> {
+        let this = self.groups.get_mut(group).filter(|this| this.is_queue_empty())?;
+        Some(this.unread.begin())
     }
 
+    /// Counts a permit of the group as held by a response body that begins now, and returns the body's batch.
+    pub(crate) fn begin_body(&mut self, group: Index, now: Instant) -> Index {
+        let Some(this) = self.groups.get_mut(group) else { return NONE };
+        let batch = this.unread.begin();
+        this.unread.set_time(now, &mut self.batches);
+        batch
+    }
+
+    /// Does what [`release`](Self::release) does if that is only to count: no request waits, the body has no time, and
+    /// the group stays. Returns `false` otherwise, and does nothing.
+    #[inline]
+    pub(crate) fn try_release(&mut self, group: Index, batch: Index) -> bool {
+        let Some(this) = self.groups.get_mut(group) else { return false };
+        let only_counts = this.key.is_none() && this.is_queue_empty() && this.unread.try_end(batch);
+        if only_counts {
+            this.held -= 1;
+        }
+        only_counts
+    }
+
+    /// Returns a permit of the group, which a body of this batch held; [`NONE`] if no body did. The permit goes to
+    /// the first waiter, whose waker is returned, or becomes free.
+    pub(crate) fn release(&mut self, group: Index, batch: Index) -> Option<Waker> {
+        let this = self.groups.get_mut(group)?;
+        this.unread.end(batch, &mut self.batches);
+        if !this.is_queue_empty() {
+            return self.grant_next(group);
+        }
+        this.held -= 1;
+        self.groups.remove_if_unused(group, &mut self.batches);
+        None
+    }
+
+    /// Hands a permit, which stays held, to the first waiter of the queue.
+    fn grant_next(&mut self, group: Index) -> Option<Waker> {
+        let this = self.groups.get_mut(group)?;
+        let first = this.waiters.first(&self.waiters).map(|entry| entry.number);
+        let next = match this.rejoined.first_entry() {
+            Some(rejoined) if first.is_none_or(|first| *rejoined.key() < first) => rejoined.remove(),
+            _ => this.waiters.pop(&mut self.waiters)?,
+        };
+        self.waiting -= 1;
+        match mem::replace(&mut self.waiters.get_mut(next)?.state, State::Granted) {
+            State::Waiting(waker) | State::Rejoined(waker) => waker,
+            State::Granted | State::Aside => None,
+        }
+    }
+
+    /// How many requests wait, for a permit or for their client, over all groups.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Counts a permit of the group as held by a body. Returned is the body's batch. The clock is read only if
-    /// somebody waits for the permit.
-    pub(crate) fn body_begins(&mut self, group: Index, now: impl FnOnce() -> Instant) -> Option<Index> {
-        let of = self.groups.get_mut(group)?;
-        let batch = of.unread.begin();
-        if !of.is_idle() {
-            of.unread.time(now(), &mut self.batches);
-        }
-        Some(batch)
-    }
-
-    /// How the group stands at this moment.
+    /// The permits of one group.
     pub(crate) fn usage(&mut self, group: Index, now: Instant) -> Usage {
         let mut usage = Usage { permits: self.permits, ..Usage::default() };
-        if let Some(of) = self.groups.get_mut(group) {
-            of.unread.time(now, &mut self.batches);
-            let oldest = of.unread.oldest(&self.batches);
-            usage.held = of.held;
-            usage.unread = of.unread.len();
+        if let Some(this) = self.groups.get_mut(group) {
+            this.unread.set_time(now, &mut self.batches);
+            let oldest = this.unread.oldest(&self.batches);
+            usage.held = this.held;
+            usage.unread = this.unread.len();
             usage.oldest = oldest.map(|since| now.saturating_duration_since(since));
         }
         usage
     }
 
-    /// How all groups stand at this moment.
+    /// The permits and waiters of all groups.
     pub(crate) fn snapshot(&mut self, now: Instant) -> Snapshot {
         let mut snapshot = Snapshot {
             permits: Some(self.permits),
@@ -244,7 +263,7 @@ impl Queue {
             keys: self.groups.keys(),
             ..Snapshot::default()
         };
-        for group in self.groups.alive() {
+        for group in self.groups.all() {
             let usage = self.usage(group, now);
             snapshot.in_flight += usage.held;
             snapshot.unread += usage.unread;
@@ -257,25 +276,24 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slab::NONE;
 
     #[test]
     fn a_queue_that_was_large_enough_once_grows_no_more() {
         let mut queue = Queue::new(1, 10);
         for _ in 0..100 {
             let group = queue.group(Some("key"));
-            assert!(queue.take(group));
-            let batch = queue.body_begins(group, || unreachable!("nobody waits")).unwrap();
-            let [(first, number), (second, _)] = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
-            assert!(queue.give_back(group, batch).is_none(), "the first has no waker yet");
-            assert_eq!(queue.poll(first, &mut None), Turn::Permit);
-            let first = queue.step_aside(group, number).unwrap();
-            assert!(queue.give_back(group, NONE).is_none(), "the second has the permit");
-            assert!(!queue.come_back(group, first, &mut None));
-            assert!(matches!(queue.leave(group, second), Left::Granted));
-            assert!(queue.give_back(group, NONE).is_none());
-            assert!(matches!(queue.leave(group, first), Left::Granted));
-            assert!(queue.give_back(group, NONE).is_none(), "it is free");
+            assert!(queue.try_acquire(group));
+            let batch = queue.try_begin_body(group).unwrap();
+            let [first, second] = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
+            assert!(queue.release(group, batch).is_none(), "the first has no waker yet");
+            assert_eq!(queue.poll(first, &mut None), WaiterStatus::Granted);
+            assert!(queue.step_aside(group, first).is_none(), "the second has no waker yet");
+            assert_eq!(queue.poll(second, &mut None), WaiterStatus::Granted);
+            assert!(!queue.rejoin(group, first, &mut None));
+            queue.leave(group, second);
+            assert_eq!(queue.poll(first, &mut None), WaiterStatus::Granted);
+            queue.take(first);
+            assert!(queue.release(group, NONE).is_none(), "the permit is free");
         }
         let sizes = (queue.waiters.capacity(), queue.batches.capacity(), queue.groups.capacity());
         assert_eq!(sizes, (2, 3, 1));

@@ -8,34 +8,52 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
-use crate::{
-    LimitBody, Release, ResponseFuture,
-    limiter::{Acquire, Limiter},
-    release::Holds,
-};
+use crate::{LimitBody, Release, ResponseFuture, acquire::Acquire, body::Holds, limiter::Limiter};
 
 /// The service of a [`ConcurrencyLimitLayer`](crate::ConcurrencyLimitLayer).
 ///
-/// A handle holds nothing, ready or not. A request takes a free permit in `call`; where there is none it joins
-/// the queue there, and the future waits. In that case the readiness of the inner service is given up, and a
-/// clone of it is readied once the permit has come. If that is not ready then, the permit goes to the next request,
-/// and this one keeps its place until the clone is ready; that very clone is called.
+/// An idle clone holds no permit, ready or not. `call` takes a free permit, or appends the request to the queue, and
+/// the future waits. A request that waits gives up the readiness of the inner service. Once its permit is granted it
+/// readies a clone of the inner service. If the clone is not ready, the permit goes to the next request, and this
+/// request keeps its position until the clone is ready. That same clone is then called.
 ///
-/// Dropping the future gives back what it has: its place in the queue, or its permit.
+/// Dropping the future removes the request from the queue, or returns its permit.
 ///
 /// # Errors
 ///
-/// A [`CallError`]: one of kind `LimitFull` or `LimitWaitTimeout`, whose outcome is *unsent*, or what the inner
-/// service failed with.
+/// A [`CallError`]: of kind `LimitFull` or `LimitWaitTimeout`, with the outcome *unsent*, or the error of the inner
+/// service.
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::Empty;
+/// use martello_limit::{ConcurrencyLimitLayer, ErrorKind};
+/// use tower::{Layer, Service, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = service_fn(async |_: Request<()>| {
+///     Ok::<_, std::io::Error>(Response::new(Empty::<bytes::Bytes>::new()))
+/// });
+/// let mut service = ConcurrencyLimitLayer::builder().permits(1).max_waiting(0).build()?.layer(client);
+///
+/// let first = service.call(Request::new(())); // takes the permit, before it is polled
+/// let second = service.call(Request::new(()));
+/// assert_eq!(second.await.unwrap_err().kind(), ErrorKind::LimitFull);
+/// assert_eq!(first.await?.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimit<S> {
     inner: S,
     limiter: Option<Arc<Limiter>>,
+    release: Release,
 }
 
 impl<S> ConcurrencyLimit<S> {
-    pub(crate) fn new(inner: S, limiter: Option<Arc<Limiter>>) -> Self {
-        Self { inner, limiter }
+    pub(crate) fn new(inner: S, limiter: Option<Arc<Limiter>>, release: Release) -> Self {
+        Self { inner, limiter, release }
     }
 }
 
@@ -54,17 +72,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let holds = Holds::of(self.release, request.method());
         let Some(limiter) = &self.limiter else {
-            let holds = Holds::of(Release::Head, request.method());
             return ResponseFuture::sent(self.inner.call(request), None, holds);
         };
-        let holds = Holds::of(limiter.release, request.method());
-        match limiter.enter(&request) {
+        match Acquire::for_request(limiter, &request) {
             Acquire::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
             Acquire::Waiter(waiter) => {
                 ResponseFuture::waiting(self.give_up_readiness(), request, waiter, holds)
             }
-            Acquire::Refused(error) => {
+            Acquire::Full(error) => {
                 self.give_up_readiness();
                 ResponseFuture::failed(error, holds)
             }
@@ -73,8 +90,7 @@ where
 }
 
 impl<S: Clone> ConcurrencyLimit<S> {
-    /// A clone is not ready, and so holds nothing of what the readiness may have reserved. Another one is
-    /// returned.
+    /// Replaces the inner service with a clone, which is not ready and so reserves nothing. Returns another clone.
     #[cold]
     fn give_up_readiness(&mut self) -> S {
         self.inner = self.inner.clone();

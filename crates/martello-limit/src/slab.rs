@@ -56,6 +56,7 @@ impl<T> Slab<T> {
         self.nodes.get(index as usize)?.value.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: Index) -> Option<&mut T> {
         self.node(index)?.value.as_mut()
     }
@@ -66,6 +67,7 @@ impl<T> Slab<T> {
         self.nodes.len()
     }
 
+    #[inline]
     fn node(&mut self, index: Index) -> Option<&mut Node<T>> {
         self.nodes.get_mut(index as usize)
     }
@@ -82,6 +84,7 @@ impl List {
         Self { first: NONE, last: NONE }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first == NONE
     }

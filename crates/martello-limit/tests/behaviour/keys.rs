@@ -67,9 +67,9 @@ async fn a_wait_that_takes_too_long_tells_of_its_own_key_only() {
     let _red = hold(&service, &mut api, "red");
     let _blue = start(&service, "blue");
     let red = failure(start(&service, "red")).await;
-    assert!(red.to_string().contains("1 of 1 permits are held, 1 of them by response bodies"), "{red}");
+    assert!(red.to_string().contains("permits held: 1 of 1, 1 of them by unread response bodies"), "{red}");
     let blue = failure(start(&service, "blue")).await;
-    assert!(blue.to_string().contains("1 of 1 permits are held, none of them"), "{blue}");
+    assert!(blue.to_string().contains("permits held: 1 of 1, none of them"), "{blue}");
 }
 
 #[tokio::test(start_paused = true)]

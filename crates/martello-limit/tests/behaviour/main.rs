@@ -20,4 +20,5 @@ mod snapshot;
 mod stepping_aside;
 mod support;
 mod threads;
+mod wakers;
 mod wire;

@@ -102,8 +102,8 @@ async fn a_full_queue_turns_the_next_request_away_at_once() {
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitFull, Outcome::Unsent));
     assert_eq!(
         error.to_string(),
-        "1 requests wait for a permit, and no more may: 2 of 2 permits are held, 2 of them by response bodies \
-         that were not read to their end, the oldest for at least 7s; read or drop each body"
+        "the concurrency limit's queue is full: 1 request waits; permits held: 2 of 2, 2 of them by unread \
+         response bodies, the oldest for at least 7s; read each response body to its end, or drop it"
     );
     assert_pending!(call.poll(), "it has ended");
 }
@@ -130,8 +130,8 @@ async fn a_wait_that_takes_too_long_says_whose_bodies_are_unread() {
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitWaitTimeout, Outcome::Unsent));
     assert_eq!(
         error.to_string(),
-        "no permit came within 30s: 5 of 5 permits are held, 4 of them by response bodies that were not read to \
-         their end, the oldest for at least 30s; read or drop each body"
+        "no permit became free within 30s; permits held: 5 of 5, 4 of them by unread response bodies, the oldest \
+         for at least 30s; read each response body to its end, or drop it"
     );
     assert_eq!(layer.snapshot().waiting, 0);
 }
@@ -154,7 +154,7 @@ async fn a_server_that_is_slow_is_not_blamed_on_bodies() {
     let _slow = get(&service);
     let error = failure(waiting(&service)).await;
     assert!(
-        error.to_string().ends_with("1 of 1 permits are held, none of them by a response body"),
+        error.to_string().ends_with("permits held: 1 of 1, none of them by an unread response body"),
         "{error}"
     );
 }

@@ -187,7 +187,7 @@ async fn both_waits_have_one_bound_and_leave_the_request_unsent() {
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitWaitTimeout, Outcome::Unsent));
     assert_eq!(
         error.to_string(),
-        "the client was not ready within 30s: 0 of 1 permits are held, none of them by a response body"
+        "the client was not ready within 30s; permits held: 0 of 1, none of them by an unread response body"
     );
     let snapshot = two.layer.snapshot();
     assert_eq!((snapshot.in_flight, snapshot.waiting), (0, 0));
@@ -202,7 +202,10 @@ async fn whoever_steps_aside_counts_among_those_that_wait() {
     two.hold_again();
     let error = assert_ready_err!(get(&two.other).poll());
     assert_eq!(error.kind(), ErrorKind::LimitFull);
-    assert!(error.to_string().starts_with("1 requests wait for a permit"), "{error}");
+    assert!(
+        error.to_string().starts_with("the concurrency limit's queue is full: 1 request waits; "),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use martello_limit::ConcurrencyLimitLayer;
 use tokio::task::{JoinSet, yield_now};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_that_end_in_every_way_leave_nothing_behind() {
@@ -33,6 +33,33 @@ async fn calls_that_end_in_every_way_leave_nothing_behind() {
         });
     }
     tasks.join_all().await;
+    let snapshot = layer.snapshot();
+    assert_eq!((snapshot.in_flight, snapshot.unread, snapshot.waiting), (0, 0, 0));
+}
+
+/// The client is ready for two requests at a time, the limit permits three: so requests step aside all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_over_a_client_that_is_often_not_ready_all_end() {
+    let layer = ConcurrencyLimitLayer::new(3).unwrap();
+    let client = service_fn(async |_: Request<()>| {
+        yield_now().await;
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("body"))))
+    });
+    let service = layer.layer(ConcurrencyLimit::new(client, 2));
+    let mut tasks = JoinSet::new();
+    for task in 0..8_u32 {
+        let service = service.clone();
+        tasks.spawn(async move {
+            for call in 0..1_000 {
+                let response = service.clone().oneshot(Request::new(()));
+                match (task + call) % 3 {
+                    0 => drop(tokio::time::timeout(Duration::ZERO, response).await),
+                    _ => drop(response.await.unwrap().into_body().collect().await.unwrap()),
+                }
+            }
+        });
+    }
+    tokio::time::timeout(Duration::from_secs(60), tasks.join_all()).await.expect("a call was not woken");
     let snapshot = layer.snapshot();
     assert_eq!((snapshot.in_flight, snapshot.unread, snapshot.waiting), (0, 0, 0));
 }
