@@ -44,7 +44,7 @@ const INSTRUCTIONS: &str = "instructions";
 const ALLOCATIONS: &str = "allocations";
 
 const BUDGETS: &[Budget] = &[
-    added("limit", Case::Happy, "martello_limit", INSTRUCTIONS, 550.0),
+    added("limit", Case::Happy, "martello_limit", INSTRUCTIONS, 650.0),
     added("limit", Case::Happy, "martello_limit", ALLOCATIONS, 0.0),
     added("limit that has to wait", Case::Wait, "martello_limit", ALLOCATIONS, 0.0),
     added("retry", Case::Happy, "martello_retry", INSTRUCTIONS, 1_600.0),

@@ -1,13 +1,13 @@
-//! Linked lists whose nodes live in one slab: everything takes the same short time, wherever in a list it
-//! happens, and a slab that has once been large enough allocates nothing more.
+//! Linked lists whose nodes live in one slab. Each operation takes constant time, wherever in a list it happens, and a
+//! slab that was once large enough allocates nothing more.
 
-/// Where a slab keeps a value. Half as large as a `usize`, because every permit carries two.
+/// The position of a value in a slab. Half as large as a `usize`, because every permit carries two.
 pub(crate) type Index = u32;
 
-/// An index that lies beyond every slab, so that a look-up past the end of a list finds nothing.
+/// An index beyond every slab. A look-up with it finds nothing.
 pub(crate) const NONE: Index = Index::MAX;
 
-/// Values at indices that stay theirs until they are removed.
+/// Values, each of which keeps its index until it is removed.
 pub(crate) struct Slab<T> {
     nodes: Vec<Node<T>>,
     vacant: Index,
@@ -16,7 +16,7 @@ pub(crate) struct Slab<T> {
 struct Node<T> {
     value: Option<T>,
     before: Index,
-    /// The next node of the list, or, of a node without a value, the next vacant one.
+    /// The next node of the list. For a node without a value, the next vacant node.
     after: Index,
 }
 
@@ -25,7 +25,7 @@ impl<T> Slab<T> {
         Self { nodes: Vec::new(), vacant: NONE }
     }
 
-    /// Keeps a value that stands in no list.
+    /// Adds a value, which is in no list yet.
     pub(crate) fn insert(&mut self, value: T) -> Index {
         let node = Node { value: Some(value), before: NONE, after: NONE };
         let index = self.vacant;
@@ -36,11 +36,11 @@ impl<T> Slab<T> {
             return index;
         }
         self.nodes.push(node);
-        // Four billion requests at a time do not fit into memory.
+        // Four billion concurrent requests do not fit into memory.
         Index::try_from(self.nodes.len() - 1).unwrap_or(NONE)
     }
 
-    /// Takes a value out. It must stand in no list.
+    /// Removes a value, which must be in no list.
     pub(crate) fn remove(&mut self, index: Index) -> Option<T> {
         let vacant = self.vacant;
         let node = self.node(index)?;
@@ -61,7 +61,7 @@ impl<T> Slab<T> {
         self.node(index)?.value.as_mut()
     }
 
-    /// How many values it has room for without growing.
+    /// The number of values that fit without growing.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.nodes.len()
@@ -93,7 +93,7 @@ impl List {
         slab.get(self.first)
     }
 
-    /// Puts a value that stands in no list at the end of this one.
+    /// Appends a value, which must be in no list.
     pub(crate) fn push<T>(&mut self, slab: &mut Slab<T>, index: Index) {
         if let Some(node) = slab.node(index) {
             node.before = self.last;
@@ -105,7 +105,7 @@ impl List {
         self.last = index;
     }
 
-    /// Takes a value of this list out of it, and leaves it in the slab.
+    /// Removes a value of this list from the list, and leaves it in the slab.
     pub(crate) fn unlink<T>(&mut self, slab: &mut Slab<T>, index: Index) {
         let Some(node) = slab.node(index) else {
             return;
@@ -122,7 +122,7 @@ impl List {
         }
     }
 
-    /// Takes the first value out of the list, and leaves it in the slab.
+    /// Removes the first value from the list, and leaves it in the slab.
     pub(crate) fn pop<T>(&mut self, slab: &mut Slab<T>) -> Option<Index> {
         let index = self.first;
         slab.get(index)?;
