@@ -104,7 +104,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         };
         writeln!(out, "parked: {} because of {:?}", parked.item.key, parked.item.reason)?;
         database.takes_poison.store(true, Ordering::SeqCst);
-        checkpoint.emit_again(vec![parked.id]).await?;
+        checkpoint.redeliver(vec![parked.id]).await?;
         while database.count() < ids.len() {
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,6 +1,6 @@
 //! `martello parked`: what a poll could not use.
 
-use martello_poll::{CheckpointStore, FileCheckpoint, Parked, ParkedFilter, ParkedId, StoreError};
+use martello_poll::{CheckpointError, CheckpointStore, FileCheckpoint, Parked, ParkedFilter, ParkedId};
 use serde_json::json;
 
 use crate::{
@@ -34,13 +34,13 @@ async fn list(out: &mut Output, store: &FileCheckpoint) -> Result<Exit, CommandE
         return Ok(Exit::Success);
     }
     let mut table = Table::new(&["ID", "KEY", "STAMP", "PARKED", "IS", "WHY"], &[0]);
-    for Parked { id, item, again } in parked {
+    for Parked { id, item, redeliver } in parked {
         table.row([
             id.to_string(),
             item.key,
             item.stamp.map_or("-".to_owned(), |stamp| Time(stamp).to_string()),
             Time(item.parked_at).to_string(),
-            if again { "to be printed again" } else { "parked" }.to_owned(),
+            if redeliver { "to be printed again" } else { "parked" }.to_owned(),
             item.reason,
         ]);
     }
@@ -57,7 +57,7 @@ async fn again(
     if chosen.bulk.dry_run {
         return told(out, "would be printed again", count(&ids), count(&ids));
     }
-    let done = store.emit_again(ids.clone()).await.map_err(failed)?;
+    let done = store.redeliver(ids.clone()).await.map_err(failed)?;
     told(out, "will be printed again before the next pass", done, count(&ids))
 }
 
@@ -79,7 +79,7 @@ async fn discard(
 
 /// All that are parked.
 async fn all(store: &FileCheckpoint) -> Result<Vec<Parked>, CommandError> {
-    let filter = ParkedFilter { limit: Parked::MOST, ..ParkedFilter::default() };
+    let filter = ParkedFilter { limit: Parked::MAX_ITEMS, ..ParkedFilter::default() };
     store.parked(filter).await.map_err(failed)
 }
 
@@ -107,6 +107,6 @@ fn told(out: &mut Output, what: &str, done: u64, of: u64) -> Result<Exit, Comman
     Ok(if done == of { Exit::Success } else { Exit::Partial })
 }
 
-fn failed(error: StoreError) -> CommandError {
+fn failed(error: CheckpointError) -> CommandError {
     CommandError::other("what is parked cannot be used").with_source(error)
 }

@@ -28,7 +28,7 @@ impl<'a> Batch<'a> {
     }
 
     /// What is wrong with items of this batch. Of a page with more that have to be parked than [may
-    /// be](crate::Parked::MOST), one more than that is told, and the batch is refused when it is
+    /// be](crate::Parked::MAX_ITEMS), one more than that is told, and the batch is refused when it is
     /// acknowledged. Those that cannot be told from others are not among its items, but parked.
     #[must_use]
     pub fn flaws(&self) -> &[Flaw] {

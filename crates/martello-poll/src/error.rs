@@ -3,7 +3,7 @@ use std::{error::Error, fmt};
 use martello_outcome::BoxError;
 use martello_paginate::PageError;
 
-use crate::StoreError;
+use crate::CheckpointError;
 
 /// What went wrong with a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,14 +13,14 @@ pub enum PollErrorKind {
     Page,
     /// The pages could not be walked to their end, and the pass begins anew: the source is a [`PageError`]. A cursor
     /// expired or runs in a circle, or there are too many pages.
-    PassBroken,
+    PassAborted,
     /// The source made no pages of the watermark.
     Source,
     /// The client refuses a request of the source, and would refuse it again: the source is a [`PageError`].
     /// It ends the poll.
     Unsendable,
-    /// The checkpoint could not be read or written: the source is a [`StoreError`].
-    Store,
+    /// The checkpoint could not be read or written: the source is a [`CheckpointError`].
+    Checkpoint,
     /// Another poller has the checkpoint, and polls.
     HeldElsewhere,
     /// Another poller took the checkpoint, because this one had not renewed its lease. What was not saved is
@@ -28,7 +28,7 @@ pub enum PollErrorKind {
     LeaseLost,
     /// The checkpoint is that of another source, of other filters or of other headers. It ends the poll.
     OtherSource,
-    /// The checkpoint cannot be used: the source is a [`StoreError`]. It ends the poll.
+    /// The checkpoint cannot be used: the source is a [`CheckpointError`]. It ends the poll.
     Unusable,
 }
 
@@ -48,8 +48,8 @@ impl PollError {
         Self { kind, source: Some(source.into()) }
     }
 
-    pub(crate) fn store(error: StoreError) -> Self {
-        let kind = if error.kind().is_fatal() { PollErrorKind::Unusable } else { PollErrorKind::Store };
+    pub(crate) fn checkpoint(error: CheckpointError) -> Self {
+        let kind = if error.kind().is_fatal() { PollErrorKind::Unusable } else { PollErrorKind::Checkpoint };
         Self::caused(kind, error)
     }
 
@@ -67,7 +67,7 @@ impl PollError {
 
     /// The store's error, if it was one.
     #[must_use]
-    pub fn store_error(&self) -> Option<&StoreError> {
+    pub fn checkpoint_error(&self) -> Option<&CheckpointError> {
         self.source.as_deref()?.downcast_ref()
     }
 
@@ -80,12 +80,12 @@ impl fmt::Display for PollError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             PollErrorKind::Page => "a page could not be had",
-            PollErrorKind::PassBroken => "the pages could not be walked to their end; the pass begins anew",
+            PollErrorKind::PassAborted => "the pages could not be walked to their end; the pass begins anew",
             PollErrorKind::Source => "the source makes no request of the watermark",
             PollErrorKind::Unsendable => {
                 "the client cannot send the source's request: correct its URL, or the client"
             }
-            PollErrorKind::Store => "the checkpoint could not be read or written",
+            PollErrorKind::Checkpoint => "the checkpoint could not be read or written",
             PollErrorKind::HeldElsewhere => "another poller has the checkpoint, and polls",
             PollErrorKind::LeaseLost => {
                 "another poller took the checkpoint; it delivers again what was not saved"

@@ -16,8 +16,8 @@ mod source;
 
 pub use batch::Batch;
 pub use checkpoint::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, FileCheckpoint, Held, MemoryCheckpoint,
-    NewParked, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError, StoreErrorKind, StoreFuture,
+    Acquired, Checkpoint, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, Delivered,
+    Fence, FileCheckpoint, Held, MemoryCheckpoint, NewParked, Parked, ParkedFilter, ParkedId, Save, Saved,
 };
 pub use error::{PollError, PollErrorKind};
 pub use event::{Event, ResyncReason};

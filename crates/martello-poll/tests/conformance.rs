@@ -30,7 +30,7 @@ mod in_a_file {
     impl conformance::Engine for InAFile {
         type Store = FileCheckpoint;
 
-        const LEASES_RUN_OUT: bool = false;
+        const LEASES_EXPIRE: bool = false;
 
         async fn fresh() -> Result<Option<Self>, conformance::BoxError> {
             Ok(Some(Self(tempfile::tempdir()?)))

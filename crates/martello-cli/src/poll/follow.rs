@@ -134,7 +134,7 @@ fn is_lasting(error: &PollError) -> bool {
             .call_error()
             .is_some_and(|call| call.kind() == ErrorKind::Body && call.outcome().is_success()),
         // A cursor has expired.
-        Status if error.kind() == PollErrorKind::PassBroken => false,
+        Status if error.kind() == PollErrorKind::PassAborted => false,
         Status => {
             let refused =
                 |status: StatusCode| status.is_client_error() && ![408, 425, 429].contains(&status.as_u16());

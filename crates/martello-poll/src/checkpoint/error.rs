@@ -5,7 +5,7 @@ use martello_outcome::{BoxError, Printable};
 /// What kept a store from doing what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum StoreErrorKind {
+pub enum CheckpointErrorKind {
     /// The place cannot be used: it is damaged, cut off, of another program or of a newer version.
     Unusable,
     /// More would be parked than may be.
@@ -14,7 +14,7 @@ pub enum StoreErrorKind {
     Unavailable,
 }
 
-impl StoreErrorKind {
+impl CheckpointErrorKind {
     pub(crate) const fn is_fatal(self) -> bool {
         matches!(self, Self::Unusable)
     }
@@ -22,16 +22,16 @@ impl StoreErrorKind {
 
 /// Why a store did not do what it was asked for.
 #[derive(Debug)]
-pub struct StoreError {
-    kind: StoreErrorKind,
+pub struct CheckpointError {
+    kind: CheckpointErrorKind,
     message: Cow<'static, str>,
     source: Option<BoxError>,
 }
 
-impl StoreError {
+impl CheckpointError {
     /// An error with a message, in lower case and without a full stop, that says what to do next and bears no secret.
     #[must_use]
-    pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(kind: CheckpointErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
@@ -39,7 +39,7 @@ impl StoreError {
     #[must_use]
     pub fn full() -> Self {
         Self::new(
-            StoreErrorKind::Full,
+            CheckpointErrorKind::Full,
             "10,000 items, or 64 MiB of them, are parked; deliver them again, or discard them",
         )
     }
@@ -53,18 +53,18 @@ impl StoreError {
 
     /// What kind of failure it was.
     #[must_use]
-    pub fn kind(&self) -> StoreErrorKind {
+    pub fn kind(&self) -> CheckpointErrorKind {
         self.kind
     }
 }
 
-impl fmt::Display for StoreError {
+impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Printable::new(&self.message))
     }
 }
 
-impl Error for StoreError {
+impl Error for CheckpointError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }

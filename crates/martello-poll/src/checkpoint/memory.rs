@@ -6,8 +6,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Acquired, Checkpoint, CheckpointStore, Fence, Held, Parked, ParkedFilter, ParkedId, Save, Saved,
-    StoreError, StoreFuture, parked::ParkingLot,
+    Acquired, Checkpoint, CheckpointError, CheckpointFuture, CheckpointStore, Fence, Held, Parked,
+    ParkedFilter, ParkedId, Save, Saved, parked::ParkingLot,
 };
 
 /// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the
@@ -44,17 +44,19 @@ impl MemoryCheckpoint {
 }
 
 /// Does it at once, when it is polled.
-fn now<'a, T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'a) -> StoreFuture<'a, T> {
+fn now<'a, T: Send>(
+    work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'a,
+) -> CheckpointFuture<'a, T> {
     Box::pin(async move { work() })
 }
 
 impl CheckpointStore for MemoryCheckpoint {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         now(move || {
             let mut state = self.state();
             let now = Instant::now();
             if state.held.is_some_and(|(_, until)| until > now) {
-                return Ok(Acquired::Elsewhere);
+                return Ok(Acquired::HeldElsewhere);
             }
             state.last_fence += 1;
             let fence = Fence(state.last_fence);
@@ -63,7 +65,7 @@ impl CheckpointStore for MemoryCheckpoint {
         })
     }
 
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
         now(move || {
             let mut state = self.state();
             let held = state.is_held_by(fence);
@@ -74,7 +76,7 @@ impl CheckpointStore for MemoryCheckpoint {
         })
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         now(move || {
             let mut state = self.state();
             if !state.is_held_by(fence) {
@@ -82,7 +84,7 @@ impl CheckpointStore for MemoryCheckpoint {
             }
             let mut lot = state.lot.clone();
             if !lot.change(&save.unpark, save.park) {
-                return Err(StoreError::full());
+                return Err(CheckpointError::full());
             }
             state.lot = lot;
             state.checkpoint = Some(save.checkpoint);
@@ -90,7 +92,7 @@ impl CheckpointStore for MemoryCheckpoint {
         })
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         now(move || {
             let mut state = self.state();
             if state.is_held_by(fence) {
@@ -100,15 +102,15 @@ impl CheckpointStore for MemoryCheckpoint {
         })
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         now(move || Ok(self.state().lot.list(filter)))
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        now(move || Ok(self.state().lot.emit_again(&ids)))
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        now(move || Ok(self.state().lot.redeliver(&ids)))
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         now(move || Ok(self.state().lot.discard(&ids)))
     }
 }

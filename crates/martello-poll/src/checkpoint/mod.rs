@@ -9,7 +9,7 @@ mod parked;
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 pub use data::{Checkpoint, Delivered};
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{CheckpointError, CheckpointErrorKind};
 pub use file::FileCheckpoint;
 pub use memory::MemoryCheckpoint;
 pub use parked::{NewParked, Parked, ParkedFilter, ParkedId};
@@ -17,7 +17,7 @@ pub use parked::{NewParked, Parked, ParkedFilter, ParkedId};
 /// The future of a store's operation.
 ///
 /// Dropped, the operation may or may not take place.
-pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub type CheckpointFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CheckpointError>> + Send + 'a>>;
 
 /// Keeps the checkpoint of one poll, and what it has parked.
 ///
@@ -34,30 +34,30 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait CheckpointStore: fmt::Debug + Send + Sync + 'static {
     /// Takes the checkpoint for this long, unless somebody holds it. A lease that has run out is its holder's
     /// still, until it is taken.
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired>;
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired>;
 
     /// Holds it for this long from now, and tells whether it was still held.
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool>;
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool>;
 
     /// Saves all of this, or nothing: first what is no longer parked, then the checkpoint and what is parked.
     /// What is parked already, with the same key, stamp and text, is not parked again. Who does not hold the
     /// checkpoint saves nothing.
     ///
-    /// Fails with [`StoreErrorKind::Full`] if more than [`Parked::MOST`], or than
-    /// [`Parked::MOST_BYTES`] of them, would be parked.
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved>;
+    /// Fails with [`CheckpointErrorKind::Full`] if more than [`Parked::MAX_ITEMS`], or than
+    /// [`Parked::MAX_BYTES`] of them, would be parked.
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved>;
 
     /// Gives it up. If somebody else holds it by now, nothing changes.
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()>;
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()>;
 
     /// What is parked and passes the filter, the oldest first. Anybody may look.
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>>;
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>>;
 
     /// Has these delivered again, by whoever polls, and tells how many of them are parked. Anybody may ask for it.
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64>;
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64>;
 
     /// Forgets these, and tells how many of them were parked. Anybody may.
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64>;
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64>;
 }
 
 /// Which holder of a checkpoint it is.
@@ -70,7 +70,7 @@ pub enum Acquired {
     /// It is held now.
     Held(Held),
     /// Somebody else holds it.
-    Elsewhere,
+    HeldElsewhere,
 }
 
 /// A checkpoint that was acquired.

@@ -66,7 +66,8 @@ pub struct Parked {
     #[serde(flatten)]
     pub item: NewParked,
     /// Whether it is to be delivered again.
-    pub again: bool,
+    #[serde(rename = "again")]
+    pub redeliver: bool,
 }
 
 /// In one line, for people, without the text of the item.
@@ -81,17 +82,17 @@ impl fmt::Display for Parked {
 impl Parked {
     /// How many may be parked at a time. Beyond that the poll stands still, since something other than an
     /// item is wrong.
-    pub const MOST: usize = 10_000;
+    pub const MAX_ITEMS: usize = 10_000;
 
     /// How many bytes their JSON texts may have together.
-    pub const MOST_BYTES: usize = 64 << 20;
+    pub const MAX_BYTES: usize = 64 << 20;
 }
 
 /// Which of what is parked to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParkedFilter {
     /// Only what is to be delivered again.
-    pub again: bool,
+    pub redeliver: bool,
     /// Only what was parked after this one.
     pub after: Option<ParkedId>,
     /// At most so many.
@@ -101,7 +102,7 @@ pub struct ParkedFilter {
 impl Default for ParkedFilter {
     /// The first thousand.
     fn default() -> Self {
-        Self { again: false, after: None, limit: 1_000 }
+        Self { redeliver: false, after: None, limit: 1_000 }
     }
 }
 
@@ -132,25 +133,26 @@ impl ParkingLot {
             same.push(self.parked.len());
             self.last += 1;
             bytes = bytes.saturating_add(item.json.len());
-            self.parked.push(Parked { id: ParkedId(self.last), item, again: false });
+            self.parked.push(Parked { id: ParkedId(self.last), item, redeliver: false });
             // What is over it stays so, and is refused with the rest.
-            if self.parked.len() > Parked::MOST || bytes > Parked::MOST_BYTES {
+            if self.parked.len() > Parked::MAX_ITEMS || bytes > Parked::MAX_BYTES {
                 return false;
             }
         }
-        self.parked.len() <= Parked::MOST && bytes <= Parked::MOST_BYTES
+        self.parked.len() <= Parked::MAX_ITEMS && bytes <= Parked::MAX_BYTES
     }
 
     pub(super) fn list(&self, filter: ParkedFilter) -> Vec<Parked> {
-        let passes = |parked: &&Parked| filter.after < Some(parked.id) && (parked.again || !filter.again);
+        let passes =
+            |parked: &&Parked| filter.after < Some(parked.id) && (parked.redeliver || !filter.redeliver);
         self.parked.iter().filter(passes).take(filter.limit).cloned().collect()
     }
 
-    pub(super) fn emit_again(&mut self, ids: &[ParkedId]) -> u64 {
+    pub(super) fn redeliver(&mut self, ids: &[ParkedId]) -> u64 {
         let ids: HashSet<&ParkedId> = ids.iter().collect();
         let mut found = 0;
         for parked in self.parked.iter_mut().filter(|parked| ids.contains(&parked.id)) {
-            parked.again = true;
+            parked.redeliver = true;
             found += 1;
         }
         found

@@ -9,7 +9,7 @@ pub trait Engine: Sized {
     type Store: CheckpointStore;
 
     /// Whether the lease of one store runs out for another. For a lock of the operating system it does not.
-    const LEASES_RUN_OUT: bool = true;
+    const LEASES_EXPIRE: bool = true;
 
     /// New data, on which nothing was ever done; `None` if the engine is not to be had here.
     fn fresh() -> impl Future<Output = Result<Option<Self>, BoxError>>;

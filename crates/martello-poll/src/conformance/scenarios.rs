@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{BoxError, Engine, Violation};
 use crate::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, Held, NewParked, Parked, ParkedFilter, ParkedId, Place,
-    Save, Saved, StoreErrorKind,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Held, NewParked, Parked,
+    ParkedFilter, ParkedId, Place, Save, Saved,
 };
 
 const LONG: Duration = Duration::from_secs(600);
@@ -37,7 +37,7 @@ impl Scenario {
         match self {
             Self::HoldsOnce => holds_once(&one, &two).await,
             Self::SavesWhole => saves_whole(&one, &two).await,
-            Self::RunsOut if E::LEASES_RUN_OUT => runs_out(&one, &two).await,
+            Self::RunsOut if E::LEASES_EXPIRE => runs_out(&one, &two).await,
             Self::RunsOut => runs_out(&one, &one).await,
             Self::Fences => fences(&one, &two).await,
             Self::Parks => parks(&one, &two).await,
@@ -54,12 +54,14 @@ fn ensure(holds: bool, promise: &str) -> Result<(), Violation> {
 async fn hold(store: &impl CheckpointStore, lease: Duration) -> Result<Held, BoxError> {
     match store.acquire(lease).await? {
         Acquired::Held(held) => Ok(held),
-        Acquired::Elsewhere => Err(Violation::new("a checkpoint that nobody holds can be acquired").into()),
+        Acquired::HeldElsewhere => {
+            Err(Violation::new("a checkpoint that nobody holds can be acquired").into())
+        }
     }
 }
 
 async fn is_held(store: &impl CheckpointStore) -> Result<bool, BoxError> {
-    Ok(matches!(store.acquire(LONG).await?, Acquired::Elsewhere))
+    Ok(matches!(store.acquire(LONG).await?, Acquired::HeldElsewhere))
 }
 
 fn moment(second: i64) -> Result<Timestamp, BoxError> {
@@ -163,7 +165,7 @@ async fn parks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
         items == [parked("a")?, parked("")?, parked("b")?],
         "it is listed once, as it was, the oldest first",
     )?;
-    ensure(all.iter().all(|parked| !parked.again), "what was parked is not to be delivered again")?;
+    ensure(all.iter().all(|parked| !parked.redeliver), "what was parked is not to be delivered again")?;
     let first = all.first().map(|parked| parked.id);
     let rest = two.parked(ParkedFilter { after: first, limit: 1, ..ParkedFilter::default() }).await?;
     ensure(rest.first() == all.get(1) && rest.len() == 1, "a filter is respected")?;
@@ -185,8 +187,8 @@ async fn marks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
         two.parked(ParkedFilter::default()).await?.iter().map(|parked| parked.id).collect();
     let last: Vec<ParkedId> = ids.iter().copied().skip(1).collect();
     let asked = last.iter().copied().chain([ParkedId(1 << 40)]).collect();
-    ensure(two.emit_again(asked).await? == 1, "what is parked is marked, and what is not is not counted")?;
-    let again = one.parked(ParkedFilter { again: true, ..ParkedFilter::default() }).await?;
+    ensure(two.redeliver(asked).await? == 1, "what is parked is marked, and what is not is not counted")?;
+    let again = one.parked(ParkedFilter { redeliver: true, ..ParkedFilter::default() }).await?;
     ensure(again.iter().map(|parked| parked.id).eq(last), "what is marked is listed as such")?;
     ensure(two.discard(ids.clone()).await? == 2, "what is parked is discarded")?;
     ensure(two.discard(ids).await? == 0, "what is discarded is gone")?;
@@ -196,10 +198,10 @@ async fn marks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
 
 async fn is_bounded(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let held = hold(one, LONG).await?;
-    let many = (0..Parked::MOST).map(|n| parked(&n.to_string())).collect::<Result<Vec<_>, _>>()?;
+    let many = (0..Parked::MAX_ITEMS).map(|n| parked(&n.to_string())).collect::<Result<Vec<_>, _>>()?;
     let _ = one.save(held.fence, save(1, many, Vec::new())?).await?;
     let refused = one.save(held.fence, save(2, vec![parked("more")?], Vec::new())?).await;
-    let refused = refused.is_err_and(|error| error.kind() == StoreErrorKind::Full);
+    let refused = refused.is_err_and(|error| error.kind() == CheckpointErrorKind::Full);
     ensure(refused, "more than may be parked is refused")?;
     one.release(held.fence).await?;
     let next = hold(two, LONG).await?;

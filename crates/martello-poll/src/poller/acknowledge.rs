@@ -16,11 +16,11 @@ impl Poller {
         let rest = pending.items.split_off(count.min(pending.items.len()));
         for item in pending.items.drain(..) {
             let reason = rejected.remove(&item.index);
-            self.unsaved.unpark.extend(pending.again.get(&item.index));
+            self.unsaved.unpark.extend(pending.redelivered.get(&item.index));
             if let Some(reason) = reason {
                 self.unsaved.park.push(park(item.mark.as_ref(), &item.json, item.place, reason));
             }
-            if let (Some(mark), true) = (item.mark, pending.again.is_empty()) {
+            if let (Some(mark), true) = (item.mark, pending.redelivered.is_empty()) {
                 self.memory.insert(mark);
             }
         }
@@ -61,7 +61,7 @@ impl Poller {
         let delivered = self.memory.since(self.since());
         let Unsaved { park, unpark, .. } = self.unsaved.clone();
         let save = Save { checkpoint: Checkpoint { delivered, ..self.checkpoint.clone() }, park, unpark };
-        match self.store.save(lease.fence, save).await.map_err(PollError::store)? {
+        match self.store.save(lease.fence, save).await.map_err(PollError::checkpoint)? {
             Saved::Saved => {
                 self.unsaved = Unsaved::default();
                 Ok(())

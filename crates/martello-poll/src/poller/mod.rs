@@ -23,8 +23,8 @@ pub use stop::Stopper;
 
 use self::{lease::Lease, memory::Memory, pace::Pace, pass::Pass, pending::Flawed, step::Step};
 use crate::{
-    Acquired, Batch, Boundary, Checkpoint, CheckpointStore, Event, NewParked, ParkedId, PollError,
-    PollOptions, ResyncReason, Source, StoreFuture,
+    Acquired, Batch, Boundary, Checkpoint, CheckpointFuture, CheckpointStore, Event, NewParked, ParkedId,
+    PollError, PollOptions, ResyncReason, Source,
     source::{Ask, Asker},
 };
 
@@ -42,7 +42,7 @@ pub struct Poller {
     stopper: Stopper,
     lease: Option<Lease>,
     /// Kept here, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
-    acquiring: Option<StoreFuture<'static, Acquired>>,
+    acquiring: Option<CheckpointFuture<'static, Acquired>>,
     checkpoint: Checkpoint,
     memory: Memory,
     flawed: Flawed,

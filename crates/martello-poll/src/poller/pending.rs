@@ -20,7 +20,7 @@ const LONGEST_REASON: usize = 1_024;
 const PER_TURN: usize = 1_000;
 
 /// How many flawed items of a page are collected: one more than may be parked, so that what does not fit is refused.
-const MOST_PARKS: usize = Parked::MOST + 1;
+const MOST_PARKS: usize = Parked::MAX_ITEMS + 1;
 
 /// How many flawed items are remembered as told.
 const MOST_FLAWED: usize = 10_000;
@@ -34,7 +34,7 @@ pub(crate) struct Pending {
     pub(super) parks: Vec<NewParked>,
     pub(super) flawed: HashSet<u128>,
     /// What it was parked as, if it is delivered again.
-    pub(super) again: BTreeMap<usize, ParkedId>,
+    pub(super) redelivered: BTreeMap<usize, ParkedId>,
     /// Whether the pass is over with it.
     pub(super) last: bool,
 }
@@ -47,7 +47,7 @@ impl Pending {
             // What was parked had been JSON.
             let Ok(json) = RawValue::from_string(item.json) else { continue };
             let mark = item.stamp.map(|stamp| Mark { stamp, key: item.key.into() });
-            pending.again.insert(pending.items.len(), id);
+            pending.redelivered.insert(pending.items.len(), id);
             pending.push(mark, json, item.place);
         }
         pending

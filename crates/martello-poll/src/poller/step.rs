@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{CaughtUp, Lease, Pass, Pending, Poller, pending::Unsorted};
-use crate::{Acquired, Checkpoint, Held, ParkedFilter, PollError, PollErrorKind, ResyncReason, StoreFuture};
+use crate::{
+    Acquired, Checkpoint, CheckpointFuture, Held, ParkedFilter, PollError, PollErrorKind, ResyncReason,
+};
 
 /// How many parked items make a batch.
 const AGAIN: usize = 100;
@@ -91,10 +93,10 @@ impl Poller {
     async fn acquire(&mut self) -> Result<Step, PollError> {
         let (store, lease) = (self.store.clone(), self.options.lease);
         let acquire =
-            || -> StoreFuture<'static, Acquired> { Box::pin(async move { store.acquire(lease).await }) };
+            || -> CheckpointFuture<'static, Acquired> { Box::pin(async move { store.acquire(lease).await }) };
         let acquired = self.acquiring.get_or_insert_with(acquire).await;
         self.acquiring = None;
-        let acquired = acquired.map_err(PollError::store)?;
+        let acquired = acquired.map_err(PollError::checkpoint)?;
         let Acquired::Held(Held { fence, checkpoint }) = acquired else {
             let error = PollError::new(PollErrorKind::HeldElsewhere);
             let retry_in = self.options.lease / 3;
@@ -122,8 +124,8 @@ impl Poller {
 
     /// What is to be delivered again comes first, then a pass.
     async fn begin(&mut self) -> Result<Step, PollError> {
-        let filter = ParkedFilter { again: true, after: None, limit: AGAIN };
-        let again = Pending::of_parked(self.store.parked(filter).await.map_err(PollError::store)?);
+        let filter = ParkedFilter { redeliver: true, after: None, limit: AGAIN };
+        let again = Pending::of_parked(self.store.parked(filter).await.map_err(PollError::checkpoint)?);
         if !again.is_empty() {
             self.pending = Some(again);
             return Ok(Step::GoOn);
@@ -230,7 +232,7 @@ impl Poller {
         let kind = if expired || error.kind().is_final() {
             self.pass = None;
             self.etag = None;
-            PollErrorKind::PassBroken
+            PollErrorKind::PassAborted
         } else {
             PollErrorKind::Page
         };

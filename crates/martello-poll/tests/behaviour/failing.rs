@@ -72,7 +72,7 @@ async fn a_cursor_that_expired_starts_the_pass_anew_and_nothing_is_delivered_twi
         let store = MemoryCheckpoint::default();
         let mut poller = poller(&server, &store);
         assert_eq!(next(&mut poller).await, batch(&["a"]));
-        assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::PassBroken, seconds(1)));
+        assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::PassAborted, seconds(1)));
         assert_eq!(store.checkpoint(), None);
         assert_eq!(next(&mut poller).await, batch(&["b"]));
         assert_eq!(server.asked()[..4], ["", "cursor=b", "", "cursor=c"]);
@@ -86,7 +86,7 @@ async fn a_cursor_that_runs_in_a_circle_is_a_failure_and_not_the_end() {
     let mut poller = poller(&server, &store);
     assert_eq!(next(&mut poller).await, batch(&["0"]));
     assert_eq!(next(&mut poller).await, batch(&["1"]));
-    assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::PassBroken, seconds(1)));
+    assert_eq!(next(&mut poller).await, Seen::Failed(PollErrorKind::PassAborted, seconds(1)));
     assert_eq!(store.checkpoint(), None);
 }
 

@@ -1,8 +1,8 @@
 use std::{fs, time::Duration};
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, FileCheckpoint, NewParked, ParkedFilter, ParkedId,
-    Place, PollErrorKind, Poller, Save, Saved, StoreErrorKind,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, FileCheckpoint, NewParked,
+    ParkedFilter, ParkedId, Place, PollErrorKind, Poller, Save, Saved,
 };
 
 use crate::support::{Server, item, next, options, page, source};
@@ -31,14 +31,14 @@ async fn a_file_that_is_cut_off_or_of_something_else_is_a_clear_error_and_not_a_
     for text in bad {
         fs::write(&path, &text).unwrap();
         let error = FileCheckpoint::new(&path).acquire(LEASE).await.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unusable, "{text:?}");
+        assert_eq!(error.kind(), CheckpointErrorKind::Unusable, "{text:?}");
     }
     let server = Server::new(|_| page("10:00:00", "", ""));
     let error = Poller::new(server, source(), FileCheckpoint::new(&path)).next().await.unwrap_err();
     assert_eq!(error.kind(), PollErrorKind::Unusable);
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("newer version"));
     let shown = format!("{error:?}");
-    let expected = "PollError { kind: Unusable, source: Some(StoreError { kind: Unusable, message: ";
+    let expected = "PollError { kind: Unusable, source: Some(CheckpointError { kind: Unusable, message: ";
     assert!(shown.starts_with(expected), "{shown}");
 }
 
@@ -48,7 +48,7 @@ async fn two_files_of_one_path_do_not_hold_it_at_once() {
     let path = folder.path().join("checkpoint");
     let (one, two) = (FileCheckpoint::new(&path), FileCheckpoint::new(&path));
     let Acquired::Held(held) = one.acquire(LEASE).await.unwrap() else { panic!() };
-    assert!(matches!(two.acquire(LEASE).await.unwrap(), Acquired::Elsewhere));
+    assert!(matches!(two.acquire(LEASE).await.unwrap(), Acquired::HeldElsewhere));
     assert_eq!(two.save(held.fence, save()).await.unwrap(), Saved::Fenced);
     drop(one);
     assert!(matches!(two.acquire(LEASE).await.unwrap(), Acquired::Held(_)));
@@ -75,17 +75,17 @@ async fn a_poll_goes_on_from_its_file() {
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_an_error_that_may_pass() {
     let error = FileCheckpoint::new("/nowhere/at/all").acquire(LEASE).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unavailable);
 }
 
 /// A checkpoint that is there and cannot be read is not taken for none: everything would be delivered again.
 async fn cannot_be_read(path: &std::path::Path, what: &str) {
     let error = FileCheckpoint::new(path).acquire(LEASE).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{what}");
+    assert_eq!(error.kind(), CheckpointErrorKind::Unavailable, "{what}");
     let server = Server::new(|_| page("10:00:00", &item("a", "09:59:00"), ""));
     let store = FileCheckpoint::new(path);
     let mut poller = Poller::new(server.clone(), source(), store).with_options(options());
-    let failed = crate::support::Seen::Failed(PollErrorKind::Store, Duration::from_secs(1));
+    let failed = crate::support::Seen::Failed(PollErrorKind::Checkpoint, Duration::from_secs(1));
     assert_eq!(next(&mut poller).await, failed, "{what}");
     assert!(server.asked().is_empty(), "{what}");
 }
@@ -106,7 +106,7 @@ async fn a_path_that_leads_through_a_file_is_an_error_and_not_a_fresh_start() {
     cannot_be_read(&path, "through a file").await;
     // Where there is no lock that cannot be made, it is the file that cannot be read.
     let error = FileCheckpoint::new(&path).parked(ParkedFilter::default()).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unavailable);
 }
 
 #[cfg(unix)]
@@ -161,7 +161,7 @@ async fn a_checkpoint_that_is_no_text_is_an_error_and_not_a_fresh_start() {
     fs::write(&path, b"{\"martello_poll\":1,\"source\":\"\xff\",\"watermark\":null,\"delivered\":[]}")
         .unwrap();
     let error = FileCheckpoint::new(&path).acquire(LEASE).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
 }
 
 /// Taken for none, it would be written anew, and what was parked would be gone.
@@ -180,13 +180,15 @@ async fn parked_items_that_cannot_be_read_are_an_error_and_are_not_replaced() {
         reason: "no such depot".to_owned(),
         parked_at: "2024-11-29T09:00:00Z".parse().unwrap(),
     };
-    for (what, kind) in [("folder", StoreErrorKind::Unavailable), ("text", StoreErrorKind::Unusable)] {
+    for (what, kind) in
+        [("folder", CheckpointErrorKind::Unavailable), ("text", CheckpointErrorKind::Unusable)]
+    {
         match what {
             "folder" => fs::create_dir(&parked).unwrap(),
             _ => fs::write(&parked, b"{\"martello_poll\":1,\xff").unwrap(),
         }
         let listed = store.parked(ParkedFilter::default()).await.unwrap_err();
-        let again = store.emit_again(vec![ParkedId(1)]).await.unwrap_err();
+        let again = store.redeliver(vec![ParkedId(1)]).await.unwrap_err();
         let discarded = store.discard(vec![ParkedId(1)]).await.unwrap_err();
         let parking = store.save(held.fence, Save { park: vec![item.clone()], ..save() }).await.unwrap_err();
         for error in [listed, again, discarded, parking] {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, FileCheckpoint, NewParked, ParkedFilter, ParkedId, Place, Save,
-    Saved, StoreError, StoreErrorKind,
+    Acquired, Checkpoint, CheckpointError, CheckpointErrorKind, CheckpointStore, FileCheckpoint, NewParked,
+    ParkedFilter, ParkedId, Place, Save, Saved,
 };
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// Saves a checkpoint, and parks an item.
-async fn save(path: &Path) -> Result<(), StoreError> {
+async fn save(path: &Path) -> Result<(), CheckpointError> {
     let store = FileCheckpoint::new(path);
     let Acquired::Held(held) = store.acquire(LEASE).await? else { panic!("it is held elsewhere") };
     let item = NewParked {
@@ -79,7 +79,7 @@ async fn planted_links_are_not_followed() {
             continue;
         }
         let error = saved.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unusable, "{name}");
+        assert_eq!(error.kind(), CheckpointErrorKind::Unusable, "{name}");
         let expected = "is a link, or has other names: check who created it, then remove it";
         assert!(error.to_string().ends_with(expected), "{error}");
     }
@@ -92,7 +92,7 @@ async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
     let elsewhere = folder.path().join("elsewhere");
     symlink(&elsewhere, folder.path().join("checkpoint.parked")).unwrap();
     let error = save(&path).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
     assert!(error.to_string().ends_with("is a link: check who created it, then remove it"), "{error}");
     assert!(!elsewhere.exists());
 }
@@ -140,7 +140,7 @@ async fn a_lock_that_is_another_name_of_a_file_is_not_written_to() {
     let treasure = folder.path().join("treasure");
     fs::write(&treasure, "keep this").unwrap();
     fs::hard_link(&treasure, folder.path().join("checkpoint.lock")).unwrap();
-    assert_eq!(save(&path).await.unwrap_err().kind(), StoreErrorKind::Unusable);
+    assert_eq!(save(&path).await.unwrap_err().kind(), CheckpointErrorKind::Unusable);
     assert_eq!(fs::read_to_string(&treasure).unwrap(), "keep this");
 }
 
@@ -169,18 +169,18 @@ async fn a_checkpoint_whose_path_is_a_link_is_replaced_where_that_leads_to() {
     }
     let (one, two) = (FileCheckpoint::new(&link), FileCheckpoint::new(data.join("checkpoint")));
     let Acquired::Held(_) = one.acquire(LEASE).await.unwrap() else { panic!() };
-    assert!(matches!(two.acquire(LEASE).await.unwrap(), Acquired::Elsewhere));
+    assert!(matches!(two.acquire(LEASE).await.unwrap(), Acquired::HeldElsewhere));
     assert_eq!(one.parked(ParkedFilter::default()).await.unwrap().len(), 1);
 }
 
 /// Whether this is refused in the time that a file takes. Whoever waits for the other end of the pipe is let
 /// go.
-async fn is_refused<T>(pipe: &Path, work: impl Future<Output = Result<T, StoreError>>) {
+async fn is_refused<T>(pipe: &Path, work: impl Future<Output = Result<T, CheckpointError>>) {
     let came = tokio::time::timeout(Duration::from_secs(5), work).await;
     let _both_ends = OpenOptions::new().read(true).write(true).open(pipe).unwrap();
     assert!(came.is_ok(), "it waits for whoever writes");
     let Err(error) = came.unwrap() else { panic!("it is not refused") };
-    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    assert_eq!(error.kind(), CheckpointErrorKind::Unusable, "{error}");
 }
 
 #[tokio::test]

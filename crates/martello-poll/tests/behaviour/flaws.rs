@@ -133,10 +133,10 @@ async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
     let Some(Event::Batch(first)) = first else { panic!() };
     assert!(first.items().is_empty());
     // One more than may be parked: all the others would be refused with it.
-    assert_eq!(first.flaws().len(), Parked::MOST + 1);
+    assert_eq!(first.flaws().len(), Parked::MAX_ITEMS + 1);
     let error = first.ack().await.unwrap_err();
-    assert_eq!(error.kind(), PollErrorKind::Store);
-    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
+    assert_eq!(error.kind(), PollErrorKind::Checkpoint);
+    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Checkpoint, _)));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 

@@ -1,8 +1,8 @@
 use std::{sync::Mutex, time::Duration};
 
 use martello_poll::{
-    Acquired, CheckpointStore, Event, Fence, MemoryCheckpoint, Parked, ParkedFilter, ParkedId, PollErrorKind,
-    Poller, Save, Saved, StoreError, StoreErrorKind, StoreFuture,
+    Acquired, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, Event, Fence,
+    MemoryCheckpoint, Parked, ParkedFilter, ParkedId, PollErrorKind, Poller, Save, Saved,
 };
 
 use crate::support::{Seen, Server, batch, item, next, options, page, poller, source};
@@ -12,8 +12,8 @@ use crate::support::{Seen, Server, batch, item, next, options, page, poller, sou
 #[derive(Debug)]
 struct Failing {
     store: MemoryCheckpoint,
-    acquire: Mutex<Vec<StoreErrorKind>>,
-    save: Mutex<Vec<StoreErrorKind>>,
+    acquire: Mutex<Vec<CheckpointErrorKind>>,
+    save: Mutex<Vec<CheckpointErrorKind>>,
 }
 
 impl Failing {
@@ -21,46 +21,46 @@ impl Failing {
         Self { store: store.clone(), acquire: Mutex::default(), save: Mutex::default() }
     }
 
-    fn no_lease(failures: impl Into<Vec<StoreErrorKind>>) -> Self {
+    fn no_lease(failures: impl Into<Vec<CheckpointErrorKind>>) -> Self {
         let (store, acquire) = (MemoryCheckpoint::default(), Mutex::new(failures.into()));
         Self { store, acquire, save: Mutex::default() }
     }
 
-    fn no_save(failures: impl Into<Vec<StoreErrorKind>>) -> Self {
+    fn no_save(failures: impl Into<Vec<CheckpointErrorKind>>) -> Self {
         Self { save: Mutex::new(failures.into()), ..Self::no_lease([]) }
     }
 }
 
-fn down<'a, T: Send + 'a>(kind: StoreErrorKind) -> StoreFuture<'a, T> {
-    Box::pin(std::future::ready(Err(StoreError::new(kind, "the store has failed"))))
+fn down<'a, T: Send + 'a>(kind: CheckpointErrorKind) -> CheckpointFuture<'a, T> {
+    Box::pin(std::future::ready(Err(CheckpointError::new(kind, "the store has failed"))))
 }
 
 impl CheckpointStore for Failing {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         self.acquire.lock().unwrap().pop().map_or_else(|| self.store.acquire(lease), down)
     }
 
-    fn renew(&self, _: Fence, _: Duration) -> StoreFuture<'_, bool> {
-        down(StoreErrorKind::Unavailable)
+    fn renew(&self, _: Fence, _: Duration) -> CheckpointFuture<'_, bool> {
+        down(CheckpointErrorKind::Unavailable)
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         self.save.lock().unwrap().pop().map_or_else(|| self.store.save(fence, save), down)
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         self.store.release(fence)
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         self.store.parked(filter)
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        self.store.emit_again(ids)
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        self.store.redeliver(ids)
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         self.store.discard(ids)
     }
 }
@@ -71,27 +71,27 @@ fn server() -> Server {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_or_full_does_not_end_a_poll_and_one_that_cannot_be_used_does() {
-    let (down, full) = (StoreErrorKind::Unavailable, StoreErrorKind::Full);
+    let (down, full) = (CheckpointErrorKind::Unavailable, CheckpointErrorKind::Full);
     let store = Failing::no_lease([full, down]);
     let mut poller = Poller::new(server(), source(), store).with_options(options());
     for wait in [1, 2] {
-        let failed = Seen::Failed(PollErrorKind::Store, Duration::from_secs(wait));
+        let failed = Seen::Failed(PollErrorKind::Checkpoint, Duration::from_secs(wait));
         assert_eq!(next(&mut poller).await, failed);
     }
     assert_eq!(next(&mut poller).await, batch(&["a"]));
 
-    let store = Failing::no_lease([StoreErrorKind::Unusable]);
+    let store = Failing::no_lease([CheckpointErrorKind::Unusable]);
     let error = Poller::new(server(), source(), store).next().await.unwrap_err();
     assert_eq!(error.kind(), PollErrorKind::Unusable);
-    assert_eq!(error.store_error().unwrap().kind(), StoreErrorKind::Unusable);
+    assert_eq!(error.checkpoint_error().unwrap().kind(), CheckpointErrorKind::Unusable);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_before_the_start_is_kept() {
-    let (server, store) = (server(), Failing::no_save([StoreErrorKind::Unavailable]));
+    let (server, store) = (server(), Failing::no_save([CheckpointErrorKind::Unavailable]));
     let source = source().everything_from("2024-11-29T09:00:00Z".parse().unwrap());
     let mut poller = Poller::new(server.clone(), source, store).with_options(options());
-    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Store, _)));
+    assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Checkpoint, _)));
     assert!(server.asked().is_empty());
     assert_eq!(next(&mut poller).await, batch(&["a"]));
 }
@@ -137,7 +137,7 @@ async fn a_lease_is_renewed_while_the_user_works() {
     let mut one = poller(&server(), &store);
     let Some(Event::Batch(slow)) = one.next().await.unwrap() else { panic!() };
     tokio::time::sleep(Duration::from_secs(3_600)).await;
-    assert!(matches!(store.acquire(Duration::from_secs(60)).await.unwrap(), Acquired::Elsewhere));
+    assert!(matches!(store.acquire(Duration::from_secs(60)).await.unwrap(), Acquired::HeldElsewhere));
     slow.ack().await.unwrap();
 }
 

@@ -29,17 +29,17 @@ async fn what_is_rejected_is_parked_and_delivered_again_when_asked_for() {
     );
     assert_eq!(all[1].item.json, item("b", "09:59:30"));
 
-    assert_eq!(store.emit_again(vec![all[1].id, ParkedId(99)]).await.unwrap(), 1);
+    assert_eq!(store.redeliver(vec![all[1].id, ParkedId(99)]).await.unwrap(), 1);
     reject_all(&mut poller, "still none").await;
     let all = parked(&store).await;
     assert_eq!(
         all.iter().map(|parked| parked.item.reason.as_str()).collect::<Vec<_>>(),
         ["no such depot", "still none"]
     );
-    assert!(!all[1].again);
+    assert!(!all[1].redeliver);
 
     assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
-    store.emit_again(vec![all[0].id, all[1].id]).await.unwrap();
+    store.redeliver(vec![all[0].id, all[1].id]).await.unwrap();
     assert_eq!(next(&mut poller).await, batch(&["a", "b"]));
     assert!(parked(&store).await.is_empty());
     assert_eq!(next(&mut poller).await, Seen::CaughtUp(0));
@@ -63,7 +63,7 @@ async fn what_is_discarded_is_gone() {
     reject_all(&mut poller, "no").await;
     let id = parked(&store).await[0].id;
     assert_eq!(store.discard(vec![id]).await.unwrap(), 1);
-    assert_eq!(store.emit_again(vec![id]).await.unwrap(), 0);
+    assert_eq!(store.redeliver(vec![id]).await.unwrap(), 0);
     assert!(parked(&store).await.is_empty());
 }
 

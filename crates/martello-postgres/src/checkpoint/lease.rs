@@ -23,7 +23,7 @@ pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Res
          RETURNING fence, saved";
     let statement = shared.statement(sql).bind(shared.now()).bind(poll).bind(micros(lease));
     let rows = shared.connections.rows(&statement).await?;
-    let Some(row) = rows.first() else { return Ok(Acquired::Elsewhere) };
+    let Some(row) = rows.first() else { return Ok(Acquired::HeldElsewhere) };
     let fence = Fence(row.try_get::<i64, _>(0).map_err(explain)?.cast_unsigned());
     let saved: Option<&str> = row.try_get(1).map_err(explain)?;
     let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| corrupt("checkpoint"))?;

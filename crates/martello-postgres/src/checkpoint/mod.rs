@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use martello_outbox::{QueueName, StoreErrorKind};
 use martello_poll::{
-    Acquired, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
-    StoreErrorKind as PollKind, StoreFuture,
+    Acquired, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, ConfigError, Fence,
+    Parked, ParkedFilter, ParkedId, Save, Saved,
 };
 
 use crate::{
@@ -62,14 +62,14 @@ impl PostgresCheckpoint {
 }
 
 /// What a poller is told: only what will be no better later ends the poll.
-fn explain(error: martello_outbox::StoreError) -> StoreError {
+fn explain(error: martello_outbox::StoreError) -> CheckpointError {
     let kind = match error.kind() {
         StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
-            PollKind::Unavailable
+            CheckpointErrorKind::Unavailable
         }
-        _ => PollKind::Unusable,
+        _ => CheckpointErrorKind::Unusable,
     };
-    StoreError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
+    CheckpointError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
 }
 
 /// It is none that can be written.
@@ -85,34 +85,34 @@ impl fmt::Debug for PostgresCheckpoint {
 }
 
 impl CheckpointStore for PostgresCheckpoint {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         Box::pin(async move { lease::acquire(self.shared(), &self.poll, lease).await.map_err(explain) })
     }
 
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
         Box::pin(async move { lease::renew(self.shared(), &self.poll, fence, lease).await.map_err(explain) })
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         Box::pin(async move {
             let saved = save::save(self.shared(), &self.poll, fence, &save).await.map_err(explain)?;
-            saved.ok_or_else(StoreError::full)
+            saved.ok_or_else(CheckpointError::full)
         })
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         Box::pin(async move { lease::release(self.shared(), &self.poll, fence).await.map_err(explain) })
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         Box::pin(async move { parked::list(self.shared(), &self.poll, filter).await.map_err(explain) })
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        Box::pin(async move { parked::emit_again(self.shared(), &self.poll, &ids).await.map_err(explain) })
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        Box::pin(async move { parked::redeliver(self.shared(), &self.poll, &ids).await.map_err(explain) })
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         Box::pin(async move { parked::discard(self.shared(), &self.poll, &ids).await.map_err(explain) })
     }
 }

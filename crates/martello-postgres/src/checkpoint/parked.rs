@@ -13,7 +13,7 @@ pub(super) async fn list(
     poll: &str,
     filter: ParkedFilter,
 ) -> Result<Vec<Parked>, StoreError> {
-    let again = if filter.again { "AND again" } else { "" };
+    let again = if filter.redeliver { "AND again" } else { "" };
     let sql = format!(
         "SELECT id, again, page, item, parked_at, key, stamp, reason, json FROM __.parked
          WHERE poll = $1 AND id > $2 {again} ORDER BY id LIMIT $3"
@@ -38,11 +38,11 @@ fn parked(row: &PgRow) -> Result<Parked, StoreError> {
         json: text(8)?.to_owned(),
     };
     let again = row.try_get(1).map_err(explain)?;
-    Ok(Parked { id: ParkedId(number(0)?.cast_unsigned()), item, again })
+    Ok(Parked { id: ParkedId(number(0)?.cast_unsigned()), item, redeliver: again })
 }
 
 /// Has these delivered again, and tells how many of them are parked.
-pub(super) async fn emit_again(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
+pub(super) async fn redeliver(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
     let sql = "UPDATE __.parked SET again = true FROM __.begin_write(NULL)
          WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
     let statement = shared.statement(sql).bind(poll).bind(numbers(ids)).repeatable();

@@ -27,8 +27,8 @@ pub(super) async fn save(
         .bind(fence.0.cast_signed())
         .bind(serde_json::to_string(&save.checkpoint).map_err(unwritten)?)
         .bind(numbers(&save.unpark))
-        .bind(most(Parked::MOST))
-        .bind(most(Parked::MOST_BYTES));
+        .bind(most(Parked::MAX_ITEMS))
+        .bind(most(Parked::MAX_BYTES));
     // The second time, it finds everything as it is to be.
     let statement = bind(statement, &save.park)?.repeatable();
     let rows = shared.connections.rows(&statement).await?;

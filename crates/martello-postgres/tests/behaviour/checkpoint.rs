@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, Held, NewParked, Parked, ParkedFilter, Save,
-    Saved, StoreErrorKind,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Fence, Held, NewParked, Parked,
+    ParkedFilter, Save, Saved,
     conformance::{self, BoxError},
 };
 use martello_postgres::PostgresCheckpoint;
@@ -37,7 +37,7 @@ const LEASE: Duration = Duration::from_secs(60);
 async fn held(checkpoint: &PostgresCheckpoint) -> Held {
     match checkpoint.acquire(LEASE).await.unwrap() {
         Acquired::Held(held) => held,
-        Acquired::Elsewhere => unreachable!("somebody holds it"),
+        Acquired::HeldElsewhere => unreachable!("somebody holds it"),
     }
 }
 
@@ -105,7 +105,7 @@ async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
     assert!(held(&two).await.checkpoint.is_none());
     assert!(all(&two).await.is_empty());
     let ids: Vec<_> = all(&one).await.iter().map(|parked| parked.id).collect();
-    assert_eq!(two.emit_again(ids.clone()).await.unwrap(), 0);
+    assert_eq!(two.redeliver(ids.clone()).await.unwrap(), 0);
     assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
     assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
     assert!(store.checkpoint("one poll").is_err());
@@ -123,7 +123,7 @@ async fn of_many_that_reach_for_it_at_once_one_gets_it() {
         });
         let held = join_all(reach).await.into_iter().filter_map(|got| match got {
             Acquired::Held(held) => Some(held.fence),
-            Acquired::Elsewhere => None,
+            Acquired::HeldElsewhere => None,
         });
         let held: Vec<_> = held.collect();
         assert_eq!(held.len(), 1);
@@ -138,9 +138,9 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
     let store = test.open().await.checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
     // Letters of two bytes each.
-    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MOST_BYTES / 16));
+    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MAX_BYTES / 16));
     let error = store.save(fence, save((0..9).map(large).collect())).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert_eq!(error.kind(), CheckpointErrorKind::Full);
     assert!(all(&store).await.is_empty());
     store.release(fence).await.unwrap();
     let held = held(&store).await;
@@ -160,11 +160,11 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
     checkpoint.release(fence).await.unwrap();
     test.run("UPDATE __.checkpoint SET saved = left(saved, 20)").await;
     let error = checkpoint.acquire(LEASE).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("the store's tables hold a checkpoint that is none"), "{cause}");
     store.close().await;
-    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), CheckpointErrorKind::Unavailable);
     test.drop().await;
 }
 

@@ -23,7 +23,7 @@ pub(super) fn acquire(tx: &Tx<'_>, poll: &str, lease: Duration) -> Result<Acquir
         Ok::<_, Fault>(Held { fence, checkpoint: columns.text()?.map(parse).transpose()? })
     };
     let held = sql::one(tx, sql, params![poll, tx.now, later(tx.now, lease)], read)?;
-    Ok(held.map_or(Acquired::Elsewhere, Acquired::Held))
+    Ok(held.map_or(Acquired::HeldElsewhere, Acquired::Held))
 }
 
 /// Holds it for this long from now, and tells whether it was still held.

@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use martello_outbox::engine::is_temporary;
 use martello_poll::{
-    Acquired, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
-    StoreFuture,
+    Acquired, CheckpointError, CheckpointFuture, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter,
+    ParkedId, Save, Saved,
     engine::{check_poll_name, checkpoint_to_json, database_failed},
 };
 
@@ -53,7 +53,7 @@ impl SqliteCheckpoint {
     fn write<T: Send + 'static>(
         &self,
         mut act: impl FnMut(&Tx<'_>, &str) -> Result<T, Fault> + Send + 'static,
-    ) -> StoreFuture<'_, T> {
+    ) -> CheckpointFuture<'_, T> {
         let poll = self.poll.clone();
         Box::pin(async move { self.engine.write(move |tx| act(tx, &poll)).await.map_err(explain) })
     }
@@ -61,13 +61,13 @@ impl SqliteCheckpoint {
     fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader, &str) -> Result<T, Fault> + Send + 'static,
-    ) -> StoreFuture<'_, T> {
+    ) -> CheckpointFuture<'_, T> {
         let poll = self.poll.clone();
         Box::pin(async move { self.engine.read(move |reader| read(reader, &poll)).await.map_err(explain) })
     }
 }
 
-fn explain(error: martello_outbox::StoreError) -> StoreError {
+fn explain(error: martello_outbox::StoreError) -> CheckpointError {
     database_failed(is_temporary(&error), error)
 }
 
@@ -78,37 +78,37 @@ impl fmt::Debug for SqliteCheckpoint {
 }
 
 impl CheckpointStore for SqliteCheckpoint {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         self.write(move |tx, poll| lease::acquire(tx, poll, lease))
     }
 
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
         self.write(move |tx, poll| lease::renew(tx, poll, fence, lease))
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         Box::pin(async move {
             let Save { checkpoint, park, unpark } = save;
             let checkpoint = checkpoint_to_json(&checkpoint)?;
             let saved =
                 self.write(move |tx, poll| save::save(tx, poll, fence, &checkpoint, &unpark, &park)).await?;
-            saved.ok_or_else(StoreError::full)
+            saved.ok_or_else(CheckpointError::full)
         })
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         self.write(move |tx, poll| lease::release(tx, poll, fence))
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         self.read(move |reader, poll| parked::list(&reader.connection, poll, filter))
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        self.write(move |tx, poll| parked::emit_again(tx, poll, &ids))
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        self.write(move |tx, poll| parked::redeliver(tx, poll, &ids))
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         self.write(move |tx, poll| parked::discard(tx, poll, &ids))
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) ->
             )
         };
     }
-    let sql = if filter.again { select!("AND again = 1") } else { select!("") };
+    let sql = if filter.redeliver { select!("AND again = 1") } else { select!("") };
     let (after, limit) = list_bounds(&filter);
     sql::all(connection, sql, params![poll, after, limit], parked)
 }
@@ -53,7 +53,7 @@ pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Faul
 }
 
 /// Has these delivered again, and tells how many of them are parked.
-pub(super) fn emit_again(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
+pub(super) fn redeliver(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
     each(tx, "UPDATE parked SET again = 1 WHERE id = ?2 AND poll = ?1", poll, ids)
 }
 

@@ -38,5 +38,5 @@ fn has_room(tx: &Tx<'_>, poll: &str) -> Result<bool, Fault> {
     let sums = sql::one(tx, sql, params![poll], |row| Ok::<_, Fault>((row.get(0)?, row.get(1)?)))?;
     let (items, bytes): (i64, i64) = sums.unwrap_or_default();
     let within = |sum, most| usize::try_from(sum).is_ok_and(|sum| sum <= most);
-    Ok(within(items, Parked::MOST) && within(bytes, Parked::MOST_BYTES))
+    Ok(within(items, Parked::MAX_ITEMS) && within(bytes, Parked::MAX_BYTES))
 }

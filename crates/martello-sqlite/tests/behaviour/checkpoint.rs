@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointStore, Delivered, Fence, Held, NewParked, Parked, ParkedFilter, Place,
-    Save, Saved, StoreErrorKind,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Fence, Held, NewParked, Parked,
+    ParkedFilter, Place, Save, Saved,
     conformance::{self, BoxError},
 };
 use martello_sqlite::{SqliteCheckpoint, SqliteStore};
@@ -40,7 +40,7 @@ const LEASE: Duration = Duration::from_secs(60);
 async fn held(checkpoint: &SqliteCheckpoint) -> Held {
     match checkpoint.acquire(LEASE).await.unwrap() {
         Acquired::Held(held) => held,
-        Acquired::Elsewhere => unreachable!("somebody holds it"),
+        Acquired::HeldElsewhere => unreachable!("somebody holds it"),
     }
 }
 
@@ -110,7 +110,7 @@ async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
     assert!(held(&two).await.checkpoint.is_none());
     assert!(all(&two).await.is_empty());
     let ids: Vec<_> = all(&one).await.iter().map(|parked| parked.id).collect();
-    assert_eq!(two.emit_again(ids.clone()).await.unwrap(), 0);
+    assert_eq!(two.redeliver(ids.clone()).await.unwrap(), 0);
     assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
     assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
 }
@@ -121,9 +121,9 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
     // Letters of two bytes each: so many of them are twice what may be parked.
-    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MOST_BYTES / 64));
+    let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MAX_BYTES / 64));
     let error = store.save(fence, save((0..33).map(large).collect())).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert_eq!(error.kind(), CheckpointErrorKind::Full);
     assert!(all(&store).await.is_empty());
     saved(&store, fence, save((0..32).map(large).collect())).await;
     assert_eq!(all(&store).await.len(), 32);
@@ -152,11 +152,11 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
     let other = Connection::open(&path).unwrap();
     other.execute_batch("UPDATE checkpoint SET saved = substr(saved, 1, 20)").unwrap();
     let error = checkpoint.acquire(LEASE).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("the store holds an invalid checkpoint"), "{cause}");
     store.close().await;
-    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), CheckpointErrorKind::Unavailable);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
     for damage in ["'null'", "''", "'{}'", "substr(saved, 1, 20)", "CAST(x'ff' AS TEXT)"] {
         connection.execute(&format!("UPDATE checkpoint SET saved = {damage}"), []).unwrap();
         let error = store.acquire(LEASE).await.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unusable, "{damage}");
+        assert_eq!(error.kind(), CheckpointErrorKind::Unusable, "{damage}");
     }
 }
 

@@ -12,8 +12,8 @@ use std::{
 use place::Place;
 
 use super::{
-    Acquired, CheckpointStore, Fence, Parked, ParkedFilter, ParkedId, Save, Saved, StoreError,
-    StoreErrorKind, StoreFuture,
+    Acquired, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, Fence, Parked,
+    ParkedFilter, ParkedId, Save, Saved,
 };
 
 /// A checkpoint in a file.
@@ -54,16 +54,16 @@ impl FileCheckpoint {
     }
 
     /// Does it on a thread that may wait for a disk. What was begun is ended, also if nobody waits for it.
-    fn blocking<T, F>(&self, work: F) -> StoreFuture<'_, T>
+    fn blocking<T, F>(&self, work: F) -> CheckpointFuture<'_, T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Place) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Place) -> Result<T, CheckpointError> + Send + 'static,
     {
         let place = self.place.clone();
         let work = move || work(&mut place.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move {
             let stopped = |error| {
-                StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+                CheckpointError::new(CheckpointErrorKind::Unavailable, "the runtime is shutting down")
                     .with_source(error)
             };
             tokio::task::spawn_blocking(work).await.map_err(stopped)?
@@ -72,34 +72,34 @@ impl FileCheckpoint {
 }
 
 impl CheckpointStore for FileCheckpoint {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         self.blocking(move |place| place.acquire(lease))
     }
 
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
         self.blocking(move |place| Ok(place.renew(fence, lease)))
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         self.blocking(move |place| place.save(fence, save))
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         self.blocking(move |place| {
             place.release(fence);
             Ok(())
         })
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         self.blocking(move |place| Ok(place.parked()?.list(filter)))
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        self.blocking(move |place| place.change_parked(|lot| Ok(lot.emit_again(&ids))))
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        self.blocking(move |place| place.change_parked(|lot| Ok(lot.redeliver(&ids))))
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         self.blocking(move |place| place.change_parked(|lot| Ok(lot.discard(&ids))))
     }
 }

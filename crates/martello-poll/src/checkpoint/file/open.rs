@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::text::{unavailable, unusable};
-use crate::checkpoint::StoreError;
+use crate::checkpoint::CheckpointError;
 
 /// So many links, one to the next, are followed, as by Linux.
 const LINKS: usize = 40;
@@ -31,7 +31,7 @@ pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
 /// Opens it to be read, and waits for nobody, also if it is a pipe. It is no link: the checkpoint's path was
 /// followed already, and what is beside it may be a link that a stranger has put there.
 #[cfg(unix)]
-pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
+pub(super) fn to_read(path: &Path) -> Result<File, CheckpointError> {
     use rustix::{
         fs::{Mode, OFlags, open},
         io::Errno,
@@ -45,14 +45,14 @@ pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn to_read(path: &Path) -> Result<File, StoreError> {
+pub(super) fn to_read(path: &Path) -> Result<File, CheckpointError> {
     File::open(path).map_err(|error| unavailable("read", path, error))
 }
 
 /// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a
 /// stranger has put there: what that leads to is not touched.
 #[cfg(unix)]
-pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
+pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, CheckpointError> {
     use std::os::unix::fs::MetadataExt;
 
     use rustix::{
@@ -86,7 +86,7 @@ pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, StoreError> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, StoreError> {
+pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, CheckpointError> {
     let mut options = fs::OpenOptions::new();
     let opened = options.create(true).read(true).write(true).truncate(false).open(path);
     opened.map_err(|error| unavailable("locked", path, error))

@@ -12,7 +12,9 @@ use super::{
     open,
     text::{beside, read, unavailable, write},
 };
-use crate::checkpoint::{Acquired, Checkpoint, Fence, Held, Save, Saved, StoreError, parked::ParkingLot};
+use crate::checkpoint::{
+    Acquired, Checkpoint, CheckpointError, Fence, Held, Save, Saved, parked::ParkingLot,
+};
 
 /// The files of a checkpoint.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Place {
         Self { named: path.to_owned(), found: None, held: None }
     }
 
-    fn checkpoint(&mut self) -> Result<PathBuf, StoreError> {
+    fn checkpoint(&mut self) -> Result<PathBuf, CheckpointError> {
         if let Some(found) = &self.found {
             return Ok(found.clone());
         }
@@ -45,19 +47,19 @@ impl Place {
         Ok(self.found.insert(found).clone())
     }
 
-    pub(super) fn acquire(&mut self, lease: Duration) -> Result<Acquired, StoreError> {
+    pub(super) fn acquire(&mut self, lease: Duration) -> Result<Acquired, CheckpointError> {
         let checkpoint = self.checkpoint()?;
         let path = beside(&checkpoint, ".lock");
         let failed = |error| unavailable("locked", &path, error);
         let mut lock = match self.held.take() {
             Some(holding) if holding.until > Instant::now() => {
                 self.held = Some(holding);
-                return Ok(Acquired::Elsewhere);
+                return Ok(Acquired::HeldElsewhere);
             }
             Some(Holding { lock, .. }) => lock,
             None => match Locked::try_lock(open::to_lock(&path, &checkpoint)?) {
                 Ok(lock) => lock,
-                Err(TryLockError::WouldBlock) => return Ok(Acquired::Elsewhere),
+                Err(TryLockError::WouldBlock) => return Ok(Acquired::HeldElsewhere),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             },
         };
@@ -72,15 +74,15 @@ impl Place {
         held.map(|holding| holding.until = Instant::now() + lease).is_some()
     }
 
-    pub(super) fn save(&mut self, fence: Fence, save: Save) -> Result<Saved, StoreError> {
+    pub(super) fn save(&mut self, fence: Fence, save: Save) -> Result<Saved, CheckpointError> {
         if self.held.as_ref().is_none_or(|holding| holding.fence != fence) {
             return Ok(Saved::Fenced);
         }
         let Save { checkpoint, park, unpark } = save;
         if !(park.is_empty() && unpark.is_empty()) {
-            self.change_parked(
-                |lot| if lot.change(&unpark, park) { Ok(()) } else { Err(StoreError::full()) },
-            )?;
+            self.change_parked(|lot| {
+                if lot.change(&unpark, park) { Ok(()) } else { Err(CheckpointError::full()) }
+            })?;
         }
         let path = self.checkpoint()?;
         write::<Checkpoint>(&path, &path, checkpoint)?;
@@ -91,15 +93,15 @@ impl Place {
         self.held.take_if(|holding| holding.fence == fence);
     }
 
-    pub(super) fn parked(&mut self) -> Result<ParkingLot, StoreError> {
+    pub(super) fn parked(&mut self) -> Result<ParkingLot, CheckpointError> {
         Ok(read(&beside(&self.checkpoint()?, ".parked"))?.unwrap_or_default())
     }
 
     /// Under a lock of its own, since whoever polls is not the only one to do so.
     pub(super) fn change_parked<T>(
         &mut self,
-        change: impl FnOnce(&mut ParkingLot) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&mut ParkingLot) -> Result<T, CheckpointError>,
+    ) -> Result<T, CheckpointError> {
         let checkpoint = self.checkpoint()?;
         let parked = beside(&checkpoint, ".parked");
         let path = beside(&parked, ".lock");

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::open;
-use crate::checkpoint::{StoreError, StoreErrorKind};
+use crate::checkpoint::{CheckpointError, CheckpointErrorKind};
 
 const VERSION: u32 = 1;
 
@@ -31,7 +31,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What stands in the file; `None` if there is no file.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, CheckpointError> {
     #[derive(Deserialize)]
     struct Version {
         martello_poll: u32,
@@ -62,7 +62,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreE
 
 /// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder,
 /// without which a rename may not outlast a crash. `checkpoint` is the path of the checkpoint that it is of.
-pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) -> Result<(), StoreError> {
+pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) -> Result<(), CheckpointError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })
         .map_err(io::Error::from)
@@ -94,11 +94,11 @@ fn flush_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn unavailable(what: &str, path: &Path, error: io::Error) -> StoreError {
+pub(super) fn unavailable(what: &str, path: &Path, error: io::Error) -> CheckpointError {
     let message = format!("{} cannot be {what}", path.display());
-    StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
+    CheckpointError::new(CheckpointErrorKind::Unavailable, message).with_source(error)
 }
 
-pub(super) fn unusable(path: &Path, what: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Unusable, format!("{} {what}", path.display()))
+pub(super) fn unusable(path: &Path, what: &str) -> CheckpointError {
+    CheckpointError::new(CheckpointErrorKind::Unusable, format!("{} {what}", path.display()))
 }

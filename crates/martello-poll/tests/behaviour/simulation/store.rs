@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use martello_poll::{
-    Acquired, CheckpointStore, Fence, MemoryCheckpoint, Parked, ParkedFilter, ParkedId, Save, Saved,
-    StoreFuture,
+    Acquired, CheckpointFuture, CheckpointStore, Fence, MemoryCheckpoint, Parked, ParkedFilter, ParkedId,
+    Save, Saved,
 };
 
 use super::{history::OVERLAP, server::World};
@@ -21,7 +21,7 @@ impl std::fmt::Debug for Watched {
     }
 }
 
-fn slow<'a, T: Send + 'a>(operation: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+fn slow<'a, T: Send + 'a>(operation: CheckpointFuture<'a, T>) -> CheckpointFuture<'a, T> {
     Box::pin(async move {
         tokio::task::yield_now().await;
         let result = operation.await;
@@ -56,32 +56,32 @@ impl Watched {
 }
 
 impl CheckpointStore for Watched {
-    fn acquire(&self, lease: Duration) -> StoreFuture<'_, Acquired> {
+    fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
         slow(self.store.acquire(lease))
     }
 
-    fn renew(&self, fence: Fence, lease: Duration) -> StoreFuture<'_, bool> {
+    fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
         slow(self.store.renew(fence, lease))
     }
 
-    fn save(&self, fence: Fence, save: Save) -> StoreFuture<'_, Saved> {
+    fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         self.check(&save);
         slow(self.store.save(fence, save))
     }
 
-    fn release(&self, fence: Fence) -> StoreFuture<'_, ()> {
+    fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
         slow(self.store.release(fence))
     }
 
-    fn parked(&self, filter: ParkedFilter) -> StoreFuture<'_, Vec<Parked>> {
+    fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
         slow(self.store.parked(filter))
     }
 
-    fn emit_again(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
-        slow(self.store.emit_again(ids))
+    fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
+        slow(self.store.redeliver(ids))
     }
 
-    fn discard(&self, ids: Vec<ParkedId>) -> StoreFuture<'_, u64> {
+    fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
         slow(self.store.discard(ids))
     }
 }
