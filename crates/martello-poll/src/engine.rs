@@ -5,7 +5,7 @@
 
 use martello_outcome::{BoxError, ConfigError};
 
-use crate::{Checkpoint, Fence, ParkedFilter, ParkedId, StoreError, StoreErrorKind};
+use crate::{Checkpoint, CheckpointError, CheckpointErrorKind, Fence, ParkedFilter, ParkedId};
 
 /// Checks the name of a poll: 1 to 64 ASCII letters, digits, dots, hyphens and underscores.
 ///
@@ -30,20 +30,20 @@ pub fn check_poll_name(name: &str) -> Result<(), ConfigError> {
 /// The error for a failure of the database. `temporary` tells whether the operation may succeed later; otherwise the
 /// poll ends.
 #[must_use]
-pub fn database_failed(temporary: bool, source: impl Into<BoxError>) -> StoreError {
-    let kind = if temporary { StoreErrorKind::Unavailable } else { StoreErrorKind::Unusable };
-    StoreError::new(kind, "the database that keeps the checkpoint failed").with_source(source)
+pub fn database_failed(temporary: bool, source: impl Into<BoxError>) -> CheckpointError {
+    let kind = if temporary { CheckpointErrorKind::Unavailable } else { CheckpointErrorKind::Unusable };
+    CheckpointError::new(kind, "the database that keeps the checkpoint failed").with_source(source)
 }
 
 /// The JSON text of a checkpoint.
 ///
 /// # Errors
 ///
-/// [`StoreErrorKind::Unusable`], when it cannot be written as JSON.
-pub fn checkpoint_to_json(checkpoint: &Checkpoint) -> Result<String, StoreError> {
+/// [`CheckpointErrorKind::Unusable`], when it cannot be written as JSON.
+pub fn checkpoint_to_json(checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
     serde_json::to_string(checkpoint).map_err(|error| {
         let message = "the checkpoint cannot be written as JSON";
-        StoreError::new(StoreErrorKind::Unusable, message).with_source(error)
+        CheckpointError::new(CheckpointErrorKind::Unusable, message).with_source(error)
     })
 }
 

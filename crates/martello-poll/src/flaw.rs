@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::ItemPosition;
 
 /// What is wrong with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,13 +50,13 @@ impl fmt::Display for FlawKind {
 #[non_exhaustive]
 pub struct Flaw {
     /// Where in its pass the item was.
-    pub place: Place,
+    pub position: ItemPosition,
     /// What is wrong with it.
     pub kind: FlawKind,
 }
 
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.kind)
+        write!(f, "{}: {}", self.position, self.kind)
     }
 }

@@ -8,14 +8,14 @@ use crate::Mark;
 
 /// Where in a pass an item was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct ItemPosition {
     /// The page, from 1.
     pub page: u32,
     /// The item of the page, from 0.
     pub item: u32,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ItemPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "page {}, item {}", self.page, self.item)
     }
@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 pub struct Item {
     pub(crate) mark: Option<Mark>,
     pub(crate) json: Box<RawValue>,
-    pub(crate) place: Place,
+    pub(crate) position: ItemPosition,
     /// Which of its batch it is.
     pub(crate) index: usize,
 }
@@ -46,8 +46,8 @@ impl Item {
 
     /// Where in its pass it was.
     #[must_use]
-    pub fn place(&self) -> Place {
-        self.place
+    pub fn position(&self) -> ItemPosition {
+        self.position
     }
 
     /// The JSON text of it, as the server wrote it.
@@ -69,6 +69,9 @@ impl Item {
 /// Says which it is, and not what is in it.
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Item").field("mark", &self.mark).field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Item")
+            .field("mark", &self.mark)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ pub use checkpoint::{
 pub use error::{PollError, PollErrorKind};
 pub use event::{Event, ResyncReason};
 pub use flaw::{Flaw, FlawKind};
-pub use item::{Item, Place};
+pub use item::{Item, ItemPosition};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
 pub use martello_paginate::{
     Answer, JsonCursor, JsonLink, PageError, PageErrorKind, Paged, ParseError, Parsed, Position, QueryName,

@@ -160,7 +160,7 @@ async fn parks(parked: usize) -> i32 {
     let item = |nth: usize| NewParked {
         key: String::new(),
         stamp: None,
-        place: martello_poll::Place { page: 0, item: 0 },
+        position: martello_poll::ItemPosition { page: 0, item: 0 },
         json: format!("{nth:08}"),
         reason: "it has no key".to_owned(),
         parked_at: jiff::Timestamp::UNIX_EPOCH,

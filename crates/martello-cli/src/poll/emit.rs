@@ -22,7 +22,7 @@ pub(super) fn lines(batch: &Batch<'_>, field: Option<&str>) -> (Vec<u8>, Vec<Str
             }
             None => {
                 let why = format!("it has no {}, which is to be printed", field.unwrap_or_default());
-                told.push(format!("{}: {why}; it is parked", item.place()));
+                told.push(format!("{}: {why}; it is parked", item.position()));
                 batch.reject(item, why);
             }
         }

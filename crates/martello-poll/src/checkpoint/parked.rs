@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use martello_outcome::Printable;
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use crate::ItemPosition;
 
 /// Which of what is parked it is; the greater, the later it was parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +28,8 @@ pub struct NewParked {
     /// Its stamp; none if it has none that can be read.
     pub stamp: Option<Timestamp>,
     /// Where in its pass it was.
-    pub place: Place,
+    #[serde(rename = "place")]
+    pub position: ItemPosition,
     /// The JSON text of it.
     pub json: String,
     /// Why it could not be processed.
@@ -51,7 +52,7 @@ impl fmt::Debug for NewParked {
         f.debug_struct("NewParked")
             .field("key", &self.key)
             .field("stamp", &self.stamp)
-            .field("place", &self.place)
+            .field("position", &self.position)
             .field("reason", &self.reason)
             .finish_non_exhaustive()
     }
@@ -73,9 +74,9 @@ pub struct Parked {
 /// In one line, for people, without the text of the item.
 impl fmt::Display for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NewParked { key, place, reason, .. } = &self.item;
+        let NewParked { key, position, reason, .. } = &self.item;
         let (key, reason) = (Printable::new(key), Printable::new(reason));
-        write!(f, "{}, {place}, {key}: {reason}", self.id)
+        write!(f, "{}, {position}, {key}: {reason}", self.id)
     }
 }
 
@@ -119,14 +120,14 @@ impl ParkingLot {
         self.discard(unpark);
         let hasher = RandomState::new();
         let hash = |item: &NewParked| hasher.hash_one((&item.key, item.stamp, &item.json));
-        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
-        for (place, parked) in self.parked.iter().enumerate() {
-            places.entry(hash(&parked.item)).or_default().push(place);
+        let mut indexes: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (index, parked) in self.parked.iter().enumerate() {
+            indexes.entry(hash(&parked.item)).or_default().push(index);
         }
         let mut bytes: usize = self.parked.iter().map(|parked| parked.item.json.len()).sum();
         for item in park {
-            let same = places.entry(hash(&item)).or_default();
-            let parked = same.iter().filter_map(|place| self.parked.get(*place));
+            let same = indexes.entry(hash(&item)).or_default();
+            let parked = same.iter().filter_map(|index| self.parked.get(*index));
             if parked.into_iter().any(|parked| parked.item.is_same(&item)) {
                 continue;
             }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{BoxError, Engine, Violation};
 use crate::{
-    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Held, NewParked, Parked,
-    ParkedFilter, ParkedId, Place, Save, Saved,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Held, ItemPosition, NewParked,
+    Parked, ParkedFilter, ParkedId, Save, Saved,
 };
 
 const LONG: Duration = Duration::from_secs(600);
@@ -86,7 +86,7 @@ fn parked(key: &str) -> Result<NewParked, BoxError> {
     Ok(NewParked {
         key: key.to_owned(),
         stamp: if key.is_empty() { None } else { Some(moment(0)?) },
-        place: Place { page: 3, item: 17 },
+        position: ItemPosition { page: 3, item: 17 },
         json: format!(r#"{{"id": "{key}", "n": 1.50}}"#),
         reason: "no such depot".to_owned(),
         parked_at: moment(9)?,

@@ -18,7 +18,7 @@ impl Poller {
             let reason = rejected.remove(&item.index);
             self.unsaved.unpark.extend(pending.redelivered.get(&item.index));
             if let Some(reason) = reason {
-                self.unsaved.park.push(park(item.mark.as_ref(), &item.json, item.place, reason));
+                self.unsaved.park.push(park(item.mark.as_ref(), &item.json, item.position, reason));
             }
             if let (Some(mark), true) = (item.mark, pending.redelivered.is_empty()) {
                 self.memory.insert(mark);

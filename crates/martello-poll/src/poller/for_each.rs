@@ -32,7 +32,7 @@ impl Poller {
                     let reasons = each(batch.items(), &stopper, &mut work).await;
                     for (item, reason) in batch.items().iter().zip(&reasons) {
                         let Some(reason) = reason else { continue };
-                        tracing::warn!(place = %item.place(), reason, "an item of a poll is parked");
+                        tracing::warn!(position = %item.position(), reason, "an item of a poll is parked");
                         batch.reject(item, reason);
                     }
                     match batch.ack_first(reasons.len()).await {

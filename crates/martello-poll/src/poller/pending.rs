@@ -11,7 +11,7 @@ use martello_paginate::Page;
 use serde_json::value::RawValue;
 
 use super::{memory::Memory, pass::Pass};
-use crate::{Flaw, FlawKind, Item, Mark, NewParked, Parked, ParkedId, Place, source::Ask};
+use crate::{Flaw, FlawKind, Item, ItemPosition, Mark, NewParked, Parked, ParkedId, source::Ask};
 
 /// The longest reason that is kept, in bytes.
 const LONGEST_REASON: usize = 1_024;
@@ -48,7 +48,7 @@ impl Pending {
             let Ok(json) = RawValue::from_string(item.json) else { continue };
             let mark = item.stamp.map(|stamp| Mark { stamp, key: item.key.into() });
             pending.redelivered.insert(pending.items.len(), id);
-            pending.push(mark, json, item.place);
+            pending.push(mark, json, item.position);
         }
         pending
     }
@@ -57,8 +57,8 @@ impl Pending {
         self.items.is_empty() && self.flaws.is_empty()
     }
 
-    fn push(&mut self, mark: Option<Mark>, json: Box<RawValue>, place: Place) {
-        self.items.push(Item { mark, json, place, index: self.items.len() });
+    fn push(&mut self, mark: Option<Mark>, json: Box<RawValue>, position: ItemPosition) {
+        self.items.push(Item { mark, json, position, index: self.items.len() });
     }
 
     fn flaw(&mut self, json: &RawValue, flaw: Flaw, flawed: &Flawed) {
@@ -69,7 +69,7 @@ impl Pending {
         if flawed.hashes.contains(&hash) || !self.flawed.insert(hash) {
             return;
         }
-        self.parks.push(park(None, json, flaw.place, flaw.kind));
+        self.parks.push(park(None, json, flaw.position, flaw.kind));
         self.flaws.push(flaw);
     }
 }
@@ -78,7 +78,7 @@ impl Pending {
 #[derive(Debug)]
 pub(super) struct Unsorted {
     rest: vec::IntoIter<Box<RawValue>>,
-    next: Place,
+    next: ItemPosition,
     here: HashSet<Mark>,
     pending: Pending,
 }
@@ -87,7 +87,7 @@ impl Unsorted {
     pub(super) fn new(page: Page<Box<RawValue>>) -> Self {
         Self {
             rest: page.items.into_iter(),
-            next: Place { page: page.number, item: 0 },
+            next: ItemPosition { page: page.number, item: 0 },
             here: HashSet::new(),
             pending: Pending { last: page.next.is_none(), ..Pending::default() },
         }
@@ -103,18 +103,18 @@ impl Unsorted {
     ) -> Option<Pending> {
         let Self { rest, next, here, pending } = self;
         for json in rest.by_ref().take(PER_TURN) {
-            let place = *next;
+            let position = *next;
             next.item = next.item.saturating_add(1);
             match ask.mark(&json) {
                 Ok(mark) => {
                     if pass.is_from_the_future(mark.stamp) && !memory.contains(&mark) {
-                        pending.flaws.push(Flaw { place, kind: FlawKind::StampFromTheFuture });
+                        pending.flaws.push(Flaw { position, kind: FlawKind::StampFromTheFuture });
                     }
                     if !memory.contains(&mark) && here.insert(mark.clone()) {
-                        pending.push(Some(mark), json, place);
+                        pending.push(Some(mark), json, position);
                     }
                 }
-                Err(kind) => pending.flaw(&json, Flaw { place, kind }, flawed),
+                Err(kind) => pending.flaw(&json, Flaw { position, kind }, flawed),
             }
         }
         (rest.len() == 0).then(|| mem::take(pending))
@@ -122,14 +122,19 @@ impl Unsorted {
 }
 
 /// The item as it is to be parked. The error of a client may quote a URL in the reason.
-pub(super) fn park(mark: Option<&Mark>, json: &RawValue, place: Place, reason: impl Display) -> NewParked {
+pub(super) fn park(
+    mark: Option<&Mark>,
+    json: &RawValue,
+    position: ItemPosition,
+    reason: impl Display,
+) -> NewParked {
     let mut reason = mask_urls(&reason.to_string(), |_| false).into_owned();
     let end = (0..=LONGEST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.truncate(end.unwrap_or_default());
     NewParked {
         key: mark.map(|mark| mark.key.to_string()).unwrap_or_default(),
         stamp: mark.map(|mark| mark.stamp),
-        place,
+        position,
         json: json.get().to_owned(),
         reason,
         parked_at: Timestamp::now(),

@@ -1,8 +1,8 @@
 use std::{fs, time::Duration};
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, FileCheckpoint, NewParked,
-    ParkedFilter, ParkedId, Place, PollErrorKind, Poller, Save, Saved,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, FileCheckpoint, ItemPosition,
+    NewParked, ParkedFilter, ParkedId, PollErrorKind, Poller, Save, Saved,
 };
 
 use crate::support::{Server, item, next, options, page, source};
@@ -175,7 +175,7 @@ async fn parked_items_that_cannot_be_read_are_an_error_and_are_not_replaced() {
     let item = NewParked {
         key: "a".to_owned(),
         stamp: None,
-        place: Place { page: 1, item: 0 },
+        position: ItemPosition { page: 1, item: 0 },
         json: "{}".to_owned(),
         reason: "no such depot".to_owned(),
         parked_at: "2024-11-29T09:00:00Z".parse().unwrap(),

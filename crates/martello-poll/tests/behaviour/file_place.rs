@@ -10,8 +10,8 @@ use std::{
 };
 
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointError, CheckpointErrorKind, CheckpointStore, FileCheckpoint, NewParked,
-    ParkedFilter, ParkedId, Place, Save, Saved,
+    Acquired, Checkpoint, CheckpointError, CheckpointErrorKind, CheckpointStore, FileCheckpoint,
+    ItemPosition, NewParked, ParkedFilter, ParkedId, Save, Saved,
 };
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ async fn save(path: &Path) -> Result<(), CheckpointError> {
     let item = NewParked {
         key: "a".to_owned(),
         stamp: None,
-        place: Place { page: 1, item: 0 },
+        position: ItemPosition { page: 1, item: 0 },
         json: "{}".to_owned(),
         reason: "no such depot".to_owned(),
         parked_at: "2024-11-29T09:00:00Z".parse().unwrap(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use martello_poll::{
-    CheckpointStore, Event, FileCheckpoint, FlawKind, MemoryCheckpoint, Parked, ParkedFilter, Place,
+    CheckpointStore, Event, FileCheckpoint, FlawKind, ItemPosition, MemoryCheckpoint, Parked, ParkedFilter,
     PollErrorKind, Poller,
 };
 
@@ -15,8 +15,8 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::support::{Answer, Seen, Server, at, batch, item, next, options, page, poller, source};
 
-fn of(page: u32, item: u32) -> Place {
-    Place { page, item }
+fn of(page: u32, item: u32) -> ItemPosition {
+    ItemPosition { page, item }
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn an_item_that_cannot_be_told_from_others_is_parked_with_its_place_and_th
     let store = MemoryCheckpoint::default();
     let mut poller = poller(&server, &store);
     let Event::Batch(first) = poller.next().await.unwrap().unwrap() else { panic!() };
-    let flaws: Vec<_> = first.flaws().iter().map(|flaw| (flaw.place, flaw.kind)).collect();
+    let flaws: Vec<_> = first.flaws().iter().map(|flaw| (flaw.position, flaw.kind)).collect();
     assert_eq!(flaws, (0..).zip(bad).map(|(index, (_, kind))| (of(1, index), kind)).collect::<Vec<_>>());
     assert_eq!(first.items().len(), 1);
     first.ack().await.unwrap();

@@ -24,7 +24,7 @@ async fn what_is_rejected_is_parked_and_delivered_again_when_asked_for() {
     assert_eq!(next(&mut poller).await, Seen::CaughtUp(2));
     let all = parked(&store).await;
     assert_eq!(
-        (all[1].item.key.as_str(), all[1].item.reason.as_str(), all[1].item.place.item),
+        (all[1].item.key.as_str(), all[1].item.reason.as_str(), all[1].item.position.item),
         ("b", "no such depot", 1)
     );
     assert_eq!(all[1].item.json, item("b", "09:59:30"));

@@ -1,5 +1,5 @@
 use martello_outbox::StoreError;
-use martello_poll::{NewParked, Parked, ParkedFilter, ParkedId, Place};
+use martello_poll::{ItemPosition, NewParked, Parked, ParkedFilter, ParkedId};
 use sqlx::{Row, postgres::PgRow};
 
 use crate::{
@@ -30,7 +30,7 @@ fn parked(row: &PgRow) -> Result<Parked, StoreError> {
     let place = |column| u32::try_from(number(column)?).map_err(|_| corrupt("place"));
     let stamp: Option<&str> = row.try_get(6).map_err(explain)?;
     let item = NewParked {
-        place: Place { page: place(2)?, item: place(3)? },
+        position: ItemPosition { page: place(2)?, item: place(3)? },
         parked_at: text(4)?.parse().map_err(|_| corrupt("moment"))?,
         key: serde_json::from_str(text(5)?).map_err(|_| corrupt("key"))?,
         stamp: stamp.map(str::parse).transpose().map_err(|_| corrupt("stamp"))?,

@@ -45,8 +45,8 @@ fn bind(statement: Statement, park: &[NewParked]) -> Result<Statement, StoreErro
     let column = |of: fn(&NewParked) -> i64| park.iter().map(of).collect::<Vec<_>>();
     let keys = park.iter().map(|item| serde_json::to_string(&item.key));
     let statement = statement
-        .bind(column(|item| item.place.page.into()))
-        .bind(column(|item| item.place.item.into()))
+        .bind(column(|item| item.position.page.into()))
+        .bind(column(|item| item.position.item.into()))
         .bind(park.iter().map(|item| item.parked_at.to_string()).collect::<Vec<_>>())
         .bind(keys.collect::<Result<Vec<_>, _>>().map_err(unwritten)?)
         .bind(park.iter().map(|item| item.stamp.map(|stamp| stamp.to_string())).collect::<Vec<_>>())

@@ -50,7 +50,7 @@ fn parked(key: &str, json: String) -> NewParked {
     NewParked {
         key: key.to_owned(),
         stamp: Some(moment()),
-        place: martello_poll::Place { page: u32::MAX, item: 0 },
+        position: martello_poll::ItemPosition { page: u32::MAX, item: 0 },
         json,
         reason: "no such depot".to_owned(),
         parked_at: moment(),

@@ -1,6 +1,6 @@
 use martello_outbox::engine::Columns;
 use martello_poll::{
-    NewParked, Parked, ParkedFilter, ParkedId, Place,
+    ItemPosition, NewParked, Parked, ParkedFilter, ParkedId,
     engine::{list_bounds, parked_ids},
 };
 use rusqlite::{Connection, Row, params};
@@ -28,14 +28,14 @@ fn parked(row: &Row<'_>) -> Result<Parked, Fault> {
     let mut columns = sql::columns(row, 0);
     let (id, again) = (columns.get::<i64>()?.cast_unsigned(), columns.flag()?);
     let item = NewParked {
-        place: Place { page: columns.get()?, item: columns.get()? },
+        position: ItemPosition { page: columns.get()?, item: columns.get()? },
         parked_at: columns.parsed("time")?,
         key: columns.get()?,
         stamp: columns.parsed_or_null("time")?,
         reason: columns.get()?,
         json: columns.get()?,
     };
-    Ok(Parked { id: ParkedId(id), item, again })
+    Ok(Parked { id: ParkedId(id), item, redeliver: again })
 }
 
 /// Parks an item, unless the same is parked.
@@ -44,10 +44,10 @@ pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Faul
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
          WHERE NOT EXISTS (SELECT 1 FROM parked INDEXED BY parked_hash
              WHERE poll = ?1 AND hash = ?10 AND size = ?8 AND key = ?5 AND stamp IS ?6 AND json = ?9)";
-    let NewParked { key, stamp, place, json, reason, parked_at } = item;
+    let NewParked { key, stamp, position, json, reason, parked_at } = item;
     let stamp = stamp.map(|stamp| stamp.to_string());
     let size = i64::try_from(json.len()).unwrap_or(i64::MAX);
-    let (page, nth, at, hash) = (place.page, place.item, parked_at.to_string(), fnv(json.as_bytes()));
+    let (page, nth, at, hash) = (position.page, position.item, parked_at.to_string(), fnv(json.as_bytes()));
     sql::run(tx, sql, params![poll, page, nth, at, key, stamp, reason, size, json, hash])?;
     Ok(())
 }

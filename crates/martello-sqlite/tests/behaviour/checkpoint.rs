@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use martello_poll::{
-    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Fence, Held, NewParked, Parked,
-    ParkedFilter, Place, Save, Saved,
+    Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Fence, Held, ItemPosition,
+    NewParked, Parked, ParkedFilter, Save, Saved,
     conformance::{self, BoxError},
 };
 use martello_sqlite::{SqliteCheckpoint, SqliteStore};
@@ -53,7 +53,7 @@ fn parked(key: &str, json: String) -> NewParked {
     NewParked {
         key: key.to_owned(),
         stamp: Some(moment()),
-        place: Place { page: 1, item: 0 },
+        position: ItemPosition { page: 1, item: 0 },
         json,
         reason: "no \0 such depot".to_owned(),
         parked_at: moment(),
