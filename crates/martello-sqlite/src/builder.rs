@@ -17,6 +17,22 @@ const MAX_WAITING: usize = 100_000;
 const MAX_READERS: usize = 64;
 const MIN_SIZE: u64 = 1024 * 1024;
 
+impl SqliteStore {
+    /// Opens the store in this file with the [defaults](SqliteStoreBuilder#defaults), and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SqliteStoreBuilder::open`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::builder(path).open().await
+    }
+
+    /// Starts with the [defaults](SqliteStoreBuilder#defaults).
+    pub fn builder(path: impl AsRef<Path>) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::new(path.as_ref())
+    }
+}
+
 /// Collects how a [`SqliteStore`] is to be opened.
 ///
 /// # Defaults

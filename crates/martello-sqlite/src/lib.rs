@@ -8,7 +8,6 @@ mod checkpoint;
 mod engine;
 mod fault;
 mod fence;
-mod hash;
 mod open;
 #[cfg(test)]
 mod query_plan_tests;

@@ -2,12 +2,12 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use martello_outbox::{
     Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
-    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn,
+    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreFuture, Turn,
     Turned, Watch, WhenOvertaken,
 };
 use tokio::sync::watch;
 
-use crate::{SqliteStoreBuilder, engine::Engine, read, write};
+use crate::{engine::Engine, read, write};
 
 /// An outbox in one SQLite file.
 ///
@@ -39,20 +39,6 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in this file with the [defaults](SqliteStoreBuilder#defaults), and makes it if there is none.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`SqliteStoreBuilder::open`].
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::builder(path).open().await
-    }
-
-    /// Starts with the [defaults](SqliteStoreBuilder#defaults).
-    pub fn builder(path: impl AsRef<Path>) -> SqliteStoreBuilder {
-        SqliteStoreBuilder::new(path.as_ref())
-    }
-
     pub(crate) fn new(engine: Engine, path: &Path) -> Self {
         Self { engine: Arc::new(engine), path: path.into() }
     }

@@ -5,7 +5,11 @@ use martello_poll::{
 };
 use rusqlite::{Connection, Row, params};
 
-use crate::{fault::Fault, hash::fnv, sql, writer::Tx};
+use crate::{
+    fault::Fault,
+    sql::{self, fnv},
+    writer::Tx,
+};
 
 /// What is parked and passes the filter, the oldest first.
 pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) -> Result<Vec<Parked>, Fault> {

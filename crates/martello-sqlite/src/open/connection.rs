@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fmt::Write as _, io, path::Path};
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
@@ -45,7 +45,7 @@ pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connectio
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     #[cfg(unix)]
     if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
-        let model = super::path::for_its_owner(path)
+        let model = for_its_owner(path)
             .map_err(|error| fault::at_path(StoreErrorKind::ReadOnly, path, UNMADE).with_source(error))?;
         if let Some((uri, _model)) = model {
             let opened = Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI);
@@ -125,4 +125,37 @@ pub(super) fn beside(path: &Path, error: rusqlite::Error) -> StoreError {
         }
         _ => explain(error),
     }
+}
+
+/// The path as a URI, to which parameters can be added.
+pub(super) fn uri(path: &Path) -> String {
+    let slash = if cfg!(windows) { "/" } else { "" };
+    format!("file:{slash}{}", escaped(path))
+}
+
+fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => text.push('/'),
+            b'/' | b'.' | b'-' | b'_' | b':' => text.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => text.push(char::from(*byte)),
+            // Writing to a string cannot fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of
+/// the file that `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there,
+/// and keeps its mode.
+#[cfg(unix)]
+fn for_its_owner(path: &Path) -> io::Result<Option<(String, tempfile::NamedTempFile)>> {
+    if std::fs::metadata(path).is_ok() {
+        return Ok(None);
+    }
+    let beside = path.parent().unwrap_or(Path::new("/"));
+    let model = tempfile::NamedTempFile::new_in(beside).or_else(|_| tempfile::NamedTempFile::new())?;
+    Ok(Some((format!("{}?modeof={}", uri(path), escaped(model.path())), model)))
 }

@@ -2,7 +2,6 @@
 //! the byte, and nothing is put beside it.
 
 use std::{
-    fmt::Write as _,
     io,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,7 @@ use std::{
 use martello_outbox::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{APPLICATION_ID, DatabasePath, migrate};
+use super::{APPLICATION_ID, DatabasePath, connection::uri, migrate};
 use crate::fault::{self, explain};
 
 /// What the header of a file says.
@@ -115,37 +114,4 @@ fn header(path: &Path) -> rusqlite::Result<Header> {
     let connection = Connection::open_with_flags(uri, flags)?;
     let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
     Ok(Header { application_id: ask("application_id")?, user_version: ask("user_version")? })
-}
-
-/// The path as a URI, to which parameters can be added.
-fn uri(path: &Path) -> String {
-    let slash = if cfg!(windows) { "/" } else { "" };
-    format!("file:{slash}{}", escaped(path))
-}
-
-fn escaped(path: &Path) -> String {
-    let mut text = String::new();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'\\' if cfg!(windows) => text.push('/'),
-            b'/' | b'.' | b'-' | b'_' | b':' => text.push(char::from(*byte)),
-            _ if byte.is_ascii_alphanumeric() => text.push(char::from(*byte)),
-            // Writing to a string cannot fail.
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-    }
-    text
-}
-
-/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of
-/// the file that `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there,
-/// and keeps its mode.
-#[cfg(unix)]
-pub(super) fn for_its_owner(path: &Path) -> io::Result<Option<(String, tempfile::NamedTempFile)>> {
-    if std::fs::metadata(path).is_ok() {
-        return Ok(None);
-    }
-    let beside = path.parent().unwrap_or(Path::new("/"));
-    let model = tempfile::NamedTempFile::new_in(beside).or_else(|_| tempfile::NamedTempFile::new())?;
-    Ok(Some((format!("{}?modeof={}", uri(path), escaped(model.path())), model)))
 }

@@ -7,7 +7,7 @@ use martello_outbox::{
 };
 use rusqlite::{Connection, Row, params};
 
-use crate::{hash::fnv, sql};
+use crate::sql::{self, fnv};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;

@@ -4,7 +4,7 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{expiry::dead_letter, key_heads, overtake::before_replay};
+use super::{key_heads, overtake::before_replay};
 use crate::{fault::Fault, read::entry_at, sql, writer::Tx};
 
 /// Changes one entry by hand.
@@ -50,6 +50,13 @@ pub(super) fn end_ready(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Rea
     if was.head {
         key_heads::promote(tx, was.queue.as_str(), was.key())?;
     }
+    Ok(())
+}
+
+/// Makes a dead letter of a ready entry.
+pub(super) fn dead_letter(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
+    end_ready(tx, seq, State::Dead, Some(reason))?;
+    tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
     Ok(())
 }
 

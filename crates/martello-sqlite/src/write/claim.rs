@@ -9,7 +9,6 @@ use rusqlite::{Row, params};
 use super::{
     authority::{claimable, first_claimable},
     hold::Holds,
-    turn::QueueState,
 };
 use crate::{
     fault::Fault,
@@ -44,6 +43,39 @@ const FIRST: &str = claim!(
 
 /// Claims one that was looked for, where authorities of the queue are held.
 const ONE: &str = claim!("queue = ?1 AND seq = ?5");
+
+/// How a queue stands, for a turn.
+pub(super) struct QueueState {
+    pub(super) leased: i64,
+    pub(super) first_lease: Option<i64>,
+    pub(super) first_expiry: Option<i64>,
+    pub(super) paused: bool,
+    /// Whether there are holds of it.
+    pub(super) held: bool,
+    /// When the first entry that is at the head of its key is due, or was.
+    pub(super) first_due: Option<i64>,
+}
+
+pub(super) fn queue_state(tx: &Tx<'_>, turn: &Turn) -> Result<QueueState, Fault> {
+    let sql = "SELECT (SELECT count(*) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT min(lease_until) FROM outbox INDEXED BY entry_leased WHERE queue = ?1 AND state = 1),
+             (SELECT expires_at FROM outbox INDEXED BY entry_expiring
+                 WHERE queue = ?1 AND pending = 1 AND state = 0 ORDER BY expires_at LIMIT 1),
+             (SELECT min(due_at) FROM outbox INDEXED BY entry_ready WHERE queue = ?1 AND state = 0 AND head = 1),
+             (SELECT paused IS NOT NULL FROM queue WHERE name = ?1),
+             EXISTS (SELECT 1 FROM hold WHERE queue = ?1)";
+    let read = |row: &Row<'_>| {
+        Ok(QueueState {
+            leased: row.get(0)?,
+            first_lease: row.get(1)?,
+            first_expiry: row.get(2)?,
+            first_due: row.get(3)?,
+            paused: row.get::<_, Option<bool>>(4)?.unwrap_or(false),
+            held: row.get(5)?,
+        })
+    };
+    Ok(tx.prepare_cached(sql)?.query_row(params![turn.queue.as_str()], read)?)
+}
 
 pub(super) fn claim(
     tx: &mut Tx<'_>,

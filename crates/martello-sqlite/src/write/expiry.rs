@@ -5,7 +5,7 @@ use martello_outbox::{
 };
 use rusqlite::{Row, params};
 
-use super::{enqueue::record, key_heads::promote, overtake::overtake_before};
+use super::{change::dead_letter, enqueue::record, key_heads::promote, overtake::overtake_before};
 use crate::{
     fault::Fault,
     read::{columns, entry_at, read_entry_without_request},
@@ -92,11 +92,4 @@ pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) 
         died.push(entry_at(tx, *seq)?);
     }
     Ok(expired.len() > EXPIRED_AT_ONCE)
-}
-
-/// Makes a dead letter of a ready entry.
-pub(super) fn dead_letter(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
-    super::change::end_ready(tx, seq, State::Dead, Some(reason))?;
-    tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
-    Ok(())
 }

@@ -8,7 +8,6 @@ mod expiry;
 mod hold;
 mod key_heads;
 mod overtake;
-mod queue;
 mod remove;
 mod replay;
 mod settle;
@@ -16,8 +15,8 @@ mod turn;
 
 pub(crate) use change::change;
 pub(crate) use enqueue::enqueue;
+pub(crate) use hold::{pause, resume};
 pub(crate) use overtake::overtake;
-pub(crate) use queue::{pause, resume};
 pub(crate) use remove::{prune, purge};
 pub(crate) use replay::{cancel_replay, replay};
 pub(crate) use turn::{heartbeat, turn};

@@ -1,8 +1,8 @@
 use martello_outbox::{
-    QueueStats,
-    engine::{duration, hold, queue_stats},
+    JobId, QueueStats, ReplayJob,
+    engine::{duration, hold, queue_stats, replay_job},
 };
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::{fault::Fault, readers::Reader, sql};
 
@@ -29,4 +29,29 @@ fn stats(row: &Row<'_>, now: i64) -> Result<QueueStats, Fault> {
     let (head, behind): (Option<i64>, Option<i64>) = (columns.get()?, columns.get()?);
     let longest = head.into_iter().chain(behind).min().filter(|due| *due <= now);
     Ok(QueueStats { oldest_due: longest.map(|due| duration(now.saturating_sub(due))), ..stats })
+}
+
+macro_rules! select_replay {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, created_at, cancelled_at, filter, per_second, total, returned,
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND pending = 1),
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND state = 2),
+                 (SELECT count(*) FROM outbox WHERE job = replay.id AND state = 3 AND untouched = 0)
+             FROM replay ",
+            $rest
+        )
+    };
+}
+
+/// The replays, the newest first.
+pub(crate) fn replays(connection: &Connection) -> Result<Vec<ReplayJob>, Fault> {
+    let sql = select_replay!("ORDER BY n DESC");
+    sql::all(connection, sql, [], |row| replay_job(&mut sql::columns(row, 0)))
+}
+
+/// The replay with this id.
+pub(crate) fn replay(connection: &Connection, id: JobId) -> Result<Option<ReplayJob>, Fault> {
+    let sql = select_replay!("WHERE id = ?1");
+    sql::one(connection, sql, params![id.as_bytes()], |row| replay_job(&mut sql::columns(row, 0)))
 }
