@@ -138,7 +138,8 @@ fn start(options: &Options) -> Result<(Engine, Threads), StoreError> {
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let refused = |error: io::Error| {
-        let message = "the system gives no more threads: end some, or raise the limit";
+        let message =
+            "the system cannot start another thread: stop other processes, or raise the limit of threads";
         StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
     };
     thread::Builder::new().name(name.to_owned()).spawn(run).map_err(refused)

@@ -1,15 +1,15 @@
-//! What goes wrong inside, and what is said of it outside.
+//! The errors of SQLite, and the [`StoreError`]s that callers get for them.
 
 use std::{path::Path, sync::Arc};
 
-use martello_outbox::{InvalidEntry, StoreError, StoreErrorKind};
+use martello_outbox::{InvalidEntry, StoreError, StoreErrorKind, engine::too_large};
 use rusqlite::ErrorCode;
 
-/// What kept an operation from taking place.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// What was asked for could not be done.
-    Refused(StoreError),
+    /// The operation itself failed, such as a change of an entry that does not exist.
+    Store(StoreError),
     /// SQLite failed.
     Sqlite(rusqlite::Error),
 }
@@ -22,101 +22,99 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        Self::Refused(error)
+        Self::Store(error)
     }
 }
 
 impl From<InvalidEntry> for Fault {
     fn from(error: InvalidEntry) -> Self {
-        Self::Refused(error.into())
+        Self::Store(error.into())
     }
 }
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Refused(error) => error,
+            Fault::Store(error) => error,
             Fault::Sqlite(error) => explain(error),
         }
     }
 }
 
-/// Whether there was no room.
+/// Whether the disk, or the file within its `max_size`, is full.
 pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
-/// What a user is told of a fault of SQLite. Its own words name tables and columns, never values.
+/// The [`StoreError`] for an error of SQLite. SQLite's own text names tables and columns, never values.
 pub(crate) fn explain(error: rusqlite::Error) -> StoreError {
-    let (kind, message) = told(&error);
-    StoreError::new(kind, message).with_source(error)
+    describe(&error).with_source(error)
 }
 
-/// What each of those is told whose operations shared a transaction of which nothing was written.
+/// The same, for each operation of a transaction that was rolled back as a whole.
 pub(crate) fn explain_shared(error: &Arc<rusqlite::Error>) -> StoreError {
-    let (kind, message) = told(error);
-    StoreError::new(kind, message).with_source(Arc::clone(error))
+    describe(error).with_source(Arc::clone(error))
 }
 
-/// What each of those is told whose operations shared a transaction that could not be committed.
+/// The error for each operation of a transaction whose commit failed.
 pub(crate) fn uncommitted(error: &Arc<rusqlite::Error>) -> StoreError {
-    let (kind, message) = match told(error) {
-        (kind @ StoreErrorKind::Full, message) => (kind, message),
-        _ => (
+    let described = describe(error);
+    let uncommitted = match described.kind() {
+        StoreErrorKind::Full => described,
+        _ => StoreError::new(
             StoreErrorKind::Unavailable,
-            "the store's file could not be written to the end: look at the disk, then at what was stored",
+            "the commit to the store's file failed: check the disk, then check what was stored",
         ),
     };
-    StoreError::new(kind, message).with_source(Arc::clone(error))
+    uncommitted.with_source(Arc::clone(error))
 }
 
-fn told(error: &rusqlite::Error) -> (StoreErrorKind, &'static str) {
-    match error.sqlite_error_code() {
+fn describe(error: &rusqlite::Error) -> StoreError {
+    let (kind, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => (
             StoreErrorKind::Full,
-            "there is no room left for the store: make room on its disk or raise its bound, and prune or purge it",
+            "the store is full: free disk space or raise its max_size, then prune or purge entries",
         ),
         Some(
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied,
         ) => (
             StoreErrorKind::ReadOnly,
-            "the store's file or its directory may not be written to: give this user the right to",
+            "the store's file or its directory is read-only: allow this user to write to both",
         ),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => (
             StoreErrorKind::Unavailable,
-            "another process held the store's file for too long: try again, and look who has it open",
+            "another process locked the store's file for too long: try again, or check which process has it open",
         ),
         Some(ErrorCode::NotADatabase) => {
-            (StoreErrorKind::Unusable, "the file is no SQLite database: choose another path")
+            (StoreErrorKind::Unusable, "the file is not a SQLite database: choose another path")
         }
         Some(ErrorCode::DatabaseCorrupt) => (
             StoreErrorKind::Unusable,
-            "the store's file is damaged: stop what uses it, keep a copy, and restore a backup",
+            "the store's file is corrupt: stop all programs that use it, keep a copy, then restore a backup",
         ),
         Some(ErrorCode::CannotOpen) => (
             StoreErrorKind::Unavailable,
-            "the store's file or one beside it cannot be opened: look whether its directory is still there",
+            "the store's file, or its -wal or -shm file, cannot be opened: check that its directory still exists",
         ),
         Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::NoLargeFileSupport) => (
             StoreErrorKind::Unavailable,
-            "the store's file could not be read or written: look at the disk, and try again",
+            "reading or writing the store's file failed: check the disk, then try again",
         ),
-        Some(ErrorCode::TooBig) => {
-            (StoreErrorKind::Invalid, "a request must be smaller than 1 GB to be stored")
-        }
-        _ => (StoreErrorKind::Internal, "SQLite refused a statement: please report it"),
-    }
+        Some(ErrorCode::TooBig) => return too_large(),
+        _ => (StoreErrorKind::Internal, "SQLite rejected a statement: report this as a bug"),
+    };
+    StoreError::new(kind, message)
 }
 
-/// An operation panicked.
+/// The error of an operation that panicked.
 pub(crate) fn panicked() -> StoreError {
     StoreError::new(
         StoreErrorKind::Internal,
-        "the store's thread panicked and undid the operation: please report it",
+        "the operation panicked and was rolled back: report this as a bug",
     )
 }
 
-/// Something about the place of the file.
+/// An error about the file at this path. `what` goes on from the path.
 pub(crate) fn at_path(kind: StoreErrorKind, path: &Path, what: &str) -> StoreError {
     StoreError::new(kind, format!("{} {what}", path.display()))
 }

@@ -2,8 +2,8 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use martello_outbox::{
     Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
-    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreFuture, Turn,
-    Turned, Watch, WhenOvertaken,
+    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreFuture, Turn, Turned,
+    Watch, WhenOvertaken,
 };
 use tokio::sync::watch;
 

@@ -42,14 +42,14 @@ async fn a_store_of_something_else_is_refused_and_stays_as_it_is() {
     let (fixture, _) = StoreFixture::filled().await;
     let text = fixture.path("text");
     std::fs::write(&text, "no database at all, but long enough for a header").unwrap();
-    run(&format!("sqlite:{}", text.display())).fails(3, "is no SQLite database");
-    run(&format!("sqlite:{}", fixture.directory.path().display())).fails(3, "is no file");
+    run(&format!("sqlite:{}", text.display())).fails(3, "is not a SQLite database");
+    run(&format!("sqlite:{}", fixture.directory.path().display())).fails(3, "is not a regular file");
     assert_eq!(std::fs::read_to_string(&text).unwrap(), "no database at all, but long enough for a header");
 }
 
 #[tokio::test]
 async fn a_newer_schema_and_another_program_are_named() {
-    for (at, value, message) in [(60, 99_u32, "newer martello"), (68, 7, "another program")] {
+    for (at, value, message) in [(60, 99_u32, "newer version of martello"), (68, 7, "another program")] {
         let (fixture, _) = StoreFixture::filled().await;
         fixture.close().await;
         // Where SQLite keeps user_version and application_id (https://sqlite.org/fileformat2.html).

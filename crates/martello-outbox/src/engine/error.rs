@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use crate::{StoreError, StoreErrorKind};
 
 /// The error for a stored value that no engine writes, such as a state with an unknown number.
@@ -34,4 +36,20 @@ pub fn too_large() -> StoreError {
 #[must_use]
 pub fn is_temporary(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly)
+}
+
+/// The error for a store whose schema is newer than this program. `store` is a path or a schema's name.
+///
+/// ```
+/// # use martello_outbox::engine::newer_schema;
+/// let text = "outbox.db was written by a newer version of martello (schema 4; this program knows 3): update this program";
+/// assert_eq!(newer_schema("outbox.db", 4, 3).to_string(), text);
+/// ```
+#[must_use]
+pub fn newer_schema(store: impl Display, version: i32, newest: i32) -> StoreError {
+    let message = format!(
+        "{store} was written by a newer version of martello (schema {version}; this program knows {newest}): update this \
+         program"
+    );
+    StoreError::new(StoreErrorKind::Unusable, message)
 }

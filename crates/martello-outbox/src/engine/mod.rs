@@ -7,8 +7,8 @@
 //! - [`state_code`], [`overtaken_code`] and [`micros`]: how states, marks and times are stored.
 //! - [`Columns`]: how rows become entries, attempts, events and replays.
 //! - [`health`]: the texts of a health check.
-//! - [`check_list_limit`], [`check_replay_rate`], [`purge_filter`] and [`required_state`]: the checks of arguments.
-//! - [`corrupt`], [`closed`], [`too_large`] and [`is_temporary`]: the errors that every engine reports in the same words.
+//! - [`check_cap`], [`check_list_limit`], [`check_replay_rate`], [`purge_filter`] and [`required_state`]: the checks of arguments.
+//! - [`corrupt`], [`closed`], [`newer_schema`], [`too_large`] and [`is_temporary`]: the errors that every engine reports in the same words.
 //!
 //! The stored codes and the order of the columns are part of the format of stores on disk. They never change.
 
@@ -21,7 +21,7 @@ mod row;
 mod time;
 
 pub use code::{overtaken_code, overtaken_from_code, state_code, state_from_code};
-pub use error::{closed, corrupt, is_temporary, too_large};
+pub use error::{closed, corrupt, is_temporary, newer_schema, too_large};
 pub use notify::{Changes, Notifier};
 pub use rederive::{authority_of, rederived_order_key};
 pub use row::{
@@ -30,4 +30,4 @@ pub use row::{
 };
 pub use time::{ceil_micros, duration, later, micros, timestamp};
 
-pub use crate::store::{check_list_limit, check_replay_rate, purge_filter, required_state};
+pub use crate::store::{check_cap, check_list_limit, check_replay_rate, purge_filter, required_state};

@@ -13,6 +13,18 @@ pub fn check_list_limit(limit: usize) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
 
+/// Checks the cap of a [`Turn`](crate::Turn): 1 or more.
+///
+/// # Errors
+///
+/// [`StoreErrorKind::Invalid`], when it is 0.
+pub fn check_cap(cap: usize) -> Result<(), StoreError> {
+    if cap > 0 {
+        return Ok(());
+    }
+    Err(StoreError::new(StoreErrorKind::Invalid, "invalid cap 0: give 1 or more"))
+}
+
 /// Checks the rate of [`Store::replay`](crate::Store::replay): 0.001 to 10,000 entries per second.
 ///
 /// # Errors

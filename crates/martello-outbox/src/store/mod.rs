@@ -13,7 +13,9 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use tokio::sync::watch;
 
-pub use arguments::{check_list_limit, check_replay_rate, expired_leases, purge_filter, required_state};
+pub use arguments::{
+    check_cap, check_list_limit, check_replay_rate, expired_leases, purge_filter, required_state,
+};
 pub use clock::{Clock, ManualClock};
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};

@@ -16,7 +16,7 @@ const CHECKPOINT_PAGES: u32 = 1_000;
 pub(crate) const WAL_LIMIT: u32 = 64 * 1024 * 1024;
 /// How often a new file is asked to have a log. After each that fails, others have done what they were about to.
 const ATTEMPTS: usize = 100;
-const UNMADE: &str = "cannot be made: give this user the right to write to its directory";
+const UNMADE: &str = "cannot be created: allow this user to write to its directory";
 /// What `PRAGMA synchronous` says for FULL.
 pub(super) const FULL: i64 = 2;
 
@@ -28,7 +28,7 @@ pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connectio
     let connection = open(&database.path, flags)?;
     // Where SQLite may not write, it reads.
     if connection.is_readonly(MAIN_DB).map_err(explain)? {
-        let what = "may not be written to: give this user the right to";
+        let what = "is not writable: allow this user to write to it";
         return Err(fault::at_path(StoreErrorKind::ReadOnly, &database.path, what));
     }
     connection.busy_timeout(database.busy_timeout).map_err(explain)?;
@@ -66,7 +66,7 @@ pub(super) fn make_durable(connection: &Connection, database: &DatabasePath) -> 
     let synchronous: i64 =
         connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(explain)?;
     if mode != "wal" || synchronous != FULL {
-        let what = "cannot be written durably here: put it on a local file system";
+        let what = "is on a file system without durable writes: move it to a local file system";
         return Err(fault::at_path(StoreErrorKind::Unusable, &database.path, what));
     }
     let ask = |pragma, value: u32| {
@@ -107,11 +107,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
         return explain(error);
     }
-    let what = if path.exists() {
-        "may not be opened: give this user the right to read and write it"
-    } else {
-        UNMADE
-    };
+    let what = if path.exists() { "cannot be opened: allow this user to read and write it" } else { UNMADE };
     fault::at_path(StoreErrorKind::ReadOnly, path, what).with_source(error)
 }
 
@@ -120,7 +116,7 @@ pub(super) fn beside(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
             let what =
-                "has files beside it, which may not be written: give this user the right to its directory";
+                "has a -wal or -shm file that cannot be written: allow this user to write to its directory";
             fault::at_path(StoreErrorKind::ReadOnly, path, what).with_source(error)
         }
         _ => explain(error),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use martello_outbox::{StoreError, StoreErrorKind};
+use martello_outbox::{StoreError, StoreErrorKind, engine::newer_schema};
 use rusqlite::{
     Connection, Transaction,
     TransactionBehavior::{Deferred, Immediate},
@@ -28,12 +28,9 @@ pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> 
     if version <= NEWEST { Ok(()) } else { Err(newer(path, version)) }
 }
 
-/// Whoever wrote it has done what this program cannot know of.
+/// The error for a file that a newer version of this crate has migrated.
 pub(super) fn newer(path: &Path, version: i32) -> StoreError {
-    let what = format!(
-        "was written by a newer martello (schema {version}, this one knows {NEWEST}): update this program"
-    );
-    fault::at_path(StoreErrorKind::Unusable, path, &what)
+    newer_schema(path.display(), version, NEWEST)
 }
 
 /// Makes the file one of ours, if it is empty, and brings it up to date.

@@ -27,7 +27,7 @@ impl OpenedFile {
     /// What those are told who wanted to write to it.
     pub(crate) fn gone(&self) -> StoreError {
         let what =
-            "is no longer the file that was opened: put that back, or close the store and open it again";
+            "was moved or replaced since it was opened: put it back, or close the store and open it again";
         fault::at_path(StoreErrorKind::Unavailable, &self.path, what)
     }
 

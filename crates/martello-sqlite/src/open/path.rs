@@ -22,14 +22,14 @@ struct Header {
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     let refused = |what| StoreError::new(StoreErrorKind::Unusable, what);
     if path.as_os_str().is_empty() {
-        return Err(refused("the path of a store must not be empty"));
+        return Err(refused("the path of the store is empty: give the path of a file"));
     }
     if path.file_name().is_some_and(|name| name == ":memory:") {
-        let what = "would be lost with the process: give the path of a file";
+        let what = "is in memory and would be lost with the process: give the path of a file";
         return Err(fault::at_path(StoreErrorKind::Unusable, path, what));
     }
     std::path::absolute(path).map_err(|error| {
-        refused("there is no current directory to start from: give an absolute path").with_source(error)
+        refused("the current directory is unknown: give an absolute path").with_source(error)
     })
 }
 
@@ -41,17 +41,17 @@ pub(super) fn check(database: &DatabasePath) -> Result<(), StoreError> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(fault::at_path(
             StoreErrorKind::ReadOnly,
             path,
-            "cannot be reached: give this user the right to its directory",
+            "cannot be reached: allow this user to access its directory",
         )),
-        Err(error) => Err(fault::at_path(
+        Err(error) => {
+            Err(fault::at_path(StoreErrorKind::Unusable, path, "cannot be opened: give the path of a file")
+                .with_source(error))
+        }
+        Ok(metadata) if !metadata.is_file() => Err(fault::at_path(
             StoreErrorKind::Unusable,
             path,
-            "cannot be a store: choose a path that can be a file",
-        )
-        .with_source(error)),
-        Ok(metadata) if !metadata.is_file() => {
-            Err(fault::at_path(StoreErrorKind::Unusable, path, "is no file: give the path of one"))
-        }
+            "is not a regular file: give the path of a file",
+        )),
         Ok(metadata) if metadata.len() == 0 => may_create(database),
         // Another process may just be writing the first page.
         Ok(_) => check_header(database).or_else(|_| check_header(database)),
@@ -61,7 +61,7 @@ pub(super) fn check(database: &DatabasePath) -> Result<(), StoreError> {
 fn check_directory(database: &DatabasePath) -> Result<(), StoreError> {
     let parent = database.path.parent().unwrap_or(Path::new("/"));
     if !parent.is_dir() {
-        let what = "is no directory: make it before the store";
+        let what = "is not a directory: create it first";
         return Err(fault::at_path(StoreErrorKind::Unusable, parent, what));
     }
     may_create(database)
@@ -71,7 +71,7 @@ fn may_create(database: &DatabasePath) -> Result<(), StoreError> {
     if database.create {
         return Ok(());
     }
-    let what = "holds no store: check the path, or let it be created";
+    let what = "holds no store: check the path, or allow the store to be created";
     Err(fault::at_path(StoreErrorKind::Unusable, &database.path, what))
 }
 
@@ -88,11 +88,11 @@ fn check_header(database: &DatabasePath) -> Result<(), StoreError> {
     };
     let header = header.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => {
-            fault::at_path(StoreErrorKind::ReadOnly, path, "may not be read: give this user the right to")
+            fault::at_path(StoreErrorKind::ReadOnly, path, "is not readable: allow this user to read it")
                 .with_source(error)
         }
         Some(ErrorCode::NotADatabase) => {
-            let what = "is no SQLite database: choose another path, or move the file away";
+            let what = "is not a SQLite database: choose another path, or move the file away";
             fault::at_path(StoreErrorKind::Unusable, path, what).with_source(error)
         }
         _ => explain(error),

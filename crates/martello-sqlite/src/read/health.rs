@@ -42,10 +42,11 @@ impl HealthCheck<'_> {
     fn integrity(&self) -> Result<Finding, Fault> {
         let check = self.text("PRAGMA integrity_check(1)")?;
         if check == "ok" {
-            return Ok(Finding::well("integrity", "SQLite finds nothing wrong in the file"));
+            return Ok(Finding::well("integrity", "SQLite finds no error in the file"));
         }
         // It names tables and pages, not values.
-        let seen = format!("{check}: stop what uses the file, keep a copy, and restore a backup");
+        let seen =
+            format!("{check}: stop all programs that use the file, keep a copy, then restore a backup");
         Ok(Finding::unwell("integrity", seen))
     }
 
@@ -54,7 +55,9 @@ impl HealthCheck<'_> {
         if mode == "wal" && level >= 2 {
             return Ok(Finding::well("durability", "write-ahead log, synchronous on every commit"));
         }
-        let seen = format!("journal {mode}, synchronous {level}: something set them; open the store again");
+        let seen = format!(
+            "journal_mode is {mode} and synchronous is {level}: close the store and open it again to reset them"
+        );
         Ok(Finding::unwell("durability", seen))
     }
 

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use martello_outbox::{Lease, StoreError, StoreErrorKind, Turn, Turned, engine::later};
+use martello_outbox::{
+    Lease, Turn, Turned,
+    engine::{check_cap, later},
+};
 use rusqlite::params;
 
 use super::{
@@ -13,9 +16,7 @@ use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
 /// One turn of a worker.
 pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
-    if turn.cap == 0 {
-        return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more").into());
-    }
+    check_cap(turn.cap)?;
     let settled = turn.settle.iter().map(|one| settle(tx, one)).collect::<Result<_, _>>()?;
     let mut state = queue_state(tx, turn)?;
     let come = |moment: Option<i64>| moment.is_some_and(|moment| moment <= tx.now);

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::support::{claim, contents, entry, store_at, temp_store_path};
 
-const DAMAGED: &str = "the store's file is damaged: stop what uses it, keep a copy, and restore a backup";
+const DAMAGED: &str =
+    "the store's file is corrupt: stop all programs that use it, keep a copy, then restore a backup";
 
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
@@ -67,7 +68,7 @@ async fn a_file_that_was_cut_short_is_refused() {
     let before = fs::read(&path).unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unusable);
-    assert!(error.to_string().contains("is damaged"), "{error}");
+    assert!(error.to_string().contains("is corrupt"), "{error}");
     assert!(fs::read(&path).unwrap() == before, "something was written");
 }
 

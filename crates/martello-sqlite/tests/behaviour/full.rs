@@ -25,7 +25,7 @@ async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
             Err(error) => break error,
         }
     };
-    let full = "there is no room left for the store: make room on its disk or raise its bound, and prune or purge it";
+    let full = "the store is full: free disk space or raise its max_size, then prune or purge entries";
     assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Full, full));
     assert!((3..=10).contains(&ids.len()), "{} were stored", ids.len());
     assert_eq!(store.count(Filter::default()).await.unwrap(), u64::try_from(ids.len()).unwrap());

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 
 use crate::support::{claim, entry, store_at, temp_store_path};
 
-const HELD: &str = "another process held the store's file for too long: try again, and look who has it open";
+const HELD: &str =
+    "another process locked the store's file for too long: try again, or check which process has it open";
 
 #[tokio::test]
 async fn another_program_that_writes_is_waited_for_only_so_long() {

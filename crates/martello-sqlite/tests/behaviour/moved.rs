@@ -9,7 +9,7 @@ use martello_sqlite::SqliteStore;
 use crate::support::{entry, temp_store_path};
 
 fn is_gone(error: &StoreError) -> bool {
-    let what = "is no longer the file that was opened: put that back, or close the store and open it again";
+    let what = "was moved or replaced since it was opened: put it back, or close the store and open it again";
     error.kind() == StoreErrorKind::Unavailable && error.to_string().ends_with(what)
 }
 

@@ -111,7 +111,8 @@ async fn whoever_has_it_open_while_it_is_brought_further_than_they_know_writes_n
     store.enqueue(vec![entry()]).await.unwrap();
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     let errors = tokio::join!(store.enqueue(vec![entry()]), store.turn(claim(1)));
-    let what = "was written by a newer martello (schema 4, this one knows 3): update this program";
+    let what =
+        "was written by a newer version of martello (schema 4; this program knows 3): update this program";
     for error in [errors.0.unwrap_err(), errors.1.unwrap_err()] {
         assert_eq!(error.kind(), StoreErrorKind::Unusable);
         assert_eq!(error.to_string(), format!("{} {what}", path.display()));

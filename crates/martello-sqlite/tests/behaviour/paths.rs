@@ -27,7 +27,7 @@ async fn a_file_that_is_no_database_is_refused() {
     for content in ["{}", &"business_id,address\n".repeat(500), &begins_like_one] {
         let (_directory, path) = temp_store_path();
         fs::write(&path, content).unwrap();
-        let what = "is no SQLite database: choose another path, or move the file away";
+        let what = "is not a SQLite database: choose another path, or move the file away";
         says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
     }
 }
@@ -57,7 +57,8 @@ async fn a_newer_schema_is_refused() {
     let (_directory, path) = temp_store_path();
     store_at(&path).await;
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    let what = "was written by a newer martello (schema 99, this one knows 3): update this program";
+    let what =
+        "was written by a newer version of martello (schema 99; this program knows 3): update this program";
     says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
 }
 
@@ -68,7 +69,8 @@ async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
     let newer = Connection::open(&path).unwrap();
     newer.execute_batch("PRAGMA user_version = 4").unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
-    let what = "was written by a newer martello (schema 4, this one knows 3): update this program";
+    let what =
+        "was written by a newer version of martello (schema 4; this program knows 3): update this program";
     says(&error, StoreErrorKind::Unusable, &path, what);
 }
 
@@ -79,21 +81,21 @@ async fn a_directory_is_no_store_and_a_missing_one_is_not_made() {
         &SqliteStore::open(directory.path()).await.unwrap_err(),
         StoreErrorKind::Unusable,
         directory.path(),
-        "is no file: give the path of one",
+        "is not a regular file: give the path of a file",
     );
     let missing = directory.path().join("missing");
     let error = SqliteStore::open(missing.join("outbox.db")).await.unwrap_err();
-    says(&error, StoreErrorKind::Unusable, &missing, "is no directory: make it before the store");
+    says(&error, StoreErrorKind::Unusable, &missing, "is not a directory: create it first");
     fs::write(&path, "").unwrap();
     let below = path.join("outbox.db");
     let error = SqliteStore::open(&below).await.unwrap_err();
-    says(&error, StoreErrorKind::Unusable, &below, "cannot be a store: choose a path that can be a file");
+    says(&error, StoreErrorKind::Unusable, &below, "cannot be opened: give the path of a file");
 }
 
 #[tokio::test]
 async fn who_only_looks_makes_no_store() {
     let (directory, path) = temp_store_path();
-    let what = "holds no store: check the path, or let it be created";
+    let what = "holds no store: check the path, or allow the store to be created";
     for there in [false, true] {
         if there {
             fs::write(&path, "").unwrap();
@@ -127,16 +129,16 @@ async fn a_name_has_no_meaning_but_its_own() {
 #[tokio::test]
 async fn a_store_is_in_a_file() {
     let error = SqliteStore::open("").await.unwrap_err();
-    let what = "the path of a store must not be empty";
+    let what = "the path of the store is empty: give the path of a file";
     assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, what));
     let (directory, _) = temp_store_path();
     let memory = directory.path().join(":memory:");
-    let what = "would be lost with the process: give the path of a file";
+    let what = "is in memory and would be lost with the process: give the path of a file";
     says(&refused(&memory).await, StoreErrorKind::Unusable, &memory, what);
     let device = Path::new("/dev/null");
     if cfg!(unix) {
         let error = SqliteStore::open(device).await.unwrap_err();
-        says(&error, StoreErrorKind::Unusable, device, "is no file: give the path of one");
+        says(&error, StoreErrorKind::Unusable, device, "is not a regular file: give the path of a file");
     }
 }
 
@@ -168,7 +170,7 @@ async fn where_nothing_may_be_written_no_store_is_made() {
         &error,
         StoreErrorKind::ReadOnly,
         path,
-        "cannot be made: give this user the right to write to its directory",
+        "cannot be created: allow this user to write to its directory",
     );
 }
 
@@ -183,7 +185,7 @@ async fn a_file_that_may_not_be_written_is_refused() {
         writeln!(std::io::stderr(), "skipped: to this user, every file may be written").unwrap();
         return;
     }
-    let what = "may not be written to: give this user the right to";
+    let what = "is not writable: allow this user to write to it";
     says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }
 
@@ -198,9 +200,9 @@ async fn a_directory_that_may_not_be_written_to_is_refused() {
         writeln!(std::io::stderr(), "skipped: this user may write to every directory").unwrap();
         return;
     }
-    let what = "has files beside it, which may not be written: give this user the right to its directory";
+    let what = "has a -wal or -shm file that cannot be written: allow this user to write to its directory";
     says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
     let path = directory.path().join("another.db");
-    let what = "cannot be made: give this user the right to write to its directory";
+    let what = "cannot be created: allow this user to write to its directory";
     says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }

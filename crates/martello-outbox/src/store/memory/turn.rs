@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     AttemptRecord, Claimed, End, Entry, Lease, OrderKey, Overtaken, QueueName, Reason, Settled, Settlement,
-    State, StoreError, StoreErrorKind, Turn, Turned,
+    State, StoreError, Turn, Turned, store::check_cap,
 };
 
 /// How many expired entries one turn moves.
@@ -17,9 +17,7 @@ const EXPIRED_AT_ONCE: usize = 100;
 
 impl Data {
     pub(super) fn turn(&mut self, turn: &Turn, at: &mut Moment) -> Result<Turned, StoreError> {
-        if turn.cap == 0 {
-            return Err(StoreError::new(StoreErrorKind::Invalid, "the cap of a queue must be 1 or more"));
-        }
+        check_cap(turn.cap)?;
         let settled = turn.settle.iter().map(|settlement| self.settle(settlement, at)).collect();
         let mut died = Vec::new();
         let lost = self.reap(&turn.queue, &mut died, at);
