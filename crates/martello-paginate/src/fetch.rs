@@ -31,7 +31,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjected]
     enum State<S, B, R, F> {
-        Readying { service: S, request: Option<Request<B>> },
+        AwaitingReady { service: S, request: Option<Request<B>> },
         Calling { #[pin] future: F },
         Reading { head: Option<response::Parts>, #[pin] body: Collect<R> },
     }
@@ -43,7 +43,7 @@ where
 {
     /// The service need not be ready.
     pub(crate) fn new(service: S, request: Request<B>, max_bytes: usize) -> Self {
-        Self { max_bytes, state: State::Readying { service, request: Some(request) } }
+        Self { max_bytes, state: State::AwaitingReady { service, request: Some(request) } }
     }
 }
 
@@ -60,7 +60,7 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProjected::Readying { service, request } => {
+                StateProjected::AwaitingReady { service, request } => {
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Err(Box::new((None, CallError::from_readiness(error)))));
                     }

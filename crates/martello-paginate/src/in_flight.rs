@@ -18,18 +18,18 @@ pub(crate) type Spawn<S, B, R> = fn(Fetch<S, B, R>) -> JoinSet<Fetched>;
 
 pin_project! {
     /// The one page that is being fetched, if there is one.
-    #[project = InFlightProjected]
-    pub(crate) enum InFlight<S, B, R>
+    #[project = PendingFetchProjected]
+    pub(crate) enum PendingFetch<S, B, R>
     where
         S: Service<Request<B>, Response = Response<R>>,
     {
         None,
-        Here { #[pin] fetch: Fetch<S, B, R> },
+        Inline { #[pin] fetch: Fetch<S, B, R> },
         Task { task: JoinSet<Fetched> },
     }
 }
 
-impl<S, B, R> InFlight<S, B, R>
+impl<S, B, R> PendingFetch<S, B, R>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
@@ -39,9 +39,9 @@ where
     /// What came of the fetch; `None` if there is none. It is over then.
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Fetched>> {
         let fetched = match self.as_mut().project() {
-            InFlightProjected::None => return Poll::Ready(None),
-            InFlightProjected::Here { fetch } => ready!(fetch.poll(cx)),
-            InFlightProjected::Task { task } => match ready!(task.poll_join_next(cx)) {
+            PendingFetchProjected::None => return Poll::Ready(None),
+            PendingFetchProjected::Inline { fetch } => ready!(fetch.poll(cx)),
+            PendingFetchProjected::Task { task } => match ready!(task.poll_join_next(cx)) {
                 Some(Ok(fetched)) => fetched,
                 Some(Err(error)) => Err(Box::new((None, CallError::from_source(error)))),
                 None => return Poll::Ready(None),

@@ -13,7 +13,7 @@ mod pages;
 mod paginate;
 mod position;
 mod query_name;
-mod seen;
+mod visited;
 mod walk;
 
 pub use error::{PageError, PageErrorKind};
@@ -21,7 +21,7 @@ pub use items::Items;
 pub use json::{JsonCursor, JsonLink};
 pub use martello_outcome::{BoxError, CallError, ConfigError, TrackingId};
 pub use page::Page;
-pub use paged::{Answer, Paged, ParseError, Parsed};
+pub use paged::{PageResponse, Paged, ParseError, ParsedPage};
 pub use pages::Pages;
 pub use paginate::Paginate;
 pub use position::{InvalidPosition, Position};

@@ -11,7 +11,7 @@ use crate::Position;
 /// ```
 /// use bytes::Bytes;
 /// use http::Request;
-/// use martello_paginate::{Answer, BoxError, Paged, ParseError, Parsed, Position};
+/// use martello_paginate::{PageResponse, BoxError, Paged, ParseError, ParsedPage, Position};
 ///
 /// /// Pages of lines; a header names the next.
 /// struct Lines;
@@ -24,11 +24,11 @@ use crate::Position;
 ///         Ok(Request::get("https://api.example/lines").header("x-page", page).body(Bytes::new())?)
 ///     }
 ///
-///     fn parse(&self, answer: Answer<'_>) -> Result<Parsed<String>, ParseError> {
-///         let text = std::str::from_utf8(answer.body).map_err(ParseError::new)?;
-///         let next = answer.head.headers.get("x-next").and_then(|next| next.to_str().ok());
+///     fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<String>, ParseError> {
+///         let text = std::str::from_utf8(response.body).map_err(ParseError::new)?;
+///         let next = response.head.headers.get("x-next").and_then(|next| next.to_str().ok());
 ///         let next = next.map(str::parse).transpose().map_err(ParseError::new)?;
-///         Ok(Parsed { items: text.lines().map(str::to_owned).collect(), next })
+///         Ok(ParsedPage { items: text.lines().map(str::to_owned).collect(), next })
 ///     }
 /// }
 /// ```
@@ -48,7 +48,7 @@ pub trait Paged {
     /// # Errors
     ///
     /// When the response is not of the expected shape; nothing of the page is delivered then.
-    fn parse(&self, answer: Answer<'_>) -> Result<Parsed<Self::Item>, ParseError>;
+    fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<Self::Item>, ParseError>;
 
     /// Whether a response of this status is a page: 2xx unless you say otherwise. Any other is an error.
     fn accepts(&self, status: StatusCode) -> bool {
@@ -59,7 +59,7 @@ pub trait Paged {
 /// A response whose body is all there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Answer<'a> {
+pub struct PageResponse<'a> {
     /// What was asked for.
     pub uri: &'a Uri,
     /// The response's head.
@@ -68,7 +68,7 @@ pub struct Answer<'a> {
     pub body: &'a Bytes,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> PageResponse<'a> {
     /// The response to a request for this URI. For tests of your own [`Paged`].
     #[must_use]
     pub fn new(uri: &'a Uri, head: &'a response::Parts, body: &'a Bytes) -> Self {
@@ -78,7 +78,7 @@ impl<'a> Answer<'a> {
 
 /// What a [`Paged`] made of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parsed<T> {
+pub struct ParsedPage<T> {
     /// What the page holds, in the server's order; it may be nothing.
     pub items: Vec<T>,
     /// Where the next page is; `None` if this is the last.

@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::{
     Page, PageError, Paged, Position,
     fetch::Fetch,
-    in_flight::{InFlight, Spawn},
+    in_flight::{PendingFetch, Spawn},
     walk::Walk,
 };
 
@@ -34,9 +34,9 @@ pin_project! {
         service: S,
         walk: Walk<P>,
         max_bytes: usize,
-        ahead: Option<Spawn<S, B, R>>,
+        prefetch: Option<Spawn<S, B, R>>,
         #[pin]
-        in_flight: InFlight<S, B, R>,
+        pending: PendingFetch<S, B, R>,
     }
 }
 
@@ -46,7 +46,7 @@ where
     P: Paged,
 {
     pub(crate) fn new(service: S, walk: Walk<P>, max_bytes: usize) -> Self {
-        Self { service, walk, max_bytes, ahead: None, in_flight: InFlight::None }
+        Self { service, walk, max_bytes, prefetch: None, pending: PendingFetch::None }
     }
 
     /// Fetches one page ahead, in a task of its own, while you work on the page before. Off by default: it
@@ -62,7 +62,7 @@ where
         R: Body + Send + 'static,
         R::Error: Into<BoxError>,
     {
-        self.ahead = Some(|fetch| {
+        self.prefetch = Some(|fetch| {
             let mut task = JoinSet::new();
             task.spawn(fetch);
             task
@@ -92,21 +92,21 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         loop {
-            if let Some(fetched) = ready!(this.in_flight.as_mut().poll(cx)) {
+            if let Some(fetched) = ready!(this.pending.as_mut().poll(cx)) {
                 let page = this.walk.received(fetched);
-                let ahead = this.ahead.filter(|_| page.is_ok());
+                let prefetch = this.prefetch.filter(|_| page.is_ok());
                 if let Some((spawn, request)) =
-                    ahead.and_then(|spawn| Some((spawn, this.walk.request_ahead()?)))
+                    prefetch.and_then(|spawn| Some((spawn, this.walk.prefetch_request()?)))
                 {
                     let fetch = Fetch::new(this.service.clone(), request.map(B::from), *this.max_bytes);
-                    this.in_flight.set(InFlight::Task { task: spawn(fetch) });
+                    this.pending.set(PendingFetch::Task { task: spawn(fetch) });
                 }
                 return Poll::Ready(Some(page));
             }
             match this.walk.request() {
                 Some(Ok(request)) => {
                     let fetch = Fetch::new(this.service.clone(), request.map(B::from), *this.max_bytes);
-                    this.in_flight.set(InFlight::Here { fetch });
+                    this.pending.set(PendingFetch::Inline { fetch });
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),

@@ -5,8 +5,8 @@ use http::{Request, Uri};
 use martello_outcome::ErrorKind;
 
 use crate::{
-    Answer, Page, PageError, PageErrorKind, Paged, Parsed, Position, fetch::Fetched, origin::Origin,
-    seen::Seen,
+    Page, PageError, PageErrorKind, PageResponse, Paged, ParsedPage, Position, fetch::Fetched,
+    origin::Origin, visited::VisitedPositions,
 };
 
 /// Where a walk stands, and what it does next: all of it but the I/O.
@@ -14,14 +14,14 @@ use crate::{
 pub(crate) struct Walk<P> {
     paged: Arc<P>,
     max_pages: u32,
-    seen: Seen,
+    visited: VisitedPositions,
     origin: Option<Origin>,
-    /// The page to be asked for, from 1, and where it is.
+    /// The page to be requested, from 1, and where it is.
     number: u32,
     position: Option<Position>,
-    asked: Uri,
-    over: bool,
-    refused: Option<PageErrorKind>,
+    requested: Uri,
+    finished: bool,
+    next_error: Option<PageErrorKind>,
 }
 
 impl<P: Paged> Walk<P> {
@@ -29,16 +29,16 @@ impl<P: Paged> Walk<P> {
         let mut walk = Self {
             paged,
             max_pages,
-            seen: Seen::default(),
+            visited: VisitedPositions::default(),
             origin: None,
             number: 1,
             position: from,
-            asked: Uri::default(),
-            over: false,
-            refused: None,
+            requested: Uri::default(),
+            finished: false,
+            next_error: None,
         };
         if let Some(position) = &walk.position {
-            walk.seen.insert(position.as_str());
+            walk.visited.insert(position.as_str());
         }
         walk
     }
@@ -49,20 +49,20 @@ impl<P: Paged> Walk<P> {
 
     /// The next request; `None` at the end.
     pub(crate) fn request(&mut self) -> Option<Result<Request<Bytes>, PageError>> {
-        if self.over {
+        if self.finished {
             return None;
         }
-        let request = match self.refused {
+        let request = match self.next_error {
             Some(kind) => Err(self.error(kind)),
             None => self.make_request(),
         };
-        self.over = request.is_err();
+        self.finished = request.is_err();
         Some(request)
     }
 
     /// The next request, if there is a page to go to. What is wrong with it is told by [`Walk::request`].
-    pub(crate) fn request_ahead(&mut self) -> Option<Request<Bytes>> {
-        if self.over || self.refused.is_some() {
+    pub(crate) fn prefetch_request(&mut self) -> Option<Request<Bytes>> {
+        if self.finished || self.next_error.is_some() {
             return None;
         }
         self.make_request().ok()
@@ -70,11 +70,11 @@ impl<P: Paged> Walk<P> {
 
     fn make_request(&mut self) -> Result<Request<Bytes>, PageError> {
         let origin = self.first_origin()?;
-        let request = self.ask(self.position.as_ref())?;
+        let request = self.request_at(self.position.as_ref())?;
         if origin.is_none() || Origin::of(request.uri()) != origin {
             return Err(self.error(PageErrorKind::OtherOrigin));
         }
-        self.asked = request.uri().clone();
+        self.requested = request.uri().clone();
         Ok(request)
     }
 
@@ -82,14 +82,14 @@ impl<P: Paged> Walk<P> {
     /// may have been changed.
     fn first_origin(&mut self) -> Result<Option<Origin>, PageError> {
         if self.origin.is_none() {
-            let first = self.ask(None)?;
-            self.seen.insert(&first.uri().to_string());
+            let first = self.request_at(None)?;
+            self.visited.insert(&first.uri().to_string());
             self.origin = Origin::of(first.uri());
         }
         Ok(self.origin.clone())
     }
 
-    fn ask(&self, at: Option<&Position>) -> Result<Request<Bytes>, PageError> {
+    fn request_at(&self, at: Option<&Position>) -> Result<Request<Bytes>, PageError> {
         self.paged.request(at).map_err(|error| self.error(PageErrorKind::Request).with_source(error))
     }
 
@@ -101,7 +101,7 @@ impl<P: Paged> Walk<P> {
                 let (head, error) = *failed;
                 // The client would refuse it again, and the position makes no other.
                 let never = error.kind() == ErrorKind::Unsendable;
-                self.over |= never;
+                self.finished |= never;
                 let kind = if never { PageErrorKind::Request } else { PageErrorKind::Call };
                 return Err(self.error(kind).with_source(error).with_head(head));
             }
@@ -109,8 +109,8 @@ impl<P: Paged> Walk<P> {
         if !self.paged.accepts(head.status) {
             return Err(self.error(PageErrorKind::Status).with_head(Some(head)).with_body(body));
         }
-        match self.paged.parse(Answer::new(&self.asked, &head, &body)) {
-            Ok(Parsed { items, next }) => {
+        match self.paged.parse(PageResponse::new(&self.requested, &head, &body)) {
+            Ok(ParsedPage { items, next }) => {
                 let (number, position) = (self.number, self.position.clone());
                 self.go_to(next.clone());
                 Ok(Page { items, number, position, next, head })
@@ -124,13 +124,13 @@ impl<P: Paged> Walk<P> {
 
     fn go_to(&mut self, next: Option<Position>) {
         let Some(next) = next else {
-            self.over = true;
+            self.finished = true;
             return;
         };
-        if !self.seen.insert(next.as_str()) {
-            self.refused = Some(PageErrorKind::Loop);
+        if !self.visited.insert(next.as_str()) {
+            self.next_error = Some(PageErrorKind::Loop);
         } else if self.number >= self.max_pages {
-            self.refused = Some(PageErrorKind::TooManyPages);
+            self.next_error = Some(PageErrorKind::TooManyPages);
         }
         self.number = self.number.saturating_add(1);
         self.position = Some(next);

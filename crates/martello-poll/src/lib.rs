@@ -25,7 +25,8 @@ pub use flaw::{Flaw, FlawKind};
 pub use item::{Item, ItemPosition};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
 pub use martello_paginate::{
-    Answer, JsonCursor, JsonLink, PageError, PageErrorKind, Paged, ParseError, Parsed, Position, QueryName,
+    JsonCursor, JsonLink, PageError, PageErrorKind, PageResponse, Paged, ParseError, ParsedPage, Position,
+    QueryName,
 };
 pub use options::{PollOptions, PollOptionsBuilder};
 pub use poller::{Poller, Stopper};

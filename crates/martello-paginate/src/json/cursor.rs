@@ -6,15 +6,15 @@ use martello_outcome::{BoxError, ConfigError};
 use serde::de::DeserializeOwned;
 
 use super::{
-    document::{Document, List},
+    document::{Document, ItemList},
     pointer::Pointer,
-    target::{Target, resolve},
+    template::{RequestTemplate, resolve},
 };
-use crate::{Answer, Paged, ParseError, Parsed, Position, QueryName};
+use crate::{PageResponse, Paged, ParseError, ParsedPage, Position, QueryName};
 
 /// How a cursor is read.
 #[derive(Clone, Copy, Debug)]
-enum Read {
+enum CursorKind {
     Either,
     Token,
     Link,
@@ -47,11 +47,11 @@ enum Read {
 #[derive(Debug)]
 #[must_use = "it describes pages; `Paginate` walks them"]
 pub struct JsonCursor<T> {
-    target: Target<T>,
-    items: List,
+    template: RequestTemplate<T>,
+    items: ItemList,
     cursors: Vec<Pointer>,
     parameter: QueryName,
-    read: Read,
+    kind: CursorKind,
 }
 
 impl<T> JsonCursor<T> {
@@ -66,14 +66,14 @@ impl<T> JsonCursor<T> {
         U::Error: Display,
     {
         Ok(Self {
-            target: Target::new(url)?,
-            items: List { at: Pointer::parse("items", "data")?, null_is_empty: false },
+            template: RequestTemplate::new(url)?,
+            items: ItemList { at: Pointer::parse("items", "data")?, null_is_empty: false },
             cursors: vec![
                 Pointer::parse("cursor", "/cursor/next")?,
                 Pointer::parse("cursor", "/cursors/next")?,
             ],
             parameter: QueryName::new("cursor"),
-            read: Read::Either,
+            kind: CursorKind::Either,
         })
     }
 
@@ -113,13 +113,13 @@ impl<T> JsonCursor<T> {
 
     /// Reads each cursor as a token, whatever it looks like.
     pub fn tokens(mut self) -> Self {
-        self.read = Read::Token;
+        self.kind = CursorKind::Token;
         self
     }
 
     /// Reads each cursor as a link, which may be relative to the page that it stands in.
     pub fn links(mut self) -> Self {
-        self.read = Read::Link;
+        self.kind = CursorKind::Link;
         self
     }
 
@@ -129,7 +129,7 @@ impl<T> JsonCursor<T> {
     ///
     /// When it is none that can be sent.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, ConfigError> {
-        self.target.header(name.as_ref(), value.as_ref())?;
+        self.template.header(name.as_ref(), value.as_ref())?;
         Ok(self)
     }
 
@@ -147,10 +147,10 @@ impl<T> JsonCursor<T> {
 
     fn is_link(&self, cursor: &str) -> bool {
         let absolute = || cursor.starts_with("https://") || cursor.starts_with("http://");
-        match self.read {
-            Read::Either => absolute(),
-            Read::Token => false,
-            Read::Link => true,
+        match self.kind {
+            CursorKind::Either => absolute(),
+            CursorKind::Token => false,
+            CursorKind::Link => true,
         }
     }
 }
@@ -160,14 +160,14 @@ impl<T: DeserializeOwned> Paged for JsonCursor<T> {
 
     fn request(&self, at: Option<&Position>) -> Result<Request<Bytes>, BoxError> {
         match at {
-            None => Ok(self.target.first()),
-            Some(link) if self.is_link(link.as_str()) => self.target.linked(link),
-            Some(token) => self.target.with(&self.parameter, token.as_str()),
+            None => Ok(self.template.first()),
+            Some(link) if self.is_link(link.as_str()) => self.template.linked(link),
+            Some(token) => self.template.with(&self.parameter, token.as_str()),
         }
     }
 
-    fn parse(&self, answer: Answer<'_>) -> Result<Parsed<T>, ParseError> {
-        let document = Document::parse(answer.body)?;
-        Ok(Parsed { items: document.items(&self.items)?, next: self.next(&document, answer.uri)? })
+    fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<T>, ParseError> {
+        let document = Document::parse(response.body)?;
+        Ok(ParsedPage { items: document.items(&self.items)?, next: self.next(&document, response.uri)? })
     }
 }

@@ -10,7 +10,7 @@ type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
 /// Where the list of items is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct List {
+pub(super) struct ItemList {
     pub(super) at: Pointer,
     /// Whether `null` in its place is an empty one.
     pub(super) null_is_empty: bool,
@@ -27,7 +27,7 @@ impl<'a> Document<'a> {
     /// The items of this list. Only a list is one: a server that answers an error with status 200 has none, or `null`.
     pub(super) fn items<T: DeserializeOwned>(
         &self,
-        List { at, null_is_empty }: &List,
+        ItemList { at, null_is_empty }: &ItemList,
     ) -> Result<Vec<T>, ParseError> {
         let here = |error| ParseError::new(error).at(at.shown());
         let list: Vec<&RawValue> = match self.find(at)? {

@@ -6,12 +6,12 @@ use martello_outcome::{BoxError, ConfigError};
 use serde::de::DeserializeOwned;
 
 use super::{
-    document::{Document, List},
+    document::{Document, ItemList},
     link_header,
     pointer::Pointer,
-    target::{Target, resolve},
+    template::{RequestTemplate, resolve},
 };
-use crate::{Answer, Paged, ParseError, Parsed, Position};
+use crate::{PageResponse, Paged, ParseError, ParsedPage, Position};
 
 /// Pages of a JSON body, whose next is named by a `Link` header with `rel="next"` (RFC 8288).
 ///
@@ -31,8 +31,8 @@ use crate::{Answer, Paged, ParseError, Parsed, Position};
 #[derive(Debug)]
 #[must_use = "it describes pages; `Paginate` walks them"]
 pub struct JsonLink<T> {
-    target: Target<T>,
-    items: List,
+    template: RequestTemplate<T>,
+    items: ItemList,
 }
 
 impl<T> JsonLink<T> {
@@ -46,7 +46,7 @@ impl<T> JsonLink<T> {
         U: TryInto<Uri>,
         U::Error: Display,
     {
-        Ok(Self { target: Target::new(url)?, items: List::default() })
+        Ok(Self { template: RequestTemplate::new(url)?, items: ItemList::default() })
     }
 
     /// Where the list of items is: a name, or a JSON Pointer (RFC 6901) through objects.
@@ -72,7 +72,7 @@ impl<T> JsonLink<T> {
     ///
     /// When it is none that can be sent.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, ConfigError> {
-        self.target.header(name.as_ref(), value.as_ref())?;
+        self.template.header(name.as_ref(), value.as_ref())?;
         Ok(self)
     }
 }
@@ -81,17 +81,17 @@ impl<T: DeserializeOwned> Paged for JsonLink<T> {
     type Item = T;
 
     fn request(&self, at: Option<&Position>) -> Result<Request<Bytes>, BoxError> {
-        at.map_or_else(|| Ok(self.target.first()), |link| self.target.linked(link))
+        at.map_or_else(|| Ok(self.template.first()), |link| self.template.linked(link))
     }
 
-    fn parse(&self, answer: Answer<'_>) -> Result<Parsed<T>, ParseError> {
-        let items = Document::parse(answer.body)?.items(&self.items)?;
+    fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<T>, ParseError> {
+        let items = Document::parse(response.body)?.items(&self.items)?;
         let same = |anchor: &str| {
-            let page = resolve(answer.uri, "").ok();
-            page.is_some() && resolve(answer.uri, anchor).ok() == page
+            let page = resolve(response.uri, "").ok();
+            page.is_some() && resolve(response.uri, anchor).ok() == page
         };
-        let next = link_header::next(&answer.head.headers, same)?;
-        let next = next.map(|link| resolve(answer.uri, &link)).transpose()?;
-        Ok(Parsed { items, next })
+        let next = link_header::next(&response.head.headers, same)?;
+        let next = next.map(|link| resolve(response.uri, &link)).transpose()?;
+        Ok(ParsedPage { items, next })
     }
 }

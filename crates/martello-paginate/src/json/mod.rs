@@ -5,7 +5,7 @@ mod document;
 mod link;
 mod link_header;
 mod pointer;
-mod target;
+mod template;
 
 pub use cursor::JsonCursor;
 pub use link::JsonLink;

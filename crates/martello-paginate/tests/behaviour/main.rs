@@ -1,11 +1,11 @@
 //! A file per behaviour.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-mod ahead;
 mod bounds;
 mod configuration;
 mod cursors;
 mod errors;
+mod fetch_ahead;
 mod links;
 mod lists;
 mod resuming;

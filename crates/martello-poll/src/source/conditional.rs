@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use martello_outcome::BoxError;
-use martello_paginate::{Answer, Paged, ParseError, Parsed, Position};
+use martello_paginate::{PageResponse, Paged, ParseError, ParsedPage, Position};
 
 /// Pages whose first is asked for only if it is another than the one with this `ETag` (RFC 9110 §13.1.2).
 #[derive(Debug)]
@@ -21,11 +21,11 @@ impl<P: Paged> Paged for Conditional<P> {
         Ok(request)
     }
 
-    fn parse(&self, answer: Answer<'_>) -> Result<Parsed<P::Item>, ParseError> {
-        if answer.head.status == StatusCode::NOT_MODIFIED {
-            return Ok(Parsed { items: Vec::new(), next: None });
+    fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<P::Item>, ParseError> {
+        if response.head.status == StatusCode::NOT_MODIFIED {
+            return Ok(ParsedPage { items: Vec::new(), next: None });
         }
-        self.pages.parse(answer)
+        self.pages.parse(response)
     }
 
     /// A 304 answers a condition; without one it is no page.

@@ -7,12 +7,12 @@ use std::{
 ///
 /// Two positions of ten thousand have the same hash once in about 10¹¹ walks; the walk then fails, and loses nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct VisitedPositions {
     hasher: RandomState,
     hashes: HashSet<u64>,
 }
 
-impl Seen {
+impl VisitedPositions {
     /// Whether this text was not seen before.
     pub(crate) fn insert(&mut self, text: &str) -> bool {
         self.hashes.insert(self.hasher.hash_one(text))

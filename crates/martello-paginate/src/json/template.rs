@@ -12,13 +12,13 @@ use url::Url;
 use crate::{ParseError, Position, QueryName, origin::Origin};
 
 /// What the first page is asked for with.
-pub(super) struct Target<T> {
+pub(super) struct RequestTemplate<T> {
     uri: Uri,
     headers: HeaderMap,
     item: PhantomData<fn() -> T>,
 }
 
-impl<T> Target<T> {
+impl<T> RequestTemplate<T> {
     pub(super) fn new<U>(url: U) -> Result<Self, ConfigError>
     where
         U: TryInto<Uri>,
@@ -75,9 +75,9 @@ impl<T> Target<T> {
 }
 
 /// Neither the URL's query nor the headers, since either may bear a secret.
-impl<T> fmt::Debug for Target<T> {
+impl<T> fmt::Debug for RequestTemplate<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("path", &self.uri.path()).finish_non_exhaustive()
+        f.debug_struct("RequestTemplate").field("path", &self.uri.path()).finish_non_exhaustive()
     }
 }
 
