@@ -4,7 +4,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{Flaw, Item, PollError, Poller};
+use crate::{Item, ItemIssue, PollError, Poller};
 
 /// Items that are new: those of a page, or some that were parked and are delivered again.
 ///
@@ -21,7 +21,7 @@ impl<'a> Batch<'a> {
         Self { poller, rejected: Mutex::default() }
     }
 
-    /// What is to be processed, in the server's order. It may be nothing, where all is [flawed](Self::flaws).
+    /// What is to be processed, in the server's order. It may be nothing, where all is [reported](Self::issues).
     #[must_use]
     pub fn items(&self) -> &[Item] {
         self.poller.pending().map_or(&[], |pending| &pending.items)
@@ -31,8 +31,8 @@ impl<'a> Batch<'a> {
     /// be](crate::Parked::MAX_ITEMS), one more than that is told, and the batch is refused when it is
     /// acknowledged. Those that cannot be told from others are not among its items, but parked.
     #[must_use]
-    pub fn flaws(&self) -> &[Flaw] {
-        self.poller.pending().map_or(&[], |pending| &pending.flaws)
+    pub fn issues(&self) -> &[ItemIssue] {
+        self.poller.pending().map_or(&[], |pending| &pending.issues)
     }
 
     /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept, with what is

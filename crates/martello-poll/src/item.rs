@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::Mark;
+use crate::ItemVersion;
 
 /// Where in a pass an item was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ impl fmt::Display for ItemPosition {
 /// What a source listed, as it stood there.
 #[derive(Clone)]
 pub struct Item {
-    pub(crate) mark: Option<Mark>,
+    pub(crate) version: Option<ItemVersion>,
     pub(crate) json: Box<RawValue>,
     pub(crate) position: ItemPosition,
     /// Which of its batch it is.
@@ -35,13 +35,13 @@ impl Item {
     /// Which thing it is; empty only for one that was parked because it has no key.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.mark.as_ref().map_or("", |mark| &mark.key)
+        self.version.as_ref().map_or("", |version| &version.key)
     }
 
     /// Its stamp; none only for one that was parked because it has none that can be read.
     #[must_use]
     pub fn stamp(&self) -> Option<Timestamp> {
-        self.mark.as_ref().map(|mark| mark.stamp)
+        self.version.as_ref().map(|version| version.stamp)
     }
 
     /// Where in its pass it was.
@@ -70,7 +70,7 @@ impl Item {
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Item")
-            .field("mark", &self.mark)
+            .field("version", &self.version)
             .field("position", &self.position)
             .finish_non_exhaustive()
     }

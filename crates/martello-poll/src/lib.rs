@@ -8,7 +8,7 @@ pub mod conformance;
 pub mod engine;
 mod error;
 mod event;
-mod flaw;
+mod issue;
 mod item;
 mod options;
 mod poller;
@@ -21,7 +21,7 @@ pub use checkpoint::{
 };
 pub use error::{PollError, PollErrorKind};
 pub use event::{Event, ResyncReason};
-pub use flaw::{Flaw, FlawKind};
+pub use issue::{ItemIssue, ItemIssueKind};
 pub use item::{Item, ItemPosition};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
 pub use martello_paginate::{
@@ -31,4 +31,4 @@ pub use martello_paginate::{
 pub use options::{PollOptions, PollOptionsBuilder};
 pub use poller::{Poller, Stopper};
 pub use serde_json::value::RawValue;
-pub use source::{Boundary, JsonSince, Mark, Source};
+pub use source::{Boundary, ItemVersion, JsonSince, Source};

@@ -83,10 +83,10 @@ impl<'a> Follower<'a> {
 
     /// Acknowledges what was written and flushed, and nothing else.
     async fn print(&mut self, batch: Batch<'_>) -> Result<(), CommandError> {
-        for flaw in batch.flaws() {
-            let parked = if flaw.kind.is_parked() { "; it is parked" } else { "" };
-            self.parked |= flaw.kind.is_parked();
-            self.out.event(&format!("{flaw}{parked}"), None)?;
+        for issue in batch.issues() {
+            let parked = if issue.kind.is_parked() { "; it is parked" } else { "" };
+            self.parked |= issue.kind.is_parked();
+            self.out.event(&format!("{issue}{parked}"), None)?;
         }
         let (lines, told) = emit::lines(&batch, self.print);
         self.parked |= !told.is_empty();

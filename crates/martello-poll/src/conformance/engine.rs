@@ -66,13 +66,13 @@ pub fn run<E: Engine>(scenario: Scenario) -> Result<(), BoxError> {
 macro_rules! __poll_conformance_tests {
     ($engine:ty) => {
         $crate::__poll_conformance_tests! { $engine:
-            only_one_holds_it HoldsOnce,
-            what_is_saved_is_found_by_the_next_holder SavesWhole,
-            a_lease_that_ran_out_is_taken_and_its_holder_fenced_off RunsOut,
-            who_does_not_hold_it_saves_nothing Fences,
-            what_is_parked_is_parked_once_and_listed_in_order Parks,
-            what_is_parked_is_marked_and_discarded_by_anybody Marks,
-            more_than_may_be_parked_is_refused_whole IsBounded,
+            only_one_poller_holds_the_checkpoint HasOneHolder,
+            the_next_holder_finds_what_was_saved SavesAll,
+            an_expired_lease_is_taken_and_its_holder_fenced LeaseExpires,
+            a_poller_without_the_lease_saves_nothing Fences,
+            an_item_is_parked_once_and_listed_in_order Parks,
+            any_store_redelivers_and_discards_parked_items RedeliversAndDiscards,
+            more_than_the_limit_is_refused_as_a_whole LimitsParked,
         }
     };
     ($engine:ty: $($name:ident $scenario:ident,)*) => {$(

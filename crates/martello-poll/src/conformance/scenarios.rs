@@ -16,33 +16,33 @@ const SHORT: Duration = Duration::from_millis(400);
 #[non_exhaustive]
 pub enum Scenario {
     /// Only one holds the checkpoint; given up, another may.
-    HoldsOnce,
+    HasOneHolder,
     /// What is saved is found by the next holder, as it was.
-    SavesWhole,
+    SavesAll,
     /// A lease that ran out is its holder's until it is taken.
-    RunsOut,
+    LeaseExpires,
     /// Who does not hold the checkpoint saves and renews nothing.
     Fences,
     /// What is parked is parked once, and listed in its order.
     Parks,
     /// What is parked is marked and discarded by anybody.
-    Marks,
+    RedeliversAndDiscards,
     /// More than may be parked is refused, with all that was to be saved.
-    IsBounded,
+    LimitsParked,
 }
 
 impl Scenario {
     pub(super) async fn run<E: Engine>(self, engine: &E) -> Result<(), BoxError> {
         let (one, two) = (engine.open().await?, engine.open().await?);
         match self {
-            Self::HoldsOnce => holds_once(&one, &two).await,
-            Self::SavesWhole => saves_whole(&one, &two).await,
-            Self::RunsOut if E::LEASES_EXPIRE => runs_out(&one, &two).await,
-            Self::RunsOut => runs_out(&one, &one).await,
+            Self::HasOneHolder => has_one_holder(&one, &two).await,
+            Self::SavesAll => saves_all(&one, &two).await,
+            Self::LeaseExpires if E::LEASES_EXPIRE => lease_expires(&one, &two).await,
+            Self::LeaseExpires => lease_expires(&one, &one).await,
             Self::Fences => fences(&one, &two).await,
             Self::Parks => parks(&one, &two).await,
-            Self::Marks => marks(&one, &two).await,
-            Self::IsBounded => is_bounded(&one, &two).await,
+            Self::RedeliversAndDiscards => redelivers_and_discards(&one, &two).await,
+            Self::LimitsParked => limits_parked(&one, &two).await,
         }
     }
 }
@@ -97,7 +97,7 @@ fn save(second: i64, park: Vec<NewParked>, unpark: Vec<ParkedId>) -> Result<Save
     Ok(Save { checkpoint: checkpoint(second)?, park, unpark })
 }
 
-async fn holds_once(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
+async fn has_one_holder(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let first = hold(one, LONG).await?;
     ensure(first.checkpoint.is_none(), "fresh data has no checkpoint")?;
     ensure(is_held(one).await? && is_held(two).await?, "what is held is not acquired by another")?;
@@ -110,7 +110,7 @@ async fn holds_once(one: &impl CheckpointStore, two: &impl CheckpointStore) -> R
     Ok(())
 }
 
-async fn saves_whole(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
+async fn saves_all(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let held = hold(one, LONG).await?;
     for second in [1, 2] {
         let saved = one.save(held.fence, save(second, Vec::new(), Vec::new())?).await?;
@@ -122,7 +122,7 @@ async fn saves_whole(one: &impl CheckpointStore, two: &impl CheckpointStore) -> 
     Ok(())
 }
 
-async fn runs_out(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
+async fn lease_expires(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let first = hold(one, SHORT).await?;
     tokio::time::sleep(SHORT * 2).await;
     let saved = one.save(first.fence, save(1, Vec::new(), Vec::new())?).await?;
@@ -180,7 +180,10 @@ async fn parks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
     Ok(())
 }
 
-async fn marks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
+async fn redelivers_and_discards(
+    one: &impl CheckpointStore,
+    two: &impl CheckpointStore,
+) -> Result<(), BoxError> {
     let held = hold(one, LONG).await?;
     let _ = one.save(held.fence, save(1, vec![parked("a")?, parked("b")?], Vec::new())?).await?;
     let ids: Vec<ParkedId> =
@@ -196,7 +199,7 @@ async fn marks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
     Ok(())
 }
 
-async fn is_bounded(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
+async fn limits_parked(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let held = hold(one, LONG).await?;
     let many = (0..Parked::MAX_ITEMS).map(|n| parked(&n.to_string())).collect::<Result<Vec<_>, _>>()?;
     let _ = one.save(held.fence, save(1, many, Vec::new())?).await?;

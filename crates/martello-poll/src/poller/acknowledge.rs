@@ -18,10 +18,10 @@ impl Poller {
             let reason = rejected.remove(&item.index);
             self.unsaved.unpark.extend(pending.redelivered.get(&item.index));
             if let Some(reason) = reason {
-                self.unsaved.park.push(park(item.mark.as_ref(), &item.json, item.position, reason));
+                self.unsaved.park.push(park(item.version.as_ref(), &item.json, item.position, reason));
             }
-            if let (Some(mark), true) = (item.mark, pending.redelivered.is_empty()) {
-                self.memory.insert(mark);
+            if let (Some(version), true) = (item.version, pending.redelivered.is_empty()) {
+                self.memory.insert(version);
             }
         }
         self.unsaved.progress = true;
@@ -31,7 +31,7 @@ impl Poller {
             return Ok(());
         }
         self.unsaved.park.append(&mut pending.parks);
-        self.flawed.insert(pending.flawed);
+        self.reported.insert(pending.reported);
         if pending.last {
             self.end_pass();
         }

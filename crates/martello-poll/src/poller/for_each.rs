@@ -26,8 +26,8 @@ impl Poller {
         while let Some(event) = self.next().await? {
             match event {
                 Event::Batch(batch) => {
-                    for flaw in batch.flaws() {
-                        tracing::warn!(%flaw, parked = flaw.kind.is_parked(), "an item of a poll is flawed");
+                    for issue in batch.issues() {
+                        tracing::warn!(%issue, parked = issue.kind.is_parked(), "an item of a poll is reported");
                     }
                     let reasons = each(batch.items(), &stopper, &mut work).await;
                     for (item, reason) in batch.items().iter().zip(&reasons) {

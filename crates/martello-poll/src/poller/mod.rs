@@ -21,7 +21,7 @@ use tower_service::Service;
 pub(crate) use pending::Pending;
 pub use stop::Stopper;
 
-use self::{lease::Lease, memory::Memory, pace::Pace, pass::Pass, pending::Flawed, step::Step};
+use self::{lease::Lease, memory::Memory, pace::Pace, pass::Pass, pending::ReportedIssues, step::Step};
 use crate::{
     Acquired, Batch, Boundary, Checkpoint, CheckpointFuture, CheckpointStore, Event, NewParked, ParkedId,
     PollError, PollOptions, ResyncReason, Source,
@@ -45,7 +45,7 @@ pub struct Poller {
     acquiring: Option<CheckpointFuture<'static, Acquired>>,
     checkpoint: Checkpoint,
     memory: Memory,
-    flawed: Flawed,
+    reported: ReportedIssues,
     /// The `ETag` of what the source answered from this moment on, all of which was acknowledged.
     etag: Option<(Option<Timestamp>, HeaderValue)>,
     pass: Option<Pass>,
@@ -117,7 +117,7 @@ impl Poller {
             stopper: Stopper::new(),
             lease: None,
             acquiring: None,
-            flawed: Flawed::default(),
+            reported: ReportedIssues::default(),
             etag: None,
             pass: None,
             pending: None,
@@ -183,7 +183,7 @@ impl Poller {
         self.etag = None;
         self.everything = false;
         self.unsaved = Unsaved::default();
-        self.flawed = Flawed::default();
+        self.reported = ReportedIssues::default();
     }
 }
 

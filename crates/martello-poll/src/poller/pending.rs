@@ -11,7 +11,9 @@ use martello_paginate::Page;
 use serde_json::value::RawValue;
 
 use super::{memory::Memory, pass::Pass};
-use crate::{Flaw, FlawKind, Item, ItemPosition, Mark, NewParked, Parked, ParkedId, source::Ask};
+use crate::{
+    Item, ItemIssue, ItemIssueKind, ItemPosition, ItemVersion, NewParked, Parked, ParkedId, source::Ask,
+};
 
 /// The longest reason that is kept, in bytes.
 const LONGEST_REASON: usize = 1_024;
@@ -19,20 +21,20 @@ const LONGEST_REASON: usize = 1_024;
 /// How many items of a page are looked at before other tasks get their turn.
 const PER_TURN: usize = 1_000;
 
-/// How many flawed items of a page are collected: one more than may be parked, so that what does not fit is refused.
+/// How many reported items of a page are collected: one more than may be parked, so that what does not fit is refused.
 const MOST_PARKS: usize = Parked::MAX_ITEMS + 1;
 
-/// How many flawed items are remembered as told.
+/// How many reported items are remembered as told.
 const MOST_FLAWED: usize = 10_000;
 
 /// What was delivered and is not acknowledged yet.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) items: Vec<Item>,
-    pub(crate) flaws: Vec<Flaw>,
-    /// What is parked for its flaws, and what it is told by.
+    pub(crate) issues: Vec<ItemIssue>,
+    /// What is parked for its issues, and what it is told by.
     pub(super) parks: Vec<NewParked>,
-    pub(super) flawed: HashSet<u128>,
+    pub(super) reported: HashSet<u128>,
     /// What it was parked as, if it is delivered again.
     pub(super) redelivered: BTreeMap<usize, ParkedId>,
     /// Whether the pass is over with it.
@@ -46,31 +48,31 @@ impl Pending {
         for Parked { id, item, .. } in parked {
             // What was parked had been JSON.
             let Ok(json) = RawValue::from_string(item.json) else { continue };
-            let mark = item.stamp.map(|stamp| Mark { stamp, key: item.key.into() });
+            let version = item.stamp.map(|stamp| ItemVersion { stamp, key: item.key.into() });
             pending.redelivered.insert(pending.items.len(), id);
-            pending.push(mark, json, item.position);
+            pending.push(version, json, item.position);
         }
         pending
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.flaws.is_empty()
+        self.items.is_empty() && self.issues.is_empty()
     }
 
-    fn push(&mut self, mark: Option<Mark>, json: Box<RawValue>, position: ItemPosition) {
-        self.items.push(Item { mark, json, position, index: self.items.len() });
+    fn push(&mut self, version: Option<ItemVersion>, json: Box<RawValue>, position: ItemPosition) {
+        self.items.push(Item { version, json, position, index: self.items.len() });
     }
 
-    fn flaw(&mut self, json: &RawValue, flaw: Flaw, flawed: &Flawed) {
+    fn issue(&mut self, json: &RawValue, issue: ItemIssue, reported: &ReportedIssues) {
         if self.parks.len() >= MOST_PARKS {
             return;
         }
-        let hash = flawed.hash(json);
-        if flawed.hashes.contains(&hash) || !self.flawed.insert(hash) {
+        let hash = reported.hash(json);
+        if reported.hashes.contains(&hash) || !self.reported.insert(hash) {
             return;
         }
-        self.parks.push(park(None, json, flaw.position, flaw.kind));
-        self.flaws.push(flaw);
+        self.parks.push(park(None, json, issue.position, issue.kind));
+        self.issues.push(issue);
     }
 }
 
@@ -79,7 +81,7 @@ impl Pending {
 pub(super) struct Unsorted {
     rest: vec::IntoIter<Box<RawValue>>,
     next: ItemPosition,
-    here: HashSet<Mark>,
+    here: HashSet<ItemVersion>,
     pending: Pending,
 }
 
@@ -99,22 +101,22 @@ impl Unsorted {
         pass: &mut Pass,
         ask: &dyn Ask,
         memory: &Memory,
-        flawed: &Flawed,
+        reported: &ReportedIssues,
     ) -> Option<Pending> {
         let Self { rest, next, here, pending } = self;
         for json in rest.by_ref().take(PER_TURN) {
             let position = *next;
             next.item = next.item.saturating_add(1);
-            match ask.mark(&json) {
-                Ok(mark) => {
-                    if pass.is_from_the_future(mark.stamp) && !memory.contains(&mark) {
-                        pending.flaws.push(Flaw { position, kind: FlawKind::StampFromTheFuture });
+            match ask.item_version(&json) {
+                Ok(version) => {
+                    if pass.is_from_the_future(version.stamp) && !memory.contains(&version) {
+                        pending.issues.push(ItemIssue { position, kind: ItemIssueKind::StampInFuture });
                     }
-                    if !memory.contains(&mark) && here.insert(mark.clone()) {
-                        pending.push(Some(mark), json, position);
+                    if !memory.contains(&version) && here.insert(version.clone()) {
+                        pending.push(Some(version), json, position);
                     }
                 }
-                Err(kind) => pending.flaw(&json, Flaw { position, kind }, flawed),
+                Err(kind) => pending.issue(&json, ItemIssue { position, kind }, reported),
             }
         }
         (rest.len() == 0).then(|| mem::take(pending))
@@ -123,7 +125,7 @@ impl Unsorted {
 
 /// The item as it is to be parked. The error of a client may quote a URL in the reason.
 pub(super) fn park(
-    mark: Option<&Mark>,
+    version: Option<&ItemVersion>,
     json: &RawValue,
     position: ItemPosition,
     reason: impl Display,
@@ -132,8 +134,8 @@ pub(super) fn park(
     let end = (0..=LONGEST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.truncate(end.unwrap_or_default());
     NewParked {
-        key: mark.map(|mark| mark.key.to_string()).unwrap_or_default(),
-        stamp: mark.map(|mark| mark.stamp),
+        key: version.map(|version| version.key.to_string()).unwrap_or_default(),
+        stamp: version.map(|version| version.stamp),
         position,
         json: json.get().to_owned(),
         reason,
@@ -141,15 +143,15 @@ pub(super) fn park(
     }
 }
 
-/// The flawed items that were told and parked, so that a source that lists them again and again makes no
-/// noise. They have no mark to be remembered by, and are known by two hashes of their text.
+/// The reported items that were told and parked, so that a source that lists them again and again makes no
+/// noise. They have no version to be remembered by, and are known by two hashes of their text.
 #[derive(Debug, Default)]
-pub(super) struct Flawed {
+pub(super) struct ReportedIssues {
     hashers: [RandomState; 2],
     hashes: HashSet<u128>,
 }
 
-impl Flawed {
+impl ReportedIssues {
     fn hash(&self, json: &RawValue) -> u128 {
         let [first, second] = &self.hashers;
         u128::from(first.hash_one(json.get())) << 64 | u128::from(second.hash_one(json.get()))

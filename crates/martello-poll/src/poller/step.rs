@@ -201,7 +201,7 @@ impl Poller {
     fn sort_some(&mut self) {
         let Some(pass) = &mut self.pass else { return };
         let Some(mut page) = pass.unsorted.take() else { return };
-        let Some(pending) = page.sort(pass, &*self.ask, &self.memory, &self.flawed) else {
+        let Some(pending) = page.sort(pass, &*self.ask, &self.memory, &self.reported) else {
             pass.unsorted = Some(page);
             return;
         };

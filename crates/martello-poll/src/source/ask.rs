@@ -10,8 +10,8 @@ use martello_paginate::{Page, PageError, Paginate};
 use serde_json::value::RawValue;
 use tower_service::Service;
 
-use super::{Boundary, Mark, Source, conditional::Conditional};
-use crate::FlawKind;
+use super::{Boundary, ItemVersion, Source, conditional::Conditional};
+use crate::ItemIssueKind;
 
 pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>>, PageError>> + Send>>;
 
@@ -20,7 +20,7 @@ pub(crate) trait Ask: fmt::Debug + Send {
     fn fingerprint(&self) -> String;
     fn start(&self) -> Option<Timestamp>;
     fn boundary(&self) -> Boundary;
-    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind>;
+    fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind>;
     fn pages(
         &mut self,
         since: Option<Timestamp>,
@@ -57,12 +57,12 @@ where
         self.source.boundary()
     }
 
-    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind> {
-        let mark = self.source.mark(item)?;
-        match mark.key.len() {
-            0 => Err(FlawKind::NoKey),
-            1..=Mark::MAX_KEY => Ok(mark),
-            _ => Err(FlawKind::NotAKey),
+    fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind> {
+        let version = self.source.item_version(item)?;
+        match version.key.len() {
+            0 => Err(ItemIssueKind::NoKey),
+            1..=ItemVersion::MAX_KEY => Ok(version),
+            _ => Err(ItemIssueKind::InvalidKey),
         }
     }
 

@@ -11,8 +11,8 @@ use martello_paginate::{Paged, QueryName};
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::{Boundary, Mark, Source, fingerprint::Identity, stamp};
-use crate::FlawKind;
+use super::{Boundary, ItemVersion, Source, fingerprint::Identity, stamp};
+use crate::ItemIssueKind;
 
 type MakePages<P> = Box<dyn Fn(Uri) -> Result<P, ConfigError> + Send>;
 
@@ -209,18 +209,18 @@ impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSinc
         self.boundary
     }
 
-    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind> {
+    fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind> {
         let mut item: HashMap<String, &RawValue> =
-            serde_json::from_str(item.get()).map_err(|_| FlawKind::NoKey)?;
+            serde_json::from_str(item.get()).map_err(|_| ItemIssueKind::NoKey)?;
         let mut field = |name: &str| item.remove(name).filter(|value| value.get() != "null");
-        let key = field(&self.key).ok_or(FlawKind::NoKey)?;
+        let key = field(&self.key).ok_or(ItemIssueKind::NoKey)?;
         let key = match key.get().as_bytes() {
-            [b'"', ..] => serde_json::from_str(key.get()).map_err(|_| FlawKind::NotAKey)?,
+            [b'"', ..] => serde_json::from_str(key.get()).map_err(|_| ItemIssueKind::InvalidKey)?,
             [b'-' | b'0'..=b'9', ..] => key.get().into(),
-            _ => return Err(FlawKind::NotAKey),
+            _ => return Err(ItemIssueKind::InvalidKey),
         };
-        let stamp = stamp::parse(field(&self.stamp).ok_or(FlawKind::NoStamp)?, self.utc)?;
-        Ok(Mark { stamp, key })
+        let stamp = stamp::parse(field(&self.stamp).ok_or(ItemIssueKind::NoStamp)?, self.utc)?;
+        Ok(ItemVersion { stamp, key })
     }
 }
 

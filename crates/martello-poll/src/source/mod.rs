@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 pub(crate) use ask::{Ask, Asker, PageStream};
 pub use json::JsonSince;
 
-use crate::FlawKind;
+use crate::ItemIssueKind;
 
 /// Something that can be asked what changed since. [`JsonSince`] is one for most APIs.
 ///
@@ -56,7 +56,7 @@ pub trait Source: Send + 'static {
     /// # Errors
     ///
     /// When it has none that can be used; it is parked then, with this reason.
-    fn mark(&self, item: &RawValue) -> Result<Mark, FlawKind>;
+    fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind>;
 }
 
 /// Whether `since` means “from then on” or “after”.
@@ -72,14 +72,14 @@ pub enum Boundary {
 
 /// What tells an item from all others: which thing it is, and which change of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark {
+pub struct ItemVersion {
     /// The moment that the source filters by.
     pub stamp: Timestamp,
-    /// Which thing it is, in 1 to [`Mark::MAX_KEY`] bytes.
+    /// Which thing it is, in 1 to [`ItemVersion::MAX_KEY`] bytes.
     pub key: Box<str>,
 }
 
-impl Mark {
+impl ItemVersion {
     /// The longest key, in bytes.
     pub const MAX_KEY: usize = 512;
 }

@@ -8,11 +8,11 @@ mod failing;
 mod file;
 #[cfg(unix)]
 mod file_place;
-mod flaws;
 mod for_each;
 #[cfg(unix)]
 mod forking;
 mod histories;
+mod item_issues;
 mod lease;
 mod parking;
 mod resync;

@@ -8,39 +8,42 @@ use crate::ItemPosition;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum FlawKind {
+pub enum ItemIssueKind {
     /// It has no key.
     NoKey,
     /// Its key is neither a text nor a number, or is too long.
-    NotAKey,
+    #[serde(rename = "not_a_key")]
+    InvalidKey,
     /// It has no stamp.
     NoStamp,
     /// Its stamp is none by RFC 3339.
-    NotAStamp,
+    #[serde(rename = "not_a_stamp")]
+    InvalidStamp,
     /// Its stamp has no zone, so that nobody knows which moment it is.
     StampWithoutZone,
     /// Its stamp is more than five minutes ahead of the server's clock.
-    StampFromTheFuture,
+    #[serde(rename = "stamp_from_the_future")]
+    StampInFuture,
 }
 
-impl FlawKind {
+impl ItemIssueKind {
     /// Whether the item was parked for it. One from the future is delivered all the same, since nothing is
     /// wrong with its key: it only never moves the watermark.
     #[must_use]
     pub const fn is_parked(self) -> bool {
-        !matches!(self, Self::StampFromTheFuture)
+        !matches!(self, Self::StampInFuture)
     }
 }
 
-impl fmt::Display for FlawKind {
+impl fmt::Display for ItemIssueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoKey => "it has no key",
-            Self::NotAKey => "its key is neither a number nor a text of at most 512 bytes",
+            Self::InvalidKey => "its key is neither a number nor a text of at most 512 bytes",
             Self::NoStamp => "it has no stamp",
-            Self::NotAStamp => "its stamp is none by RFC 3339",
+            Self::InvalidStamp => "its stamp is none by RFC 3339",
             Self::StampWithoutZone => "its stamp has no zone",
-            Self::StampFromTheFuture => "its stamp is ahead of the server's clock",
+            Self::StampInFuture => "its stamp is ahead of the server's clock",
         })
     }
 }
@@ -48,14 +51,14 @@ impl fmt::Display for FlawKind {
 /// Something wrong with an item of a batch, and where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Flaw {
+pub struct ItemIssue {
     /// Where in its pass the item was.
     pub position: ItemPosition,
     /// What is wrong with it.
-    pub kind: FlawKind,
+    pub kind: ItemIssueKind,
 }
 
-impl fmt::Display for Flaw {
+impl fmt::Display for ItemIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.position, self.kind)
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use martello_poll::{
-    CheckpointStore, Event, FileCheckpoint, FlawKind, ItemPosition, MemoryCheckpoint, Parked, ParkedFilter,
-    PollErrorKind, Poller,
+    CheckpointStore, Event, FileCheckpoint, ItemIssueKind, ItemPosition, MemoryCheckpoint, Parked,
+    ParkedFilter, PollErrorKind, Poller,
 };
 
 use tokio::{task::JoinSet, time::Instant};
@@ -22,23 +22,23 @@ fn of(page: u32, item: u32) -> ItemPosition {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_cannot_be_told_from_others_is_parked_with_its_place_and_the_rest_goes_on() {
     let bad = [
-        (r#"{"updated_at":"2024-11-29T09:00:00Z"}"#, FlawKind::NoKey),
-        (r#"{"id":null,"updated_at":"2024-11-29T09:00:00Z"}"#, FlawKind::NoKey),
-        (r#"{"id":[],"updated_at":"2024-11-29T09:00:00Z"}"#, FlawKind::NotAKey),
-        (r#"{"id":"","updated_at":"2024-11-29T09:00:00Z"}"#, FlawKind::NoKey),
-        (r#"{"id":"x"}"#, FlawKind::NoStamp),
-        (r#"{"id":"x","updated_at":"yesterday"}"#, FlawKind::NotAStamp),
-        (r#"{"id":"x","updated_at":1732874400}"#, FlawKind::NotAStamp),
-        (r#"{"id":"x","updated_at":"2024-11-29T09:00:00"}"#, FlawKind::StampWithoutZone),
-        ("7", FlawKind::NoKey),
+        (r#"{"updated_at":"2024-11-29T09:00:00Z"}"#, ItemIssueKind::NoKey),
+        (r#"{"id":null,"updated_at":"2024-11-29T09:00:00Z"}"#, ItemIssueKind::NoKey),
+        (r#"{"id":[],"updated_at":"2024-11-29T09:00:00Z"}"#, ItemIssueKind::InvalidKey),
+        (r#"{"id":"","updated_at":"2024-11-29T09:00:00Z"}"#, ItemIssueKind::NoKey),
+        (r#"{"id":"x"}"#, ItemIssueKind::NoStamp),
+        (r#"{"id":"x","updated_at":"yesterday"}"#, ItemIssueKind::InvalidStamp),
+        (r#"{"id":"x","updated_at":1732874400}"#, ItemIssueKind::InvalidStamp),
+        (r#"{"id":"x","updated_at":"2024-11-29T09:00:00"}"#, ItemIssueKind::StampWithoutZone),
+        ("7", ItemIssueKind::NoKey),
     ];
     let list = bad.map(|(item, _)| item).join(",") + "," + &item("a", "09:00:00");
     let server = Server::new(move |_| page("10:00:00", &list, ""));
     let store = MemoryCheckpoint::default();
     let mut poller = poller(&server, &store);
     let Event::Batch(first) = poller.next().await.unwrap().unwrap() else { panic!() };
-    let flaws: Vec<_> = first.flaws().iter().map(|flaw| (flaw.position, flaw.kind)).collect();
-    assert_eq!(flaws, (0..).zip(bad).map(|(index, (_, kind))| (of(1, index), kind)).collect::<Vec<_>>());
+    let issues: Vec<_> = first.issues().iter().map(|issue| (issue.position, issue.kind)).collect();
+    assert_eq!(issues, (0..).zip(bad).map(|(index, (_, kind))| (of(1, index), kind)).collect::<Vec<_>>());
     assert_eq!(first.items().len(), 1);
     first.ack().await.unwrap();
     let parked = store.parked(ParkedFilter::default()).await.unwrap();
@@ -56,7 +56,7 @@ async fn an_item_that_cannot_be_told_from_others_is_parked_with_its_place_and_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_of_nothing_but_flaws_is_told() {
+async fn a_page_of_nothing_but_issues_is_reported() {
     let server = Server::new(|_| page("10:00:00", "{}", ""));
     let store = MemoryCheckpoint::default();
     let mut poller = poller(&server, &store);
@@ -77,7 +77,7 @@ async fn a_stamp_from_the_future_is_told_and_delivered_once_and_moves_nothing() 
         let store = MemoryCheckpoint::default();
         let mut poller = poller(&server, &store);
         let Event::Batch(first) = poller.next().await.unwrap().unwrap() else { panic!() };
-        assert_eq!(first.flaws()[0].to_string(), "page 1, item 1: its stamp is ahead of the server's clock");
+        assert_eq!(first.issues()[0].to_string(), "page 1, item 1: its stamp is ahead of the server's clock");
         assert_eq!(first.items().len(), 2);
         first.ack().await.unwrap();
         assert_eq!(next(&mut poller).await, Seen::CaughtUp(2));
@@ -85,7 +85,7 @@ async fn a_stamp_from_the_future_is_told_and_delivered_once_and_moves_nothing() 
         let watermark = store.checkpoint().unwrap().watermark.unwrap().to_string();
         assert_eq!(watermark, at(if dated { "10:00:00" } else { "09:00:00" }));
         assert!(store.parked(ParkedFilter::default()).await.unwrap().is_empty());
-        assert!(!FlawKind::StampFromTheFuture.is_parked());
+        assert!(!ItemIssueKind::StampInFuture.is_parked());
     }
 }
 
@@ -100,7 +100,7 @@ async fn a_stamp_without_a_zone_can_be_taken_for_utc() {
 }
 
 /// Of 20,000 items without a key, all different.
-fn flawed() -> String {
+fn invalid_items() -> String {
     let items: Vec<String> =
         (0..20_000).map(|n| format!(r#"{{"n":{n},"text":"{}"}}"#, "x".repeat(200))).collect();
     items.join(",")
@@ -108,8 +108,8 @@ fn flawed() -> String {
 
 /// On one thread, beside something that wants to run all the time.
 #[tokio::test]
-async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
-    let list = flawed();
+async fn a_page_of_20_000_invalid_items_is_scanned_quickly_and_yields_to_other_tasks() {
+    let list = invalid_items();
     let (turns, answered) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let (counting, at_answer, noting) = (turns.clone(), turns.clone(), answered.clone());
     let server = Server::new(move |_| {
@@ -133,7 +133,7 @@ async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
     let Some(Event::Batch(first)) = first else { panic!() };
     assert!(first.items().is_empty());
     // One more than may be parked: all the others would be refused with it.
-    assert_eq!(first.flaws().len(), Parked::MAX_ITEMS + 1);
+    assert_eq!(first.issues().len(), Parked::MAX_ITEMS + 1);
     let error = first.ack().await.unwrap_err();
     assert_eq!(error.kind(), PollErrorKind::Checkpoint);
     assert!(matches!(next(&mut poller).await, Seen::Failed(PollErrorKind::Checkpoint, _)));
@@ -141,8 +141,8 @@ async fn a_page_of_20_000_flawed_items_is_soon_done_with_and_lets_others_run() {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_stopped_ends_in_the_middle_of_a_page_of_flaws() {
-    let list = flawed();
+async fn a_poll_that_is_stopped_ends_in_the_middle_of_a_page_of_invalid_items() {
+    let list = invalid_items();
     let server = Server::new(move |_| page("10:00:00", &list, ""));
     let store = MemoryCheckpoint::default();
     let mut poller = poller(&server, &store);
