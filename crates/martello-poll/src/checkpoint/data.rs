@@ -31,9 +31,9 @@ impl Checkpoint {
             // Everything is earlier than any moment.
             None => self.start.filter(|_| since.is_some()),
         };
-        let news = start != self.start;
+        let changed = start != self.start;
         self.start = start;
-        news
+        changed
     }
 }
 

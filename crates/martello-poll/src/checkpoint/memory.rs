@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Acquired, Checkpoint, CheckpointError, CheckpointFuture, CheckpointStore, Fence, Held, Parked,
-    ParkedFilter, ParkedId, Save, Saved, parked::ParkingLot,
+    ParkedFilter, ParkedId, Save, Saved, parked::ParkedItems,
 };
 
 /// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the
@@ -22,7 +22,7 @@ struct State {
     last_fence: u64,
     held: Option<(Fence, Instant)>,
     checkpoint: Option<Checkpoint>,
-    lot: ParkingLot,
+    parked_items: ParkedItems,
 }
 
 impl State {
@@ -82,11 +82,11 @@ impl CheckpointStore for MemoryCheckpoint {
             if !state.is_held_by(fence) {
                 return Ok(Saved::Fenced);
             }
-            let mut lot = state.lot.clone();
-            if !lot.change(&save.unpark, save.park) {
+            let mut parked_items = state.parked_items.clone();
+            if !parked_items.change(&save.unpark, save.park) {
                 return Err(CheckpointError::full());
             }
-            state.lot = lot;
+            state.parked_items = parked_items;
             state.checkpoint = Some(save.checkpoint);
             Ok(Saved::Saved)
         })
@@ -103,14 +103,14 @@ impl CheckpointStore for MemoryCheckpoint {
     }
 
     fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
-        now(move || Ok(self.state().lot.list(filter)))
+        now(move || Ok(self.state().parked_items.list(filter)))
     }
 
     fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
-        now(move || Ok(self.state().lot.redeliver(&ids)))
+        now(move || Ok(self.state().parked_items.redeliver(&ids)))
     }
 
     fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
-        now(move || Ok(self.state().lot.discard(&ids)))
+        now(move || Ok(self.state().parked_items.discard(&ids)))
     }
 }

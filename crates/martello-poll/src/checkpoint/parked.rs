@@ -109,12 +109,12 @@ impl Default for ParkedFilter {
 
 /// What is parked, in memory, for engines that keep it as a whole.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct ParkingLot {
+pub(super) struct ParkedItems {
     last: u64,
     parked: Vec<Parked>,
 }
 
-impl ParkingLot {
+impl ParkedItems {
     /// Whether there is room for all of it.
     pub(super) fn change(&mut self, unpark: &[ParkedId], park: Vec<NewParked>) -> bool {
         self.discard(unpark);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::{CaughtUp, Poller, Unsaved, pending::park};
+use super::{FinishedPass, Poller, Unsaved, pending::park};
 use crate::{Checkpoint, PollError, PollErrorKind, Save, Saved};
 
 impl Poller {
@@ -21,7 +21,7 @@ impl Poller {
                 self.unsaved.park.push(park(item.version.as_ref(), &item.json, item.position, reason));
             }
             if let (Some(version), true) = (item.version, pending.redelivered.is_empty()) {
-                self.memory.insert(version);
+                self.delivered.insert(version);
             }
         }
         self.unsaved.progress = true;
@@ -35,8 +35,8 @@ impl Poller {
         if pending.last {
             self.end_pass();
         }
-        self.unsaved.must |= !(self.unsaved.park.is_empty() && self.unsaved.unpark.is_empty());
-        if self.unsaved.must { self.save().await } else { Ok(()) }
+        self.unsaved.required |= !(self.unsaved.park.is_empty() && self.unsaved.unpark.is_empty());
+        if self.unsaved.required { self.save().await } else { Ok(()) }
     }
 
     /// All pages were walked and all that they held was acknowledged: the watermark moves, as soon as it is saved.
@@ -49,16 +49,16 @@ impl Poller {
             self.etag = conclusion.etag;
         }
         self.everything = false;
-        self.unsaved.must = true;
+        self.unsaved.required = true;
         let failed = std::mem::take(&mut self.failed);
-        let interval = self.pace.after_pass(items == 0);
+        let interval = self.schedule.after_pass(items == 0);
         let next = if failed { Instant::now() } else { began + interval };
-        self.caught_up = Some(CaughtUp { began, items, next });
+        self.finished_pass = Some(FinishedPass { began, items, next });
     }
 
     pub(super) async fn save(&mut self) -> Result<(), PollError> {
         let Some(lease) = &self.lease else { return Ok(()) };
-        let delivered = self.memory.since(self.since());
+        let delivered = self.delivered.since(self.since());
         let Unsaved { park, unpark, .. } = self.unsaved.clone();
         let save = Save { checkpoint: Checkpoint { delivered, ..self.checkpoint.clone() }, park, unpark };
         match self.store.save(lease.fence, save).await.map_err(PollError::checkpoint)? {

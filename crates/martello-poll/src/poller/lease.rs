@@ -15,27 +15,27 @@ use crate::{CheckpointStore, Fence};
 pub(super) struct Lease {
     pub(super) fence: Fence,
     lost: Arc<AtomicBool>,
-    _renewing: JoinSet<()>,
+    _renewal: JoinSet<()>,
 }
 
 impl Lease {
     /// The task keeps no store alive: with the poller goes what it held open.
     pub(super) fn new(store: &Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
-        let mut renewing = JoinSet::new();
-        let (told, store) = (lost.clone(), Arc::downgrade(store));
-        renewing.spawn(async move {
+        let mut renewal = JoinSet::new();
+        let (lost_flag, store) = (lost.clone(), Arc::downgrade(store));
+        renewal.spawn(async move {
             loop {
                 tokio::time::sleep(lease / 3).await;
                 let Some(store) = store.upgrade() else { return };
                 // A store that cannot be reached is asked again: if the lease runs out meanwhile, the fence holds.
                 if let Ok(false) = store.renew(fence, lease).await {
-                    told.store(true, Ordering::Release);
+                    lost_flag.store(true, Ordering::Release);
                     return;
                 }
             }
         });
-        Self { fence, lost, _renewing: renewing }
+        Self { fence, lost, _renewal: renewal }
     }
 
     pub(super) fn is_lost(&self) -> bool {

@@ -1,10 +1,10 @@
 mod acknowledge;
+mod delivered;
 mod for_each;
 mod lease;
-mod memory;
-mod pace;
 mod pass;
 mod pending;
+mod schedule;
 mod step;
 mod stop;
 
@@ -18,14 +18,17 @@ use martello_outcome::BoxError;
 use tokio::time::Instant;
 use tower_service::Service;
 
-pub(crate) use pending::Pending;
+pub(crate) use pending::PendingBatch;
 pub use stop::Stopper;
 
-use self::{lease::Lease, memory::Memory, pace::Pace, pass::Pass, pending::ReportedIssues, step::Step};
+use self::{
+    delivered::DeliveredItems, lease::Lease, pass::Pass, pending::ReportedIssues, schedule::PollSchedule,
+    step::Step,
+};
 use crate::{
     Acquired, Batch, Boundary, Checkpoint, CheckpointFuture, CheckpointStore, Event, NewParked, ParkedId,
     PollError, PollOptions, ResyncReason, Source,
-    source::{Ask, Asker},
+    source::{ErasedSource, SourceClient},
 };
 
 /// Polls a source for what changed since, pass after pass.
@@ -35,28 +38,28 @@ use crate::{
 /// a crash: nothing that was acknowledged is lost, items may be delivered again, and another poller gets the
 /// checkpoint when the lease has run out.
 pub struct Poller {
-    ask: Box<dyn Ask>,
+    source: Box<dyn ErasedSource>,
     store: Arc<dyn CheckpointStore>,
     options: PollOptions,
-    pace: Pace,
+    schedule: PollSchedule,
     stopper: Stopper,
     lease: Option<Lease>,
-    /// Kept here, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
+    /// Kept on_page, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
     acquiring: Option<CheckpointFuture<'static, Acquired>>,
     checkpoint: Checkpoint,
-    memory: Memory,
+    delivered: DeliveredItems,
     reported: ReportedIssues,
     /// The `ETag` of what the source answered from this moment on, all of which was acknowledged.
     etag: Option<(Option<Timestamp>, HeaderValue)>,
     pass: Option<Pass>,
-    pending: Option<Pending>,
+    pending: Option<PendingBatch>,
     unsaved: Unsaved,
     /// Whether the next pass asks for everything.
     everything: bool,
     /// Whether something failed since the last pass ended.
     failed: bool,
     resync: Option<(Option<Duration>, ResyncReason)>,
-    caught_up: Option<CaughtUp>,
+    finished_pass: Option<FinishedPass>,
     /// Nothing is done before.
     due: Option<Instant>,
 }
@@ -67,16 +70,16 @@ struct Unsaved {
     park: Vec<NewParked>,
     unpark: Vec<ParkedId>,
     /// Something must be saved before the poll goes on.
-    must: bool,
+    required: bool,
     /// Something must be saved as soon as the source has answered.
-    once_answered: bool,
+    after_response: bool,
     /// Something was acknowledged that is worth saving at a stop.
     progress: bool,
 }
 
-/// A pass that is over, and is to be told when it is saved.
+/// A pass that is over, and is to be lost_flag when it is saved.
 #[derive(Debug)]
-struct CaughtUp {
+struct FinishedPass {
     began: Instant,
     items: u64,
     next: Instant,
@@ -96,23 +99,27 @@ impl Poller {
         R: Body + Send + 'static,
         R::Error: Into<BoxError>,
     {
-        let ask = Asker { service, source, exchange: PhantomData::<fn(B) -> R> };
-        Self::made(Box::new(ask), Arc::new(store), PollOptions::default())
+        let source = SourceClient { service, source, exchange: PhantomData::<fn(B) -> R> };
+        Self::with_parts(Box::new(source), Arc::new(store), PollOptions::default())
     }
 
     /// Polls in this way instead.
     #[must_use]
     pub fn with_options(self, options: PollOptions) -> Self {
-        Self { stopper: self.stopper, ..Self::made(self.ask, self.store, options) }
+        Self { stopper: self.stopper, ..Self::with_parts(self.source, self.store, options) }
     }
 
-    fn made(ask: Box<dyn Ask>, store: Arc<dyn CheckpointStore>, options: PollOptions) -> Self {
+    fn with_parts(
+        source: Box<dyn ErasedSource>,
+        store: Arc<dyn CheckpointStore>,
+        options: PollOptions,
+    ) -> Self {
         Self {
-            checkpoint: Checkpoint::fresh(ask.fingerprint()),
-            ask,
+            checkpoint: Checkpoint::fresh(source.fingerprint()),
+            source,
             store,
-            pace: Pace::new(&options),
-            memory: Memory::new(options.remember),
+            schedule: PollSchedule::new(&options),
+            delivered: DeliveredItems::new(options.remember),
             options,
             stopper: Stopper::new(),
             lease: None,
@@ -125,7 +132,7 @@ impl Poller {
             everything: false,
             failed: false,
             resync: None,
-            caught_up: None,
+            finished_pass: None,
             due: None,
         }
     }
@@ -159,13 +166,13 @@ impl Poller {
         }
     }
 
-    pub(crate) fn pending(&self) -> Option<&Pending> {
+    pub(crate) fn pending(&self) -> Option<&PendingBatch> {
         self.pending.as_ref()
     }
 
     /// From when on the next pass asks.
     fn since(&self) -> Option<Timestamp> {
-        let earlier = match self.ask.boundary() {
+        let earlier = match self.source.boundary() {
             Boundary::Inclusive => Duration::ZERO,
             Boundary::Exclusive => Duration::from_millis(1),
         };
@@ -178,7 +185,7 @@ impl Poller {
         self.lease = None;
         self.pass = None;
         self.pending = None;
-        self.caught_up = None;
+        self.finished_pass = None;
         self.resync = None;
         self.etag = None;
         self.everything = false;

@@ -6,17 +6,17 @@ use martello_outcome::http_date;
 use martello_paginate::Page;
 use tokio::time::Instant;
 
-use super::pending::Unsorted;
+use super::pending::PageScan;
 use crate::source::PageStream;
 
 /// How far ahead of the server's clock a stamp may be.
-const TOLERANCE: Duration = Duration::from_secs(5 * 60);
+const MAX_STAMP_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// How far ahead of our clock the server's may be. What lies further ahead is wrong, whoever is right about the time.
-const APART: Duration = Duration::from_secs(60 * 60);
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60 * 60);
 
 /// For how long a watermark stays while nothing is new, so that the next request is the same and an `ETag` counts.
-const LONGEST_HOLD: Duration = Duration::from_secs(10 * 60);
+const MAX_WATERMARK_HOLD: Duration = Duration::from_secs(10 * 60);
 
 /// One walk through all pages.
 pub(super) struct Pass {
@@ -28,7 +28,7 @@ pub(super) struct Pass {
     pub(super) pages: u32,
     pub(super) items: u64,
     /// The page that came last, while its items are looked at.
-    pub(super) unsorted: Option<Unsorted>,
+    pub(super) scan: Option<PageScan>,
     /// The server's clock when the first page was asked for.
     clock: Option<Timestamp>,
     greatest: Option<Timestamp>,
@@ -46,7 +46,7 @@ impl Pass {
             asked: now,
             pages: 0,
             items: 0,
-            unsorted: None,
+            scan: None,
             clock: None,
             greatest: None,
             etag: None,
@@ -70,8 +70,8 @@ impl Pass {
     /// Whether a stamp cannot be right. One that can is noted.
     pub(super) fn is_from_the_future(&mut self, stamp: Timestamp) -> bool {
         let latest = match self.clock {
-            Some(clock) => clock.saturating_add(TOLERANCE + self.asked.elapsed()),
-            None => Timestamp::now().saturating_add(APART),
+            Some(clock) => clock.saturating_add(MAX_STAMP_AHEAD + self.asked.elapsed()),
+            None => Timestamp::now().saturating_add(MAX_CLOCK_DIFFERENCE),
         };
         let future = latest.is_ok_and(|latest| stamp > latest);
         if !future {
@@ -94,7 +94,7 @@ impl Pass {
         let greatest = greatest.map(|greatest| greatest.min(Timestamp::now()));
         let greatest = greatest.and_then(|greatest| greatest.checked_sub(began.elapsed()).ok());
         let seen = clock.or(greatest.max(old));
-        let hold = keeps.map_or(LONGEST_HOLD, |keeps| LONGEST_HOLD.min(keeps / 4));
+        let hold = keeps.map_or(MAX_WATERMARK_HOLD, |keeps| MAX_WATERMARK_HOLD.min(keeps / 4));
         let stays = |old: Timestamp| {
             clock
                 .is_some_and(|clock| old.checked_add(hold).is_ok_and(|latest| old <= clock && clock < latest))
@@ -117,5 +117,5 @@ pub(super) struct Conclusion {
 /// which loses nothing, and never raise it.
 fn plausible(date: Timestamp) -> Timestamp {
     let now = Timestamp::now();
-    if now.checked_add(APART).is_ok_and(|latest| date > latest) { now } else { date }
+    if now.checked_add(MAX_CLOCK_DIFFERENCE).is_ok_and(|latest| date > latest) { now } else { date }
 }

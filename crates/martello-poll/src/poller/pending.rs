@@ -10,29 +10,30 @@ use martello_outcome::mask_urls;
 use martello_paginate::Page;
 use serde_json::value::RawValue;
 
-use super::{memory::Memory, pass::Pass};
+use super::{delivered::DeliveredItems, pass::Pass};
 use crate::{
-    Item, ItemIssue, ItemIssueKind, ItemPosition, ItemVersion, NewParked, Parked, ParkedId, source::Ask,
+    Item, ItemIssue, ItemIssueKind, ItemPosition, ItemVersion, NewParked, Parked, ParkedId,
+    source::ErasedSource,
 };
 
 /// The longest reason that is kept, in bytes.
-const LONGEST_REASON: usize = 1_024;
+const MAX_REASON_BYTES: usize = 1_024;
 
 /// How many items of a page are looked at before other tasks get their turn.
-const PER_TURN: usize = 1_000;
+const ITEMS_PER_POLL: usize = 1_000;
 
 /// How many reported items of a page are collected: one more than may be parked, so that what does not fit is refused.
-const MOST_PARKS: usize = Parked::MAX_ITEMS + 1;
+const MAX_PARKED_PER_PAGE: usize = Parked::MAX_ITEMS + 1;
 
-/// How many reported items are remembered as told.
-const MOST_FLAWED: usize = 10_000;
+/// How many reported items are remembered as lost_flag.
+const MAX_REPORTED: usize = 10_000;
 
 /// What was delivered and is not acknowledged yet.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
+pub(crate) struct PendingBatch {
     pub(crate) items: Vec<Item>,
     pub(crate) issues: Vec<ItemIssue>,
-    /// What is parked for its issues, and what it is told by.
+    /// What is parked for its issues, and what it is lost_flag by.
     pub(super) parks: Vec<NewParked>,
     pub(super) reported: HashSet<u128>,
     /// What it was parked as, if it is delivered again.
@@ -41,7 +42,7 @@ pub(crate) struct Pending {
     pub(super) last: bool,
 }
 
-impl Pending {
+impl PendingBatch {
     /// What is to be delivered again.
     pub(super) fn of_parked(parked: Vec<Parked>) -> Self {
         let mut pending = Self::default();
@@ -64,7 +65,7 @@ impl Pending {
     }
 
     fn issue(&mut self, json: &RawValue, issue: ItemIssue, reported: &ReportedIssues) {
-        if self.parks.len() >= MOST_PARKS {
+        if self.parks.len() >= MAX_PARKED_PER_PAGE {
             return;
         }
         let hash = reported.hash(json);
@@ -78,41 +79,41 @@ impl Pending {
 
 /// A page of which not all items have been looked at.
 #[derive(Debug)]
-pub(super) struct Unsorted {
+pub(super) struct PageScan {
     rest: vec::IntoIter<Box<RawValue>>,
     next: ItemPosition,
-    here: HashSet<ItemVersion>,
-    pending: Pending,
+    on_page: HashSet<ItemVersion>,
+    pending: PendingBatch,
 }
 
-impl Unsorted {
+impl PageScan {
     pub(super) fn new(page: Page<Box<RawValue>>) -> Self {
         Self {
             rest: page.items.into_iter(),
             next: ItemPosition { page: page.number, item: 0 },
-            here: HashSet::new(),
-            pending: Pending { last: page.next.is_none(), ..Pending::default() },
+            on_page: HashSet::new(),
+            pending: PendingBatch { last: page.next.is_none(), ..PendingBatch::default() },
         }
     }
 
     /// Looks at some more of it; at the end, what is new on the page.
-    pub(super) fn sort(
+    pub(super) fn scan(
         &mut self,
         pass: &mut Pass,
-        ask: &dyn Ask,
-        memory: &Memory,
+        source: &dyn ErasedSource,
+        delivered: &DeliveredItems,
         reported: &ReportedIssues,
-    ) -> Option<Pending> {
-        let Self { rest, next, here, pending } = self;
-        for json in rest.by_ref().take(PER_TURN) {
+    ) -> Option<PendingBatch> {
+        let Self { rest, next, on_page, pending } = self;
+        for json in rest.by_ref().take(ITEMS_PER_POLL) {
             let position = *next;
             next.item = next.item.saturating_add(1);
-            match ask.item_version(&json) {
+            match source.item_version(&json) {
                 Ok(version) => {
-                    if pass.is_from_the_future(version.stamp) && !memory.contains(&version) {
+                    if pass.is_from_the_future(version.stamp) && !delivered.contains(&version) {
                         pending.issues.push(ItemIssue { position, kind: ItemIssueKind::StampInFuture });
                     }
-                    if !memory.contains(&version) && here.insert(version.clone()) {
+                    if !delivered.contains(&version) && on_page.insert(version.clone()) {
                         pending.push(Some(version), json, position);
                     }
                 }
@@ -131,7 +132,7 @@ pub(super) fn park(
     reason: impl Display,
 ) -> NewParked {
     let mut reason = mask_urls(&reason.to_string(), |_| false).into_owned();
-    let end = (0..=LONGEST_REASON.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
+    let end = (0..=MAX_REASON_BYTES.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.truncate(end.unwrap_or_default());
     NewParked {
         key: version.map(|version| version.key.to_string()).unwrap_or_default(),
@@ -143,7 +144,7 @@ pub(super) fn park(
     }
 }
 
-/// The reported items that were told and parked, so that a source that lists them again and again makes no
+/// The reported items that were lost_flag and parked, so that a source that lists them again and again makes no
 /// noise. They have no version to be remembered by, and are known by two hashes of their text.
 #[derive(Debug, Default)]
 pub(super) struct ReportedIssues {
@@ -158,7 +159,7 @@ impl ReportedIssues {
     }
 
     pub(super) fn insert(&mut self, hashes: HashSet<u128>) {
-        if self.hashes.len() > MOST_FLAWED {
+        if self.hashes.len() > MAX_REPORTED {
             self.hashes.clear();
         }
         self.hashes.extend(hashes);

@@ -10,13 +10,13 @@ use martello_paginate::{Page, PageError};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{CaughtUp, Lease, Pass, Pending, Poller, pending::Unsorted};
+use super::{FinishedPass, Lease, Pass, PendingBatch, Poller, pending::PageScan};
 use crate::{
     Acquired, Checkpoint, CheckpointFuture, Held, ParkedFilter, PollError, PollErrorKind, ResyncReason,
 };
 
 /// How many parked items make a batch.
-const AGAIN: usize = 100;
+const REDELIVERED_PER_BATCH: usize = 100;
 
 /// What came of a step.
 pub(super) enum Step {
@@ -58,10 +58,10 @@ impl Poller {
         if self.lease.is_none() {
             return self.acquire().await;
         }
-        if self.unsaved.must {
+        if self.unsaved.required {
             self.save().await?;
         }
-        if let Some(CaughtUp { began, items, next }) = self.caught_up.take() {
+        if let Some(FinishedPass { began, items, next }) = self.finished_pass.take() {
             self.due = Some(next);
             return Ok(Step::CaughtUp { lag: began.elapsed(), items });
         }
@@ -79,7 +79,7 @@ impl Poller {
 
     /// Saves what was acknowledged, and releases the checkpoint.
     async fn stop(&mut self) -> Result<Step, PollError> {
-        if self.unsaved.must || self.unsaved.progress {
+        if self.unsaved.required || self.unsaved.progress {
             self.save().await?;
         }
         if let Some(lease) = &self.lease {
@@ -104,7 +104,7 @@ impl Poller {
             return Ok(Step::Failed { error, retry_in });
         };
         let lease = Lease::new(&self.store, fence, self.options.lease);
-        let source = self.ask.fingerprint();
+        let source = self.source.fingerprint();
         let other = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.source != source);
         if other && !self.options.resync_on_other_source {
             let _ = self.store.release(fence).await;
@@ -113,19 +113,19 @@ impl Poller {
         self.resync = other.then_some((None, ResyncReason::OtherSource));
         self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
         let since = self.since();
-        let news = self.checkpoint.begin_at(self.ask.start(), since);
+        let changed = self.checkpoint.begin_at(self.source.start(), since);
         // Before the first request; but the checkpoint of another source stays until this one has answered.
-        self.unsaved.must |= news && !other;
-        self.unsaved.once_answered |= news && other;
-        self.memory.load(std::mem::take(&mut self.checkpoint.delivered));
+        self.unsaved.required |= changed && !other;
+        self.unsaved.after_response |= changed && other;
+        self.delivered.load(std::mem::take(&mut self.checkpoint.delivered));
         self.lease = Some(lease);
         Ok(Step::GoOn)
     }
 
     /// What is to be delivered again comes first, then a pass.
     async fn begin(&mut self) -> Result<Step, PollError> {
-        let filter = ParkedFilter { redeliver: true, after: None, limit: AGAIN };
-        let again = Pending::of_parked(self.store.parked(filter).await.map_err(PollError::checkpoint)?);
+        let filter = ParkedFilter { redeliver: true, after: None, limit: REDELIVERED_PER_BATCH };
+        let again = PendingBatch::of_parked(self.store.parked(filter).await.map_err(PollError::checkpoint)?);
         if !again.is_empty() {
             self.pending = Some(again);
             return Ok(Step::GoOn);
@@ -133,7 +133,7 @@ impl Poller {
         let since = if self.everything { None } else { self.since() };
         let etag = self.etag.as_ref().filter(|(asked, _)| *asked == since).map(|(_, etag)| etag.clone());
         let bounds = (self.options.max_pages, self.options.max_page_bytes);
-        let pages = self.ask.pages(since.or(self.checkpoint.start), etag, bounds);
+        let pages = self.source.pages(since.or(self.checkpoint.start), etag, bounds);
         let walk = pages.map_err(|error| PollError::caused(PollErrorKind::Source, error))?;
         self.pass = Some(Pass::new(walk, since));
         Ok(Step::GoOn)
@@ -142,8 +142,8 @@ impl Poller {
     async fn walk(&mut self) -> Result<Step, PollError> {
         let stopper = self.stopper.clone();
         let Some(pass) = &mut self.pass else { return Ok(Step::GoOn) };
-        if pass.unsorted.is_some() {
-            return Ok(self.sort().await);
+        if pass.scan.is_some() {
+            return Ok(self.scan().await);
         }
         let next = poll_fn(|cx| pass.walk.as_mut().poll_next(cx));
         let page = tokio::select! {
@@ -153,7 +153,7 @@ impl Poller {
         };
         Ok(match page {
             Some(Ok(page)) => match self.receive(page) {
-                Step::GoOn => self.sort().await,
+                Step::GoOn => self.scan().await,
                 step => step,
             },
             Some(Err(error)) if is_unsendable(&error) => return Err(self.end(error).await),
@@ -178,31 +178,31 @@ impl Poller {
     fn receive(&mut self, page: Page<Box<RawValue>>) -> Step {
         let Some(pass) = &mut self.pass else { return Step::GoOn };
         pass.receive(&page);
-        self.unsaved.must |= std::mem::take(&mut self.unsaved.once_answered);
-        self.pace.recovered();
+        self.unsaved.required |= std::mem::take(&mut self.unsaved.after_response);
+        self.schedule.recovered();
         let gap = pass.gap().filter(|gap| self.options.source_keeps.is_some_and(|keeps| *gap > keeps));
         if gap.is_some() {
             return self.ask_for_everything(gap, ResyncReason::Gap);
         }
-        pass.unsorted = Some(Unsorted::new(page));
+        pass.scan = Some(PageScan::new(page));
         Step::GoOn
     }
 
     /// Looks at some more of the page that came last, and lets others run: a page may be long, and any number
     /// of pages may have nothing new.
-    async fn sort(&mut self) -> Step {
-        self.sort_some();
+    async fn scan(&mut self) -> Step {
+        self.scan_some();
         if self.pending.is_none() {
             tokio::task::yield_now().await;
         }
         Step::GoOn
     }
 
-    fn sort_some(&mut self) {
+    fn scan_some(&mut self) {
         let Some(pass) = &mut self.pass else { return };
-        let Some(mut page) = pass.unsorted.take() else { return };
-        let Some(pending) = page.sort(pass, &*self.ask, &self.memory, &self.reported) else {
-            pass.unsorted = Some(page);
+        let Some(mut page) = pass.scan.take() else { return };
+        let Some(pending) = page.scan(pass, &*self.source, &self.delivered, &self.reported) else {
+            pass.scan = Some(page);
             return;
         };
         pass.items = pass.items.saturating_add(pending.items.len() as u64);
@@ -223,7 +223,7 @@ impl Poller {
         if gone && since.is_some() {
             return self.ask_for_everything(None, ResyncReason::Expired);
         }
-        let offered = self.ask.start();
+        let offered = self.source.start();
         if gone && offered != self.checkpoint.start {
             return self.begin_again_at(offered, retry_after);
         }
@@ -252,7 +252,7 @@ impl Poller {
         let gap = start.zip(kept).and_then(|(start, kept)| start.duration_since(kept).try_into().ok());
         self.pass = None;
         self.etag = None;
-        self.unsaved.must |= !self.unsaved.once_answered;
+        self.unsaved.required |= !self.unsaved.after_response;
         self.wait(retry_after);
         Step::Resync { gap, reason: ResyncReason::StartExpired }
     }
@@ -265,7 +265,7 @@ impl Poller {
 
     fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
         self.failed = true;
-        let retry_in = self.pace.after_failure(retry_after);
+        let retry_in = self.schedule.after_failure(retry_after);
         let due = Instant::now() + retry_in;
         self.due = Some(due);
         if let Some(pass) = &mut self.pass {

@@ -20,7 +20,7 @@ impl Stopper {
     }
 
     pub(super) async fn stopped(&self) {
-        // The sender is here, so that this cannot fail.
+        // The sender is on_page, so that this cannot fail.
         let _ = self.0.subscribe().wait_for(|stopped| *stopped).await;
     }
 }

@@ -1,7 +1,7 @@
 //! What is polled.
 
-mod ask;
 mod conditional;
+mod erased;
 mod fingerprint;
 mod json;
 mod stamp;
@@ -11,7 +11,7 @@ use martello_outcome::BoxError;
 use martello_paginate::Paged;
 use serde_json::value::RawValue;
 
-pub(crate) use ask::{Ask, Asker, PageStream};
+pub(crate) use erased::{ErasedSource, PageStream, SourceClient};
 pub use json::JsonSince;
 
 use crate::ItemIssueKind;

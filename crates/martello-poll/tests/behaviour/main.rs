@@ -7,7 +7,7 @@ mod configuration;
 mod failing;
 mod file;
 #[cfg(unix)]
-mod file_place;
+mod file_path;
 mod for_each;
 #[cfg(unix)]
 mod forking;

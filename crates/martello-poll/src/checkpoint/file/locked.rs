@@ -9,9 +9,9 @@ use std::{
 /// Closing it is not enough: a process that another thread has just forked has the file, and with it the
 /// lock, until it runs its program.
 #[derive(Debug)]
-pub(super) struct Locked(File);
+pub(super) struct LockedFile(File);
 
-impl Locked {
+impl LockedFile {
     pub(super) fn try_lock(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;
         Ok(Self(file))
@@ -24,7 +24,7 @@ impl Locked {
     }
 }
 
-impl Deref for Locked {
+impl Deref for LockedFile {
     type Target = File;
 
     fn deref(&self) -> &File {
@@ -32,13 +32,13 @@ impl Deref for Locked {
     }
 }
 
-impl DerefMut for Locked {
+impl DerefMut for LockedFile {
     fn deref_mut(&mut self) -> &mut File {
         &mut self.0
     }
 }
 
-impl Drop for Locked {
+impl Drop for LockedFile {
     fn drop(&mut self) {
         // If this fails, the file is closed all the same, which unlocks it unless it was inherited.
         let _ = self.0.unlock();

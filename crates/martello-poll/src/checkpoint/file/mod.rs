@@ -1,7 +1,7 @@
+mod json;
 mod locked;
 mod open;
-mod place;
-mod text;
+mod path;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use place::Place;
+use path::CheckpointPath;
 
 use super::{
     Acquired, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, Fence, Parked,
@@ -37,14 +37,14 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct FileCheckpoint {
     path: PathBuf,
-    place: Arc<Mutex<Place>>,
+    files: Arc<Mutex<CheckpointPath>>,
 }
 
 impl FileCheckpoint {
     /// A checkpoint at this path, whose folder exists. Nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { place: Arc::new(Mutex::new(Place::new(&path))), path }
+        Self { files: Arc::new(Mutex::new(CheckpointPath::new(&path))), path }
     }
 
     /// Where it is.
@@ -57,10 +57,10 @@ impl FileCheckpoint {
     fn blocking<T, F>(&self, work: F) -> CheckpointFuture<'_, T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Place) -> Result<T, CheckpointError> + Send + 'static,
+        F: FnOnce(&mut CheckpointPath) -> Result<T, CheckpointError> + Send + 'static,
     {
-        let place = self.place.clone();
-        let work = move || work(&mut place.lock().unwrap_or_else(PoisonError::into_inner));
+        let files = self.files.clone();
+        let work = move || work(&mut files.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move {
             let stopped = |error| {
                 CheckpointError::new(CheckpointErrorKind::Unavailable, "the runtime is shutting down")
@@ -73,33 +73,33 @@ impl FileCheckpoint {
 
 impl CheckpointStore for FileCheckpoint {
     fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired> {
-        self.blocking(move |place| place.acquire(lease))
+        self.blocking(move |files| files.acquire(lease))
     }
 
     fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool> {
-        self.blocking(move |place| Ok(place.renew(fence, lease)))
+        self.blocking(move |files| Ok(files.renew(fence, lease)))
     }
 
     fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
-        self.blocking(move |place| place.save(fence, save))
+        self.blocking(move |files| files.save(fence, save))
     }
 
     fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()> {
-        self.blocking(move |place| {
-            place.release(fence);
+        self.blocking(move |files| {
+            files.release(fence);
             Ok(())
         })
     }
 
     fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>> {
-        self.blocking(move |place| Ok(place.parked()?.list(filter)))
+        self.blocking(move |files| Ok(files.parked()?.list(filter)))
     }
 
     fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
-        self.blocking(move |place| place.change_parked(|lot| Ok(lot.redeliver(&ids))))
+        self.blocking(move |files| files.change_parked(|parked_items| Ok(parked_items.redeliver(&ids))))
     }
 
     fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64> {
-        self.blocking(move |place| place.change_parked(|lot| Ok(lot.discard(&ids))))
+        self.blocking(move |files| files.change_parked(|parked_items| Ok(parked_items.discard(&ids))))
     }
 }

@@ -6,21 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::text::{unavailable, unusable};
+use super::json::{unavailable, unusable};
 use crate::checkpoint::CheckpointError;
 
 /// So many links, one to the next, are followed, as by Linux.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Where the path leads to, if it is a link: that is replaced, and not the link.
-pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
         // The system does not follow it: it may be a stranger's, in a folder that all may write to.
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut target = path.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(next) = fs::read_link(&target) else { return Ok(target) };
         target.pop();
         target.push(next);
@@ -31,7 +31,7 @@ pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
 /// Opens it to be read, and waits for nobody, also if it is a pipe. It is no link: the checkpoint's path was
 /// followed already, and what is beside it may be a link that a stranger has put there.
 #[cfg(unix)]
-pub(super) fn to_read(path: &Path) -> Result<File, CheckpointError> {
+pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     use rustix::{
         fs::{Mode, OFlags, open},
         io::Errno,
@@ -45,14 +45,14 @@ pub(super) fn to_read(path: &Path) -> Result<File, CheckpointError> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn to_read(path: &Path) -> Result<File, CheckpointError> {
+pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     File::open(path).map_err(|error| unavailable("read", path, error))
 }
 
 /// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a
 /// stranger has put there: what that leads to is not touched.
 #[cfg(unix)]
-pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, CheckpointError> {
+pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointError> {
     use std::os::unix::fs::MetadataExt;
 
     use rustix::{
@@ -81,12 +81,12 @@ pub(super) fn to_lock(path: &Path, of: &Path) -> Result<File, CheckpointError> {
     if made.nlink() > 1 {
         return Err(is_link());
     }
-    give_to_owner(&file, of);
+    copy_owner(&file, of);
     Ok(file)
 }
 
 #[cfg(not(unix))]
-pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, CheckpointError> {
+pub(super) fn for_locking(path: &Path, _: &Path) -> Result<File, CheckpointError> {
     let mut options = fs::OpenOptions::new();
     let opened = options.create(true).read(true).write(true).truncate(false).open(path);
     opened.map_err(|error| unavailable("locked", path, error))
@@ -97,9 +97,9 @@ pub(super) fn to_lock(path: &Path, _: &Path) -> Result<File, CheckpointError> {
 /// What is parked is open to nobody to whom the checkpoint is not, and if there is none yet, to nobody by the
 /// file of a stranger.
 #[cfg(unix)]
-pub(super) fn make_alike(file: &File, replaced: &Path, checkpoint: &Path) {
+pub(super) fn copy_owner_and_mode(file: &File, replaced: &Path, checkpoint: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    give_to_owner(file, checkpoint);
+    copy_owner(file, checkpoint);
     let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(replaced)) else { return };
     let most = match fs::symlink_metadata(checkpoint) {
         Ok(checkpoint) => checkpoint.mode(),
@@ -111,11 +111,11 @@ pub(super) fn make_alike(file: &File, replaced: &Path, checkpoint: &Path) {
 }
 
 #[cfg(not(unix))]
-pub(super) fn make_alike(_: &File, _: &Path, _: &Path) {}
+pub(super) fn copy_owner_and_mode(_: &File, _: &Path, _: &Path) {}
 
 /// What root makes beside a file of somebody else is for that one to use, as with SQLite.
 #[cfg(unix)]
-fn give_to_owner(file: &File, of: &Path) {
+fn copy_owner(file: &File, of: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(of))
         && mine.uid() != there.uid()

@@ -13,7 +13,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// How long to wait.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct PollSchedule {
     interval: Duration,
     longest: Duration,
     jitter: f64,
@@ -22,7 +22,7 @@ pub(super) struct Pace {
     failures: u32,
 }
 
-impl Pace {
+impl PollSchedule {
     pub(super) fn new(options: &PollOptions) -> Self {
         Self {
             interval: options.interval,

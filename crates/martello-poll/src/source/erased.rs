@@ -16,7 +16,7 @@ use crate::ItemIssueKind;
 pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>>, PageError>> + Send>>;
 
 /// A source, with a service to ask it: without their types, so that a poller is one type.
-pub(crate) trait Ask: fmt::Debug + Send {
+pub(crate) trait ErasedSource: fmt::Debug + Send {
     fn fingerprint(&self) -> String;
     fn start(&self) -> Option<Timestamp>;
     fn boundary(&self) -> Boundary;
@@ -29,13 +29,13 @@ pub(crate) trait Ask: fmt::Debug + Send {
     ) -> Result<PageStream, BoxError>;
 }
 
-pub(crate) struct Asker<S, P, B, R> {
+pub(crate) struct SourceClient<S, P, B, R> {
     pub(crate) service: S,
     pub(crate) source: P,
     pub(crate) exchange: PhantomData<fn(B) -> R>,
 }
 
-impl<S, P, B, R> Ask for Asker<S, P, B, R>
+impl<S, P, B, R> ErasedSource for SourceClient<S, P, B, R>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
@@ -80,8 +80,8 @@ where
     }
 }
 
-impl<S, P, B, R> fmt::Debug for Asker<S, P, B, R> {
+impl<S, P, B, R> fmt::Debug for SourceClient<S, P, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Asker")
+        f.write_str("SourceClient")
     }
 }

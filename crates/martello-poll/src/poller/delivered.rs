@@ -6,12 +6,12 @@ use crate::{Delivered, ItemVersion};
 
 /// What was delivered, by stamp and key. Over its bound it forgets the oldest stamps, which are then delivered again.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct DeliveredItems {
     versions: BTreeSet<ItemVersion>,
     most: usize,
 }
 
-impl Memory {
+impl DeliveredItems {
     pub(super) fn new(most: usize) -> Self {
         Self { versions: BTreeSet::new(), most }
     }

@@ -24,10 +24,10 @@ struct Versioned<T> {
 }
 
 /// The path with this after it.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut beside = OsString::from(path);
-    beside.push(suffix);
-    beside.into()
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut with_suffix = OsString::from(path);
+    with_suffix.push(suffix);
+    with_suffix.into()
 }
 
 /// What stands in the file; `None` if there is no file.
@@ -40,7 +40,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
     }
-    let mut file = open::to_read(path)?;
+    let mut file = open::for_reading(path)?;
     let kind = file.metadata().map_err(failed)?.file_type();
     // A folder says itself what it is.
     if !kind.is_file() && !kind.is_dir() {
@@ -48,15 +48,15 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     }
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(failed)?;
-    let damaged = |error| {
+    let corrupt = |error| {
         unusable(path, "is cut off, damaged, or no checkpoint; restore it, or remove it to begin anew")
             .with_source(error)
     };
-    let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
+    let version: Version = serde_json::from_slice(&text).map_err(corrupt)?;
     if version.martello_poll != VERSION {
         return Err(unusable(path, "was written by a newer version"));
     }
-    let versioned: Versioned<T> = serde_json::from_slice(&text).map_err(damaged)?;
+    let versioned: Versioned<T> = serde_json::from_slice(&text).map_err(corrupt)?;
     Ok(Some(versioned.content))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) ->
         // Its name is random, it is made by this call or not at all, and it is for its owner alone.
         let mut file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(path))?;
         file.write_all(&text)?;
-        open::make_alike(file.as_file(), path, checkpoint);
+        open::copy_owner_and_mode(file.as_file(), path, checkpoint);
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         flush_folder(path)

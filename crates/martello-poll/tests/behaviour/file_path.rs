@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const LEASE: Duration = Duration::from_secs(60);
 const STRANGER: u32 = 65_534;
 
-fn place() -> (TempDir, PathBuf) {
+fn folder_and_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     (folder, path)
@@ -49,7 +49,7 @@ async fn save(path: &Path) -> Result<(), CheckpointError> {
 
 #[tokio::test]
 async fn all_files_are_for_their_owner_alone_and_those_that_are_there_keep_their_mode() {
-    let (folder, path) = place();
+    let (folder, path) = folder_and_path();
     save(&path).await.unwrap();
     let files = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     assert_eq!(files().count(), 4);
@@ -68,7 +68,7 @@ async fn all_files_are_for_their_owner_alone_and_those_that_are_there_keep_their
 #[tokio::test]
 async fn planted_links_are_not_followed() {
     for name in ["checkpoint.new", "checkpoint.parked.new", "checkpoint.lock", "checkpoint.parked.lock"] {
-        let (folder, path) = place();
+        let (folder, path) = folder_and_path();
         let treasure = folder.path().join("treasure");
         fs::write(&treasure, "keep this").unwrap();
         symlink(&treasure, folder.path().join(name)).unwrap();
@@ -88,7 +88,7 @@ async fn planted_links_are_not_followed() {
 /// Only the checkpoint's own path is one that somebody has named.
 #[tokio::test]
 async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
-    let (folder, path) = place();
+    let (folder, path) = folder_and_path();
     let elsewhere = folder.path().join("elsewhere");
     symlink(&elsewhere, folder.path().join("checkpoint.parked")).unwrap();
     let error = save(&path).await.unwrap_err();
@@ -100,7 +100,7 @@ async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
 /// As root, which alone can make a stranger's file.
 #[tokio::test]
 async fn what_is_parked_is_not_opened_to_all_by_the_file_of_a_stranger() {
-    let (_folder, path) = place();
+    let (_folder, path) = folder_and_path();
     let parked = path.with_extension("parked");
     fs::write(&parked, r#"{"martello_poll":1,"last":0,"parked":[]}"#).unwrap();
     fs::set_permissions(&parked, Permissions::from_mode(0o666)).unwrap();
@@ -114,7 +114,7 @@ async fn what_is_parked_is_not_opened_to_all_by_the_file_of_a_stranger() {
 /// What root parks, or takes out, the owner of the checkpoint can read.
 #[tokio::test]
 async fn what_is_parked_is_of_the_owner_of_its_checkpoint() {
-    let (_folder, path) = place();
+    let (_folder, path) = folder_and_path();
     save(&path).await.unwrap();
     let parked = path.with_extension("parked");
     fs::remove_file(&parked).unwrap();
@@ -127,7 +127,7 @@ async fn what_is_parked_is_of_the_owner_of_its_checkpoint() {
 
 #[tokio::test]
 async fn a_lock_is_read_within_bounds() {
-    let (folder, path) = place();
+    let (folder, path) = folder_and_path();
     let lock = folder.path().join("checkpoint.lock");
     fs::File::create(&lock).unwrap().set_len(1 << 40).unwrap();
     save(&path).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_lock_is_read_within_bounds() {
 
 #[tokio::test]
 async fn a_lock_that_is_another_name_of_a_file_is_not_written_to() {
-    let (folder, path) = place();
+    let (folder, path) = folder_and_path();
     let treasure = folder.path().join("treasure");
     fs::write(&treasure, "keep this").unwrap();
     fs::hard_link(&treasure, folder.path().join("checkpoint.lock")).unwrap();
@@ -146,7 +146,7 @@ async fn a_lock_that_is_another_name_of_a_file_is_not_written_to() {
 
 #[tokio::test]
 async fn a_link_that_dangles_makes_no_file_elsewhere_if_it_is_that_of_a_lock() {
-    let (folder, path) = place();
+    let (folder, path) = folder_and_path();
     let elsewhere = folder.path().join("elsewhere");
     symlink(&elsewhere, folder.path().join("checkpoint.lock")).unwrap();
     save(&path).await.unwrap_err();
@@ -186,7 +186,7 @@ async fn is_refused<T>(pipe: &Path, work: impl Future<Output = Result<T, Checkpo
 #[tokio::test]
 async fn a_pipe_is_refused_and_not_waited_for() {
     for name in ["checkpoint", "checkpoint.parked", "checkpoint.lock", "checkpoint.parked.lock"] {
-        let (folder, path) = place();
+        let (folder, path) = folder_and_path();
         let pipe = folder.path().join(name);
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         is_refused(&pipe, save(&path)).await;
