@@ -2,9 +2,12 @@ use std::{error::Error, fmt};
 
 use bytes::Bytes;
 use http::{StatusCode, response};
-use martello_outcome::{BoxError, CallError, TrackingId};
+use martello_outcome::{BoxError, CallError, Excerpt, TrackingId};
 
-use crate::{ParseError, Position, excerpt::Excerpt};
+use crate::{ParseError, Position};
+
+/// How much of a body an error shows, in bytes.
+const SHOWN_BODY: usize = 256;
 
 /// What kept a walk from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,7 +132,7 @@ impl PageError {
         write!(f, "page {} was answered with status", self.0.page)?;
         self.status().map_or(Ok(()), |status| write!(f, " {}", status.as_u16()))?;
         let body = self.body().filter(|body| !body.is_empty());
-        body.map_or(Ok(()), |body| write!(f, ": {}", Excerpt(body)))
+        body.map_or(Ok(()), |body| write!(f, ": {}", Excerpt::new(body, SHOWN_BODY)))
     }
 
     fn parse_error(&self) -> Option<&ParseError> {
@@ -175,7 +178,7 @@ impl fmt::Debug for PageError {
             .field("page", &self.0.page)
             .field("status", &self.status())
             .field("tracking_id", &self.tracking_id())
-            .field("body", &self.body().map(|body| Excerpt(body).to_string()))
+            .field("body", &self.body().map(|body| Excerpt::new(body, SHOWN_BODY).to_string()))
             .field("source", &self.0.source)
             .finish()
     }

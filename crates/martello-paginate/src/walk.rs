@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{Request, Uri};
-use martello_outcome::ErrorKind;
+use martello_outcome::{ErrorKind, Origin};
 
-use crate::{
-    Page, PageError, PageErrorKind, PageResponse, Paged, ParsedPage, Position, fetch::Fetched,
-    origin::Origin, visited::VisitedPositions,
-};
+use crate::{Page, PageError, PageErrorKind, PageResponse, Paged, ParsedPage, Position, fetch::Fetched};
 
 /// Where a walk stands, and what it does next: all of it but the I/O.
 #[derive(Debug)]
@@ -138,5 +139,21 @@ impl<P: Paged> Walk<P> {
 
     fn error(&self, kind: PageErrorKind) -> PageError {
         PageError::new(kind, self.number, self.position.clone())
+    }
+}
+
+/// The positions that a walk has been to, eight bytes each.
+///
+/// Two positions of ten thousand have the same hash once in about 10¹¹ walks; the walk then fails, and loses nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VisitedPositions {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl VisitedPositions {
+    /// Whether this text was not seen before.
+    pub(crate) fn insert(&mut self, text: &str) -> bool {
+        self.hashes.insert(self.hasher.hash_one(text))
     }
 }

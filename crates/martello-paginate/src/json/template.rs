@@ -6,10 +6,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
-use martello_outcome::{BoxError, ConfigError};
+use martello_outcome::{BoxError, ConfigError, Origin};
 use url::Url;
 
-use crate::{ParseError, Position, QueryName, origin::Origin};
+use crate::{ParseError, Position, QueryName};
 
 /// What the first page is asked for with.
 pub(super) struct RequestTemplate<T> {
