@@ -28,8 +28,8 @@ impl<'a> Batch<'a> {
     }
 
     /// What is wrong with items of this batch. Of a page with more that have to be parked than [may
-    /// be](crate::Parked::MAX_ITEMS), one more than that is lost_flag, and the batch is refused when it is
-    /// acknowledged. Those that cannot be lost_flag from others are not among its items, but parked.
+    /// be](crate::Parked::MAX_ITEMS), one more than that is told, and the batch is refused when it is
+    /// acknowledged. Those that cannot be told from others are not among its items, but parked.
     #[must_use]
     pub fn issues(&self) -> &[ItemIssue] {
         self.poller.pending().map_or(&[], |pending| &pending.issues)

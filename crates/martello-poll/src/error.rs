@@ -104,3 +104,20 @@ impl Error for PollError {
         self.source.as_deref().map(|source| source as _)
     }
 }
+
+/// Why everything is asked for again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResyncReason {
+    /// The watermark lies further back than the source keeps what changed
+    /// ([`source_keeps`](crate::PollOptionsBuilder::source_keeps)).
+    Gap,
+    /// The source answered 410 to the watermark.
+    Expired,
+    /// The source answered 410 to the [kept start](crate::Checkpoint::start). The one that it
+    /// [offers now](crate::Source::start) takes its place; the gap is the time between them.
+    StartExpired,
+    /// The checkpoint is that of another source
+    /// ([`resync_on_other_source`](crate::PollOptionsBuilder::resync_on_other_source)).
+    OtherSource,
+}

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Batch, PollError};
+use crate::{Batch, PollError, Poller, ResyncReason, poller::Step};
 
 /// What a poll has to tell.
 #[derive(Debug)]
@@ -35,19 +35,27 @@ pub enum Event<'a> {
     },
 }
 
-/// Why everything is asked for again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ResyncReason {
-    /// The watermark lies further back than the source keeps what changed
-    /// ([`source_keeps`](crate::PollOptionsBuilder::source_keeps)).
-    Gap,
-    /// The source answered 410 to the watermark.
-    Expired,
-    /// The source answered 410 to the [kept start](crate::Checkpoint::start). The one that it
-    /// [offers now](crate::Source::start) takes its place; the gap is the time between them.
-    StartExpired,
-    /// The checkpoint is that of another source
-    /// ([`resync_on_other_source`](crate::PollOptionsBuilder::resync_on_other_source)).
-    OtherSource,
+impl Poller {
+    /// The next event; `None` once it was stopped.
+    ///
+    /// A batch that was not acknowledged comes again. The future can be dropped at any point, and `next` called again.
+    ///
+    /// # Errors
+    ///
+    /// When the poll cannot go on: the checkpoint is that of [another
+    /// source](crate::PollErrorKind::OtherSource), or [cannot be used](crate::PollErrorKind::Unusable), or
+    /// the client [refuses](crate::PollErrorKind::Unsendable) what the source asks for. Anything else is an
+    /// [`Event::Failed`], and done again. Stopped, when what was acknowledged could not be saved.
+    pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
+        loop {
+            return Ok(Some(match self.step().await? {
+                Step::Continue => continue,
+                Step::Stopped => return Ok(None),
+                Step::Batch => Event::Batch(Batch::new(self)),
+                Step::CaughtUp { lag, items } => Event::CaughtUp { lag, items },
+                Step::Failed { error, retry_in } => Event::Failed { error, retry_in },
+                Step::Resync { gap, reason } => Event::Resync { gap, reason },
+            }));
+        }
+    }
 }

@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::ItemVersion;
-
 /// Where in a pass an item was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ItemPosition {
@@ -19,6 +17,20 @@ impl fmt::Display for ItemPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "page {}, item {}", self.page, self.item)
     }
+}
+
+/// What tells an item from all others: which thing it is, and which change of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemVersion {
+    /// The moment that the source filters by.
+    pub stamp: Timestamp,
+    /// Which thing it is, in 1 to [`ItemVersion::MAX_KEY`] bytes.
+    pub key: Box<str>,
+}
+
+impl ItemVersion {
+    /// The longest key, in bytes.
+    pub const MAX_KEY: usize = 512;
 }
 
 /// What a source listed, as it stood there.

@@ -19,10 +19,10 @@ pub use checkpoint::{
     Acquired, Checkpoint, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, Delivered,
     Fence, FileCheckpoint, Held, MemoryCheckpoint, NewParked, Parked, ParkedFilter, ParkedId, Save, Saved,
 };
-pub use error::{PollError, PollErrorKind};
-pub use event::{Event, ResyncReason};
+pub use error::{PollError, PollErrorKind, ResyncReason};
+pub use event::Event;
 pub use issue::{ItemIssue, ItemIssueKind};
-pub use item::{Item, ItemPosition};
+pub use item::{Item, ItemPosition, ItemVersion};
 pub use martello_outcome::{BoxError, ConfigError, TrackingId};
 pub use martello_paginate::{
     JsonCursor, JsonLink, PageError, PageErrorKind, PageResponse, Paged, ParseError, ParsedPage, Position,
@@ -31,4 +31,4 @@ pub use martello_paginate::{
 pub use options::{PollOptions, PollOptionsBuilder};
 pub use poller::{Poller, Stopper};
 pub use serde_json::value::RawValue;
-pub use source::{Boundary, ItemVersion, JsonSince, Source};
+pub use source::{Boundary, JsonSince, Source};

@@ -25,7 +25,7 @@ pub(super) fn next(headers: &HeaderMap, same: impl Fn(&str) -> bool) -> Result<O
 }
 
 struct Link {
-    template: String,
+    target: String,
     is_next: bool,
     anchor: Option<String>,
 }

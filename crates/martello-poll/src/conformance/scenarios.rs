@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use martello_outcome::BoxError;
 
-use super::{BoxError, Engine, Violation};
+use super::engine::{Engine, Violation};
 use crate::{
     Acquired, Checkpoint, CheckpointErrorKind, CheckpointStore, Delivered, Held, ItemPosition, NewParked,
     Parked, ParkedFilter, ParkedId, Save, Saved,

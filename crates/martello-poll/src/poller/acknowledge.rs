@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::{FinishedPass, Poller, Unsaved, pending::park};
-use crate::{Checkpoint, PollError, PollErrorKind, Save, Saved};
+use super::{FinishedPass, Poller, pending::park};
+use crate::PollError;
 
 impl Poller {
     /// The first `count` items of the batch were processed, or rejected for these reasons.
@@ -54,22 +54,5 @@ impl Poller {
         let interval = self.schedule.after_pass(items == 0);
         let next = if failed { Instant::now() } else { began + interval };
         self.finished_pass = Some(FinishedPass { began, items, next });
-    }
-
-    pub(super) async fn save(&mut self) -> Result<(), PollError> {
-        let Some(lease) = &self.lease else { return Ok(()) };
-        let delivered = self.delivered.since(self.since());
-        let Unsaved { park, unpark, .. } = self.unsaved.clone();
-        let save = Save { checkpoint: Checkpoint { delivered, ..self.checkpoint.clone() }, park, unpark };
-        match self.store.save(lease.fence, save).await.map_err(PollError::checkpoint)? {
-            Saved::Saved => {
-                self.unsaved = Unsaved::default();
-                Ok(())
-            }
-            Saved::Fenced => {
-                self.give_up();
-                Err(PollError::new(PollErrorKind::LeaseLost))
-            }
-        }
     }
 }

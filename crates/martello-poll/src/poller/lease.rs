@@ -23,14 +23,14 @@ impl Lease {
     pub(super) fn new(store: &Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let mut renewal = JoinSet::new();
-        let (lost_flag, store) = (lost.clone(), Arc::downgrade(store));
+        let (set_lost, store) = (lost.clone(), Arc::downgrade(store));
         renewal.spawn(async move {
             loop {
                 tokio::time::sleep(lease / 3).await;
                 let Some(store) = store.upgrade() else { return };
                 // A store that cannot be reached is asked again: if the lease runs out meanwhile, the fence holds.
                 if let Ok(false) = store.renew(fence, lease).await {
-                    lost_flag.store(true, Ordering::Release);
+                    set_lost.store(true, Ordering::Release);
                     return;
                 }
             }

@@ -1,12 +1,15 @@
 mod acknowledge;
+mod checkpoint;
 mod delivered;
+mod failure;
 mod for_each;
 mod lease;
 mod pass;
 mod pending;
 mod schedule;
+mod server_clock;
 mod step;
-mod stop;
+mod walk;
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
@@ -15,19 +18,19 @@ use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use jiff::Timestamp;
 use martello_outcome::BoxError;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use tower_service::Service;
 
 pub(crate) use pending::PendingBatch;
-pub use stop::Stopper;
+
+pub(crate) use step::Step;
 
 use self::{
     delivered::DeliveredItems, lease::Lease, pass::Pass, pending::ReportedIssues, schedule::PollSchedule,
-    step::Step,
 };
 use crate::{
-    Acquired, Batch, Boundary, Checkpoint, CheckpointFuture, CheckpointStore, Event, NewParked, ParkedId,
-    PollError, PollOptions, ResyncReason, Source,
+    Acquired, Boundary, Checkpoint, CheckpointFuture, CheckpointStore, NewParked, ParkedId, PollOptions,
+    ResyncReason, Source,
     source::{ErasedSource, SourceClient},
 };
 
@@ -44,7 +47,7 @@ pub struct Poller {
     schedule: PollSchedule,
     stopper: Stopper,
     lease: Option<Lease>,
-    /// Kept on_page, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
+    /// Kept here, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
     acquiring: Option<CheckpointFuture<'static, Acquired>>,
     checkpoint: Checkpoint,
     delivered: DeliveredItems,
@@ -77,7 +80,7 @@ struct Unsaved {
     progress: bool,
 }
 
-/// A pass that is over, and is to be lost_flag when it is saved.
+/// A pass that is over, and is to be reported when it is saved.
 #[derive(Debug)]
 struct FinishedPass {
     began: Instant,
@@ -143,29 +146,6 @@ impl Poller {
         self.stopper.clone()
     }
 
-    /// The next event; `None` once it was stopped.
-    ///
-    /// A batch that was not acknowledged comes again. The future can be dropped at any point, and `next` called again.
-    ///
-    /// # Errors
-    ///
-    /// When the poll cannot go on: the checkpoint is that of [another
-    /// source](crate::PollErrorKind::OtherSource), or [cannot be used](crate::PollErrorKind::Unusable), or
-    /// the client [refuses](crate::PollErrorKind::Unsendable) what the source asks for. Anything else is an
-    /// [`Event::Failed`], and done again. Stopped, when what was acknowledged could not be saved.
-    pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
-        loop {
-            return Ok(Some(match self.step().await? {
-                Step::GoOn => continue,
-                Step::Stopped => return Ok(None),
-                Step::Batch => Event::Batch(Batch::new(self)),
-                Step::CaughtUp { lag, items } => Event::CaughtUp { lag, items },
-                Step::Failed { error, retry_in } => Event::Failed { error, retry_in },
-                Step::Resync { gap, reason } => Event::Resync { gap, reason },
-            }));
-        }
-    }
-
     pub(crate) fn pending(&self) -> Option<&PendingBatch> {
         self.pending.as_ref()
     }
@@ -179,19 +159,6 @@ impl Poller {
         let since = self.checkpoint.watermark?.checked_sub(self.options.overlap + earlier);
         Some(since.unwrap_or(Timestamp::MIN))
     }
-
-    /// Somebody else holds the checkpoint: what was not saved is theirs to deliver.
-    fn give_up(&mut self) {
-        self.lease = None;
-        self.pass = None;
-        self.pending = None;
-        self.finished_pass = None;
-        self.resync = None;
-        self.etag = None;
-        self.everything = false;
-        self.unsaved = Unsaved::default();
-        self.reported = ReportedIssues::default();
-    }
 }
 
 impl fmt::Debug for Poller {
@@ -202,5 +169,30 @@ impl fmt::Debug for Poller {
             .field("watermark", &self.checkpoint.watermark)
             .field("holds", &self.lease.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// Stops a [`Poller`](crate::Poller) from elsewhere. A clone stops the same one.
+#[derive(Clone, Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Has the poller give up what it waits for, save what was acknowledged, release the checkpoint, and end.
+    /// A batch that the user works on is not taken away.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    pub(super) async fn stopped(&self) {
+        // The sender is alive, so that this cannot fail.
+        let _ = self.0.subscribe().wait_for(|stopped| *stopped).await;
     }
 }

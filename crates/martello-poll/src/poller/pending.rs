@@ -10,7 +10,7 @@ use martello_outcome::mask_urls;
 use martello_paginate::Page;
 use serde_json::value::RawValue;
 
-use super::{delivered::DeliveredItems, pass::Pass};
+use super::{delivered::DeliveredItems, server_clock::ServerClock};
 use crate::{
     Item, ItemIssue, ItemIssueKind, ItemPosition, ItemVersion, NewParked, Parked, ParkedId,
     source::ErasedSource,
@@ -25,7 +25,7 @@ const ITEMS_PER_POLL: usize = 1_000;
 /// How many reported items of a page are collected: one more than may be parked, so that what does not fit is refused.
 const MAX_PARKED_PER_PAGE: usize = Parked::MAX_ITEMS + 1;
 
-/// How many reported items are remembered as lost_flag.
+/// How many reported items are remembered as told.
 const MAX_REPORTED: usize = 10_000;
 
 /// What was delivered and is not acknowledged yet.
@@ -33,7 +33,7 @@ const MAX_REPORTED: usize = 10_000;
 pub(crate) struct PendingBatch {
     pub(crate) items: Vec<Item>,
     pub(crate) issues: Vec<ItemIssue>,
-    /// What is parked for its issues, and what it is lost_flag by.
+    /// What is parked for its issues, and what it is told by.
     pub(super) parks: Vec<NewParked>,
     pub(super) reported: HashSet<u128>,
     /// What it was parked as, if it is delivered again.
@@ -99,7 +99,7 @@ impl PageScan {
     /// Looks at some more of it; at the end, what is new on the page.
     pub(super) fn scan(
         &mut self,
-        pass: &mut Pass,
+        clock: &mut ServerClock,
         source: &dyn ErasedSource,
         delivered: &DeliveredItems,
         reported: &ReportedIssues,
@@ -110,7 +110,7 @@ impl PageScan {
             next.item = next.item.saturating_add(1);
             match source.item_version(&json) {
                 Ok(version) => {
-                    if pass.is_from_the_future(version.stamp) && !delivered.contains(&version) {
+                    if clock.is_in_future(version.stamp) && !delivered.contains(&version) {
                         pending.issues.push(ItemIssue { position, kind: ItemIssueKind::StampInFuture });
                     }
                     if !delivered.contains(&version) && on_page.insert(version.clone()) {
@@ -144,7 +144,7 @@ pub(super) fn park(
     }
 }
 
-/// The reported items that were lost_flag and parked, so that a source that lists them again and again makes no
+/// The reported items that were told and parked, so that a source that lists them again and again makes no
 /// noise. They have no version to be remembered by, and are known by two hashes of their text.
 #[derive(Debug, Default)]
 pub(super) struct ReportedIssues {

@@ -2,16 +2,16 @@ use std::{fmt, marker::PhantomData, pin::Pin};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use jiff::Timestamp;
 use martello_outcome::{BoxError, ConfigError};
-use martello_paginate::{Page, PageError, Paginate};
+use martello_paginate::{Page, PageError, PageResponse, Paged, Paginate, ParseError, ParsedPage, Position};
 use serde_json::value::RawValue;
 use tower_service::Service;
 
-use super::{Boundary, ItemVersion, Source, conditional::Conditional};
-use crate::ItemIssueKind;
+use super::{Boundary, Source};
+use crate::{ItemIssueKind, ItemVersion};
 
 pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>>, PageError>> + Send>>;
 
@@ -83,5 +83,36 @@ where
 impl<S, P, B, R> fmt::Debug for SourceClient<S, P, B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SourceClient")
+    }
+}
+
+/// Pages whose first is asked for only if it is another than the one with this `ETag` (RFC 9110 §13.1.2).
+#[derive(Debug)]
+struct Conditional<P> {
+    pages: P,
+    etag: Option<HeaderValue>,
+}
+
+impl<P: Paged> Paged for Conditional<P> {
+    type Item = P::Item;
+
+    fn request(&self, at: Option<&Position>) -> Result<Request<Bytes>, BoxError> {
+        let mut request = self.pages.request(at)?;
+        if let (None, Some(etag)) = (at, &self.etag) {
+            request.headers_mut().insert(header::IF_NONE_MATCH, etag.clone());
+        }
+        Ok(request)
+    }
+
+    fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<P::Item>, ParseError> {
+        if response.head.status == StatusCode::NOT_MODIFIED {
+            return Ok(ParsedPage { items: Vec::new(), next: None });
+        }
+        self.pages.parse(response)
+    }
+
+    /// A 304 answers a condition; without one it is no page.
+    fn accepts(&self, status: StatusCode) -> bool {
+        (status == StatusCode::NOT_MODIFIED && self.etag.is_some()) || self.pages.accepts(status)
     }
 }

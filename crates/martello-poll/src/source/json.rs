@@ -4,15 +4,15 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, Request, Uri, header};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use martello_log::Redaction;
 use martello_outcome::{BoxError, ConfigError};
 use martello_paginate::{Paged, QueryName};
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::{Boundary, ItemVersion, Source, fingerprint::Identity, stamp};
-use crate::ItemIssueKind;
+use super::{Boundary, Source, fingerprint::Identity};
+use crate::{ItemIssueKind, ItemVersion};
 
 type MakePages<P> = Box<dyn Fn(Uri) -> Result<P, ConfigError> + Send>;
 
@@ -188,6 +188,19 @@ fn since_text(since: Timestamp) -> String {
     format!("{:.3}", since.unwrap_or(Timestamp::MIN))
 }
 
+/// The moment that a JSON text tells (RFC 3339, RFC 9557). Without a zone it is a issue, unless one says that it is UTC.
+fn parse_stamp(value: &RawValue, utc: bool) -> Result<Timestamp, ItemIssueKind> {
+    let text: String = serde_json::from_str(value.get()).map_err(|_| ItemIssueKind::InvalidStamp)?;
+    if let Ok(stamp) = text.parse() {
+        return Ok(stamp);
+    }
+    let local: DateTime = text.parse().map_err(|_| ItemIssueKind::InvalidStamp)?;
+    if !utc {
+        return Err(ItemIssueKind::StampWithoutZone);
+    }
+    TimeZone::UTC.to_timestamp(local).map_err(|_| ItemIssueKind::InvalidStamp)
+}
+
 impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSince<P> {
     type Pages = P;
 
@@ -219,7 +232,7 @@ impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSinc
             [b'-' | b'0'..=b'9', ..] => key.get().into(),
             _ => return Err(ItemIssueKind::InvalidKey),
         };
-        let stamp = stamp::parse(field(&self.stamp).ok_or(ItemIssueKind::NoStamp)?, self.utc)?;
+        let stamp = parse_stamp(field(&self.stamp).ok_or(ItemIssueKind::NoStamp)?, self.utc)?;
         Ok(ItemVersion { stamp, key })
     }
 }

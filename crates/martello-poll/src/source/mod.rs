@@ -1,10 +1,8 @@
 //! What is polled.
 
-mod conditional;
 mod erased;
 mod fingerprint;
 mod json;
-mod stamp;
 
 use jiff::Timestamp;
 use martello_outcome::BoxError;
@@ -14,7 +12,7 @@ use serde_json::value::RawValue;
 pub(crate) use erased::{ErasedSource, PageStream, SourceClient};
 pub use json::JsonSince;
 
-use crate::ItemIssueKind;
+use crate::{ItemIssueKind, ItemVersion};
 
 /// Something that can be asked what changed since. [`JsonSince`] is one for most APIs.
 ///
@@ -68,18 +66,4 @@ pub enum Boundary {
     /// the default, because it is safe for both.
     #[default]
     Exclusive,
-}
-
-/// What tells an item from all others: which thing it is, and which change of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemVersion {
-    /// The moment that the source filters by.
-    pub stamp: Timestamp,
-    /// Which thing it is, in 1 to [`ItemVersion::MAX_KEY`] bytes.
-    pub key: Box<str>,
-}
-
-impl ItemVersion {
-    /// The longest key, in bytes.
-    pub const MAX_KEY: usize = 512;
 }

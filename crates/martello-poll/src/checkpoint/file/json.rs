@@ -11,8 +11,8 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::open;
-use crate::checkpoint::{CheckpointError, CheckpointErrorKind};
+use super::open::{self, unavailable, unusable};
+use crate::checkpoint::CheckpointError;
 
 const VERSION: u32 = 1;
 
@@ -92,13 +92,4 @@ fn flush_folder(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn flush_folder(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-pub(super) fn unavailable(what: &str, path: &Path, error: io::Error) -> CheckpointError {
-    let message = format!("{} cannot be {what}", path.display());
-    CheckpointError::new(CheckpointErrorKind::Unavailable, message).with_source(error)
-}
-
-pub(super) fn unusable(path: &Path, what: &str) -> CheckpointError {
-    CheckpointError::new(CheckpointErrorKind::Unusable, format!("{} {what}", path.display()))
 }

@@ -6,8 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::json::{unavailable, unusable};
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{CheckpointError, CheckpointErrorKind};
 
 /// So many links, one to the next, are followed, as by Linux.
 const MAX_LINKS: usize = 40;
@@ -123,4 +122,13 @@ fn copy_owner(file: &File, of: &Path) {
         // Nobody but root may.
         let _ = fchown(file, Some(there.uid()), Some(there.gid()));
     }
+}
+
+pub(super) fn unavailable(what: &str, path: &Path, error: io::Error) -> CheckpointError {
+    let message = format!("{} cannot be {what}", path.display());
+    CheckpointError::new(CheckpointErrorKind::Unavailable, message).with_source(error)
+}
+
+pub(super) fn unusable(path: &Path, what: &str) -> CheckpointError {
+    CheckpointError::new(CheckpointErrorKind::Unusable, format!("{} {what}", path.display()))
 }

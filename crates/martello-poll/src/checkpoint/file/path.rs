@@ -8,9 +8,9 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    json::{read, unavailable, with_suffix, write},
+    json::{read, with_suffix, write},
     locked::LockedFile,
-    open,
+    open::{self, unavailable},
 };
 use crate::checkpoint::{
     Acquired, Checkpoint, CheckpointError, Fence, Held, Save, Saved, parked::ParkedItems,
