@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use martello_outcome::TrackingId;
 use pin_project_lite::pin_project;
 
-use crate::{layer::Config, lines, trail::Started};
+use crate::{header, layer::Config, tracking_ids::StartedAttempt};
 
 pin_project! {
     /// The response of a [`Tracking`](crate::Tracking). Dropping it drops the attempt, and nothing is recorded of it.
@@ -25,7 +25,7 @@ pin_project! {
 #[derive(Debug)]
 pub(crate) struct Read {
     config: Arc<Config>,
-    trail: Option<Started>,
+    tracking_ids: Option<StartedAttempt>,
 }
 
 impl<F> ResponseFuture<F> {
@@ -51,8 +51,8 @@ where
 }
 
 impl Read {
-    pub(crate) fn new(config: &Arc<Config>, trail: Option<Started>) -> Self {
-        Self { config: Arc::clone(config), trail }
+    pub(crate) fn new(config: &Arc<Config>, tracking_ids: Option<StartedAttempt>) -> Self {
+        Self { config: Arc::clone(config), tracking_ids }
     }
 
     /// The attempt's own id; all that the response bears are recorded.
@@ -65,18 +65,18 @@ impl Read {
     /// Apart, so that a response without an id passes at the price of the look-up.
     #[inline(never)]
     fn read(&self, line: &HeaderValue, headers: &HeaderMap) -> Option<TrackingId> {
-        let Some(trail) = &self.trail else {
+        let Some(tracking_ids) = &self.tracking_ids else {
             // Nearly always: one line that is one id. The iterators that several need cost 400 instructions.
             return TrackingId::from_header(line).ok().or_else(|| self.ids(headers, None));
         };
-        self.ids(headers, Some(trail))
+        self.ids(headers, Some(tracking_ids))
     }
 
-    fn ids(&self, headers: &HeaderMap, trail: Option<&Started>) -> Option<TrackingId> {
-        let mut ids = lines::ids(headers, &self.config.reads);
+    fn ids(&self, headers: &HeaderMap, tracking_ids: Option<&StartedAttempt>) -> Option<TrackingId> {
+        let mut ids = header::ids(headers, &self.config.reads);
         let own = ids.next()?;
-        if let Some(trail) = trail {
-            trail.record(std::iter::once(own).chain(ids));
+        if let Some(tracking_ids) = tracking_ids {
+            tracking_ids.record(std::iter::once(own).chain(ids));
         }
         Some(own)
     }

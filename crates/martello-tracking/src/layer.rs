@@ -4,12 +4,12 @@ use http::{Extensions, HeaderName};
 use martello_outcome::{CallerId, ConfigError};
 use tower_layer::Layer;
 
-use crate::{Tracking, lines};
+use crate::{Tracking, header};
 
 /// Reads the id that the server gives each attempt, and sends the caller's own along.
 ///
 /// The default reads `Trackingid` and sends nothing. A clone is the same layer again: there is no state to
-/// share, because what was read belongs to the response and to the request's [`Trail`](crate::Trail).
+/// share, because what was read belongs to the response and to the request's [`TrackingIds`](crate::TrackingIds).
 #[derive(Clone, Debug)]
 pub struct TrackingLayer {
     // Shared by services and futures: a header's name and what is sent are 88 bytes, which every clone of a service
@@ -61,7 +61,7 @@ impl TrackingLayer {
 
 impl Default for TrackingLayer {
     fn default() -> Self {
-        Self::new(Config { reads: lines::default_header(), sends: None })
+        Self::new(Config { reads: header::default_header(), sends: None })
     }
 }
 
@@ -125,11 +125,11 @@ impl TrackingBuilder {
     /// When a header name is none by RFC 9110 §5.1.
     pub fn build(self) -> Result<TrackingLayer, ConfigError> {
         let reads = match self.reads {
-            Some(name) => lines::header_name("header", &name)?,
-            None => lines::default_header(),
+            Some(name) => header::header_name("header", &name)?,
+            None => header::default_header(),
         };
         let sends = match self.sends {
-            Some((name, source)) => Some(Sends { header: lines::header_name("caller_id", &name)?, source }),
+            Some((name, source)) => Some(Sends { header: header::header_name("caller_id", &name)?, source }),
             None => None,
         };
         Ok(TrackingLayer::new(Config { reads, sends }))

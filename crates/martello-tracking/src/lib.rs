@@ -1,15 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod future;
-mod hand_on;
+mod header;
 mod layer;
-mod lines;
+mod propagate;
 mod service;
-mod trail;
+mod tracking_ids;
 
 pub use future::ResponseFuture;
-pub use hand_on::{HandOn, HandOnFuture, HandOnLayer};
 pub use layer::{TrackingBuilder, TrackingLayer};
 pub use martello_outcome::{CallerId, ConfigError, TrackingId};
+pub use propagate::{PropagateTrackingId, PropagateTrackingIdFuture, PropagateTrackingIdLayer};
 pub use service::Tracking;
-pub use trail::{Trail, TrailEntry};
+pub use tracking_ids::{AttemptTrackingId, TrackingIds};

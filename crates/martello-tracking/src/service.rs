@@ -8,7 +8,7 @@ use martello_outcome::{AttemptNumber, CallerId};
 use tower_service::Service;
 
 use crate::{
-    ResponseFuture, Trail,
+    ResponseFuture, TrackingIds,
     future::Read,
     layer::{Config, Sends},
 };
@@ -51,8 +51,9 @@ fn begin<B>(config: &Arc<Config>, request: &mut Request<B>) -> Read {
         send_caller_id(request, sends);
     }
     let extensions = request.extensions();
-    let trail = Trail::of(extensions).map(|trail| trail.start(AttemptNumber::of(extensions)));
-    Read::new(config, trail)
+    let tracking_ids =
+        TrackingIds::of(extensions).map(|tracking_ids| tracking_ids.start(AttemptNumber::of(extensions)));
+    Read::new(config, tracking_ids)
 }
 
 fn send_caller_id<B>(request: &mut Request<B>, sends: &Sends) {

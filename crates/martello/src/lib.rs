@@ -53,7 +53,7 @@ pub use martello_sqlite as sqlite;
 pub use martello_tracking as tracking;
 #[cfg(feature = "tracking")]
 #[doc(inline)]
-pub use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
+pub use martello_tracking::{PropagateTrackingIdLayer, TrackingIds, TrackingLayer};
 #[cfg(feature = "upsert")]
 pub use martello_upsert as upsert;
 #[cfg(feature = "upsert")]

@@ -8,11 +8,11 @@ use http_body_util::{Empty, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_outcome::CallerId;
 use martello_testkit::{Reply, Server, contract};
-use martello_tracking::{HandOnLayer, TrackingLayer, Trail};
+use martello_tracking::{PropagateTrackingIdLayer, TrackingIds, TrackingLayer};
 
 fn request() -> Request<Empty<Bytes>> {
     let id: CallerId = "mine".parse().expect("an id");
-    let request = Request::builder().extension(Trail::default()).extension(id);
+    let request = Request::builder().extension(TrackingIds::default()).extension(id);
     request.body(Empty::new()).expect("a request")
 }
 
@@ -24,7 +24,7 @@ fn sending() -> TrackingLayer {
 async fn it_holds_over_the_service_in_memory() {
     contract::check_layer(sending(), request).await.expect("the contract is kept");
     contract::check_layer(TrackingLayer::off(), request).await.expect("the contract is kept");
-    contract::check_layer(HandOnLayer::default(), request).await.expect("the contract is kept");
+    contract::check_layer(PropagateTrackingIdLayer::default(), request).await.expect("the contract is kept");
 }
 
 /// Takes its time, and names the attempt.
@@ -39,7 +39,9 @@ async fn it_holds_where_responses_have_an_id() {
     let client = tower::service_fn(answer);
     contract::check_layer_over(sending(), client, request).await.expect("the contract is kept");
     let server = tower::Layer::layer(&sending(), client);
-    contract::check_layer_over(HandOnLayer::default(), server, request).await.expect("the contract is kept");
+    contract::check_layer_over(PropagateTrackingIdLayer::default(), server, request)
+        .await
+        .expect("the contract is kept");
 }
 
 #[tokio::test]

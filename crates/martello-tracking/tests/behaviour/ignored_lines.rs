@@ -7,7 +7,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use martello_tracking::{TrackingLayer, Trail};
+use martello_tracking::{TrackingIds, TrackingLayer};
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::Level;
 
@@ -26,7 +26,7 @@ impl io::Write for Output {
 }
 
 /// What is said of a response with these lines, to a request of which all ids are kept, or only that of the attempt.
-async fn logged(lines: &'static [&'static str], trail: Option<Trail>) -> String {
+async fn logged(lines: &'static [&'static str], tracking_ids: Option<TrackingIds>) -> String {
     let output = Output::default();
     let writer = output.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -41,8 +41,8 @@ async fn logged(lines: &'static [&'static str], trail: Option<Trail>) -> String 
         Ok::<_, Infallible>(response.body(()).expect("a response"))
     });
     let mut request = Request::new(());
-    if let Some(trail) = trail {
-        request.extensions_mut().insert(trail);
+    if let Some(tracking_ids) = tracking_ids {
+        request.extensions_mut().insert(tracking_ids);
     }
     let response = TrackingLayer::default().layer(client).oneshot(request).await;
     assert!(response.is_ok());
@@ -52,8 +52,8 @@ async fn logged(lines: &'static [&'static str], trail: Option<Trail>) -> String 
 
 #[tokio::test]
 async fn an_ignored_line_leaves_one_event_with_its_length_and_without_its_content() {
-    for trail in [None, Some(Trail::default())] {
-        let log = logged(&["secret words"], trail).await;
+    for tracking_ids in [None, Some(TrackingIds::default())] {
+        let log = logged(&["secret words"], tracking_ids).await;
         assert_eq!(log.lines().count(), 1, "{log}");
         assert!(log.contains("DEBUG") && log.contains("length=12") && log.contains("trackingid"), "{log}");
         assert!(!log.contains("secret"), "{log}");
@@ -63,19 +63,19 @@ async fn an_ignored_line_leaves_one_event_with_its_length_and_without_its_conten
 #[tokio::test]
 async fn an_id_leaves_no_event() {
     for lines in [&["5f1c-77"] as &[_], &["5f1c-77, 5f1c-78"], &["5f1c-77", "5f1c-78"]] {
-        for trail in [None, Some(Trail::default())] {
-            assert_eq!(logged(lines, trail).await, "", "{lines:?}");
+        for tracking_ids in [None, Some(TrackingIds::default())] {
+            assert_eq!(logged(lines, tracking_ids).await, "", "{lines:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn only_the_line_that_is_no_id_leaves_an_event() {
-    let trail = Trail::default();
+    let tracking_ids = TrackingIds::default();
     for lines in [&["secret words", "5f1c-77"], &["5f1c-77", "secret words"]] {
-        let log = logged(lines, Some(trail.clone())).await;
+        let log = logged(lines, Some(tracking_ids.clone())).await;
         assert_eq!(log.lines().count(), 1, "{lines:?}: {log}");
         assert!(log.contains("length=12"), "{lines:?}: {log}");
     }
-    assert_eq!(trail.ids().len(), 2);
+    assert_eq!(tracking_ids.ids().len(), 2);
 }

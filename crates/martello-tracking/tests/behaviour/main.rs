@@ -3,8 +3,8 @@
 
 mod caller_id;
 mod contract;
-mod hand_on;
 mod ignored_lines;
+mod propagate;
 mod real_sockets;
 mod response_id;
-mod trail;
+mod tracking_ids;

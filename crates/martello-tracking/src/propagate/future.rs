@@ -6,27 +6,27 @@ use std::{
 use http::{HeaderMap, HeaderName, Response};
 use pin_project_lite::pin_project;
 
-use crate::{Trail, lines};
+use crate::{TrackingIds, header};
 
 pin_project! {
-    /// The response of a [`HandOn`](crate::HandOn).
+    /// The response of a [`PropagateTrackingId`](crate::PropagateTrackingId).
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct HandOnFuture<F> {
+    pub struct PropagateTrackingIdFuture<F> {
         #[pin]
         inner: F,
-        trail: Trail,
+        tracking_ids: TrackingIds,
         header: HeaderName,
     }
 }
 
-impl<F> HandOnFuture<F> {
-    pub(super) fn new(inner: F, trail: Trail, header: HeaderName) -> Self {
-        Self { inner, trail, header }
+impl<F> PropagateTrackingIdFuture<F> {
+    pub(super) fn new(inner: F, tracking_ids: TrackingIds, header: HeaderName) -> Self {
+        Self { inner, tracking_ids, header }
     }
 }
 
-impl<F, R, E> Future for HandOnFuture<F>
+impl<F, R, E> Future for PropagateTrackingIdFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
@@ -35,19 +35,19 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        hand_on(this.trail, this.header, response.headers_mut());
+        propagate(this.tracking_ids, this.header, response.headers_mut());
         Poll::Ready(Ok(response))
     }
 }
 
-fn hand_on(trail: &Trail, name: &HeaderName, headers: &mut HeaderMap) {
-    for id in trail.newest_first() {
+fn propagate(tracking_ids: &TrackingIds, name: &HeaderName, headers: &mut HeaderMap) {
+    for id in tracking_ids.newest_first() {
         let lines = headers.get_all(name);
         if lines.iter().any(|line| line.as_bytes() == id.as_str().as_bytes()) {
             continue;
         }
         // A map that is full of other lines takes no more, and the response matters more than its ids.
-        if lines.iter().count() >= lines::MOST || headers.try_append(name, id.to_header()).is_err() {
+        if lines.iter().count() >= header::MAX_IDS || headers.try_append(name, id.to_header()).is_err() {
             return;
         }
     }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use martello_outcome::{ConfigError, TrackingId};
 
 /// So many ids of one response are read, and so many lines are on a response that ids are handed on with.
-pub(crate) const MOST: usize = 8;
+pub(crate) const MAX_IDS: usize = 8;
 
 /// What a proxy joins lines with.
 const JOINT: &str = ", ";
@@ -24,13 +24,13 @@ pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName,
     })
 }
 
-/// The ids on the lines of this header, in their order, at most [`MOST`].
+/// The ids on the lines of this header, in their order, at most [`MAX_IDS`].
 ///
 /// A line that is neither an id nor several is left out as a whole, and so is a part of several that is none. Its content may be anything a server likes to send, so the
 /// event about it only says how long it was.
 pub(crate) fn ids<'a>(headers: &'a HeaderMap, name: &'a HeaderName) -> impl Iterator<Item = TrackingId> + 'a {
     let lines = headers.get_all(name).iter();
-    lines.flat_map(move |line| ids_of(line, name)).take(MOST)
+    lines.flat_map(move |line| ids_of(line, name)).take(MAX_IDS)
 }
 
 /// Most lines are one id. A proxy may have joined several with a comma and a space (RFC 9110 §5.3), which cannot

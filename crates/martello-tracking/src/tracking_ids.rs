@@ -15,25 +15,25 @@ use martello_outcome::TrackingId;
 /// when the call ends in an error, and when it is dropped. An attempt that had no response adds none.
 ///
 /// Entries stand in the order in which their attempts began, even if an answer comes late. The latest
-/// [`Trail::MAX`] are kept.
+/// [`TrackingIds::MAX`] are kept.
 ///
 /// ```
-/// use martello_tracking::Trail;
+/// use martello_tracking::TrackingIds;
 ///
-/// let trail = Trail::default();
+/// let tracking_ids = TrackingIds::default();
 /// let mut request = http::Request::put("https://api.example/orders/1").body(())?;
-/// request.extensions_mut().insert(trail.clone());
+/// request.extensions_mut().insert(tracking_ids.clone());
 /// // ... and when the call is over, however it ended:
-/// assert!(trail.ids().is_empty());
+/// assert!(tracking_ids.ids().is_empty());
 /// # Ok::<(), http::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Trail(Arc<Mutex<Entries>>);
+pub struct TrackingIds(Arc<Mutex<Entries>>);
 
-/// One id of a [`Trail`], and where it came from.
+/// One id of a [`TrackingIds`], and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TrailEntry {
+pub struct AttemptTrackingId {
     /// The attempt's place in its call, counted from 1.
     pub attempt: u32,
     /// An id on its response. The first of an attempt is the answering server's own; others were handed on.
@@ -45,16 +45,16 @@ struct Entries {
     /// How many attempts have begun.
     started: u64,
     /// The entries, each with how many attempts had begun before its own.
-    kept: VecDeque<(u64, TrailEntry)>,
+    kept: VecDeque<(u64, AttemptTrackingId)>,
     dropped: u64,
 }
 
-impl Trail {
-    /// The most entries that are kept. Of more, those of the oldest attempts go, and [`Trail::dropped`] counts
+impl TrackingIds {
+    /// The most entries that are kept. Of more, those of the oldest attempts go, and [`TrackingIds::dropped`] counts
     /// them.
     pub const MAX: usize = 64;
 
-    /// The trail in these extensions of a request.
+    /// The tracking_ids in these extensions of a request.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
@@ -66,9 +66,9 @@ impl Trail {
         self.lock().kept.iter().map(|(_, entry)| entry.id).collect()
     }
 
-    /// The ids in the order of [`Trail::ids`], each with the number of its attempt.
+    /// The ids in the order of [`TrackingIds::ids`], each with the number of its attempt.
     #[must_use]
-    pub fn entries(&self) -> Vec<TrailEntry> {
+    pub fn entries(&self) -> Vec<AttemptTrackingId> {
         self.lock().kept.iter().map(|(_, entry)| *entry).collect()
     }
 
@@ -82,7 +82,7 @@ impl Trail {
         own.map(|(_, entry)| entry.id)
     }
 
-    /// How many entries went because there were more than [`Trail::MAX`].
+    /// How many entries went because there were more than [`TrackingIds::MAX`].
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
@@ -97,12 +97,12 @@ impl Trail {
     }
 
     /// Takes a place for an attempt that begins now.
-    pub(crate) fn start(&self, attempt: u32) -> Started {
+    pub(crate) fn start(&self, attempt: u32) -> StartedAttempt {
         let mut entries = self.lock();
         let start = entries.started;
         entries.started = start.saturating_add(1);
         drop(entries);
-        Started { trail: self.clone(), start, attempt }
+        StartedAttempt { tracking_ids: self.clone(), start, attempt }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -110,34 +110,37 @@ impl Trail {
     }
 }
 
-impl fmt::Debug for Trail {
+impl fmt::Debug for TrackingIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trail").field("entries", &self.entries()).field("dropped", &self.dropped()).finish()
+        f.debug_struct("TrackingIds")
+            .field("entries", &self.entries())
+            .field("dropped", &self.dropped())
+            .finish()
     }
 }
 
-/// An attempt's place in a [`Trail`].
+/// An attempt's place in a [`TrackingIds`].
 ///
 /// Taken when the attempt begins, because the order of answers says nothing: an attempt that was given up on may
 /// still answer after the next one did.
 #[derive(Debug)]
-pub(crate) struct Started {
-    trail: Trail,
+pub(crate) struct StartedAttempt {
+    tracking_ids: TrackingIds,
     start: u64,
     attempt: u32,
 }
 
-impl Started {
+impl StartedAttempt {
     pub(crate) fn record(&self, ids: impl Iterator<Item = TrackingId>) {
         let attempt = self.attempt;
         // Read before the lock is taken: reading may write an event, and a subscriber is the user's code.
-        let new: Vec<_> = ids.map(|id| (self.start, TrailEntry { attempt, id })).collect();
-        let mut entries = self.trail.lock();
+        let new: Vec<_> = ids.map(|id| (self.start, AttemptTrackingId { attempt, id })).collect();
+        let mut entries = self.tracking_ids.lock();
         let place = entries.kept.partition_point(|(start, _)| *start <= self.start);
         for entry in new.into_iter().rev() {
             entries.kept.insert(place, entry);
         }
-        while entries.kept.len() > Trail::MAX {
+        while entries.kept.len() > TrackingIds::MAX {
             entries.kept.pop_front();
             entries.dropped = entries.dropped.saturating_add(1);
         }

@@ -2,7 +2,7 @@
 
 use axum::{Extension, Router, routing::put};
 use http::StatusCode;
-use martello::{HandOnLayer, Stacked, Trail};
+use martello::{PropagateTrackingIdLayer, Stacked, TrackingIds};
 use martello_testkit::{Reply, Server};
 use tokio::{net::TcpListener, task::JoinSet};
 use tower::{Layer, ServiceExt};
@@ -16,12 +16,12 @@ async fn the_ids_of_all_attempts_reach_our_own_caller() {
     api.replies([id(503, "first"), id(200, "second")]);
     let stack: Stacked<Http> = quick().build().unwrap().layer(http());
     let uri = api.uri("/orders/1");
-    let handler = move |Extension(trail): Extension<Trail>| async move {
+    let handler = move |Extension(tracking_ids): Extension<TrackingIds>| async move {
         let mut outbound = request("PUT", uri);
-        outbound.extensions_mut().insert(trail);
+        outbound.extensions_mut().insert(tracking_ids);
         stack.oneshot(outbound).await.map_or(StatusCode::BAD_GATEWAY, |response| response.status())
     };
-    let router = Router::new().route("/mine", put(handler)).layer(HandOnLayer::default());
+    let router = Router::new().route("/mine", put(handler)).layer(PropagateTrackingIdLayer::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut serving = JoinSet::new();
