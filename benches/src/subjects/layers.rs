@@ -79,5 +79,5 @@ pub(super) fn at_once(case: Case, builder: RetryBuilder) -> RetryBuilder {
 }
 
 pub(super) fn log(case: Case, builder: LogBuilder) -> LogBuilder {
-    if case.logs_parts() { builder.healthy(Level::INFO) } else { builder }
+    if case.logs_parts() { builder.success_level(Level::INFO) } else { builder }
 }

@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
-use crate::recording::Recording;
+use crate::pending_record::PendingRecord;
 
 pin_project! {
     /// The body of a response, with the record that is written when it ends.
@@ -19,24 +19,24 @@ pin_project! {
     pub struct LogBody<B> {
         #[pin]
         inner: Option<B>,
-        recording: Option<Box<Recording>>,
+        pending: Option<Box<PendingRecord>>,
     }
 
     impl<B> PinnedDrop for LogBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(recording) = this.recording {
-                recording.dropped();
+            if let Some(pending) = this.pending {
+                pending.dropped();
             }
-            let _entered = this.recording.as_deref().map(Recording::enter);
+            let _entered = this.pending.as_deref().map(PendingRecord::enter);
             this.inner.set(None);
         }
     }
 }
 
 impl<B> LogBody<B> {
-    pub(crate) fn new(inner: B, recording: Option<Box<Recording>>) -> Self {
-        Self { inner: Some(inner), recording }
+    pub(crate) fn new(inner: B, pending: Option<Box<PendingRecord>>) -> Self {
+        Self { inner: Some(inner), pending }
     }
 }
 
@@ -53,9 +53,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, CallError>>> {
         let this = self.project();
-        match this.recording {
+        match this.pending {
             None => poll_inner(this.inner, cx),
-            Some(_) => poll_recorded(this.inner, this.recording, cx),
+            Some(_) => poll_recorded(this.inner, this.pending, cx),
         }
     }
 
@@ -92,25 +92,25 @@ where
 #[inline(never)]
 fn poll_recorded<B>(
     mut body: Pin<&mut Option<B>>,
-    recording: &mut Option<Box<Recording>>,
+    pending: &mut Option<Box<PendingRecord>>,
     cx: &mut Context<'_>,
 ) -> Polled<B>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let entered = recording.as_deref().map(Recording::enter);
+    let entered = pending.as_deref().map(PendingRecord::enter);
     let frame = ready!(poll_inner(body.as_mut(), cx));
     let last = match (&frame, &*body) {
         (Some(Ok(frame)), Some(body)) => frame.is_trailers() || body.is_end_stream(),
         _ => true,
     };
     drop(entered);
-    if let Some(present) = recording.as_deref_mut() {
+    if let Some(present) = pending.as_deref_mut() {
         present.read(frame.as_ref(), last);
     }
     if last {
-        *recording = None;
+        *pending = None;
     }
     Poll::Ready(frame)
 }

@@ -17,9 +17,9 @@ const NAMES: usize = 32;
 ///
 /// | what | default | reason |
 /// |---|---|---|
-/// | healthy calls | info | one line per call is what a person reads |
+/// | successful calls | info | one line per call is what a person reads |
 /// | failed calls | warn | somebody may have to act |
-/// | healthy attempts | debug | the call's event says the same |
+/// | successful attempts | debug | the call's event says the same |
 /// | failed attempts | info | mostly a retry heals them, and the ids for the support desk stand in them |
 /// | the call's span | debug | it costs as much as half an event, and at info the events say everything |
 /// | headers shown | none | each costs, and may be private |
@@ -43,16 +43,16 @@ impl Default for LogBuilder {
 impl LogBuilder {
     /// The level of events of what went well: outcome success, and a body that was not cut short by the server.
     /// A [`Level`](tracing::Level), or [`LevelFilter::OFF`] for no such events.
-    pub fn healthy(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.calls.healthy = level.into();
-        self.attempts.healthy = self.calls.healthy;
+    pub fn success_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.calls.success = level.into();
+        self.attempts.success = self.calls.success;
         self
     }
 
     /// The level of events of what failed: any other outcome, a future that was dropped, a body that broke.
-    pub fn failed(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.calls.failed = level.into();
-        self.attempts.failed = self.calls.failed;
+    pub fn failure_level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.calls.failure = level.into();
+        self.attempts.failure = self.calls.failure;
         self
     }
 
@@ -119,7 +119,7 @@ impl LogBuilder {
         self
     }
 
-    /// Finds the caller's own id in the request's extensions, in place of [`CallerId::of`]. It is asked once per
+    /// Finds the caller's own id in the request's extensions, in place of [`CallerId::of`]. It is request once per
     /// record.
     ///
     /// The log reads the id before a tracking layer, further in, may put one among the extensions: the same function

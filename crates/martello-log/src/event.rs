@@ -77,7 +77,7 @@ macro_rules! events {
         /// is left out: each one written costs about a thousand instructions, and the reader's patience.
         pub(crate) fn write($record: &Record) {
             let levels = &$record.settings.levels;
-            let level = if $record.is_healthy() { levels.healthy } else { levels.failed };
+            let level = if $record.is_success() { levels.success } else { levels.failure };
             let ($notes, $answer) = ($record.notes.as_ref(), $record.answer.as_ref());
             match $record.settings.kind {
                 Kind::Call => at_level!(level, (), |LEVEL| tracing::event!(
@@ -99,27 +99,27 @@ macro_rules! events {
 
 events! {
     |record, notes, answer| {
-        "http.request.method" = display(&record.asked.method),
-        "url.full" = display(record.settings.config.redaction.url(&record.asked.uri)),
-        "server.address" = url::Host::of(&record.asked.uri).map(display),
-        "server.port" = url::port(&record.asked.uri),
+        "http.request.method" = display(&record.request.method),
+        "url.full" = display(record.settings.config.redaction.url(&record.request.uri)),
+        "server.address" = url::Host::of(&record.request.uri).map(display),
+        "server.port" = url::port(&record.request.uri),
         "http.response.status_code" = answer.map(|answer| answer.status.as_u16()),
         "outcome" = display(record.outcome_name()),
         "error.type" = record.error_type().map(display),
         "exception.message" = record.failure.as_ref().map(|failure| display(&*failure.text)),
         "tracking_id" = record.tracking_id().map(display),
         "earlier_tracking_ids" = EarlierIds::of(&record.attempts).map(display),
-        "caller_id" = record.asked.caller_id.as_ref().map(display),
-        "http.request.resend_count" = above(0, record.asked.number.saturating_sub(1).into()),
+        "caller_id" = record.request.caller_id.as_ref().map(display),
+        "http.request.resend_count" = above(0, record.request.number.saturating_sub(1).into()),
         "attempts" = above(1, record.attempt_count().into()),
         "wait_permit_ms" = notes.and_then(|notes| above(0, millis(notes.permit_wait()))),
         "wait_retry_ms" = notes.and_then(|notes| above(0, millis(notes.retry_wait()))),
         "head_ms" = answer.map(|answer| millis(answer.after)),
         "total_ms" = millis(record.took),
-        "http.request.body.size" = record.asked.size.and_then(|size| above(0, size)),
+        "http.request.body.size" = record.request.size.and_then(|size| above(0, size)),
         "http.response.body.size" = answer.and_then(|answer| above(0, answer.size)),
         "body_end" = answer.and_then(|answer| answer.end).map(|end| display(end.as_str())),
-        "request_headers" = record.asked.headers.as_deref().map(display),
+        "request_headers" = record.request.headers.as_deref().map(display),
         "response_headers" = answer.and_then(|answer| answer.headers.as_deref()).map(display),
         "excerpt" = answer.and_then(|answer| answer.excerpt()).map(display),
     }

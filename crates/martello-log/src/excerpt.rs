@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Buf;
 use http::{HeaderMap, header};
 
-use crate::line::Quoted;
+use crate::quoted::Quoted;
 
 /// The first bytes of a textual body.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
-use crate::{LogBody, recording::Recording};
+use crate::{LogBody, pending_record::PendingRecord};
 
 pin_project! {
     /// The response of a [`Log`](crate::Log). Dropping it before it is ready writes the record of something
@@ -19,24 +19,24 @@ pin_project! {
         // Taken out when it is done, in the call's span: what it still holds may have something to say.
         #[pin]
         inner: Option<F>,
-        recording: Option<Box<Recording>>,
+        pending: Option<Box<PendingRecord>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(recording) = this.recording {
-                recording.dropped();
+            if let Some(pending) = this.pending {
+                pending.dropped();
             }
-            let _entered = this.recording.as_deref().map(Recording::enter);
+            let _entered = this.pending.as_deref().map(PendingRecord::enter);
             this.inner.set(None);
         }
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, recording: Option<Box<Recording>>) -> Self {
-        Self { inner: Some(inner), recording }
+    pub(crate) fn new(inner: F, pending: Option<Box<PendingRecord>>) -> Self {
+        Self { inner: Some(inner), pending }
     }
 }
 
@@ -53,7 +53,7 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let entered = this.recording.as_deref().map(Recording::enter);
+        let entered = this.pending.as_deref().map(PendingRecord::enter);
         // Looked at where it is, and moved once, to where it goes: `ready!` and `?` move it each time, which comes to
         // 60 instructions a layer.
         let polled = inner.poll(cx);
@@ -62,22 +62,22 @@ where
         }
         this.inner.set(None);
         drop(entered);
-        let recording = match (&polled, this.recording.take()) {
-            (Poll::Ready(Ok(response)), Some(recording)) => recording.answered(response),
-            (_, recording) => recording,
+        let pending = match (&polled, this.pending.take()) {
+            (Poll::Ready(Ok(response)), Some(pending)) => pending.answered(response),
+            (_, pending) => pending,
         };
         match polled {
-            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.map(|body| LogBody::new(body, recording)))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(failed(error.into(), recording))),
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.map(|body| LogBody::new(body, pending)))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(failed(error.into(), pending))),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-fn failed(error: BoxError, recording: Option<Box<Recording>>) -> CallError {
+fn failed(error: BoxError, pending: Option<Box<PendingRecord>>) -> CallError {
     let error = CallError::from_source(error);
-    if let Some(recording) = recording {
-        recording.failed(&error);
+    if let Some(pending) = pending {
+        pending.failed(&error);
     }
     error
 }

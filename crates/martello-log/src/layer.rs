@@ -43,7 +43,7 @@ impl LogLayer {
     /// use tracing::Level;
     ///
     /// let log = LogLayer::builder().response_headers(["retry-after"]).show_query(["limit"]);
-    /// let calls = log.clone().failed(Level::ERROR).build_calls()?;
+    /// let calls = log.clone().failure_level(Level::ERROR).build_calls()?;
     /// let attempts = log.build_attempts()?;
     /// # let _: (LogLayer, LogLayer) = (calls, attempts);
     /// # Ok::<(), martello_log::ConfigError>(())

@@ -2,18 +2,18 @@
 
 mod body;
 mod builder;
-mod cause;
 mod earlier_ids;
+mod error_text;
 mod event;
 mod excerpt;
 mod future;
 mod headers;
 mod layer;
-mod line;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod pending_record;
+mod quoted;
 mod record;
-mod recording;
 mod redaction;
 mod service;
 mod settings;

@@ -62,8 +62,8 @@ fn result_labels(record: &Record) -> Vec<Label> {
 }
 
 fn target_labels(record: &Record) -> Vec<Label> {
-    let mut labels = vec![Label::from_static_parts("http.request.method", known(&record.asked.method))];
-    if let Some((host, port)) = url::server(&record.asked.uri) {
+    let mut labels = vec![Label::from_static_parts("http.request.method", known(&record.request.method))];
+    if let Some((host, port)) = url::server(&record.request.uri) {
         labels.push(Label::new("server.address", host.to_owned()));
         if let Some(port) = port {
             labels.push(Label::new("server.port", port.to_string()));

@@ -9,7 +9,7 @@ use martello_outcome::{
 use tokio::time::Instant;
 
 use crate::{
-    Redaction, cause,
+    Redaction, error_text,
     excerpt::Excerpt,
     headers,
     settings::{Kind, Settings},
@@ -24,17 +24,17 @@ pub(crate) struct Record {
     pub(crate) started: Instant,
     /// The time to the end of all, once that has come.
     pub(crate) took: Duration,
-    pub(crate) asked: Asked,
+    pub(crate) request: RequestInfo,
     pub(crate) notes: Option<CallNotes>,
     pub(crate) attempts: Attempts,
     /// `None` until there is one; a record that never gets one was cancelled.
     pub(crate) outcome: Option<Outcome>,
-    pub(crate) answer: Option<Answer>,
+    pub(crate) answer: Option<ResponseInfo>,
     pub(crate) failure: Option<Failure>,
 }
 
 /// What the request said.
-pub(crate) struct Asked {
+pub(crate) struct RequestInfo {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) size: Option<u64>,
@@ -45,7 +45,7 @@ pub(crate) struct Asked {
 }
 
 /// What the response said.
-pub(crate) struct Answer {
+pub(crate) struct ResponseInfo {
     pub(crate) status: StatusCode,
     pub(crate) after: Duration,
     pub(crate) tracking_id: Option<TrackingId>,
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
     pub(crate) end: Option<BodyEnd>,
 }
 
-impl Answer {
+impl ResponseInfo {
     /// What is to be shown of the body.
     pub(crate) fn excerpt(&self) -> Option<&Excerpt> {
         self.excerpt.as_ref().filter(|excerpt| !excerpt.is_empty())
@@ -95,11 +95,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn of(error: &CallError, uri: &Uri, redaction: &Redaction) -> Self {
-        Self { kind: error.kind().as_str(), text: cause::of(error, uri, redaction) }
+        Self { kind: error.kind().as_str(), text: error_text::quote_error(error, uri, redaction) }
     }
 
     fn said(kind: Option<ErrorKind>, text: &str) -> Self {
-        Self { kind: kind.map_or(CANCELLED, ErrorKind::as_str), text: cause::of_text(text) }
+        Self { kind: kind.map_or(CANCELLED, ErrorKind::as_str), text: error_text::quote(text) }
     }
 }
 
@@ -107,7 +107,7 @@ impl Record {
     /// Of this request, from now on.
     pub(crate) fn new<B: Body>(settings: &Arc<Settings>, request: &Request<B>, number: u32) -> Self {
         let config = &settings.config;
-        let asked = Asked {
+        let request = RequestInfo {
             method: request.method().clone(),
             uri: request.uri().clone(),
             size: request.body().size_hint().exact(),
@@ -119,7 +119,7 @@ impl Record {
             settings: Arc::clone(settings),
             started: Instant::now(),
             took: Duration::ZERO,
-            asked,
+            request,
             notes: (settings.kind == Kind::Call).then(CallNotes::default),
             attempts: Attempts::default(),
             outcome: None,
@@ -135,9 +135,9 @@ impl Record {
         self.attempts = Attempts::of(response).cloned().unwrap_or_default();
         let outcome = self.attempts.outcome().unwrap_or_else(|| config.classifier.status(status));
         let bodiless =
-            self.asked.method == Method::HEAD || is_bodiless(status) || response.body().is_end_stream();
+            self.request.method == Method::HEAD || is_bodiless(status) || response.body().is_end_stream();
         let excerpt = if outcome.is_success() { 0 } else { config.excerpt };
-        let answer = self.answer.insert(Answer {
+        let answer = self.answer.insert(ResponseInfo {
             status,
             after: self.started.elapsed(),
             tracking_id: None,
@@ -159,7 +159,7 @@ impl Record {
     pub(crate) fn failed(&mut self, error: &CallError) {
         self.attempts = error.attempts().clone();
         self.outcome = Some(error.outcome());
-        self.failure = Some(Failure::of(error, &self.asked.uri, &self.settings.config.redaction));
+        self.failure = Some(Failure::of(error, &self.request.uri, &self.settings.config.redaction));
     }
 
     /// Takes down a frame of the body.
@@ -187,7 +187,7 @@ impl Record {
     }
 
     pub(crate) fn body_broke(&mut self, error: &CallError) {
-        let failure = Failure::of(error, &self.asked.uri, &self.settings.config.redaction);
+        let failure = Failure::of(error, &self.request.uri, &self.settings.config.redaction);
         self.broke(error.outcome(), failure);
     }
 
@@ -238,8 +238,8 @@ impl Record {
         noted.max(listed)
     }
 
-    /// Whether the event goes out at the healthy level.
-    pub(crate) fn is_healthy(&self) -> bool {
+    /// Whether the event goes out at the success level.
+    pub(crate) fn is_success(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_success) && self.failure.is_none()
     }
 }

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt};
 use http::{HeaderName, HeaderValue, Uri, header};
 use martello_outcome::{ConfigError, mask_urls};
 
-use crate::{MaskedUrl, line::Quoted};
+use crate::{MaskedUrl, quoted::Quoted};
 
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "***";

@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
-use crate::{LogBody, ResponseFuture, recording::Recording, settings::Settings};
+use crate::{LogBody, ResponseFuture, pending_record::PendingRecord, settings::Settings};
 
 /// A service that writes a record of what passes it: see [`LogLayer`](crate::LogLayer).
 ///
@@ -43,15 +43,15 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = self.settings.as_ref();
-        let Some(recording) = settings.and_then(|settings| Recording::start(settings, &mut request)) else {
+        let Some(pending) = settings.and_then(|settings| PendingRecord::start(settings, &mut request)) else {
             // With nothing at hand that a panic would have to drop, the future is made where it goes and not moved
             // there: 80 instructions a layer.
             return ResponseFuture::new(self.inner.call(request), None);
         };
         let inner = {
-            let _entered = recording.enter();
+            let _entered = pending.enter();
             self.inner.call(request)
         };
-        ResponseFuture::new(inner, Some(recording))
+        ResponseFuture::new(inner, Some(pending))
     }
 }

@@ -46,20 +46,20 @@ impl Settings {
 /// The levels of the two events and the span, which differ by kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Levels {
-    pub(crate) healthy: LevelFilter,
-    pub(crate) failed: LevelFilter,
+    pub(crate) success: LevelFilter,
+    pub(crate) failure: LevelFilter,
     pub(crate) span: LevelFilter,
 }
 
 impl Levels {
     pub(crate) const CALLS: Self =
-        Self { healthy: LevelFilter::INFO, failed: LevelFilter::WARN, span: LevelFilter::DEBUG };
+        Self { success: LevelFilter::INFO, failure: LevelFilter::WARN, span: LevelFilter::DEBUG };
     pub(crate) const ATTEMPTS: Self =
-        Self { healthy: LevelFilter::DEBUG, failed: LevelFilter::INFO, span: LevelFilter::OFF };
+        Self { success: LevelFilter::DEBUG, failure: LevelFilter::INFO, span: LevelFilter::OFF };
 
     /// The most severe of them.
     fn first(&self) -> Option<Level> {
-        [self.healthy, self.failed, self.span].into_iter().filter_map(LevelFilter::into_level).min()
+        [self.success, self.failure, self.span].into_iter().filter_map(LevelFilter::into_level).min()
     }
 }
 

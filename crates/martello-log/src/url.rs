@@ -10,7 +10,7 @@ use http::{
 
 use crate::{
     Redaction,
-    line::{self, Line},
+    quoted::{self, Escaper},
     redaction::MASK,
 };
 
@@ -39,7 +39,7 @@ impl MaskedUrl<'_> {
         let authority = self.uri.authority().map_or("", Authority::as_str);
         let rest = self.uri.path_and_query().map_or("", PathAndQuery::as_str);
         let short = authority.len() + rest.len() <= Self::MAX / 4;
-        short && line::is_plain_text(authority) && line::is_plain_text(rest)
+        short && quoted::is_plain_text(authority) && quoted::is_plain_text(rest)
     }
 
     fn write(&self, out: &mut impl Write) -> fmt::Result {
@@ -68,7 +68,7 @@ impl MaskedUrl<'_> {
 impl fmt::Display for MaskedUrl<'_> {
     /// One look at the whole, where nearly every URL is plain: a look at each piece costs 300 instructions more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_plain() { self.write(f) } else { self.write(&mut Line::new(f, Self::MAX)) }
+        if self.is_plain() { self.write(f) } else { self.write(&mut Escaper::new(f, Self::MAX)) }
     }
 }
 

@@ -53,9 +53,13 @@ fn lines(layer: &LogLayer, most: Level, code: u16) -> usize {
 
 #[test]
 fn each_record_is_written_from_its_own_level_on() {
-    let span = LogLayer::builder().healthy(LevelFilter::OFF).failed(LevelFilter::OFF).build_calls().unwrap();
+    let span = LogLayer::builder()
+        .success_level(LevelFilter::OFF)
+        .failure_level(LevelFilter::OFF)
+        .build_calls()
+        .unwrap();
     let off = LevelFilter::OFF;
-    let silent = LogLayer::builder().healthy(off).failed(off).span(off).build_calls().unwrap();
+    let silent = LogLayer::builder().success_level(off).failure_level(off).span(off).build_calls().unwrap();
     for (layer, code, expected) in [
         (LogLayer::calls(), 200, [0, 0, 1, 2, 2]),
         (LogLayer::calls(), 503, [0, 1, 1, 2, 2]),

@@ -128,7 +128,7 @@ async fn what_a_ready_future_still_holds_goes_before_the_event_too() {
 #[tokio::test]
 async fn what_a_ready_future_still_holds_goes_at_once_whoever_listens() {
     let recorder = Recorder::at(Level::INFO);
-    let levels = LogLayer::builder().healthy(Level::TRACE).failed(Level::TRACE);
+    let levels = LogLayer::builder().success_level(Level::TRACE).failure_level(Level::TRACE);
     for layer in [levels.build_attempts().unwrap(), LogLayer::off()] {
         let before = recorder.events().len();
         let mut service = layer.layer(service_fn(|_: Request<_>| Keeps { _talks: Talks }));

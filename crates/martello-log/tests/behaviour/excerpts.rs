@@ -41,7 +41,7 @@ async fn a_failed_response_shows_the_first_bytes_of_its_body() {
 }
 
 #[tokio::test]
-async fn nothing_is_shown_of_what_is_healthy_or_not_text_or_not_asked_for() {
+async fn no_excerpt_is_written_of_a_success_or_of_a_body_that_is_not_text_or_by_default() {
     assert_eq!(excerpt(0, 500, "application/json", None).await, None);
     assert_eq!(excerpt(100, 200, "application/json", None).await, None);
     assert_eq!(excerpt(100, 500, "application/octet-stream", None).await, None);

@@ -27,7 +27,7 @@ async fn every_outcome_but_success_is_failed() {
         (503, Level::ERROR, "unavailable"),
     ] {
         let recorder = Recorder::new();
-        let layer = LogLayer::builder().healthy(Level::TRACE).failed(Level::ERROR);
+        let layer = LogLayer::builder().success_level(Level::TRACE).failure_level(Level::ERROR);
         call(layer.build_calls().unwrap(), code).await;
         let event = recorder.event();
         assert_eq!((event.level, event.get("outcome")), (level, Some(outcome)));
@@ -41,12 +41,12 @@ async fn each_level_is_expanded() {
     for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
         for build in [LogBuilder::build_calls, LogBuilder::build_attempts] {
             let recorder = Recorder::new();
-            call(build(LogLayer::builder().healthy(level).span(level)).unwrap(), 200).await;
+            call(build(LogLayer::builder().success_level(level).span(level)).unwrap(), 200).await;
             assert_eq!(recorder.event().level, level);
             assert!(recorder.spans().iter().all(|span| span.level == level));
 
             let quieter = Recorder::at(LevelFilter::OFF);
-            call(build(LogLayer::builder().healthy(level).span(level)).unwrap(), 200).await;
+            call(build(LogLayer::builder().success_level(level).span(level)).unwrap(), 200).await;
             assert!(quieter.events().is_empty());
         }
     }
@@ -69,7 +69,8 @@ async fn who_decides_for_each_event_counts_as_interested() {
 #[tokio::test]
 async fn events_can_be_switched_off_singly() {
     let recorder = Recorder::new();
-    let layer = LogLayer::builder().healthy(LevelFilter::OFF).span(LevelFilter::OFF).build_calls().unwrap();
+    let layer =
+        LogLayer::builder().success_level(LevelFilter::OFF).span(LevelFilter::OFF).build_calls().unwrap();
     call(layer.clone(), 200).await;
     assert!(recorder.events().is_empty());
     call(layer, 503).await;

@@ -64,7 +64,7 @@ async fn a_layer_whose_levels_are_all_off_measures() {
     let snapshotter = recorder.snapshotter();
     let _installed = metrics::set_default_local_recorder(&recorder);
     let (off, client) = (LevelFilter::OFF, answering(|| status(200)));
-    let layer = log().healthy(off).failed(off).span(off).build_calls().unwrap();
+    let layer = log().success_level(off).failure_level(off).span(off).build_calls().unwrap();
     drop(layer.layer(client).oneshot(put("")).await.unwrap());
     assert_eq!(measured(&snapshotter).len(), 2);
 }

@@ -123,7 +123,11 @@ async fn an_attempt_has_no_span() {
 #[tokio::test]
 async fn a_span_needs_no_event() {
     let recorder = Recorder::new();
-    let log = LogLayer::builder().healthy(LevelFilter::OFF).failed(LevelFilter::OFF).build_calls().unwrap();
+    let log = LogLayer::builder()
+        .success_level(LevelFilter::OFF)
+        .failure_level(LevelFilter::OFF)
+        .build_calls()
+        .unwrap();
     drop(log.layer(answering(|| status(200))).oneshot(put("")).await.unwrap());
     let spans = recorder.spans();
     assert_eq!(spans.len(), 1);

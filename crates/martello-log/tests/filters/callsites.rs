@@ -58,7 +58,7 @@ const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG
 
 /// Writes an event of this kind and level, and a span.
 fn write(build: fn(LogBuilder) -> LogLayer, level: Level) {
-    let layer = build(LogLayer::builder().healthy(level).failed(level).span(level));
+    let layer = build(LogLayer::builder().success_level(level).failure_level(level).span(level));
     let client =
         service_fn(async |_| Ok::<_, std::convert::Infallible>(http::Response::new(Empty::<&[u8]>::new())));
     let call = layer.layer(client).oneshot(Request::new(Empty::<&[u8]>::new()));

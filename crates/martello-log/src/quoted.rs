@@ -3,14 +3,14 @@ use std::fmt::{self, Write};
 /// Writes text that others chose so that it stays on its line and within its bound: control characters,
 /// whatever is not printable, quotes and backslashes come out escaped, and what is too long ends in `…`.
 #[derive(Debug)]
-pub(crate) struct Line<W> {
+pub(crate) struct Escaper<W> {
     out: W,
     /// Bytes of the text that may still be written, before escapes make them longer.
     left: usize,
     full: bool,
 }
 
-impl<W: Write> Line<W> {
+impl<W: Write> Escaper<W> {
     pub(crate) fn new(out: W, bound: usize) -> Self {
         Self { out, left: bound, full: false }
     }
@@ -44,7 +44,7 @@ impl<W: Write> Line<W> {
     }
 }
 
-impl<W: Write> Write for Line<W> {
+impl<W: Write> Write for Escaper<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if !self.full && text.len() <= self.left && is_plain_text(text) {
             self.left -= text.len();
@@ -77,7 +77,7 @@ fn is_plain(char: char) -> bool {
     matches!(char, ' '..='~') && !matches!(char, '"' | '\\')
 }
 
-/// Bytes between quotes, escaped and bounded, as [`Line`] does it: a value cannot pass for the next field.
+/// Bytes between quotes, escaped and bounded, as [`Escaper`] does it: a value cannot pass for the next field.
 #[derive(Debug)]
 pub(crate) struct Quoted<'a> {
     pub(crate) bytes: &'a [u8],
@@ -87,7 +87,7 @@ pub(crate) struct Quoted<'a> {
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
-        Line::new(&mut *f, self.bound).write_bytes(self.bytes)?;
+        Escaper::new(&mut *f, self.bound).write_bytes(self.bytes)?;
         f.write_char('"')
     }
 }

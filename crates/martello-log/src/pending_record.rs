@@ -14,12 +14,12 @@ use crate::{
 
 /// A record that is not complete yet. It belongs to the future, then to the body, and whatever becomes of those, its
 /// drop writes the one event: hence exactly one, always.
-pub(crate) struct Recording {
+pub(crate) struct PendingRecord {
     span: Span,
     pub(crate) record: Record,
 }
 
-impl Recording {
+impl PendingRecord {
     /// The record of this request, unless nobody would read it. Then this reads no clock and allocates nothing.
     pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
         let number = match settings.kind {
@@ -33,20 +33,20 @@ impl Recording {
     #[inline(never)]
     fn of<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>, number: u32) -> Option<Box<Self>> {
         let span = event::span(settings, request);
-        let wanted = event::is_wanted(settings.kind, settings.levels.healthy)
-            || event::is_wanted(settings.kind, settings.levels.failed)
+        let wanted = event::is_wanted(settings.kind, settings.levels.success)
+            || event::is_wanted(settings.kind, settings.levels.failure)
             || !span.is_disabled()
             || settings.metrics();
         if !wanted {
             return None;
         }
-        let recording = Box::new(Self { span, record: Record::new(settings, request, number) });
-        if let Some(notes) = &recording.record.notes {
+        let pending = Box::new(Self { span, record: Record::new(settings, request, number) });
+        if let Some(notes) = &pending.record.notes {
             request.extensions_mut().insert(notes.clone());
         }
         #[cfg(feature = "metrics")]
-        crate::metrics::started(&recording.record);
-        Some(recording)
+        crate::metrics::started(&pending.record);
+        Some(pending)
     }
 
     /// Enters the span of the call, if this is the record of one.
@@ -90,7 +90,7 @@ fn note_attempt(extensions: &Extensions) -> u32 {
     number
 }
 
-impl Drop for Recording {
+impl Drop for PendingRecord {
     fn drop(&mut self) {
         self.record.took = self.record.started.elapsed();
         self.span.in_scope(|| event::write(&self.record));
@@ -101,8 +101,8 @@ impl Drop for Recording {
 }
 
 /// Says nothing of the request, which may hold secrets: a user prints responses.
-impl fmt::Debug for Recording {
+impl fmt::Debug for PendingRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recording").finish_non_exhaustive()
+        f.debug_struct("PendingRecord").finish_non_exhaustive()
     }
 }
