@@ -35,12 +35,12 @@ impl EarlierAttempts {
     /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last outcome,
     /// and during an outage a 503 may follow the attempt whose response was lost.
     pub(super) async fn call_outcome(&self, result: &AttemptResult) -> Outcome {
-        let after_doubt = result.outcome().after_doubt(&self.method, result.status());
-        if self.attempt <= 1 || after_doubt == result.outcome() {
+        let after_uncertain_attempt = result.outcome().after_uncertain_attempt(&self.method, result.status());
+        if self.attempt <= 1 || after_uncertain_attempt == result.outcome() {
             return result.outcome();
         }
         match self.may_be_processed().await {
-            Some(true) => after_doubt,
+            Some(true) => after_uncertain_attempt,
             Some(false) => result.outcome(),
             None => Outcome::Ambiguous,
         }

@@ -125,7 +125,7 @@ impl Outbox {
 /// A worker without a [`Sealing`](crate::Sealing) gives sealed entries back, pauses for up to 10 s, and logs one error.
 ///
 /// If an earlier attempt at the same revision may have been processed, a rejection may be its result
-/// ([`Outcome::after_doubt`](martello_outcome::Outcome::after_doubt)). A DELETE that finds nothing is then done, and a
+/// ([`Outcome::after_uncertain_attempt`](martello_outcome::Outcome::after_uncertain_attempt)). A DELETE that finds nothing is then done, and a
 /// request that meets a conflict becomes a dead letter as ambiguous, not as rejected. Look at the resource before you
 /// replay it.
 ///

@@ -4,12 +4,12 @@
 mod abandoned;
 mod attempts;
 mod call_error;
-mod doubt;
 mod fault_chains;
 mod faults_over_http1;
 mod faults_over_http2;
 mod ids;
 mod notes;
+mod processed;
 mod queued;
 mod repeatable;
 mod retry_after;

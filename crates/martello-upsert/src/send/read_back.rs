@@ -107,7 +107,7 @@ impl End {
     fn is_done_before(&self, asked: &Asked) -> bool {
         (self.earlier || asked.before == Some(SentBefore::Surely))
             && self.last == Outcome::Rejected
-            && self.last.after_doubt(&asked.method, self.status).is_success()
+            && self.last.after_uncertain_attempt(&asked.method, self.status).is_success()
     }
 
     /// Whether the entity may have been written although the answer does not say so.
@@ -125,7 +125,7 @@ impl End {
     }
 
     fn may_be_its_own_doing(&self, asked: &Asked) -> bool {
-        self.last.after_doubt(&asked.method, self.status) != self.last
+        self.last.after_uncertain_attempt(&asked.method, self.status) != self.last
     }
 }
 

@@ -49,11 +49,11 @@ impl Outcome {
     /// use http::{Method, StatusCode};
     /// use martello_outcome::Outcome;
     ///
-    /// let gone = Outcome::Rejected.after_doubt(&Method::DELETE, Some(StatusCode::NOT_FOUND));
+    /// let gone = Outcome::Rejected.after_uncertain_attempt(&Method::DELETE, Some(StatusCode::NOT_FOUND));
     /// assert_eq!(gone, Outcome::Success);
     /// ```
     #[must_use]
-    pub fn after_doubt(self, method: &Method, status: Option<StatusCode>) -> Self {
+    pub fn after_uncertain_attempt(self, method: &Method, status: Option<StatusCode>) -> Self {
         match (self, status) {
             (Self::Rejected, Some(StatusCode::NOT_FOUND | StatusCode::GONE)) if *method == Method::DELETE => {
                 Self::Success
@@ -90,7 +90,7 @@ impl Attempts {
     }
 
     /// How the call ended, of a request with this method: as its last attempt did, but
-    /// [`Outcome::after_doubt`] where an earlier one may have been processed.
+    /// [`Outcome::after_uncertain_attempt`] where an earlier one may have been processed.
     ///
     /// ```
     /// use http::Method;
@@ -104,7 +104,7 @@ impl Attempts {
     pub fn call_outcome(&self, method: &Method) -> Option<Outcome> {
         let last = self.last()?;
         match self.earlier_may_be_processed() {
-            true => Some(last.outcome.after_doubt(method, last.status)),
+            true => Some(last.outcome.after_uncertain_attempt(method, last.status)),
             false => Some(last.outcome),
         }
     }
