@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use martello::{outbox::AttemptRecord, upsert::Record};
-use martello_testkit::planner::{Exchange, Planner};
+use martello_planner::{Exchange, Planner};
 use serde_json::Value;
 
 use crate::order;

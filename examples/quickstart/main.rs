@@ -17,7 +17,7 @@ use std::{error::Error, io::Write, process::ExitCode, time::Duration};
 
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello::{Body, ConcurrencyLimitLayer, Outbox, Stack, sqlite::SqliteStore};
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 use tower::Layer;
 
 use crate::books::Books;

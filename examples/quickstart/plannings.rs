@@ -8,7 +8,7 @@ use martello::{
     paginate::JsonCursor,
     poll::{Event, FileCheckpoint, JsonSince, PollOptions},
 };
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 
 use crate::upserts::Api;
 

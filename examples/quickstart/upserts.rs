@@ -13,7 +13,7 @@ use martello::{
     Body, Outbox, Stacked, Ticket, UpsertAll,
     outbox::{AttemptRecord, State},
 };
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 use tokio::time::Instant;
 
 use crate::{books::Books, order};

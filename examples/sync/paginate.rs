@@ -18,7 +18,7 @@ use martello::{
     Body, Paginate, Stack,
     paginate::{JsonCursor, Position},
 };
-use martello_testkit::planner::{Faults, Planner, Planning};
+use martello_planner::{Faults, Planner, Planning};
 use tower::Layer;
 
 const PLANNINGS: usize = 250;

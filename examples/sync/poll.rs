@@ -26,7 +26,7 @@ use martello::{
     paginate::JsonCursor,
     poll::{CheckpointStore, ConfigError, FileCheckpoint, JsonSince, ParkedFilter, PollOptions},
 };
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 use tokio::time::{sleep, timeout};
 use tower::Layer;
 

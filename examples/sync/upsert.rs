@@ -14,7 +14,7 @@ use martello::{
     Body, Stack, UpsertAll,
     upsert::{Journal, RunTarget, UpsertOutcome},
 };
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 use tower::Layer;
 
 /// What the journal belongs to. For a file, `Journal::fingerprint` tells it from others.

@@ -2,7 +2,6 @@
 
 mod body;
 pub mod contract;
-pub mod planner;
 mod server;
 
 pub use body::{ScriptHandle, ScriptedBody, ScriptedError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 
 use crate::{
     support::{RunResult, StoreFixture, bare},

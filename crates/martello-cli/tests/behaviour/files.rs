@@ -41,7 +41,7 @@ async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mod
     let sync = SyncFixture::new().await;
     sync.orders(3);
     let now = sync.planner.now();
-    sync.planner.release(martello_testkit::planner::Planning::new("p-1", now, now));
+    sync.planner.release(martello_planner::Planning::new("p-1", now, now));
     for there in [0o600, 0o640] {
         let ran = run(without_a_umask(&sync.upsert(&["--journal", "journal", "--report", "report"])));
         assert_eq!(ran.code, 0, "{ran:?}");

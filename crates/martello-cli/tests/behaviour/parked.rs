@@ -1,4 +1,4 @@
-use martello_testkit::planner::Planning;
+use martello_planner::Planning;
 use serde_json::Value;
 
 use crate::sync::{SyncFixture, run};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use martello_testkit::planner::Faults;
+use martello_planner::Faults;
 
 use crate::{
     support::RunResult,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use martello_testkit::planner::{Planner, PlannerBuilder};
+use martello_planner::{Planner, PlannerBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 
 use crate::sync::{SyncFixture, run, sorted, within};
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 
 use crate::{
     support::RunResult,

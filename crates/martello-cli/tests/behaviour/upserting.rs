@@ -1,6 +1,6 @@
 use std::{io::Write, process::Stdio};
 
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 use serde_json::{Value, json};
 
 use crate::{

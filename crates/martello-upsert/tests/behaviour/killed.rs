@@ -13,7 +13,7 @@ use http::{Request, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_body::Body;
 use martello_retry::RetryLayer;
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 use martello_upsert::{Journal, UpsertAll};
 use tower::Layer;
 

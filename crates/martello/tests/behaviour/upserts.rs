@@ -8,7 +8,7 @@ use martello::{
     outbox::{MemoryStore, State},
     upsert::UpsertOutcome,
 };
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 use tower::Layer;
 
 #[tokio::test]

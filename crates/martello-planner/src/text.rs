@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A JSON string.
-pub(super) fn json(text: &str) -> String {
+pub(crate) fn json(text: &str) -> String {
     let mut json = String::from('"');
     for char in text.chars() {
         match char {
@@ -18,7 +18,7 @@ pub(super) fn json(text: &str) -> String {
 }
 
 /// The value of a field in a query or a form (`application/x-www-form-urlencoded`).
-pub(super) fn field(form: &str, name: &str) -> Option<String> {
+pub(crate) fn field(form: &str, name: &str) -> Option<String> {
     let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value)).next()
 }
@@ -45,7 +45,7 @@ fn hex(digits: &[u8]) -> Option<u8> {
 }
 
 /// Base64 with padding (RFC 4648 §4).
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

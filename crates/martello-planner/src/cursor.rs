@@ -2,15 +2,15 @@ use super::stamp::Stamp;
 
 /// Where a page begins. To who gets one it is a text and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cursor {
-    pub(super) issued: Stamp,
-    pub(super) since: Stamp,
+pub(crate) struct Cursor {
+    pub(crate) issued: Stamp,
+    pub(crate) since: Stamp,
     /// Creation and id of the planning before the page; without one, it is the first.
-    pub(super) after: Option<(Stamp, String)>,
+    pub(crate) after: Option<(Stamp, String)>,
 }
 
 impl Cursor {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let (issued, since) = (self.issued.millis(), self.since.millis());
         match &self.after {
             Some((created, id)) => format!("{issued}_{since}_{}_{id}", created.millis()),
@@ -18,7 +18,7 @@ impl Cursor {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '_');
         let mut stamp = || parts.next()?.parse().ok().map(Stamp::from_millis);
         let (issued, since) = (stamp()?, stamp()?);

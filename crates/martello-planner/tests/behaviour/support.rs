@@ -7,7 +7,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 
 pub(crate) struct Http<'a> {
     pub(crate) planner: &'a Planner,

@@ -2,7 +2,7 @@
 //! planning is released, up to a second late.
 //!
 //! ```text
-//! cargo run -p martello-testkit --example planner -- 127.0.0.1:18080
+//! cargo run -p martello-planner --example planner -- 127.0.0.1:18080
 //! ```
 //!
 //! It ends when its standard input does, and tells what it has seen.
@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

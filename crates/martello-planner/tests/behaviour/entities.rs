@@ -1,4 +1,4 @@
-use martello_testkit::planner::Planner;
+use martello_planner::Planner;
 
 use crate::support::Http;
 

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use martello_testkit::planner::{Envelope, Planner, Planning};
+use martello_planner::{Envelope, Planner, Planning};
 
 use crate::support::Http;
 

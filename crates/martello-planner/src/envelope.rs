@@ -14,7 +14,7 @@ pub enum Envelope {
 }
 
 impl Envelope {
-    pub(super) fn wrap(self, items: &[String], own: &str, prev: Option<&str>, next: Option<&str>) -> String {
+    pub(crate) fn wrap(self, items: &[String], own: &str, prev: Option<&str>, next: Option<&str>) -> String {
         let items = items.join(",");
         let own = text::json(own);
         if self == Self::DataWithNulls {

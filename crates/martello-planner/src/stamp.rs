@@ -10,18 +10,18 @@ const WEEKDAYS: [&str; 7] = ["Fri", "Sat", "Sun", "Mon", "Tue", "Wed", "Thu"];
 
 /// A moment, to the millisecond, which is what the API tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp(i64);
+pub(crate) struct Stamp(i64);
 
 impl Stamp {
-    pub(super) const fn from_millis(millis: i64) -> Self {
+    pub(crate) const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    pub(super) const fn millis(self) -> i64 {
+    pub(crate) const fn millis(self) -> i64 {
         self.0
     }
 
-    pub(super) fn of(moment: SystemTime) -> Self {
+    pub(crate) fn of(moment: SystemTime) -> Self {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         match moment.duration_since(UNIX_EPOCH) {
             Ok(since) => Self(millis(since)),
@@ -29,20 +29,20 @@ impl Stamp {
         }
     }
 
-    pub(super) fn time(self) -> SystemTime {
+    pub(crate) fn time(self) -> SystemTime {
         let time = Duration::from_millis(self.0.unsigned_abs());
         if self.0 < 0 { UNIX_EPOCH - time } else { UNIX_EPOCH + time }
     }
 
     /// As RFC 3339 has it, in UTC and with three places: `2024-11-29T10:00:00.000Z`.
-    pub(super) fn rfc3339(self) -> String {
+    pub(crate) fn rfc3339(self) -> String {
         let (year, month, day) = date(self.0.div_euclid(DAY));
         let (hour, minute, second, milli) = time(self.0);
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
     }
 
     /// As RFC 9110 §5.6.7 has it: `Fri, 29 Nov 2024 10:00:00 GMT`.
-    pub(super) fn http_date(self) -> String {
+    pub(crate) fn http_date(self) -> String {
         let days = self.0.div_euclid(DAY);
         let (year, month, day) = date(days);
         let (hour, minute, second, _) = time(self.0);
@@ -52,7 +52,7 @@ impl Stamp {
     }
 
     /// Reads RFC 3339 with `Z` or an offset, and at most three places of the second: more would say what cannot be told apart.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (day, rest) = text.split_at_checked(10)?;
         let rest = rest.strip_prefix(['T', 't', ' '])?;
         let (clock, rest) = rest.split_at_checked(8)?;

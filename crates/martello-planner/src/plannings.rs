@@ -45,28 +45,28 @@ struct Released {
 
 /// What has been released, and is going to be.
 #[derive(Default)]
-pub(super) struct Plannings {
+pub(crate) struct Plannings {
     released: BTreeMap<Place, Released>,
-    pub(super) envelope: Envelope,
-    pub(super) cursors_live: Option<Duration>,
+    pub(crate) envelope: Envelope,
+    pub(crate) cursors_live: Option<Duration>,
 }
 
 const MOST: usize = 1_000;
 const UNLESS_SAID: usize = 100;
 
 impl Plannings {
-    pub(super) fn release(&mut self, planning: Planning, visible: Instant) {
+    pub(crate) fn release(&mut self, planning: Planning, visible: Instant) {
         let released = Released { at: Stamp::of(planning.released_at), visible, order: planning.order };
         self.released.insert((Reverse(Stamp::of(planning.created_at)), planning.id), released);
     }
 
     /// How many can be seen.
-    pub(super) fn visible(&self) -> usize {
+    pub(crate) fn visible(&self) -> usize {
         let now = Instant::now();
         self.released.values().filter(|released| released.visible <= now).count()
     }
 
-    pub(super) fn list(&self, query: &str, now: Stamp) -> Answer {
+    pub(crate) fn list(&self, query: &str, now: Stamp) -> Answer {
         let limit = match text::field(query, "limit").map(|limit| limit.parse()) {
             None => UNLESS_SAID,
             Some(Ok(limit @ 1..=MOST)) => limit,

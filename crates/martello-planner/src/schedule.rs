@@ -6,7 +6,7 @@ use super::Planning;
 
 /// Plannings, each with how long it is until it can be seen. One in four has the stamps of the one before, one in three
 /// can be seen when it says, the others come late; and they are created within the hour before, in no order.
-pub(super) fn badly(
+pub(crate) fn badly(
     seed: u64,
     now: SystemTime,
     prefix: &str,

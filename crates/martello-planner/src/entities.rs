@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use bytes::Bytes;
 
 use super::answer::Answer;
-use crate::Received;
+use martello_testkit::Received;
 
 /// An entity that the planner holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,25 +24,25 @@ impl Entity {
 }
 
 /// Says why a body cannot be an entity.
-pub(super) type Check = Box<dyn Fn(&[u8]) -> Result<(), String> + Send>;
+pub(crate) type Check = Box<dyn Fn(&[u8]) -> Result<(), String> + Send>;
 
 /// What the planner holds, by path.
 #[derive(Default)]
-pub(super) struct Entities {
-    pub(super) held: BTreeMap<String, Entity>,
-    pub(super) receipts: BTreeMap<String, u64>,
-    pub(super) check: Option<Check>,
+pub(crate) struct Entities {
+    pub(crate) held: BTreeMap<String, Entity>,
+    pub(crate) receipts: BTreeMap<String, u64>,
+    pub(crate) check: Option<Check>,
 }
 
 impl Entities {
-    pub(super) fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         match self.held.get(path) {
             Some(entity) => Answer::json(200, entity.body.clone()).header("etag", entity.etag()),
             None => Answer::error(404, "there is no such entity"),
         }
     }
 
-    pub(super) fn put(&mut self, path: &str, request: &Received) -> Answer {
+    pub(crate) fn put(&mut self, path: &str, request: &Received) -> Answer {
         if !is_id(path.rsplit('/').next().unwrap_or_default()) {
             return Answer::error(400, "the business id must match ^[a-zA-Z0-9.~\\-_]+$");
         }

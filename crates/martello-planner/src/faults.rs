@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::Reply;
+use martello_testkit::Reply;
 
 /// How often which fault meets a request: shares of all requests, from 0 to 1, that together are at most 1. None by default.
 ///
@@ -37,7 +37,7 @@ impl Faults {
         Self { unavailable: 0.03, late: 0.02, reset: 0.02, lost: 0.01, slow: 0.01, cut: 0.01 }
     }
 
-    pub(super) fn pick(&self, random: &mut Rng) -> Option<Fault> {
+    pub(crate) fn pick(&self, random: &mut Rng) -> Option<Fault> {
         let mut lot = random.f64();
         let shares = [
             (Fault::Unavailable, self.unavailable),
@@ -55,7 +55,7 @@ impl Faults {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Unavailable,
     Late,
     Reset,
@@ -65,12 +65,12 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn is_before_the_work(self) -> bool {
+    pub(crate) fn is_before_the_work(self) -> bool {
         matches!(self, Self::Unavailable | Self::Lost)
     }
 
     /// What becomes of an answer of so many bytes.
-    pub(super) fn spoil(self, reply: Reply, length: usize) -> Reply {
+    pub(crate) fn spoil(self, reply: Reply, length: usize) -> Reply {
         match self {
             Self::Unavailable => unavailable(),
             Self::Late => Reply::status(504),
@@ -82,7 +82,7 @@ impl Fault {
     }
 
     /// The status that goes out, if one does.
-    pub(super) fn status(self, status: u16) -> Option<u16> {
+    pub(crate) fn status(self, status: u16) -> Option<u16> {
         match self {
             Self::Unavailable => Some(503),
             Self::Late => Some(504),
@@ -93,6 +93,6 @@ impl Fault {
 }
 
 /// A body so large that a client which does not read it loses the connection.
-pub(super) fn unavailable() -> Reply {
+pub(crate) fn unavailable() -> Reply {
     Reply::status(503).body(vec![b'-'; 16 * 1024])
 }

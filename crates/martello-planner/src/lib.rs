@@ -5,7 +5,7 @@
 //! use http_body_util::{BodyExt, Full};
 //! use bytes::Bytes;
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use martello_testkit::planner::{Planner, Planning};
+//! use martello_planner::{Planner, Planning};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,7 +67,7 @@ pub use self::{
     builder::PlannerBuilder, entities::Entity, envelope::Envelope, exchange::Exchange, faults::Faults,
     plannings::Planning,
 };
-use crate::Server;
+use martello_testkit::Server;
 
 /// A route planner's API, as the [module's page](self) has it.
 ///

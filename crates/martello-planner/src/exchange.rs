@@ -24,17 +24,17 @@ pub struct Exchange {
 const MOST: usize = 100_000;
 
 #[derive(Default)]
-pub(super) struct Exchanges(VecDeque<Exchange>);
+pub(crate) struct Exchanges(VecDeque<Exchange>);
 
 impl Exchanges {
-    pub(super) fn add(&mut self, exchange: Exchange) {
+    pub(crate) fn add(&mut self, exchange: Exchange) {
         if self.0.len() == MOST {
             self.0.pop_front();
         }
         self.0.push_back(exchange);
     }
 
-    pub(super) fn all(&self) -> Vec<Exchange> {
+    pub(crate) fn all(&self) -> Vec<Exchange> {
         self.0.iter().cloned().collect()
     }
 }

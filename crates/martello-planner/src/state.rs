@@ -16,37 +16,37 @@ use super::{
     stamp::Stamp,
     tokens::Tokens,
 };
-use crate::{Received, Reply};
+use martello_testkit::{Received, Reply};
 
-pub(super) const LIST: &str = "/planning/v1/plannings";
-pub(super) const TOKEN: &str = "/oauth2/token";
+pub(crate) const LIST: &str = "/planning/v1/plannings";
+pub(crate) const TOKEN: &str = "/oauth2/token";
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) seed: u64,
-    pub(super) latency: Duration,
-    pub(super) clock_ahead: Duration,
-    pub(super) clock_behind: Duration,
-    pub(super) faults: Faults,
-    pub(super) tokens: Option<Tokens>,
-    pub(super) entities: Entities,
-    pub(super) plannings: Plannings,
+pub(crate) struct State {
+    pub(crate) seed: u64,
+    pub(crate) latency: Duration,
+    pub(crate) clock_ahead: Duration,
+    pub(crate) clock_behind: Duration,
+    pub(crate) faults: Faults,
+    pub(crate) tokens: Option<Tokens>,
+    pub(crate) entities: Entities,
+    pub(crate) plannings: Plannings,
     /// How late a planning that is made of an order is released, at most; none are made without this.
-    pub(super) plans_orders: Option<Duration>,
-    pub(super) exchanges: Exchanges,
+    pub(crate) plans_orders: Option<Duration>,
+    pub(crate) exchanges: Exchanges,
     /// From the request of this number on, it is down.
-    pub(super) down_from: Option<u64>,
+    pub(crate) down_from: Option<u64>,
     received: u64,
 }
 
 impl State {
     /// What the planner's clock says.
-    pub(super) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         let now = SystemTime::now() + self.clock_ahead;
         now.checked_sub(self.clock_behind).unwrap_or(now)
     }
 
-    pub(super) fn answer(&mut self, request: &Received) -> Reply {
+    pub(crate) fn answer(&mut self, request: &Received) -> Reply {
         self.received += 1;
         let number = self.received;
         let mut random = Rng::with_seed(self.seed.wrapping_add(number));
@@ -129,7 +129,7 @@ impl State {
         answer
     }
 
-    pub(super) fn release(&mut self, planning: Planning, after: Duration) {
+    pub(crate) fn release(&mut self, planning: Planning, after: Duration) {
         self.plannings.release(planning, Instant::now() + after);
     }
 }

@@ -5,10 +5,10 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
 use super::{answer::Answer, text};
-use crate::Received;
+use martello_testkit::Received;
 
 /// Whom the API knows, and whom it has given a token.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     client: String,
     secret: String,
     lives: Duration,
@@ -17,22 +17,22 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(client: String, secret: String, lives: Duration) -> Self {
+    pub(crate) fn new(client: String, secret: String, lives: Duration) -> Self {
         Self { client, secret, lives, issued: HashMap::new(), count: 0 }
     }
 
     /// How many have been issued.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Makes every token that was issued worthless.
-    pub(super) fn revoke(&mut self) {
+    pub(crate) fn revoke(&mut self) {
         self.issued.clear();
     }
 
     /// Issues a token to who names the client and the secret, in a form or by `Basic`.
-    pub(super) fn issue(&mut self, request: &Received, nonce: u64) -> Answer {
+    pub(crate) fn issue(&mut self, request: &Received, nonce: u64) -> Answer {
         let form = String::from_utf8_lossy(&request.body);
         let field = |name| text::field(&form, name);
         if field("grant_type").as_deref() != Some("client_credentials") {
@@ -55,7 +55,7 @@ impl Tokens {
     }
 
     /// A token that nobody had to ask for.
-    pub(super) fn mint(&mut self, nonce: u64) -> String {
+    pub(crate) fn mint(&mut self, nonce: u64) -> String {
         self.count += 1;
         let token = format!("token-{}-{nonce:016x}", self.count);
         let now = Instant::now();
@@ -65,7 +65,7 @@ impl Tokens {
     }
 
     /// Whether a request bears a token that is worth something now.
-    pub(super) fn allows(&self, request: &Received) -> bool {
+    pub(crate) fn allows(&self, request: &Received) -> bool {
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         token.and_then(|token| self.issued.get(token)).is_some_and(|ends| *ends > Instant::now())
     }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use martello_testkit::planner::{Faults, Planner};
+use martello_planner::{Faults, Planner};
 
 use crate::support::Http;
 

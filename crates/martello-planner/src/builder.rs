@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Envelope, Faults, Planner, state::State, tokens::Tokens};
-use crate::Server;
+use martello_testkit::Server;
 
 /// How a [`Planner`] is to be.
 #[must_use = "nothing is started until `start`"]
