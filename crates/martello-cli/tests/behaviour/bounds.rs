@@ -171,9 +171,7 @@ async fn a_signal_ends_the_wait_for_a_token_command_and_the_command() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_signal_ends_the_wait_for_another_token() {
-    let sync =
-        SyncFixture::of(martello_planner::Planner::builder().latency(Duration::from_millis(20)))
-            .await;
+    let sync = SyncFixture::of(martello_planner::Planner::builder().latency(Duration::from_millis(20))).await;
     sync.orders(2_000);
     let token = "echo '{\"access_token\":\"t\",\"expires_in\":1}'";
     let command = format!("if test -e first; then {STUCK}; else touch first; {token}; fi");

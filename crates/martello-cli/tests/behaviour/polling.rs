@@ -1,9 +1,7 @@
 use std::time::{Duration, SystemTime};
 
-use martello_testkit::{
-    Reply, Server,
-    planner::{Faults, Planner, Planning},
-};
+use martello_planner::{Faults, Planner, Planning};
+use martello_testkit::{Reply, Server};
 
 use crate::sync::{SyncFixture, run, sorted};
 

@@ -12,8 +12,8 @@ use futures_util::stream;
 use http::{Request, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_body::Body;
-use martello_retry::RetryLayer;
 use martello_planner::Planner;
+use martello_retry::RetryLayer;
 use martello_upsert::{Journal, UpsertAll};
 use tower::Layer;
 

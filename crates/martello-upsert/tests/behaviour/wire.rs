@@ -7,10 +7,8 @@ use http::Request;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello_body::Body;
 use martello_retry::RetryLayer;
-use martello_testkit::{
-    Reply, Server,
-    planner::{Faults, Planner},
-};
+use martello_planner::{Faults, Planner};
+use martello_testkit::{Reply, Server};
 use martello_tracking::TrackingLayer;
 use martello_upsert::{UpsertAll, UpsertOutcome};
 use tower::ServiceBuilder;
