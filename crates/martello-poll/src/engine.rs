@@ -1,7 +1,8 @@
 //! For authors of engines: what every engine of checkpoints on a database needs beside its SQL.
 //!
-//! An engine implements [`CheckpointStore`](crate::CheckpointStore). `martello-sqlite` and `martello-postgres` keep a
-//! checkpoint as its JSON text, an item's id and a fence as 64-bit integers, and report failures in these words.
+//! An engine implements [`CheckpointStore`](crate::CheckpointStore). `martello-sqlite` and
+//! `martello-postgres` keep a checkpoint as its JSON text, an item's id and a fence as 64-bit integers, and
+//! report failures in these words.
 
 use martello_outcome::{BoxError, ConfigError};
 
@@ -27,8 +28,8 @@ pub fn check_poll_name(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new("poll", format!("{name:?}"), expected))
 }
 
-/// The error for a failure of the database. `temporary` tells whether the operation may succeed later; otherwise the
-/// poll ends.
+/// The error for a failure of the database. `temporary` tells whether the operation may succeed later;
+/// otherwise the poll ends.
 #[must_use]
 pub fn database_failed(temporary: bool, source: impl Into<BoxError>) -> CheckpointError {
     let kind = if temporary { CheckpointErrorKind::Unavailable } else { CheckpointErrorKind::Unusable };

@@ -1,4 +1,5 @@
-//! What must cost no more where there is much: in steps of SQLite's machine, which do not depend on how busy this one is.
+//! What must cost no more where there is much: in steps of SQLite's machine, which do not depend on how busy
+//! this one is.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -100,8 +101,9 @@ async fn store() -> (TempDir, SqliteStore) {
     (directory, SqliteStore::new(engine, &path))
 }
 
-/// In how many steps, and in how much time at best, five entries of another API are claimed where none are held and where so
-/// many are; and in how many it is found out that there are no more. By turns, since the machine is not always as busy.
+/// In how many steps, and in how much time at best, five entries of another API are claimed where none are
+/// held and where so many are; and in how many it is found out that there are no more. By turns, since the
+/// machine is not always as busy.
 async fn claims(held: usize, rounds: usize) -> [[(i32, Duration); 2]; 2] {
     let ((_empty, empty), (_full, full)) = (store().await, store().await);
     fill(&full, held).await;

@@ -18,7 +18,21 @@ const MAX_READERS: usize = 64;
 const MIN_SIZE: u64 = 1024 * 1024;
 
 impl SqliteStore {
-    /// Opens the store in this file with the [defaults](SqliteStoreBuilder#defaults), and makes it if there is none.
+    /// Opens the store in this file with the [defaults](SqliteStoreBuilder#defaults). Creates the file if it
+    /// does not exist.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// use martello_sqlite::SqliteStore;
+    ///
+    /// let path = directory.path().join("outbox.db");
+    /// let store = SqliteStore::open(&path).await?;
+    /// assert!(path.is_file());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -27,24 +41,24 @@ impl SqliteStore {
         Self::builder(path).open().await
     }
 
-    /// Starts with the [defaults](SqliteStoreBuilder#defaults).
+    /// A builder with the [defaults](SqliteStoreBuilder#defaults), to open the store in this file.
     pub fn builder(path: impl AsRef<Path>) -> SqliteStoreBuilder {
         SqliteStoreBuilder::new(path.as_ref())
     }
 }
 
-/// Collects how a [`SqliteStore`] is to be opened.
+/// Collects the options of a [`SqliteStore`], and opens it.
 ///
 /// # Defaults
 ///
 /// | what | default | why |
 /// |---|---|---|
-/// | [create](Self::create) | yes | a first start needs no ceremony |
-/// | [busy timeout](Self::busy_timeout) | 10 s | longer than another process commits, shorter than anybody waits |
-/// | [batch](Self::max_batch) | 256 | beyond that, the write to the disk is no longer what costs |
-/// | [waiting](Self::max_waiting) | 1,024 | four batches |
-/// | [readers](Self::readers) | 2 | a long list does not keep back a short question |
-/// | [size](Self::max_size) | what the disk has | |
+/// | [create](Self::create) | yes | the first start needs no extra step |
+/// | [busy timeout](Self::busy_timeout) | 10 s | longer than the commit of another process takes |
+/// | [max batch](Self::max_batch) | 256 | above that, the write to the disk no longer dominates the cost |
+/// | [max waiting](Self::max_waiting) | 1,024 | four batches |
+/// | [readers](Self::readers) | 2 | a long list does not delay a short read |
+/// | [max size](Self::max_size) | no limit | |
 ///
 /// ```
 /// # async fn open() -> Result<(), martello_outbox::StoreError> {
@@ -86,69 +100,89 @@ impl SqliteStoreBuilder {
         }
     }
 
-    /// Whether the file is made if there is none, or it is empty. Its directory must be there in any case.
+    /// Whether to create the store if the file does not exist or is empty. Its directory must exist in any
+    /// case.
     ///
-    /// One that is made has mode 0600, whatever the umask: it holds requests with their bodies. One that is
-    /// there keeps its mode, and the files beside it take after it. For a group that is to read it, make an
-    /// empty file with that mode first.
+    /// A created file has mode 0600, whatever the umask, because it holds requests with their bodies. An
+    /// existing file keeps its mode, and its -wal and -shm files get the same. To give a group access, create
+    /// an empty file with that mode first.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("outbox.db");
+    /// use martello_outbox::StoreErrorKind;
+    /// use martello_sqlite::SqliteStore;
+    ///
+    /// let error = SqliteStore::builder(&path).create(false).open().await.unwrap_err();
+    /// assert_eq!(error.kind(), StoreErrorKind::Unusable);
+    /// # }
+    /// ```
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Whose time the store goes by: this machine's, unless a test moves one by hand.
+    /// The clock of the store: this machine's by default, or a manual one in tests.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How long a transaction waits for another process that is writing, from 0 to 10 min, before all of its operations
-    /// fail with [`StoreErrorKind::Unavailable`]. What is asked for meanwhile comes after it, and waits anew.
+    /// How long a transaction waits for the lock of another process, from 0 to 10 min. Then all of its
+    /// operations fail with [`StoreErrorKind::Unavailable`]. Operations that arrive meanwhile form the next
+    /// transaction, which waits again.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.busy_timeout = time;
         self
     }
 
-    /// How many operations share one transaction at most, from 1 to 10,000. None ever waits for others to come: those
-    /// that came while the last transaction was written are taken together.
+    /// The most operations in one transaction, from 1 to 10,000. No operation waits for others to arrive: a
+    /// transaction takes those that arrived while the last one was written.
     pub fn max_batch(mut self, operations: usize) -> Self {
         self.max_batch = operations;
         self
     }
 
-    /// How many operations wait for the thread that writes, and how many for those that read, from 1 to 100,000; the
-    /// futures of more wait for room.
+    /// The most operations that wait for the thread that writes, and the most that wait for those that read,
+    /// from 1 to 100,000. Further operations wait in their futures.
     pub fn max_waiting(mut self, operations: usize) -> Self {
         self.max_waiting = operations;
         self
     }
 
-    /// How many threads read, from 1 to 64. Each has a connection of its own, and up to 8 MiB of the file in memory.
+    /// The number of threads that read, from 1 to 64. Each has its own connection, which caches up to 8 MiB
+    /// of the file.
     pub fn readers(mut self, threads: usize) -> Self {
         self.readers = threads;
         self
     }
 
-    /// How many bytes the file may have, from 1 MiB on: an operation that needs more fails with
-    /// [`StoreErrorKind::Full`]. The log beside it comes on top. It holds for what this store writes.
+    /// The maximum size of the file in bytes, at least 1 MiB. An operation that needs more fails with
+    /// [`StoreErrorKind::Full`]. The write-ahead log is not counted. The limit applies to this store only,
+    /// not to other processes.
     pub fn max_size(mut self, bytes: u64) -> Self {
         self.max_size = Some(bytes);
         self
     }
 
-    /// Opens the store: makes the file if it must, and brings its schema up to date.
+    /// Opens the store: creates the file if needed, and migrates an older schema. Dropping the future closes
+    /// the store again.
     ///
     /// # Errors
     ///
-    /// With the file as it was:
+    /// An error leaves the file as it was:
     ///
-    /// - [`StoreErrorKind::Invalid`]: a value is out of its range.
-    /// - [`StoreErrorKind::Unusable`]: there is no file and none may be made, or no directory; it is in memory
-    ///   (`:memory:`), a directory, no database, that of another program, of a newer version of this one, or damaged; or
-    ///   its file system cannot hold a write-ahead log.
-    /// - [`StoreErrorKind::ReadOnly`]: the file or its directory may not be written to.
-    /// - [`StoreErrorKind::Full`]: there is no room for an empty store.
-    /// - [`StoreErrorKind::Unavailable`]: another process held it for longer than the busy timeout, or it cannot be read.
+    /// - [`StoreErrorKind::Invalid`]: an option is out of its range.
+    /// - [`StoreErrorKind::Unusable`]: the file does not exist and [`create`](Self::create) is off, or its
+    ///   directory does not exist; the path is `:memory:` or a directory; the file is not a database, belongs
+    ///   to another program, has the schema of a newer version, or is corrupt; or the file system does not
+    ///   support a write-ahead log.
+    /// - [`StoreErrorKind::ReadOnly`]: this user may not write to the file or its directory.
+    /// - [`StoreErrorKind::Full`]: there is no space for an empty store.
+    /// - [`StoreErrorKind::Unavailable`]: another process locked the file for longer than the busy timeout,
+    ///   or reading it failed.
     pub async fn open(self) -> Result<SqliteStore, StoreError> {
         self.check().map_err(|error| StoreError::new(StoreErrorKind::Invalid, error.to_string()))?;
         let path = open::absolute(&self.path)?;

@@ -1,4 +1,4 @@
-//! The threads of a store, and the way to them.
+//! The threads of a store, and the channels to them.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::{
     writer::{Message, Task, Tx, Wal, Writer},
 };
 
-/// What a store is opened with.
+/// The options that a store is opened with.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) database: DatabasePath,
@@ -30,14 +30,15 @@ pub(crate) struct Options {
     pub(crate) readers: usize,
 }
 
-/// The hold on the threads. When it is dropped, they do what was asked for until then, close the file and end.
+/// The handle to the threads. When it is dropped, they finish the operations in their channels, close the
+/// file and end.
 #[derive(Debug)]
 pub(crate) struct Engine {
     writes: mpsc::Sender<Message>,
     reads: mpsc::Sender<ReadTask>,
     notifier: Notifier,
     watcher_handle: WatcherHandle,
-    /// Ends with the last thread.
+    /// Closes when the last thread has ended.
     alive: watch::Receiver<()>,
 }
 
@@ -46,7 +47,8 @@ impl Engine {
         let (reply, opened) = oneshot::channel();
         let run = move || match start(&options) {
             Ok((engine, running)) => {
-                // Whoever opened it may have gone away; then the engine is dropped here, and its threads end.
+                // The caller may have dropped its future. Then the engine is dropped here, and its threads
+                // end.
                 drop(reply.send(Ok(engine)));
                 running.run();
             }
@@ -56,7 +58,7 @@ impl Engine {
         opened.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Does something in a transaction, perhaps with others.
+    /// Runs an operation in a transaction, which other operations may share.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         act: impl FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
@@ -66,7 +68,7 @@ impl Engine {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Reads something from one state of the file.
+    /// Runs a read in a transaction of its own.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
@@ -85,15 +87,16 @@ impl Engine {
     /// Ends the threads, and waits until the file is closed.
     pub(crate) async fn close(&self) {
         self.watcher_handle.close();
-        // One of the readers hears of it and closes the channel, for all of them. If it is closed, there is nothing to say.
+        // One of the readers receives this and closes the channel for all. If sending fails, it is closed
+        // already.
         drop(self.reads.send(ReadTask::Close).await);
         drop(self.writes.send(Message::Close).await);
-        // Nothing is ever sent: it fails when the last thread has ended.
+        // No value is ever sent, so this fails when the last thread has ended.
         drop(self.alive.clone().changed().await);
     }
 }
 
-/// The threads, as seen from the one that writes.
+/// What the writer thread owns.
 struct Threads {
     writer: Writer,
     messages: mpsc::Receiver<Message>,
@@ -102,11 +105,11 @@ struct Threads {
 }
 
 impl Threads {
-    /// Writes until the end, which the others have come to by then; and closes the file last.
+    /// Runs the writer until its channel closes, waits for the other threads, then closes the file.
     fn run(self) {
         self.writer.serve(self.messages);
         for other in self.others {
-            // One that panicked has ended all the same.
+            // A thread that panicked has ended, too.
             drop(other.join());
         }
         drop(self.writer);

@@ -1,4 +1,4 @@
-//! The errors of SQLite, and the [`StoreError`]s that callers get for them.
+//! Errors of SQLite, and the [`StoreError`]s that callers get for them.
 
 use std::{path::Path, sync::Arc};
 
@@ -46,7 +46,7 @@ pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
-/// The [`StoreError`] for an error of SQLite. SQLite's own text names tables and columns, never values.
+/// The [`StoreError`] for an error of SQLite. The source's text names tables and columns, never values.
 pub(crate) fn explain(error: rusqlite::Error) -> StoreError {
     describe(&error).with_source(error)
 }
@@ -114,7 +114,7 @@ pub(crate) fn panicked() -> StoreError {
     )
 }
 
-/// An error about the file at this path. `what` goes on from the path.
+/// An error about the file at this path. The message is the path followed by `what`.
 pub(crate) fn at_path(kind: StoreErrorKind, path: &Path, what: &str) -> StoreError {
     StoreError::new(kind, format!("{} {what}", path.display()))
 }

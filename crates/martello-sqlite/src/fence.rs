@@ -1,12 +1,13 @@
-//! The token of a claim, as workers carry it: the entry's place, so that a settlement needs no search, and 64 random
-//! bits, which are made and kept by the claim alone.
+//! The fence of a claim, as workers carry it: the entry's position, so that a settlement needs no search, and
+//! 64 random bits, which the claim makes.
 //!
-//! It only has to differ from every other claim of its entry, also from those that a file put back from a backup has
-//! forgotten. A counter could not promise that; of 64 random bits it is as good as certain.
+//! A fence must differ from every other claim of its entry, including claims that a file restored from a
+//! backup no longer contains. A counter could not guarantee that. Two random fences of 64 bits are
+//! practically never equal.
 
 use std::sync::Arc;
 
-/// A fence, taken apart.
+/// The parts of a fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fence {
     pub(crate) seq: i64,
@@ -18,7 +19,7 @@ impl Fence {
         format!("{}.{}", self.seq, self.token).into()
     }
 
-    /// The parts of a fence; `None` if no store of this kind made it.
+    /// Parses a fence; `None` if no store of this kind made it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (seq, token) = text.split_once('.')?;
         Some(Self { seq: seq.parse().ok()?, token: token.parse().ok()? })

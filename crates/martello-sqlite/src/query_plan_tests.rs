@@ -1,4 +1,5 @@
-//! However much is stored, the statements of the outbox's daily work read what they need from an index, and sort nothing.
+//! However much is stored, the statements of the outbox's daily work read what they need from an index, and
+//! sort nothing.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! The threads that read beside the writer, so that a list does not wait for a commit, nor a commit for a list.
+//! The threads that read. A list does not wait for a commit, nor a commit for a list.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,24 +14,24 @@ use crate::{
     sql,
 };
 
-/// What the threads are told.
+/// A message to the reader threads.
 pub(crate) enum ReadTask {
     Read(Box<dyn FnOnce(&Reader) + Send>),
-    /// Answer what was asked until now, and no more.
+    /// Answer the messages before this one, then end.
     Close,
 }
 
-/// What one thread has.
+/// What one reader thread owns.
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
 }
 
-/// The questions that wait, for whichever thread is free.
+/// The waiting reads, shared by all reader threads.
 pub(crate) type ReadTasks = Arc<Mutex<mpsc::Receiver<ReadTask>>>;
 
 impl Reader {
-    /// Reads until nobody can ask for more.
+    /// Answers reads until the channel is closed.
     pub(crate) fn serve(&self, tasks: &ReadTasks) {
         loop {
             let mut waiting = tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,15 +48,15 @@ impl Reader {
         }
     }
 
-    /// The moment, in microseconds since 1970.
+    /// The current time, in microseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.clock.now().as_microsecond()
     }
 
-    /// Reads all that is asked for from one state of the file.
+    /// Runs a read in one transaction, so that it sees one state of the file.
     fn read<T>(&self, read: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, StoreError> {
         sql::run(&self.connection, "BEGIN", []).map_err(explain)?;
-        // Nothing is changed that a panic could leave half done.
+        // A read changes nothing, so a panic leaves nothing half done.
         let done = catch_unwind(AssertUnwindSafe(|| read(self)));
         if !self.connection.is_autocommit() {
             sql::run(&self.connection, "ROLLBACK", []).map_err(explain)?;
@@ -65,14 +65,14 @@ impl Reader {
     }
 }
 
-/// A question, and where its answer comes.
+/// A read as a message, and the receiver of its result.
 pub(crate) fn task<T: Send + 'static>(
     read: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
 ) -> (ReadTask, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
     let task = ReadTask::Read(Box::new(move |reader| {
         if !reply.is_closed() {
-            // Nobody may be left to hear of it.
+            // Sending fails when the caller has dropped its future.
             drop(reply.send(reader.read(read)));
         }
     }));

@@ -1,9 +1,9 @@
 -- Version 1. Times and durations are microseconds; times count from 1970.
--- States: 0 ready, 1 leased, 2 done, 3 dead, 4 cancelled. Other words are as `martello` writes them.
+-- States: 0 ready, 1 leased, 2 done, 3 dead, 4 cancelled. Reasons, outcomes and events are stored as their words.
 
 CREATE TABLE queue (
     name TEXT PRIMARY KEY NOT NULL,
-    -- How many entries it has in each state: kept with every change, so that nobody has to count.
+    -- The number of entries in each state. Every change updates it, so that no query has to count.
     ready INTEGER NOT NULL DEFAULT 0,
     leased INTEGER NOT NULL DEFAULT 0,
     done INTEGER NOT NULL DEFAULT 0,
@@ -15,24 +15,24 @@ CREATE TABLE queue (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entry (
-    -- The order in which entries were stored.
+    -- The position of the entry: entries are numbered in the order in which they were stored.
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
     queue TEXT NOT NULL,
     state INTEGER NOT NULL,
-    -- 1 while it is ready or leased, else 0. Unlike `state` it does not change with a claim, nor do its indexes.
+    -- 1 while the entry is ready or leased, else 0. A claim does not change it, nor the indexes on it.
     pending INTEGER NOT NULL,
-    -- 1 if it is ready and at the head of its key, or has none.
+    -- 1 if the entry is ready and is the head of its order key, or has no order key.
     head INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL,
-    -- The claim, while it is leased.
+    -- The claim, while the entry is leased.
     fence INTEGER,
     lease_until INTEGER,
     leased_at INTEGER,
     worker TEXT,
-    -- The fence of the settlement that was applied last.
+    -- The fence of the last settlement that was applied.
     settled INTEGER,
     attempts INTEGER NOT NULL,
     tries INTEGER NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE entry (
     expires_in INTEGER NOT NULL,
     order_key TEXT,
     dedup_key TEXT,
-    -- The number of its last revision, which is in `request`, and that one's host, in lower case.
+    -- The number of the last revision, which is in `request`, and its host in lower case.
     revision INTEGER NOT NULL,
     host TEXT NOT NULL,
     reason TEXT,
@@ -51,7 +51,7 @@ CREATE TABLE entry (
     last_tracking_id TEXT,
     kept INTEGER NOT NULL DEFAULT 0,
     job BLOB,
-    -- 1 if its job has put it back, or has taken that back, and nothing else has moved it since.
+    -- 1 if a replay has made the entry ready, or its cancellation has made it dead again, and nothing changed it since.
     untouched INTEGER NOT NULL DEFAULT 0,
     superseded_by BLOB
 ) STRICT;
@@ -64,7 +64,7 @@ CREATE UNIQUE INDEX entry_dedup ON entry (queue, dedup_key) WHERE dedup_key IS N
 CREATE INDEX entry_job ON entry (job) WHERE job IS NOT NULL;
 CREATE INDEX entry_over ON entry (changed_at) WHERE state IN (2, 4);
 
--- Within an index entries are in their order, so that a list of dead letters is read off one of these.
+-- Each index also has the position, so that a list of dead letters is read from one of these without sorting.
 CREATE INDEX dead ON entry (state) WHERE state = 3;
 CREATE INDEX dead_queue ON entry (queue) WHERE state = 3;
 CREATE INDEX dead_host ON entry (host) WHERE state = 3;
@@ -78,7 +78,7 @@ CREATE TABLE request (
     made_at INTEGER NOT NULL,
     method TEXT NOT NULL,
     url TEXT NOT NULL,
-    -- A JSON array of pairs of name and value.
+    -- A JSON array of [name, value] pairs.
     headers TEXT NOT NULL,
     sealed INTEGER NOT NULL,
     body BLOB NOT NULL
@@ -112,7 +112,7 @@ CREATE TABLE attempt (
     PRIMARY KEY (entry, number)
 ) STRICT, WITHOUT ROWID;
 
--- What else happened, in order.
+-- Other events, in order.
 CREATE TABLE event (
     n INTEGER PRIMARY KEY,
     entry INTEGER NOT NULL,
@@ -127,7 +127,7 @@ CREATE TABLE replay (
     id BLOB NOT NULL UNIQUE,
     created_at INTEGER NOT NULL,
     cancelled_at INTEGER,
-    -- As JSON.
+    -- JSON.
     filter TEXT NOT NULL,
     per_second REAL NOT NULL,
     total INTEGER NOT NULL,

@@ -1,34 +1,34 @@
--- Version 2: where polls stand, and what they have parked.
+-- Version 2: the checkpoints of polls, and their parked items.
 
 CREATE TABLE checkpoint (
     poll TEXT PRIMARY KEY NOT NULL,
-    -- Who holds it. A lease that has run out is its holder's still, until it is taken.
+    -- The poller that holds the checkpoint. It keeps an expired lease until another poller takes it.
     fence INTEGER,
     lease_until INTEGER,
-    -- What was saved last, as JSON.
+    -- The last saved checkpoint, as JSON.
     saved TEXT
 ) STRICT;
 
 CREATE TABLE parked (
-    -- Never that of another, also when that is gone.
+    -- Never reused, not even after the item was deleted.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     poll TEXT NOT NULL,
-    -- 1 if it is to be delivered again.
+    -- 1 if the item will be delivered again.
     again INTEGER NOT NULL DEFAULT 0,
-    -- Where in its pass it was.
+    -- The position of the item within its pass.
     page INTEGER NOT NULL,
     item INTEGER NOT NULL,
-    -- Moments are texts here, to the nanosecond: stamps are compared.
+    -- Times are texts with nanoseconds here, because stamps are compared.
     parked_at TEXT NOT NULL,
     key TEXT NOT NULL,
     stamp TEXT,
     reason TEXT NOT NULL,
-    -- How many bytes the text has.
+    -- The length of `json` in bytes.
     size INTEGER NOT NULL,
     json TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX parked_poll ON parked (poll, id);
 CREATE INDEX parked_again ON parked (poll, id) WHERE again = 1;
--- To find the same again, and to add up how much there is, without reading it.
+-- Finds an equal item and sums the sizes without reading the texts.
 CREATE INDEX parked_same ON parked (poll, key, stamp, size);

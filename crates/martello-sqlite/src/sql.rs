@@ -1,4 +1,4 @@
-//! Statements, prepared once for each connection, and the columns of their rows.
+//! Runs statements that each connection prepares once, and reads the columns of their rows.
 
 use martello_outbox::{
     StoreError,
@@ -11,12 +11,12 @@ use rusqlite::{
 
 use crate::fault::Fault;
 
-/// Runs a statement and tells how many rows it changed.
+/// Runs a statement. Returns the number of rows that it changed.
 pub(crate) fn run(conn: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     conn.prepare_cached(sql)?.execute(params)
 }
 
-/// The first row, if there is one.
+/// Reads the first row, if there is one.
 pub(crate) fn one<T, E: From<rusqlite::Error>>(
     conn: &Connection,
     sql: &str,
@@ -28,7 +28,7 @@ pub(crate) fn one<T, E: From<rusqlite::Error>>(
     rows.next()?.map(read).transpose()
 }
 
-/// All rows.
+/// Reads all rows.
 pub(crate) fn all<T, E: From<rusqlite::Error>>(
     conn: &Connection,
     sql: &str,
@@ -38,7 +38,7 @@ pub(crate) fn all<T, E: From<rusqlite::Error>>(
     conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
 }
 
-/// The columns of a row, from this one on.
+/// The columns of a row, starting at this one.
 pub(crate) fn columns<'a>(row: &'a Row<'a>, from: usize) -> RowColumns<'a> {
     RowColumns { row, next: from }
 }
@@ -55,7 +55,7 @@ impl<'a> RowColumns<'a> {
         self.row.get_ref(self.next - 1)
     }
 
-    /// The next column, of any type that rusqlite reads.
+    /// The next column, as any type that rusqlite reads.
     pub(crate) fn get<T: FromSql>(&mut self) -> rusqlite::Result<T> {
         self.next += 1;
         self.row.get(self.next - 1)
@@ -88,7 +88,8 @@ impl Columns for RowColumns<'_> {
     }
 }
 
-/// FNV-1a, of 64 bits. Whoever makes texts of one hash on purpose makes them be compared, and no more.
+/// The FNV-1a hash of 64 bits. It is stored, so it must never change. A deliberate collision costs only a
+/// comparison of the texts.
 pub(crate) fn fnv(text: &[u8]) -> i64 {
     let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -100,7 +101,7 @@ pub(crate) fn fnv(text: &[u8]) -> i64 {
 mod tests {
     use super::fnv;
 
-    /// Of <http://www.isthe.com/chongo/tech/comp/fnv/>.
+    /// Test vectors of <http://www.isthe.com/chongo/tech/comp/fnv/>.
     #[test]
     fn it_is_the_hash_of_that_name() {
         assert_eq!(fnv(b"").cast_unsigned(), 0xcbf2_9ce4_8422_2325);

@@ -11,12 +11,13 @@ use crate::{engine::Engine, read, write};
 
 /// An outbox in one SQLite file.
 ///
-/// A clone is the same store, with the same threads. When the last is dropped, the threads do what was asked for
-/// until then, close the file and end, without anybody waiting for them; [`SqliteStore::close`] waits. Another store
-/// on the same file, in this process or another, together with this one behaves like one.
+/// A clone is the same store and shares its threads. When the last clone is dropped, the threads finish the
+/// operations that they have received, close the file and end in the background; [`SqliteStore::close`] waits
+/// for them. Several stores on the same file, in one process or in several, behave like one.
 ///
-/// An operation whose future is dropped before it was sent to the thread that writes does not take place; later, it
-/// may. It needs a tokio runtime for nothing but to wait for answers.
+/// Dropping the future of an operation cancels it if the thread that writes has not received it yet; after
+/// that, the operation may take place. The store does its work on its own threads and needs no particular
+/// tokio runtime.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -48,17 +49,32 @@ impl SqliteStore {
         Arc::clone(&self.engine)
     }
 
-    /// The file, as an absolute path.
+    /// The absolute path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Closes the store for all clones: does what was asked for until now, and waits until the file is closed. What is
-    /// asked for later fails with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
+    /// Closes the store for all clones: finishes the operations that it has received, and waits until the
+    /// file is closed. Later operations fail with
+    /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     ///
-    /// If no other store has the file open, all of it is then in the one file, and nothing lies beside it. Dropped, it may
-    /// have closed a part: call it again, or drop the store.
+    /// If no other store has the file open, this also removes its -wal and -shm files. If the future is
+    /// dropped, closing may be incomplete: call this again, or drop the store.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("outbox.db");
+    /// use martello_outbox::{Store, StoreErrorKind};
+    ///
+    /// let store = martello_sqlite::SqliteStore::open(&path).await?;
+    /// store.close().await;
+    /// assert_eq!(store.queues().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn close(&self) {
         self.engine.close().await;
     }

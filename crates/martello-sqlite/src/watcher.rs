@@ -1,4 +1,4 @@
-//! The thread that looks whether another process, or another store in this one, has changed the file.
+//! The thread that notices changes of the file by other connections, in this process or another.
 
 use std::{
     sync::{
@@ -14,28 +14,28 @@ use rusqlite::Connection;
 
 use crate::sql;
 
-/// How often it looks: two looks and a late thread come to less than the 250 ms that are promised.
+/// The interval between two looks. Two intervals and some delay stay below the promised 250 ms.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The hold on the thread. When the last is dropped, it ends.
+/// The handle to the thread. When the last is dropped, the thread ends.
 #[derive(Debug)]
 pub(crate) struct WatcherHandle {
     wake: SyncSender<()>,
     closed: Arc<AtomicBool>,
 }
 
-/// The thread's side.
+/// The state of the thread.
 pub(crate) struct Watcher {
     connection: Connection,
     notifier: Notifier,
     woken: Receiver<()>,
     closed: Arc<AtomicBool>,
-    /// What it saw when it looked last.
+    /// The version at the last look.
     seen: Option<i64>,
 }
 
-/// A thread to be, which sleeps while nobody subscribes. It has looked for the first time when this returns: a
-/// thread that is late to start would take for old what happened until then.
+/// Makes the watcher and its handle. The thread sleeps while there are no subscribers. The first look happens
+/// here: a thread that starts late would miss the changes before its own first look.
 pub(crate) fn watcher(connection: Connection, notifier: Notifier) -> (WatcherHandle, Watcher) {
     let (wake, woken) = sync_channel(1);
     let closed = Arc::new(AtomicBool::new(false));
@@ -46,16 +46,16 @@ pub(crate) fn watcher(connection: Connection, notifier: Notifier) -> (WatcherHan
     )
 }
 
-/// A number that changes when another connection has committed.
+/// A number that changes with each commit of another connection.
 fn version(connection: &Connection) -> Option<i64> {
     let version: rusqlite::Result<_> = sql::one(connection, "PRAGMA data_version", [], |row| row.get(0));
     version.ok().flatten()
 }
 
 impl WatcherHandle {
-    /// Somebody listens.
+    /// Wakes the thread, because there is a subscriber.
     pub(crate) fn wake(&self) {
-        // If there is no room, it is being woken already; if it has ended, so has the store.
+        // Sending fails when a wake-up is pending already, or when the thread has ended.
         let _ = self.wake.try_send(());
     }
 
@@ -77,7 +77,7 @@ impl Watcher {
                 return;
             }
             let now = version(&self.connection);
-            // What cannot be read may have changed.
+            // If the version cannot be read, assume a change.
             if now.is_none() || now != self.seen {
                 self.notifier.notify(Changes::ALL);
             }

@@ -31,7 +31,8 @@ pub fn state_from_code(code: i64) -> Result<State, StoreError> {
     states.find(|state| i64::from(state_code(*state)) == code).ok_or_else(|| corrupt("state"))
 }
 
-/// The stored number of an overtaken mark: the more certain, the greater. An entry without a mark has 0 or NULL.
+/// The stored number of an overtaken mark: the more certain, the greater. An entry without a mark has 0 or
+/// NULL.
 #[must_use]
 pub const fn overtaken_code(overtaken: Overtaken) -> u8 {
     match overtaken {

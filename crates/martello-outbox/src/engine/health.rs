@@ -1,4 +1,5 @@
-//! The checks of [`Store::examine`](crate::Store::examine) that every engine on a database makes, and their texts.
+//! The checks of [`Store::examine`](crate::Store::examine) that every engine on a database makes, and their
+//! texts.
 
 use std::time::Duration;
 

@@ -31,7 +31,8 @@ impl Changes {
     /// The changes when an entry moves from one state to another; from `None` when it is new.
     #[must_use]
     pub fn between(from: Option<State>, to: State) -> Self {
-        // When an entry leaves ready or leased, the next of its key, or one more under the cap, may be claimable.
+        // When an entry leaves ready or leased, the next of its key, or one more under the cap, may be
+        // claimable.
         let ready = to != State::Leased && (to == State::Ready || from.is_some_and(State::is_pending));
         Self { ready, ended: !to.is_pending() }
     }

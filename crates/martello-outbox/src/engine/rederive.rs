@@ -4,8 +4,8 @@ use martello_outcome::RequestHead;
 
 use crate::{OrderKey, StoredRequest};
 
-/// The order key of an entry by the rule of [`OrderKey::by_target`], for a migration of a store that is older than
-/// that rule. `method` and `url` are those of the entry's first request.
+/// The order key of an entry by the rule of [`OrderKey::by_target`], for a migration of a store that is older
+/// than that rule. `method` and `url` are those of the entry's first request.
 ///
 /// Returns `None` when the entry keeps its key: the caller chose it, or the old rule made the same one.
 ///
@@ -25,8 +25,9 @@ pub fn rederived_order_key(key: Option<&str>, method: &str, url: &str) -> Option
     OrderKey::by_target(RequestHead::from(&request)).filter(|new| key != Some(new.as_str()))
 }
 
-/// The key that the old rule made of the target of a PUT, PATCH or DELETE. It ignored the query, kept the port as
-/// written, and gave no key to a target that was too long. Stores hold such keys, so it must not change.
+/// The key that the old rule made of the target of a PUT, PATCH or DELETE. It ignored the query, kept the
+/// port as written, and gave no key to a target that was too long. Stores hold such keys, so it must not
+/// change.
 fn old_key(uri: &Uri) -> Option<OrderKey> {
     let host = uri.host()?.to_ascii_lowercase();
     let port = uri.port().map_or(String::new(), |port| format!(":{port}"));

@@ -11,8 +11,8 @@ use crate::{
 
 /// The columns of a row, read from left to right. A call of any method moves on by one column.
 ///
-/// An engine implements the five required methods on a row of its database. The functions of this module then read
-/// entries, attempts, events and replays from it.
+/// An engine implements the five required methods on a row of its database. The functions of this module then
+/// read entries, attempts, events and replays from it.
 ///
 /// ```
 /// use martello_outbox::{StoreError, engine::{Columns, corrupt, event}};
@@ -185,12 +185,12 @@ pub fn entry<C: Columns>(columns: &mut C) -> Result<(i64, Entry), C::Error> {
     Ok((seq, entry))
 }
 
-/// Reads the 23 columns of an entry that are not part of its request: `seq, id, queue, state, reason, revision,
-/// order_key, dedup_key, repeatable, attempts, tries, max_attempts, created_at, due_at, expires_at, changed_at,
-/// last_outcome, last_status, last_tracking_id, kept, job, superseded_by, overtaken`.
+/// Reads the 23 columns of an entry that are not part of its request: `seq, id, queue, state, reason,
+/// revision, order_key, dedup_key, repeatable, attempts, tries, max_attempts, created_at, due_at, expires_at,
+/// changed_at, last_outcome, last_status, last_tracking_id, kept, job, superseded_by, overtaken`.
 ///
-/// Returns `seq`, the entry's position in the order of the store, and the entry. Its method is GET and its URL is
-/// empty until the caller sets them.
+/// Returns `seq`, the entry's position in the order of the store, and the entry. Its method is GET and its
+/// URL is empty until the caller sets them.
 ///
 /// # Errors
 ///
@@ -226,8 +226,8 @@ pub fn entry_without_request<C: Columns>(columns: &mut C) -> Result<(i64, Entry)
     Ok((seq, entry))
 }
 
-/// Reads the nine columns of an attempt: `number, revision, started_at, duration, outcome, status, tracking_id,
-/// fault, worker`.
+/// Reads the nine columns of an attempt: `number, revision, started_at, duration, outcome, status,
+/// tracking_id, fault, worker`.
 ///
 /// # Errors
 ///
@@ -259,8 +259,8 @@ pub fn event<C: Columns>(columns: &mut C) -> Result<EntryEvent, C::Error> {
     })
 }
 
-/// Reads the ten columns of a replay: `id, created_at, cancelled_at, filter, per_second, total, returned, pending,
-/// done, dead`.
+/// Reads the ten columns of a replay: `id, created_at, cancelled_at, filter, per_second, total, returned,
+/// pending, done, dead`.
 ///
 /// # Errors
 ///

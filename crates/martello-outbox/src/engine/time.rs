@@ -34,8 +34,8 @@ pub fn later(start: i64, wait: Duration) -> i64 {
     start.saturating_add(micros(wait)).min(Timestamp::MAX.as_microsecond())
 }
 
-/// The first whole microsecond that is not before this time. Stored times are whole microseconds, so a filter on
-/// them compares with this.
+/// The first whole microsecond that is not before this time. Stored times are whole microseconds, so a filter
+/// on them compares with this.
 #[must_use]
 pub fn ceil_micros(time: Timestamp) -> i64 {
     let micros = time.as_microsecond();

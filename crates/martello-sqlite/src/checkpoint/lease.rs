@@ -9,8 +9,8 @@ use rusqlite::{Row, params};
 
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
-/// a counter in a file put back from a backup would hand out some of them once more.
+/// Acquires the checkpoint for one poller, unless another poller holds it. The fence is random, like that of
+/// a claim: a counter would repeat numbers after a restore from a backup.
 pub(super) fn acquire(tx: &Tx<'_>, poll: &str, lease: Duration) -> Result<Acquired, Fault> {
     let sql = "INSERT INTO checkpoint (poll, fence, lease_until) VALUES (?1, random(), ?3)
          ON CONFLICT (poll) DO UPDATE SET fence = excluded.fence, lease_until = excluded.lease_until
@@ -26,13 +26,13 @@ pub(super) fn acquire(tx: &Tx<'_>, poll: &str, lease: Duration) -> Result<Acquir
     Ok(held.map_or(Acquired::HeldElsewhere, Acquired::Held))
 }
 
-/// Holds it for this long from now, and tells whether it was still held.
+/// Extends the lease to this long from now. Returns whether the poller still holds it.
 pub(super) fn renew(tx: &Tx<'_>, poll: &str, fence: Fence, lease: Duration) -> Result<bool, Fault> {
     let sql = "UPDATE checkpoint SET lease_until = ?3 WHERE poll = ?1 AND fence = ?2";
     Ok(sql::run(tx, sql, params![poll, fence_to_integer(fence), later(tx.now, lease)])? > 0)
 }
 
-/// Gives it up, if it is still held.
+/// Releases the lease, if the poller still holds it.
 pub(super) fn release(tx: &Tx<'_>, poll: &str, fence: Fence) -> Result<(), Fault> {
     let sql = "UPDATE checkpoint SET fence = NULL, lease_until = NULL WHERE poll = ?1 AND fence = ?2";
     sql::run(tx, sql, params![poll, fence_to_integer(fence)])?;

@@ -1,4 +1,4 @@
-//! Where polls stand, beside the outbox: the same file, the same threads, as durable.
+//! The checkpoints of polls: in the same file as the outbox, written by the same threads, equally durable.
 
 mod lease;
 mod parked;
@@ -17,8 +17,9 @@ use crate::{SqliteStore, engine::Engine, fault::Fault, readers::Reader, writer::
 
 /// The checkpoint of one poll, in the file of a [`SqliteStore`].
 ///
-/// It holds the store open. Leases go by the store's clock, which is this machine's; of the pollers in all processes that have
-/// the file open, one polls. A clone is the same checkpoint, and so is another of the same name.
+/// It keeps the store open. Leases use the store's clock, which is this machine's. Of all pollers in all
+/// processes that have the file open, one polls at a time. A clone is the same checkpoint, and so is another
+/// with the same name.
 ///
 /// ```no_run
 /// # use martello_poll::{CheckpointStore, ParkedFilter};
@@ -37,12 +38,23 @@ pub struct SqliteCheckpoint {
 }
 
 impl SqliteStore {
-    /// The checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. Nothing is
-    /// stored before a poller takes it.
+    /// The checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and
+    /// underscores. Nothing is stored until a poller acquires it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let store = martello_sqlite::SqliteStore::open(directory.path().join("outbox.db")).await?;
+    /// let plannings = store.checkpoint("plannings")?;
+    /// assert!(store.checkpoint("two words").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When that is no name for a poll.
+    /// When the name is invalid.
     pub fn checkpoint(&self, poll: &str) -> Result<SqliteCheckpoint, ConfigError> {
         check_poll_name(poll)?;
         Ok(SqliteCheckpoint { engine: self.engine(), poll: poll.into() })

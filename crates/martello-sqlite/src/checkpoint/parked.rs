@@ -11,7 +11,7 @@ use crate::{
     writer::Tx,
 };
 
-/// What is parked and passes the filter, the oldest first.
+/// Lists the parked items that pass the filter, oldest first.
 pub(super) fn list(connection: &Connection, poll: &str, filter: ParkedFilter) -> Result<Vec<Parked>, Fault> {
     macro_rules! select {
         ($condition:literal) => {
@@ -42,7 +42,7 @@ fn parked(row: &Row<'_>) -> Result<Parked, Fault> {
     Ok(Parked { id: ParkedId(id), item, redeliver: again })
 }
 
-/// Parks an item, unless the same is parked.
+/// Parks an item, unless an equal one is parked already.
 pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Fault> {
     let sql = "INSERT INTO parked (poll, page, item, parked_at, key, stamp, reason, size, json, hash)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
@@ -56,12 +56,12 @@ pub(super) fn park(tx: &Tx<'_>, poll: &str, item: &NewParked) -> Result<(), Faul
     Ok(())
 }
 
-/// Has these delivered again, and tells how many of them are parked.
+/// Marks these items for another delivery. Returns how many of them are parked.
 pub(super) fn redeliver(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
     each(tx, "UPDATE parked SET again = 1 WHERE id = ?2 AND poll = ?1", poll, ids)
 }
 
-/// Forgets these, and tells how many of them were parked.
+/// Deletes these items. Returns how many of them were parked.
 pub(super) fn discard(tx: &Tx<'_>, poll: &str, ids: &[ParkedId]) -> Result<u64, Fault> {
     each(tx, "DELETE FROM parked WHERE id = ?2 AND poll = ?1", poll, ids)
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 use super::parked::{discard, park};
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// Saves all of this, or nothing; `None` if more would be parked than may be.
+/// Saves everything or nothing. Returns `None` when the items would exceed the limits on parked items.
 pub(super) fn save(
     tx: &Tx<'_>,
     poll: &str,
@@ -32,7 +32,7 @@ pub(super) fn save(
     Ok(fits.then_some(saved))
 }
 
-/// Whether no more is parked than may be.
+/// Whether the parked items are within their limits.
 fn has_room(tx: &Tx<'_>, poll: &str) -> Result<bool, Fault> {
     let sql = "SELECT count(*), coalesce(sum(size), 0) FROM parked INDEXED BY parked_hash WHERE poll = ?1";
     let sums = sql::one(tx, sql, params![poll], |row| Ok::<_, Fault>((row.get(0)?, row.get(1)?)))?;

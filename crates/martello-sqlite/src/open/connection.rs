@@ -6,18 +6,19 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, config::DbConfig};
 use super::DatabasePath;
 use crate::fault::{self, explain};
 
-/// More than there are statements that are not made for a filter.
+/// Statements that a connection keeps prepared: more than this crate has, apart from those built for a
+/// filter.
 const STATEMENTS: usize = 128;
-/// What a connection keeps of the file in memory, in KiB: the inner pages of all indexes of some million entries.
+/// Page cache of a connection, in KiB. It holds the inner pages of all indexes of some million entries.
 const CACHE_KIB: i32 = 8 * 1024;
-/// After how many pages of 4 KiB the log is copied into the file.
+/// Pages of 4 KiB in the write-ahead log after which SQLite checkpoints it.
 const CHECKPOINT_PAGES: u32 = 1_000;
-/// What is left of a longer log once it has been copied, in bytes.
+/// Bytes to which a longer write-ahead log is truncated after a checkpoint.
 pub(crate) const WAL_LIMIT: u32 = 64 * 1024 * 1024;
-/// How often a new file is asked to have a log. After each that fails, others have done what they were about to.
+/// How often to request WAL mode for a new file. Each failure means that another connection made progress.
 const ATTEMPTS: usize = 100;
 const UNMADE: &str = "cannot be created: allow this user to write to its directory";
-/// What `PRAGMA synchronous` says for FULL.
+/// The value of `PRAGMA synchronous` that means FULL.
 pub(super) const FULL: i64 = 2;
 
 pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connection, StoreError> {
@@ -26,14 +27,15 @@ pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connectio
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
     let connection = open(&database.path, flags)?;
-    // Where SQLite may not write, it reads.
+    // SQLite opens a file read-only when it may not write to it.
     if connection.is_readonly(MAIN_DB).map_err(explain)? {
         let what = "is not writable: allow this user to write to it";
         return Err(fault::at_path(StoreErrorKind::ReadOnly, &database.path, what));
     }
     connection.busy_timeout(database.busy_timeout).map_err(explain)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Else a plan may depend on what is bound, and each statement that might is prepared anew each time it is run.
+    // Without this, a plan may depend on bound values, and SQLite prepares such a statement again at each
+    // run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(explain)?;
     for (pragma, value) in [("cache_size", -CACHE_KIB), ("temp_store", 2), ("trusted_schema", 0)] {
         connection.pragma_update(None, pragma, value).map_err(|error| beside(&database.path, error))?;
@@ -41,7 +43,7 @@ pub(super) fn connect(database: &DatabasePath, create: bool) -> Result<Connectio
     Ok(connection)
 }
 
-/// Opens the file; one that is made now is for its owner alone.
+/// Opens the file. A file that this creates is readable and writable by its owner only.
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     #[cfg(unix)]
     if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
@@ -55,10 +57,10 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Connection::open_with_flags(path, flags).map_err(|error| unopened(path, error))
 }
 
-/// Write-ahead log, and each commit on the disk before it is acknowledged; asked for and looked at.
+/// Turns on the write-ahead log and makes each commit durable before it is acknowledged. It verifies both.
 pub(super) fn make_durable(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
     let mode = enable_wal(connection).map_err(|error| beside(&database.path, error))?;
-    // An Apple system hands a sync on to the disk only if it is asked to; elsewhere this changes nothing.
+    // Apple systems flush the disk's cache only with these; on other systems they have no effect.
     for pragma in ["fullfsync", "checkpoint_fullfsync"] {
         connection.pragma_update(None, pragma, true).map_err(explain)?;
     }
@@ -77,8 +79,8 @@ pub(super) fn make_durable(connection: &Connection, database: &DatabasePath) -> 
     ask("journal_size_limit", WAL_LIMIT)
 }
 
-/// Asks for a write-ahead log, and tells what there is. Only the first connection to a new file changes something; and of
-/// all that SQLite does, this alone does not wait for others who are in its way, so it is made to wait for them.
+/// Requests WAL mode and returns the resulting journal mode. Only the first connection to a new file changes
+/// it. This pragma ignores the busy timeout, so on a conflict an exclusive transaction does the waiting.
 fn enable_wal(connection: &Connection) -> rusqlite::Result<String> {
     let ask = || connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
     for _ in 0..ATTEMPTS {
@@ -92,7 +94,7 @@ fn enable_wal(connection: &Connection) -> rusqlite::Result<String> {
     ask()
 }
 
-/// The most bytes that the file may have. SQLite forgets it with the connection, and counts pages.
+/// Limits the size of the file. SQLite counts in pages and keeps the limit for this connection only.
 pub(super) fn bound(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
     let Some(bytes) = database.max_size else {
         return Ok(());
@@ -111,7 +113,7 @@ fn unopened(path: &Path, error: rusqlite::Error) -> StoreError {
     fault::at_path(StoreErrorKind::ReadOnly, path, what).with_source(error)
 }
 
-/// The file itself could be opened, so it is what SQLite puts beside it.
+/// The error when the file itself opened, so that its -wal or -shm file caused `error`.
 pub(super) fn beside(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
@@ -143,9 +145,9 @@ fn escaped(path: &Path) -> String {
     text
 }
 
-/// How a file that is not there yet is opened, to be made for its owner alone: SQLite gives it the mode of
-/// the file that `modeof` names, and to what is beside it the mode of the file itself. `None` if it is there,
-/// and keeps its mode.
+/// The URI that creates the file with mode 0600, and a temporary file with that mode. SQLite copies the mode
+/// of the file that `modeof` names, and gives the mode of the database to its -wal and -shm files. Returns
+/// `None` if the file exists: it keeps its mode.
 #[cfg(unix)]
 fn for_its_owner(path: &Path) -> io::Result<Option<(String, tempfile::NamedTempFile)>> {
     if std::fs::metadata(path).is_ok() {

@@ -1,4 +1,4 @@
-//! The versions of the schema: forward only, each in one transaction, whoever comes first.
+//! Migrations of the schema: forward only, all in one transaction, by whichever process comes first.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use rusqlite::{
 use super::{APPLICATION_ID, DatabasePath, connection, version_3};
 use crate::fault::{self, Fault};
 
-/// What leads from a version to the next: its SQL, and then what SQL cannot do.
+/// A migration to the next version: its SQL, then the part that SQL cannot do.
 type Step = (&'static str, fn(&Connection) -> rusqlite::Result<()>);
 
-/// What leads from each version to the next, from an empty file on.
+/// The migrations from an empty file to the newest version.
 const STEPS: &[Step] = &[
     (include_str!("../schema_1.sql"), |_| Ok(())),
     (include_str!("../schema_2.sql"), |_| Ok(())),
     (include_str!("../schema_3.sql"), version_3::fill_columns),
 ];
 
-/// The version that this crate writes.
+/// The version of the schema that this crate reads and writes.
 pub(crate) const NEWEST: i32 = 3;
 
 pub(super) fn refuse_newer(path: &Path, version: i32) -> Result<(), StoreError> {
@@ -33,11 +33,11 @@ pub(super) fn newer(path: &Path, version: i32) -> StoreError {
     newer_schema(path.display(), version, NEWEST)
 }
 
-/// Makes the file one of ours, if it is empty, and brings it up to date.
+/// Sets the application id of an empty file, and migrates an older schema.
 pub(super) fn prepare(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
     set_application_id(connection, database)?;
     connection::make_durable(connection, database)?;
-    // An upgrade may take more room: a file that is full has to be opened before anything can be taken out of it.
+    // A migration may need space. A full file must still open, so that entries can be deleted from it.
     let is_older = (1..NEWEST).contains(&version(connection, database)?);
     if !is_older {
         connection::bound(connection, database)?;
@@ -51,9 +51,9 @@ fn version(connection: &Connection, database: &DatabasePath) -> Result<i32, Stor
     version.map_err(|error| connection::beside(&database.path, error))
 }
 
-/// Writes our name into an empty file, before there is a log: it must be in the file itself for all to see.
+/// Writes the application id to an empty file before WAL mode is on: the id must be in the file itself.
 fn set_application_id(connection: &Connection, database: &DatabasePath) -> Result<(), StoreError> {
-    // One look at one state: another process may be doing the same.
+    // In one transaction, because another process may be doing the same.
     let look = Transaction::new_unchecked(connection, Deferred).map_err(fault::explain)?;
     let is_ours = ours(&look, database)?;
     look.rollback().map_err(fault::explain)?;
@@ -67,7 +67,7 @@ fn set_application_id(connection: &Connection, database: &DatabasePath) -> Resul
     first.commit().map_err(fault::explain)
 }
 
-/// Whether the file bears our name; `false` if it is empty.
+/// Whether the file has our application id; `false` if it is empty.
 fn ours(connection: &Connection, database: &DatabasePath) -> Result<bool, StoreError> {
     let beside = |error| connection::beside(&database.path, error);
     let ask = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(beside);
@@ -92,7 +92,7 @@ fn migrate(connection: &Connection, database: &DatabasePath) -> Result<(), Fault
         return Ok(());
     }
     let transaction = Transaction::new_unchecked(connection, Immediate)?;
-    // Another process may have been quicker.
+    // Another process may have migrated it meanwhile.
     let from = version(&transaction)?;
     refuse_newer(&database.path, from)?;
     for (sql, fill_in) in STEPS.iter().skip(usize::try_from(from).unwrap_or_default()) {

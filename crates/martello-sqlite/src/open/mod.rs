@@ -1,4 +1,4 @@
-//! From a path to connections that can be relied on.
+//! Opens connections: checks the path, creates the file, sets the pragmas, migrates the schema.
 
 mod connection;
 mod migrate;
@@ -18,13 +18,13 @@ pub(crate) use path::absolute;
 
 use crate::fault::explain;
 
-/// What a file of ours bears in its header, at byte 68: "Mtlo".
+/// The application id in the header of a store, at byte 68: "Mtlo".
 const APPLICATION_ID: i32 = 0x4d74_6c6f;
 
-/// How a file is opened.
+/// The path of a database file, and how to open it.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabasePath {
-    /// Absolute, so that nothing in it has a meaning to SQLite.
+    /// Absolute, so that SQLite gives no special meaning to any part of it.
     pub(crate) path: PathBuf,
     pub(crate) create: bool,
     pub(crate) busy_timeout: Duration,
@@ -32,23 +32,23 @@ pub(crate) struct DatabasePath {
 }
 
 impl DatabasePath {
-    /// The connection that writes, to a file that is there, ours, and up to date.
+    /// Opens the connection that writes. Creates or migrates the file if needed.
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
         path::check(self)?;
         let connection = connection::connect(self, self.create)?;
-        // Until it is certain that the file is one of ours, closing it must not change it.
+        // Until the file is known to be a store, closing the connection must not change it.
         set_checkpoint_on_close(&connection, false)?;
         migrate::prepare(&connection, self)?;
         set_checkpoint_on_close(&connection, true)?;
         Ok(connection)
     }
 
-    /// The file, once it has been opened.
+    /// The identity of the file, once it is open.
     pub(crate) fn opened(&self) -> OpenedFile {
         OpenedFile::at(self.path.clone())
     }
 
-    /// The log beside the file: beside what its path leads to, if that is a link.
+    /// The path of the write-ahead log. SQLite puts it beside the target of a symbolic link.
     pub(crate) fn wal(&self) -> PathBuf {
         let mut wal =
             std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone()).into_os_string();
@@ -56,7 +56,7 @@ impl DatabasePath {
         wal.into()
     }
 
-    /// One more connection to the file, to read with.
+    /// Opens a connection that only reads.
     pub(crate) fn open_reader(&self) -> Result<Connection, StoreError> {
         let connection = connection::connect(self, false)?;
         connection::make_durable(&connection, self)?;
@@ -97,7 +97,7 @@ mod tests {
         Ok(())
     }
 
-    /// Before 3.51.3 a checkpoint and a reset of the log at the same moment could lose what was committed.
+    /// Before 3.51.3, a checkpoint and a reset of the log at the same moment could lose commits.
     #[test]
     fn the_sqlite_that_is_built_in_does_not_lose_commits() {
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());

@@ -5,12 +5,12 @@ use martello_outbox::{StoreError, StoreErrorKind};
 use super::migrate::newer;
 use crate::fault;
 
-/// The file that was opened, to notice when its path leads to another, or to none: on some systems it can be moved or
-/// deleted while it is open, and whatever is written to it then is lost.
+/// The file that was opened, to notice when its path no longer leads to it. Some systems allow an open file
+/// to be moved or deleted, and writes to it are then lost.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
     path: PathBuf,
-    /// What tells it from other files, where there is such a thing.
+    /// Device and inode on Unix.
     id: Option<(u64, u64)>,
 }
 
@@ -24,14 +24,14 @@ impl OpenedFile {
         id(&self.path) == self.id
     }
 
-    /// What those are told who wanted to write to it.
+    /// The error for writes after the path has changed.
     pub(crate) fn gone(&self) -> StoreError {
         let what =
             "was moved or replaced since it was opened: put it back, or close the store and open it again";
         fault::at_path(StoreErrorKind::Unavailable, &self.path, what)
     }
 
-    /// What those are told who wanted to write to it, after another program has brought it to this version.
+    /// The error for writes after another program has migrated the file to this version.
     pub(crate) fn newer(&self, version: i32) -> StoreError {
         newer(&self.path, version)
     }

@@ -1,5 +1,5 @@
-//! A look at the place before anything is opened that could leave a trace: what is refused here stays as it was, down to
-//! the byte, and nothing is put beside it.
+//! Checks a path before anything is opened for writing. A file that is refused here is unchanged to the byte,
+//! and nothing is created beside it.
 
 use std::{
     io,
@@ -12,13 +12,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{APPLICATION_ID, DatabasePath, connection::uri, migrate};
 use crate::fault::{self, explain};
 
-/// What the header of a file says.
+/// The fields of a file's header that identify a store.
 struct Header {
     application_id: i32,
     user_version: i32,
 }
 
-/// The path from the root on, so that nothing in it has a meaning to SQLite.
+/// The absolute path, so that SQLite gives no special meaning to any part of it.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     let refused = |what| StoreError::new(StoreErrorKind::Unusable, what);
     if path.as_os_str().is_empty() {
@@ -33,7 +33,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     })
 }
 
-/// Whether a store may be opened here.
+/// Checks whether a store can be opened at this path.
 pub(super) fn check(database: &DatabasePath) -> Result<(), StoreError> {
     let path = database.path.as_path();
     match std::fs::metadata(path) {
@@ -53,7 +53,7 @@ pub(super) fn check(database: &DatabasePath) -> Result<(), StoreError> {
             "is not a regular file: give the path of a file",
         )),
         Ok(metadata) if metadata.len() == 0 => may_create(database),
-        // Another process may just be writing the first page.
+        // Tries twice, because another process may just be writing the first page.
         Ok(_) => check_header(database).or_else(|_| check_header(database)),
     }
 }
@@ -79,8 +79,8 @@ fn check_header(database: &DatabasePath) -> Result<(), StoreError> {
     let path = database.path.as_path();
     let has_wal = || std::fs::metadata(database.wal()).is_ok_and(|wal| wal.len() > 0);
     let header = match header(path) {
-        // The log is being copied into it, or a crash has ended that half-way: the file alone looks damaged, and together
-        // with the log it may not be. Whoever opens both finds out.
+        // A checkpoint may be under way, or a crash may have interrupted one. Then the file alone looks
+        // corrupt, but may be valid together with its log. Opening both shows which.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) && has_wal() => {
             return Ok(());
         }
@@ -104,9 +104,9 @@ fn check_header(database: &DatabasePath) -> Result<(), StoreError> {
     migrate::refuse_newer(path, header.user_version)
 }
 
-/// Reads the header through SQLite, and not as a file: closing a file takes away the locks that another store in this
-/// process has on it (<https://sqlite.org/howtocorrupt.html> §2.2). As an immutable file, it is neither locked nor
-/// recovered.
+/// Reads the header through SQLite, not as a plain file: closing a plain file would drop the locks that
+/// another store in this process holds (<https://sqlite.org/howtocorrupt.html> §2.2). With `immutable`,
+/// SQLite neither locks nor recovers the file.
 fn header(path: &Path) -> rusqlite::Result<Header> {
     let uri = uri(path) + "?immutable=1";
     let flags =

@@ -1,5 +1,5 @@
-//! Version 3: what it asks of each entry that SQL cannot tell. What was ordered by the target of its request has the key of
-//! today's rule, and each key its head; each entry has its authority, and a dead letter knows whether it is overtaken.
+//! The part of migration 3 that SQL cannot do. It rederives the order keys that the old rule made, sets the
+//! heads of the new keys, fills in the authority of each entry, and marks overtaken dead letters.
 
 use martello_outbox::{
     OrderKey,
@@ -12,7 +12,8 @@ use crate::sql::{self, fnv};
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
 
-/// An entry's key was made of its first request, and its authority is that of its last.
+/// Selects each entry with its first request, which made its order key, and its last, which has its
+/// authority.
 const ENTRIES: &str = "SELECT e.seq, e.order_key, coalesce(f.method, r.method), coalesce(f.url, r.url), r.url
      FROM outbox AS e CROSS JOIN request AS r ON r.entry = e.seq
      LEFT JOIN earlier_request AS f ON f.entry = e.seq AND f.number = 1
@@ -20,8 +21,8 @@ const ENTRIES: &str = "SELECT e.seq, e.order_key, coalesce(f.method, r.method), 
 
 const FILL_IN: &str = "UPDATE outbox SET authority = ?2, order_key = coalesce(?3, order_key) WHERE seq = ?1";
 
-/// Where two that were under way have one key now, neither is: their workers can no longer settle them, and the next turn
-/// takes them back, so that one goes after the other.
+/// Takes the leases of entries that now share a key. Their workers can no longer settle them, and the next
+/// turn takes them back, so that they are delivered one after the other.
 const TAKE_LEASES: &str = "UPDATE outbox SET fence = random(), lease_until = 0
      WHERE state = 1 AND EXISTS (SELECT 1 FROM outbox AS o WHERE o.order_key = outbox.order_key
          AND o.queue = outbox.queue AND o.pending = 1 AND o.state = 1 AND o.seq <> outbox.seq)";
@@ -31,7 +32,7 @@ const SET_HEADS: &str = "UPDATE outbox SET head = NOT head
          WHERE o.order_key = outbox.order_key AND o.queue = outbox.queue AND o.pending = 1
          AND (o.state = 1 OR o.seq < outbox.seq)))";
 
-/// Where a newer one of the key may have been processed: it died so, or an attempt at it ended so.
+/// Marks dead letters as possibly overtaken when a newer entry of the key may have been processed.
 const MARK_POSSIBLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 1
      FROM (SELECT order_key, queue, max(seq) AS last FROM outbox INDEXED BY entry_key
          WHERE order_key IS NOT NULL AND state <> 2 AND (state = 3 AND reason IN ('ambiguous', 'crashed')
@@ -42,7 +43,7 @@ const MARK_POSSIBLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 1
      WHERE outbox.state = 3 AND outbox.order_key = doubtful.order_key AND outbox.queue = doubtful.queue
          AND outbox.seq < doubtful.last";
 
-/// Where a newer one of the key was delivered, as far as that has not been pruned.
+/// Marks dead letters as overtaken when a newer entry of the key was delivered and has not been pruned.
 const MARK_CERTAINLY: &str = "UPDATE outbox INDEXED BY dead_key SET overtaken = 2
      FROM (SELECT order_key, queue, max(seq) AS last FROM outbox INDEXED BY entry_key
          WHERE order_key IS NOT NULL AND state = 2 GROUP BY order_key, queue) AS done
@@ -57,7 +58,7 @@ pub(super) fn fill_columns(connection: &Connection) -> rusqlite::Result<()> {
             let key: Option<String> = row.get(1)?;
             let (method, url): (String, String) = (row.get(2)?, row.get(3)?);
             let key = rederived_order_key(key.as_deref(), &method, &url);
-            // Empty if it has none, which an entry that was stored by this crate has.
+            // Every entry that this crate stored has an authority.
             let authority = authority_of(&row.get::<_, String>(4)?).unwrap_or_default();
             Ok::<(i64, String, Option<OrderKey>), rusqlite::Error>((row.get(0)?, authority, key))
         })?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::{fault::Fault, sql};
 
-/// What [`entry_without_request`] reads, in its order.
+/// The columns that [`entry_without_request`] reads, in its order.
 macro_rules! columns {
     () => {
         "seq, id, queue, state, reason, revision, order_key, dedup_key, repeatable, attempts, tries, max_attempts, \
@@ -16,7 +16,7 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// A query of what [`wide`] reads.
+/// A query of the columns that [`read_entry`] reads.
 macro_rules! select_entry {
     ($rest:literal) => {
         concat!(
@@ -35,32 +35,32 @@ pub(crate) fn entry(connection: &Connection, id: EntryId) -> Result<Option<Entry
     sql::one(connection, sql, params![id.as_bytes()], |row| read_entry(row).map(|(_, entry)| entry))
 }
 
-/// The entry at this place in the order, which is there.
+/// The entry at this position, which must exist.
 pub(crate) fn entry_at(connection: &Connection, seq: i64) -> Result<Entry, Fault> {
     let sql = select_entry!("WHERE seq = ?1");
     let found = sql::one(connection, sql, params![seq], |row| read_entry(row).map(|(_, entry)| entry))?;
     found.ok_or_else(|| corrupt("entry").into())
 }
 
-/// An entry and its place in the order, from a row of [`select_wide`].
+/// Reads a row of [`select_entry`]. Returns the entry and its position.
 pub(crate) fn read_entry(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
     engine::entry(&mut sql::columns(row, 0))
 }
 
-/// An entry without its method and target, which stand in its request, from a row that starts with [`columns`]; and
-/// its place in the order.
+/// Reads a row that starts with [`columns`]. Returns the entry, without the method and URL of its request,
+/// and its position.
 pub(crate) fn read_entry_without_request(row: &Row<'_>) -> Result<(i64, Entry), Fault> {
     entry_without_request(&mut sql::columns(row, 0))
 }
 
-/// The request in five columns from this one on: method, url, headers, sealed, body.
+/// Reads a request from the five columns that start at this one: method, url, headers, sealed, body.
 pub(crate) fn request(row: &Row<'_>, from: usize) -> Result<StoredRequest, Fault> {
     let text = |column| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
     let (method, url, headers) = (text(from)?, text(from + 1)?, text(from + 2)?);
     Ok(stored_request(method, url, headers, row.get(from + 3)?, row.get(from + 4)?)?)
 }
 
-/// All that is known of the entry.
+/// The entry with its revisions, attempts and events.
 pub(crate) fn detail(connection: &Connection, id: EntryId) -> Result<Option<Detail>, Fault> {
     let sql = select_entry!("WHERE id = ?1");
     let Some((seq, entry)) = sql::one(connection, sql, params![id.as_bytes()], read_entry)? else {

@@ -3,7 +3,7 @@ use rusqlite::{Params, params};
 
 use crate::{fault::Fault, open::NEWEST, readers::Reader};
 
-/// Examines the file. It reads all of it.
+/// Checks the health of the file. This reads all of it.
 pub(crate) fn check_health(reader: &Reader) -> Result<Vec<Finding>, Fault> {
     let check = HealthCheck { reader };
     Ok(vec![
@@ -44,7 +44,7 @@ impl HealthCheck<'_> {
         if check == "ok" {
             return Ok(Finding::well("integrity", "SQLite finds no error in the file"));
         }
-        // It names tables and pages, not values.
+        // SQLite's text names tables and pages, not values.
         let seen =
             format!("{check}: stop all programs that use the file, keep a copy, then restore a backup");
         Ok(Finding::unwell("integrity", seen))
@@ -72,7 +72,7 @@ impl HealthCheck<'_> {
     }
 
     fn order(&self) -> Result<Finding, Fault> {
-        // Of each key, the oldest that is pending is at the head if it is ready, unless another is leased.
+        // The head of a key is its oldest pending entry if that is ready and no other is leased.
         let sql = "SELECT count(*) FROM outbox AS e WHERE state = 0 AND head IS NOT (order_key IS NULL OR NOT EXISTS (
                  SELECT 1 FROM outbox AS o WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.pending = 1
                  AND (o.state = 1 OR o.seq < e.seq)))";

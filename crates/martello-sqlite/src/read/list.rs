@@ -7,7 +7,7 @@ use rusqlite::{params, params_from_iter, types::Value};
 use super::entry::{read_entry, select_entry};
 use crate::{fault::Fault, readers::Reader, sql};
 
-/// Entries that pass the filter, the newest first.
+/// Lists the entries that pass the filter, newest first.
 pub(crate) fn list(
     reader: &Reader,
     filter: &Filter,
@@ -25,7 +25,7 @@ pub(crate) fn list(
     Ok(Page { entries: found.into_iter().map(|(_, entry)| entry).collect(), next })
 }
 
-/// How many entries pass the filter.
+/// Counts the entries that pass the filter.
 pub(crate) fn count(reader: &Reader, filter: &Filter) -> Result<u64, Fault> {
     let passing = Conditions::of(filter);
     let sql = format!("SELECT count(*) FROM outbox WHERE {}", passing.sql);
@@ -36,7 +36,7 @@ pub(crate) fn count(reader: &Reader, filter: &Filter) -> Result<u64, Fault> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// What there is of this queue and key.
+/// Whether the queue has pending entries and dead letters of this key.
 pub(crate) fn key_state(reader: &Reader, queue: &QueueName, key: &OrderKey) -> Result<KeyState, Fault> {
     let sql = "SELECT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_key
              WHERE order_key = ?1 AND queue = ?2 AND pending = 1),
@@ -47,20 +47,21 @@ pub(crate) fn key_state(reader: &Reader, queue: &QueueName, key: &OrderKey) -> R
     })?)
 }
 
-/// A filter as the conditions of a query. Their text depends only on which are set, so that queries can be kept.
+/// A filter as the conditions of a query. The text depends only on which conditions are set, so that SQLite
+/// can keep the statement prepared.
 pub(crate) struct Conditions {
     /// As `a AND b`.
     pub(crate) sql: String,
-    /// What is bound to them, from `?1` on.
+    /// The values bound to the conditions, from `?1` on.
     pub(crate) values: Vec<Value>,
 }
 
 impl Conditions {
-    /// What passes the filter.
+    /// The conditions of this filter.
     pub(crate) fn of(filter: &Filter) -> Self {
         let mut of = Self { sql: String::from("1"), values: Vec::new() };
         if let Some(state) = filter.state {
-            // Spelt out, and not bound: an index that is only about dead letters is not thought of otherwise.
+            // A literal, not bound: SQLite uses the indexes of dead letters only for a literal state.
             of.sql.push_str(&format!(" AND state = {}", state_code(state)));
         }
         let text = |text: Option<&str>| text.map(|text| Value::from(text.to_owned()));
@@ -74,7 +75,7 @@ impl Conditions {
         of.add("job = ?", filter.job.map(|job| job.as_bytes().to_vec().into()));
         of.add("changed_at >= ?", filter.changed_since.map(|time| ceil_micros(time).into()));
         of.add("changed_at < ?", filter.changed_before.map(|time| ceil_micros(time).into()));
-        // There are few dead letters, and many attempts.
+        // There are few dead letters and many attempts.
         let tracked = match filter.state {
             Some(State::Dead) => {
                 "EXISTS (SELECT 1 FROM attempt WHERE attempt.entry = seq AND tracking_id = ?)"
@@ -85,7 +86,7 @@ impl Conditions {
         of
     }
 
-    /// One more condition, with one more value.
+    /// Adds a condition with one value, if there is a value.
     pub(crate) fn add(&mut self, condition: &str, value: Option<Value>) {
         if let Some(value) = value {
             self.values.push(value);

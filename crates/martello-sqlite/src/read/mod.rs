@@ -1,4 +1,4 @@
-//! What is read. Those functions that take a connection are also for the writer, in the middle of its work.
+//! Reads. Functions that take a connection also serve the writer, within its transaction.
 
 mod entry;
 mod health;

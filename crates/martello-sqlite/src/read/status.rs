@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::{fault::Fault, readers::Reader, sql};
 
-/// The queues, by name. It costs the same however many entries there are.
+/// The queues, by name. The cost does not depend on the number of entries.
 pub(crate) fn queues(reader: &Reader) -> Result<Vec<QueueStats>, Fault> {
     let now = reader.now();
     let sql = "SELECT name, ready, leased, done, dead, cancelled, paused,
@@ -44,7 +44,7 @@ macro_rules! select_replay {
     };
 }
 
-/// The replays, the newest first.
+/// The replays, newest first.
 pub(crate) fn replays(connection: &Connection) -> Result<Vec<ReplayJob>, Fault> {
     let sql = select_replay!("ORDER BY n DESC");
     sql::all(connection, sql, [], |row| replay_job(&mut sql::columns(row, 0)))

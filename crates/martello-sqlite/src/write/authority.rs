@@ -1,5 +1,5 @@
-//! What can be claimed of a queue where some authorities are held. It goes from authority to authority, and so reads nothing
-//! of what is held but the first entry, however many there are. Of many authorities it looks at what is due first before.
+//! Claims from a queue with held authorities. It goes from authority to authority, so of a held one it reads
+//! only the first entry. Where there are many authorities, it first tries the entries that are due earliest.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -9,10 +9,10 @@ use rusqlite::{Row, params};
 use super::hold::{Admission, Holds};
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// How many authorities are few.
+/// Up to this many authorities, it visits each.
 const FEW: usize = 64;
 
-/// At how many entries it looks first where there are more.
+/// With more authorities, how many due entries it tries first.
 const AHEAD: usize = 1_000;
 
 /// An entry at the head of its key.
@@ -27,8 +27,8 @@ fn head(row: &Row<'_>) -> Result<Head, Fault> {
     Ok(Head { authority: row.get(0)?, due_at: row.get(1)?, seq: row.get(2)?, expires_at: row.get(3)? })
 }
 
-/// Up to so many entries that may be claimed, those due first and then the oldest; each with the number of holds in a row of
-/// its authority, if it is to show whether that is back.
+/// Selects up to `most` entries that may be claimed: by due time, then oldest first. Each comes with the
+/// number of holds in a row of its authority, which is 0 unless the entry is a probe.
 pub(super) fn claimable(
     tx: &Tx<'_>,
     queue: &QueueName,
@@ -49,7 +49,8 @@ pub(super) fn claimable(
         }
         firsts = self::firsts(tx, queue, usize::MAX)?;
     }
-    // The next of each authority, the first of all on top. The first may have expired, so it is looked at once more.
+    // The next entry of each authority, the earliest on top. The first entry may have expired, so read it
+    // again.
     let mut nexts = BinaryHeap::new();
     for first in firsts {
         if matches!(holds.admission(&first.authority), Admission::All | Admission::One(_)) {
@@ -68,7 +69,7 @@ pub(super) fn claimable(
     Ok(found)
 }
 
-/// When the first may be claimed, as far as that is only a matter of time.
+/// The time at which an entry may be claimed next, if that depends on time alone.
 pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName, holds: &Holds) -> Result<Option<i64>, Fault> {
     let moment = |head: &Head| match holds.admission(&head.authority) {
         Admission::All | Admission::One(_) => Some(head.due_at),
@@ -80,7 +81,7 @@ pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName, holds: &Holds) -> 
         let mut first = None;
         let is_enough = ahead(tx, queue, i64::MAX, |head| {
             first = first.into_iter().chain(moment(&head)).min();
-            // What comes later is due later.
+            // Entries after this one are due later.
             first.is_some_and(|first| first <= head.due_at)
         })?;
         if is_enough {
@@ -91,7 +92,7 @@ pub(super) fn first_claimable(tx: &Tx<'_>, queue: &QueueName, holds: &Holds) -> 
     Ok(firsts.iter().filter_map(moment).min())
 }
 
-/// The first entry of each authority, up to so many.
+/// The first entry of each authority, for up to `most` authorities.
 fn firsts(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<Vec<Head>, Fault> {
     let sql = "SELECT authority, due_at, seq, expires_at FROM outbox INDEXED BY entry_authority
          WHERE queue = ?1 AND state = 0 AND head = 1 AND authority > ?2 ORDER BY authority, due_at, seq LIMIT 1";
@@ -106,7 +107,7 @@ fn firsts(tx: &Tx<'_>, queue: &QueueName, most: usize) -> Result<Vec<Head>, Faul
     Ok(firsts)
 }
 
-/// The next of an authority after this one that is due and has not expired: when it is due, and its place.
+/// The next entry of an authority, after this due time and position, that is due and has not expired.
 fn next(
     tx: &Tx<'_>,
     queue: &QueueName,
@@ -121,8 +122,8 @@ fn next(
     sql::one(tx, sql, values, |row| Ok::<_, Fault>((row.get(0)?, row.get(1)?)))
 }
 
-/// Looks at what is due by then, in order, until it is enough or many were looked at; tells whether there is no need to look at
-/// more.
+/// Visits due entries in order until `is_enough` returns true, all are visited, or [`AHEAD`] are. Returns
+/// false only in the last case.
 fn ahead(
     tx: &Tx<'_>,
     queue: &QueueName,

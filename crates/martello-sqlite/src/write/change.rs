@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use super::{key_heads, overtake::before_replay};
 use crate::{fault::Fault, read::entry_at, sql, writer::Tx};
 
-/// Changes one entry by hand.
+/// Applies a change by an operator to one entry.
 pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<Entry, Fault> {
     let read = |row: &Row<'_>| {
         let mut columns = sql::columns(row, 0);
@@ -39,7 +39,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
     entry_at(tx, seq)
 }
 
-/// Brings a ready entry to an end; the next of its key comes to the head, if it was there.
+/// Ends a ready entry. If it was the head of its key, the next entry becomes the head.
 pub(super) fn end_ready(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Reason>) -> Result<(), Fault> {
     let was = row_before(tx, seq)?;
     let sql = "UPDATE outbox SET state = ?2, pending = 0, head = 0, changed_at = ?3, untouched = 0,
@@ -53,14 +53,14 @@ pub(super) fn end_ready(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Rea
     Ok(())
 }
 
-/// Makes a dead letter of a ready entry.
+/// Makes a ready entry a dead letter.
 pub(super) fn dead_letter(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
     end_ready(tx, seq, State::Dead, Some(reason))?;
     tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
     Ok(())
 }
 
-/// Makes a dead letter ready again, due at this time, by a job or by hand.
+/// Makes a dead letter ready again, due at this time.
 pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16]>) -> Result<(), Fault> {
     let was = row_before(tx, seq)?;
     let head = key_heads::make_room(tx, seq, was.queue.as_str(), was.key())?;
@@ -73,7 +73,7 @@ pub(super) fn put_back(tx: &mut Tx<'_>, seq: i64, due: i64, job: Option<&[u8; 16
     Ok(())
 }
 
-/// What is asked of an entry before it is moved.
+/// The columns of an entry that a change needs.
 struct RowBefore {
     queue: QueueName,
     order_key: Option<OrderKey>,

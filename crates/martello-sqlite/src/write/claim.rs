@@ -18,7 +18,7 @@ use crate::{
     writer::Tx,
 };
 
-/// Takes entries, those due first and then the oldest, which `$which` says.
+/// Claims the entries that `$which` selects.
 macro_rules! claim {
     ($which:literal) => {
         concat!(
@@ -33,26 +33,26 @@ macro_rules! claim {
     };
 }
 
-/// Claims from the heads of their keys. It reads those that it takes, and nothing else, unless more have expired than one
-/// turn moves.
+/// Claims the heads of keys, by due time, then oldest first. It reads only the entries that it claims, except
+/// when more entries have expired than one turn moves.
 const FIRST: &str = claim!(
     "seq IN (SELECT seq FROM outbox INDEXED BY entry_ready
          WHERE queue = ?1 AND state = 0 AND head = 1 AND due_at <= ?2 AND expires_at > ?2
              ORDER BY due_at, seq LIMIT ?5)"
 );
 
-/// Claims one that was looked for, where authorities of the queue are held.
+/// Claims one selected entry, where authorities of the queue are held.
 const ONE: &str = claim!("queue = ?1 AND seq = ?5");
 
-/// How a queue stands, for a turn.
+/// The state of a queue at a turn.
 pub(super) struct QueueState {
     pub(super) leased: i64,
     pub(super) first_lease: Option<i64>,
     pub(super) first_expiry: Option<i64>,
     pub(super) paused: bool,
-    /// Whether there are holds of it.
+    /// Whether the queue has holds.
     pub(super) held: bool,
-    /// When the first entry that is at the head of its key is due, or was.
+    /// The due time of the first entry that is the head of its key.
     pub(super) first_due: Option<i64>,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn claim(
         return Ok(Vec::new());
     }
     let Some(holds) = holds else {
-        // They come as they were changed.
+        // SQLite returns the rows in the order of the update.
         let mut taken = take(tx, turn, FIRST, free)?;
         taken.sort_unstable_by_key(|(fence, entry)| (entry.due_at, fence.seq));
         return taken.into_iter().map(|taken| claimed(tx, turn, taken, 0)).collect();
@@ -129,7 +129,7 @@ fn claimed(
     Ok(Claimed { lease, until: timestamp(later(tx.now, turn.lease)), entry, request, holds })
 }
 
-/// How long until there may be something to do, where less was claimed than asked for.
+/// How long until a turn may have something to do, when it claimed less than requested.
 pub(super) fn next(
     tx: &Tx<'_>,
     turn: &Turn,

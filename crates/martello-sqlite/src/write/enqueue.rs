@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// Stores these entries, all or none.
+/// Stores all of these entries, or none.
 pub(crate) fn enqueue(tx: &mut Tx<'_>, entries: &[NewEntry]) -> Result<Vec<Enqueued>, Fault> {
     for entry in entries {
         entry.check()?;
@@ -44,7 +44,7 @@ fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
     Ok(Enqueued::Stored(new.id))
 }
 
-/// The entry that has its id, or else its dedup key.
+/// The stored entry with the same id, or else with the same dedup key.
 fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
     let sql = "SELECT id FROM outbox WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok::<_, Fault>(EntryId::from_bytes(row.get(0)?));
@@ -56,9 +56,9 @@ fn duplicate(tx: &Tx<'_>, new: &NewEntry) -> Result<Option<EntryId>, Fault> {
     sql::one(tx, sql, params![new.queue.as_str(), key], read)
 }
 
-/// Whether it was inserted: it is not, if it is a duplicate.
+/// Inserts the entry. Returns false if it is a duplicate.
 fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
-    // Nothing older of its key is pending if it is at the head, and a dead letter never is.
+    // A new entry is the head of its key if none of the key is pending. A dead letter never is.
     let sql =
         "INSERT OR IGNORE INTO outbox (id, queue, state, pending, head, due_at, expires_at, changed_at, attempts, tries,
              max_attempts, repeatable, created_at, expires_in, order_key, dedup_key, revision, host, reason,
@@ -92,7 +92,7 @@ fn insert_entry(tx: &Tx<'_>, new: &NewEntry) -> Result<bool, Fault> {
     Ok(inserted > 0)
 }
 
-/// Calls off the entries of a key that no worker has, for a newer one.
+/// Cancels the ready entries of a key in favour of a newer one.
 fn supersede(tx: &mut Tx<'_>, queue: &QueueName, key: &OrderKey, by: EntryId) -> Result<(), Fault> {
     let sql = "SELECT seq FROM outbox INDEXED BY entry_key
          WHERE order_key = ?1 AND queue = ?2 AND pending = 1 AND state = 0 ORDER BY seq";
@@ -107,7 +107,7 @@ fn supersede(tx: &mut Tx<'_>, queue: &QueueName, key: &OrderKey, by: EntryId) ->
     Ok(())
 }
 
-/// Writes down an attempt that has ended.
+/// Stores an attempt that has ended.
 pub(super) fn record(tx: &Tx<'_>, seq: i64, number: u32, attempt: &AttemptRecord) -> rusqlite::Result<()> {
     let sql =
         "INSERT INTO attempt (entry, number, revision, started_at, duration, outcome, status, tracking_id,

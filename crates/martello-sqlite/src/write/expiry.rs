@@ -1,4 +1,4 @@
-//! What time does: leases run out, and entries expire.
+//! Takes back expired leases, and moves expired entries to the dead letters.
 
 use martello_outbox::{
     AttemptRecord, Entry, EventKind, OrderKey, Overtaken, QueueName, Reason, State, engine::timestamp,
@@ -16,7 +16,7 @@ use crate::{
 /// How many expired entries one turn moves.
 const EXPIRED_AT_ONCE: usize = 100;
 
-/// Takes the leases that have run out from their workers, and tells how many.
+/// Takes back the expired leases of a queue. Returns how many.
 pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<usize, Fault> {
     let sql = concat!(
         "SELECT ",
@@ -80,7 +80,7 @@ fn release_lost(
     Ok(())
 }
 
-/// Moves entries that have expired to the dead letters, and tells whether there are more of them.
+/// Makes expired entries dead letters. Returns whether there are more of them.
 pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<bool, Fault> {
     let sql = "SELECT seq FROM outbox INDEXED BY entry_expiring
          WHERE queue = ?1 AND pending = 1 AND state = 0 AND expires_at <= ?2 ORDER BY expires_at, seq LIMIT ?3";

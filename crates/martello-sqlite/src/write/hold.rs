@@ -1,4 +1,4 @@
-//! What is held of a queue, authority by authority: APIs that were down when they were last asked.
+//! The holds of a queue, by authority: APIs that were down at their last attempt; and the pause of a queue.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,26 +7,26 @@ use rusqlite::{Row, params};
 
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// The holds of a queue, as they stand.
+/// The holds of a queue, at one moment.
 #[derive(Clone)]
 pub(super) struct Holds {
-    /// Until when each is, and how many there were in a row.
+    /// By authority: the end of the hold, and the number of holds in a row.
     held: HashMap<String, (i64, u32)>,
-    /// Those authorities of which an entry is leased.
+    /// The authorities that have a leased entry.
     leased: HashSet<String>,
-    /// How many more probes may be leased.
+    /// How many more probes the cap allows.
     probes_left: usize,
     now: i64,
 }
 
-/// What an authority lets be claimed.
+/// How many entries of an authority may be claimed.
 pub(super) enum Admission {
     All,
-    /// One as a probe, after so many holds in a row.
+    /// One, as a probe. The number is that of the holds in a row.
     One(u32),
-    /// Nothing before this moment.
+    /// None before this time.
     NoneUntil(i64),
-    /// Nothing before a probe that is leased, of this authority or another, has come to an end.
+    /// None before a leased probe ends, of this authority or of another.
     None,
 }
 
@@ -53,7 +53,8 @@ impl Holds {
         }
     }
 
-    /// Claims one of this authority, if that is admitted: after how many holds in a row.
+    /// Claims one entry of this authority, if allowed. Returns the number of holds in a row: 0 unless it is a
+    /// probe.
     pub(super) fn claim(&mut self, authority: &str) -> Option<u32> {
         match self.admission(authority) {
             Admission::All => Some(0),
@@ -67,8 +68,8 @@ impl Holds {
     }
 }
 
-/// Does to the hold of an authority what a settlement says. One that was claimed before the hold had ended says nothing of
-/// whether the API is back; nor does one that follows on what is not there any more ask for the next hold.
+/// Applies the hold of a settlement. An entry claimed before the hold was over does not end it: its delivery
+/// does not show that the API is back. A next hold applies only to the hold that it follows.
 pub(super) fn change(
     tx: &Tx<'_>,
     queue: &QueueName,
@@ -101,8 +102,8 @@ pub(super) fn change(
     Ok(())
 }
 
-/// Where there are more than a queue remembers, forgets another than this: of those that are over, the one with the fewest in a
-/// row; else the one that ends first.
+/// Deletes one other hold when the queue has too many: of those that are over, the one with the fewest in a
+/// row; if none is over, the one that ends first.
 fn forget_beside(tx: &Tx<'_>, queue: &QueueName, authority: &str) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM hold WHERE queue = ?1";
     let many = sql::one(tx, sql, params![queue.as_str()], |row| row.get::<_, i64>(0).map_err(Fault::from))?;
@@ -115,14 +116,14 @@ fn forget_beside(tx: &Tx<'_>, queue: &QueueName, authority: &str) -> Result<(), 
     Ok(())
 }
 
-/// Claims nothing from this queue until it is resumed.
+/// Pauses the queue: nothing is claimed from it until it is resumed.
 pub(crate) fn pause(tx: &mut Tx<'_>, queue: &QueueName, why: &str) -> Result<(), Fault> {
     let sql = "INSERT INTO queue (name, paused) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET paused = ?2";
     sql::run(tx, sql, params![queue.as_str(), why])?;
     Ok(())
 }
 
-/// Ends the pause, and all holds.
+/// Ends the pause, and all holds of the queue.
 pub(crate) fn resume(tx: &mut Tx<'_>, queue: &QueueName) -> Result<(), Fault> {
     let mut changed = 0;
     for sql in ["UPDATE queue SET paused = NULL WHERE name = ?1", "DELETE FROM hold WHERE queue = ?1"] {

@@ -1,12 +1,12 @@
-//! Who is at the head of a key: the oldest of its entries that are ready, unless one is leased. `head` says so in each
-//! row, so that a claim reads those from an index and never looks behind them.
+//! The head of each order key: its oldest ready entry, unless one of the key is leased. The column `head`
+//! marks it, so that a claim reads heads from an index and nothing else.
 
 use rusqlite::params;
 
 use crate::{sql, writer::Tx};
 
-/// After the head of a key has gone, or its lease has ended: the oldest that is pending comes to the head, if it is
-/// ready. None is leased then, because at most one was.
+/// Makes the oldest pending entry of the key its head, if it is ready. Call it after the head has ended, or
+/// its lease has: then no entry of the key is leased, because at most one was.
 pub(super) fn promote(tx: &Tx<'_>, queue: &str, key: Option<&str>) -> rusqlite::Result<()> {
     let Some(key) = key else {
         return Ok(());
@@ -18,8 +18,8 @@ pub(super) fn promote(tx: &Tx<'_>, queue: &str, key: Option<&str>) -> rusqlite::
     Ok(())
 }
 
-/// Whether an entry that becomes ready is at the head of its key. If it is older than the one that was, that one steps
-/// back. The entry itself is not pending yet.
+/// Whether an entry that is about to become ready is the head of its key. If it is older than the present
+/// head, that one stops being the head.
 pub(super) fn make_room(tx: &Tx<'_>, seq: i64, queue: &str, key: Option<&str>) -> rusqlite::Result<bool> {
     let Some(key) = key else {
         return Ok(true);
@@ -30,7 +30,7 @@ pub(super) fn make_room(tx: &Tx<'_>, seq: i64, queue: &str, key: Option<&str>) -
         sql::one(tx, sql, params![key, queue], |row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?)))?;
     match first {
         None => Ok(true),
-        // Where the oldest is not at the head, another is leased.
+        // If the oldest pending entry is not the head, an entry is leased.
         Some((first, true)) if seq < first => {
             sql::run(tx, "UPDATE outbox SET head = 0 WHERE seq = ?1", params![first])?;
             Ok(true)

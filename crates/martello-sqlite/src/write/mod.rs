@@ -1,4 +1,5 @@
-//! What is done in a transaction. Every change of a state also keeps the heads of keys and the counts of queues true.
+//! Operations in a transaction. Each change of a state also updates the heads of keys and the counts of
+//! queues.
 
 mod authority;
 mod change;

@@ -1,5 +1,5 @@
-//! Dead letters that are overtaken: a newer request of their queue and key was delivered, or may have been, so that a replay
-//! would overwrite it. Marks only get more certain.
+//! Overtaken dead letters: a newer request of their queue and key was delivered, or may have been, so that a
+//! replay would overwrite it. A mark only becomes more certain.
 
 use martello_outbox::{
     EntryId, OrderKey, Overtaken, QueueName, StoreError, WhenOvertaken, engine::overtaken_code,
@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// Marks all dead letters of a key, and tells how many had no such mark.
+/// Marks all dead letters of a key. Returns how many marks changed.
 pub(crate) fn overtake(
     tx: &mut Tx<'_>,
     queue: &QueueName,
@@ -19,7 +19,7 @@ pub(crate) fn overtake(
     Ok(u64::try_from(marked).unwrap_or_default())
 }
 
-/// Marks those that are older than this place.
+/// Marks the dead letters of a key before this position.
 pub(super) fn overtake_before(
     tx: &Tx<'_>,
     seq: i64,
@@ -32,7 +32,7 @@ pub(super) fn overtake_before(
     sql::run(tx, sql, params![key.as_str(), queue.as_str(), seq, overtaken_code(overtaken)])
 }
 
-/// Whether a newer entry of its key is under way, which may be delivered at any time.
+/// Whether a newer entry of the key is leased. It may be delivered at any time.
 macro_rules! newer_is_leased {
     () => {
         "EXISTS (SELECT 1 FROM outbox AS newer INDEXED BY entry_leased WHERE newer.queue = dead.queue
@@ -40,7 +40,8 @@ macro_rules! newer_is_leased {
     };
 }
 
-/// Before a replay: refuses that of what is overtaken, or soon may be; or else marks what soon may be.
+/// Checks a dead letter before its replay. Refuses one that is overtaken or may soon be; with `Overwrite`,
+/// marks one that may soon be.
 pub(super) fn before_replay(tx: &Tx<'_>, seq: i64, when: WhenOvertaken) -> Result<(), Fault> {
     match when {
         WhenOvertaken::Refuse => {

@@ -9,14 +9,14 @@ use rusqlite::{Row, params};
 use super::replay::dead;
 use crate::{fault::Fault, sql, writer::Tx};
 
-/// Deletes dead letters, except those that are kept.
+/// Deletes the dead letters that pass the filter, except protected ones.
 pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
     let doomed = dead(tx, &purge_filter(purge)?, "AND kept = 0", u64::MAX >> 1)?;
     remove(tx, &doomed)
 }
 
-/// Deletes what has been done or cancelled for longer than this, those first that have been so for longest; then
-/// forgets replays that are as old and of which nothing is left, and holds that nobody has waited for in a while.
+/// Deletes entries that have been done or cancelled for longer than `age`, oldest change first. Then deletes
+/// replays of that age without entries, and holds that have been over for longer than [`Held::KEPT`].
 pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
     let before = tx.now.saturating_sub(micros(age));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -17,7 +17,7 @@ use crate::{
     writer::Tx,
 };
 
-/// Puts the dead letters that pass the filter back, at a rate.
+/// Makes the dead letters that pass the filter ready again, at a rate.
 pub(crate) fn replay(
     tx: &mut Tx<'_>,
     filter: &Filter,
@@ -36,13 +36,13 @@ pub(crate) fn replay(
         total += 1;
     }
     let sql = "INSERT INTO replay (id, created_at, filter, per_second, total) VALUES (?1, ?2, ?3, ?4, ?5)";
-    // A filter always serialises.
+    // A filter always serializes.
     let filter = serde_json::to_string(filter).unwrap_or_default();
     sql::run(tx, sql, params![id.as_bytes(), tx.now, filter, per_second, total])?;
     job(tx, id)
 }
 
-/// The places of the dead letters that pass a filter, the oldest first.
+/// The positions of the dead letters that pass a filter, oldest first.
 pub(super) fn dead(tx: &Tx<'_>, filter: &Filter, and: &str, most: u64) -> Result<Vec<i64>, Fault> {
     if filter.state.is_some_and(|state| state != State::Dead) {
         return Ok(Vec::new());
@@ -52,7 +52,7 @@ pub(super) fn dead(tx: &Tx<'_>, filter: &Filter, and: &str, most: u64) -> Result
     sql::all(tx, &sql, params_from_iter(&passing.values), |row| row.get(0).map_err(Fault::from))
 }
 
-/// Makes dead letters again of what a job has put back and no worker has claimed since.
+/// Makes the entries of a replay dead letters again, unless a worker has claimed them since.
 pub(crate) fn cancel_replay(tx: &mut Tx<'_>, id: JobId) -> Result<ReplayJob, Fault> {
     let sql = "UPDATE replay SET cancelled_at = ?2 WHERE id = ?1 AND cancelled_at IS NULL";
     if sql::run(tx, sql, params![id.as_bytes(), tx.now])? == 0 {

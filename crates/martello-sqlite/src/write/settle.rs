@@ -7,19 +7,19 @@ use rusqlite::{Row, params};
 use super::{enqueue::record, hold, key_heads::promote, overtake::overtake_before};
 use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
-/// The entry of a lease that has just been given up.
+/// The entry whose lease a settlement has ended.
 struct SettledRow {
     queue: QueueName,
     key: Option<OrderKey>,
     /// The number of the attempt.
     number: u32,
-    /// Where its request went.
+    /// The authority of its request.
     authority: String,
-    /// When it was claimed. That stays in its row, also when the lease has ended.
+    /// The time of the claim. The row keeps it after the lease has ended.
     leased_at: i64,
 }
 
-/// Applies what came of a claim, if it still holds.
+/// Settles a claim, if its fence is still valid.
 pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled, Fault> {
     let Some(fence) = Fence::parse(&settlement.lease.fence) else {
         return Ok(Settled::Fenced);
@@ -52,7 +52,7 @@ pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled
     Ok(Settled::Applied)
 }
 
-/// The worker asks again because it did not hear the answer, or it has lost the lease.
+/// A settlement whose lease is gone: the worker repeats one that was applied, or it has lost the lease.
 fn was_applied(tx: &Tx<'_>, settlement: &Settlement, fence: Fence) -> Result<Settled, Fault> {
     let sql = "SELECT 1 FROM outbox WHERE seq = ?1 AND id = ?2 AND settled = ?3";
     let mut statement = tx.prepare_cached(sql)?;
@@ -96,7 +96,7 @@ fn again(
     fence: Fence,
     attempt: Option<&AttemptRecord>,
 ) -> Result<Option<SettledRow>, Fault> {
-    // Whether it is at the head of its key is found out afterwards: an older one may have been replayed.
+    // `promote` sets the head afterwards: an older entry may have been replayed meanwhile.
     let sql = "UPDATE outbox SET state = 0, head = order_key IS NULL, changed_at = ?5, due_at = coalesce(?6, due_at),
              attempts = attempts - ?10, tries = tries - ?11,
              settled = fence, fence = NULL, lease_until = NULL, worker = NULL,
@@ -124,7 +124,7 @@ fn again(
     sql::one(tx, sql, values, settled)
 }
 
-/// What an attempt leaves in its entry.
+/// The columns that the last attempt sets in its entry.
 struct Last<'a> {
     outcome: Option<&'static str>,
     status: Option<u16>,

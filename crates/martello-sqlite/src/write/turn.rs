@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{fault::Fault, fence::Fence, sql, writer::Tx};
 
-/// One turn of a worker.
+/// One turn of a worker: settles, takes back expired leases, expires entries, claims.
 pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     check_cap(turn.cap)?;
     let settled = turn.settle.iter().map(|one| settle(tx, one)).collect::<Result<_, _>>()?;
@@ -25,7 +25,7 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     if some_lost {
         lost = reap(tx, &turn.queue, &mut died)?;
     }
-    // What was lost may have expired as well.
+    // An entry whose lease was taken back may have expired, too.
     if some_lost || some_expired {
         more = expire(tx, &turn.queue, &mut died)?;
         state = queue_state(tx, turn)?;
@@ -41,7 +41,7 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     Ok(Turned { settled, claimed, died, lost, next })
 }
 
-/// Makes these leases last from now, and tells which were still held.
+/// Extends these leases to `lasts` from now. Returns for each whether it was still held.
 pub(crate) fn heartbeat(tx: &mut Tx<'_>, leases: &[Lease], lasts: Duration) -> Result<Vec<bool>, Fault> {
     let sql = "UPDATE outbox SET lease_until = ?1 WHERE seq = ?2 AND id = ?3 AND fence = ?4 AND state = 1";
     let until = later(tx.now, lasts);

@@ -1,4 +1,5 @@
-//! One transaction for all that waits: each operation in a savepoint of its own, one write to the disk, then the answers.
+//! Runs all waiting operations in one transaction: each in its own savepoint, one write to the disk, then the
+//! answers.
 
 use std::sync::Arc;
 
@@ -13,19 +14,20 @@ use crate::{
 
 type Batch = Vec<Box<dyn Operation>>;
 
-/// How a transaction failed.
+/// Why a transaction failed.
 enum BatchError {
-    /// It would have gone to a file that nobody finds again.
+    /// The path no longer leads to the file.
     Gone,
-    /// Another program has brought the file to this version, which is not ours to write to.
+    /// Another program has migrated the file to this version, which this crate does not know.
     Newer(i32),
-    /// It did not begin: another process held the file for too long. It would be no use to try each operation alone.
+    /// It did not begin, because another process held the lock for too long. The same would happen to each
+    /// operation alone.
     NotBegun(Arc<rusqlite::Error>),
-    /// Nothing was written, and the transaction is gone.
+    /// It was rolled back.
     Undone(Arc<rusqlite::Error>),
-    /// The same, and an operation knows why.
+    /// It was rolled back, and an operation has the error.
     Lost,
-    /// In its last step: nobody knows what is on the disk.
+    /// The commit failed: whether it is on the disk is unknown.
     Uncommitted(Arc<rusqlite::Error>),
 }
 
@@ -44,7 +46,7 @@ impl Writer {
             }
             Err(failure) => {
                 if !self.connection.is_autocommit() {
-                    // Fails where SQLite has done so itself.
+                    // This fails if SQLite has rolled back already.
                     drop(sql::run(&self.connection, "ROLLBACK", []));
                 }
                 self.fail(batch, &failure);
@@ -87,14 +89,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Does one of several, so that its failure takes nothing else with it.
+    /// Runs one of several operations in a savepoint, so that its failure does not affect the others.
     fn attempt_beside(&self, work: &mut dyn Operation, tx: &mut Tx<'_>) -> Result<(), BatchError> {
         sql::run(&self.connection, "SAVEPOINT operation", [])?;
         let before = tx.take_counts();
         let kept = work.attempt(tx);
         tx.restore_counts(before, kept);
         if !kept {
-            // Where there is no room, SQLite gives up the transaction as a whole.
+            // On a full disk, SQLite rolls back the whole transaction.
             if self.connection.is_autocommit() {
                 return Err(BatchError::Lost);
             }
@@ -104,7 +106,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Of operations that spoilt it for each other, each is tried alone.
+    /// Fails the operations. If one of several may have caused the failure, runs each in its own transaction
+    /// instead.
     fn fail(&self, batch: Batch, failure: &BatchError) {
         let error: &dyn Fn() -> StoreError = match failure {
             BatchError::Uncommitted(error) => &|| uncommitted(error),

@@ -1,4 +1,4 @@
-//! The thread that writes: whatever waits for it is taken together into one transaction.
+//! The thread that writes. It runs all waiting operations in one transaction.
 
 mod batch;
 mod state_counts;
@@ -16,14 +16,14 @@ pub(crate) use work::{Operation, Task};
 
 use crate::open::OpenedFile;
 
-/// What the thread is told.
+/// A message to the writer thread.
 pub(crate) enum Message {
     Operation(Box<dyn Operation>),
-    /// Do what was asked for until now, and no more.
+    /// Run the operations before this one, then end.
     Close,
 }
 
-/// What the thread has.
+/// What the writer thread owns.
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) clock: Clock,
@@ -35,14 +35,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes until nobody can ask for more.
+    /// Runs operations until the channel is closed.
     pub(crate) fn serve(&self, mut messages: mpsc::Receiver<Message>) {
         while let Some(first) = messages.blocking_recv() {
             let mut batch = Vec::new();
             let mut next = Some(first);
             while let Some(message) = next {
                 match message {
-                    // Whoever does not wait for it any more has not been promised anything.
+                    // The caller has dropped its future and got no answer, so nothing was acknowledged.
                     Message::Operation(work) if work.is_abandoned() => {}
                     Message::Operation(work) => batch.push(work),
                     Message::Close => messages.close(),

@@ -1,13 +1,14 @@
 use martello_outbox::{QueueName, State, engine::Changes};
 
-/// What has moved between states.
+/// The changes of a transaction: how many entries each queue has in each state, and what subscribers must
+/// learn.
 #[derive(Default)]
 pub(crate) struct StateCounts {
     pub(super) queues: Vec<(QueueName, QueueDelta)>,
     pub(super) changes: Changes,
 }
 
-/// By how much the number of a queue's entries in each state has changed.
+/// The change in the number of a queue's entries, by state.
 #[derive(Clone, Copy, Default)]
 pub(super) struct QueueDelta {
     pub(super) ready: i64,

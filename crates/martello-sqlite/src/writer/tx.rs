@@ -6,10 +6,10 @@ use rusqlite::{Connection, params};
 use super::state_counts::{QueueDelta, StateCounts};
 use crate::sql;
 
-/// A transaction, at one moment, and what it has changed beside the rows.
+/// A transaction with its time, and the state changes that it has made so far.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
-    /// The moment, in microseconds since 1970.
+    /// The time of the transaction, in microseconds since 1970.
     pub(crate) now: i64,
     counts: StateCounts,
 }
@@ -19,29 +19,29 @@ impl<'c> Tx<'c> {
         Self { connection, now, counts: StateCounts::default() }
     }
 
-    /// Counts an entry that went from one state to another, came (from none) or was deleted (to none).
+    /// Counts an entry that moved between states, was inserted (from `None`) or was deleted (to `None`).
     pub(crate) fn moved(&mut self, queue: &QueueName, from: Option<State>, to: Option<State>) {
         self.counts.moved(queue, from, to);
     }
 
-    /// Something may be claimable that was not, without having moved.
+    /// Notifies subscribers that entries may have become claimable although none has changed its state.
     pub(crate) fn released(&mut self) {
         self.counts.changes.ready = true;
     }
 
-    /// Writes down that something happened to an entry.
+    /// Stores an event of an entry.
     pub(crate) fn note(&self, seq: i64, kind: EventKind, detail: Option<&str>) -> rusqlite::Result<()> {
         let sql = "INSERT INTO event (entry, at, kind, detail) VALUES (?1, ?2, ?3, ?4)";
         sql::run(self, sql, params![seq, self.now, kind.as_str(), detail])?;
         Ok(())
     }
 
-    /// Puts aside what was counted until now.
+    /// Takes the counts so far, before an operation that may be rolled back.
     pub(super) fn take_counts(&mut self) -> StateCounts {
         mem::take(&mut self.counts)
     }
 
-    /// Takes back what was put aside, with what was counted since or without.
+    /// Puts the counts back; with `and_since`, adds those made since.
     pub(super) fn restore_counts(&mut self, before: StateCounts, and_since: bool) {
         let since = mem::replace(&mut self.counts, before);
         if and_since {
@@ -49,7 +49,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Writes what was counted to the queues.
+    /// Writes the counts to the table of queues.
     pub(super) fn count(&self) -> rusqlite::Result<()> {
         let sql =
             "INSERT INTO queue (name, ready, leased, done, dead, cancelled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -7,17 +7,17 @@ use crate::{
     sql,
 };
 
-/// How long those that read are waited for, while nobody writes.
+/// How long a checkpoint waits for readers. Writes wait, too.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The log beside the file, and how long it may get.
+/// The write-ahead log, and the size from which it is truncated.
 ///
-/// SQLite copies it into the file by itself, and then begins it anew; but only in a moment when nobody reads an older
-/// state of the file. Where there is always somebody who does, it would grow for as long as there is.
+/// SQLite checkpoints it and starts it again, but only at a moment when no reader uses an older state of the
+/// file. If there is always such a reader, the log would grow without bound.
 pub(crate) struct Wal {
     path: PathBuf,
     busy_timeout: Duration,
-    /// From how many bytes on something is done about it.
+    /// The size in bytes that triggers the next checkpoint.
     limit: Cell<u64>,
 }
 
@@ -26,14 +26,14 @@ impl Wal {
         Self { path: database.wal(), busy_timeout: database.busy_timeout, limit: Cell::new(WAL_LIMIT.into()) }
     }
 
-    /// Empties a log that has got too long, once those are done who read now. If they are not in time, it may grow by as
-    /// much again before it keeps anybody waiting.
+    /// Truncates a log that is too long, once the present readers have finished. If they take too long, the
+    /// log may grow by [`WAL_LIMIT`] before the next attempt.
     pub(super) fn checkpoint_wal(&self, connection: &Connection) {
         let length = || fs::metadata(&self.path).map_or(0, |wal| wal.len());
         if length() <= self.limit.get() {
             return;
         }
-        // What fails here fails nobody: what was written is in the wal.
+        // A failure here affects no operation: the commits are in the log.
         drop(connection.busy_timeout(PATIENCE));
         drop(sql::one(connection, "PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
         drop(connection.busy_timeout(self.busy_timeout));

@@ -6,22 +6,23 @@ use tokio::sync::oneshot;
 use super::Tx;
 use crate::fault::{Fault, panicked};
 
-/// An operation on its way through the writer, with somebody who waits for what comes of it.
+/// An operation in the writer's channel, with a caller that waits for its result.
 pub(crate) trait Operation: Send {
-    /// Whether nobody waits for it.
+    /// Whether the caller has dropped its future.
     fn is_abandoned(&self) -> bool;
 
-    /// Does it; once more if the transaction around it was undone. Tells whether it is to be kept.
+    /// Runs it. Returns whether to keep its changes. It runs again if the transaction around it was rolled
+    /// back.
     fn attempt(&mut self, tx: &mut Tx<'_>) -> bool;
 
-    /// Tells what came of the last attempt.
+    /// Sends the result of the last attempt.
     fn answer(self: Box<Self>);
 
-    /// Tells that nothing did.
+    /// Sends this error instead of a result.
     fn refuse(self: Box<Self>, error: StoreError);
 }
 
-/// A function as an operation.
+/// A function as an [`Operation`].
 pub(crate) struct Task<F, T> {
     act: F,
     done: Option<Result<T, StoreError>>,
@@ -49,7 +50,7 @@ where
     }
 
     fn attempt(&mut self, tx: &mut Tx<'_>) -> bool {
-        // What it may have left half done in the database is rolled back; it shares nothing else.
+        // After a panic the changes in the database are rolled back; the function shares nothing else.
         let done = catch_unwind(AssertUnwindSafe(|| (self.act)(tx)));
         let done = done.unwrap_or_else(|_| Err(panicked().into()));
         let kept = done.is_ok();
@@ -59,7 +60,7 @@ where
 
     fn answer(self: Box<Self>) {
         let done = self.done.unwrap_or_else(|| Err(closed()));
-        // Nobody may be left to hear of it.
+        // Sending fails when the caller has dropped its future.
         drop(self.reply.send(done));
     }
 
