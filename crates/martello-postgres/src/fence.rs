@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use martello_outbox::Lease;
 use uuid::Uuid;
 
 /// A fence, taken apart.
@@ -19,6 +20,11 @@ pub(crate) struct Fence {
 impl Fence {
     /// One that no claim has: no slot has this number.
     pub(crate) const NONE: Self = Self { slot: -1, seq: -1, token: Uuid::nil() };
+
+    /// The fence of a lease; [`NONE`](Self::NONE) if no store of this kind made it.
+    pub(crate) fn of(lease: &Lease) -> Self {
+        Self::parse(&lease.fence).unwrap_or(Self::NONE)
+    }
 
     pub(crate) fn to_text(self) -> Arc<str> {
         format!("{}.{}.{}", self.slot, self.seq, self.token.simple()).into()

@@ -24,6 +24,7 @@ const TABLES: &[&str] = &[
 /// What works on the tables. Only the newest is there: a migration replaces that of the version before.
 const FUNCTIONS: &[&str] = &[
     include_str!("functions/overview.sql"),
+    include_str!("functions/inputs.sql"),
     include_str!("functions/parts.sql"),
     include_str!("functions/enqueue.sql"),
     include_str!("functions/settle.sql"),
@@ -37,10 +38,14 @@ const FUNCTIONS: &[&str] = &[
     include_str!("functions/checkpoint.sql"),
 ];
 
+/// The composite types go last, because functions have parameters of them.
 const DROP_FUNCTIONS: &str = "DROP TRIGGER arrive ON __.arriving;
-     DO $$ DECLARE _function regprocedure; BEGIN
+     DO $$ DECLARE _function regprocedure; _type regclass; BEGIN
          FOR _function IN SELECT oid FROM pg_proc WHERE pronamespace = '__'::regnamespace LOOP
              EXECUTE 'DROP ROUTINE ' || _function;
+         END LOOP;
+         FOR _type IN SELECT oid FROM pg_class WHERE relnamespace = '__'::regnamespace AND relkind = 'c' LOOP
+             EXECUTE 'DROP TYPE IF EXISTS ' || _type || ' CASCADE';
          END LOOP;
      END $$;
      DROP VIEW __.glance";

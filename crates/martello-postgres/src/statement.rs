@@ -1,3 +1,4 @@
+use serde::Serialize;
 use sqlx::{
     Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type,
     postgres::{PgArguments, PgRow},
@@ -30,6 +31,15 @@ impl Statement {
     /// With one more value.
     pub(crate) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres>>(mut self, value: T) -> Self {
         self.push(value);
+        self
+    }
+
+    /// With one more value: a text that the statement casts to `json`.
+    pub(crate) fn bind_json(mut self, value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(text) => self.push(text),
+            Err(error) => self.failed = Some(sqlx::Error::Encode(error.into())),
+        }
         self
     }
 

@@ -1,12 +1,9 @@
--- Applies what came of claims, where they still hold. `settled` tells for each 1 if it is the last that was applied to its
--- entry, 2 if it was until this call, and else 0; and `applied` which were by this call. The keys are locked, and the
--- settlements come in the order of their slots, so that these are locked in it.
+-- Applies the settlements whose leases are still held. `settled` has a number for each: 1 if it is the last that was applied to
+-- its entry, 2 if it was so until this call, 0 otherwise. `applied` has the positions in `p_settlements` of those that this
+-- call applied. The caller has locked the keys, and gives the settlements in the order of their slots, in which this locks
+-- the slots.
 CREATE FUNCTION __.settle(
-    p_now bigint,
-    s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
-    s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
-    s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[],
-    OUT settled smallint[], OUT applied bigint[]
+    p_now bigint, p_settlements __.settlement_input[], OUT settled smallint[], OUT applied bigint[]
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -14,36 +11,35 @@ DECLARE
 BEGIN
     WITH free AS (
         UPDATE __.slot s SET seq = NULL, fence = NULL, until = NULL, since = NULL, worker = NULL
-        FROM unnest(s_slot, s_seq, s_fence, s_id, s_state, s_wait, s_tries) WITH ORDINALITY
-            AS g (slot, seq, fence, id, state, wait, tries, nth)
-        JOIN __.entry e ON e.seq = g.seq AND e.id = g.id
+        FROM unnest(p_settlements) WITH ORDINALITY AS g JOIN __.entry e ON e.seq = g.seq AND e.id = g.id
         WHERE s.id = g.slot AND s.seq = g.seq AND s.fence = g.fence
-        RETURNING g.*, e.settled AS before
+        RETURNING g.seq, g.fence, g.state, g.reason, g.wait, g.tries, g.attempt, g.ordinality AS nth, e.settled AS before
     ), freed AS (
         UPDATE __.entry e SET state = f.state, changed_at = p_now, settled = f.fence, untouched = false,
-            reason = coalesce(s_reason[f.nth], e.reason),
+            reason = coalesce(f.reason, e.reason),
             due_at = CASE WHEN f.wait IS NULL THEN e.due_at ELSE __.after(p_now, f.wait) END,
             attempts = e.attempts + (f.tries IS NOT NULL)::integer, tries = e.tries + coalesce(f.tries, 0),
-            last_outcome = CASE WHEN s_attempted[f.nth] THEN s_outcome[f.nth] ELSE e.last_outcome END,
-            last_status = CASE WHEN s_attempted[f.nth] THEN s_status[f.nth] ELSE e.last_status END,
-            last_tracking_id = CASE WHEN s_attempted[f.nth] THEN s_tracking_id[f.nth] ELSE e.last_tracking_id END
+            last_outcome = coalesce((f.attempt).outcome, e.last_outcome),
+            last_status = CASE WHEN (f.attempt).outcome IS NULL THEN e.last_status ELSE (f.attempt).status END,
+            last_tracking_id = CASE WHEN (f.attempt).outcome IS NULL THEN e.last_tracking_id
+                ELSE (f.attempt).tracking_id END
         FROM free f WHERE e.seq = f.seq
-        RETURNING e.seq, e.queue, e.order_key, e.authority, e.due_at, e.expires_at, e.attempts, e.state, f.nth, f.before
+        RETURNING e.seq, e.queue, e.order_key, e.authority, e.due_at, e.expires_at, e.attempts, e.state, f.reason,
+            f.attempt, f.nth, f.before
     ), attempts AS (
         INSERT INTO __.attempt
-        SELECT seq, attempts, s_revision[nth], s_started_at[nth], s_duration[nth], s_outcome[nth],
-            s_status[nth], s_tracking_id[nth], s_fault[nth], s_worker[nth]
-        FROM freed WHERE s_attempted[nth]
+        SELECT seq, attempts, (attempt).revision, (attempt).started_at, (attempt).duration, (attempt).outcome,
+            (attempt).status, (attempt).tracking_id, (attempt).fault, (attempt).worker
+        FROM freed WHERE (attempt).outcome IS NOT NULL
     ), deaths AS (
-        INSERT INTO __.event (entry, at, kind, detail)
-        SELECT seq, p_now, 'died', s_reason[nth] FROM freed WHERE state = 3
+        INSERT INTO __.event (entry, at, kind, detail) SELECT seq, p_now, 'died', reason FROM freed WHERE state = 3
     ), counted AS (
         INSERT INTO __.tally (queue, pending, done, dead)
         SELECT queue, -count(*) FILTER (WHERE state <> 0), count(*) FILTER (WHERE state = 2),
             count(*) FILTER (WHERE state = 3)
         FROM freed GROUP BY queue
-    ), heads AS (
-        -- The oldest that is pending of its key, which has no other that is leased: this one, or one that waits.
+    ), key_heads AS (
+        -- The oldest pending entry of the key, of which no other is leased: this one, or one that waits.
         INSERT INTO __.ready (queue, due_at, seq, expires_at, order_key, authority)
         SELECT f.queue, head.due_at, head.seq, head.expires_at, f.order_key, head.authority
         FROM freed f CROSS JOIN LATERAL (
@@ -57,18 +53,18 @@ BEGIN
         ) AS head
     )
     SELECT coalesce(array_agg(nth), '{}'), array_agg(before) INTO applied, _before FROM freed;
-    IF cardinality(applied) = cardinality(s_seq) THEN
-        settled := array_fill(1::smallint, ARRAY[cardinality(s_seq)]);
+    IF cardinality(applied) = cardinality(p_settlements) THEN
+        settled := array_fill(1::smallint, ARRAY[cardinality(p_settlements)]);
         RETURN;
     END IF;
-    -- A worker that did not hear of it asks again.
+    -- A worker that did not receive the answer asks again.
     settled := ARRAY(
         SELECT CASE WHEN e.settled = g.fence THEN 1
             WHEN e.id = g.id AND g.fence IN (SELECT b.fence FROM unnest(applied, _before) AS b (nth, fence)
-                WHERE s_seq[b.nth] = g.seq) THEN 2
+                WHERE (p_settlements[b.nth]).seq = g.seq) THEN 2
             ELSE 0 END::smallint
-        FROM unnest(s_seq, s_fence, s_id) WITH ORDINALITY AS g (seq, fence, id, nth)
-        LEFT JOIN __.entry e ON e.seq = g.seq AND e.id = g.id ORDER BY g.nth
+        FROM unnest(p_settlements) WITH ORDINALITY AS g
+        LEFT JOIN __.entry e ON e.seq = g.seq AND e.id = g.id ORDER BY g.ordinality
     );
 END $$;
 
@@ -86,24 +82,24 @@ BEGIN
     ) AS marked WHERE e.seq = marked.seq;
 END $$;
 
--- When those were claimed whose leases are in these slots, if a settlement of them may change a hold. What is settled is the
--- lease that is there.
-CREATE FUNCTION __.claimed_at(s_slot integer[], s_answered boolean[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+-- Returns when the leases in the slots of these settlements were claimed; NULL if none of the settlements can change a hold.
+CREATE FUNCTION __.claimed_at(p_settlements __.settlement_input[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    _answered boolean[] := ARRAY(SELECT answered FROM unnest(p_settlements));
 BEGIN
-    -- Where there are no holds, none ends.
-    IF false = ANY (s_answered) OR true = ANY (s_answered) AND EXISTS (SELECT FROM __.hold) THEN
-        RETURN ARRAY(SELECT s.since FROM unnest(s_slot) WITH ORDINALITY AS g (slot, nth)
-            LEFT JOIN __.slot s ON s.id = g.slot ORDER BY g.nth);
+    -- An answer changes nothing where there are no holds.
+    IF false = ANY (_answered) OR true = ANY (_answered) AND EXISTS (SELECT FROM __.hold) THEN
+        RETURN ARRAY(SELECT s.since FROM unnest(p_settlements) WITH ORDINALITY AS g
+            LEFT JOIN __.slot s ON s.id = g.slot ORDER BY g.ordinality);
     END IF;
     RETURN NULL;
 END $$;
 
--- Does to the holds of their authorities what these settlements say, in the order in which they were given: it ends where the
--- API has answered, and is made, or prolonged, where it has not. What was claimed before the hold was over says nothing, nor
--- that it is down after another number of holds in a row.
+-- Changes the holds of authorities by the settlements that were applied, in the order in which the caller gave them. A hold
+-- ends if the API answered; it is made or prolonged if the API did not. Ignored are settlements of entries that were claimed
+-- before the hold was over, and those whose claim knew another number of holds in a row.
 CREATE FUNCTION __.change_holds(
-    p_now bigint, p_applied bigint[], s_seq bigint[], s_since bigint[], s_place integer[], s_answered boolean[],
-    s_hold_after bigint[], s_hold_wait bigint[], s_hold_why text[]
+    p_now bigint, p_applied bigint[], p_settlements __.settlement_input[], p_since bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _one record;
@@ -112,10 +108,9 @@ DECLARE
     _made text[] := '{}';
 BEGIN
     FOR _one IN
-        SELECT e.queue, e.authority, s_since[nth] AS since, s_answered[nth] AS answered,
-            s_hold_after[nth] AS after, s_hold_wait[nth] AS wait, s_hold_why[nth] AS why
-        FROM unnest(p_applied) AS nth JOIN __.entry e ON e.seq = s_seq[nth]
-        WHERE s_answered[nth] IS NOT NULL ORDER BY e.queue, e.authority, s_place[nth]
+        SELECT e.queue, e.authority, s.since, s.answered, s.hold_after AS after, s.hold_wait AS wait, s.hold_why AS why
+        FROM unnest(p_since, p_settlements) WITH ORDINALITY AS s (since) JOIN __.entry e ON e.seq = s.seq
+        WHERE s.ordinality = ANY (p_applied) AND s.answered IS NOT NULL ORDER BY e.queue, e.authority, s.position
     LOOP
         IF _one.answered THEN
             DELETE FROM __.hold WHERE queue = _one.queue AND authority = _one.authority AND until <= _one.since;

@@ -2,12 +2,7 @@
 -- what died, of kind 2.
 CREATE FUNCTION __.turn(
     p_now bigint, p_queue text, p_worker text, p_claim bigint, p_cap bigint, p_lease bigint, p_outcome text,
-    p_fault text,
-    s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[], s_state smallint[], s_reason text[],
-    s_wait bigint[], s_tries integer[], s_attempted boolean[], s_revision integer[], s_started_at bigint[],
-    s_duration bigint[], s_outcome text[], s_status smallint[], s_tracking_id text[], s_fault text[], s_worker text[],
-    s_place integer[], s_overtakes smallint[], s_answered boolean[], s_hold_after bigint[], s_hold_wait bigint[],
-    s_hold_why text[]
+    p_fault text, p_settlements json
 ) RETURNS TABLE (
     kind smallint, settled smallint[], lost integer, next bigint, slot integer, fence uuid, until bigint,
     holds bigint, headers text, sealed boolean, body bytea,
@@ -21,6 +16,8 @@ SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cach
 #variable_conflict use_column
 DECLARE
     _now bigint := __.begin_write(p_now);
+    _settlements __.settlement_input[] :=
+        ARRAY(SELECT n FROM json_populate_recordset(NULL::__.settlement_input, p_settlements) AS n);
     _settled smallint[] := '{}';
     _applied bigint[];
     _since bigint[];
@@ -45,9 +42,9 @@ BEGIN
         OR EXISTS (SELECT FROM __.arriving WHERE queue = p_queue),
         count(seq) FILTER (WHERE number > p_cap)
     INTO _lapsing, _beyond FROM __.slot WHERE queue = p_queue;
-    IF cardinality(s_seq) > 0 THEN
+    IF cardinality(_settlements) > 0 THEN
         _stripes := ARRAY(SELECT __.stripe(order_key) FROM __.entry
-            WHERE seq = ANY (s_seq) AND order_key IS NOT NULL);
+            WHERE seq = ANY (ARRAY(SELECT seq FROM unnest(_settlements))) AND order_key IS NOT NULL);
     END IF;
     IF _lapsing THEN
         _stripes := _stripes || ARRAY(
@@ -65,11 +62,9 @@ BEGIN
         PERFORM __.lock_stripes(_stripes);
     END IF;
 
-    IF cardinality(s_seq) > 0 THEN
-        _since := __.claimed_at(s_slot, s_answered);
-        SELECT s.settled, s.applied INTO _settled, _applied
-        FROM __.settle(_now, s_slot, s_seq, s_fence, s_id, s_state, s_reason, s_wait, s_tries, s_attempted,
-            s_revision, s_started_at, s_duration, s_outcome, s_status, s_tracking_id, s_fault, s_worker) s;
+    IF cardinality(_settlements) > 0 THEN
+        _since := __.claimed_at(_settlements);
+        SELECT s.settled, s.applied INTO _settled, _applied FROM __.settle(_now, _settlements) s;
     END IF;
     IF _lapsing THEN
         SELECT r.lost, r.died INTO _lost, _died
@@ -78,8 +73,8 @@ BEGIN
     -- What was lost may have been processed. Entries without a key have none that are older.
     IF cardinality(_stripes) > 0 AND (cardinality(_applied) > 0 OR cardinality(_lost) > 0) THEN
         PERFORM __.mark_overtaken(
-            ARRAY(SELECT s_seq[nth] FROM unnest(_applied) AS nth) || _lost,
-            ARRAY(SELECT s_overtakes[nth] FROM unnest(_applied) AS nth) || array_fill(1::smallint, ARRAY[cardinality(_lost)])
+            ARRAY(SELECT (_settlements[nth]).seq FROM unnest(_applied) AS nth) || _lost,
+            ARRAY(SELECT (_settlements[nth]).overtakes FROM unnest(_applied) AS nth) || array_fill(1::smallint, ARRAY[cardinality(_lost)])
         );
     END IF;
     IF _lapsing THEN
@@ -89,7 +84,7 @@ BEGIN
     END IF;
 
     IF _since IS NOT NULL THEN
-        PERFORM __.change_holds(_now, _applied, s_seq, _since, s_place, s_answered, s_hold_after, s_hold_wait, s_hold_why);
+        PERFORM __.change_holds(_now, _applied, _settlements, _since);
     END IF;
 
     SELECT EXISTS (SELECT FROM __.queue WHERE name = p_queue AND paused IS NOT NULL),
@@ -162,25 +157,24 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Makes leases last for so long from now, and tells for each whether it is held.
-CREATE FUNCTION __.heartbeat(
-    p_now bigint, p_lease bigint, s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[]
-) RETURNS boolean[] LANGUAGE plpgsql
+-- Prolongs these leases to `p_lease` from now, and returns for each whether it is still held.
+CREATE FUNCTION __.heartbeat(p_now bigint, p_lease bigint, p_leases json) RETURNS boolean[] LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.begin_write(p_now);
+    _leases __.lease_input[] := ARRAY(SELECT n FROM json_populate_recordset(NULL::__.lease_input, p_leases) AS n);
     _held integer[];
 BEGIN
     _held := ARRAY(
-        SELECT s.id FROM unnest(s_slot, s_seq, s_fence, s_id) AS g (slot, seq, fence, id)
+        SELECT s.id FROM unnest(_leases) AS g
         JOIN __.slot s ON s.id = g.slot JOIN __.entry e ON e.seq = g.seq
         WHERE s.seq = g.seq AND s.fence = g.fence AND e.id = g.id ORDER BY s.id FOR UPDATE OF s
     );
     UPDATE __.slot SET until = __.after(_now, p_lease) WHERE id = ANY (_held);
     RETURN ARRAY(
         SELECT coalesce(s.fence = g.fence AND s.seq = g.seq AND e.id = g.id, false)
-        FROM unnest(s_slot, s_seq, s_fence, s_id) WITH ORDINALITY AS g (slot, seq, fence, id, nth)
-        LEFT JOIN __.slot s ON s.id = g.slot LEFT JOIN __.entry e ON e.seq = g.seq ORDER BY g.nth
+        FROM unnest(_leases) WITH ORDINALITY AS g
+        LEFT JOIN __.slot s ON s.id = g.slot LEFT JOIN __.entry e ON e.seq = g.seq ORDER BY g.ordinality
     );
 END $$;

@@ -1,24 +1,19 @@
 use crate::id::Id;
-use martello_outbox::{
-    Enqueued, EntryId, NewEntry, OrderKey, Reason, State, StoreError, StoreErrorKind, WhenPending,
-};
+use martello_outbox::{Enqueued, EntryId, NewEntry, State, StoreError, StoreErrorKind, WhenPending};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::attempts::{Attempts, number, status, tracking_id};
+use super::inputs::EntryInput;
 use crate::{
     engine::Shared,
     fault::{corrupt, explain},
     notify::Changes,
     statement::Statement,
-    time::micros,
 };
 
 /// The most that is sent at once: well below what PostgreSQL takes as one value.
 pub(super) const MOST_BYTES: usize = 512 * 1024 * 1024;
 
-const ENQUEUE: &str =
-    "SELECT * FROM __.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-     $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)";
+const ENQUEUE: &str = "SELECT * FROM __.enqueue($1, $2, $3::json, $4)";
 
 /// Roughly what an entry weighs on its way.
 pub(super) fn weight(entry: &NewEntry) -> usize {
@@ -52,60 +47,12 @@ pub(crate) async fn enqueue_in(
     answers.into_iter().next().ok_or_else(|| corrupt("answer"))
 }
 
-/// The statement that stores entries.
-pub(super) fn enqueue(shared: &Shared, entries: &[NewEntry], guest: Option<String>) -> Statement {
-    let statement = shared.statement(ENQUEUE).bind(shared.now()).bind(guest).repeatable();
-    let statement = bind_entries(statement, entries);
-    let statement = bind_requests(statement, entries);
-    bind_attempts(statement, entries)
-}
-
-/// One column of entries.
-fn all<'a, T>(entries: &'a [NewEntry], column: impl FnMut(&'a NewEntry) -> T) -> Vec<T> {
-    entries.iter().map(column).collect()
-}
-
-fn bind_entries(statement: Statement, entries: &[NewEntry]) -> Statement {
-    statement
-        .bind(all(entries, |new| Id(*new.id.as_bytes())))
-        .bind(all(entries, |new| new.queue.as_str()))
-        .bind(all(entries, |new| new.order_key.as_ref().map(OrderKey::as_str)))
-        .bind(all(entries, |new| new.when_pending == WhenPending::Supersede))
-        .bind(all(entries, |new| new.dedup_key.as_deref()))
-        .bind(all(entries, |new| micros(new.delay)))
-        .bind(all(entries, |new| micros(new.expires_in)))
-        .bind(all(entries, |new| i64::from(new.max_attempts)))
-        .bind(all(entries, |new| new.repeatable))
-        .bind(all(entries, |new| new.dead.map(Reason::as_str)))
-}
-
-fn bind_requests(statement: Statement, entries: &[NewEntry]) -> Statement {
-    statement
-        .bind(all(entries, |new| new.request.method.as_str()))
-        .bind(all(entries, |new| new.request.uri.to_string()))
-        .bind(all(entries, |new| new.request.headers_to_json()))
-        .bind(all(entries, |new| new.request.sealed))
-        .bind(all(entries, |new| &new.request.body[..]))
-        .bind(all(entries, |new| new.request.host().to_ascii_lowercase()))
-        .bind(all(entries, |new| new.request.authority()))
-}
-
-fn bind_attempts(statement: Statement, entries: &[NewEntry]) -> Statement {
-    let statement = statement
-        .bind(all(entries, |new| new.attempts.last().map_or(0, |last| number(last.number))))
-        .bind(all(entries, |new| new.attempts.last().map(|last| last.outcome.as_str())))
-        .bind(all(entries, |new| new.attempts.last().and_then(status)))
-        .bind(all(entries, |new| new.attempts.last().and_then(tracking_id)));
-    let (mut of, mut numbers, mut attempts) = (Vec::new(), Vec::new(), Attempts::default());
-    for (nth, new) in (1..).zip(entries) {
-        for attempt in &new.attempts {
-            of.push(nth);
-            numbers.push(number(attempt.number));
-            attempts.push(Some(attempt));
-        }
-    }
-    let (of, numbers): (Vec<i32>, Vec<i32>) = (of, numbers);
-    attempts.bind(statement.bind(of).bind(numbers))
+/// The statement that stores entries; with a channel, in an external transaction.
+pub(super) fn enqueue(shared: &Shared, entries: &[NewEntry], channel: Option<String>) -> Statement {
+    let inputs: Vec<_> = entries.iter().map(EntryInput::from).collect();
+    let bodies: Vec<_> = entries.iter().map(|new| &new.request.body[..]).collect();
+    let statement = shared.statement(ENQUEUE).bind(shared.now()).bind(channel);
+    statement.bind_json(&inputs).bind(bodies).repeatable()
 }
 
 /// What became of each entry; no row says that all are stored. One that was stored before this time, unheard of, counts as stored now.
@@ -115,7 +62,7 @@ pub(super) fn answers(
     repeated: bool,
 ) -> Result<Vec<Enqueued>, StoreError> {
     if rows.is_empty() {
-        return Ok(all(entries, |new| Enqueued::Stored(new.id)));
+        return Ok(entries.iter().map(|new| Enqueued::Stored(new.id)).collect());
     }
     if rows.len() != entries.len() {
         return Err(corrupt("answer"));

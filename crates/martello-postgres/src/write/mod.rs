@@ -1,9 +1,9 @@
 //! What is changed: each operation is one call of a function in the schema.
 
-mod attempts;
 mod batch;
 mod change;
 mod enqueue;
+mod inputs;
 mod queue;
 mod remove;
 mod replay;

@@ -1,38 +1,18 @@
-use martello_outbox::{End, Hold, Lease, Reason, Settled, Settlement, State, StoreError};
+use std::borrow::Cow;
 
-use super::{attempts::Attempts, clean};
+use martello_outbox::{End, Hold, Reason, Settled, Settlement, State, StoreError};
+use serde::Serialize;
+
+use super::{
+    clean,
+    inputs::{AttemptInput, LeaseInput},
+};
 use crate::{
     code::{code, overtaken_code},
     fault::corrupt,
     fence::Fence,
-    id::Id,
-    statement::Statement,
     time::micros,
 };
-
-/// Leases as columns.
-#[derive(Default)]
-pub(super) struct Leases {
-    slot: Vec<i32>,
-    seq: Vec<i64>,
-    token: Vec<Id>,
-    id: Vec<Id>,
-}
-
-impl Leases {
-    pub(super) fn push(&mut self, lease: &Lease) {
-        // Of a fence that is none, no lease is held.
-        let fence = Fence::parse(&lease.fence).unwrap_or(Fence::NONE);
-        self.slot.push(fence.slot);
-        self.seq.push(fence.seq);
-        self.token.push(Id(fence.token.into_bytes()));
-        self.id.push(Id(*lease.id.as_bytes()));
-    }
-
-    pub(super) fn bind(self, statement: Statement) -> Statement {
-        statement.bind(self.slot).bind(self.seq).bind(self.token).bind(self.id)
-    }
-}
 
 /// Settlements in the order of their slots, in which all lock these; those of one slot in the order in which they were
 /// given.
@@ -54,17 +34,15 @@ const BEFORE: i16 = 2;
 impl<'a> SlotOrdered<'a> {
     pub(super) fn of(settlements: &'a [Settlement]) -> Self {
         let indexed = |(position, settlement): (usize, &'a Settlement)| {
-            // Of a fence that is none, no lease is held.
-            let fence = Fence::parse(&settlement.lease.fence).unwrap_or(Fence::NONE);
-            Indexed { fence, position, settlement }
+            Indexed { fence: Fence::of(&settlement.lease), position, settlement }
         };
         let mut sorted: Vec<_> = settlements.iter().enumerate().map(indexed).collect();
         sorted.sort_by_key(|indexed| indexed.fence.slot);
         Self { sorted }
     }
 
-    pub(super) fn columns(&self) -> Settlements {
-        Settlements::of(&self.sorted)
+    pub(super) fn inputs(&self) -> Vec<SettlementInput<'a>> {
+        self.sorted.iter().map(SettlementInput::from).collect()
     }
 
     /// What came of each, in the order in which they were given.
@@ -88,70 +66,51 @@ impl<'a> SlotOrdered<'a> {
     }
 }
 
-/// Settlements as columns.
-#[derive(Default)]
-pub(super) struct Settlements {
-    leases: Leases,
-    state: Vec<i16>,
-    reason: Vec<Option<&'static str>>,
-    wait: Vec<Option<i64>>,
-    /// How many tries it counts; none if it was not sent.
-    tries: Vec<Option<i32>>,
-    attempted: Vec<bool>,
-    attempts: Attempts,
-    /// In which order they were given.
-    position: Vec<i32>,
-    overtakes: Vec<Option<i16>>,
-    /// Whether the API has answered; none if nothing is known of that.
-    answered: Vec<Option<bool>>,
-    /// After how many holds in a row it is to be held.
-    hold_after: Vec<Option<i64>>,
-    hold_wait: Vec<Option<i64>>,
-    hold_why: Vec<Option<String>>,
+/// `settlement_input`.
+#[derive(Serialize)]
+pub(super) struct SettlementInput<'a> {
+    #[serde(flatten)]
+    lease: LeaseInput,
+    state: i16,
+    reason: Option<&'static str>,
+    wait: Option<i64>,
+    tries: Option<i32>,
+    attempt: Option<AttemptInput<'a>>,
+    position: usize,
+    overtakes: Option<i16>,
+    answered: Option<bool>,
+    hold_after: Option<u32>,
+    hold_wait: Option<i64>,
+    hold_why: Option<Cow<'a, str>>,
 }
 
-impl Settlements {
-    fn of(indexed: &[Indexed<'_>]) -> Self {
-        let mut of = Self::default();
-        for Indexed { position, settlement, .. } in indexed {
-            let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
-            let (state, reason, wait, tries) = match settlement.end {
-                End::Done => (State::Done, None, None, Some(1)),
-                End::Dead(reason) => (State::Dead, Some(Reason::as_str(reason)), None, Some(1)),
-                End::Again { after, counts } => {
-                    (State::Ready, None, Some(micros(after)), Some(i32::from(counts)))
-                }
-                End::GiveBack => (State::Ready, None, None, None),
-            };
-            of.leases.push(&settlement.lease);
-            of.state.push(code(state));
-            of.reason.push(reason);
-            of.wait.push(wait);
-            of.tries.push(tries);
-            of.attempted.push(attempt.is_some());
-            of.attempts.push(attempt);
-            of.position.push(i32::try_from(*position).unwrap_or(i32::MAX));
-            of.overtakes.push(settlement.overtakes().map(overtaken_code));
-            let (answered, after, wait, why) = match &settlement.hold {
-                Hold::Keep => (None, None, None, None),
-                Hold::End => (Some(true), None, None, None),
-                Hold::For { after, wait, why } => {
-                    (Some(false), Some(i64::from(*after)), Some(micros(*wait)), Some(clean(why).into_owned()))
-                }
-            };
-            of.answered.push(answered);
-            of.hold_after.push(after);
-            of.hold_wait.push(wait);
-            of.hold_why.push(why);
+impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
+    fn from(&Indexed { fence, position, settlement }: &Indexed<'a>) -> Self {
+        let (state, reason, wait, tries) = match settlement.end {
+            End::Done => (State::Done, None, None, Some(1)),
+            End::Dead(reason) => (State::Dead, Some(Reason::as_str(reason)), None, Some(1)),
+            End::Again { after, counts } => (State::Ready, None, Some(micros(after)), Some(i32::from(counts))),
+            End::GiveBack => (State::Ready, None, None, None),
+        };
+        let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
+        let (answered, hold_after, hold_wait, hold_why) = match &settlement.hold {
+            Hold::Keep => (None, None, None, None),
+            Hold::End => (Some(true), None, None, None),
+            Hold::For { after, wait, why } => (Some(false), Some(*after), Some(micros(*wait)), Some(clean(why))),
+        };
+        Self {
+            lease: LeaseInput::new(&settlement.lease, fence),
+            state: code(state),
+            reason,
+            wait,
+            tries,
+            attempt: attempt.map(AttemptInput::from),
+            position,
+            overtakes: settlement.overtakes().map(overtaken_code),
+            answered,
+            hold_after,
+            hold_wait,
+            hold_why,
         }
-        of
-    }
-
-    pub(super) fn bind(self, statement: Statement) -> Statement {
-        let statement = self.leases.bind(statement);
-        let statement = statement.bind(self.state).bind(self.reason).bind(self.wait).bind(self.tries);
-        let statement = self.attempts.bind(statement.bind(self.attempted));
-        let statement = statement.bind(self.position).bind(self.overtakes).bind(self.answered);
-        statement.bind(self.hold_after).bind(self.hold_wait).bind(self.hold_why)
     }
 }

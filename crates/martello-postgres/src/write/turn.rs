@@ -7,7 +7,7 @@ use martello_outbox::{
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::settlements::{Leases, SlotOrdered};
+use super::{inputs::LeaseInput, settlements::SlotOrdered};
 use crate::{
     engine::Shared,
     fault::{corrupt, explain},
@@ -21,9 +21,7 @@ use crate::{
 /// More than anybody has at once; it bounds the slots that are made.
 const MOST_CLAIMED: usize = 10_000;
 
-const TURN: &str =
-    "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)";
+const TURN: &str = "SELECT * FROM __.turn($1, $2, $3, $4, $5, $6, $7, $8, $9::json)";
 
 /// What the rows of a turn are.
 mod kind {
@@ -56,7 +54,7 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
     let slot_ordered = SlotOrdered::of(&turn.settle);
     // Done twice unheard, it has claimed something that nobody has until the lease runs out: so it has if the worker asks
     // again by itself.
-    let statement = slot_ordered.columns().bind(statement).repeatable();
+    let statement = statement.bind_json(&slot_ordered.inputs()).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let (mut turned, mut settled) = (Turned::default(), Vec::new());
     for row in &rows {
@@ -121,10 +119,9 @@ pub(crate) async fn heartbeat(
     leases: &[Lease],
     lasts: Duration,
 ) -> Result<Vec<bool>, StoreError> {
-    let mut columns = Leases::default();
-    leases.iter().for_each(|lease| columns.push(lease));
-    let statement = shared.statement("SELECT __.heartbeat($1, $2, $3, $4, $5, $6)").bind(shared.now());
-    let statement = columns.bind(statement.bind(micros(lasts))).repeatable();
+    let leases: Vec<_> = leases.iter().map(LeaseInput::from).collect();
+    let statement = shared.statement("SELECT __.heartbeat($1, $2, $3::json)").bind(shared.now());
+    let statement = statement.bind(micros(lasts)).bind_json(&leases).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let held = rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)?;
     held.ok_or_else(|| corrupt("answer"))

@@ -12,8 +12,7 @@ use crate::support::{TestSchema, claim, claimed as claimed_ids, entry};
 
 /// A claim of up to five, as the store words it.
 pub(crate) const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
-     FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
-         '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
+     FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '[]')";
 
 /// How many rows and index entries the transaction has read.
 const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
