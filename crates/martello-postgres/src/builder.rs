@@ -5,8 +5,9 @@ use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::{
     PostgresStore,
+    checkout::Source,
     connect_url::ConnectUrl,
-    connections::{Connections, Source},
+    connections::Connections,
     engine::{Engine, Options},
     fault::explain,
     migrate,
@@ -62,8 +63,15 @@ enum To {
     Pool(PgPool),
 }
 
+impl PostgresStore {
+    /// Starts with the [defaults](PostgresStoreBuilder#defaults).
+    pub fn builder() -> PostgresStoreBuilder {
+        PostgresStoreBuilder::new()
+    }
+}
+
 impl PostgresStoreBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             to: To::Nowhere,
             schema: None,
@@ -191,7 +199,7 @@ impl PostgresStoreBuilder {
                 let mut other = connect(&options, self.patience).await?;
                 let shared = shares_sessions(&mut one, &mut other, self.patience).await?;
                 let own = OwnPool::new(options.clone(), self.limits, self.patience);
-                own.keep(own.made(one));
+                own.release(own.adopt(one));
                 drop(other.close().await);
                 (Source::Own(own), shared, prepared, options, schema)
             }

@@ -1,172 +1,66 @@
-//! The way to the server: a few connections that are kept, or a pool that somebody else keeps.
+//! The connections of a store, over which it executes statements.
+//!
+//! A pool of sqlx cannot take the place of the store's own: it pings each connection when it is returned, which costs one
+//! more round trip per operation and cannot be switched off, and it hands out the connection that was idle for longest, so
+//! that a single busy caller keeps all of them from their idle timeout. Nor can its idle connections be closed together, when
+//! one of them shows that a failover or a NAT has made all of them useless.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use martello_outbox::StoreError;
-use sqlx::{Connection, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
+use sqlx::postgres::PgRow;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
 };
 
 use crate::{
+    checkout::Source,
+    execution::{CurrentMode, Mode},
     fault::{
-        Refusal, SessionState, closed, explain, gave_up, is_away, is_conflict, is_foreign_statement,
-        is_wrong_isolation, refused, session, timed_out,
+        Refusal, SessionState, closed, explain, gave_up, is_away, is_conflict, refused, session, timed_out,
     },
-    own_pool::{OwnConnection, OwnPool},
     statement::Statement,
 };
 
-/// How often something is done again that others were in the way of.
+/// How often a statement is repeated after a conflict with other transactions.
 const CONFLICTS: u32 = 10;
-/// How often something is done again whose connection was lost: once more than a lost connection may have been kept.
+/// How often a statement is repeated after its connection was lost. The second time covers an idle connection that was lost
+/// as well.
 const LOSSES: u32 = 2;
-/// How often something is done again whose session could not do it, over connections of the store's own: no other
-/// that is as old is used after that.
-const RENEWALS: u32 = 1;
-
-/// How a transaction is begun by hand: an operation waits for locks first, and has to see what was done meanwhile.
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 #[derive(Debug)]
 pub(crate) struct Connections {
     source: Source,
     mode: CurrentMode,
-    room: Semaphore,
+    permits: Semaphore,
     most: u32,
     patience: Duration,
 }
 
-/// How statements are done. The best way is one that not everything in between and every setting allows.
-#[derive(Debug)]
-struct CurrentMode {
-    prepared: AtomicBool,
-    explicit: AtomicBool,
+/// The result of a statement.
+pub(crate) struct Fetched {
+    pub(crate) rows: Vec<PgRow>,
+    refused: Option<Refusal>,
+    /// The statement may have been executed before, by an attempt whose answer was lost.
+    pub(crate) repeated: bool,
 }
 
-/// How one is.
-#[derive(Clone, Copy, Debug)]
-struct Mode {
-    /// Whether statements are prepared by a name, which sessions keep. They do not if others have the session between
-    /// two transactions: then none may end between a statement and its values.
-    prepared: bool,
-    /// Whether transactions are begun by hand.
-    explicit: bool,
-}
-
-#[derive(Debug)]
-pub(crate) enum Source {
-    Own(OwnPool),
-    Pool(PgPool),
-}
-
-/// A connection in use. One of the store's own is closed unless it is [kept](Connections::keep) afterwards, and one
-/// of a pool goes back to it unless it is [discarded](Held::discard).
-enum Held {
-    Own(OwnConnection),
-    Pool(PoolConnection<Postgres>),
-}
-
-impl Held {
-    /// Whether its session may be older than what the server is set to now.
-    fn is_used(&self) -> bool {
-        match self {
-            Self::Own(kept) => kept.used,
-            Self::Pool(_) => true,
-        }
-    }
-
-    /// Nobody uses it again.
-    fn discard(self) {
-        if let Self::Pool(mut connection) = self {
-            connection.close_on_drop();
-        }
-    }
-}
-
-impl CurrentMode {
-    fn now(&self) -> Mode {
-        Mode { prepared: self.prepared.load(Relaxed), explicit: self.explicit.load(Relaxed) }
-    }
-
-    /// Whether an error says that it was the mode that was wrong. From now on it is another.
-    fn learn(&self, mode: Mode, error: &sqlx::Error) -> bool {
-        let others = mode.prepared && is_foreign_statement(error);
-        if others {
-            self.prepared.store(false, Relaxed);
-        }
-        let wrong = others || !mode.explicit && is_wrong_isolation(error);
-        if wrong {
-            self.explicit.store(true, Relaxed);
-        }
-        wrong
-    }
-}
-
-impl Mode {
-    async fn fetch(self, statement: &Statement, connection: &mut PgConnection) -> sqlx::Result<Vec<PgRow>> {
-        if !self.explicit {
-            return statement.fetch(connection, self.prepared).await;
-        }
-        let mut transaction = connection.begin_with(BEGIN).await?;
-        match statement.fetch(&mut transaction, self.prepared).await {
-            Ok(rows) => transaction.commit().await.map(|()| rows),
-            Err(error) => {
-                transaction.rollback().await?;
-                Err(error)
-            }
-        }
-    }
-}
-
-/// A statement that failed, and what that means for the session in which it did.
+/// A statement that failed, and the state in which that leaves its session.
 struct FailedStatement {
     error: sqlx::Error,
     session: SessionState,
     used: bool,
 }
 
-impl Deref for Held {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        match self {
-            Self::Own(kept) => &kept.connection,
-            Self::Pool(connection) => connection,
-        }
-    }
-}
-
-impl DerefMut for Held {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        match self {
-            Self::Own(kept) => &mut kept.connection,
-            Self::Pool(connection) => connection,
-        }
-    }
-}
-
-/// What came of a statement.
-pub(crate) struct Fetched {
-    pub(crate) rows: Vec<PgRow>,
-    refused: Option<Refusal>,
-    /// It may have been done before this time, unheard of.
-    pub(crate) repeated: bool,
-}
-
 impl Connections {
-    /// With sessions that keep what was prepared, or do not.
+    /// `prepared` says whether sessions keep prepared statements.
     pub(crate) fn new(source: Source, prepared: bool, most: u32, patience: Duration) -> Self {
-        let mode = CurrentMode { prepared: AtomicBool::new(prepared), explicit: AtomicBool::new(!prepared) };
-        Self { source, mode, room: Semaphore::new(most as usize), most, patience }
+        let permits = Semaphore::new(most as usize);
+        Self { source, mode: CurrentMode::new(prepared), permits, most, patience }
     }
 
-    /// Does one statement, and again where that is safe.
+    /// Executes one statement, and repeats it where that is safe.
     pub(crate) async fn fetch(&self, statement: &Statement) -> Result<Fetched, StoreError> {
         let fetched = timeout(self.patience, self.fetch_with_retries(statement)).await;
         fetched.unwrap_or_else(|_| {
@@ -175,28 +69,12 @@ impl Connections {
         })
     }
 
-    /// Has each connection that is kept asked before it is used: it may be that nothing comes back any more.
-    pub(crate) fn verify_all(&self) {
-        if let Source::Own(own) = &self.source {
-            own.verify_all();
-        }
-    }
-
-    /// How often something is done again whose session could not do it.
-    fn renewals(&self) -> u32 {
-        match &self.source {
-            Source::Own(_) => RENEWALS,
-            // Each that is kept may be such a one.
-            Source::Pool(pool) => pool.options().get_max_connections(),
-        }
-    }
-
     /// The rows of a statement.
     pub(crate) async fn rows(&self, statement: &Statement) -> Result<Vec<PgRow>, StoreError> {
         Ok(self.fetch(statement).await?.rows)
     }
 
-    /// The rows of a statement that may be refused.
+    /// The rows of a statement that a function of the schema may refuse.
     pub(crate) async fn rows_or_refusal(
         &self,
         statement: &Statement,
@@ -209,19 +87,19 @@ impl Connections {
         let permit = self.permit().await?;
         let (mut conflicts, mut losses, mut renewals) = (0, 0, 0);
         loop {
-            let mode = self.mode.now();
+            let mode = self.mode.get();
             let FailedStatement { error, session, used } = match self.fetch_once(statement, mode).await {
                 Ok(rows) => {
                     drop(permit);
                     return Ok(Fetched { rows, refused: None, repeated: losses > 0 });
                 }
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
             if let Some(refused) = refused(&error) {
                 return Ok(Fetched { rows: Vec::new(), refused: Some(refused), repeated: losses > 0 });
             }
             if self.mode.learn(mode, &error) {
-                // The next time, it is done in another mode.
+                // The next execution is in the new mode.
             } else if is_conflict(&error) && conflicts < CONFLICTS {
                 conflicts += 1;
                 tokio::time::sleep(Duration::from_millis(1 << conflicts.min(5))).await;
@@ -230,7 +108,7 @@ impl Connections {
             } else if session == SessionState::Unusable
                 && used
                 && !gave_up(&error)
-                && renewals < self.renewals()
+                && renewals < self.source.stale_sessions()
             {
                 renewals += 1;
             } else {
@@ -240,65 +118,53 @@ impl Connections {
     }
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        self.room.acquire().await.map_err(|_| closed())
+        self.permits.acquire().await.map_err(|_| closed())
     }
 
     async fn fetch_once(&self, statement: &Statement, mode: Mode) -> Result<Vec<PgRow>, FailedStatement> {
-        let mut held = self.take().await.map_err(|error| {
+        let mut checkout = self.source.acquire().await.map_err(|error| {
             let session = if is_away(&error) { SessionState::Lost } else { SessionState::Usable };
             FailedStatement { error, session, used: false }
         })?;
-        let used = held.is_used();
-        let fetched = mode.fetch(statement, &mut held).await;
+        let used = checkout.was_used();
+        let fetched = mode.fetch(statement, &mut checkout).await;
         let fetched = fetched.map_err(|error| FailedStatement { session: session(&error), error, used });
         match &fetched {
-            Err(failure) if failure.session != SessionState::Usable => {
-                held.discard();
-                if !gave_up(&failure.error) {
-                    self.discard_idle();
+            Err(failed) if failed.session != SessionState::Usable => {
+                self.source.discard(checkout);
+                // The idle connections are no better.
+                if let Some(own) = self.source.own().filter(|_| !gave_up(&failed.error)) {
+                    own.discard_idle();
                 }
             }
-            _ => self.keep(held),
+            _ => self.source.release(checkout),
         }
         fetched
     }
 
-    async fn take(&self) -> sqlx::Result<Held> {
-        Ok(match &self.source {
-            Source::Own(own) => Held::Own(own.take().await?),
-            Source::Pool(pool) => Held::Pool(pool.acquire().await?),
-        })
-    }
-
-    fn keep(&self, held: Held) {
-        if let (Held::Own(kept), Source::Own(own)) = (held, &self.source) {
-            own.keep(kept);
+    /// Has each idle connection pinged before it is used: the server may no longer be reachable over it.
+    pub(crate) fn verify_all(&self) {
+        if let Some(own) = self.source.own() {
+            own.verify_all();
         }
     }
 
-    /// Uses none again that there is: it is as good as what was used.
-    fn discard_idle(&self) {
-        if let Source::Own(own) = &self.source {
-            own.discard_idle();
-        }
-    }
-
-    /// Closes what has lasted for long enough, for ever.
+    /// Closes connections that are too old or idle for too long, until the future is dropped.
     pub(crate) async fn sweep(&self) {
-        if let Source::Own(own) = &self.source {
+        if let Some(own) = self.source.own() {
             own.sweep().await;
         }
     }
 
-    /// Waits for what is under way, lets nothing more begin, and closes the connections.
+    /// Waits for the operations that run, starts no more, and closes the store's own connections.
     pub(crate) async fn close(&self) {
-        // It fails if it is closed already.
-        let Ok(permits) = self.room.acquire_many(self.most).await else {
+        // This fails if the store is closed already.
+        let Ok(permits) = self.permits.acquire_many(self.most).await else {
             return;
         };
-        self.room.close();
+        self.permits.close();
         drop(permits);
-        if let Source::Own(own) = &self.source {
+        if let Some(own) = self.source.own() {
             own.close_all().await;
         }
     }

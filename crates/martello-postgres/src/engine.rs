@@ -12,39 +12,11 @@ use tokio::{
 use crate::{
     connections::Connections,
     notifications::{Publisher, look},
-    notify::{Changes, Notifier},
+    notify::Notifier,
     schema::Schema,
-    statement::Statement,
+    shared::Shared,
     write::{Batcher, serve},
 };
-
-/// What all operations and tasks of a store share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) connections: Connections,
-    pub(crate) schema: Schema,
-    clock: Clock,
-    notifier: Notifier,
-    publisher: Publisher,
-}
-
-impl Shared {
-    /// A statement in which `__` stands for the schema.
-    pub(crate) fn statement(&self, text: &str) -> Statement {
-        Statement::new(&self.schema, text)
-    }
-
-    /// The moment, in microseconds since 1970; `None` where the server's clock counts.
-    pub(crate) fn now(&self) -> Option<i64> {
-        self.clock.manual_micros()
-    }
-
-    /// Tells those who watch, here and elsewhere.
-    pub(crate) fn notify(&self, changes: Changes) {
-        self.notifier.notify(changes);
-        self.publisher.publish(changes);
-    }
-}
 
 /// A store. When it is dropped, its tasks end, and its connections are closed.
 #[derive(Debug)]

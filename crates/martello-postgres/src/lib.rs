@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod checkout;
 #[cfg(feature = "poll")]
 mod checkpoint;
 mod code;
 mod connect_url;
 mod connections;
 mod engine;
+mod execution;
 mod fault;
 mod fence;
 mod id;
@@ -18,6 +20,7 @@ mod pooler;
 mod read;
 mod rekey;
 mod schema;
+mod shared;
 mod statement;
 mod store;
 mod time;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use martello_outbox::{StoreError, StoreErrorKind};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    connections::BEGIN,
+    execution::BEGIN,
     fault::{explain, is_blocked, timed_out},
     rekey::rekey,
     schema::Schema,
+    statement::run_script,
 };
 
 /// The tables of each version, from nothing on: those of the one before, and what is new.
@@ -204,7 +205,7 @@ async fn migrate(
 
 async fn try_to_migrate(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with(BEGIN).await.map_err(explain)?;
-    run(&mut transaction, schema, "SET LOCAL synchronous_commit TO on").await?;
+    run_script(&mut transaction, schema, "SET LOCAL synchronous_commit TO on").await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     let name = format!("martello migrates {}", schema.as_str());
     sqlx::query(lock).persistent(false).bind(name).execute(&mut *transaction).await.map_err(explain)?;
@@ -215,34 +216,27 @@ async fn try_to_migrate(connection: &mut PgConnection, schema: &Schema) -> Resul
         return transaction.rollback().await.map_err(explain);
     }
     if !found.exists {
-        run(&mut transaction, schema, "CREATE SCHEMA __").await?;
+        run_script(&mut transaction, schema, "CREATE SCHEMA __").await?;
     }
     if from == 0 {
         let sql = "CREATE TABLE __.martello_migration (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())";
-        run(&mut transaction, schema, sql).await?;
+        run_script(&mut transaction, schema, sql).await?;
     } else {
-        run(&mut transaction, schema, LOCK).await?;
-        run(&mut transaction, schema, DROP_FUNCTIONS).await?;
+        run_script(&mut transaction, schema, LOCK).await?;
+        run_script(&mut transaction, schema, DROP_FUNCTIONS).await?;
     }
     for (version, tables) in (1..).zip(TABLES).skip(usize::try_from(from).unwrap_or_default()) {
-        run(&mut transaction, schema, tables).await?;
+        run_script(&mut transaction, schema, tables).await?;
         if version == 3 {
             rekey(&mut transaction, schema).await?;
         }
         let sql = format!("INSERT INTO __.martello_migration (version) VALUES ({version})");
-        run(&mut transaction, schema, &sql).await?;
+        run_script(&mut transaction, schema, &sql).await?;
     }
     for functions in FUNCTIONS {
-        run(&mut transaction, schema, functions).await?;
+        run_script(&mut transaction, schema, functions).await?;
     }
     transaction.commit().await.map_err(explain)
-}
-
-/// Runs statements in which `__` stands for the schema.
-pub(crate) async fn run(connection: &mut PgConnection, schema: &Schema, sql: &str) -> Result<(), StoreError> {
-    let sql = sqlx::raw_sql(AssertSqlSafe(schema.sql(sql)));
-    connection.execute(sql).await.map_err(explain)?;
-    Ok(())
 }
 
 #[cfg(test)]

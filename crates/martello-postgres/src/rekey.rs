@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use martello_outbox::{State, StoreError, StoredRequest, engine::rederived_order_key};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use crate::{code::code, fault::explain, migrate::run, schema::Schema};
+use crate::{code::code, fault::explain, schema::Schema, statement::run_script};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
@@ -87,7 +87,7 @@ pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Res
         }
     }
     for sql in [TAKE_LEASES, FILL_READY, MARK_CERTAINLY, MARK_POSSIBLY] {
-        run(connection, schema, sql).await?;
+        run_script(connection, schema, sql).await?;
     }
     Ok(())
 }

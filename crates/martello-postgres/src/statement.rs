@@ -1,10 +1,11 @@
+use martello_outbox::StoreError;
 use serde::Serialize;
 use sqlx::{
-    Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type,
+    Arguments, AssertSqlSafe, Encode, Executor, PgConnection, Postgres, Type,
     postgres::{PgArguments, PgRow},
 };
 
-use crate::schema::Schema;
+use crate::{fault::explain, schema::Schema};
 
 /// One statement with its values: an operation is never more than one, and so one way to the server and back, and whole
 /// or not at all.
@@ -61,4 +62,15 @@ impl Statement {
         let (sql, arguments) = (AssertSqlSafe(self.sql.as_str()), self.arguments.clone());
         sqlx::query_with(sql, arguments).persistent(prepared).fetch_all(connection).await
     }
+}
+
+/// Runs a script of statements in which `__` stands for the schema.
+pub(crate) async fn run_script(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    sql: &str,
+) -> Result<(), StoreError> {
+    let sql = sqlx::raw_sql(AssertSqlSafe(schema.sql(sql)));
+    connection.execute(sql).await.map_err(explain)?;
+    Ok(())
 }

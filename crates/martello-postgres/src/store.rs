@@ -8,7 +8,7 @@ use martello_outbox::{
 use sqlx::PgConnection;
 use tokio::sync::watch;
 
-use crate::{PostgresStoreBuilder, engine::Engine, read, write};
+use crate::{engine::Engine, read, write};
 
 /// An outbox in a schema of a PostgreSQL database.
 ///
@@ -35,18 +35,13 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to this server with the [defaults](PostgresStoreBuilder#defaults), and makes the schema if there is none.
+    /// Connects to this server with the [defaults](crate::PostgresStoreBuilder#defaults), and makes the schema if there is none.
     ///
     /// # Errors
     ///
-    /// Those of [`PostgresStoreBuilder::connect`].
+    /// Those of [`PostgresStoreBuilder::connect`](crate::PostgresStoreBuilder::connect).
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder().url(url).connect().await
-    }
-
-    /// Starts with the [defaults](PostgresStoreBuilder#defaults).
-    pub fn builder() -> PostgresStoreBuilder {
-        PostgresStoreBuilder::new()
     }
 
     pub(crate) fn new(engine: Engine) -> Self {

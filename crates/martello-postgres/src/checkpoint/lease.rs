@@ -5,8 +5,8 @@ use martello_poll::{Acquired, Fence, Held};
 use sqlx::Row;
 
 use crate::{
-    engine::Shared,
     fault::{corrupt, explain},
+    shared::Shared,
     time::micros,
 };
 

@@ -12,10 +12,7 @@ use martello_poll::{
     Parked, ParkedFilter, ParkedId, Save, Saved,
 };
 
-use crate::{
-    PostgresStore,
-    engine::{Engine, Shared},
-};
+use crate::{PostgresStore, engine::Engine, shared::Shared};
 
 /// The checkpoint of one poll, in the schema of a [`PostgresStore`].
 ///

@@ -3,8 +3,8 @@ use martello_poll::{ItemPosition, NewParked, Parked, ParkedFilter, ParkedId};
 use sqlx::{Row, postgres::PgRow};
 
 use crate::{
-    engine::Shared,
     fault::{corrupt, explain},
+    shared::Shared,
 };
 
 /// What is parked and passes the filter, the oldest first.

@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use super::{parked::numbers, unwritten};
 use crate::{
-    engine::Shared,
+    shared::Shared,
     fault::{corrupt, explain},
     statement::Statement,
     write::clean,

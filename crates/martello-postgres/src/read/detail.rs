@@ -4,8 +4,8 @@ use sqlx::postgres::PgRow;
 
 use super::entry::{Columns, OVERVIEW, overview, request, status, word};
 use crate::{
-    engine::Shared,
     fault::corrupt,
+    shared::Shared,
     time::{duration, timestamp},
 };
 

@@ -7,8 +7,8 @@ use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
 
 use crate::{
     code,
-    engine::Shared,
     fault::{corrupt, explain},
+    shared::Shared,
     time::timestamp,
 };
 

@@ -1,7 +1,7 @@
 use martello_outbox::{Finding, StoreError};
 use sqlx::{Decode, Postgres, Row, Type};
 
-use crate::{engine::Shared, fault::explain, migrate::NEWEST, time::timestamp};
+use crate::{fault::explain, migrate::NEWEST, shared::Shared, time::timestamp};
 
 /// How far ahead of the clock something that has happened may be, in microseconds, before it says that the clock went back.
 const AHEAD: i64 = 1_000_000;

@@ -3,8 +3,8 @@ use sqlx::Row;
 
 use super::{entry::overview, filter::Conditions};
 use crate::{
-    engine::Shared,
     fault::{corrupt, explain},
+    shared::Shared,
 };
 
 /// The entries with their slots, as [`Conditions`] speaks of them.

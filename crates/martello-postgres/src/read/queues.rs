@@ -3,8 +3,8 @@ use sqlx::postgres::PgRow;
 
 use super::entry::Columns;
 use crate::{
-    engine::Shared,
     fault::corrupt,
+    shared::Shared,
     time::{duration, timestamp},
 };
 

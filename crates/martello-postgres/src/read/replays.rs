@@ -3,7 +3,7 @@ use martello_outbox::{JobId, ReplayJob, StoreError};
 use sqlx::postgres::PgRow;
 
 use super::entry::Columns;
-use crate::{engine::Shared, fault::corrupt, time::timestamp};
+use crate::{fault::corrupt, shared::Shared, time::timestamp};
 
 macro_rules! select_replay {
     ($rest:literal) => {

@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::enqueue::{answers, changes, check, enqueue, weight};
 use crate::{
-    engine::Shared,
     fault::{closed, is_blocked},
+    shared::Shared,
 };
 
 /// Beyond this many bytes nothing more is taken along.

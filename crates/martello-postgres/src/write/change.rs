@@ -1,6 +1,6 @@
 use martello_outbox::{Change, Entry, EntryId, State, StoreError, WhenOvertaken};
 
-use crate::{code, engine::Shared, fault::Refusal, id::Id, notify::Changes, read::overview};
+use crate::{code, fault::Refusal, id::Id, notify::Changes, read::overview, shared::Shared};
 
 /// Changes one entry by hand.
 pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Result<Entry, StoreError> {

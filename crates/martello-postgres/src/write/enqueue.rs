@@ -4,9 +4,9 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::inputs::EntryInput;
 use crate::{
-    engine::Shared,
     fault::{corrupt, explain},
     notify::Changes,
+    shared::Shared,
     statement::Statement,
 };
 

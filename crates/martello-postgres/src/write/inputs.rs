@@ -102,7 +102,12 @@ pub(super) struct LeaseInput {
 
 impl LeaseInput {
     pub(super) fn new(lease: &Lease, fence: Fence) -> Self {
-        Self { slot: fence.slot, seq: fence.seq, fence: fence.token, id: Uuid::from_bytes(*lease.id.as_bytes()) }
+        Self {
+            slot: fence.slot,
+            seq: fence.seq,
+            fence: fence.token,
+            id: Uuid::from_bytes(*lease.id.as_bytes()),
+        }
     }
 }
 

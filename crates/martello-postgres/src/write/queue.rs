@@ -4,9 +4,9 @@ use sqlx::Row;
 use super::clean;
 use crate::{
     code::overtaken_code,
-    engine::Shared,
     fault::{corrupt, explain},
     notify::Changes,
+    shared::Shared,
 };
 
 /// Claims nothing from this queue until it is resumed.

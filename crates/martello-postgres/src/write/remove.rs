@@ -4,7 +4,7 @@ use martello_outbox::{Filter, Purge, State, StoreError, StoreErrorKind};
 use sqlx::{Row, postgres::PgRow};
 
 use super::replay::dead;
-use crate::{engine::Shared, fault::explain, time::micros};
+use crate::{fault::explain, shared::Shared, time::micros};
 
 /// Deletes dead letters, except those that are kept.
 pub(crate) async fn purge(shared: &Shared, purge: &Purge) -> Result<u64, StoreError> {

@@ -1,11 +1,11 @@
 use martello_outbox::{EntryId, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
 
 use crate::{
-    engine::Shared,
     fault::{Refusal, corrupt},
     id::Id,
     notify::Changes,
     read::{self, Conditions},
+    shared::Shared,
 };
 
 /// Puts the dead letters that pass the filter back, at a rate.

@@ -33,8 +33,10 @@ const BEFORE: i16 = 2;
 
 impl<'a> SlotOrdered<'a> {
     pub(super) fn of(settlements: &'a [Settlement]) -> Self {
-        let indexed = |(position, settlement): (usize, &'a Settlement)| {
-            Indexed { fence: Fence::of(&settlement.lease), position, settlement }
+        let indexed = |(position, settlement): (usize, &'a Settlement)| Indexed {
+            fence: Fence::of(&settlement.lease),
+            position,
+            settlement,
         };
         let mut sorted: Vec<_> = settlements.iter().enumerate().map(indexed).collect();
         sorted.sort_by_key(|indexed| indexed.fence.slot);
@@ -89,14 +91,18 @@ impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
         let (state, reason, wait, tries) = match settlement.end {
             End::Done => (State::Done, None, None, Some(1)),
             End::Dead(reason) => (State::Dead, Some(Reason::as_str(reason)), None, Some(1)),
-            End::Again { after, counts } => (State::Ready, None, Some(micros(after)), Some(i32::from(counts))),
+            End::Again { after, counts } => {
+                (State::Ready, None, Some(micros(after)), Some(i32::from(counts)))
+            }
             End::GiveBack => (State::Ready, None, None, None),
         };
         let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
         let (answered, hold_after, hold_wait, hold_why) = match &settlement.hold {
             Hold::Keep => (None, None, None, None),
             Hold::End => (Some(true), None, None, None),
-            Hold::For { after, wait, why } => (Some(false), Some(*after), Some(micros(*wait)), Some(clean(why))),
+            Hold::For { after, wait, why } => {
+                (Some(false), Some(*after), Some(micros(*wait)), Some(clean(why)))
+            }
         };
         Self {
             lease: LeaseInput::new(&settlement.lease, fence),

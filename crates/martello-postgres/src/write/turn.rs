@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::{inputs::LeaseInput, settlements::SlotOrdered};
 use crate::{
-    engine::Shared,
     fault::{corrupt, explain},
     fence::Fence,
     id::Id,
     notify::Changes,
     read::{overview, request},
+    shared::Shared,
     time::{duration, micros, timestamp},
 };
 

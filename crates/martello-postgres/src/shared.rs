@@ -1,0 +1,37 @@
+use martello_outbox::Clock;
+
+use crate::{
+    connections::Connections,
+    notifications::Publisher,
+    notify::{Changes, Notifier},
+    schema::Schema,
+    statement::Statement,
+};
+
+/// What all operations and tasks of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) connections: Connections,
+    pub(crate) schema: Schema,
+    pub(crate) clock: Clock,
+    pub(crate) notifier: Notifier,
+    pub(crate) publisher: Publisher,
+}
+
+impl Shared {
+    /// A statement in which `__` stands for the schema.
+    pub(crate) fn statement(&self, text: &str) -> Statement {
+        Statement::new(&self.schema, text)
+    }
+
+    /// The moment, in microseconds since 1970; `None` where the server's clock counts.
+    pub(crate) fn now(&self) -> Option<i64> {
+        self.clock.manual_micros()
+    }
+
+    /// Tells those who watch, here and elsewhere.
+    pub(crate) fn notify(&self, changes: Changes) {
+        self.notifier.notify(changes);
+        self.publisher.publish(changes);
+    }
+}
