@@ -1,6 +1,6 @@
--- The composite types of what operations are given. A caller sends a JSON array of objects; an operation reads it with
--- `json_populate_recordset`. So a connection never has to look up the number of a type, and one number of parameters
--- serves any number of fields.
+-- The composite types of what operations are given. A caller sends a JSON array of objects, which an operation reads with
+-- `json_populate_recordset`. An array of the composite type itself would have to name the type by its OID, which each
+-- connection would first have to look up, and look up again after each upgrade of the schema.
 
 -- An attempt that has ended. `outcome` is never NULL.
 CREATE TYPE __.attempt_input AS (
@@ -14,9 +14,6 @@ CREATE TYPE __.entry_input AS (
     max_attempts bigint, repeatable boolean, dead text, method text, url text, headers text, sealed boolean, host text,
     authority text, attempts __.attempt_input[]
 );
-
--- A lease, as its worker holds it.
-CREATE TYPE __.lease_input AS (slot integer, seq bigint, fence uuid, id uuid);
 
 -- The end of a lease, and what it does to the hold of its authority.
 CREATE TYPE __.settlement_input AS (
@@ -36,9 +33,4 @@ CREATE TYPE __.settlement_input AS (
     answered boolean,
     -- If it did not answer: the number of holds in a row that the claim knew, and how long the next lasts, and why.
     hold_after bigint, hold_wait bigint, hold_why text
-);
-
--- An item of a poll to park.
-CREATE TYPE __.parked_input AS (
-    page bigint, item bigint, parked_at text, key text, stamp text, reason text, json text
 );

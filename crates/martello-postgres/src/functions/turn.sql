@@ -157,24 +157,26 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Prolongs these leases to `p_lease` from now, and returns for each whether it is still held.
-CREATE FUNCTION __.heartbeat(p_now bigint, p_lease bigint, p_leases json) RETURNS boolean[] LANGUAGE plpgsql
+-- Prolongs these leases to `p_lease` from now, and returns for each whether it is still held. Its parameters stay those of
+-- version 1, so that a program of an older version renews its leases after an upgrade until its deliveries end.
+CREATE FUNCTION __.heartbeat(
+    p_now bigint, p_lease bigint, s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[]
+) RETURNS boolean[] LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     _now bigint := __.begin_write(p_now);
-    _leases __.lease_input[] := ARRAY(SELECT n FROM json_populate_recordset(NULL::__.lease_input, p_leases) AS n);
     _held integer[];
 BEGIN
     _held := ARRAY(
-        SELECT s.id FROM unnest(_leases) AS g
+        SELECT s.id FROM unnest(s_slot, s_seq, s_fence, s_id) AS g (slot, seq, fence, id)
         JOIN __.slot s ON s.id = g.slot JOIN __.entry e ON e.seq = g.seq
         WHERE s.seq = g.seq AND s.fence = g.fence AND e.id = g.id ORDER BY s.id FOR UPDATE OF s
     );
     UPDATE __.slot SET until = __.after(_now, p_lease) WHERE id = ANY (_held);
     RETURN ARRAY(
         SELECT coalesce(s.fence = g.fence AND s.seq = g.seq AND e.id = g.id, false)
-        FROM unnest(_leases) WITH ORDINALITY AS g
-        LEFT JOIN __.slot s ON s.id = g.slot LEFT JOIN __.entry e ON e.seq = g.seq ORDER BY g.ordinality
+        FROM unnest(s_slot, s_seq, s_fence, s_id) WITH ORDINALITY AS g (slot, seq, fence, id, nth)
+        LEFT JOIN __.slot s ON s.id = g.slot LEFT JOIN __.entry e ON e.seq = g.seq ORDER BY g.nth
     );
 END $$;

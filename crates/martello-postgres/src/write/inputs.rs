@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use martello_outbox::{AttemptRecord, Lease, NewEntry, OrderKey, Reason, TrackingId, WhenPending};
+use martello_outbox::{AttemptRecord, NewEntry, OrderKey, Reason, TrackingId, WhenPending};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::clean;
-use crate::{fence::Fence, time::micros};
+use crate::time::micros;
 
 /// `attempt_input`.
 #[derive(Serialize)]
@@ -88,31 +88,5 @@ impl<'a> From<&'a NewEntry> for EntryInput<'a> {
             authority: request.authority(),
             attempts: new.attempts.iter().map(AttemptInput::from).collect(),
         }
-    }
-}
-
-/// `lease_input`.
-#[derive(Serialize)]
-pub(super) struct LeaseInput {
-    slot: i32,
-    seq: i64,
-    fence: Uuid,
-    id: Uuid,
-}
-
-impl LeaseInput {
-    pub(super) fn new(lease: &Lease, fence: Fence) -> Self {
-        Self {
-            slot: fence.slot,
-            seq: fence.seq,
-            fence: fence.token,
-            id: Uuid::from_bytes(*lease.id.as_bytes()),
-        }
-    }
-}
-
-impl From<&Lease> for LeaseInput {
-    fn from(lease: &Lease) -> Self {
-        Self::new(lease, Fence::of(lease))
     }
 }

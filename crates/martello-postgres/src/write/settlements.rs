@@ -2,11 +2,9 @@ use std::borrow::Cow;
 
 use martello_outbox::{End, Hold, Reason, Settled, Settlement, State, StoreError};
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::{
-    clean,
-    inputs::{AttemptInput, LeaseInput},
-};
+use super::{clean, inputs::AttemptInput};
 use crate::{
     code::{code, overtaken_code},
     fault::corrupt,
@@ -71,8 +69,10 @@ impl<'a> SlotOrdered<'a> {
 /// `settlement_input`.
 #[derive(Serialize)]
 pub(super) struct SettlementInput<'a> {
-    #[serde(flatten)]
-    lease: LeaseInput,
+    slot: i32,
+    seq: i64,
+    fence: Uuid,
+    id: Uuid,
     state: i16,
     reason: Option<&'static str>,
     wait: Option<i64>,
@@ -105,7 +105,10 @@ impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
             }
         };
         Self {
-            lease: LeaseInput::new(&settlement.lease, fence),
+            slot: fence.slot,
+            seq: fence.seq,
+            fence: fence.token,
+            id: Uuid::from_bytes(*settlement.lease.id.as_bytes()),
             state: code(state),
             reason,
             wait,

@@ -7,7 +7,7 @@ use martello_outbox::{
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{inputs::LeaseInput, settlements::SlotOrdered};
+use super::settlements::SlotOrdered;
 use crate::{
     fault::{corrupt, explain},
     fence::Fence,
@@ -119,9 +119,16 @@ pub(crate) async fn heartbeat(
     leases: &[Lease],
     lasts: Duration,
 ) -> Result<Vec<bool>, StoreError> {
-    let leases: Vec<_> = leases.iter().map(LeaseInput::from).collect();
-    let statement = shared.statement("SELECT __.heartbeat($1, $2, $3::json)").bind(shared.now());
-    let statement = statement.bind(micros(lasts)).bind_json(&leases).repeatable();
+    let fences: Vec<_> = leases.iter().map(Fence::of).collect();
+    let statement = shared
+        .statement("SELECT __.heartbeat($1, $2, $3, $4, $5, $6)")
+        .bind(shared.now())
+        .bind(micros(lasts))
+        .bind(fences.iter().map(|fence| fence.slot).collect::<Vec<_>>())
+        .bind(fences.iter().map(|fence| fence.seq).collect::<Vec<_>>())
+        .bind(fences.iter().map(|fence| Id(fence.token.into_bytes())).collect::<Vec<_>>())
+        .bind(leases.iter().map(|lease| Id(*lease.id.as_bytes())).collect::<Vec<_>>())
+        .repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let held = rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)?;
     held.ok_or_else(|| corrupt("answer"))
