@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::StoreError;
+use martello_outbox::{StoreError, engine::closed};
 use sqlx::postgres::PgRow;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -17,9 +17,7 @@ use tokio::{
 use crate::{
     checkout::Source,
     execution::{CurrentMode, Mode},
-    fault::{
-        Refusal, SessionState, closed, explain, gave_up, is_away, is_conflict, refused, session, timed_out,
-    },
+    fault::{Refusal, SessionState, explain, gave_up, is_away, is_conflict, refused, session, timed_out},
     statement::Statement,
 };
 

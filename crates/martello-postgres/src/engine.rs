@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use martello_outbox::{Clock, Watch};
+use martello_outbox::{Clock, Watch, engine::Notifier};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     sync::watch,
@@ -12,7 +12,6 @@ use tokio::{
 use crate::{
     connections::Connections,
     notifications::{Publisher, look},
-    notify::Notifier,
     schema::Schema,
     shared::Shared,
     write::{Batcher, serve},

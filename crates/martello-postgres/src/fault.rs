@@ -273,19 +273,6 @@ fn explain_code(code: &str) -> (StoreErrorKind, &'static str) {
     }
 }
 
-/// The tables hold something that this crate would not have written.
-pub(crate) fn corrupt(what: &'static str) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Unusable,
-        format!("the store's tables hold a {what} that is none: stop what uses them, and restore a backup"),
-    )
-}
-
-/// The store was closed.
-pub(crate) fn closed() -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the store is closed: open it again")
-}
-
 /// The server did not answer in time.
 pub(crate) fn timed_out() -> StoreError {
     StoreError::new(

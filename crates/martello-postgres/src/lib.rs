@@ -4,7 +4,6 @@ mod builder;
 mod checkout;
 #[cfg(feature = "poll")]
 mod checkpoint;
-mod code;
 mod connect_url;
 mod connections;
 mod engine;
@@ -14,7 +13,6 @@ mod fence;
 mod id;
 mod migrate;
 mod notifications;
-mod notify;
 mod own_pool;
 mod pooler;
 mod read;
@@ -23,7 +21,6 @@ mod schema;
 mod shared;
 mod statement;
 mod store;
-mod time;
 mod write;
 
 pub use builder::PostgresStoreBuilder;

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use martello_outbox::engine::{Changes, Notifier};
 use sqlx::{
     Row,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
@@ -15,12 +16,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{
-    connections::Connections,
-    notify::{Changes, Notifier},
-    schema::Schema,
-    statement::Statement,
-};
+use crate::{connections::Connections, schema::Schema, statement::Statement};
 
 /// The least time between two notifications of one store.
 const APART: Duration = Duration::from_millis(20);
@@ -46,8 +42,8 @@ impl Publisher {
     }
 
     pub(crate) fn publish(&self, changes: Changes) {
-        if !changes.is_none() {
-            self.changes.lock().unwrap_or_else(PoisonError::into_inner).join(changes);
+        if !changes.is_empty() {
+            self.changes.lock().unwrap_or_else(PoisonError::into_inner).merge(changes);
             self.some.notify_one();
         }
     }

@@ -1,12 +1,13 @@
 //! Version 3: what was ordered by the target of its request has the key of today's rule, and each key its head; what is pending
 //! or dead has its authority, and dead letters know what overtook them.
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
-use martello_outbox::{State, StoreError, StoredRequest, engine::rederived_order_key};
+use martello_outbox::{
+    State, StoreError,
+    engine::{authority_of, rederived_order_key, state_code},
+};
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use crate::{code::code, fault::explain, schema::Schema, statement::run_script};
+use crate::{fault::explain, schema::Schema, statement::run_script};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;
@@ -120,10 +121,8 @@ impl<'r> Entry<'r> {
 
     /// Its authority, unless it is over for good.
     fn authority(&self) -> Option<String> {
-        let may_be_sent = [State::Ready, State::Dead].map(code).contains(&self.state);
-        let uri = self.last_url.parse().ok().filter(|_| may_be_sent)?;
-        let (method, headers, body) = (Method::GET, HeaderMap::new(), Bytes::new());
-        let mut authority = StoredRequest { method, uri, headers, body, sealed: false }.authority();
+        let may_be_sent = [State::Ready, State::Dead].map(state_code).map(i16::from).contains(&self.state);
+        let mut authority = authority_of(self.last_url).filter(|_| may_be_sent)?;
         // Older versions stored any: no index holds more, and no API has so long a name.
         authority.truncate(authority.floor_char_boundary(1_000));
         Some(authority)

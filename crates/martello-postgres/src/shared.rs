@@ -1,12 +1,9 @@
-use martello_outbox::Clock;
-
-use crate::{
-    connections::Connections,
-    notifications::Publisher,
-    notify::{Changes, Notifier},
-    schema::Schema,
-    statement::Statement,
+use martello_outbox::{
+    Clock,
+    engine::{Changes, Notifier},
 };
+
+use crate::{connections::Connections, notifications::Publisher, schema::Schema, statement::Statement};
 
 /// What all operations and tasks of a store share.
 #[derive(Debug)]

@@ -1,14 +1,16 @@
 use std::time::Duration;
 
-use martello_outbox::StoreError;
-use martello_poll::{Acquired, Fence, Held};
+use martello_outbox::{
+    StoreError,
+    engine::{corrupt, micros},
+};
+use martello_poll::{
+    Acquired, Fence, Held,
+    engine::{checkpoint_from_json, fence_from_integer, fence_to_integer},
+};
 use sqlx::Row;
 
-use crate::{
-    fault::{corrupt, explain},
-    shared::Shared,
-    time::micros,
-};
+use crate::{fault::explain, shared::Shared};
 
 /// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
 /// a counter in a database put back from a backup would hand out some of them once more.
@@ -24,9 +26,10 @@ pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Res
     let statement = shared.statement(sql).bind(shared.now()).bind(poll).bind(micros(lease));
     let rows = shared.connections.rows(&statement).await?;
     let Some(row) = rows.first() else { return Ok(Acquired::HeldElsewhere) };
-    let fence = Fence(row.try_get::<i64, _>(0).map_err(explain)?.cast_unsigned());
+    let fence = fence_from_integer(row.try_get(0).map_err(explain)?);
     let saved: Option<&str> = row.try_get(1).map_err(explain)?;
-    let checkpoint = saved.map(serde_json::from_str).transpose().map_err(|_| corrupt("checkpoint"))?;
+    let parse = |json| checkpoint_from_json(json).ok_or_else(|| corrupt("checkpoint"));
+    let checkpoint = saved.map(parse).transpose()?;
     Ok(Acquired::Held(Held { fence, checkpoint }))
 }
 
@@ -40,7 +43,7 @@ pub(super) async fn renew(
     let sql = "UPDATE __.checkpoint SET lease_until = __.after(began, $2) FROM __.begin_write($1) AS began
          WHERE poll = $3 AND fence = $4 RETURNING 1";
     let statement = shared.statement(sql).bind(shared.now()).bind(micros(lease));
-    let statement = statement.bind(poll).bind(fence.0.cast_signed()).repeatable();
+    let statement = statement.bind(poll).bind(fence_to_integer(fence)).repeatable();
     Ok(!shared.connections.rows(&statement).await?.is_empty())
 }
 
@@ -48,6 +51,6 @@ pub(super) async fn renew(
 pub(super) async fn release(shared: &Shared, poll: &str, fence: Fence) -> Result<(), StoreError> {
     let sql = "UPDATE __.checkpoint SET fence = NULL, lease_until = NULL FROM __.begin_write(NULL)
          WHERE poll = $1 AND fence = $2";
-    let statement = shared.statement(sql).bind(poll).bind(fence.0.cast_signed()).repeatable();
+    let statement = shared.statement(sql).bind(poll).bind(fence_to_integer(fence)).repeatable();
     shared.connections.rows(&statement).await.map(drop)
 }

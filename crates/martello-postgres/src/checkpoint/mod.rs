@@ -6,10 +6,11 @@ mod save;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use martello_outbox::{QueueName, StoreErrorKind};
+use martello_outbox::engine::is_temporary;
 use martello_poll::{
-    Acquired, CheckpointError, CheckpointErrorKind, CheckpointFuture, CheckpointStore, ConfigError, Fence,
-    Parked, ParkedFilter, ParkedId, Save, Saved,
+    Acquired, CheckpointError, CheckpointFuture, CheckpointStore, ConfigError, Fence, Parked, ParkedFilter,
+    ParkedId, Save, Saved,
+    engine::{check_poll_name, checkpoint_to_json, database_failed},
 };
 
 use crate::{PostgresStore, engine::Engine, shared::Shared};
@@ -43,11 +44,7 @@ impl PostgresStore {
     ///
     /// When that is no name for a poll.
     pub fn checkpoint(&self, poll: &str) -> Result<PostgresCheckpoint, ConfigError> {
-        // It is named like a queue.
-        if QueueName::new(poll).is_err() {
-            let expected = "1 to 64 ASCII letters, digits, dots, hyphens or underscores";
-            return Err(ConfigError::new("poll", format!("{poll:?}"), expected));
-        }
+        check_poll_name(poll)?;
         Ok(PostgresCheckpoint { engine: self.engine(), poll: poll.into() })
     }
 }
@@ -58,21 +55,8 @@ impl PostgresCheckpoint {
     }
 }
 
-/// What a poller is told: only what will be no better later ends the poll.
 fn explain(error: martello_outbox::StoreError) -> CheckpointError {
-    let kind = match error.kind() {
-        StoreErrorKind::Unavailable | StoreErrorKind::Full | StoreErrorKind::ReadOnly => {
-            CheckpointErrorKind::Unavailable
-        }
-        _ => CheckpointErrorKind::Unusable,
-    };
-    CheckpointError::new(kind, "the store that keeps the checkpoint failed").with_source(error)
-}
-
-/// It is none that can be written.
-fn unwritten(error: serde_json::Error) -> martello_outbox::StoreError {
-    let message = "the checkpoint is none that can be written as JSON";
-    martello_outbox::StoreError::new(StoreErrorKind::Invalid, message).with_source(error)
+    database_failed(is_temporary(&error), error)
 }
 
 impl fmt::Debug for PostgresCheckpoint {
@@ -92,7 +76,9 @@ impl CheckpointStore for PostgresCheckpoint {
 
     fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved> {
         Box::pin(async move {
-            let saved = save::save(self.shared(), &self.poll, fence, &save).await.map_err(explain)?;
+            let checkpoint = checkpoint_to_json(&save.checkpoint)?;
+            let saved = save::save(self.shared(), &self.poll, fence, checkpoint, &save).await;
+            let saved = saved.map_err(explain)?;
             saved.ok_or_else(CheckpointError::full)
         })
     }

@@ -1,20 +1,18 @@
-use martello_outbox::StoreError;
-use martello_poll::{Fence, NewParked, Parked, Save, Saved};
+use martello_outbox::{StoreError, engine::corrupt};
+use martello_poll::{
+    Fence, NewParked, Parked, Save, Saved,
+    engine::{fence_to_integer, parked_ids},
+};
 use sqlx::Row;
 
-use super::{parked::numbers, unwritten};
-use crate::{
-    shared::Shared,
-    fault::{corrupt, explain},
-    statement::Statement,
-    write::clean,
-};
+use crate::{fault::explain, shared::Shared, statement::Statement, write::clean};
 
 /// Saves all of this, or nothing; `None` if more would be parked than may be.
 pub(super) async fn save(
     shared: &Shared,
     poll: &str,
     fence: Fence,
+    checkpoint: String,
     save: &Save,
 ) -> Result<Option<Saved>, StoreError> {
     let most = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
@@ -24,13 +22,13 @@ pub(super) async fn save(
              FROM __.begin_write(NULL)",
         )
         .bind(poll)
-        .bind(fence.0.cast_signed())
-        .bind(serde_json::to_string(&save.checkpoint).map_err(unwritten)?)
-        .bind(numbers(&save.unpark))
+        .bind(fence_to_integer(fence))
+        .bind(checkpoint)
+        .bind(parked_ids(&save.unpark))
         .bind(most(Parked::MAX_ITEMS))
         .bind(most(Parked::MAX_BYTES));
     // The second time, it finds everything as it is to be.
-    let statement = bind(statement, &save.park)?.repeatable();
+    let statement = bind(statement, &save.park).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     match rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)? {
         Some("saved") => Ok(Some(Saved::Saved)),
@@ -41,16 +39,16 @@ pub(super) async fn save(
 }
 
 /// What is to be parked, as columns.
-fn bind(statement: Statement, park: &[NewParked]) -> Result<Statement, StoreError> {
+fn bind(statement: Statement, park: &[NewParked]) -> Statement {
     let column = |of: fn(&NewParked) -> i64| park.iter().map(of).collect::<Vec<_>>();
-    let keys = park.iter().map(|item| serde_json::to_string(&item.key));
-    let statement = statement
+    // JSON may hold a character U+0000, which a text of PostgreSQL cannot.
+    let key = |item: &NewParked| serde_json::Value::from(item.key.as_str()).to_string();
+    statement
         .bind(column(|item| item.position.page.into()))
         .bind(column(|item| item.position.item.into()))
         .bind(park.iter().map(|item| item.parked_at.to_string()).collect::<Vec<_>>())
-        .bind(keys.collect::<Result<Vec<_>, _>>().map_err(unwritten)?)
+        .bind(park.iter().map(key).collect::<Vec<_>>())
         .bind(park.iter().map(|item| item.stamp.map(|stamp| stamp.to_string())).collect::<Vec<_>>())
         .bind(park.iter().map(|item| clean(&item.reason).into_owned()).collect::<Vec<_>>())
-        .bind(park.iter().map(|item| item.json.as_str()).collect::<Vec<_>>());
-    Ok(statement)
+        .bind(park.iter().map(|item| item.json.as_str()).collect::<Vec<_>>())
 }

@@ -1,11 +1,6 @@
-<<<<<<< HEAD
--- Saves all of this, or nothing, and tells which: saved; fenced, if it is not held with this fence; full, if more would be
--- parked than may be.
-=======
 -- Saves everything or nothing, and returns which: `saved`; `fenced` if the checkpoint is not held with this fence; `full` if more
 -- items would be parked than allowed. Its parameters stay those of version 2, so that a poll of a program of that version goes
 -- on after an upgrade.
->>>>>>> f4ebe21 (Keep the parameters of what programs of an older version still call)
 CREATE FUNCTION __.save_checkpoint(
     p_poll text, p_fence bigint, p_saved text, p_unpark bigint[], p_most bigint, p_most_bytes bigint,
     p_page bigint[], p_item bigint[], p_parked_at text[], p_key text[], p_stamp text[], p_reason text[], p_json text[]
@@ -20,11 +15,7 @@ BEGIN
         RETURN 'fenced';
     END IF;
     DELETE FROM __.parked WHERE poll = p_poll AND id = ANY (p_unpark);
-<<<<<<< HEAD
-    -- One by one: each may be the same as one before it.
-=======
     -- One after the other, because an item may equal one before it.
->>>>>>> f4ebe21 (Keep the parameters of what programs of an older version still call)
     FOR _new IN SELECT * FROM unnest(p_page, p_item, p_parked_at, p_key, p_stamp, p_reason, p_json) WITH ORDINALITY
         AS n (page, item, parked_at, key, stamp, reason, json, nth) ORDER BY nth
     LOOP

@@ -1,19 +1,27 @@
-use std::str::FromStr;
-
-use crate::id::Id;
-use http::{Method, StatusCode, Uri};
-use martello_outbox::{Entry, EntryId, JobId, OrderKey, StoreError, StoredRequest};
-use sqlx::{Decode, Postgres, Row, Type, postgres::PgRow};
-
-use crate::{
-    code,
-    fault::{corrupt, explain},
-    shared::Shared,
-    time::timestamp,
+use martello_outbox::{
+    AttemptRecord, Detail, Entry, EntryEvent, EntryId, Revision, StoreError,
+    engine::{corrupt, duration, entry as read_entry, parse, status, stored_request, timestamp},
 };
+use sqlx::postgres::PgRow;
 
-/// How many columns [`overview`] reads.
-pub(super) const OVERVIEW: usize = 25;
+use super::columns::Columns;
+use crate::{id::Id, shared::Shared};
+
+/// An entry and all that is known of it in one row: each history as one array per column.
+const DETAIL: &str = "SELECT o.*, r.*, a.*, v.*
+     FROM __.overview o
+     CROSS JOIN LATERAL (SELECT array_agg(number ORDER BY number), array_agg(made_at ORDER BY number),
+         array_agg(method ORDER BY number), array_agg(url ORDER BY number), array_agg(headers ORDER BY number),
+         array_agg(sealed ORDER BY number), array_agg(body ORDER BY number)
+         FROM __.request WHERE entry = o.seq) AS r
+     CROSS JOIN LATERAL (SELECT array_agg(number ORDER BY number), array_agg(revision ORDER BY number),
+         array_agg(started_at ORDER BY number), array_agg(duration ORDER BY number),
+         array_agg(outcome ORDER BY number), array_agg(status ORDER BY number),
+         array_agg(tracking_id ORDER BY number), array_agg(fault ORDER BY number), array_agg(worker ORDER BY number)
+         FROM __.attempt WHERE entry = o.seq) AS a
+     CROSS JOIN LATERAL (SELECT array_agg(at ORDER BY n), array_agg(kind ORDER BY n), array_agg(detail ORDER BY n)
+         FROM __.event WHERE entry = o.seq) AS v
+     WHERE o.id = $1";
 
 /// The entry with this id.
 pub(crate) async fn entry(shared: &Shared, id: EntryId) -> Result<Option<Entry>, StoreError> {
@@ -23,98 +31,76 @@ pub(crate) async fn entry(shared: &Shared, id: EntryId) -> Result<Option<Entry>,
     rows.first().map(|row| overview(row, 0).map(|(_, entry)| entry)).transpose()
 }
 
-/// An entry and its place in the order, from the columns of the view `overview` from this one on.
+/// An entry and its position in the order of the store, from the columns of the view `overview`, of which `from` is the
+/// first.
 pub(crate) fn overview(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreError> {
-    let mut columns = Columns { row, next: from };
-    let seq = columns.next()?;
-    let entry = Entry {
-        id: EntryId::from_bytes(columns.next::<Id>()?.0),
-        queue: columns.word("queue name")?,
-        state: code::state(columns.next()?)?,
-        reason: columns.perhaps("reason")?,
-        revision: columns.number()?,
-        order_key: columns.perhaps::<OrderKey>("order key")?,
-        dedup_key: columns.next::<Option<String>>()?.map(Into::into),
-        repeatable: columns.next()?,
-        attempts: columns.number()?,
-        tries: columns.number()?,
-        max_attempts: u32::try_from(columns.next::<i64>()?).map_err(|_| corrupt("number of attempts"))?,
-        created_at: columns.time()?,
-        due_at: columns.time()?,
-        expires_at: columns.time()?,
-        changed_at: columns.time()?,
-        last_outcome: columns.perhaps("outcome")?,
-        last_status: status(columns.next()?)?,
-        last_tracking_id: columns.perhaps("tracking id")?,
-        kept: columns.next()?,
-        job: columns.next::<Option<Id>>()?.map(|id| JobId::from_bytes(id.0)),
-        superseded_by: columns.next::<Option<Id>>()?.map(|id| EntryId::from_bytes(id.0)),
-        overtaken: columns.next::<Option<i16>>()?.map(code::overtaken).transpose()?,
-        method: columns.word::<Method>("method")?,
-        uri: columns.word::<Uri>("url")?,
-    };
-    Ok((seq, entry))
+    read_entry(&mut Columns::new(row, from))
 }
 
-/// The columns of a row, one after the other.
-pub(super) struct Columns<'a> {
-    pub(super) row: &'a PgRow,
-    pub(super) next: usize,
+/// All that is known of the entry.
+pub(crate) async fn detail(shared: &Shared, id: EntryId) -> Result<Option<Detail>, StoreError> {
+    let statement = shared.statement(DETAIL).bind(Id(*id.as_bytes())).repeatable();
+    let rows = shared.connections.rows(&statement).await?;
+    rows.first().map(read_detail).transpose()
 }
 
-impl<'a> Columns<'a> {
-    pub(super) fn next<T: Decode<'a, Postgres> + Type<Postgres>>(&mut self) -> Result<T, StoreError> {
-        let column = self.next;
-        self.next += 1;
-        self.row.try_get(column).map_err(explain)
-    }
-
-    pub(super) fn time(&mut self) -> Result<jiff::Timestamp, StoreError> {
-        self.next().map(timestamp)
-    }
-
-    fn number(&mut self) -> Result<u32, StoreError> {
-        u32::try_from(self.next::<i32>()?).map_err(|_| corrupt("number"))
-    }
-
-    /// A text that stands for something.
-    pub(super) fn word<T: FromStr>(&mut self, what: &'static str) -> Result<T, StoreError> {
-        word(self.next()?, what)
-    }
-
-    /// What was put together of several rows, which is none if there are none.
-    pub(super) fn list<T>(&mut self) -> Result<std::vec::IntoIter<T>, StoreError>
-    where
-        Option<Vec<T>>: Decode<'a, Postgres> + Type<Postgres>,
-    {
-        Ok(self.next::<Option<Vec<T>>>()?.unwrap_or_default().into_iter())
-    }
-
-    /// The same, or nothing.
-    fn perhaps<T: FromStr>(&mut self, what: &'static str) -> Result<Option<T>, StoreError> {
-        self.next::<Option<&str>>()?.map(|text| word(text, what)).transpose()
-    }
+fn read_detail(row: &PgRow) -> Result<Detail, StoreError> {
+    let mut columns = Columns::new(row, 0);
+    let (_, entry) = read_entry(&mut columns)?;
+    let revisions = revisions(&mut columns)?;
+    let attempts = attempts(&mut columns)?;
+    let events = events(&mut columns)?;
+    Ok(Detail { entry, revisions, attempts, events })
 }
 
-/// What a text stands for.
-pub(super) fn word<T: FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| corrupt(what))
+fn number(number: i32) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| corrupt("number"))
 }
 
-pub(super) fn status(number: Option<i16>) -> Result<Option<StatusCode>, StoreError> {
-    let status =
-        |number: i16| u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok());
-    number.map(|number| status(number).ok_or_else(|| corrupt("status"))).transpose()
+fn revisions(columns: &mut Columns<'_>) -> Result<Vec<Revision>, StoreError> {
+    let (numbers, at) = (columns.list::<i32>()?, columns.list::<i64>()?);
+    let (methods, urls) = (columns.list::<String>()?, columns.list::<String>()?);
+    let (headers, sealed) = (columns.list::<String>()?, columns.list::<bool>()?);
+    let bodies = columns.list::<Vec<u8>>()?;
+    let rows = numbers.zip(at).zip(methods.zip(urls)).zip(headers.zip(sealed)).zip(bodies);
+    rows.map(|((((n, at), (method, url)), (headers, sealed)), body)| {
+        let request = stored_request(&method, &url, &headers, sealed, body)?;
+        Ok(Revision { number: number(n)?, at: timestamp(at), request })
+    })
+    .collect()
 }
 
-/// A request, from its columns.
-pub(crate) fn request(
-    method: Method,
-    uri: Uri,
-    headers: &str,
-    sealed: bool,
-    body: Vec<u8>,
-) -> Result<StoredRequest, StoreError> {
-    let headers = StoredRequest::headers_from_json(headers).map_err(|_| corrupt("head"))?;
-    Ok(StoredRequest { method, uri, headers, sealed, body: body.into() })
+fn attempts(columns: &mut Columns<'_>) -> Result<Vec<AttemptRecord>, StoreError> {
+    let (numbers, revisions) = (columns.list::<i32>()?, columns.list::<i32>()?);
+    let (started, durations) = (columns.list::<i64>()?, columns.list::<i64>()?);
+    let (outcomes, statuses) = (columns.list::<String>()?, columns.list::<Option<i16>>()?);
+    let tracking_ids = columns.list::<Option<String>>()?;
+    let (faults, workers) = (columns.list::<Option<String>>()?, columns.list::<Option<String>>()?);
+    let rows = numbers.zip(revisions).zip(started.zip(durations)).zip(outcomes.zip(statuses));
+    rows.zip(tracking_ids.zip(faults.zip(workers)))
+        .map(|((((n, revision), (started, lasted)), (outcome, code)), (tracking_id, (fault, worker)))| {
+            Ok(AttemptRecord {
+                number: number(n)?,
+                revision: number(revision)?,
+                started: timestamp(started),
+                duration: duration(lasted),
+                outcome: parse(&outcome, "outcome")?,
+                status: status(code.map(i64::from))?,
+                tracking_id: tracking_id.map(|id| parse(&id, "tracking id")).transpose()?,
+                fault: fault.map(Into::into),
+                worker: worker.map(Into::into),
+            })
+        })
+        .collect()
+}
+
+fn events(columns: &mut Columns<'_>) -> Result<Vec<EntryEvent>, StoreError> {
+    let (at, kinds) = (columns.list::<i64>()?, columns.list::<String>()?);
+    let details = columns.list::<Option<String>>()?;
+    at.zip(kinds)
+        .zip(details)
+        .map(|((at, kind), detail)| {
+            Ok(EntryEvent { at: timestamp(at), kind: parse(&kind, "event")?, detail: detail.map(Into::into) })
+        })
+        .collect()
 }

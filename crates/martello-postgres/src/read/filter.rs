@@ -1,7 +1,6 @@
-use crate::id::Id;
-use martello_outbox::{Filter, State};
+use martello_outbox::{Filter, State, engine::ceil_micros};
 
-use crate::statement::Statement;
+use crate::{id::Id, statement::Statement};
 
 /// A filter as the conditions of a query on the entries `e` and their slots `s`. Their text depends only on which are
 /// set, so that queries can be kept.
@@ -47,8 +46,14 @@ impl Conditions {
             Some(State::Dead | State::Done | State::Cancelled) => "e.changed_at",
             _ => "coalesce(s.since, e.changed_at)",
         };
-        of.add(&format!("{changed_at} >= ?"), filter.changed_since.map(|time| Value::Number(least(time))));
-        of.add(&format!("{changed_at} < ?"), filter.changed_before.map(|time| Value::Number(least(time))));
+        of.add(
+            &format!("{changed_at} >= ?"),
+            filter.changed_since.map(|time| Value::Number(ceil_micros(time))),
+        );
+        of.add(
+            &format!("{changed_at} < ?"),
+            filter.changed_before.map(|time| Value::Number(ceil_micros(time))),
+        );
         of.add(
             "e.seq IN (SELECT a.entry FROM __.attempt a WHERE a.tracking_id = ?)",
             text(filter.tracking_id.as_deref()),
@@ -86,11 +91,4 @@ impl Conditions {
         }
         statement
     }
-}
-
-/// The first whole microsecond that is not before this time: what is stored is whole.
-fn least(time: jiff::Timestamp) -> i64 {
-    let micros = time.as_microsecond();
-    let whole = jiff::Timestamp::from_microsecond(micros).is_ok_and(|floor| floor >= time);
-    if whole { micros } else { micros.saturating_add(1) }
 }

@@ -1,10 +1,7 @@
-use martello_outbox::{Finding, StoreError};
+use martello_outbox::{Finding, StoreError, engine::health};
 use sqlx::{Decode, Postgres, Row, Type};
 
-use crate::{fault::explain, migrate::NEWEST, shared::Shared, time::timestamp};
-
-/// How far ahead of the clock something that has happened may be, in microseconds, before it says that the clock went back.
-const AHEAD: i64 = 1_000_000;
+use crate::{fault::explain, migrate::NEWEST, shared::Shared};
 
 /// Examines the schema. It reads all entries.
 pub(crate) async fn check_health(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
@@ -33,14 +30,13 @@ impl HealthCheck<'_> {
         rows.first().map_or_else(|| Ok(T::default()), |row| row.try_get(0).map_err(explain))
     }
 
+    async fn count(&self, sql: &str) -> Result<u64, StoreError> {
+        Ok(self.ask::<i64>(sql).await?.try_into().unwrap_or_default())
+    }
+
     async fn schema(&self) -> Result<Finding, StoreError> {
         let version: i32 = self.ask("SELECT max(version) FROM __.martello_migration").await?;
-        if version == NEWEST {
-            return Ok(Finding::well("schema", format!("version {version}, the newest this program knows")));
-        }
-        let seen =
-            format!("version {version}, this program knows {NEWEST}: another updated it, so update this");
-        Ok(Finding::unwell("schema", seen))
+        Ok(health::schema(version.into(), NEWEST.into()))
     }
 
     async fn durability(&self) -> Result<Finding, StoreError> {
@@ -49,8 +45,7 @@ impl HealthCheck<'_> {
              FROM __.begin_write(NULL)";
         let seen: String = self.ask(sql).await?;
         if seen.contains(" off") {
-            let seen =
-                format!("{seen}: what was acknowledged may be lost in a crash of the server, so set them on");
+            let seen = format!("{seen}: a crash of the server may lose acknowledged entries, so set them on");
             return Ok(Finding::unwell("durability", seen));
         }
         Ok(Finding::well("durability", seen))
@@ -64,8 +59,7 @@ impl HealthCheck<'_> {
                  FROM __.entry GROUP BY queue) AS found USING (queue)
              WHERE (coalesce(counted.p, 0), coalesce(counted.o, 0), coalesce(counted.d, 0), coalesce(counted.c, 0))
                  <> (coalesce(found.p, 0), coalesce(found.o, 0), coalesce(found.d, 0), coalesce(found.c, 0))";
-        let wrong = self.ask(sql).await?;
-        Ok(judge("counts", wrong, "queues are counted wrongly", "every queue has as many entries as it says"))
+        Ok(health::counts(self.count(sql).await?))
     }
 
     async fn order(&self) -> Result<Finding, StoreError> {
@@ -78,27 +72,21 @@ impl HealthCheck<'_> {
                      AND (o.seq < e.seq OR EXISTS (SELECT FROM __.slot s WHERE s.seq = o.seq)))))
                  AND NOT EXISTS (SELECT FROM __.arriving a JOIN __.entry o ON o.seq = a.seq
                      WHERE o.queue = e.queue AND o.order_key = e.order_key)";
-        let wrong = self.ask(sql).await?;
-        Ok(judge("order", wrong, "entries are out of turn", "one entry of each key is at its head"))
+        Ok(health::order(self.count(sql).await?))
     }
 
     async fn requests(&self) -> Result<Finding, StoreError> {
         let sql = "SELECT count(*) FROM __.entry e
              WHERE NOT EXISTS (SELECT FROM __.request WHERE entry = e.seq AND number = e.revision)";
-        let wrong = self.ask(sql).await?;
-        Ok(judge("requests", wrong, "entries have no request", "every entry has its request"))
+        Ok(health::requests(self.count(sql).await?))
     }
 
     async fn leases(&self) -> Result<Finding, StoreError> {
         let sql = "SELECT count(*) FROM __.slot WHERE until <= __.moment($1)";
         let statement = self.shared.statement(sql).bind(self.shared.now()).repeatable();
         let rows = self.shared.connections.rows(&statement).await?;
-        let late: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(explain)?;
-        if late == 0 {
-            return Ok(Finding::well("leases", "none has run out"));
-        }
-        let seen = format!("{late} have run out; a turn of a worker takes them, so see that one runs");
-        Ok(Finding::unwell("leases", seen))
+        let expired: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(explain)?;
+        Ok(health::leases(expired.try_into().unwrap_or_default()))
     }
 
     async fn clock(&self) -> Result<Finding, StoreError> {
@@ -107,25 +95,6 @@ impl HealthCheck<'_> {
         let rows = self.shared.connections.rows(&statement).await?;
         let read = |column| rows.first().map_or(Ok(0), |row| row.try_get(column)).map_err(explain);
         let (now, newest): (i64, i64) = (read(0)?, read(1)?);
-        if newest <= now.saturating_add(AHEAD) {
-            return Ok(Finding::well(
-                "clock",
-                format!("{}, and nothing in the store is later", timestamp(now)),
-            ));
-        }
-        let seen = format!(
-            "{}, but something was stored at {}: set the server's clock",
-            timestamp(now),
-            timestamp(newest)
-        );
-        Ok(Finding::unwell("clock", seen))
+        Ok(health::clock(now, newest, "server"))
     }
-}
-
-fn judge(what: &str, wrong: i64, ill: &str, well: &str) -> Finding {
-    if wrong == 0 {
-        return Finding::well(what, well);
-    }
-    let seen = format!("{wrong} {ill}: something else wrote to the tables; restore a backup, or report it");
-    Finding::unwell(what, seen)
 }

@@ -1,11 +1,11 @@
-use martello_outbox::{Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError, StoreErrorKind};
+use martello_outbox::{
+    Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError,
+    engine::{check_list_limit, corrupt},
+};
 use sqlx::Row;
 
 use super::{entry::overview, filter::Conditions};
-use crate::{
-    fault::{corrupt, explain},
-    shared::Shared,
-};
+use crate::{fault::explain, shared::Shared};
 
 /// The entries with their slots, as [`Conditions`] speaks of them.
 macro_rules! entries {
@@ -21,9 +21,7 @@ pub(crate) async fn list(
     after: Option<Cursor>,
     limit: usize,
 ) -> Result<Page, StoreError> {
-    if !(1..=1000).contains(&limit) {
-        return Err(StoreError::new(StoreErrorKind::Invalid, "the limit of a list must be 1 to 1,000"));
-    }
+    check_list_limit(limit)?;
     let passing = Conditions::of(filter).before(after.map(|Cursor(place)| place));
     let sql = format!(
         concat!(

@@ -1,6 +1,6 @@
 //! What is read, each from one state of the data.
 
-mod detail;
+mod columns;
 mod entry;
 mod filter;
 mod health;
@@ -8,8 +8,8 @@ mod list;
 mod queues;
 mod replays;
 
-pub(crate) use detail::detail;
-pub(crate) use entry::{entry, overview, request};
+pub(crate) use columns::Columns;
+pub(crate) use entry::{detail, entry, overview};
 pub(crate) use filter::Conditions;
 pub(crate) use health::check_health;
 pub(crate) use list::{count, key_state, list};

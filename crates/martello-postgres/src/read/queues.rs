@@ -1,12 +1,11 @@
-use martello_outbox::{Held, QueueStats, StoreError};
+use martello_outbox::{
+    Held, QueueStats, StoreError,
+    engine::{corrupt, duration, queue_stats, timestamp},
+};
 use sqlx::postgres::PgRow;
 
-use super::entry::Columns;
-use crate::{
-    fault::corrupt,
-    shared::Shared,
-    time::{duration, timestamp},
-};
+use super::columns::Columns;
+use crate::shared::Shared;
 
 /// What stands in the tally, the slots and the holds is little, however many entries there are; the oldest is looked for
 /// among what is ready, and behind it where entries wait for another of their key.
@@ -34,16 +33,12 @@ pub(crate) async fn queues(shared: &Shared) -> Result<Vec<QueueStats>, StoreErro
 }
 
 fn stats(row: &PgRow) -> Result<QueueStats, StoreError> {
-    let mut columns = Columns { row, next: 0 };
-    let queue = columns.word("queue name")?;
-    let mut count = || columns.next::<i64>().map(|count| u64::try_from(count).unwrap_or_default());
-    let (ready, leased, done, dead, cancelled) = (count()?, count()?, count()?, count()?, count()?);
-    let paused = columns.next()?;
-    let now: i64 = columns.next()?;
-    let longest = columns.next::<Option<i64>>()?.filter(|due| *due <= now);
+    let mut columns = Columns::new(row, 0);
+    let stats = queue_stats(&mut columns)?;
+    let now: i64 = columns.get()?;
+    let longest = columns.get::<Option<i64>>()?.filter(|due| *due <= now);
     let oldest_due = longest.map(|due| duration(now.saturating_sub(due)));
-    let holds = holds(&mut columns)?;
-    Ok(QueueStats { queue, ready, leased, done, dead, cancelled, oldest_due, paused, holds })
+    Ok(QueueStats { oldest_due, holds: holds(&mut columns)?, ..stats })
 }
 
 fn holds(columns: &mut Columns<'_>) -> Result<Vec<Held>, StoreError> {

@@ -3,14 +3,11 @@
 
 use std::sync::Arc;
 
-use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind};
+use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind, engine::closed};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::enqueue::{answers, changes, check, enqueue, weight};
-use crate::{
-    fault::{closed, is_blocked},
-    shared::Shared,
-};
+use crate::{fault::is_blocked, shared::Shared};
 
 /// Beyond this many bytes nothing more is taken along.
 const HEAVY: usize = 4 * 1024 * 1024;

@@ -1,23 +1,26 @@
-use martello_outbox::{Change, Entry, EntryId, State, StoreError, WhenOvertaken};
+use martello_outbox::{
+    Change, Entry, EntryId, State, StoreError, WhenOvertaken,
+    engine::{Changes, required_state, state_from_code},
+};
 
-use crate::{code, fault::Refusal, id::Id, notify::Changes, read::overview, shared::Shared};
+use crate::{fault::Refusal, id::Id, read::overview, shared::Shared};
 
 /// Changes one entry by hand.
 pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Result<Entry, StoreError> {
-    let (word, wanted, changes) = match change {
-        Change::Cancel => ("cancel", State::Ready, Changes::of(State::Cancelled)),
-        Change::Bury => ("bury", State::Ready, Changes::of(State::Dead)),
-        Change::Replay(_) => ("replay", State::Dead, Changes::READY),
-        Change::Edit { .. } => ("edit", State::Dead, Changes::default()),
-        Change::Keep => ("keep", State::Dead, Changes::default()),
-        Change::Unkeep => ("unkeep", State::Dead, Changes::default()),
+    let (word, changes) = match change {
+        Change::Cancel => ("cancel", Changes::between(Some(State::Ready), State::Cancelled)),
+        Change::Bury => ("bury", Changes::between(Some(State::Ready), State::Dead)),
+        Change::Replay(_) => ("replay", Changes::READY),
+        Change::Edit { .. } => ("edit", Changes::default()),
+        Change::Keep => ("keep", Changes::default()),
+        Change::Unkeep => ("unkeep", Changes::default()),
     };
     let overwrite = matches!(change, Change::Replay(WhenOvertaken::Overwrite));
     let (on, request) = match change {
         Change::Edit { on, request } => (Some(*on), Some(request)),
         _ => (None, None),
     };
-    // What the state or another edit does not allow is said before what is wrong with the request.
+    // A wrong state or revision takes precedence over an invalid request.
     let sound = request.map_or(Ok(()), |request| request.check());
     let word = if sound.is_ok() { word } else { "look" };
     let statement = shared
@@ -39,8 +42,8 @@ pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Res
         Refusal::Outdated(last) => StoreError::outdated(id, on.unwrap_or_default(), last),
         Refusal::Overtaken(id) => StoreError::overtaken(EntryId::from_bytes(id)),
         Refusal::Overtaking(id) => StoreError::overtaking(EntryId::from_bytes(id)),
-        Refusal::Conflict(state) => match code::state(state) {
-            Ok(state) => StoreError::conflict(id, state, wanted),
+        Refusal::Conflict(state) => match state_from_code(state.into()) {
+            Ok(state) => StoreError::conflict(id, state, required_state(change)),
             Err(error) => error,
         },
     })?;

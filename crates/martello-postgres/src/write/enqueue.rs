@@ -1,14 +1,11 @@
-use crate::id::Id;
-use martello_outbox::{Enqueued, EntryId, NewEntry, State, StoreError, StoreErrorKind, WhenPending};
+use martello_outbox::{
+    Enqueued, EntryId, NewEntry, State, StoreError, StoreErrorKind, WhenPending,
+    engine::{Changes, corrupt},
+};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::inputs::EntryInput;
-use crate::{
-    fault::{corrupt, explain},
-    notify::Changes,
-    shared::Shared,
-    statement::Statement,
-};
+use crate::{fault::explain, id::Id, shared::Shared, statement::Statement};
 
 /// The most that is sent at once: well below what PostgreSQL takes as one value.
 pub(super) const MOST_BYTES: usize = 512 * 1024 * 1024;
@@ -81,7 +78,8 @@ pub(super) fn changes(entries: &[NewEntry], answers: &[Enqueued]) -> Changes {
     let mut changes = Changes::default();
     for (new, answer) in entries.iter().zip(answers) {
         if let Enqueued::Stored(_) = answer {
-            changes.join(Changes::of(if new.dead.is_some() { State::Dead } else { State::Ready }));
+            let state = if new.dead.is_some() { State::Dead } else { State::Ready };
+            changes.merge(Changes::between(None, state));
             // Something may have been called off for it.
             changes.ended |= new.when_pending == WhenPending::Supersede;
         }

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
-use martello_outbox::{AttemptRecord, NewEntry, OrderKey, Reason, TrackingId, WhenPending};
+use martello_outbox::{AttemptRecord, NewEntry, OrderKey, Reason, TrackingId, WhenPending, engine::micros};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::clean;
-use crate::time::micros;
-
 /// `attempt_input`.
 #[derive(Serialize)]
 pub(super) struct AttemptInput<'a> {

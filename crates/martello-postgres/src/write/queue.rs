@@ -1,13 +1,11 @@
-use martello_outbox::{OrderKey, Overtaken, QueueName, StoreError};
+use martello_outbox::{
+    OrderKey, Overtaken, QueueName, StoreError,
+    engine::{Changes, corrupt, overtaken_code},
+};
 use sqlx::Row;
 
 use super::clean;
-use crate::{
-    code::overtaken_code,
-    fault::{corrupt, explain},
-    notify::Changes,
-    shared::Shared,
-};
+use crate::{fault::explain, shared::Shared};
 
 /// Claims nothing from this queue until it is resumed.
 pub(crate) async fn pause(shared: &Shared, queue: &QueueName, why: &str) -> Result<(), StoreError> {
@@ -32,7 +30,7 @@ pub(crate) async fn overtake(
     overtaken: Overtaken,
 ) -> Result<u64, StoreError> {
     let statement = shared.statement("SELECT __.overtake($1, $2, $3)").bind(queue.as_str());
-    let statement = statement.bind(key.as_str()).bind(overtaken_code(overtaken)).repeatable();
+    let statement = statement.bind(key.as_str()).bind(i16::from(overtaken_code(overtaken))).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let many: i64 = rows.first().ok_or_else(|| corrupt("answer"))?.try_get(0).map_err(explain)?;
     Ok(u64::try_from(many).unwrap_or_default())

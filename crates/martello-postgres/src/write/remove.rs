@@ -1,22 +1,17 @@
 use std::time::Duration;
 
-use martello_outbox::{Filter, Purge, State, StoreError, StoreErrorKind};
+use martello_outbox::{
+    Purge, StoreError,
+    engine::{micros, purge_filter},
+};
 use sqlx::{Row, postgres::PgRow};
 
 use super::replay::dead;
-use crate::{fault::explain, shared::Shared, time::micros};
+use crate::{fault::explain, shared::Shared};
 
-/// Deletes dead letters, except those that are kept.
+/// Deletes dead letters, except protected ones.
 pub(crate) async fn purge(shared: &Shared, purge: &Purge) -> Result<u64, StoreError> {
-    let filter = match purge {
-        Purge::All => Filter::default(),
-        Purge::Matching(filter) if filter.is_open() => {
-            let message = "a purge needs a condition, or to be one of all by that name";
-            return Err(StoreError::new(StoreErrorKind::Invalid, message));
-        }
-        Purge::Matching(filter) => filter.clone(),
-    };
-    let filter = Filter { state: Some(State::Dead), ..filter };
+    let filter = purge_filter(purge)?;
     let (seqs, passing) = dead(&filter, "AND NOT e.kept", None);
     let statement = shared.statement(&format!("SELECT __.remove({seqs}, '{{3}}')"));
     let rows = shared.connections.rows(&passing.bind(statement)).await?;

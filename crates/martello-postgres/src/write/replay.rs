@@ -1,9 +1,11 @@
-use martello_outbox::{EntryId, Filter, JobId, ReplayJob, State, StoreError, StoreErrorKind, WhenOvertaken};
+use martello_outbox::{
+    EntryId, Filter, JobId, ReplayJob, State, StoreError, WhenOvertaken,
+    engine::{Changes, check_replay_rate, corrupt},
+};
 
 use crate::{
-    fault::{Refusal, corrupt},
+    fault::Refusal,
     id::Id,
-    notify::Changes,
     read::{self, Conditions},
     shared::Shared,
 };
@@ -15,10 +17,7 @@ pub(crate) async fn replay(
     per_second: f64,
     overtaken: WhenOvertaken,
 ) -> Result<ReplayJob, StoreError> {
-    if !(0.001..=10_000.0).contains(&per_second) {
-        let message = "the rate of a replay must be from 0.001 to 10,000 in each second";
-        return Err(StoreError::new(StoreErrorKind::Invalid, message));
-    }
+    check_replay_rate(per_second)?;
     let id = JobId::new();
     let (seqs, passing) = dead(filter, "", Some(ReplayJob::MOST));
     let from = passing.len();

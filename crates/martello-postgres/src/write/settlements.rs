@@ -1,16 +1,14 @@
 use std::borrow::Cow;
 
-use martello_outbox::{End, Hold, Reason, Settled, Settlement, State, StoreError};
+use martello_outbox::{
+    End, Hold, Reason, Settled, Settlement, State, StoreError,
+    engine::{corrupt, micros, overtaken_code, state_code},
+};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{clean, inputs::AttemptInput};
-use crate::{
-    code::{code, overtaken_code},
-    fault::corrupt,
-    fence::Fence,
-    time::micros,
-};
+use crate::fence::Fence;
 
 /// Settlements in the order of their slots, in which all lock these; those of one slot in the order in which they were
 /// given.
@@ -73,13 +71,13 @@ pub(super) struct SettlementInput<'a> {
     seq: i64,
     fence: Uuid,
     id: Uuid,
-    state: i16,
+    state: u8,
     reason: Option<&'static str>,
     wait: Option<i64>,
     tries: Option<i32>,
     attempt: Option<AttemptInput<'a>>,
     position: usize,
-    overtakes: Option<i16>,
+    overtakes: Option<u8>,
     answered: Option<bool>,
     hold_after: Option<u32>,
     hold_wait: Option<i64>,
@@ -109,7 +107,7 @@ impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
             seq: fence.seq,
             fence: fence.token,
             id: Uuid::from_bytes(*settlement.lease.id.as_bytes()),
-            state: code(state),
+            state: state_code(state),
             reason,
             wait,
             tries,

@@ -3,19 +3,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use martello_outbox::{
     AttemptRecord, Claimed, End, Lease, Settled, State, StoreError, StoreErrorKind, Turn, Turned,
+    engine::{Changes, Columns as _, corrupt, duration, entry, micros, stored_request},
 };
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::settlements::SlotOrdered;
 use crate::{
-    fault::{corrupt, explain},
+    fault::explain,
     fence::Fence,
     id::Id,
-    notify::Changes,
-    read::{overview, request},
+    read::{Columns, overview},
     shared::Shared,
-    time::{duration, micros, timestamp},
 };
 
 /// More than anybody has at once; it bounds the slots that are made.
@@ -30,9 +29,9 @@ mod kind {
     pub(super) const DIED: i16 = 2;
 }
 
-/// Where an entry starts in such a row, and where its request lies.
+/// The first column of a claim, and the first of the entry that follows it or that died.
+const SLOT: usize = 4;
 const ENTRY: usize = 11;
-const HEADERS: usize = 8;
 
 /// One turn of a worker.
 pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreError> {
@@ -75,21 +74,16 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
 }
 
 fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
-    let (seq, entry) = overview(row, ENTRY)?;
-    let token = Uuid::from_bytes(row.try_get::<Id, _>(5).map_err(explain)?.0);
-    let fence = Fence { slot: row.try_get(4).map_err(explain)?, seq, token };
-    let until = timestamp(row.try_get(6).map_err(explain)?);
-    let headers: &str = row.try_get(HEADERS).map_err(explain)?;
-    let (sealed, body) = (row.try_get(HEADERS + 1), row.try_get(HEADERS + 2));
-    let request = request(
-        entry.method.clone(),
-        entry.uri.clone(),
-        headers,
-        sealed.map_err(explain)?,
-        body.map_err(explain)?,
-    )?;
+    let mut columns = Columns::new(row, SLOT);
+    let slot = columns.number("slot")?;
+    let token = Uuid::from_bytes(columns.id()?.ok_or_else(|| corrupt("fence"))?);
+    let until = columns.time()?;
+    let holds = columns.number("number")?;
+    let (headers, sealed, body) = (columns.get::<&str>()?, columns.flag()?, columns.get()?);
+    let (seq, entry) = entry(&mut columns)?;
+    let request = stored_request(entry.method.as_str(), &entry.uri.to_string(), headers, sealed, body)?;
+    let fence = Fence { slot, seq, token };
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
-    let holds = u32::try_from(row.try_get::<i64, _>(7).map_err(explain)?).map_err(|_| corrupt("number"))?;
     Ok(Claimed { lease, until, entry, request, holds })
 }
 
@@ -97,18 +91,19 @@ fn changes(turn: &Turn, turned: &Turned) -> Changes {
     let mut changes = Changes::default();
     for (settlement, settled) in turn.settle.iter().zip(&turned.settled) {
         if *settled == Settled::Applied {
-            changes.join(Changes::of(match settlement.end {
+            let to = match settlement.end {
                 End::Done => State::Done,
                 End::Dead(_) => State::Dead,
                 End::Again { .. } | End::GiveBack => State::Ready,
-            }));
+            };
+            changes.merge(Changes::between(Some(State::Leased), to));
         }
     }
     if turned.lost > 0 {
-        changes.join(Changes::READY);
+        changes.merge(Changes::READY);
     }
     if !turned.died.is_empty() {
-        changes.join(Changes::ALL);
+        changes.merge(Changes::ALL);
     }
     changes
 }

@@ -162,7 +162,7 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
     let error = checkpoint.acquire(LEASE).await.unwrap_err();
     assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.starts_with("the store's tables hold a checkpoint that is none"), "{cause}");
+    assert!(cause.starts_with("the store holds an invalid checkpoint"), "{cause}");
     store.close().await;
     assert_eq!(checkpoint.acquire(LEASE).await.unwrap_err().kind(), CheckpointErrorKind::Unavailable);
     test.drop().await;
