@@ -1,26 +1,27 @@
-//! What becomes of a request after an attempt: one rule for the door and for the worker.
+//! What becomes of a request after an attempt: one rule for the layer and for the worker.
 
 use http::StatusCode;
 use martello_outcome::{ErrorKind, Outcome};
 
 use crate::Reason;
 
+/// What to do with a request after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// It is over: the server has done it.
+    /// Return the response: the server has processed the request.
     Return,
-    /// It is to be delivered again.
+    /// Send the request again later.
     Defer {
-        /// Whether that was one of its tries. What may pass without the request's fault, such as a token that
-        /// has run out, is waited for until the request expires.
+        /// Whether the attempt counts as a try. A failure that is not the request's fault, such as an expired token, does
+        /// not: the request waits until it expires.
         counts: bool,
     },
-    /// It must not go again.
+    /// Do not send the request again.
     DeadLetter(Reason),
 }
 
 impl Disposition {
-    /// After an attempt that ended so; `kind` is that of its error, if it had one.
+    /// The disposition after an attempt. `kind` is the kind of its error, if it ended with one.
     pub(crate) fn of(
         outcome: Outcome,
         kind: Option<ErrorKind>,
@@ -28,7 +29,7 @@ impl Disposition {
         repeatable: bool,
     ) -> Self {
         match outcome {
-            // The client will not have it, as a server would not: the same request would end the same.
+            // The client refuses the request, and would refuse it again.
             Outcome::Unsent if kind == Some(ErrorKind::Unsendable) => Self::DeadLetter(Reason::Rejected),
             Outcome::Success => Self::Return,
             Outcome::Rejected => Self::DeadLetter(Reason::Rejected),
@@ -39,9 +40,10 @@ impl Disposition {
         }
     }
 
-    /// This disposition on the last attempt of a call, which ended with `last`, as the disposition on the call. Their
-    /// outcomes differ where that attempt was rejected for what an earlier one may have done: to send it
-    /// again would end the same.
+    /// Turns the disposition after the last attempt of a call into that of the whole call.
+    ///
+    /// The outcomes of the two differ if the last attempt was rejected because an earlier one may have been processed. Another
+    /// attempt would be rejected too.
     pub(crate) fn of_call(self, last: Outcome, call: Outcome) -> Self {
         match call {
             same if same == last => self,
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_have_been_processed_goes_again_only_if_it_is_repeatable() {
+    fn a_request_that_may_have_been_processed_is_sent_again_only_if_it_is_repeatable() {
         for (outcome, status, expected) in [
             (Outcome::Unavailable, Some(503), Disposition::Defer { counts: true }),
             (Outcome::Unavailable, Some(502), Disposition::DeadLetter(Reason::Ambiguous)),
@@ -65,7 +67,7 @@ mod tests {
             (Outcome::Faulty, Some(401), Disposition::Defer { counts: false }),
             (Outcome::Faulty, Some(429), Disposition::Defer { counts: false }),
             (Outcome::Ambiguous, None, Disposition::DeadLetter(Reason::Ambiguous)),
-            // The head came and the body broke.
+            // The response's head arrived, and its body failed.
             (Outcome::Ambiguous, Some(200), Disposition::DeadLetter(Reason::Ambiguous)),
             (Outcome::Unsent, None, Disposition::Defer { counts: true }),
             (Outcome::Rejected, Some(422), Disposition::DeadLetter(Reason::Rejected)),
@@ -80,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_refuses_is_dead_and_what_else_was_not_sent_goes_again() {
+    fn a_request_that_the_client_refuses_is_a_dead_letter_and_other_unsent_ones_are_sent_again() {
         for repeatable in [true, false] {
             let of = |kind| Disposition::of(Outcome::Unsent, Some(kind), None, repeatable);
             assert_eq!(of(ErrorKind::Unsendable), Disposition::DeadLetter(Reason::Rejected));
             assert_eq!(of(ErrorKind::Transport), Disposition::Defer { counts: true });
         }
-        // The word of an earlier attempt that may have been processed weighs more.
+        // An earlier attempt may have been processed, which takes precedence.
         let of = Disposition::of(Outcome::Ambiguous, Some(ErrorKind::Unsendable), None, false);
         assert_eq!(of, Disposition::DeadLetter(Reason::Ambiguous));
     }

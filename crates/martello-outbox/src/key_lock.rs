@@ -9,11 +9,12 @@ use crate::OrderKey;
 
 type Queues = Mutex<HashMap<OrderKey, Arc<AsyncMutex<()>>>>;
 
-/// One call of each key at a time, first come, first served. A key that nobody uses is not remembered.
+/// A fair lock per key: one call of each key at a time, in the order of their calls to `lock`. It keeps no entry for a key
+/// without calls.
 #[derive(Debug, Default)]
 pub(crate) struct KeyLock(Arc<Queues>);
 
-/// The turn of a call. Dropped, it goes to the next.
+/// Holds a key's lock. Dropping it passes the lock to the next call.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
     queues: Arc<Queues>,
@@ -25,7 +26,7 @@ pub(crate) struct KeyGuard {
 impl KeyLock {
     pub(crate) async fn lock(&self, key: &OrderKey) -> KeyGuard {
         let queue = Arc::clone(lock(&self.0).entry(key.clone()).or_default());
-        // Made before the wait, so that one that is given up is forgotten too.
+        // Made before the wait, so that its drop also cleans up after a call that stops waiting.
         let mut guard = KeyGuard {
             queues: Arc::clone(&self.0),
             key: key.clone(),
@@ -46,7 +47,8 @@ impl Drop for KeyGuard {
     fn drop(&mut self) {
         self.permit = None;
         let mut queues = lock(&self.queues);
-        // The map's and this one's: whoever waits, or is about to, has another, and took it under this lock.
+        // One reference is the map's and one this guard's. A call that waits, or is about to, has taken another while it
+        // held this mutex.
         if Arc::strong_count(&self.queue) == 2 {
             queues.remove(&self.key);
         }

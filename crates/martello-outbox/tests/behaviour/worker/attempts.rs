@@ -1,4 +1,4 @@
-//! What an attempt is: what the stack sees of it, how long it may take, and what is written down of it.
+//! An attempt: what the stack can read of it, how long it may take, and what is recorded.
 
 use std::{
     future::poll_fn,
@@ -19,7 +19,7 @@ use tower::service_fn;
 use crate::support::{Answer, Api, enqueued, options, post, put, seconds, settled, status, work_with};
 
 #[tokio::test(start_paused = true)]
-async fn the_stack_sees_which_it_is_and_what_may_be_done_with_it() {
+async fn the_request_carries_its_attempt_number_and_options() {
     let outbox = Outbox::new(MemoryStore::new());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sees = Arc::clone(&seen);
@@ -43,7 +43,7 @@ async fn the_stack_sees_which_it_is_and_what_may_be_done_with_it() {
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 
-/// A call that is queued for this long before it is sent, and answered this long after that.
+/// A call that is queued for the first time and answered after the second.
 async fn queued(queue: Duration, answer: Duration) -> Answer {
     let mut queue = std::pin::pin!(sleep(queue));
     poll_fn(|cx| match queue.as_mut().poll(cx) {
@@ -59,7 +59,7 @@ async fn queued(queue: Duration, answer: Duration) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_time_runs_from_when_it_is_sent() {
+async fn the_attempt_timeout_runs_from_when_the_request_is_sent() {
     for (answer, expected) in [(29, Outcome::Success), (31, Outcome::Ambiguous)] {
         let outbox = Outbox::new(MemoryStore::new());
         let service = service_fn(move |_: Request<Body>| queued(seconds(40), seconds(answer)));
@@ -73,7 +73,7 @@ async fn its_time_runs_from_when_it_is_sent() {
     }
 }
 
-/// The first attempt, which is answered so.
+/// The entry after its first attempt, which gets this answer.
 async fn after(answer: impl Fn() -> Answer + Send + Sync + 'static) -> (Detail, u64) {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(move |_| {
@@ -92,7 +92,7 @@ fn saying(status: u16, body: &'static str) -> impl Fn() -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_rejection_the_body_is_kept_and_of_nothing_else() {
+async fn only_the_body_of_a_rejection_is_recorded() {
     let fault = |(detail, _): (Detail, u64)| detail.attempts[0].fault.clone();
     assert_eq!(fault(after(saying(422, "no stops")).await).as_deref(), Some("no stops"));
     for other in [200, 429, 500, 503] {
@@ -109,7 +109,7 @@ fn failing(kind: ErrorKind, outcome: Outcome, attempts: usize) -> impl Fn() -> A
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_sent_is_not_given_back() {
+async fn a_request_that_may_have_been_sent_is_not_given_back() {
     for kind in [ErrorKind::Deadline, ErrorKind::LimitWaitTimeout] {
         let (detail, back) = after(failing(kind, Outcome::Ambiguous, 0)).await;
         assert_eq!((detail.entry.reason, back), (Some(Reason::Ambiguous), 0), "{kind:?}");

@@ -1,4 +1,4 @@
-//! Five of a queue are in flight, whatever the number of workers; of one key one.
+//! A queue's deliveries are limited over all workers, to five by default, and to one per key.
 
 use martello_outbox::{Filter, MemoryStore, Outbox, State};
 use tokio::time::sleep;
@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use crate::support::{Api, enqueued, options, post, put, seconds, work_with};
 
 #[tokio::test(start_paused = true)]
-async fn five_are_in_flight_over_several_workers() {
+async fn several_workers_share_the_limit_of_five_deliveries() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let workers: Vec<_> = (0..4).map(|seed| work_with(&outbox, &api, options().seed(seed))).collect();
@@ -26,7 +26,7 @@ async fn five_are_in_flight_over_several_workers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_queue_has_its_own_five_or_what_it_was_given() {
+async fn each_queue_has_its_own_limit() {
     let store = MemoryStore::new();
     let queue =
         |name: &str, cap| Outbox::builder(store.clone()).queue(name).concurrency(cap).build().unwrap();
@@ -43,7 +43,7 @@ async fn each_queue_has_its_own_five_or_what_it_was_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_head_keeps_back_its_key_and_no_other() {
+async fn a_failed_entry_blocks_its_key_and_no_other() {
     let outbox = Outbox::new(MemoryStore::new());
     let down = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let fails = std::sync::Arc::clone(&down);

@@ -1,4 +1,4 @@
-//! What a worker writes of the requests that it sends.
+//! The log events of deliveries.
 
 use http::Request;
 use martello_body::Body;
@@ -9,8 +9,8 @@ use crate::{
     support::{Answer, Api, broken, put, status, work},
 };
 
-/// How the attempts were told, with the outcome and the status of each.
-async fn told(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
+/// The log events of the attempts, with the outcome and the status of each.
+async fn logged(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
     listen();
     let outbox = Outbox::new(MemoryStore::new());
     let _worker = work(&outbox, &Api::answering(answers));
@@ -24,25 +24,25 @@ async fn told(request: Request<Body>, answers: impl IntoIterator<Item = Answer>)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_finds_nothing_is_told_as_delivered_only_after_a_lost_answer() {
+async fn a_delete_that_finds_nothing_is_logged_as_delivered_only_after_a_lost_response() {
     let delete = || Request::delete("https://api.example/orders/1").body(Body::empty()).unwrap();
     assert_eq!(
-        told(delete(), [broken(), status(404)]).await,
+        logged(delete(), [broken(), status(404)]).await,
         [
             "INFO a stored request was not delivered: ambiguous",
             "DEBUG a stored request was delivered: rejected 404",
         ]
     );
     assert_eq!(
-        told(delete(), [status(404)]).await,
+        logged(delete(), [status(404)]).await,
         ["INFO a stored request was not delivered: rejected 404"]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_is_told_as_it_ended() {
+async fn each_attempt_is_logged_with_its_outcome() {
     assert_eq!(
-        told(put("/orders/1"), [status(503), status(200)]).await,
+        logged(put("/orders/1"), [status(503), status(200)]).await,
         [
             "INFO a stored request was not delivered: unavailable 503",
             "DEBUG a stored request was delivered: success 200",

@@ -1,4 +1,4 @@
-//! What a worker says of itself.
+//! The worker's health.
 
 use martello_outbox::{MemoryStore, Outbox, OutboxOptions, Reason, WorkerPhase};
 use martello_outcome::Outcome;
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::support::{Api, enqueued, options, post, put, seconds, status, work_with};
 
 #[tokio::test(start_paused = true)]
-async fn its_numbers_are_what_happened() {
+async fn the_counters_match_what_happened() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|seen| async move {
         sleep(seconds(1)).await;
@@ -31,7 +31,7 @@ async fn its_numbers_are_what_happened() {
     assert_eq!((health.failures_in_row, health.probing), (3, false));
     assert_eq!((health.deferred(Outcome::Unavailable), health.deferred(Outcome::Faulty)), (1, 2));
 
-    // One that is due in the middle of the hold, which lasts a second at most, is picked up at its end.
+    // An entry that is due during the hold, which lasts at most a second, is claimed when the hold ends.
     let mut late = put("/orders/200");
     late.extensions_mut().insert(OutboxOptions::new().delay(seconds(5)));
     enqueued(&outbox, late).await;

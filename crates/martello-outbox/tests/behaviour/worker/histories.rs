@@ -1,5 +1,5 @@
-//! Whatever goes wrong, and in whatever order: what was acknowledged comes to an end, five are in flight,
-//! keys keep their order, and no attempt is missing.
+//! After random faults in random order: each acknowledged entry reaches a final state, at most five are in flight,
+//! each key keeps its order, and every attempt is recorded.
 
 use std::{
     collections::HashMap,
@@ -23,15 +23,15 @@ const DOWN: Fault = Fault::Fail(StoreErrorKind::Unavailable);
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A PUT of one of three keys, or a POST, which must not go twice.
+    /// A PUT of one of three keys, or a POST, which must not be sent twice.
     Enqueue(Option<u8>),
     Wait(u64),
-    /// Starts this worker, in place of the one that runs.
+    /// Starts this worker and drops the one that runs in its place.
     Start(usize),
     Shutdown(usize),
-    /// Drops it with all that it has.
+    /// Drops it with its deliveries.
     Kill(usize),
-    /// Takes the store away from it, or gives it back.
+    /// Makes its store fail, or work again.
     CutOff(usize, bool),
 }
 
@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What reached the server, by the number that each request bears.
+/// The requests that reached the server, by the number in each.
 #[derive(Clone, Default)]
 struct Log {
     sent: Arc<Mutex<Vec<(String, usize)>>>,
@@ -55,7 +55,7 @@ struct Log {
 }
 
 impl Log {
-    /// A server that fails in all ways until it is well.
+    /// A server that fails in every way until it is healed.
     fn server(&self, seed: u64, well: Arc<Mutex<bool>>) -> Api {
         let (log, random) = (self.clone(), Mutex::new(fastrand::Rng::with_seed(seed)));
         Api::with(move |seen| {
@@ -147,7 +147,7 @@ async fn play(steps: Vec<Step>, seed: u64) {
     for step in &steps {
         world.take(step).await;
     }
-    // Everything is well again, and one worker is left.
+    // Everything works again, and one worker is left.
     *well.lock().unwrap() = true;
     for number in 0..WORKERS {
         world.take(&Step::Kill(number)).await;
@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(Config { cases: 48, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn what_was_acknowledged_comes_to_an_end_in_order(steps in vec(step(), 5..80), seed in any::<u64>()) {
+    fn acknowledged_entries_are_delivered_in_order(steps in vec(step(), 5..80), seed in any::<u64>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.unwrap().block_on(play(steps, seed));
     }

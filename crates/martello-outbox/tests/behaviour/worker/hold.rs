@@ -1,4 +1,4 @@
-//! A queue that stands still: because somebody paused it, or because a worker found that the server takes nothing.
+//! Paused queues, and holds after failures.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::{
     support::{Api, Inner, enqueued, options, post, put, seconds, status, work, work_with},
 };
 
-/// Holds the authority of the first entry there is.
+/// Holds the authority of the first entry.
 async fn hold(outbox: &Outbox, wait: Duration) {
     let turn = |claim, settle| Turn {
         queue: outbox.queue().clone(),
@@ -43,7 +43,7 @@ async fn holds(outbox: &Outbox) -> Vec<Held> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_queue_is_left_alone_until_it_is_resumed() {
+async fn nothing_is_sent_from_a_paused_queue() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
     let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
@@ -58,7 +58,7 @@ async fn a_paused_queue_is_left_alone_until_it_is_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_ends_by_itself() {
+async fn a_hold_ends_after_its_time() {
     let outbox = Outbox::new(MemoryStore::new());
     let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();
     hold(&outbox, seconds(33)).await;
@@ -69,7 +69,7 @@ async fn a_hold_ends_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_met_with_one_attempt_at_a_time_and_its_end_with_all() {
+async fn during_an_outage_one_probe_is_in_flight_and_afterwards_all_entries_go_on() {
     let outbox = Outbox::new(MemoryStore::new());
     let up = Instant::now() + seconds(120);
     let api = Api::with(move |_| async move {
@@ -96,7 +96,7 @@ async fn an_outage_is_met_with_one_attempt_at_a_time_and_its_end_with_all() {
     assert_eq!(api.most_in_flight(), 5);
 }
 
-/// A token that the server takes up to some moment, and that the client renews somewhat later.
+/// A token that the server stops to accept, and that the client renews some time later.
 #[derive(Clone, Default)]
 struct Token {
     valid: Arc<AtomicU64>,
@@ -105,7 +105,7 @@ struct Token {
 }
 
 impl Token {
-    /// What puts the token on a request, around the client.
+    /// Adds the token to each request.
     fn on(&self, client: Inner) -> Inner {
         let held = Arc::clone(&self.held);
         BoxCloneService::new(client.map_request(move |mut request: Request<Body>| {
@@ -134,10 +134,10 @@ impl Token {
     }
 }
 
-/// Of so many, and how many attempts were wasted beside the one that ends each hold.
+/// Expires the token during the delivery of so many entries. Returns how many attempts failed beside the probes.
 async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
     let store = Steered::default();
-    // One attempt each: a 401 that counted as one would make a dead letter.
+    // One attempt each: a 401 that counted would make a dead letter.
     let outbox = Outbox::builder(store.clone()).max_attempts(1).build().unwrap();
     let token = Token::default();
     let api = token.server();
@@ -170,20 +170,20 @@ async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_401s_holds_the_queue_and_makes_no_dead_letter() {
+async fn an_expired_token_holds_the_authority_and_makes_no_dead_letter() {
     let wasted = a_token_expires_in_a_drain(1_000, 1).await;
     assert!(wasted <= 4 + 4, "four before the hold, and those in flight beside the fifth: {wasted}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_of_several_workers_finds_out_once() {
+async fn each_worker_wastes_few_attempts_on_an_expired_token() {
     let wasted = a_token_expires_in_a_drain(300, 3).await;
     assert!(wasted <= 3 * (4 + 4), "{wasted}");
 }
 
-/// The server has seen nothing of it, so that it says neither that it is ill nor that it is well.
+/// The server has not seen such a request, so that it says nothing about the server.
 #[tokio::test(start_paused = true)]
-async fn what_the_client_refuses_is_no_sign_of_the_servers_trouble() {
+async fn requests_that_the_client_refuses_do_not_count_as_failures_of_the_api() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|seen| async move {
         match seen.path.starts_with("/refused") {

@@ -1,4 +1,4 @@
-//! A worker keeps what it has by a heartbeat, and what it has lost it lets go.
+//! Heartbeats renew leases, and a delivery whose lease is lost is cancelled.
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const DOWN: Fault = Fault::Fail(StoreErrorKind::Unavailable);
 
-/// Answers after this long, and says until then that the request waits for a permit, so that no attempt's time runs.
+/// Answers after this long. Until then it reports that the request is queued, so that the attempt timeout does not run.
 fn queued(wait: Duration) -> Api {
     Api::with(move |_| async move {
         let mut timer = std::pin::pin!(sleep(wait));
@@ -30,7 +30,7 @@ fn queued(wait: Duration) -> Api {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_keeps_what_takes_longer_than_a_lease() {
+async fn heartbeats_renew_the_lease_of_a_long_delivery() {
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let api = queued(seconds(100));
@@ -46,7 +46,7 @@ async fn a_heartbeat_keeps_what_takes_longer_than_a_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_whose_lease_cannot_be_renewed_is_dropped_before_another_begins() {
+async fn a_delivery_whose_lease_cannot_be_renewed_is_cancelled_before_another_begins() {
     let memory = MemoryStore::new();
     let cut_off = Steered::over(memory.clone());
     let (outbox, other) = (Outbox::new(cut_off.clone()), Outbox::new(memory));
@@ -74,14 +74,14 @@ async fn a_delivery_whose_lease_cannot_be_renewed_is_dropped_before_another_begi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_is_told_of_a_loss_drops_the_delivery() {
+async fn a_delivery_is_cancelled_when_a_heartbeat_reports_its_lease_lost() {
     let memory = MemoryStore::new();
     let cut_off = Steered::over(memory.clone());
     let (outbox, other) = (Outbox::new(cut_off.clone()), Outbox::new(memory));
     let api = queued(seconds(100));
     let worker = work_with(&outbox, &api, options().lease(seconds(30)).attempt_timeout(seconds(8)));
     let id = enqueued(&outbox, put("/orders/1")).await;
-    // The store does not go by what the worker believes: its lease is over a second after the first heartbeat.
+    // The first heartbeat renews the lease for one second only, which the worker does not know.
     cut_off.renew_for(seconds(1));
     sleep(seconds(11)).await;
     let _other = work_with(&other, &api, options());
@@ -94,7 +94,7 @@ async fn a_heartbeat_that_is_told_of_a_loss_drops_the_delivery() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_lost_a_lease_cannot_settle() {
+async fn a_worker_that_lost_its_lease_cannot_settle() {
     let memory = MemoryStore::new();
     let cut_off = Steered::over(memory.clone());
     let (outbox, other) = (Outbox::new(cut_off.clone()), Outbox::new(memory));
@@ -104,7 +104,7 @@ async fn who_lost_a_lease_cannot_settle() {
     let gate = api.clone().held();
     let worker = work_with(&outbox, &gate, lease());
     sleep(seconds(1)).await;
-    // Its attempt ends with a rejection, but nobody hears of it.
+    // Its attempt is rejected, but the worker cannot settle that.
     for op in [Op::Turn, Op::Heartbeat] {
         cut_off.set(op, DOWN);
     }
@@ -125,7 +125,7 @@ async fn who_lost_a_lease_cannot_settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_dies_is_missed_after_its_lease() {
+async fn another_worker_takes_over_after_the_lease_of_a_dead_one() {
     for (request, state, attempts) in [(put("/orders/1"), State::Done, 2), (post("/orders"), State::Dead, 1)]
     {
         let outbox = Outbox::new(MemoryStore::new());

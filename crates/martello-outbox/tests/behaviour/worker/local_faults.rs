@@ -1,4 +1,4 @@
-//! What is our own fault says nothing about the server: it neither holds its queue nor ends a hold.
+//! A fault of the worker's own stack says nothing about the server: it neither makes nor ends a hold.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::support::{Api, enqueued, options, seconds, status, work_with};
 const PANICS: &str = "panics";
 const SHUT: &str = "shut";
 
-/// An outbox that cannot open the bodies that say so.
+/// An outbox that cannot open the bodies `SHUT`.
 fn outbox() -> Outbox {
     let open = |_, body: Bytes| if body == SHUT { Err("another key".into()) } else { Ok(body) };
     Outbox::builder(MemoryStore::new()).sealing(Sealing::new(|_, body| Ok(body), open)).build().unwrap()
 }
 
-/// A server that is down, behind a service that panics at requests that say so.
+/// A server that is down, behind a service that panics for the bodies `PANICS`.
 fn down() -> Api {
     Api::with(|seen| async move {
         sleep(Duration::from_millis(100)).await;
@@ -38,14 +38,14 @@ async fn ended_attempts(outbox: &Outbox) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_holds_no_queue() {
+async fn a_local_fault_makes_no_hold() {
     for own in [PANICS, SHUT] {
         let (outbox, hour) = (outbox(), seconds(3_600));
         let _worker = work_with(&outbox, &down(), options().hold_after(1).backoff(hour, hour));
         for _ in 0..20 {
             enqueued(&outbox, request(own)).await;
         }
-        // Five at a time, a tenth of a second each: a hold would take half a second at least.
+        // Five at a time, a tenth of a second each. A hold would last at least half a second.
         sleep(Duration::from_millis(450)).await;
         assert_eq!(ended_attempts(&outbox).await, 20, "{own}");
         let queue = outbox.store().queues().await.unwrap().remove(0);
@@ -54,13 +54,13 @@ async fn it_holds_no_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_no_hold() {
+async fn a_local_fault_ends_no_hold() {
     for own in [PANICS, SHUT] {
         let (outbox, api, hour) = (outbox(), down(), seconds(3_600));
         let _worker = work_with(&outbox, &api, options().hold_after(1).backoff(hour, hour));
         enqueued(&outbox, request("first")).await;
         sleep(Duration::from_millis(200)).await;
-        // The first to be tried after the hold, and those that would all go if it had ended it.
+        // The first one is the probe. If it ended the hold, the others would be sent together.
         for body in [own, "a", "b", "c", "d", "e"] {
             enqueued(&outbox, request(body)).await;
         }

@@ -1,4 +1,4 @@
-//! What a worker says of itself in the log.
+//! The worker's log events.
 
 use std::sync::{
     Arc,
@@ -15,12 +15,12 @@ use crate::{
     support::{Api, enqueued, options, put, seconds, status, work, work_with},
 };
 
-fn levels(heard: &[Heard]) -> Vec<Level> {
-    heard.iter().map(|heard| heard.level).collect()
+fn levels(events: &[Heard]) -> Vec<Level> {
+    events.iter().map(|event| event.level).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_down_is_reported_once_and_its_return_once() {
+async fn a_store_outage_and_its_end_are_logged_once() {
     listen();
     let store = Steered::default();
     let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
@@ -44,7 +44,7 @@ async fn a_store_that_is_down_is_reported_once_and_its_return_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_deletes_nothing_is_reported_once() {
+async fn a_failing_prune_is_logged_once() {
     listen();
     let store = Steered::default();
     store.set(Op::Prune, Fault::Fail(StoreErrorKind::Internal));
@@ -61,9 +61,9 @@ async fn a_store_that_deletes_nothing_is_reported_once() {
     assert_eq!(back[0].field("failures"), Some(&*tries.to_string()));
 }
 
-/// Perhaps it stumbles over one of them for ever, and the rest of the queue must go on.
+/// One settlement may always fail, and must not block the rest of the queue.
 #[tokio::test(start_paused = true)]
-async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported() {
+async fn rejected_settlements_are_dropped_with_their_leases_and_logged() {
     for (kind, expected) in [(StoreErrorKind::Internal, vec!["2"]), (StoreErrorKind::Unavailable, vec![])] {
         listen();
         let store = Steered::default();
@@ -75,8 +75,8 @@ async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported()
         store.set(Op::Turn, Fault::Fail(kind));
         api.release(4);
         sleep(seconds(120)).await;
-        let said = heard("the store rejected settlements until their leases expired");
-        let dropped: Vec<_> = said.iter().map(|said| said.field("dropped").unwrap()).collect();
+        let events = heard("the store rejected settlements until their leases expired");
+        let dropped: Vec<_> = events.iter().map(|event| event.field("dropped").unwrap()).collect();
         assert_eq!(dropped, expected, "{kind:?}");
         store.heal(Op::Turn);
         for id in ids {
@@ -88,7 +88,7 @@ async fn what_a_store_will_not_settle_is_let_go_of_with_its_lease_and_reported()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_leaves_something_says_how_much() {
+async fn a_worker_that_stops_with_unsettled_deliveries_logs_how_many() {
     let left = || heard("stopped before the store had settled all its deliveries");
     for (hangs, expected) in [(true, vec!["2"]), (false, vec![])] {
         listen();
@@ -103,14 +103,17 @@ async fn a_worker_that_leaves_something_says_how_much() {
             store.set(Op::Turn, Fault::Hang);
         }
         worker.shutdown().await;
-        let said = left();
-        assert_eq!(said.iter().map(|said| said.field("unsettled").unwrap()).collect::<Vec<_>>(), expected);
-        assert!(said.iter().all(|said| said.level == Level::WARN));
+        let events = left();
+        assert_eq!(
+            events.iter().map(|event| event.field("unsettled").unwrap()).collect::<Vec<_>>(),
+            expected
+        );
+        assert!(events.iter().all(|event| events.level == Level::WARN));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_and_its_end_are_reported_once_the_store_has_them() {
+async fn a_hold_and_its_end_are_logged_when_the_store_has_applied_them() {
     listen();
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());

@@ -1,4 +1,4 @@
-//! An entry whose earlier attempt may have been processed, and meets what that has done.
+//! Entries that meet the result of their own earlier attempt.
 
 use http::Request;
 use martello_body::Body;
@@ -19,7 +19,7 @@ fn delete(path: &str) -> Request<Body> {
     Request::delete(format!("https://api.example{path}")).body(Body::empty()).unwrap()
 }
 
-/// How an entry ends whose attempts are answered so, in turn.
+/// The final state of an entry whose attempts get these answers in turn.
 async fn ended(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Entry {
     let outbox = Outbox::new(MemoryStore::new());
     let _worker = work(&outbox, &Api::answering(answers));
@@ -35,33 +35,33 @@ fn became(entry: &Entry) -> (State, Option<Reason>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_whose_answer_was_lost_is_done_when_there_is_nothing_left_to_delete() {
+async fn a_delete_whose_response_was_lost_is_done_when_nothing_is_left_to_delete() {
     for lost in [broken, || status(500), || status(502), || status(504)] {
         for gone in [404, 410] {
             let entry = ended(delete("/orders/1"), [lost(), status(gone)]).await;
             assert_eq!(became(&entry), DONE, "{:?}, {gone}", lost());
-            // What the attempt itself ended with stays written down.
+            // The attempt's own outcome stays recorded.
             assert_eq!((entry.last_outcome, entry.attempts), (Some(Outcome::Rejected), 2));
         }
     }
-    // An outage goes on after it has swallowed an answer.
+    // The outage in which the response was lost goes on.
     let entry = ended(delete("/orders/1"), [broken(), status(503), status(429), status(404)]).await;
     assert_eq!(became(&entry), DONE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_nobody_can_have_processed_before_is_rejected_where_nothing_is() {
+async fn a_delete_that_cannot_have_been_processed_before_is_rejected_when_nothing_is_there() {
     let refused = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
     for before in [vec![], vec![status(503)], vec![status(429)], vec![refused()]] {
         let entry = ended(delete("/orders/1"), before.into_iter().chain([status(404)])).await;
         assert_eq!(became(&entry), REJECTED);
     }
-    // What a write has done is not that nothing is there.
+    // A write cannot be the reason that nothing is there.
     assert_eq!(became(&ended(put("/orders/1"), [broken(), status(404)]).await), REJECTED);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_was_lost_at_the_call_is_done_by_the_worker() {
+async fn a_delete_whose_response_the_caller_lost_is_done_by_the_worker() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::answering([broken(), status(503), status(404)]);
     let retry = RetryLayer::builder().attempts(2).build().unwrap();
@@ -72,7 +72,7 @@ async fn a_delete_that_was_lost_at_the_call_is_done_by_the_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edited_delete_does_not_answer_for_the_one_before_it() {
+async fn attempts_before_an_edit_do_not_count() {
     let outbox = Outbox::new(MemoryStore::new());
     let _worker = work(&outbox, &Api::answering([broken(), status(404)]));
     let mut once = delete("/orders/1");
@@ -86,7 +86,7 @@ async fn an_edited_delete_does_not_answer_for_the_one_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_is_ambiguous_where_the_store_does_not_say_what_was_before() {
+async fn a_delete_is_ambiguous_if_the_store_cannot_list_the_earlier_attempts() {
     for fault in [Fault::Fail(StoreErrorKind::Unavailable), Fault::Hang] {
         let store = Steered::over(MemoryStore::new());
         let outbox = Outbox::new(store.clone());
@@ -107,7 +107,7 @@ fn repeatable() -> impl Iterator<Item = Request<Body>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_after_a_lost_answer_says_that_nobody_knows() {
+async fn a_conflict_after_a_lost_response_is_ambiguous() {
     for conflict in [409, 412] {
         for request in repeatable() {
             let entry = ended(request, [broken(), status(conflict)]).await;
@@ -122,7 +122,7 @@ async fn a_conflict_after_a_lost_answer_says_that_nobody_knows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_that_nothing_of_its_own_can_have_made_is_rejected() {
+async fn a_conflict_without_a_processed_attempt_before_is_rejected() {
     for conflict in [409, 412] {
         for before in [vec![], vec![status(503)], vec![status(425)]] {
             for request in [put("/orders/1"), delete("/orders/1"), post("/orders")] {

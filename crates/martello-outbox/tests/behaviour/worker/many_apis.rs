@@ -1,4 +1,4 @@
-//! More APIs that are down than there is room for: in the cap of a queue, and in what a store remembers.
+//! More failing APIs than a queue has capacity for, and than a store remembers holds.
 
 use std::{
     future::pending,
@@ -32,7 +32,7 @@ async fn done(outbox: &Outbox) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn apis_that_do_not_answer_leave_room_for_one_that_does() {
+async fn apis_that_do_not_answer_leave_capacity_for_one_that_does() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1_000).build().unwrap();
     let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
         if request.uri().host() != Some("up.example") {
@@ -47,7 +47,7 @@ async fn apis_that_do_not_answer_leave_room_for_one_that_does() {
             enqueued(&outbox, to(&format!("silent-{api}"), path)).await;
         }
     }
-    // Five attempts of 30 s at each of them, five at a time, and then all are held.
+    // Five attempts of 30 s at each API, five at a time. Then all APIs are held.
     sleep(seconds(16 * 30 + 60)).await;
     assert_eq!(holds(&outbox).await.len(), 16);
     for path in 0..20 {
@@ -57,7 +57,7 @@ async fn apis_that_do_not_answer_leave_room_for_one_that_does() {
     assert_eq!(done(&outbox).await, 20);
 }
 
-/// How many calls it costs in these many seconds that so many APIs have no token.
+/// How many calls a worker makes in this many seconds for this many APIs without a token.
 async fn without_tokens(apis: usize, time: u64) -> usize {
     let outbox = Outbox::new(MemoryStore::new());
     for api in 0..apis {
@@ -80,12 +80,12 @@ async fn without_tokens(apis: usize, time: u64) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_apis_without_a_token_than_a_store_remembers_are_asked_no_faster() {
+async fn more_apis_without_a_token_than_a_store_remembers_are_not_called_faster() {
     let calls = without_tokens(1_100, 60).await;
     assert!(calls <= 1_100, "{calls} calls in a minute");
 }
 
-/// The API is back while the last request to it still hangs, and whoever knows ends the hold.
+/// An operator ends the hold while the probe still hangs.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_hangs_does_not_undo_a_resume() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1_000).build().unwrap();
@@ -116,12 +116,12 @@ async fn a_probe_that_hangs_does_not_undo_a_resume() {
         sleep(seconds(1)).await;
         assert_eq!(holds(&outbox).await, Vec::new());
     }
-    // All but the one that hung, which waits until it goes again.
+    // All but the one that hung, which waits for its next attempt.
     assert!(done(&outbox).await >= 99 - 5, "{}", done(&outbox).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failures_of_an_api_that_nobody_asks_any_more_are_forgotten() {
+async fn failures_of_an_api_without_further_attempts_are_forgotten() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(3).build().unwrap();
     let service: Inner = BoxCloneService::new(service_fn(|request: Request<Body>| async move {
         status(if request.uri().host() == Some("down.example") { 503 } else { 200 })
@@ -137,9 +137,9 @@ async fn the_failures_of_an_api_that_nobody_asks_any_more_are_forgotten() {
     assert_eq!(worker.health().failures_in_row, 0);
 }
 
-/// The one with the longest `Retry-After` is asked after that, however short the holds are by themselves.
+/// The `Retry-After` counts if it is longer than the hold.
 #[tokio::test(start_paused = true)]
-async fn a_hold_lasts_as_long_as_the_api_asks_for_within_an_hour() {
+async fn a_hold_lasts_as_long_as_retry_after_asks_for_within_an_hour() {
     for (asked, from, up_to) in [("90", 90, 100), ("7200", 3_600, 3_610)] {
         let before = Timestamp::now();
         let outbox = Outbox::new(MemoryStore::new());
@@ -157,7 +157,7 @@ async fn a_hold_lasts_as_long_as_the_api_asks_for_within_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_apis_without_a_token_do_not_keep_one_that_has_one() {
+async fn many_apis_without_a_token_do_not_block_one_that_has_one() {
     let outbox = Outbox::new(MemoryStore::new());
     for api in 0..100 {
         enqueued(&outbox, to(&format!("api-{api}"), 0)).await;

@@ -1,4 +1,4 @@
-//! What a worker does with what is stored.
+//! Tests of the worker.
 
 mod abandoned;
 mod attempts;

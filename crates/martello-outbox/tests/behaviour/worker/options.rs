@@ -1,4 +1,4 @@
-//! What a worker may be told, and what not.
+//! The bounds of the worker's options.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-fn is_well(options: WorkerOptionsBuilder) -> bool {
+fn is_valid(options: WorkerOptionsBuilder) -> bool {
     options.build().is_ok()
 }
 
 #[track_caller]
-fn refused(options: WorkerOptionsBuilder, said: &str) {
+fn refused(options: WorkerOptionsBuilder, expected: &str) {
     let error = options.build().unwrap_err().to_string();
-    assert!(error.contains(said), "{error}");
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
-fn what_was_delivered_may_be_kept_for_up_to_ten_years() {
+fn retention_is_up_to_ten_years() {
     let kept = |time| options().retention(time);
     for days in [0, 1, 365, 10 * 365, 10 * 365 + 3] {
-        assert!(is_well(kept(DAY * days)), "{days} days");
+        assert!(is_valid(kept(DAY * days)), "{days} days");
     }
     for time in [DAY * 11 * 365, DAY * 100_000, Duration::MAX] {
         refused(kept(time), "up to ten years");
@@ -32,7 +32,7 @@ fn what_was_delivered_may_be_kept_for_up_to_ten_years() {
 }
 
 #[test]
-fn durations_have_their_bounds() {
+fn durations_have_bounds() {
     let lease = |time| options().lease(time).attempt_timeout(MILLISECOND);
     let timeout = |time| options().lease(seconds(10)).attempt_timeout(time);
     let base = |time| options().backoff(time, DAY);
@@ -48,19 +48,19 @@ fn durations_have_their_bounds() {
         (grace, Duration::ZERO, HOUR, "up to 1 h"),
         (poll, Duration::from_millis(100), seconds(60), "100 ms to 60 s"),
     ];
-    for (of, least, most, said) in bounds {
-        assert!(is_well(of(least)) && is_well(of(most)), "{said}");
-        refused(of(most + Duration::from_nanos(1_000_001)), said);
+    for (of, least, most, expected) in bounds {
+        assert!(is_valid(of(least)) && is_valid(of(most)), "{expected}");
+        refused(of(most + Duration::from_nanos(1_000_001)), expected);
         if let Some(less) = least.checked_sub(Duration::from_nanos(1)) {
-            refused(of(less), said);
+            refused(of(less), expected);
         }
     }
 }
 
 #[test]
-fn the_failures_before_a_hold_are_1_to_1000() {
+fn hold_after_is_1_to_1000() {
     for failures in [1, 1_000] {
-        assert!(is_well(options().hold_after(failures)));
+        assert!(is_valid(options().hold_after(failures)));
     }
     for failures in [0, 1_001] {
         refused(options().hold_after(failures), "1 to 1,000");
@@ -70,7 +70,7 @@ fn the_failures_before_a_hold_are_1_to_1000() {
 #[test]
 fn a_name_is_1_to_128_bytes_without_control_characters() {
     for name in ["a", "host-1 \u{e9}", &"x".repeat(128)] {
-        assert!(is_well(options().name(name)), "{name:?}");
+        assert!(is_valid(options().name(name)), "{name:?}");
     }
     for name in ["", "a\nb", &"x".repeat(129)] {
         refused(options().name(name), "1 to 128 bytes without control characters");
@@ -79,5 +79,5 @@ fn a_name_is_1_to_128_bytes_without_control_characters() {
 
 #[test]
 fn the_defaults_are_within_the_bounds() {
-    assert!(is_well(WorkerOptions::builder()));
+    assert!(is_valid(WorkerOptions::builder()));
 }

@@ -1,4 +1,4 @@
-//! What becomes of an entry after an attempt: the table of outcomes, row by row.
+//! What becomes of an entry after each outcome of an attempt.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::support::{
     Answer, Api, broken, enqueued, options, post, put, seconds, settled, status, work_with,
 };
 
-/// The first attempt, which is answered so.
+/// The entry after its first attempt, which gets this answer.
 async fn after(request: Request<Body>, answer: fn() -> Answer) -> Detail {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(move |_| async move { answer() });
@@ -26,9 +26,9 @@ async fn after(request: Request<Body>, answer: fn() -> Answer) -> Detail {
 #[derive(Debug, PartialEq)]
 enum Becomes {
     Done,
-    /// Goes again, after an attempt that counts as a try.
+    /// Is sent again, after an attempt that counts.
     Again,
-    /// Goes again, and the attempt does not count.
+    /// Is sent again, after an attempt that does not count.
     AgainFree,
     Dead(Reason),
 }
@@ -46,11 +46,11 @@ async fn becomes(request: Request<Body>, answer: fn() -> Answer) -> (Becomes, Ou
     (becomes, detail.entry.last_outcome.unwrap())
 }
 
-/// What is expected of a PUT, which may be repeated, and of a POST, which may not.
+/// Checks a PUT, which may be repeated, and a POST, which may not.
 async fn row(answer: fn() -> Answer, outcome: Outcome, of_put: Becomes, of_post: Becomes) {
-    let said = answer().map(|response| response.status());
-    assert_eq!(becomes(put("/orders/1"), answer).await, (of_put, outcome), "PUT: {said:?}");
-    assert_eq!(becomes(post("/orders"), answer).await, (of_post, outcome), "POST: {said:?}");
+    let answered = answer().map(|response| response.status());
+    assert_eq!(becomes(put("/orders/1"), answer).await, (of_put, outcome), "PUT: {answered:?}");
+    assert_eq!(becomes(post("/orders"), answer).await, (of_post, outcome), "POST: {answered:?}");
 }
 
 const AMBIGUOUS: Becomes = Becomes::Dead(Reason::Ambiguous);
@@ -64,14 +64,14 @@ async fn a_success_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_not_there_is_tried_again() {
+async fn an_unavailable_server_is_tried_again() {
     row(|| status(503), Outcome::Unavailable, Becomes::Again, Becomes::Again).await;
-    // A gateway does not know how far its server came.
+    // Behind the gateway, the server may have processed the request.
     row(|| status(504), Outcome::Unavailable, Becomes::Again, AMBIGUOUS).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_the_requests_fault_is_no_try_of_its_own() {
+async fn a_faulty_attempt_does_not_count() {
     for answer in [|| status(401), || status(407), || status(408), || status(425), || status(429)] {
         row(answer, Outcome::Faulty, Becomes::AgainFree, Becomes::AgainFree).await;
     }
@@ -89,9 +89,9 @@ async fn a_rejection_is_a_dead_letter_at_once() {
     }
 }
 
-/// Whether it may be repeated makes no difference: it was not sent once.
+/// Also a repeatable request: the client would refuse it again.
 #[tokio::test(start_paused = true)]
-async fn what_the_client_refuses_is_a_dead_letter_at_once() {
+async fn a_request_that_the_client_refuses_is_a_dead_letter_at_once() {
     let refused = || Err(CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme").into());
     row(refused, Outcome::Unsent, REJECTED, REJECTED).await;
     let fault = after(put("/orders/1"), refused).await.attempts[0].fault.clone().unwrap();
@@ -99,14 +99,14 @@ async fn what_the_client_refuses_is_a_dead_letter_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_did_not_leave_is_tried_again_and_what_may_have_arrived_only_if_repeatable() {
+async fn an_unsent_request_is_tried_again_and_an_ambiguous_one_only_if_repeatable() {
     let refused = || Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
     row(refused, Outcome::Unsent, Becomes::Again, Becomes::Again).await;
     row(broken, Outcome::Ambiguous, Becomes::Again, AMBIGUOUS).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_takes_too_long_is_ambiguous() {
+async fn an_attempt_that_times_out_is_ambiguous() {
     for (request, expected) in [(put("/orders/1"), State::Ready), (post("/orders"), State::Dead)] {
         let outbox = Outbox::new(MemoryStore::new());
         let api = Api::statuses([]).held();
@@ -123,11 +123,11 @@ async fn an_attempt_that_takes_too_long_is_ambiguous() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_keeps_what_the_server_said() {
-    let says = || {
+    let slow_body = || {
         let text = format!(r#"{{"error":"stops must not be empty"}}{}"#, "x".repeat(2_000));
         Ok(http::Response::builder().status(422).header("trackingid", "T-1").body(Body::from(text))?)
     };
-    let fault = after(put("/orders/1"), says).await.attempts[0].fault.clone().unwrap();
+    let fault = after(put("/orders/1"), slow_body).await.attempts[0].fault.clone().unwrap();
     assert!(fault.starts_with(r#"{"error":"stops must not be empty"}xxx"#) && fault.len() <= 512, "{fault}");
 
     let packed = || {
@@ -137,10 +137,10 @@ async fn a_rejection_keeps_what_the_server_said() {
     assert_eq!(after(put("/orders/1"), packed).await.attempts[0].fault, None);
 }
 
-/// The server may have taken an earlier attempt whose answer was lost; then its own success is what makes the next one
-/// fail its condition.
+/// The server may have processed an earlier attempt whose response was lost. That success makes the condition of the
+/// next attempt fail.
 #[tokio::test(start_paused = true)]
-async fn a_failed_condition_after_a_lost_answer_says_that_nobody_knows() {
+async fn a_failed_condition_after_a_lost_response_is_ambiguous() {
     let conditional = |path: &str| {
         let mut request = put(path);
         request.headers_mut().insert("if-match", "W/\"24\"".parse().unwrap());

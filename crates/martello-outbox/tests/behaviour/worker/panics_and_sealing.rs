@@ -1,4 +1,4 @@
-//! What goes wrong in the user's code, and what nobody waited for.
+//! Panics in the user's code, sealed bodies and the hook for dead letters.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_panics_has_made_an_ambiguous_attempt_and_stops_nobody() {
+async fn a_panic_is_an_ambiguous_attempt_and_the_worker_goes_on() {
     let outbox = Outbox::new(MemoryStore::new());
     let hour = seconds(3_600);
     let api = Api::with(|seen| async move {
@@ -40,7 +40,7 @@ async fn a_service_that_panics_has_made_an_ambiguous_attempt_and_stops_nobody() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_every_attempt_ends_as_a_dead_letter() {
+async fn an_entry_that_always_panics_becomes_a_dead_letter() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(3).build().unwrap();
     let api = Api::with(|_| async { panic!("always") });
     let _worker = work(&outbox, &api);
@@ -53,7 +53,7 @@ fn sealing(open: fn(EntryId, Bytes) -> Result<Bytes, martello_outcome::BoxError>
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sealed_body_is_sent_as_it_was() {
+async fn a_sealed_body_is_opened_and_sent() {
     let sealing = sealing(|_, body| Ok(body.slice(7..)));
     let outbox = Outbox::builder(MemoryStore::new()).sealing(sealing).build().unwrap();
     let api = Api::statuses([]);
@@ -78,7 +78,7 @@ async fn a_body_that_cannot_be_opened_is_a_dead_letter_and_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_without_the_sealing_leaves_sealed_bodies_to_others() {
+async fn a_worker_without_a_sealing_gives_sealed_entries_back() {
     let store = MemoryStore::new();
     let sealed =
         Outbox::builder(store.clone()).sealing(sealing(|_, body| Ok(body.slice(7..)))).build().unwrap();
@@ -95,22 +95,22 @@ async fn a_worker_without_the_sealing_leaves_sealed_bodies_to_others() {
     let given_back = worker.health().given_back;
     assert!((3..=12).contains(&given_back), "it rests for longer and longer: {given_back}");
     assert_eq!(plain.store().queues().await.unwrap().remove(0).holds, Vec::new(), "the API is not at fault");
-    let [said] = errors().try_into().unwrap();
-    assert!(format!("{said:?}").contains("no sealing"), "{said:?}");
+    let [error] = errors().try_into().unwrap();
+    assert!(format!("{error:?}").contains("no sealing"), "{error:?}");
     drop(worker);
     let _able = work(&sealed, &api);
     assert_eq!(ticket.ended().await.unwrap().state, State::Done);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_hears_of_each_death_once_and_its_panic_is_caught() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
+async fn the_hook_is_called_once_per_dead_letter_and_its_panic_is_caught() {
+    let called_with = Arc::new(Mutex::new(Vec::new()));
+    let records = Arc::clone(&called_with);
     let outbox = Outbox::builder(MemoryStore::new())
         .max_attempts(1)
         .on_dead_letter(move |entry| {
             assert_eq!(entry.state, State::Dead);
-            hears.lock().unwrap().push((
+            records.lock().unwrap().push((
                 entry.uri.path().to_owned(),
                 entry.reason.unwrap(),
                 entry.last_status,
@@ -130,7 +130,7 @@ async fn the_hook_hears_of_each_death_once_and_its_panic_is_caught() {
     sleep(seconds(1)).await;
     let status = |status: u16| Some(http::StatusCode::from_u16(status).unwrap());
     assert_eq!(
-        *told.lock().unwrap(),
+        *called_with.lock().unwrap(),
         [
             ("/orders/1".to_owned(), Reason::Rejected, status(422)),
             ("/orders/2".to_owned(), Reason::Exhausted, status(503)),
@@ -141,7 +141,7 @@ async fn the_hook_hears_of_each_death_once_and_its_panic_is_caught() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_expired_entries_than_fit_into_a_turn_are_buried_all_the_same() {
+async fn more_expired_entries_than_fit_into_a_turn_all_become_dead_letters() {
     let outbox = Outbox::builder(MemoryStore::new()).expires_in(seconds(5)).build().unwrap();
     outbox.store().pause(outbox.queue(), "for the test").await.unwrap();
     for order in 0..350 {
@@ -154,7 +154,7 @@ async fn more_expired_entries_than_fit_into_a_turn_are_buried_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_that_is_replayed_is_delivered_with_its_numbers_going_on() {
+async fn the_attempt_numbers_of_a_replayed_entry_continue() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([422, 200]);
     let _worker = work(&outbox, &api);

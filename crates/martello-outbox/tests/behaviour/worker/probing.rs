@@ -1,4 +1,4 @@
-//! Several workers find out together whether an API is back.
+//! All workers of a queue share one probe per API.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn one_probe_is_in_flight_over_all_workers_and_all_go_on_after_it() {
+async fn all_workers_share_one_probe_and_all_resume_after_it() {
     let store = MemoryStore::new();
     let start = Instant::now();
     let up = start + seconds(120);
@@ -31,7 +31,7 @@ async fn one_probe_is_in_flight_over_all_workers_and_all_go_on_after_it() {
     }
     let mut workers =
         Vec::from([0, 1].map(|seed| work_with(&outboxes[seed], &api, options().seed(seed as u64))));
-    // By then the first are over, which were under way when one of the two had enough.
+    // By now the first deliveries have ended, which were in flight when the hold began.
     sleep(seconds(10)).await;
     let before = api.seen().len();
     let mut most = 0;
@@ -48,7 +48,7 @@ async fn one_probe_is_in_flight_over_all_workers_and_all_go_on_after_it() {
         sleep(Duration::from_millis(50)).await;
     }
     assert!(Instant::now() < up + seconds(60 + 5), "at the end of the longest hold, five at a time");
-    // The one has taken all there is room for; so can the other.
+    // One worker has claimed as many as it may. So can the other.
     workers.sort_by_key(|worker| worker.health().delivered);
     workers.remove(1).shutdown().await;
     sleep(seconds(1)).await;
@@ -58,9 +58,9 @@ async fn one_probe_is_in_flight_over_all_workers_and_all_go_on_after_it() {
     assert_eq!(outboxes[0].store().count(Filter::state(State::Done)).await.unwrap(), 200);
 }
 
-/// What a worker remembers of an API is worth nothing once another has found it well.
+/// A worker forgets the failures of an API when another worker has ended the hold.
 #[tokio::test(start_paused = true)]
-async fn a_failure_after_another_worker_found_the_api_well_is_the_first_again() {
+async fn a_failure_after_another_worker_ended_the_hold_is_the_first_again() {
     let (memory, is_up) = (MemoryStore::new(), Arc::new(AtomicBool::new(false)));
     let store = Steered::over(memory.clone());
     let up = Arc::clone(&is_up);
@@ -82,7 +82,7 @@ async fn a_failure_after_another_worker_found_the_api_well_is_the_first_again() 
     assert_eq!(fails(2).await, (2, 0));
     assert_eq!(fails(1).await, (3, 1));
 
-    // This one cannot reach its store for a while, and the other finds the API well.
+    // This worker cannot reach its store for a while, and the other ends the hold.
     store.set(Op::Turn, Fault::Hang);
     enqueued(&other, post("/orders")).await;
     is_up.store(true, Ordering::SeqCst);
@@ -97,9 +97,9 @@ async fn a_failure_after_another_worker_found_the_api_well_is_the_first_again() 
     assert_eq!(fails(2).await, (3, 1));
 }
 
-/// A panic of the user's service says nothing of the API, whether it is held or not.
+/// A panic of the user's service says nothing about the API.
 #[tokio::test(start_paused = true)]
-async fn what_is_our_own_fault_neither_holds_an_api_nor_ends_its_hold() {
+async fn a_local_fault_neither_holds_an_api_nor_ends_its_hold() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1).build().unwrap();
     let api = Api::with(|seen| async move {
         assert!(seen.path != "/panics", "the user's code is at fault");

@@ -1,4 +1,4 @@
-//! How a worker deletes what is old.
+//! How a worker prunes old entries.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn cancelled(many: usize) -> Steered {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_is_more_it_goes_on_after_a_second() {
+async fn a_full_prune_is_followed_by_another_after_a_second() {
     let store = cancelled(2_500).await;
     let outbox = Outbox::new(store.clone());
     let left = async || outbox.store().count(Filter::state(State::Cancelled)).await.unwrap();
@@ -49,7 +49,7 @@ async fn where_there_is_more_it_goes_on_after_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_is_what_is_younger_than_the_retention() {
+async fn entries_younger_than_the_retention_are_kept() {
     let store = cancelled(3).await;
     let outbox = Outbox::new(store.clone());
     let _worker = work_with(&outbox, &Api::statuses([]), options().retention(seconds(25 * 3_600)));
@@ -60,7 +60,7 @@ async fn what_is_kept_is_what_is_younger_than_the_retention() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_drains_deletes_nothing_and_is_not_woken_for_it() {
+async fn a_worker_that_shuts_down_does_not_prune() {
     let store = cancelled(2_500).await;
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([]).held();

@@ -1,4 +1,4 @@
-//! How a worker comes to its end.
+//! The shutdown of a worker.
 
 use martello_outbox::{MemoryStore, Outbox, Reason, State, WorkerPhase};
 use tokio::time::{Instant, sleep};
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_what_is_on_the_wire_and_claims_nothing_more() {
+async fn a_shutdown_waits_for_requests_on_the_wire_and_claims_nothing_more() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let worker = work(&outbox, &api);
@@ -33,7 +33,7 @@ async fn it_waits_for_what_is_on_the_wire_and_claims_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_answered_within_the_grace_is_dropped_as_ambiguous() {
+async fn requests_without_a_response_within_the_grace_are_cancelled_as_ambiguous() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let worker = work_with(&outbox, &api, options().grace(seconds(3)));
@@ -49,7 +49,7 @@ async fn what_is_not_answered_within_the_grace_is_dropped_as_ambiguous() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_without_work_is_gone_at_once() {
+async fn an_idle_worker_ends_at_once() {
     let outbox = Outbox::new(MemoryStore::new());
     let worker = work(&outbox, &Api::statuses([]));
     sleep(seconds(1)).await;
@@ -59,7 +59,7 @@ async fn a_worker_without_work_is_gone_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_does_not_keep_it() {
+async fn a_store_that_hangs_does_not_block_the_shutdown() {
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([]).held();
@@ -91,7 +91,7 @@ async fn a_store_that_hangs_has_five_seconds_after_the_last_delivery() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_claimed_as_it_was_told_to_stop_is_given_back() {
+async fn entries_claimed_when_the_shutdown_begins_are_given_back() {
     let store = Steered::default();
     store.set(Op::Turn, Fault::Late(seconds(1)));
     let outbox = Outbox::new(store.clone());
@@ -107,7 +107,7 @@ async fn what_was_claimed_as_it_was_told_to_stop_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_it_takes_its_deliveries_along() {
+async fn dropping_the_worker_aborts_its_deliveries() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let worker = work(&outbox, &api);
@@ -123,7 +123,7 @@ async fn dropped_it_takes_its_deliveries_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_can_be_run_on_the_callers_own_task() {
+async fn a_worker_can_run_on_the_callers_task() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
     let ticket = outbox.enqueue(put("/orders/1")).await.unwrap();

@@ -1,4 +1,4 @@
-//! A store that fails for a while costs time, and nothing else.
+//! A store that fails for a while delays deliveries and changes nothing else.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn it_is_asked_again_until_it_answers_and_not_without_a_pause() {
+async fn the_worker_retries_with_a_backoff_until_the_store_answers() {
     for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Full, StoreErrorKind::Internal] {
         let store = Steered::default();
         let outbox = Outbox::new(store.clone());
@@ -36,7 +36,7 @@ async fn it_is_asked_again_until_it_answers_and_not_without_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ended_while_it_failed_is_settled_afterwards() {
+async fn deliveries_that_end_during_an_outage_are_settled_afterwards() {
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([]).held();
@@ -54,7 +54,7 @@ async fn what_ended_while_it_failed_is_settled_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_settlement_whose_answer_was_lost_is_made_once() {
+async fn a_settlement_whose_response_was_lost_is_applied_once() {
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([503]).held();
@@ -76,7 +76,7 @@ async fn a_settlement_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claim_whose_answer_was_lost_is_made_again_after_its_lease() {
+async fn a_claim_whose_response_was_lost_is_repeated_after_its_lease() {
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([]);
@@ -90,7 +90,7 @@ async fn a_claim_whose_answer_was_lost_is_made_again_after_its_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_hangs_is_given_up_after_a_lease() {
+async fn a_turn_that_hangs_times_out_after_a_lease() {
     let store = Steered::default();
     store.set(Op::Turn, Fault::Hang);
     let outbox = Outbox::new(store.clone());
@@ -105,7 +105,7 @@ async fn one_that_hangs_is_given_up_after_a_lease() {
     assert_eq!(worker.health().store_failures, 1);
 }
 
-/// The lease is counted from before the store was asked.
+/// The lease counts from before the request to the store.
 async fn claimed_after(time: Duration) -> (usize, u32) {
     let memory = MemoryStore::new();
     let slow = Steered::over(memory.clone());
@@ -127,8 +127,8 @@ async fn claimed_after(time: Duration) -> (usize, u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_claimed_late_is_renewed_at_once_and_too_late_is_not_sent() {
+async fn a_late_claim_is_renewed_at_once_and_one_that_is_too_late_is_not_sent() {
     assert_eq!(claimed_after(Duration::from_millis(8_500)).await, (1, 1));
-    // It is left to the other worker, after its lease.
+    // The other worker delivers it after the lease.
     assert_eq!(claimed_after(Duration::from_millis(8_990)).await.1, 2);
 }

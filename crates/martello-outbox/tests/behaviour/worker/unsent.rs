@@ -24,7 +24,7 @@ async fn a_claim_counts_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_stack_would_not_take_is_given_back_and_not_offered_again_at_once() {
+async fn a_refused_request_is_given_back_and_not_sent_again_at_once() {
     let outbox = Outbox::new(MemoryStore::new());
     let full = || Err(CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "full").into());
     let late = || Err(CallError::new(ErrorKind::LimitWaitTimeout, Outcome::Unsent, "late").into());
@@ -42,7 +42,7 @@ async fn what_the_stack_would_not_take_is_given_back_and_not_offered_again_at_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_permit_at_a_shutdown_is_given_back() {
+async fn a_request_that_waits_for_a_permit_at_a_shutdown_is_given_back() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
     let limit = ConcurrencyLimitLayer::builder().permits(2).build().unwrap();
@@ -84,7 +84,7 @@ impl Service<Request<Body>> for Never {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_never_ready_makes_no_attempts_and_stops_when_told() {
+async fn a_service_that_is_never_ready_makes_no_attempts_and_can_be_shut_down() {
     let outbox = Outbox::new(MemoryStore::new());
     let id = enqueued(&outbox, put("/orders/1")).await;
     let worker = outbox.worker(Never).with_options(options().build().unwrap()).start();

@@ -1,4 +1,4 @@
-//! A layer around the client that fails before it calls the client has made no attempt, and says nothing of the API.
+//! A layer that fails before it calls the client has made no attempt.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneService};
 
 use crate::support::{Api, Inner, detail, enqueued, options, post, put, seconds, settled, work, work_with};
 
-/// What gets no token for one of the APIs, before the client.
+/// A layer that cannot get a token for one of the APIs.
 fn authenticating(api: &Api, kind: ErrorKind) -> (Inner, Calls) {
     let (client, calls) = (api.service(), Calls::default());
     let made = calls.clone();
@@ -30,7 +30,7 @@ fn authenticating(api: &Api, kind: ErrorKind) -> (Inner, Calls) {
     (BoxCloneService::new(service), made)
 }
 
-/// When it was called for a token.
+/// The times at which a token was requested.
 #[derive(Clone, Default)]
 struct Calls(std::sync::Arc<std::sync::Mutex<Vec<Instant>>>);
 
@@ -43,8 +43,8 @@ async fn holds(outbox: &Outbox) -> Vec<Held> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_tried_is_given_back_uncounted_and_its_api_held() {
-    // One try each: one that counted would make a dead letter.
+async fn an_untried_entry_is_given_back_uncounted_and_its_api_held() {
+    // One try each: an attempt that counted would make a dead letter.
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1).build().unwrap();
     let api = Api::statuses([]);
     let (service, calls) = authenticating(&api, ErrorKind::Transport);
@@ -83,7 +83,7 @@ async fn what_was_not_tried_is_given_back_uncounted_and_its_api_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_on_at_full_speed_once_it_can() {
+async fn deliveries_resume_at_full_speed() {
     let outbox = Outbox::new(MemoryStore::new());
     let up = Instant::now() + seconds(100);
     let api = Api::with(move |_| async move {
@@ -103,7 +103,7 @@ async fn it_goes_on_at_full_speed_once_it_can() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layers_between_hand_it_on() {
+async fn other_layers_pass_the_error_on() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(1).build().unwrap();
     let (service, calls) = authenticating(&Api::statuses([]), ErrorKind::Transport);
     let limit = ConcurrencyLimitLayer::builder().permits(2).build().unwrap();
@@ -117,7 +117,7 @@ async fn layers_between_hand_it_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_never_be_sent_is_rejected_and_holds_nothing() {
+async fn a_request_that_can_never_be_sent_is_rejected_and_holds_nothing() {
     let outbox = Outbox::new(MemoryStore::new());
     let (service, _) = authenticating(&Api::statuses([]), ErrorKind::Unsendable);
     let _worker = outbox.worker(service).with_options(options().build().unwrap()).start();
@@ -130,7 +130,7 @@ async fn what_can_never_be_sent_is_rejected_and_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_was_refused_is_a_try() {
+async fn a_refused_connection_counts_as_a_try() {
     let outbox = Outbox::new(MemoryStore::new());
     let api =
         Api::with(|_| async { Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()) });

@@ -1,4 +1,4 @@
-//! When an entry goes again, and when it does not.
+//! How long an entry waits until it is sent again.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn gaps(api: &Api) -> Vec<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_waited_for_within_its_cap() {
+async fn retry_after_is_followed_up_to_its_cap() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::answering([busy("90"), busy("99999999999"), busy("soon")]);
     let short = Duration::from_millis(10);
@@ -33,7 +33,7 @@ async fn retry_after_is_waited_for_within_its_cap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn entries_that_were_told_the_same_time_come_back_apart() {
+async fn entries_with_the_same_retry_after_are_sent_at_different_times() {
     let outbox = Outbox::new(MemoryStore::new());
     let first = std::sync::Mutex::new(std::collections::HashSet::new());
     let api = Api::with(move |seen| {
@@ -48,13 +48,13 @@ async fn entries_that_were_told_the_same_time_come_back_apart() {
     while api.seen().len() < 40 {
         tokio::time::sleep(seconds(1)).await;
     }
-    let (told, came) = (api.seen()[..20].to_vec(), api.seen()[20..].to_vec());
-    assert!(came[0].at - told[19].at >= seconds(60));
-    assert!(came[19].at - came[0].at > seconds(5), "{:?}", came[19].at - came[0].at);
+    let (first, second) = (api.seen()[..20].to_vec(), api.seen()[20..].to_vec());
+    assert!(second[0].at - first[19].at >= seconds(60));
+    assert!(second[19].at - second[0].at > seconds(5), "{:?}", second[19].at - second[0].at);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_grows_up_to_its_cap_and_is_drawn_by_lot() {
+async fn the_wait_grows_up_to_its_cap_and_is_random() {
     let outbox = Outbox::builder(MemoryStore::new()).max_attempts(200).build().unwrap();
     let api = Api::with(|_| async { status(503) });
     let _worker = work_with(&outbox, &api, options().backoff(seconds(1), seconds(8)).hold_after(1_000));
@@ -71,7 +71,7 @@ async fn the_wait_grows_up_to_its_cap_and_is_drawn_by_lot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_that_has_had_its_attempts_is_exhausted() {
+async fn an_entry_without_attempts_left_is_exhausted() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|_| async { status(503) });
     let _worker = work_with(&outbox, &api, options());
@@ -86,7 +86,7 @@ async fn an_entry_that_has_had_its_attempts_is_exhausted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_count_goes_on_until_it_expires() {
+async fn uncounted_attempts_go_on_until_the_entry_expires() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|_| async { status(429) });
     let _worker = work_with(&outbox, &api, options().backoff(seconds(1), seconds(60)));
@@ -100,7 +100,7 @@ async fn what_does_not_count_goes_on_until_it_expires() {
     assert!(after >= seconds(600) && after < seconds(601), "{after:?}");
 }
 
-/// How often it is sent within this time.
+/// How often the entry is sent within this time.
 async fn sent_within(time: Duration, replayed: bool) -> usize {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|_| async { status(429) });
@@ -116,7 +116,7 @@ async fn sent_within(time: Duration, replayed: bool) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_grows_also_where_it_does_not_count() {
+async fn the_wait_grows_also_after_uncounted_attempts() {
     let hour = sent_within(seconds(3_600), false).await;
     assert!((8..=40).contains(&hour), "{hour} in an hour");
     let replayed = sent_within(seconds(3_600), true).await;

@@ -1,4 +1,4 @@
-//! A worker is there at once for what is new, and when something is due.
+//! The worker wakes up for new and due entries, and does not spin.
 
 use std::{future::pending, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 const AT_ONCE: Duration = Duration::from_millis(20);
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_is_sent_at_once() {
+async fn a_new_entry_is_sent_at_once() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
     let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
@@ -25,7 +25,7 @@ async fn what_is_new_is_sent_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_delayed_is_sent_when_it_is_due() {
+async fn a_delayed_entry_is_sent_when_it_is_due() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
     let _worker = work_with(&outbox, &api, options().poll_every(seconds(60)));
@@ -38,7 +38,7 @@ async fn what_is_delayed_is_sent_when_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_while_the_store_is_asked_is_not_overlooked() {
+async fn an_entry_stored_during_a_turn_is_not_overlooked() {
     let store = Steered::default();
     store.set(Op::Turn, Fault::Late(seconds(1)));
     let outbox = Outbox::new(store.clone());
@@ -47,13 +47,13 @@ async fn what_comes_while_the_store_is_asked_is_not_overlooked() {
     sleep(Duration::from_millis(500)).await;
     assert_eq!(store.calls(Op::Turn), 1);
     let stored = Instant::now();
-    // The turn under way has not seen it.
+    // The running turn has not seen it.
     outbox.enqueue(put("/orders/1")).await.unwrap().ended().await.unwrap();
     assert!(api.seen()[0].at - stored < seconds(2), "{:?}", api.seen()[0].at - stored);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_says_nothing_is_asked_now_and_then() {
+async fn a_store_that_does_not_notify_is_polled() {
     let store = Steered::deaf(MemoryStore::new());
     let outbox = Outbox::new(store.clone());
     let api = Api::statuses([]);
@@ -66,9 +66,9 @@ async fn a_store_that_says_nothing_is_asked_now_and_then() {
     assert!(api.seen()[0].at - stored <= seconds(5));
 }
 
-/// A loop that is always ready starves its neighbours, and is a core at 100 %.
+/// A loop that never waits blocks the other tasks of its runtime and uses a whole core.
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_waits_for_its_store_stands_still() {
+async fn a_worker_that_waits_for_its_store_does_not_spin() {
     for op in [Op::Turn, Op::Heartbeat, Op::Prune] {
         let store = Steered::default();
         let outbox = Outbox::new(store.clone());
@@ -119,9 +119,9 @@ async fn a_long_drain_lets_the_other_tasks_run() {
     assert!(most <= 10, "{most} deliveries went by between two turns of another task");
 }
 
-/// What it says may not be so, such as when another worker was quicker.
+/// The suggestion may be wrong, for example when another worker was faster.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_always_says_now_and_gives_nothing_is_not_asked_without_a_pause() {
+async fn a_store_that_always_suggests_now_is_not_asked_without_a_pause() {
     let store = Steered::default();
     store.always_next(Duration::ZERO);
     let outbox = Outbox::new(store.clone());
@@ -131,9 +131,9 @@ async fn a_store_that_always_says_now_and_gives_nothing_is_not_asked_without_a_p
     assert!((50..=250).contains(&calls), "every 5 ms at most: {calls}");
 }
 
-/// A clock of the store's that is wrong is no reason to forget it.
+/// The store's clock may be wrong.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_says_much_later_is_asked_as_often_as_one_that_says_nothing() {
+async fn a_store_that_suggests_much_later_is_polled_all_the_same() {
     let store = Steered::deaf(MemoryStore::new());
     store.always_next(seconds(24 * 3_600));
     let _worker =
