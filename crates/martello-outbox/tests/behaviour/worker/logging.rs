@@ -108,7 +108,7 @@ async fn a_worker_that_stops_with_unsettled_deliveries_logs_how_many() {
             events.iter().map(|event| event.field("unsettled").unwrap()).collect::<Vec<_>>(),
             expected
         );
-        assert!(events.iter().all(|event| events.level == Level::WARN));
+        assert!(events.iter().all(|event| event.level == Level::WARN));
     }
 }
 

@@ -122,12 +122,12 @@ async fn an_attempt_that_times_out_is_ambiguous() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_keeps_what_the_server_said() {
-    let slow_body = || {
+async fn the_body_of_a_rejection_is_recorded() {
+    let rejected = || {
         let text = format!(r#"{{"error":"stops must not be empty"}}{}"#, "x".repeat(2_000));
         Ok(http::Response::builder().status(422).header("trackingid", "T-1").body(Body::from(text))?)
     };
-    let fault = after(put("/orders/1"), slow_body).await.attempts[0].fault.clone().unwrap();
+    let fault = after(put("/orders/1"), rejected).await.attempts[0].fault.clone().unwrap();
     assert!(fault.starts_with(r#"{"error":"stops must not be empty"}xxx"#) && fault.len() <= 512, "{fault}");
 
     let packed = || {
