@@ -45,8 +45,8 @@ pub(super) async fn response<F: Future>(
         tokio::select! {
             biased;
             progress = poll_fn(|cx| poll_progress(call.as_mut(), &mut sent, cx)) => match progress {
-                Progress::Finished(response) => return Ok((response, started)),
-                Progress::Sent => {
+                CallProgress::Finished(response) => return Ok((response, started)),
+                CallProgress::Sent => {
                     started = Instant::now();
                     timer.as_mut().reset(started + timeout);
                 }
@@ -70,7 +70,7 @@ pub(super) async fn response<F: Future>(
     }
 }
 
-enum Progress<T> {
+enum CallProgress<T> {
     /// The request is no longer queued, and may be on the wire from now on.
     Sent,
     Finished(T),
@@ -81,14 +81,14 @@ fn poll_progress<F: Future>(
     call: Pin<&mut Option<F>>,
     sent: &mut bool,
     cx: &mut Context<'_>,
-) -> Poll<Progress<F::Output>> {
+) -> Poll<CallProgress<F::Output>> {
     let (response, queued) = Queued::observe(|| poll_present(call, cx));
     match response {
-        Poll::Ready(response) => Poll::Ready(Progress::Finished(response)),
+        Poll::Ready(response) => Poll::Ready(CallProgress::Finished(response)),
         Poll::Pending if queued || *sent => Poll::Pending,
         Poll::Pending => {
             *sent = true;
-            Poll::Ready(Progress::Sent)
+            Poll::Ready(CallProgress::Sent)
         }
     }
 }

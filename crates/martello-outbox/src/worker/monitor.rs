@@ -30,10 +30,10 @@ use super::health::{WorkerHealth, WorkerPhase};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct WorkerMonitor(Arc<Mutex<State>>);
+pub struct WorkerMonitor(Arc<Mutex<MonitorState>>);
 
 #[derive(Default)]
-struct State {
+struct MonitorState {
     health: WorkerHealth,
     last_turn: Option<Instant>,
 }
@@ -42,7 +42,7 @@ impl WorkerMonitor {
     pub(super) fn new(cap: usize) -> Self {
         let mut health = WorkerHealth::default();
         health.cap = cap;
-        Self(Arc::new(Mutex::new(State { health, last_turn: None })))
+        Self(Arc::new(Mutex::new(MonitorState { health, last_turn: None })))
     }
 
     /// The worker's health now.
@@ -68,7 +68,7 @@ impl WorkerMonitor {
         self.update(|health| health.phase = phase);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MonitorState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
