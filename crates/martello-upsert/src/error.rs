@@ -55,7 +55,7 @@ impl UpsertError {
         self.0.kind
     }
 
-    /// What the run had come to by then, if it had begun. What was in flight came to its end, whether or not
+    /// What the run had come to by then, if it had begun. What was in task came to its end, whether or not
     /// that could be written into the journal.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {

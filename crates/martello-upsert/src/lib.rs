@@ -6,7 +6,7 @@ mod error;
 mod headers;
 mod journal;
 mod latency;
-mod line;
+mod record_json;
 mod outcome;
 mod progress;
 mod record;

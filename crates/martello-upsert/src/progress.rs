@@ -1,12 +1,12 @@
 use crate::Counts;
 
-/// How far a run has come. A rate is the viewer's to make, from two looks at it.
+/// How far a run has come. A rate is the viewer's to build, from two looks at it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
     /// Entities taken from the input.
     pub taken: u64,
-    /// Entities in flight: with the stack, also while that waits between two attempts.
+    /// Entities in task: with the stack, also while that waits between two attempts.
     pub in_flight: usize,
     /// Entities that were taken and wait for an older one of their key.
     pub waiting: usize,

@@ -16,7 +16,7 @@ type Ended = Result<Report, UpsertError>;
 /// The records of a run, each as soon as its outcome is known.
 ///
 /// The run goes on in a task of its own. When 128 records wait to be read, it begins no more entities; what
-/// is in flight goes on to its end. Dropping this drops the run, and breaks off what is in flight.
+/// is in task goes on to its end. Dropping this drops the run, and breaks off what is in task.
 #[derive(Debug)]
 #[must_use = "dropping the records drops the run"]
 pub struct Records {

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::{
     Journal, Progress, Record, Records, Report, UpsertError,
-    run::{Driver, KeyBy, Ledger, Make, Stop},
+    run::{UpsertRun, KeyBy, JournalHandle, BuildRequest, Stop},
     send::{ReadBack, Sender, Wire},
     settings::Settings,
 };
@@ -21,7 +21,7 @@ use crate::{
 #[must_use = "nothing is sent until it runs"]
 pub struct UpsertAll<T> {
     wire: Wire,
-    make: Make<T>,
+    build: BuildRequest<T>,
     settings: Settings,
     outbox: Option<Outbox>,
     read_back: Option<ReadBack>,
@@ -54,7 +54,7 @@ impl<T> UpsertAll<T> {
         };
         Self {
             wire: Wire::new(service),
-            make: Make { to_request: Box::new(to_request), key_by: KeyBy::Target },
+            build: BuildRequest { to_request: Box::new(to_request), key_by: KeyBy::Target },
             settings: Settings::default(),
             outbox: None,
             read_back: None,
@@ -64,7 +64,7 @@ impl<T> UpsertAll<T> {
         }
     }
 
-    /// Keeps so many in flight: 1 to 1,000. Five unless it is said, which is what the APIs that this is for allow.
+    /// Keeps so many in task: 1 to 1,000. Five unless it is said, which is what the APIs that this is for allow.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.settings.concurrency = most;
         self
@@ -75,13 +75,13 @@ impl<T> UpsertAll<T> {
     ///
     /// Unless it is said, the key is authority and path of a PUT, PATCH or DELETE, and what has none is not ordered.
     pub fn key_by<K: Into<String>>(mut self, mut key: impl FnMut(&T) -> K + Send + 'static) -> Self {
-        self.make.key_by = KeyBy::Row(Box::new(move |row| key(row).into()));
+        self.build.key_by = KeyBy::Row(Box::new(move |row| key(row).into()));
         self
     }
 
     /// Orders the entities by nothing: right where no entity comes twice.
     pub fn unordered(mut self) -> Self {
-        self.make.key_by = KeyBy::Nothing;
+        self.build.key_by = KeyBy::Nothing;
         self
     }
 
@@ -138,7 +138,7 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Stops with grace when `stop` is done: what is in flight comes to its end, what was taken and not sent
+    /// Stops with grace when `stop` is done: what is in task comes to its end, what was taken and not sent
     /// is recorded as not attempted, and no more rows are taken.
     pub fn stop_when(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.stop = Box::pin(stop);
@@ -161,7 +161,7 @@ impl<T> UpsertAll<T> {
         self.progress.subscribe()
     }
 
-    /// Upserts all rows, and reports. Dropping the future breaks off what is in flight.
+    /// Upserts all rows, and reports. Dropping the future breaks off what is in task.
     ///
     /// # Errors
     ///
@@ -172,8 +172,8 @@ impl<T> UpsertAll<T> {
     /// When it is polled outside a tokio runtime whose time is enabled.
     pub async fn run(self, rows: impl Stream<Item = T>) -> Result<Report, UpsertError> {
         self.settings.check()?;
-        let (driver, stop) = self.driver(None);
-        driver.run(rows, stop).await
+        let (upsert_run, stop) = self.upsert_run(None);
+        upsert_run.run(rows, stop).await
     }
 
     /// Upserts all rows in a task of its own, and yields each record as soon as there is one.
@@ -192,15 +192,15 @@ impl<T> UpsertAll<T> {
     {
         self.settings.check()?;
         Ok(Records::of(|out| async move {
-            let (driver, stop) = self.driver(Some(out));
-            driver.run(rows, stop).await
+            let (upsert_run, stop) = self.upsert_run(Some(out));
+            upsert_run.run(rows, stop).await
         }))
     }
 
-    fn driver(self, out: Option<mpsc::Sender<Record>>) -> (Driver<T>, Stop) {
+    fn upsert_run(self, out: Option<mpsc::Sender<Record>>) -> (UpsertRun<T>, Stop) {
         let sender = Sender::new(self.wire, self.read_back, self.outbox);
-        let ledger = Ledger::new(self.journal);
-        (Driver::new(self.settings, self.make, sender, self.progress, out, ledger), self.stop)
+        let journal = JournalHandle::new(self.journal);
+        (UpsertRun::new(self.settings, self.build, sender, self.progress, out, journal), self.stop)
     }
 }
 

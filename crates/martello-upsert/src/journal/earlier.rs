@@ -14,30 +14,30 @@ pub(crate) struct Earlier {
     /// To be sent again, and sent in a way that may have been processed.
     in_doubt: Rows,
     /// Not done, and a newer one took their place: to send them now would undo that.
-    overtaken: Rows,
+    superseded: Rows,
     open: HashMap<(OrderKey, State), BTreeSet<u64>>,
 }
 
 /// What has become of a row before this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Before {
+pub(crate) enum EarlierOutcome {
     /// Nothing that can have written it, as far as is written down.
     Nothing,
     /// It was sent, failed for then, and may have been written.
     InDoubt,
     /// It failed, and a newer one has taken its place since.
-    Overtaken,
+    Superseded,
     /// It is done.
     Done,
 }
 
 impl Earlier {
-    pub(crate) fn of(&self, row: u64) -> Before {
+    pub(crate) fn of(&self, row: u64) -> EarlierOutcome {
         match () {
-            () if self.done.contains(row) => Before::Done,
-            () if self.overtaken.contains(row) => Before::Overtaken,
-            () if self.in_doubt.contains(row) => Before::InDoubt,
-            () => Before::Nothing,
+            () if self.done.contains(row) => EarlierOutcome::Done,
+            () if self.superseded.contains(row) => EarlierOutcome::Superseded,
+            () if self.in_doubt.contains(row) => EarlierOutcome::InDoubt,
+            () => EarlierOutcome::Nothing,
         }
     }
 
@@ -58,7 +58,7 @@ impl Earlier {
         let Some(rows) = open else { return };
         while let Some(failed) = rows.first().copied().filter(|failed| *failed < row) {
             rows.pop_first();
-            self.overtaken.insert(failed);
+            self.superseded.insert(failed);
         }
     }
 }

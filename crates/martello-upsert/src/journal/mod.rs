@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 pub use self::target::RunTarget;
 pub(crate) use self::{
-    earlier::{Before, Earlier},
+    earlier::{EarlierOutcome, Earlier},
     writer::Writer,
 };
 use self::{
@@ -35,8 +35,8 @@ use crate::{Record, UpsertError};
 /// A file that lets a run go on where another was ended, however that came.
 ///
 /// Its first line names the run that it is of, by its input and its [`RunTarget`]; each other line is a
-/// [`Record`] as JSON. A record is written before its place in flight is given to another, so a process that
-/// is killed leaves out only what was in flight; and it is made durable every 100 ms and at the end, so a
+/// [`Record`] as JSON. A record is written before its place in task is given to another, so a process that
+/// is killed leaves out only what was in task; and it is made durable every 100 ms and at the end, so a
 /// loss of power costs no more than that, besides.
 ///
 /// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous;

@@ -38,7 +38,7 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> 
         return Ok(Opened { file, earlier: Earlier::default(), length: 0 });
     }
     let (earlier, length) = read(&file, path, header)?;
-    // What was cut off was in flight, or is at most what a loss of power costs.
+    // What was cut off was in task, or is at most what a loss of power costs.
     file.set_len(length).map_err(failed)?;
     Ok(Opened { file, earlier, length })
 }

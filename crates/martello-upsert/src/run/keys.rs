@@ -4,14 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use martello_outbox::OrderKey;
 
-use super::{Job, held::Held};
+use super::{PreparedRow, blocked_keys::BlockedKeys};
 use crate::{UpsertOutcome, state::State};
 
 pub(super) struct Keys {
     latest_wins: bool,
     /// The keys of what is under way, with what waits for it. A key that is free is not remembered.
-    busy: HashMap<OrderKey, VecDeque<Job>>,
-    held: Held,
+    busy: HashMap<OrderKey, VecDeque<PreparedRow>>,
+    blocked: BlockedKeys,
     waiting: usize,
     waiting_bytes: usize,
 }
@@ -19,18 +19,18 @@ pub(super) struct Keys {
 /// What becomes of an entity that has just been taken.
 pub(super) enum Arrival {
     /// Its turn has come.
-    Goes(Job),
+    Ready(PreparedRow),
     /// It waits.
-    Waits,
+    Queued,
     /// It waits in the place of this one.
-    Supersedes(Job),
+    Supersedes(PreparedRow),
     /// It must not be sent before something that failed.
-    HeldBack(Job),
+    Blocked(PreparedRow),
 }
 
 impl Keys {
     pub(super) fn new(latest_wins: bool) -> Self {
-        Self { latest_wins, busy: HashMap::new(), held: Held::default(), waiting: 0, waiting_bytes: 0 }
+        Self { latest_wins, busy: HashMap::new(), blocked: BlockedKeys::default(), waiting: 0, waiting_bytes: 0 }
     }
 
     /// How many wait.
@@ -43,20 +43,20 @@ impl Keys {
         self.waiting_bytes
     }
 
-    pub(super) fn arrive(&mut self, job: Job) -> Arrival {
-        let Some(key) = &job.key else { return Arrival::Goes(job) };
+    pub(super) fn arrive(&mut self, row: PreparedRow) -> Arrival {
+        let Some(key) = &row.key else { return Arrival::Ready(row) };
         let Some(queue) = self.busy.get_mut(key) else {
-            if self.held.holds_back(&job) {
-                return Arrival::HeldBack(job);
+            if self.blocked.blocks(&row) {
+                return Arrival::Blocked(row);
             }
             self.busy.insert(key.clone(), VecDeque::new());
-            return Arrival::Goes(job);
+            return Arrival::Ready(row);
         };
         // A key may be that of several targets, and what carries a part takes the place of nothing.
-        let same = queue.back().is_some_and(|older| older.state.is_some() && older.state == job.state);
+        let same = queue.back().is_some_and(|older| older.state.is_some() && older.state == row.state);
         let superseded = if self.latest_wins && same { queue.pop_back() } else { None };
-        self.waiting_bytes = self.waiting_bytes.saturating_add(job.bytes());
-        queue.push_back(job);
+        self.waiting_bytes = self.waiting_bytes.saturating_add(row.bytes());
+        queue.push_back(row);
         match superseded {
             Some(older) => {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(older.bytes());
@@ -64,7 +64,7 @@ impl Keys {
             }
             None => {
                 self.waiting += 1;
-                Arrival::Waits
+                Arrival::Queued
             }
         }
     }
@@ -76,27 +76,27 @@ impl Keys {
         key: &OrderKey,
         state: Option<State>,
         outcome: UpsertOutcome,
-    ) -> (Vec<Job>, Option<Job>) {
-        self.held.note(key, state, outcome);
-        let mut held_back = Vec::new();
+    ) -> (Vec<PreparedRow>, Option<PreparedRow>) {
+        self.blocked.note(key, state, outcome);
+        let mut blocked = Vec::new();
         while let Some(next) = self.busy.get_mut(key).and_then(VecDeque::pop_front) {
             self.waiting -= 1;
             self.waiting_bytes = self.waiting_bytes.saturating_sub(next.bytes());
-            if !self.held.holds_back(&next) {
-                return (held_back, Some(next));
+            if !self.blocked.blocks(&next) {
+                return (blocked, Some(next));
             }
-            held_back.push(next);
+            blocked.push(next);
         }
         self.busy.remove(key);
-        (held_back, None)
+        (blocked, None)
     }
 
     /// All that wait, in the order of the input: they wait no more.
-    pub(super) fn give_up(&mut self) -> Vec<Job> {
-        let mut jobs: Vec<Job> = self.busy.values_mut().flat_map(std::mem::take).collect();
-        jobs.sort_unstable_by_key(|job| job.row);
+    pub(super) fn give_up(&mut self) -> Vec<PreparedRow> {
+        let mut rows: Vec<PreparedRow> = self.busy.values_mut().flat_map(std::mem::take).collect();
+        rows.sort_unstable_by_key(|row| row.row);
         self.waiting = 0;
         self.waiting_bytes = 0;
-        jobs
+        rows
     }
 }

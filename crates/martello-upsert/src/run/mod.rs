@@ -1,15 +1,15 @@
 //! One run, from the first row to the last record.
 
-mod driver;
-mod held;
+mod upsert_run;
+mod blocked_keys;
 mod keys;
-mod ledger;
-mod make;
+mod journal_handle;
+mod build;
 
 pub(crate) use self::{
-    driver::{Driver, Stop},
-    ledger::Ledger,
-    make::{KeyBy, Make},
+    upsert_run::{UpsertRun, Stop},
+    journal_handle::JournalHandle,
+    build::{KeyBy, BuildRequest},
 };
 
 use bytes::Bytes;
@@ -19,14 +19,14 @@ use martello_outbox::OrderKey;
 use crate::state::State;
 
 /// An entity as it goes on its way.
-pub(crate) struct Job {
+pub(crate) struct PreparedRow {
     row: u64,
     key: Option<OrderKey>,
     state: Option<State>,
     request: Request<Bytes>,
 }
 
-impl Job {
+impl PreparedRow {
     /// How much memory it takes while it waits, in bytes: about, without what its types take.
     fn bytes(&self) -> usize {
         let headers = self.request.headers().iter();

@@ -1,98 +1,70 @@
-//! How one entity is sent, and what its record says of it.
+//! Sends one entity, and completes its record.
 
-mod door;
-mod judge;
+mod answer;
+mod outcome;
 mod read_back;
+mod via_outbox;
 mod wire;
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, header};
 use martello_body::Body;
 use martello_outbox::{Outbox, OutboxLayer, OutboxService, Sent};
-use martello_outcome::{CallError, ErrorKind};
+use martello_outcome::ErrorKind;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::door::{Inside, Notes};
+use self::via_outbox::{OutboxInner, SharedRecord};
 pub(crate) use self::{
-    judge::line,
+    outcome::error_text,
     read_back::{ReadBack, SentBefore},
     wire::Wire,
 };
 use crate::{Record, UpsertOutcome};
 
-/// How a call ended, and what reading back has said of it.
-pub(crate) struct Heard {
-    answer: Result<Response<Bytes>, CallError>,
-    doubt: Option<Doubt>,
-}
-
-/// What became of a write whose answer cannot be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    /// A rejection that may be its own doing, and nobody was asked.
-    Unasked,
-    /// As that, but of an earlier run. It ends here: another run would be told the same.
-    Earlier,
-    /// As that, and what is there does not tell, however often it is read.
-    Untold,
-    /// It was to be deleted, an earlier attempt may have done so, and the last found nothing.
-    Gone,
-    /// It could not be read back, or says nothing.
-    Unread,
-    /// The server has what was sent, or nothing where it was to be deleted.
-    Written,
-    /// The server has what it had before.
-    Unwritten,
-    /// The server has something else.
-    Other,
-    /// The server has it, and it was to be deleted.
-    Present,
-}
-
-/// Sends entities: straight through the stack, or through the door of an outbox. A clone sends through the same.
+/// Sends entities through the stack, or through an outbox layer around it. A clone uses the same stack and outbox.
 #[derive(Clone)]
 pub(crate) struct Sender {
     wire: Wire,
     read_back: Option<ReadBack>,
-    door: Option<OutboxService<Inside>>,
+    via_outbox: Option<OutboxService<OutboxInner>>,
 }
 
 impl Sender {
     pub(crate) fn new(wire: Wire, read_back: Option<ReadBack>, outbox: Option<Outbox>) -> Self {
-        let inside = Inside { wire: wire.clone(), read_back: read_back.clone() };
-        let door = outbox.map(|outbox| OutboxLayer::new(outbox).layer(inside));
-        Self { wire, read_back, door }
+        let inner = OutboxInner::new(wire.clone(), read_back.clone());
+        let via_outbox = outbox.map(|outbox| OutboxLayer::new(outbox).layer(inner));
+        Self { wire, read_back, via_outbox }
     }
 
     /// Sends a request, and completes the record of its entity.
     pub(crate) async fn send(self, request: Request<Bytes>, mut record: Record) -> Record {
-        let began = Instant::now();
-        match self.door {
+        let started = Instant::now();
+        match self.via_outbox {
             None => {
                 let if_match = request.headers().get(header::IF_MATCH).cloned();
-                let heard = read_back::send(&self.wire, self.read_back.as_ref(), request).await;
-                judge::heard(&mut record, &heard, if_match.as_ref());
+                let answer = read_back::send(&self.wire, self.read_back.as_ref(), request).await;
+                outcome::complete(&mut record, &answer, if_match.as_ref());
             }
-            Some(mut door) => {
-                let notes = Notes::new(&record);
+            Some(mut via_outbox) => {
+                let shared = SharedRecord::new(&record);
                 let mut request = request.map(Body::from);
-                request.extensions_mut().insert(notes.clone());
-                // The door is always ready.
-                let sent = door.call(request).await;
-                record = notes.record();
-                stored(&mut record, sent);
+                request.extensions_mut().insert(shared.clone());
+                // The outbox service is always ready.
+                let sent = via_outbox.call(request).await;
+                record = shared.record();
+                add_outbox_result(&mut record, sent);
             }
         }
-        record.latency = began.elapsed();
+        record.latency = started.elapsed();
         record.in_doubt &= record.outcome.is_sent_again();
         record
     }
 }
 
-/// What the door did with it, beyond what the server said.
-fn stored(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStored>) {
+/// Adds what the outbox did with the request.
+fn add_outbox_result(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStored>) {
     match sent {
         Ok(Sent::Delivered(_)) => {}
         Ok(Sent::Deferred(ticket)) => {
@@ -103,14 +75,14 @@ fn stored(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStor
             record.outcome = UpsertOutcome::Ambiguous;
             record.entry = Some(ticket.id());
         }
-        // What the client refuses, the door has no reason of its own for; the record has the client's.
+        // The record has the client's error already.
         Err(error) if error.call().is_some_and(|call| call.kind() == ErrorKind::Unsendable) => {}
-        // What the server said stands, if it was asked.
+        // If an attempt was made, its outcome stays.
         Err(error) => {
             if record.attempts == 0 {
                 record.outcome = UpsertOutcome::Exhausted;
             }
-            record.reason = line(&error);
+            record.reason = Some(error_text(&error));
         }
     }
 }

@@ -1,28 +1,36 @@
-//! What becomes of a write whose answer cannot be believed: the entity is read, and compared.
+//! Reads an entity back to find out whether it was written, if the response does not say so.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use martello_outcome::{Attempt, Attempts, CallError, Classifier, Outcome};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use martello_outcome::{Attempts, CallError, Classifier, Outcome};
 
 use super::{
-    Doubt, Heard,
+    answer::{Answer, WriteStatus, is_conflict, same_tag},
     wire::{LARGEST_ENTITY, Wanted, Wire},
 };
 
 type Same = dyn Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync;
 
-/// Tells whether the entity that was found is the one that was sent.
+/// Compares the entity that was found with the one that was sent.
 #[derive(Clone)]
-pub(crate) struct ReadBack(pub(crate) Arc<Same>);
+pub(crate) struct ReadBack(Arc<Same>);
 
-/// In a request's extensions: what earlier runs have to do with it.
+impl ReadBack {
+    pub(crate) fn new(
+        same: impl Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(same))
+    }
+}
+
+/// In a request's extensions: whether an earlier run may have sent it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SentBefore {
-    /// One has sent it, and it may have been processed.
-    Surely,
-    /// It may have been in flight when one was killed.
+    /// An earlier run has sent it, and it may have been processed.
+    Certainly,
+    /// It may have been in task when one was killed.
     Perhaps,
 }
 
@@ -32,41 +40,41 @@ pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
     CONDITIONS.iter().any(|name| headers.contains_key(name))
 }
 
-/// Sends a request, and finds out what became of it where that is in doubt.
-pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Request<Bytes>) -> Heard {
-    let asked = Asked::of(&request);
+/// Sends a request, and reads the entity back if the response does not say whether it was written.
+pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Request<Bytes>) -> Answer {
+    let write = Write::of(&request);
     let sent = read_back.map(|_| request.clone());
-    let answer = wire.send(request, Wanted::Reason).await;
-    let end = End::of(&answer);
-    if end.is_done_before(&asked) {
-        return Heard { answer, doubt: Some(Doubt::Gone) };
+    let response = wire.send(request, Wanted::Reason).await;
+    let end = End::of(&response);
+    if end.is_done_already(&write) {
+        return Answer { response, write_status: Some(WriteStatus::AlreadyGone) };
     }
-    if !end.is_in_doubt(&asked) {
-        return Heard { answer, doubt: None };
+    if !end.is_in_doubt(&write) {
+        return Answer { response, write_status: None };
     }
     let (rejected, of_this_call) = (end.last == Outcome::Rejected, end.earlier);
     let conflict = end.status.is_some_and(is_conflict);
-    let doubt = match (read_back, sent) {
-        (Some(read_back), Some(sent)) => match look(wire, read_back, sent, conflict).await {
-            Doubt::Untold if !(rejected && conflict) || of_this_call => Some(Doubt::Unread),
-            doubt => Some(doubt),
+    let write_status = match (read_back, sent) {
+        (Some(read_back), Some(sent)) => match compare(wire, read_back, sent, conflict).await {
+            WriteStatus::Inconclusive if !(rejected && conflict) || of_this_call => Some(WriteStatus::ReadFailed),
+            status => Some(status),
         },
-        _ if rejected && of_this_call => Some(Doubt::Unasked),
-        // Of all rejections of a run that goes on, hardly one is for what was in flight.
-        _ if rejected && asked.before == Some(SentBefore::Surely) => Some(Doubt::Earlier),
+        _ if rejected && of_this_call => Some(WriteStatus::NotReadBack),
+        // Of all rejections of a run that goes on, hardly one is for what was in task.
+        _ if rejected && write.before == Some(SentBefore::Certainly) => Some(WriteStatus::EarlierRun),
         _ => None,
     };
-    Heard { answer, doubt }
+    Answer { response, write_status }
 }
 
-/// What was asked for.
-struct Asked {
+/// The write that was sent.
+struct Write {
     method: Method,
     conditional: bool,
     before: Option<SentBefore>,
 }
 
-impl Asked {
+impl Write {
     fn of(request: &Request<Bytes>) -> Self {
         let (method, conditional) = (request.method().clone(), is_conditional(request.headers()));
         Self { method, conditional, before: request.extensions().get().copied() }
@@ -82,8 +90,8 @@ struct End {
 }
 
 impl End {
-    fn of(answer: &Result<Response<Bytes>, CallError>) -> Self {
-        let (attempts, status) = match answer {
+    fn of(response: &Result<Response<Bytes>, CallError>) -> Self {
+        let (attempts, status) = match response {
             Ok(response) => (Attempts::of(response), Some(response.status())),
             Err(error) => {
                 let attempts = error.attempts();
@@ -91,91 +99,81 @@ impl End {
                 (Some(attempts), status)
             }
         };
-        let last = match answer {
+        let last = match response {
             Ok(response) => attempts
                 .and_then(Attempts::outcome)
                 .unwrap_or_else(|| Classifier::default().status(response.status())),
             Err(error) => error.outcome(),
         };
         let earlier = attempts
-            .and_then(|attempts| attempts.split_last())
-            .is_some_and(|(_, earlier)| earlier.iter().any(Attempt::may_be_processed));
+            .is_some_and(Attempts::earlier_may_be_processed);
         Self { last, status, earlier }
     }
 
-    /// Whether the last attempt was rejected because what was wanted is so already.
-    fn is_done_before(&self, asked: &Asked) -> bool {
-        (self.earlier || asked.before == Some(SentBefore::Surely))
+    /// Whether the last attempt was rejected because an earlier one had deleted the entity.
+    fn is_done_already(&self, write: &Write) -> bool {
+        (self.earlier || write.before == Some(SentBefore::Certainly))
             && self.last == Outcome::Rejected
-            && self.last.after_uncertain_attempt(&asked.method, self.status).is_success()
+            && self.last.after_uncertain_attempt(&write.method, self.status).is_success()
     }
 
-    /// Whether the entity may have been written although the answer does not say so.
-    fn is_in_doubt(&self, asked: &Asked) -> bool {
+    /// Whether the entity may have been written although the response does not say so.
+    fn is_in_doubt(&self, write: &Write) -> bool {
         match self.last {
             Outcome::Success => false,
-            Outcome::Rejected => self.may_be_its_own_doing(asked) && (asked.before.is_some() || self.earlier),
+            Outcome::Rejected => self.may_follow_from_earlier(write) && (write.before.is_some() || self.earlier),
             Outcome::Ambiguous => true,
-            // Without a condition, only that nothing is there any more says how it ended.
+            // Without a condition, only a DELETE can be verified.
             _ => {
-                let tells = asked.conditional || asked.method == Method::DELETE;
-                tells && (self.earlier || self.last.may_be_processed(self.status))
+                let can_verify = write.conditional || write.method == Method::DELETE;
+                can_verify && (self.earlier || self.last.may_be_processed(self.status))
             }
         }
     }
 
-    fn may_be_its_own_doing(&self, asked: &Asked) -> bool {
-        self.last.after_uncertain_attempt(&asked.method, self.status) != self.last
+    /// Whether the rejection may be the result of an earlier attempt.
+    fn may_follow_from_earlier(&self, write: &Write) -> bool {
+        self.last.after_uncertain_attempt(&write.method, self.status) != self.last
     }
 }
 
-pub(crate) fn is_conflict(status: StatusCode) -> bool {
-    matches!(status, StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED)
-}
-
-/// Reads the entity, and compares.
-async fn look(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict: bool) -> Doubt {
+/// Reads the entity back, and compares it with what was sent.
+async fn compare(wire: &Wire, read_back: &ReadBack, sent: Request<Bytes>, conflict: bool) -> WriteStatus {
     let (conditional, deletes) = (is_conditional(sent.headers()), sent.method() == Method::DELETE);
-    // What is at the target of a POST is not what it makes: only the user can know it there.
+    // The target of a POST is not the entity that it creates. Only `same` can recognise the entity there.
     let elsewhere = sent.method() == Method::POST;
-    let Ok(found) = wire.send(get(&sent), Wanted::Entity).await else { return Doubt::Unread };
+    let Ok(found) = wire.send(get(&sent), Wanted::Entity).await else { return WriteStatus::ReadFailed };
     match found.status() {
         status if status.is_success() && (deletes || found.body().len() < LARGEST_ENTITY) => {}
-        StatusCode::NOT_FOUND | StatusCode::GONE if deletes => return Doubt::Written,
-        StatusCode::NOT_FOUND | StatusCode::GONE if conflict && !elsewhere => return Doubt::Other,
-        StatusCode::NOT_FOUND | StatusCode::GONE if !elsewhere => return Doubt::Unwritten,
+        StatusCode::NOT_FOUND | StatusCode::GONE if deletes => return WriteStatus::Written,
+        StatusCode::NOT_FOUND | StatusCode::GONE if conflict && !elsewhere => return WriteStatus::Different,
+        StatusCode::NOT_FOUND | StatusCode::GONE if !elsewhere => return WriteStatus::Unwritten,
         status => return unread(status),
     }
     if !deletes && (read_back.0)(&sent, &found) {
-        return Doubt::Written;
+        return WriteStatus::Written;
     }
     let as_before = same_tag(sent.headers().get(header::IF_MATCH), found.headers().get(header::ETAG));
-    let other = if deletes { Doubt::Present } else { Doubt::Other };
+    let other = if deletes { WriteStatus::StillThere } else { WriteStatus::Different };
     match () {
-        () if elsewhere => Doubt::Untold,
+        () if elsewhere => WriteStatus::Inconclusive,
         () if conflict => other,
-        () if as_before => Doubt::Unwritten,
+        () if as_before => WriteStatus::Unwritten,
         () if conditional => other,
-        // Without a condition it may still land.
-        () => Doubt::Unread,
+        // An unconditional request may still arrive.
+        () => WriteStatus::ReadFailed,
     }
 }
 
-/// Of an entity that was not found, or is too large: whether another time may tell.
-fn unread(status: StatusCode) -> Doubt {
+/// The status if the entity could not be read, or is too large: whether another attempt may show more.
+fn unread(status: StatusCode) -> WriteStatus {
     match Classifier::default().status(status) {
-        Outcome::Success | Outcome::Rejected => Doubt::Untold,
-        _ => Doubt::Unread,
+        Outcome::Success | Outcome::Rejected => WriteStatus::Inconclusive,
+        _ => WriteStatus::ReadFailed,
     }
 }
 
-/// Whether these name the same state (RFC 9110 §8.8.3.2, weak comparison).
-pub(crate) fn same_tag(one: Option<&HeaderValue>, other: Option<&HeaderValue>) -> bool {
-    let opaque = |tag: &HeaderValue| tag.as_bytes().strip_prefix(b"W/").unwrap_or(tag.as_bytes()).to_vec();
-    one.is_some_and(|one| other.is_some_and(|other| opaque(one) == opaque(other)))
-}
-
-/// A GET of the entity, with what else the request bore: credentials, above all.
+/// A GET of the entity with the request's other headers, such as credentials.
 fn get(sent: &Request<Bytes>) -> Request<Bytes> {
     let mut request = sent.clone().map(|_| Bytes::new());
     *request.method_mut() = Method::GET;

@@ -1,4 +1,4 @@
-//! The user's service, without its types.
+//! The user's stack, with its types erased.
 
 use std::{
     future::poll_fn,
@@ -16,25 +16,25 @@ use tower_service::Service;
 
 use crate::Record;
 
-/// Where the stack has no idle timeout of its own, this one ends a body that stands still.
+/// The idle timeout of a body, for stacks that have none.
 const IDLE: Duration = Duration::from_secs(30);
-/// How much more of a body is read so that its connection can be used again.
+/// How much of a body's rest is read so that its connection can be used again.
 const DRAIN: (u64, Duration) = (1024 * 1024, Duration::from_secs(1));
 /// The largest entity that is read back, in bytes.
 pub(super) const LARGEST_ENTITY: usize = 1024 * 1024;
 
 type Sending = Pin<Box<dyn Future<Output = Result<Response<Bytes>, CallError>> + Send>>;
 
-/// Sends a request by a clone of the user's service. A clone of this sends by the same.
+/// Sends requests through clones of the user's stack. A clone of this uses the same stack.
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<dyn Fn(Request<Bytes>, Wanted) -> Sending + Send + Sync>);
 
 /// How much of a response's body is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Of a success nothing, else the start: enough to see why.
+    /// Nothing of a success, and the start of an error.
     Reason,
-    /// Of a success the first 1 MiB: all of it, if it is shorter.
+    /// The first 1 MiB of a success, and the start of an error.
     Entity,
 }
 
@@ -56,8 +56,8 @@ impl Wire {
         }))
     }
 
-    /// The answer, with what is wanted of its body; the rest is read, within bounds, so that the connection
-    /// can be used again.
+    /// Sends a request and returns the response with the wanted part of its body. The rest is read, within bounds, so that
+    /// the connection can be used again.
     pub(crate) fn send(&self, request: Request<Bytes>, wanted: Wanted) -> Sending {
         (self.0)(request, wanted)
     }
@@ -91,8 +91,8 @@ fn most(wanted: Wanted, status: StatusCode) -> usize {
     }
 }
 
-/// The first bytes of a body, whatever becomes of the rest: the head says how the attempt ended, and whoever
-/// wants a body that breaks to be a failed attempt has the stack collect it.
+/// The first bytes of a body. An error of the body is ignored, because the head decides the outcome. A stack that
+/// collects bodies turns such an error into a failed attempt.
 async fn start_of<R>(body: R, most: usize) -> Bytes
 where
     R: http_body::Body,
@@ -101,7 +101,7 @@ where
     let mut body = pin!(IdleTimeout::new(body, Some(IDLE)));
     let mut kept = BytesMut::new();
     while kept.len() < most {
-        // A body that is always ready must let others run.
+        // Yields to other tasks if the body is always ready.
         tokio::task::coop::consume_budget().await;
         let Some(Ok(frame)) = body.frame().await else { return kept.freeze() };
         if let Ok(data) = frame.into_data() {

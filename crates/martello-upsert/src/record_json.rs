@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Record, UpsertOutcome};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Line {
+pub(crate) struct RecordJson {
     row: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<OrderKey>,
@@ -31,7 +31,7 @@ pub(crate) struct Line {
     read_back: bool,
 }
 
-impl From<Record> for Line {
+impl From<Record> for RecordJson {
     fn from(record: Record) -> Self {
         Self {
             row: record.row,
@@ -52,24 +52,24 @@ impl From<Record> for Line {
 /// A line that is JSON, and no record.
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} is none")]
-pub(crate) struct InvalidLine(&'static str);
+pub(crate) struct InvalidRecord(&'static str);
 
-impl TryFrom<Line> for Record {
-    type Error = InvalidLine;
+impl TryFrom<RecordJson> for Record {
+    type Error = InvalidRecord;
 
-    fn try_from(line: Line) -> Result<Self, InvalidLine> {
+    fn try_from(line: RecordJson) -> Result<Self, InvalidRecord> {
         let status = line.status.map(StatusCode::from_u16).transpose();
         let ids: Result<_, InvalidId> = line.tracking_ids.iter().map(|id| id.parse::<TrackingId>()).collect();
         let entry = line.entry.map(|entry| entry.parse::<EntryId>()).transpose();
         Ok(Self {
-            status: status.map_err(|_| InvalidLine("status"))?,
+            status: status.map_err(|_| InvalidRecord("status"))?,
             attempts: line.attempts,
-            tracking_ids: ids.map_err(|_| InvalidLine("tracking id"))?,
+            tracking_ids: ids.map_err(|_| InvalidRecord("tracking id"))?,
             latency: Duration::from_micros(line.latency_us),
             etag: None,
             body: line.body,
             reason: line.reason,
-            entry: entry.map_err(|_| InvalidLine("entry"))?,
+            entry: entry.map_err(|_| InvalidRecord("entry"))?,
             read_back: line.read_back,
             ..Self::new(line.row, line.key, line.outcome)
         })

@@ -16,13 +16,13 @@ use tokio::{
 };
 
 use super::{
-    Job, Make,
+    PreparedRow, BuildRequest,
     keys::{Arrival, Keys},
-    ledger::Ledger,
+    journal_handle::JournalHandle,
 };
 use crate::{
     Progress, Record, Report, UpsertError, UpsertOutcome,
-    journal::Before,
+    journal::EarlierOutcome,
     send::{Sender, line},
     settings::Settings,
     state::State,
@@ -31,55 +31,55 @@ use crate::{
 /// What ends a run before the end of its input.
 pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How a flight ends: with what became of the entity, and of writing that down.
-type Landed = (Record, io::Result<()>);
+/// How a task ends: with what became of the entity, and of writing that down.
+type Finished = (Record, io::Result<()>);
 
-/// What is known of a flight however it ends.
-struct Flying {
+/// What is known of a task however it ends.
+struct InFlight {
     row: u64,
     key: Option<OrderKey>,
     state: Option<State>,
 }
 
-pub(crate) struct Driver<T> {
+pub(crate) struct UpsertRun<T> {
     settings: Settings,
-    make: Make<T>,
+    build: BuildRequest<T>,
     sender: Sender,
     keys: Keys,
     /// Each in a task of its own, so that it goes on whoever waits for whom.
-    flights: JoinSet<Landed>,
-    flying: HashMap<Id, Flying>,
+    tasks: JoinSet<Finished>,
+    in_flight: HashMap<Id, InFlight>,
     report: Report,
     progress: Progress,
     watched: watch::Sender<Progress>,
     out: Option<mpsc::Sender<Record>>,
-    ledger: Ledger,
+    journal: JournalHandle,
     /// Whether more rows are to be taken.
     more: bool,
     failure: Option<UpsertError>,
 }
 
-impl<T> Driver<T> {
+impl<T> UpsertRun<T> {
     pub(crate) fn new(
         settings: Settings,
-        make: Make<T>,
+        build: BuildRequest<T>,
         sender: Sender,
         watched: watch::Sender<Progress>,
         out: Option<mpsc::Sender<Record>>,
-        ledger: Ledger,
+        journal: JournalHandle,
     ) -> Self {
         Self {
             settings,
-            make,
+            build,
             sender,
             keys: Keys::new(settings.latest_wins),
-            flights: JoinSet::new(),
-            flying: HashMap::with_capacity(settings.concurrency),
+            tasks: JoinSet::new(),
+            in_flight: HashMap::with_capacity(settings.concurrency),
             report: Report::new(),
             progress: Progress::default(),
             watched,
             out,
-            ledger,
+            journal,
             more: true,
             failure: None,
         }
@@ -91,15 +91,15 @@ impl<T> Driver<T> {
         stop: Stop,
     ) -> Result<Report, UpsertError> {
         let began = Instant::now();
-        while let Some(done) = self.ledger.recall().await {
+        while let Some(done) = self.journal.recall().await {
             match done {
                 Ok(record) => self.done(record).await,
                 Err(error) => self.fail(error).await,
             }
         }
         self.send_all(rows, stop).await;
-        if let Err(error) = self.ledger.finish().await {
-            self.fail(self.ledger.failed(error)).await;
+        if let Err(error) = self.journal.finish().await {
+            self.fail(self.journal.failed(error)).await;
         }
         self.progress.ended = true;
         self.show();
@@ -113,7 +113,7 @@ impl<T> Driver<T> {
     async fn send_all(&mut self, rows: impl Stream<Item = T>, mut stop: Stop) {
         let mut rows = pin!(rows);
         let mut asked = false;
-        while self.more || !self.flights.is_empty() {
+        while self.more || !self.tasks.is_empty() {
             tokio::select! {
                 biased;
                 () = &mut stop, if !asked => {
@@ -122,7 +122,7 @@ impl<T> Driver<T> {
                         self.stop().await;
                     }
                 }
-                Some(landed) = self.flights.join_next_with_id() => self.landed(landed).await,
+                Some(finished) = self.tasks.join_next_with_id() => self.finished(finished).await,
                 row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if self.more && self.has_room() => match row {
                     Some(row) => self.take(row).await,
                     None => self.more = false,
@@ -134,7 +134,7 @@ impl<T> Driver<T> {
 
     /// Whether another row would go, or may wait.
     fn has_room(&self) -> bool {
-        self.flights.len() < self.settings.concurrency
+        self.tasks.len() < self.settings.concurrency
             && self.keys.waiting() <= self.settings.look_ahead
             && self.keys.waiting_bytes() <= self.settings.look_ahead_bytes
     }
@@ -144,11 +144,11 @@ impl<T> Driver<T> {
         tokio::task::coop::consume_budget().await;
         let place = self.progress.taken;
         self.progress.taken += 1;
-        let before = self.ledger.before(place);
-        if before == Before::Done {
+        let before = self.journal.before(place);
+        if before == EarlierOutcome::Done {
             return;
         }
-        let (key, state, mut request) = match self.make.request(&row, self.settings.latest_wins) {
+        let (key, state, mut request) = match self.build.request(&row, self.settings.latest_wins) {
             Ok(made) => made,
             Err((key, error)) => {
                 let mut record = Record::new(place, key, UpsertOutcome::Rejected);
@@ -156,26 +156,26 @@ impl<T> Driver<T> {
                 return self.settle(record).await;
             }
         };
-        if let Some(sent_before) = self.ledger.sent_before(before) {
+        if let Some(sent_before) = self.journal.sent_before(before) {
             request.extensions_mut().insert(sent_before);
         }
-        let job = Job { row: place, key, state, request };
-        if before == Before::Overtaken {
-            return self.unsent(job, UpsertOutcome::Superseded).await;
+        let row = PreparedRow { row: place, key, state, request };
+        if before == EarlierOutcome::Superseded {
+            return self.unsent(row, UpsertOutcome::Superseded).await;
         }
-        match self.keys.arrive(job) {
-            Arrival::Goes(job) => self.begin(job),
-            Arrival::Waits => {}
-            Arrival::HeldBack(job) => self.held_back(job).await,
+        match self.keys.arrive(row) {
+            Arrival::Ready(row) => self.begin(row),
+            Arrival::Queued => {}
+            Arrival::Blocked(row) => self.blocked(row).await,
             Arrival::Supersedes(older) => self.unsent(older, UpsertOutcome::Superseded).await,
         }
     }
 
-    fn begin(&mut self, job: Job) {
-        let Job { row, key, state, request } = job;
+    fn begin(&mut self, row: PreparedRow) {
+        let PreparedRow { row, key, state, request } = row;
         let record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
-        let (sender, writer) = (self.sender.clone(), self.ledger.writer());
-        let flight = self.flights.spawn(async move {
+        let (sender, writer) = (self.sender.clone(), self.journal.writer());
+        let task = self.tasks.spawn(async move {
             let record = sender.send(request, record).await;
             // Before its place is given to another: so no more is unwritten than may be in flight.
             let written = match writer {
@@ -184,32 +184,32 @@ impl<T> Driver<T> {
             };
             (record, written)
         });
-        self.flying.insert(flight.id(), Flying { row, key, state });
+        self.in_flight.insert(task.id(), InFlight { row, key, state });
     }
 
-    async fn landed(&mut self, landed: Result<(Id, Landed), JoinError>) {
-        let id = landed.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
-        let Some(Flying { row, key, state }) = self.flying.remove(&id) else { return };
-        let (record, written) = match landed {
-            Ok((_, landed)) => landed,
+    async fn finished(&mut self, finished: Result<(Id, Finished), JoinError>) {
+        let id = finished.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(InFlight { row, key, state }) = self.in_flight.remove(&id) else { return };
+        let (record, written) = match finished {
+            Ok((_, finished)) => finished,
             Err(_) => {
                 let mut record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
                 record.reason = Some("the stack has panicked".into());
-                let written = self.ledger.write(&record, state).await;
+                let written = self.journal.write(&record, state).await;
                 (record, written)
             }
         };
-        let (held_back, next) =
+        let (blocked, next) =
             key.as_ref().map_or_else(Default::default, |key| self.keys.leave(key, state, record.outcome));
         if let Some(next) = next {
             self.begin(next);
         }
         self.done(record).await;
         if let Err(error) = written {
-            self.fail(self.ledger.failed(error)).await;
+            self.fail(self.journal.failed(error)).await;
         }
-        for job in held_back {
-            self.held_back(job).await;
+        for row in blocked {
+            self.blocked(row).await;
         }
     }
 
@@ -225,27 +225,27 @@ impl<T> Driver<T> {
     async fn stop(&mut self) {
         self.more = false;
         self.progress.stopping = true;
-        for job in self.keys.give_up() {
-            self.unsent(job, UpsertOutcome::NotAttempted).await;
+        for row in self.keys.give_up() {
+            self.unsent(row, UpsertOutcome::NotAttempted).await;
         }
     }
 
-    async fn held_back(&mut self, job: Job) {
-        let mut record = Record::new(job.row, job.key, UpsertOutcome::NotAttempted);
+    async fn blocked(&mut self, row: PreparedRow) {
+        let mut record = Record::new(row.row, row.key, UpsertOutcome::NotAttempted);
         record.reason = Some("an older row of its key has failed, and has to be sent first".into());
         self.settle(record).await;
     }
 
-    async fn unsent(&mut self, job: Job, outcome: UpsertOutcome) {
-        self.settle(Record::new(job.row, job.key, outcome)).await;
+    async fn unsent(&mut self, row: PreparedRow, outcome: UpsertOutcome) {
+        self.settle(Record::new(row.row, row.key, outcome)).await;
     }
 
-    /// What became of an entity without a flight.
+    /// What became of an entity without a task.
     async fn settle(&mut self, record: Record) {
-        let written = self.ledger.write(&record, None).await;
+        let written = self.journal.write(&record, None).await;
         self.done(record).await;
         if let Err(error) = written {
-            Box::pin(self.fail(self.ledger.failed(error))).await;
+            Box::pin(self.fail(self.journal.failed(error))).await;
         }
     }
 
@@ -260,7 +260,7 @@ impl<T> Driver<T> {
     }
 
     fn show(&mut self) {
-        self.progress.in_flight = self.flights.len();
+        self.progress.in_flight = self.tasks.len();
         self.progress.waiting = self.keys.waiting();
         self.watched.send_replace(self.progress);
     }

@@ -1,50 +1,47 @@
-//! What a record says of how a call ended.
-
-use std::time::SystemTime;
+//! Completes the record of an entity from how its call ended.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use martello_outcome::{Attempt, Attempts, CallError, Classifier, ErrorKind, Outcome, TrackingId};
-
-use super::{
-    Doubt, Heard,
-    read_back::{is_conflict, same_tag},
+use martello_outcome::{
+    Attempt, Attempts, CallError, Classifier, ErrorKind, ErrorText, Outcome, TrackingId,
 };
+
+use super::answer::{Answer, WriteStatus, is_conflict, same_tag};
 use crate::{Record, UpsertOutcome};
 
-/// Completes a record with how its call ended.
-pub(super) fn heard(record: &mut Record, heard: &Heard, if_match: Option<&HeaderValue>) {
-    match &heard.answer {
+/// Sets the outcome, the attempts and the reason of a record.
+pub(super) fn complete(record: &mut Record, answer: &Answer, if_match: Option<&HeaderValue>) {
+    match &answer.response {
         Ok(response) => answered(record, response, if_match),
         Err(error) => failed(record, error),
     }
-    let Some(doubt) = heard.doubt else { return };
-    record.read_back = !matches!(doubt, Doubt::Unasked | Doubt::Earlier | Doubt::Gone);
+    let Some(status) = answer.write_status else { return };
+    record.read_back = status.was_read_back();
     let rejected = matches!(record.outcome, UpsertOutcome::Conflict | UpsertOutcome::Rejected);
-    let (outcome, reason) = match doubt {
-        Doubt::Written | Doubt::Gone => (UpsertOutcome::Updated, None),
-        Doubt::Other => (UpsertOutcome::Conflict, Some("read back, it is not what was sent")),
-        Doubt::Present => (UpsertOutcome::Conflict, Some("read back, it is still there")),
-        Doubt::Unwritten => (UpsertOutcome::Exhausted, Some("read back, it is what it was before")),
-        Doubt::Unasked => {
-            let reason = "an earlier attempt may have been processed, and this be its own doing: `read_back` would tell";
+    let (outcome, reason) = match status {
+        WriteStatus::Written | WriteStatus::AlreadyGone => (UpsertOutcome::Updated, None),
+        WriteStatus::Different => (UpsertOutcome::Conflict, Some("the entity was read back and differs from what was sent")),
+        WriteStatus::StillThere => (UpsertOutcome::Conflict, Some("the entity was read back and still exists")),
+        WriteStatus::Unwritten => (UpsertOutcome::Exhausted, Some("the entity was read back and is as it was before")),
+        WriteStatus::NotReadBack => {
+            let reason = "the conflict may be the result of an earlier attempt; set `read_back` to find out";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
-        Doubt::Earlier => {
+        WriteStatus::EarlierRun => {
             let reason =
-                "an earlier run may have written it, and this be its own doing: `read_back` would have told";
+                "the conflict may be the result of an earlier run; set `read_back` to find out";
             (UpsertOutcome::Conflict, Some(reason))
         }
-        Doubt::Untold => {
-            let reason = "an earlier run may have written it, and reading back does not tell";
+        WriteStatus::Inconclusive => {
+            let reason = "the conflict may be the result of an earlier run, and reading the entity back cannot show it";
             (UpsertOutcome::Conflict, Some(reason))
         }
-        Doubt::Unread if rejected => {
-            let reason = "an earlier attempt may have been processed, and reading back did not tell";
+        WriteStatus::ReadFailed if rejected => {
+            let reason = "the conflict may be the result of an earlier attempt, and the entity could not be read back";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
-        // The answer itself says more.
-        Doubt::Unread => return,
+        // The response says more.
+        WriteStatus::ReadFailed => return,
     };
     record.outcome = outcome;
     record.reason = reason.map(Into::into);
@@ -58,7 +55,7 @@ fn answered(record: &mut Record, response: &Response<Bytes>, if_match: Option<&H
     record.status = Some(status);
     record.etag = response.headers().get(header::ETAG).cloned();
     match Attempts::of(response) {
-        Some(attempts) if !attempts.is_empty() => tell(record, attempts),
+        Some(attempts) if !attempts.is_empty() => add_attempts(record, attempts),
         _ => {
             record.attempts = 1;
             record.tracking_ids.extend(TrackingId::of(response));
@@ -73,7 +70,7 @@ fn answered(record: &mut Record, response: &Response<Bytes>, if_match: Option<&H
         }
         Outcome::Success if status.is_success() => UpsertOutcome::Updated,
         Outcome::Rejected if is_conflict(status) => UpsertOutcome::Conflict,
-        // A redirect that the stack does not follow has written nothing.
+        // A redirect that the stack does not follow writes nothing.
         Outcome::Success | Outcome::Rejected => UpsertOutcome::Rejected,
         Outcome::Ambiguous => UpsertOutcome::Ambiguous,
         _ => UpsertOutcome::Exhausted,
@@ -85,38 +82,36 @@ fn answered(record: &mut Record, response: &Response<Bytes>, if_match: Option<&H
 }
 
 fn failed(record: &mut Record, error: &CallError) {
-    use ErrorKind::{AttemptTimeout, Body, Transport, Unsendable};
-    let made = matches!(error.kind(), Transport | Unsendable | AttemptTimeout | Body);
-    tell(record, error.attempts());
-    if record.attempts == 0 && made {
+    add_attempts(record, error.attempts());
+    if record.attempts == 0 && error.kind().attempted() {
         record.attempts = 1;
     }
     record.status = error.last_status();
-    record.reason = line(error);
+    record.reason = Some(error_text(error));
     record.outcome = match error.outcome() {
-        // The server did its part, and its answer was too large for the stack.
+        // The server processed the request, and its response was too large for the stack.
         Outcome::Success if record.status == Some(StatusCode::CREATED) => UpsertOutcome::Created,
         Outcome::Success if record.status.is_some_and(|status| status.is_success()) => UpsertOutcome::Updated,
         Outcome::Success | Outcome::Ambiguous => UpsertOutcome::Ambiguous,
         Outcome::Rejected => UpsertOutcome::Rejected,
-        // The client will not have it, as a server would not.
-        Outcome::Unsent if error.kind() == Unsendable => UpsertOutcome::Rejected,
+        // The client refuses the request.
+        Outcome::Unsent if error.kind() == ErrorKind::Unsendable => UpsertOutcome::Rejected,
         _ => UpsertOutcome::Exhausted,
     };
 }
 
-fn tell(record: &mut Record, attempts: &Attempts) {
-    record.in_doubt = attempts.iter().any(Attempt::may_be_processed);
+fn add_attempts(record: &mut Record, attempts: &Attempts) {
+    record.in_doubt = attempts.may_be_processed();
     record.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
     record.tracking_ids.extend(attempts.iter().filter_map(|attempt| attempt.tracking_id));
 }
 
-/// An error and its sources in one line, bounded as those of attempts are.
-pub(crate) fn line(error: &(dyn std::error::Error + 'static)) -> Option<Box<str>> {
-    Attempt::new(1, SystemTime::UNIX_EPOCH, Outcome::Ambiguous).with_fault(error).fault
+/// An error and its sources in one line of at most [`Attempt::MAX_FAULT`] bytes.
+pub(crate) fn error_text(error: &(dyn std::error::Error + 'static)) -> Box<str> {
+    ErrorText::new(error).single_line(Attempt::MAX_FAULT)
 }
 
-/// The text of a body, without what is no text; never longer than the bytes may be.
+/// A body as text, with `?` for bytes that are not UTF-8. It is never longer than the body.
 fn text(body: &[u8]) -> Box<str> {
     let mut text = String::with_capacity(body.len());
     for chunk in body.utf8_chunks() {

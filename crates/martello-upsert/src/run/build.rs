@@ -10,9 +10,9 @@ use crate::state::State;
 type ToRequest<T> = Box<dyn FnMut(&T) -> Result<Request<Bytes>, BoxError> + Send>;
 
 /// The key of an entity, what its request carries the whole state of, and the request.
-type Made = (Option<OrderKey>, Option<State>, Request<Bytes>);
+type Built = (Option<OrderKey>, Option<State>, Request<Bytes>);
 /// What is known of its key, and why there is no request.
-type Refused = (Option<OrderKey>, BoxError);
+type Invalid = (Option<OrderKey>, BoxError);
 
 /// What entities are ordered by.
 pub(crate) enum KeyBy<T> {
@@ -21,13 +21,13 @@ pub(crate) enum KeyBy<T> {
     Nothing,
 }
 
-pub(crate) struct Make<T> {
+pub(crate) struct BuildRequest<T> {
     pub(crate) to_request: ToRequest<T>,
     pub(crate) key_by: KeyBy<T>,
 }
 
-impl<T> Make<T> {
-    pub(super) fn request(&mut self, row: &T, latest_wins: bool) -> Result<Made, Refused> {
+impl<T> BuildRequest<T> {
+    pub(super) fn request(&mut self, row: &T, latest_wins: bool) -> Result<Built, Invalid> {
         let named = match &mut self.key_by {
             KeyBy::Row(key) => Some(OrderKey::new(key(row)).map_err(|error| (None, error.into()))?),
             KeyBy::Target | KeyBy::Nothing => None,

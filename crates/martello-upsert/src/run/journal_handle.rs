@@ -6,14 +6,14 @@ use tokio::sync::mpsc;
 
 use crate::{
     Journal, Record, UpsertError, UpsertErrorKind, UpsertOutcome,
-    journal::{Before, Earlier, Writer},
+    journal::{EarlierOutcome, Earlier, Writer},
     send::SentBefore,
     state::State,
 };
 
 /// A journal, or none.
 #[derive(Default)]
-pub(crate) struct Ledger(Option<Kept>);
+pub(crate) struct JournalHandle(Option<Kept>);
 
 struct Kept {
     writer: Writer,
@@ -23,7 +23,7 @@ struct Kept {
     done: Option<mpsc::Receiver<Result<Record, UpsertError>>>,
 }
 
-impl Ledger {
+impl JournalHandle {
     pub(crate) fn new(journal: Option<Journal>) -> Self {
         Self(journal.map(|journal| Kept {
             earlier: journal.earlier(),
@@ -40,20 +40,20 @@ impl Ledger {
         done.recv().await
     }
 
-    pub(super) fn before(&self, row: u64) -> Before {
-        self.0.as_ref().map_or(Before::Nothing, |kept| kept.earlier.of(row))
+    pub(super) fn before(&self, row: u64) -> EarlierOutcome {
+        self.0.as_ref().map_or(EarlierOutcome::Nothing, |kept| kept.earlier.of(row))
     }
 
     /// What a request has to say of earlier runs, so that a conflict with its own earlier self is recognised.
-    pub(super) fn sent_before(&self, before: Before) -> Option<SentBefore> {
+    pub(super) fn sent_before(&self, before: EarlierOutcome) -> Option<SentBefore> {
         let resumed = self.0.as_ref().is_some_and(|kept| kept.resumed);
         match before {
-            Before::InDoubt => Some(SentBefore::Surely),
+            EarlierOutcome::InDoubt => Some(SentBefore::Surely),
             _ => resumed.then_some(SentBefore::Perhaps),
         }
     }
 
-    /// Writes down a record, where there is a journal: of what was not sent, or whose flight did not come to
+    /// Writes down a record, where there is a journal: of what was not sent, or whose task did not come to
     /// it. What was not attempted is as if it had not been taken.
     pub(super) async fn write(&self, record: &Record, state: Option<State>) -> io::Result<()> {
         match &self.0 {

@@ -7,7 +7,7 @@ use std::{
 
 use martello_outbox::OrderKey;
 
-use super::Job;
+use super::PreparedRow;
 use crate::{UpsertOutcome, state::State};
 
 /// The keys of which something failed and is to be sent again.
@@ -15,7 +15,7 @@ use crate::{UpsertOutcome, state::State};
 /// It has a few bytes for each, since a run in which everything fails has as many as rows: two keys with the
 /// same hash would hold each other back, which another run makes good.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct BlockedKeys {
     keys: HashMap<u64, Failed>,
     hasher: RandomState,
 }
@@ -27,13 +27,13 @@ enum Failed {
     Part,
 }
 
-impl Held {
+impl BlockedKeys {
     /// Whether it must not be sent in this run: the next one would send what failed after it. Two whole states
     /// may be of one resource although their headers or schemes differ.
-    pub(super) fn holds_back(&mut self, job: &Job) -> bool {
-        let Some(key) = &job.key else { return false };
+    pub(super) fn blocks(&mut self, row: &PreparedRow) -> bool {
+        let Some(key) = &row.key else { return false };
         let Some(failed) = self.keys.get_mut(&self.hasher.hash_one(key)) else { return false };
-        if matches!(failed, Failed::Whole(failed) if job.state == Some(*failed)) {
+        if matches!(failed, Failed::Whole(failed) if row.state == Some(*failed)) {
             return false;
         }
         // What is held back holds back what follows it, as if it had failed itself.
