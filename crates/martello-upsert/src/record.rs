@@ -3,15 +3,13 @@ use std::{fmt, time::Duration};
 use http::{HeaderValue, StatusCode};
 use martello_outbox::{EntryId, OrderKey};
 use martello_outcome::{Outcome, Printable, TrackingId};
-use serde::{Deserialize, Serialize};
 
-use crate::{UpsertOutcome, record_json::RecordJson};
+use crate::UpsertOutcome;
 
 /// What became of one entity of the input.
 ///
 /// As JSON it is one line of a report: `{"row":17,"key":"api.example/orders/o-18","outcome":"created",…}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "RecordJson", try_from = "RecordJson")]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Record {
     /// The entity's place in the input, counted from 0.

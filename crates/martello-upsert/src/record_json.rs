@@ -1,16 +1,16 @@
-//! A record as JSON.
+//! The JSON form of a record.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use martello_outbox::{EntryId, OrderKey};
 use martello_outcome::{InvalidId, TrackingId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{Record, UpsertOutcome};
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct RecordJson {
+struct RecordJson {
     row: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<OrderKey>,
@@ -31,6 +31,18 @@ pub(crate) struct RecordJson {
     read_back: bool,
 }
 
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RecordJson::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(RecordJson::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 impl From<Record> for RecordJson {
     fn from(record: Record) -> Self {
         Self {
@@ -49,29 +61,29 @@ impl From<Record> for RecordJson {
     }
 }
 
-/// A line that is JSON, and no record.
+/// JSON whose fields are not those of a record.
 #[derive(Debug, thiserror::Error)]
-#[error("the {0} is none")]
-pub(crate) struct InvalidRecord(&'static str);
+#[error("the {0} is invalid")]
+struct InvalidRecord(&'static str);
 
 impl TryFrom<RecordJson> for Record {
     type Error = InvalidRecord;
 
-    fn try_from(line: RecordJson) -> Result<Self, InvalidRecord> {
-        let status = line.status.map(StatusCode::from_u16).transpose();
-        let ids: Result<_, InvalidId> = line.tracking_ids.iter().map(|id| id.parse::<TrackingId>()).collect();
-        let entry = line.entry.map(|entry| entry.parse::<EntryId>()).transpose();
+    fn try_from(json: RecordJson) -> Result<Self, InvalidRecord> {
+        let status = json.status.map(StatusCode::from_u16).transpose();
+        let ids: Result<_, InvalidId> = json.tracking_ids.iter().map(|id| id.parse::<TrackingId>()).collect();
+        let entry = json.entry.map(|entry| entry.parse::<EntryId>()).transpose();
         Ok(Self {
             status: status.map_err(|_| InvalidRecord("status"))?,
-            attempts: line.attempts,
+            attempts: json.attempts,
             tracking_ids: ids.map_err(|_| InvalidRecord("tracking id"))?,
-            latency: Duration::from_micros(line.latency_us),
+            latency: Duration::from_micros(json.latency_us),
             etag: None,
-            body: line.body,
-            reason: line.reason,
+            body: json.body,
+            reason: json.reason,
             entry: entry.map_err(|_| InvalidRecord("entry"))?,
-            read_back: line.read_back,
-            ..Self::new(line.row, line.key, line.outcome)
+            read_back: json.read_back,
+            ..Self::new(json.row, json.key, json.outcome)
         })
     }
 }

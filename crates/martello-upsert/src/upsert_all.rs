@@ -1,4 +1,4 @@
-use std::{fmt, future::pending, sync::Arc};
+use std::{fmt, future::pending};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::{
     Journal, Progress, Record, Records, Report, UpsertError,
-    run::{UpsertRun, KeyBy, JournalHandle, BuildRequest, Stop},
+    run::{BuildRequest, JournalHandle, KeyBy, Stop, UpsertRun},
     send::{ReadBack, Sender, Wire},
     settings::Settings,
 };
@@ -134,7 +134,7 @@ impl<T> UpsertAll<T> {
         mut self,
         same: impl Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.read_back = Some(ReadBack(Arc::new(same)));
+        self.read_back = Some(ReadBack::new(same));
         self
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 pub use self::target::RunTarget;
 pub(crate) use self::{
-    earlier::{EarlierOutcome, Earlier},
+    earlier::{Earlier, EarlierOutcome},
     writer::Writer,
 };
 use self::{

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     Journal, Record, UpsertError, UpsertErrorKind, UpsertOutcome,
-    journal::{EarlierOutcome, Earlier, Writer},
+    journal::{Earlier, EarlierOutcome, Writer},
     send::SentBefore,
     state::State,
 };
@@ -48,8 +48,8 @@ impl JournalHandle {
     pub(super) fn sent_before(&self, before: EarlierOutcome) -> Option<SentBefore> {
         let resumed = self.0.as_ref().is_some_and(|kept| kept.resumed);
         match before {
-            EarlierOutcome::InDoubt => Some(SentBefore::Surely),
-            _ => resumed.then_some(SentBefore::Perhaps),
+            EarlierOutcome::InDoubt => Some(SentBefore::Certainly),
+            _ => resumed.then_some(SentBefore::Possibly),
         }
     }
 

@@ -30,7 +30,13 @@ pub(super) enum Arrival {
 
 impl Keys {
     pub(super) fn new(latest_wins: bool) -> Self {
-        Self { latest_wins, busy: HashMap::new(), blocked: BlockedKeys::default(), waiting: 0, waiting_bytes: 0 }
+        Self {
+            latest_wins,
+            busy: HashMap::new(),
+            blocked: BlockedKeys::default(),
+            waiting: 0,
+            waiting_bytes: 0,
+        }
     }
 
     /// How many wait.

@@ -1,15 +1,15 @@
 //! One run, from the first row to the last record.
 
-mod upsert_run;
 mod blocked_keys;
-mod keys;
-mod journal_handle;
 mod build;
+mod journal_handle;
+mod keys;
+mod upsert_run;
 
 pub(crate) use self::{
-    upsert_run::{UpsertRun, Stop},
+    build::{BuildRequest, KeyBy},
     journal_handle::JournalHandle,
-    build::{KeyBy, BuildRequest},
+    upsert_run::{Stop, UpsertRun},
 };
 
 use bytes::Bytes;

@@ -16,14 +16,14 @@ use tokio::{
 };
 
 use super::{
-    PreparedRow, BuildRequest,
-    keys::{Arrival, Keys},
+    BuildRequest, PreparedRow,
     journal_handle::JournalHandle,
+    keys::{Arrival, Keys},
 };
 use crate::{
     Progress, Record, Report, UpsertError, UpsertOutcome,
     journal::EarlierOutcome,
-    send::{Sender, line},
+    send::{Sender, error_text},
     settings::Settings,
     state::State,
 };
@@ -152,7 +152,7 @@ impl<T> UpsertRun<T> {
             Ok(made) => made,
             Err((key, error)) => {
                 let mut record = Record::new(place, key, UpsertOutcome::Rejected);
-                record.reason = line(&*error);
+                record.reason = Some(error_text(&*error));
                 return self.settle(record).await;
             }
         };

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use martello_outcome::{
-    Attempt, Attempts, CallError, Classifier, ErrorKind, ErrorText, Outcome, TrackingId,
-};
+use martello_outcome::{Attempt, Attempts, CallError, Classifier, ErrorKind, ErrorText, Outcome, TrackingId};
 
 use super::answer::{Answer, WriteStatus, is_conflict, same_tag};
 use crate::{Record, UpsertOutcome};
@@ -20,16 +18,21 @@ pub(super) fn complete(record: &mut Record, answer: &Answer, if_match: Option<&H
     let rejected = matches!(record.outcome, UpsertOutcome::Conflict | UpsertOutcome::Rejected);
     let (outcome, reason) = match status {
         WriteStatus::Written | WriteStatus::AlreadyGone => (UpsertOutcome::Updated, None),
-        WriteStatus::Different => (UpsertOutcome::Conflict, Some("the entity was read back and differs from what was sent")),
-        WriteStatus::StillThere => (UpsertOutcome::Conflict, Some("the entity was read back and still exists")),
-        WriteStatus::Unwritten => (UpsertOutcome::Exhausted, Some("the entity was read back and is as it was before")),
+        WriteStatus::Different => {
+            (UpsertOutcome::Conflict, Some("the entity was read back and differs from what was sent"))
+        }
+        WriteStatus::StillThere => {
+            (UpsertOutcome::Conflict, Some("the entity was read back and still exists"))
+        }
+        WriteStatus::Unwritten => {
+            (UpsertOutcome::Exhausted, Some("the entity was read back and is as it was before"))
+        }
         WriteStatus::NotReadBack => {
             let reason = "the conflict may be the result of an earlier attempt; set `read_back` to find out";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
         WriteStatus::EarlierRun => {
-            let reason =
-                "the conflict may be the result of an earlier run; set `read_back` to find out";
+            let reason = "the conflict may be the result of an earlier run; set `read_back` to find out";
             (UpsertOutcome::Conflict, Some(reason))
         }
         WriteStatus::Inconclusive => {
@@ -37,7 +40,8 @@ pub(super) fn complete(record: &mut Record, answer: &Answer, if_match: Option<&H
             (UpsertOutcome::Conflict, Some(reason))
         }
         WriteStatus::ReadFailed if rejected => {
-            let reason = "the conflict may be the result of an earlier attempt, and the entity could not be read back";
+            let reason =
+                "the conflict may be the result of an earlier attempt, and the entity could not be read back";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
         // The response says more.

@@ -31,7 +31,7 @@ pub(crate) enum SentBefore {
     /// An earlier run has sent it, and it may have been processed.
     Certainly,
     /// It may have been in task when one was killed.
-    Perhaps,
+    Possibly,
 }
 
 const CONDITIONS: [HeaderName; 3] = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
@@ -56,7 +56,9 @@ pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Req
     let conflict = end.status.is_some_and(is_conflict);
     let write_status = match (read_back, sent) {
         (Some(read_back), Some(sent)) => match compare(wire, read_back, sent, conflict).await {
-            WriteStatus::Inconclusive if !(rejected && conflict) || of_this_call => Some(WriteStatus::ReadFailed),
+            WriteStatus::Inconclusive if !(rejected && conflict) || of_this_call => {
+                Some(WriteStatus::ReadFailed)
+            }
             status => Some(status),
         },
         _ if rejected && of_this_call => Some(WriteStatus::NotReadBack),
@@ -105,8 +107,7 @@ impl End {
                 .unwrap_or_else(|| Classifier::default().status(response.status())),
             Err(error) => error.outcome(),
         };
-        let earlier = attempts
-            .is_some_and(Attempts::earlier_may_be_processed);
+        let earlier = attempts.is_some_and(Attempts::earlier_may_be_processed);
         Self { last, status, earlier }
     }
 
@@ -121,7 +122,9 @@ impl End {
     fn is_in_doubt(&self, write: &Write) -> bool {
         match self.last {
             Outcome::Success => false,
-            Outcome::Rejected => self.may_follow_from_earlier(write) && (write.before.is_some() || self.earlier),
+            Outcome::Rejected => {
+                self.may_follow_from_earlier(write) && (write.before.is_some() || self.earlier)
+            }
             Outcome::Ambiguous => true,
             // Without a condition, only a DELETE can be verified.
             _ => {
