@@ -2,43 +2,51 @@ use std::fmt;
 
 use crate::UpsertOutcome;
 
-/// How many entities came to which outcome.
+/// How many entities ended with each outcome.
+///
+/// ```
+/// use martello_upsert::{Counts, UpsertOutcome};
+///
+/// let counts = Counts::default();
+/// assert_eq!((counts.total(), counts.get(UpsertOutcome::Created)), (0, 0));
+/// assert_eq!(counts.iter().count(), 0);
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts([u64; UpsertOutcome::ALL.len()]);
 
 impl Counts {
-    /// How many came to this outcome.
+    /// How many entities ended with this outcome.
     #[must_use]
     pub fn get(&self, outcome: UpsertOutcome) -> u64 {
         self.sum(|each| each == outcome)
     }
 
-    /// How many there are in all.
+    /// How many entities ended.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.sum(|_| true)
     }
 
-    /// How many the server has as they were sent.
+    /// How many entities are written: created, updated or unchanged.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.sum(UpsertOutcome::is_written)
     }
 
-    /// How many need somebody to do something about them: conflict, rejected, exhausted and ambiguous.
+    /// How many entities failed: conflict, rejected, exhausted or ambiguous.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.sum(UpsertOutcome::is_failure)
     }
 
-    /// The outcomes that there were, with their counts.
+    /// The outcomes with a count above zero.
     pub fn iter(&self) -> impl Iterator<Item = (UpsertOutcome, u64)> + '_ {
         UpsertOutcome::ALL.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)
     }
 
     pub(crate) fn add(&mut self, outcome: UpsertOutcome) {
-        let place = UpsertOutcome::ALL.iter().position(|each| *each == outcome);
-        if let Some(count) = place.and_then(|place| self.0.get_mut(place)) {
+        let index = UpsertOutcome::ALL.iter().position(|each| *each == outcome);
+        if let Some(count) = index.and_then(|index| self.0.get_mut(index)) {
             *count += 1;
         }
     }

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-/// The first 128 bits of SHA-256 over texts: the same everywhere and for ever. It shows whether texts are the
-/// same, and not what they are.
+/// The first 128 bits of the SHA-256 of texts. Journals store it, so its definition must not change. It shows whether texts are
+/// equal without revealing them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Digest(u128);
 
@@ -13,7 +13,7 @@ impl Digest {
         let mut hash = Sha256::new();
         for part in parts {
             let part = part.as_ref();
-            // So that no part can pass for two.
+            // The lengths keep the parts apart.
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }

@@ -4,11 +4,27 @@ use martello_outcome::{BoxError, ConfigError, Printable};
 
 use crate::Report;
 
-/// What kept a run from its end.
+/// Why a run failed.
+///
+/// ```
+/// # use futures_util::stream;
+/// # use http::{Request, Response};
+/// use martello_upsert::{UpsertAll, UpsertErrorKind};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+/// #     Ok::<_, http::Error>(Response::new(martello_body::Body::empty()))
+/// # });
+/// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/{id}")).body("{}"));
+/// let error = upserts.concurrency(0).run(stream::iter([1])).await.unwrap_err();
+/// assert_eq!(error.kind(), UpsertErrorKind::Config);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpsertErrorKind {
-    /// A setting is out of its range. Nothing was read and nothing sent.
+    /// A setting is out of its range. The run read and sent nothing.
     Config,
     /// The journal could not be read or written.
     Journal,
@@ -16,15 +32,16 @@ pub enum UpsertErrorKind {
     OtherInput,
     /// The journal belongs to a run with the same input, and with another method, URL or headers.
     OtherTarget,
-    /// Another run has the journal.
+    /// Another run uses the journal.
     JournalInUse,
-    /// The journal has a line that is no record, is of another version, or the file is none or not a regular
-    /// one.
+    /// A line of the journal is not a record, the journal has another version, or the file is not a journal or not a
+    /// regular file.
     JournalDamaged,
 }
 
-/// Why a run has not come to its end. What becomes of a single entity is never an error: that is a
-/// [`Record`](crate::Record).
+/// The error of a run that did not reach the end of its input.
+///
+/// The failure of a single entity is a [`Record`](crate::Record), not an error.
 pub struct UpsertError(Box<Inner>);
 
 struct Inner {
@@ -49,14 +66,14 @@ impl UpsertError {
         self
     }
 
-    /// What kept the run from its end.
+    /// Why the run failed.
     #[must_use]
     pub fn kind(&self) -> UpsertErrorKind {
         self.0.kind
     }
 
-    /// What the run had come to by then, if it had begun. What was in task came to its end, whether or not
-    /// that could be written into the journal.
+    /// The report of the run until then, if it had begun. It includes the requests that were in flight, also if the journal
+    /// could not be written.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_ref()
@@ -65,7 +82,7 @@ impl UpsertError {
 
 impl From<ConfigError> for UpsertError {
     fn from(error: ConfigError) -> Self {
-        Self::new(UpsertErrorKind::Config, "the upserts are not set up as they must be").with_source(error)
+        Self::new(UpsertErrorKind::Config, "the settings of the upserts are invalid").with_source(error)
     }
 }
 

@@ -1,11 +1,11 @@
-//! What the headers of a request say of where it goes to.
+//! Which headers of a request identify its resource.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use martello_log::Redaction;
 
 use crate::digest::Digest;
 
-/// By these a server decides whether to write.
+/// Headers that make the write conditional.
 const CONDITIONS: [HeaderName; 5] = [
     header::IF_MATCH,
     header::IF_NONE_MATCH,
@@ -14,7 +14,7 @@ const CONDITIONS: [HeaderName; 5] = [
     header::IF_RANGE,
 ];
 
-/// These name, date, trace or sign the one request.
+/// Headers that identify, date, trace or sign a single request.
 const OF_ONE_REQUEST: [&str; 19] = [
     "b3",
     "baggage",
@@ -38,7 +38,7 @@ const OF_ONE_REQUEST: [&str; 19] = [
 ];
 const OF_ONE_REQUEST_BEGIN: [&str; 2] = ["x-b3-", "x-datadog-"];
 
-/// These are about the body, which is the state itself, its transfer, or the answer. A DELETE has few of them.
+/// Headers that describe the body, its transfer or the response. A DELETE has few of them.
 const OF_THE_MESSAGE: [&str; 15] = [
     "accept",
     "accept-encoding",
@@ -57,13 +57,13 @@ const OF_THE_MESSAGE: [&str; 15] = [
     "user-agent",
 ];
 
-/// Whether this line of a header carries a credential: that may be another for the same resource.
+/// Whether this header carries a credential, which may differ for the same resource.
 pub(crate) fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
     Redaction::default().hides_value(name, value)
 }
 
-/// A digest of the lines that tell resources of one URL from each other, such as `x-tenant`: all that are not
-/// known to say nothing of it. `Host` is a part of the URL.
+/// A digest of the headers that identify a resource beside its URL, such as `x-tenant`: all but those that are known not to.
+/// `Host` is a part of the URL.
 pub(crate) fn of_the_resource(headers: &HeaderMap) -> Digest {
     let counts = |name: &HeaderName, value: &HeaderValue| {
         *name != header::HOST
@@ -76,7 +76,7 @@ pub(crate) fn of_the_resource(headers: &HeaderMap) -> Digest {
     digest(headers.iter().filter(|(name, value)| counts(name, value)))
 }
 
-/// A digest of these lines. Those of one name keep their order, which may mean something.
+/// A digest of these headers. Values of the same name keep their order, which may matter.
 pub(crate) fn digest<'a>(lines: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) -> Digest {
     let mut lines: Vec<_> = lines.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     lines.sort_by_key(|(name, _)| *name);

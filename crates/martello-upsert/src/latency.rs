@@ -1,15 +1,21 @@
 use std::{fmt, time::Duration};
 
-/// Parts of each power of two: a quantile is exact to one part in 32, about 3 %.
+/// Buckets per power of two: a quantile is exact to 1/32, about 3 %.
 const PARTS: u64 = 32;
 const PARTS_LOG: u32 = PARTS.ilog2();
-/// Those below 32 µs one by one, and then up to 2^37 µs, 38 hours.
+/// One bucket for each value below 32 µs, and then up to 2^37 µs, 38 hours.
 const BUCKETS: usize = 33 * 32;
 
-/// How long entities took, in a histogram of fixed size: 8 KiB, whatever their number.
+/// A histogram of the latencies of a run, with a fixed size of 8 KiB.
 ///
-/// Measured from the handing over to the stack until its answer is read: permits, retries and the waits
-/// between them included.
+/// A latency is the time from the call of the stack until the response was read. It includes waits for permits and retries.
+///
+/// ```
+/// # fn example(report: &martello_upsert::Report) {
+/// let latency = report.latency();
+/// println!("median {:?}, p99 {:?}, longest {:?}", latency.quantile(0.5), latency.quantile(0.99), latency.max());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Latency {
     buckets: Box<[u64]>,
@@ -31,20 +37,20 @@ impl Latency {
         self.longest = self.longest.max(latency);
     }
 
-    /// How many were measured: those that were handed to the stack.
+    /// How many latencies were measured: one for each entity that was sent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// The longest.
+    /// The longest latency.
     #[must_use]
     pub fn max(&self) -> Duration {
         self.longest
     }
 
-    /// The latency within which this share of them ended, exact to 3 %: 0.5 is the median. What is not
-    /// between 0 and 1 is taken for the nearer of the two. Zero if none was measured.
+    /// The latency within which this share of the entities ended, exact to 3 %: 0.5 is the median. A share below 0 counts
+    /// as 0, and one above 1 as 1. Zero if none was measured.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         #[expect(
@@ -55,29 +61,29 @@ impl Latency {
         )]
         let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;
-        for (place, count) in (0..).zip(&self.buckets) {
+        for (index, count) in (0..).zip(&self.buckets) {
             seen += count;
             if seen >= rank {
-                return Duration::from_micros(upper(place)).min(self.longest);
+                return Duration::from_micros(upper(index)).min(self.longest);
             }
         }
         self.longest
     }
 }
 
-/// The bucket of so many microseconds: below 32 one for each, then 32 for each power of two.
+/// The bucket of a latency: one for each value below 32 µs, then 32 for each power of two.
 fn bucket(micros: u64) -> usize {
-    let place = match micros {
+    let index = match micros {
         0..PARTS => micros,
         _ => {
             let power = micros.ilog2() - (PARTS_LOG - 1);
             u64::from(power) * PARTS + (micros >> (power - 1)) - PARTS
         }
     };
-    usize::try_from(place).unwrap_or(usize::MAX).min(BUCKETS - 1)
+    usize::try_from(index).unwrap_or(usize::MAX).min(BUCKETS - 1)
 }
 
-/// The most microseconds that fall into a bucket.
+/// The largest latency in a bucket, in microseconds.
 fn upper(bucket: u64) -> u64 {
     match bucket / PARTS {
         0 => bucket,
@@ -104,11 +110,11 @@ mod tests {
     fn buckets_follow_each_other_without_gap_or_overlap() {
         let mut last = None;
         for micros in 0..200_000 {
-            let place = bucket(micros);
-            assert!(micros <= upper(place as u64), "{micros} in {place}");
-            assert!(place == 0 || micros > upper(place as u64 - 1), "{micros} in {place}");
-            assert!(last.is_none_or(|last| place == last || place == last + 1));
-            last = Some(place);
+            let index = bucket(micros);
+            assert!(micros <= upper(index as u64), "{micros} in {index}");
+            assert!(index == 0 || micros > upper(index as u64 - 1), "{micros} in {index}");
+            assert!(last.is_none_or(|last| index == last || index == last + 1));
+            last = Some(index);
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
     }

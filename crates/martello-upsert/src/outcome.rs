@@ -2,38 +2,44 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one entity.
+/// The outcome of one entity.
+///
+/// ```
+/// use martello_upsert::UpsertOutcome;
+///
+/// assert!(UpsertOutcome::Unchanged.is_written());
+/// assert!(UpsertOutcome::Conflict.is_failure());
+/// assert_eq!("not_attempted".parse(), Ok(UpsertOutcome::NotAttempted));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UpsertOutcome {
-    /// The server had no such entity, and has it now: 201.
+    /// The server created the entity: 201.
     Created,
-    /// The server has the entity as it was sent: any other success. A 204 does not say whether it was there before.
+    /// The server has the entity as it was sent: any other success. A 204 does not show whether it existed before.
     Updated,
-    /// The server has the entity as it was sent, and had it before: 304, or a success whose `ETag` is the one that the
-    /// request's `If-Match` named.
+    /// The server already had the entity as it was sent: 304, or a success whose `ETag` equals the request's `If-Match`.
     Unchanged,
-    /// Somebody else has changed the entity: 409 or 412.
+    /// The entity was changed by another client: 409 or 412.
     Conflict,
-    /// The server will not have it: any other 4xx, 501, 505, or a redirect. Or no request could be made of
-    /// it, or none that the client sends.
+    /// The server rejected it: any other 4xx, 501, 505, or a redirect. Or no request could be built for it, or the client
+    /// refused the request.
     Rejected,
-    /// It could not be written for now, and retries ended before the trouble did.
+    /// It failed for now, and the stack's retries are used up.
     Exhausted,
-    /// Nobody knows whether it was written.
+    /// It is unknown whether it was written.
     Ambiguous,
-    /// It is in the outbox, to be delivered by a worker.
+    /// It is stored in the outbox, and a worker delivers it.
     Deferred,
-    /// It was not sent, because a newer state of the same entity took its place.
+    /// It was not sent, because a newer state of the same entity superseded it.
     Superseded,
-    /// It was not sent, because the run was stopped, or because an older one of its key has failed and has to
-    /// be sent first.
+    /// It was not sent, because the run was stopped, or because an older entity of its key failed and must be sent first.
     NotAttempted,
 }
 
 impl UpsertOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: &[Self] = &[
         Self::Created,
         Self::Updated,
@@ -47,7 +53,7 @@ impl UpsertOutcome {
         Self::NotAttempted,
     ];
 
-    /// The outcome's name in lower case with underscores, as records are written.
+    /// The outcome's name in JSON: in lower case with underscores.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,12 +81,12 @@ impl UpsertOutcome {
         matches!(self, Self::Exhausted | Self::Ambiguous | Self::NotAttempted)
     }
 
-    /// Whether it is written, or will be: to send an older one after it would undo it.
+    /// Whether it is written, or will be: an older entity that is sent afterwards would undo it.
     pub(crate) const fn takes_place(self) -> bool {
         self.is_written() || matches!(self, Self::Deferred)
     }
 
-    /// Whether somebody has to do something about it: conflict, rejected, exhausted or ambiguous.
+    /// Whether the entity failed: conflict, rejected, exhausted or ambiguous.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Conflict | Self::Rejected | Self::Exhausted | Self::Ambiguous)
@@ -93,7 +99,13 @@ impl fmt::Display for UpsertOutcome {
     }
 }
 
-/// A word that names no [`UpsertOutcome`].
+/// The error of a word that is not the name of an [`UpsertOutcome`].
+///
+/// ```
+/// use martello_upsert::{UnknownUpsertOutcome, UpsertOutcome};
+///
+/// assert_eq!("done".parse::<UpsertOutcome>(), Err(UnknownUpsertOutcome));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an outcome is created, updated, unchanged, conflict, rejected, exhausted, ambiguous, deferred, superseded or not_attempted"

@@ -6,46 +6,54 @@ use martello_outcome::{Outcome, Printable, TrackingId};
 
 use crate::UpsertOutcome;
 
-/// What became of one entity of the input.
+/// The result of one entity of the input.
+///
+/// ```
+/// use martello_upsert::{Record, UpsertOutcome};
+///
+/// let json = r#"{"row":17,"outcome":"rejected","status":422,"attempts":1,"latency_us":52000,"body":"no stops"}"#;
+/// let record: Record = serde_json::from_str(json)?;
+/// assert_eq!((record.row, record.outcome), (17, UpsertOutcome::Rejected));
+/// assert_eq!(record.to_string(), "row 17: rejected, 422, after 1 attempt: no stops");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 ///
 /// As JSON it is one line of a report: `{"row":17,"key":"api.example/orders/o-18","outcome":"created",…}`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The entity's place in the input, counted from 0.
+    /// The entity's position in the input, from 0.
     pub row: u64,
-    /// What it was ordered by.
+    /// The key that it was ordered by.
     pub key: Option<OrderKey>,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: UpsertOutcome,
-    /// The status of its last attempt that had a response.
+    /// The status of the last response.
     pub status: Option<StatusCode>,
-    /// How many attempts were made: zero if it was not sent. One, if the stack passes no retry layer that
-    /// would know better.
+    /// How many attempts were made; zero if it was not sent. Without a retry layer in the stack, one.
     pub attempts: u32,
-    /// The server's names for the attempts, in order, as far as it gave any and a tracking layer read them.
+    /// The tracking ids of the attempts, in order, if the stack has a tracking layer.
     pub tracking_ids: Vec<TrackingId>,
-    /// From the handing over to the stack until its answer was read; zero if it was not sent.
+    /// The time from the call of the stack until the response was read; zero if it was not sent.
     pub latency: Duration,
-    /// The entity tag of the server's answer. It is not part of the JSON.
+    /// The `ETag` of the response. It is not part of the JSON.
     pub etag: Option<HeaderValue>,
-    /// The start of the response's body, if that is no success: at most [`Record::MAX_BODY`] bytes.
+    /// The start of the response's body, unless it is a success: at most [`Record::MAX_BODY`] bytes.
     pub body: Option<Box<str>>,
-    /// What went wrong where no status says it, in at most
+    /// What failed, where no status shows it, in at most
     /// [`Attempt::MAX_FAULT`](martello_outcome::Attempt::MAX_FAULT) bytes.
     pub reason: Option<Box<str>>,
-    /// Its entry in the outbox: where it waits to be delivered if it is deferred, or lies as a dead letter if
-    /// it is ambiguous.
+    /// Its entry in the outbox: it is pending if the outcome is deferred, and a dead letter if it is ambiguous.
     pub entry: Option<EntryId>,
-    /// Whether the entity was read back to find out what became of it.
+    /// Whether the entity was read back to find out whether it was written.
     pub read_back: bool,
-    /// Whether an attempt may have been processed, of what is to be sent again. It is not part of the JSON,
-    /// but of a journal's line.
+    /// Whether an attempt may have been processed, if another run sends the entity again. It is part of a journal's line,
+    /// not of the record's JSON.
     pub(crate) in_doubt: bool,
 }
 
 impl Record {
-    /// The most of a response's body that is kept, in bytes.
+    /// The largest part of a response's body that a record keeps, in bytes.
     pub const MAX_BODY: usize = 4 * 1024;
 
     pub(crate) fn new(row: u64, key: Option<OrderKey>, outcome: UpsertOutcome) -> Self {
@@ -66,14 +74,14 @@ impl Record {
         }
     }
 
-    /// Whether the entity may have been written although the record does not say so.
+    /// Whether the entity may have been written although its outcome is another.
     pub(crate) fn may_be_written(&self) -> bool {
         let answered = |status| Outcome::Faulty.may_be_processed(Some(status));
         self.in_doubt || self.outcome == UpsertOutcome::Ambiguous || self.status.is_some_and(answered)
     }
 }
 
-/// In one line, for people.
+/// One line for a person to read.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {}", self.row)?;
@@ -89,8 +97,8 @@ impl fmt::Display for Record {
             1 => f.write_str(", after 1 attempt")?,
             count => write!(f, ", after {count} attempts")?,
         }
-        for (place, id) in self.tracking_ids.iter().enumerate() {
-            f.write_str(if place == 0 { " (" } else { ", " })?;
+        for (index, id) in self.tracking_ids.iter().enumerate() {
+            f.write_str(if index == 0 { " (" } else { ", " })?;
             write!(f, "{id}")?;
         }
         if !self.tracking_ids.is_empty() {

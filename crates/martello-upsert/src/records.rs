@@ -8,15 +8,35 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{Record, Report, UpsertError};
 
-/// So many records wait for their reader before the run waits for it.
-pub(crate) const MOST_WAITING: usize = 128;
+/// How many unread records the run keeps until it waits for the reader.
+pub(crate) const MAX_UNREAD: usize = 128;
 
 type Ended = Result<Report, UpsertError>;
 
-/// The records of a run, each as soon as its outcome is known.
+/// A stream of the records of a run, each as soon as its outcome is known.
 ///
-/// The run goes on in a task of its own. When 128 records wait to be read, it begins no more entities; what
-/// is in task goes on to its end. Dropping this drops the run, and breaks off what is in task.
+/// The run is a task. While 128 records are unread, it sends no more entities, and waits for those in flight. Dropping this
+/// aborts the run and the requests in flight.
+///
+/// ```
+/// # use futures_util::stream;
+/// # use http::{Request, Response};
+/// use martello_upsert::UpsertAll;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+/// #     Ok::<_, http::Error>(Response::new(martello_body::Body::empty()))
+/// # });
+/// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/{id}")).body("{}"));
+/// let mut records = upserts.records(stream::iter([1, 2]))?;
+/// while let Some(record) = records.next().await {
+///     println!("{record}");
+/// }
+/// assert!(records.report().await?.is_success());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping the records drops the run"]
 pub struct Records {
@@ -29,26 +49,26 @@ impl Records {
     where
         F: Future<Output = Ended> + Send + 'static,
     {
-        let (sender, records) = mpsc::channel(MOST_WAITING);
+        let (sender, records) = mpsc::channel(MAX_UNREAD);
         let mut task = JoinSet::new();
         task.spawn(run(sender));
         Self { records, run: task }
     }
 
-    /// The next record; `None` when there are no more. Dropping the future loses none.
+    /// The next record; `None` after the last. Dropping the future loses no record.
     pub async fn next(&mut self) -> Option<Record> {
         self.records.recv().await
     }
 
-    /// Waits for the end of the run. Records that were not read are in the report's counts.
+    /// Waits for the end of the run. The report also counts the records that were not read.
     ///
     /// # Errors
     ///
-    /// What kept the run from its end.
+    /// When the journal fails, which stops the run.
     ///
     /// # Panics
     ///
-    /// When the input, or the function that makes requests, has panicked.
+    /// When the input, or the function that builds requests, panics.
     pub async fn report(mut self) -> Result<Report, UpsertError> {
         while self.records.recv().await.is_some() {}
         match self.run.join_next().await {

@@ -2,7 +2,25 @@ use std::{fmt, time::Duration};
 
 use crate::{Counts, Latency, Record};
 
-/// What became of a run, in a size that does not depend on how many entities it had.
+/// The report of a run. Its size does not depend on the number of entities.
+///
+/// ```
+/// # use futures_util::stream;
+/// # use http::{Request, Response};
+/// use martello_upsert::UpsertAll;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+/// #     Ok::<_, http::Error>(Response::new(martello_body::Body::empty()))
+/// # });
+/// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/{id}")).body("{}"));
+/// let report = upserts.run(stream::iter([1, 2, 3])).await?;
+/// assert!(report.is_success());
+/// assert_eq!((report.counts().written(), report.latency().count()), (3, 3));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Report {
     counts: Counts,
@@ -14,9 +32,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// So many of the slowest are kept.
+    /// How many of the slowest entities are kept.
     pub const MOST_SLOWEST: usize = 10;
-    /// So many failures are kept, the first ones.
+    /// How many failures are kept: the first ones.
     pub const MOST_FAILURES: usize = 100;
 
     pub(crate) fn new() -> Self {
@@ -54,26 +72,26 @@ impl Report {
         self
     }
 
-    /// How many entities came to which outcome: one for each that was taken from the input.
+    /// How many entities ended with each outcome. Every entity that was taken from the input is counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How long those took that were sent.
+    /// The latencies of the entities that were sent.
     #[must_use]
     pub fn latency(&self) -> &Latency {
         &self.latency
     }
 
-    /// The slowest [`Report::MOST_SLOWEST`], the slowest first.
+    /// The [`Report::MOST_SLOWEST`] slowest entities, the slowest first.
     #[must_use]
     pub fn slowest(&self) -> &[Record] {
         &self.slowest
     }
 
-    /// The first [`Report::MOST_FAILURES`] of those that came to a conflict, or were rejected, exhausted or
-    /// ambiguous, in the order in which they came to it. How many there are in all is in the counts.
+    /// The first [`Report::MOST_FAILURES`] failures (conflict, rejected, exhausted or ambiguous), in the order in which they
+    /// ended. [`Report::counts`] has the total.
     #[must_use]
     pub fn failures(&self) -> &[Record] {
         &self.failures
@@ -85,21 +103,20 @@ impl Report {
         self.stopped
     }
 
-    /// Whether the whole input was taken and nothing of it failed: each entity is written, superseded by one
-    /// that is, or in the outbox.
+    /// Whether the whole input was read and nothing failed: each entity is written, superseded or deferred.
     #[must_use]
     pub fn is_success(&self) -> bool {
         !self.stopped && self.counts.failed() == 0
     }
 
-    /// How long the run took.
+    /// The duration of the run.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 }
 
-/// In a few lines, for people.
+/// A few lines for a person to read.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.counts.total();

@@ -7,7 +7,7 @@ const LOOK_AHEAD: RangeInclusive<usize> = 0..=100_000;
 const LOOK_AHEAD_BYTES: RangeInclusive<usize> = 0..=1024 * MIB;
 const MIB: usize = 1024 * 1024;
 
-/// What a run keeps to.
+/// The settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) concurrency: usize,

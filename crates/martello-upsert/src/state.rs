@@ -7,17 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, headers};
 
-/// What a request carries the whole state of. Of two with the same, the later takes the place of the earlier,
-/// and nothing is lost if the earlier is not sent.
+/// Identifies the resource whose whole state a request carries. A newer request with the same value supersedes an older one.
 ///
-/// A key only orders: targets that differ may have the same.
+/// A key only orders requests: different targets may have the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct State(Digest);
 
 impl State {
-    /// The whole target, and the headers that count as a part of it, for what writes all of it: PUT and
-    /// DELETE. A PATCH, a POST or a PUT of a range (RFC 9110 §14.5) carries a part.
+    /// The target of a PUT or DELETE, and the headers that identify its resource. `None` for a PATCH, a POST or a PUT of a
+    /// range (RFC 9110 §14.5), which carry only a part.
     pub(crate) fn by_target(request: &Request<Bytes>) -> Option<Self> {
         let (uri, lines) = (request.uri(), request.headers());
         let writes_all = [Method::PUT, Method::DELETE].contains(request.method());
@@ -25,7 +24,7 @@ impl State {
             return None;
         }
         let named = lines.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-        // They may differ: the one is where it goes to, and the other what it asks for there.
+        // The two may differ: the request goes to the URL's authority, and `Host` selects a resource there.
         let authority = uri.authority().or(named.as_ref()).map(|authority| normalised(authority, uri));
         let host = named.as_ref().or(uri.authority()).map(|authority| normalised(authority, uri));
         let parts = [
@@ -41,13 +40,13 @@ impl State {
         Some(Self(Digest::of(parts)))
     }
 
-    /// All of this key, where its user says that the latest wins.
+    /// The whole state of a key, with `key_by` and `latest_wins`.
     pub(crate) fn by_key(key: &OrderKey) -> Self {
         Self(Digest::of(["key", key.as_str()]))
     }
 }
 
-/// The host in lower case, and the port if it is not the scheme's own.
+/// The host in lower case, and the port if it is not the scheme's default.
 fn normalised(authority: &Authority, uri: &Uri) -> String {
     let host = authority.host().to_ascii_lowercase();
     match (authority.port_u16(), uri.scheme_str()) {

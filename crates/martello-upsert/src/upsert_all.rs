@@ -10,14 +10,33 @@ use tower_service::Service;
 
 use crate::{
     Journal, Progress, Record, Records, Report, UpsertError,
-    run::{BuildRequest, JournalHandle, KeyBy, Stop, UpsertRun},
+    run::{BuildRequest, JournalHandle, KeyBy, StopFuture, UpsertRun},
     send::{ReadBack, Sender, Wire},
     settings::Settings,
 };
 
-/// Writes the entities of a stream, one request each, a few at a time. See the [crate's page](crate).
+/// Writes the entities of a stream, with one request each and a limited number at a time. See the [crate docs](crate).
 ///
-/// `T` is a row of the input. What is set is checked when the run begins.
+/// `T` is a row of the input. The settings are checked when the run begins.
+///
+/// ```
+/// # use futures_util::stream;
+/// # use http::{Request, Response};
+/// use martello_upsert::UpsertAll;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+/// #     Ok::<_, http::Error>(Response::new(martello_body::Body::empty()))
+/// # });
+/// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/orders/{id}")).body("{}"))
+///     .concurrency(3)
+///     .latest_wins();
+/// let report = upserts.run(stream::iter([1, 2, 3])).await?;
+/// assert_eq!(report.counts().written(), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is sent until it runs"]
 pub struct UpsertAll<T> {
     wire: Wire,
@@ -26,15 +45,15 @@ pub struct UpsertAll<T> {
     outbox: Option<Outbox>,
     read_back: Option<ReadBack>,
     journal: Option<Journal>,
-    stop: Stop,
+    stop: StopFuture,
     progress: watch::Sender<Progress>,
 }
 
 impl<T> UpsertAll<T> {
-    /// Upserts through `service`, a finished stack, with a request that `to_request` makes of each row.
+    /// Upserts through `service`, a finished stack. `to_request` builds the request of each row.
     ///
-    /// A row of which it makes no request is recorded as rejected, with the error as its reason, and the run
-    /// goes on: so an input that can fail yields `Result`s, and `to_request` hands on their errors.
+    /// If `to_request` fails, the row is recorded as rejected, with the error as its reason, and the run goes on. An input
+    /// that can fail may yield `Result`s, whose errors `to_request` returns.
     pub fn new<S, B, R, F, P, E>(service: S, mut to_request: F) -> Self
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
@@ -64,72 +83,91 @@ impl<T> UpsertAll<T> {
         }
     }
 
-    /// Keeps so many in task: 1 to 1,000. Five unless it is said, which is what the APIs that this is for allow.
+    /// Sets how many requests run concurrently: 1 to 1,000. The default is 5.
     pub fn concurrency(mut self, most: usize) -> Self {
         self.settings.concurrency = most;
         self
     }
 
-    /// Orders the entities by what `key` says of a row: 1 to 512 bytes without control characters. A row
-    /// whose key is none is rejected.
+    /// Orders the entities by a key of each row: 1 to 512 bytes without control characters. A row with an invalid key is
+    /// rejected.
     ///
-    /// Unless it is said, the key is authority and path of a PUT, PATCH or DELETE, and what has none is not ordered.
+    /// By default, the key is the target of a PUT, PATCH or DELETE, and other requests are not ordered.
+    ///
+    /// ```
+    /// # use http::Request;
+    /// # use martello_upsert::UpsertAll;
+    /// # struct Stop { order: u32, json: &'static str }
+    /// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+    /// #     Ok::<_, http::Error>(http::Response::new(martello_body::Body::empty()))
+    /// # });
+    /// let upserts = UpsertAll::new(stack, |stop: &Stop| Request::post("https://api.example/stops").body(stop.json))
+    ///     .key_by(|stop| format!("order/{}", stop.order));
+    /// ```
     pub fn key_by<K: Into<String>>(mut self, mut key: impl FnMut(&T) -> K + Send + 'static) -> Self {
         self.build.key_by = KeyBy::Row(Box::new(move |row| key(row).into()));
         self
     }
 
-    /// Orders the entities by nothing: right where no entity comes twice.
+    /// Does not order the entities. Use it if no entity comes twice.
     pub fn unordered(mut self) -> Self {
         self.build.key_by = KeyBy::Nothing;
         self
     }
 
-    /// Lets an entity that waits for an older one of its key be superseded by the next one that takes its
-    /// place. That is a PUT or DELETE after another to the same target, headers such as `x-tenant` included;
-    /// or, with [`UpsertAll::key_by`], all of a key, whatever is sent: right where each carries the whole
-    /// state. By default all are written, in order.
+    /// Lets a newer entity supersede an older one of the same resource that waits. By default all are written, in order.
     ///
-    /// With `key_by`, what is deferred supersedes the older entries of its key in the outbox, too. By target
-    /// it waits behind them: an entry with the same key may carry only a part.
+    /// A PUT or DELETE supersedes another one to the same target, with the same headers such as `x-tenant`. With
+    /// [`UpsertAll::key_by`], every entity supersedes the older ones of its key: use that only if each carries the whole
+    /// state. A deferred entity then also supersedes the older entries of its key in the outbox. Without `key_by` it waits
+    /// behind them, because an entry with the same key may carry only a part.
     pub fn latest_wins(mut self) -> Self {
         self.settings.latest_wins = true;
         self
     }
 
-    /// Takes and keeps so many entities that wait for an older one of their key, and those beyond them not: 0
-    /// to 100,000, 1,000 unless it is said. One more may wait, because that it has to is known only when it
-    /// is taken.
+    /// Sets how many entities may wait for an older one of their key before the run stops reading the input: 0 to 100,000. The
+    /// default is 1,000. One more may wait, because the run knows that an entity must wait only after it has read it.
     pub fn look_ahead(mut self, most: usize) -> Self {
         self.settings.look_ahead = most;
         self
     }
 
-    /// Takes no more rows while those that wait have more than so many bytes, bodies, URLs and headers: 0 to
-    /// 1 GiB, 64 MiB by default, which is a thousand rows of 64 KiB. The row that exceeds it waits, too, so
-    /// that one that is larger by itself waits alone.
+    /// Sets how many bytes of requests (body, URL and headers) may wait before the run stops reading the input: 0 to 1 GiB. The
+    /// default is 64 MiB, a thousand rows of 64 KiB. The row that exceeds the limit still waits.
     pub fn look_ahead_bytes(mut self, most: usize) -> Self {
         self.settings.look_ahead_bytes = most;
         self
     }
 
-    /// Stores what cannot be delivered now in this outbox, as an
-    /// [`OutboxLayer`](martello_outbox::OutboxLayer) does: what is exhausted is deferred then, and so is what
-    /// follows it with its key. What is ambiguous and must not be sent twice lies there as a dead letter.
+    /// Stores the entities that fail for now in this outbox, as an [`OutboxLayer`](martello_outbox::OutboxLayer) does.
+    ///
+    /// An exhausted entity is then deferred, and so are the next ones of its key. An ambiguous entity that must not be sent
+    /// twice becomes a dead letter.
     pub fn defer_to(mut self, outbox: &Outbox) -> Self {
         self.outbox = Some(outbox.clone());
         self
     }
 
-    /// Reads an entity back when it may have been written although the answer does not say so, and asks
-    /// `same` whether what was found (the answer to a GET of the same target, with at most 1 MiB) is what was
-    /// sent.
+    /// Reads an entity back if it may have been written although the response does not say so. `same` compares the request that
+    /// was sent with the response to a GET of the same target, of at most 1 MiB.
     ///
-    /// That is so after an ambiguous end; after a conflict where an earlier attempt may have been processed;
-    /// and, for a DELETE or a request with a condition such as `If-Match`, after an exhaustion where one may
-    /// have been. If it is the same, the entity is updated. If it is not, it is exhausted where its `ETag` is
-    /// still that of the `If-Match`, and a conflict where it is another; of a POST, whose target is not what
-    /// it makes, it stays ambiguous. Of a DELETE, `same` is not asked: an entity that is gone is updated.
+    /// That happens after an ambiguous outcome; after a conflict, if an earlier attempt may have been processed; and after an
+    /// exhausted DELETE or conditional request (`If-Match`), if an attempt may have been processed.
+    ///
+    /// If the two are the same, the outcome is updated. If not, it is exhausted if the `ETag` is still that of the `If-Match`,
+    /// and conflict if it is another. A POST stays ambiguous, because its target is not the entity that it creates. For a
+    /// DELETE, `same` is not called: if the entity is gone, the outcome is updated.
+    ///
+    /// ```
+    /// # use http::Request;
+    /// # use martello_upsert::UpsertAll;
+    /// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+    /// #     Ok::<_, http::Error>(http::Response::new(martello_body::Body::empty()))
+    /// # });
+    /// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/{id}")).body("{}"))
+    ///     .read_back(|sent, found| sent.body() == found.body());
+    /// ```
     pub fn read_back(
         mut self,
         same: impl Fn(&Request<Bytes>, &Response<Bytes>) -> bool + Send + Sync + 'static,
@@ -138,30 +176,46 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Stops with grace when `stop` is done: what is in task comes to its end, what was taken and not sent
-    /// is recorded as not attempted, and no more rows are taken.
+    /// Stops the run gracefully when `stop` ends: it waits for the requests in flight, records the entities that wait as not
+    /// attempted, and reads no more rows.
+    ///
+    /// ```
+    /// # use futures_util::stream;
+    /// # use http::{Request, Response};
+    /// # use martello_upsert::UpsertAll;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let stack = tower::service_fn(|_: Request<martello_body::Body>| async {
+    /// #     Ok::<_, http::Error>(Response::new(martello_body::Body::empty()))
+    /// # });
+    /// let upserts = UpsertAll::new(stack, |id: &u32| Request::put(format!("https://api.example/{id}")).body("{}"))
+    ///     .stop_when(async { /* such as `tokio::signal::ctrl_c()` */ });
+    /// let report = upserts.run(stream::iter([1, 2, 3])).await?;
+    /// assert!(report.is_stopped());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop_when(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
         self.stop = Box::pin(stop);
         self
     }
 
-    /// Writes each record into this journal, and leaves out what is done by it: its records come first, and
-    /// are counted, as if they were of this run.
+    /// Writes each record into this journal, and skips the entities that are done in it. Their records come first, and count as
+    /// if they were of this run.
     ///
-    /// In a run that goes on, [`UpsertAll::read_back`] is also asked about a conflict of an entity that an
-    /// earlier run may have sent.
+    /// In a resumed run, [`UpsertAll::read_back`] is also used for a conflict of an entity that an earlier run may have sent.
     pub fn journal(mut self, journal: Journal) -> Self {
         self.journal = Some(journal);
         self
     }
 
-    /// How far the run has come, to be watched while it runs.
+    /// A watch on the run's progress.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }
 
-    /// Upserts all rows, and reports. Dropping the future breaks off what is in task.
+    /// Upserts all rows. Dropping the future aborts the requests in flight.
     ///
     /// # Errors
     ///
@@ -169,14 +223,14 @@ impl<T> UpsertAll<T> {
     ///
     /// # Panics
     ///
-    /// When it is polled outside a tokio runtime whose time is enabled.
+    /// When polled outside a tokio runtime whose time is enabled.
     pub async fn run(self, rows: impl Stream<Item = T>) -> Result<Report, UpsertError> {
         self.settings.check()?;
         let (upsert_run, stop) = self.upsert_run(None);
         upsert_run.run(rows, stop).await
     }
 
-    /// Upserts all rows in a task of its own, and yields each record as soon as there is one.
+    /// Upserts all rows in a task, and yields each record as soon as it is known.
     ///
     /// # Errors
     ///
@@ -184,7 +238,7 @@ impl<T> UpsertAll<T> {
     ///
     /// # Panics
     ///
-    /// When it is called outside a tokio runtime.
+    /// When called outside a tokio runtime.
     pub fn records<I>(self, rows: I) -> Result<Records, ConfigError>
     where
         I: Stream<Item = T> + Send + 'static,
@@ -197,7 +251,7 @@ impl<T> UpsertAll<T> {
         }))
     }
 
-    fn upsert_run(self, out: Option<mpsc::Sender<Record>>) -> (UpsertRun<T>, Stop) {
+    fn upsert_run(self, out: Option<mpsc::Sender<Record>>) -> (UpsertRun<T>, StopFuture) {
         let sender = Sender::new(self.wire, self.read_back, self.outbox);
         let journal = JournalHandle::new(self.journal);
         (UpsertRun::new(self.settings, self.build, sender, self.progress, out, journal), self.stop)

@@ -171,7 +171,7 @@ async fn a_header_of_the_environment_that_is_no_credential_by_its_name_tells_run
     };
     let more = ["--header-env", "x-tenant=TENANT", "--journal", "journal"];
     assert_eq!(of(upsert(&sync, &server, &more), "s3cret-a").code, 0);
-    of(upsert(&sync, &server, &more), "s3cret-b").fails(7, "was begun with other headers");
+    of(upsert(&sync, &server, &more), "s3cret-b").fails(7, "belongs to a run with other headers");
     assert_eq!(of(upsert(&sync, &server, &more), "s3cret-a").code, 0);
     let things = Server::with(|_| Reply::ok().body(r#"{"data":[]}"#)).await.unwrap();
     let url = things.uri("/things").to_string() + "?since={since}";

@@ -39,7 +39,7 @@ async fn killed_in_the_middle_it_goes_on_from_its_journal() {
     assert_eq!(ran.code, 0, "{ran:?}");
     is_whole(&sync, &orders);
     sync.orders(301);
-    run(sync.upsert(JOURNALED)).fails(7, "was begun with another input: ");
+    run(sync.upsert(JOURNALED)).fails(7, "belongs to a run with another input: ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -48,7 +48,7 @@ async fn a_journal_is_of_one_place() {
     sync.orders(1);
     assert_eq!(run(sync.upsert(&["--journal", "orders.journal"])).code, 0);
     let ran = run(sync.upsert(&["--journal", "orders.journal", "--method", "PATCH"]));
-    ran.fails(7, "the journal orders.journal was begun with another method (PUT)");
+    ran.fails(7, "the journal orders.journal belongs to a run with another method (PUT)");
     ran.fails(7, "name another journal, or repeat the run as it was begun");
 }
 
@@ -66,9 +66,9 @@ async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
     };
     let of_a = ["--header", "x-tenant: A", "--header-env", "x-api-key=ONE"];
     assert_eq!(upsert("?env=test", &of_a).code, 0);
-    upsert("?env=prod", &of_a).fails(7, "was begun with another URL: ");
-    upsert("?env=test", &["--header", "x-tenant: B"]).fails(7, "was begun with other headers: ");
-    upsert("", &[]).fails(7, "was begun with another URL and other headers: ");
+    upsert("?env=prod", &of_a).fails(7, "belongs to a run with another URL: ");
+    upsert("?env=test", &["--header", "x-tenant: B"]).fails(7, "belongs to a run with other headers: ");
+    upsert("", &[]).fails(7, "belongs to a run with another URL and other headers: ");
     // A credential that was changed since is no other run.
     let again = ["--header", "X-Tenant: A", "--header-env", "x-api-key=TWO", "--attempts", "2"];
     assert_eq!(upsert("?env=test", &again).code, 0);

@@ -126,7 +126,7 @@ async fn what_cannot_work_is_said_before_anything_is_sent() {
     run(sync.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
     run(sync.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
     std::fs::write(sync.path("words"), "no journal\n").unwrap();
-    run(sync.upsert(&["--journal", "words"])).fails(7, "words is no journal");
+    run(sync.upsert(&["--journal", "words"])).fails(7, "words is not a journal");
     let ran = run(sync.upsert(&["--header", "Authorization: Bearer s3cret"]));
     assert!(ran.code == 2 && ran.stderr.contains("--token-env"), "{ran:?}");
     assert!(sync.planner.exchanges().is_empty());

@@ -5,27 +5,27 @@ use martello_outbox::OrderKey;
 use super::Rows;
 use crate::{Record, state::State};
 
-/// What earlier runs have come to.
+/// The results of earlier runs.
 ///
-/// One range for each gap in what is done, and an entry for each row that was not and carried a whole state.
+/// It keeps a range for each gap between the rows that are done, and an entry for each failed row with a whole state.
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     done: Rows,
-    /// To be sent again, and sent in a way that may have been processed.
+    /// To be sent again, although an attempt may have been processed.
     in_doubt: Rows,
-    /// Not done, and a newer one took their place: to send them now would undo that.
+    /// Not done, and a newer one was written: sending them would undo that.
     superseded: Rows,
     open: HashMap<(OrderKey, State), BTreeSet<u64>>,
 }
 
-/// What has become of a row before this run.
+/// The result of a row in earlier runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EarlierOutcome {
-    /// Nothing that can have written it, as far as is written down.
+    /// It was not sent, or cannot have been processed.
     Nothing,
-    /// It was sent, failed for then, and may have been written.
+    /// It was sent, failed for then, and may have been processed.
     InDoubt,
-    /// It failed, and a newer one has taken its place since.
+    /// It failed, and a newer one was written since.
     Superseded,
     /// It is done.
     Done,

@@ -1,4 +1,4 @@
-//! A line of a journal: a record, and what the journal alone has to know of it.
+//! A line of a journal: a record, and two fields that only the journal needs.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{Record, state::State};
 struct Written<'a> {
     #[serde(flatten)]
     record: &'a Record,
-    /// What its request carries the whole state of: a digest, since a query may bear a secret.
+    /// The resource whose whole state the request carries: a digest, because a query may contain a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     /// Whether one of its attempts may have been processed.
@@ -16,14 +16,14 @@ struct Written<'a> {
     in_doubt: bool,
 }
 
-/// The line, with its end.
+/// The line with its line break.
 pub(super) fn line(record: &Record, state: Option<State>) -> serde_json::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&Written { record, state, in_doubt: record.in_doubt })?;
     line.push(b'\n');
     Ok(line)
 }
 
-/// What stands in a line.
+/// Reads a line.
 pub(super) fn parse(line: &[u8]) -> serde_json::Result<(Record, Option<State>)> {
     #[derive(Deserialize)]
     struct Stated {
@@ -33,7 +33,7 @@ pub(super) fn parse(line: &[u8]) -> serde_json::Result<(Record, Option<State>)> 
         in_doubt: bool,
     }
     let mut record: Record = serde_json::from_slice(line)?;
-    // Read twice, which is faster than to keep all of it until its end, as `flatten` does.
+    // Parsing twice is faster than `flatten`, which buffers the whole line.
     let Stated { state, in_doubt } = serde_json::from_slice(line)?;
     record.in_doubt = in_doubt;
     Ok((record, state))

@@ -7,19 +7,19 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// Opens the file only if that cannot wait for whoever writes into a pipe.
+/// Opens the file only if it is regular, because opening a pipe waits for its writer.
 pub(super) fn of_path(path: &Path) -> io::Result<String> {
     is_regular(&fs::metadata(path)?)?;
     of(File::open(path)?)
 }
 
-/// What is read is there to be read again.
+/// Refuses a file that can be read only once.
 fn is_regular(metadata: &fs::Metadata) -> io::Result<()> {
-    let refused = "it is not a regular file, and can be read only once";
+    let refused = "it is not a regular file and can be read only once";
     if metadata.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, refused)) }
 }
 
-/// The SHA-256 of what is in the file, which is read from its start to its end, and is at its start then.
+/// The SHA-256 of the whole file. Rewinds it before and after.
 pub(super) fn of(mut file: File) -> io::Result<String> {
     is_regular(&file.metadata()?)?;
     file.rewind()?;
@@ -37,7 +37,7 @@ pub(super) fn of(mut file: File) -> io::Result<String> {
     }
     file.rewind()?;
     Ok(hash.finalize().iter().fold("sha256:".to_owned(), |mut text, byte| {
-        // It always can be written to a text.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     }))

@@ -1,4 +1,4 @@
-//! The first line: what the file is, and of which run.
+//! The first line of a journal, which identifies the run.
 
 use std::cmp::Ordering;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{UpsertErrorKind, digest::Digest};
 
-/// Written by this version, and read by it.
+/// The version of the format.
 ///
-/// Version 1 did not write down what its requests carried the whole state of, and version 2 left out their headers.
+/// Version 1 had no `state`, and version 2 ignored the headers in it.
 const VERSION: u64 = 3;
 
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Header {
     headers: Digest,
 }
 
-/// Why a line is no header of this version.
+/// Why a line is not a header of this version.
 pub(super) enum NoHeader {
     SomethingElse,
     Older,
@@ -32,7 +32,7 @@ impl Header {
         Self { martello_upserts: VERSION, input: input.to_owned(), method: method.to_owned(), url, headers }
     }
 
-    /// The header in this line.
+    /// Parses the line.
     pub(super) fn parse(line: &[u8]) -> Result<Self, NoHeader> {
         #[derive(Deserialize)]
         struct Version {
@@ -46,7 +46,7 @@ impl Header {
         }
     }
 
-    /// What this run had that the other has not.
+    /// How this run differs from the other.
     pub(super) fn differs(&self, other: &Self) -> Option<(UpsertErrorKind, String)> {
         let same_input = self.input == other.input;
         let method = format!("another method ({})", self.method.escape_debug());
@@ -64,7 +64,7 @@ impl Header {
         Some((if same_input { UpsertErrorKind::OtherTarget } else { UpsertErrorKind::OtherInput }, what))
     }
 
-    /// The line, with its end.
+    /// The line with its line break.
     pub(super) fn line(&self) -> Vec<u8> {
         // A number and a string always serialise.
         let mut line = serde_json::to_vec(self).unwrap_or_default();

@@ -1,27 +1,27 @@
-//! The lines of a journal, one after the other.
+//! Reads the lines of a journal.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest line that is read, in bytes: no record comes near it.
+/// The longest line that is read, in bytes. Records are much shorter.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Reads lines, and knows where each ends.
+/// Reads lines, with their numbers and ends.
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// The number of the line read last, from 1.
+    /// The number of the last line, from 1.
     pub(super) number: u64,
-    /// Where the line read last ends.
+    /// The offset at which the last line ends.
     pub(super) end: u64,
 }
 
-/// What there is to read.
+/// The result of a read.
 pub(super) enum Next<'a> {
     /// A line, without its end.
     Line(&'a [u8]),
-    /// Bytes without the end of a line.
-    CutOff,
-    /// A line that is too long to be one.
+    /// A last line without a line break.
+    Truncated,
+    /// A line that is too long for a record.
     TooLong,
     End,
 }
@@ -43,7 +43,7 @@ impl<R: BufRead> Lines<R> {
             }
             None if read == LONGEST => Ok(Next::TooLong),
             None if read == 0 => Ok(Next::End),
-            None => Ok(Next::CutOff),
+            None => Ok(Next::Truncated),
         }
     }
 }
@@ -60,9 +60,9 @@ mod tests {
         }
     }
 
-    /// Taken for the end, what follows would be cut off from the journal.
+    /// Otherwise the rest of the journal would be removed.
     #[test]
-    fn what_cannot_be_read_is_an_error_and_not_the_end() {
+    fn a_read_error_is_not_taken_for_the_end() {
         for (start, whole) in [("", 0), ("a\n", 2), ("a\nb", 2)] {
             let mut lines = Lines::new(io::BufReader::new(start.as_bytes().chain(Unreadable)));
             for _ in 0..whole / 2 {

@@ -3,10 +3,10 @@ use std::{
     ops::Deref,
 };
 
-/// A file that nobody else has locked, unlocked by name when it is dropped.
+/// An exclusively locked file, which is explicitly unlocked when dropped.
 ///
-/// Closing it is not enough: a process that another thread has just forked has the file, and with it the
-/// lock, until it runs its program.
+/// Closing the file does not always unlock it: a process that another thread has just forked inherits the file and the lock
+/// until it executes its program.
 #[derive(Debug)]
 pub(super) struct Locked(File);
 
@@ -32,7 +32,7 @@ impl Deref for Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // If this fails, the file is closed all the same, which unlocks it unless it was inherited.
+        // If this fails, closing the file still unlocks it unless it was inherited.
         let _ = self.0.unlock();
     }
 }

@@ -32,21 +32,34 @@ use self::{
 };
 use crate::{Record, UpsertError};
 
-/// A file that lets a run go on where another was ended, however that came.
+/// A file of records that lets another run resume where this one ended.
 ///
-/// Its first line names the run that it is of, by its input and its [`RunTarget`]; each other line is a
-/// [`Record`] as JSON. A record is written before its place in task is given to another, so a process that
-/// is killed leaves out only what was in task; and it is made durable every 100 ms and at the end, so a
-/// loss of power costs no more than that, besides.
+/// The first line identifies the run by its input and its [`RunTarget`]. Each other line is a [`Record`] as JSON. A record is
+/// written before the next request starts, so that a killed process loses only the records of the requests in flight. The
+/// file is synced every 100 ms and at the end, so that a loss of power also loses the last 100 ms.
 ///
-/// The next run with the file sends again what is not in it, and what is in it as exhausted or ambiguous;
-/// unless a newer request has taken its place since: one with its key, to the same target, headers such as
-/// `x-tenant` included, and both PUT or DELETE. That is superseded then. What is done it only counts.
+/// The next run with the file sends what is not in it, and what is in it as exhausted or ambiguous. It supersedes such an
+/// entity if a newer request with the same key and target (including headers such as `x-tenant`) was written since, and both
+/// are a PUT or DELETE. It only counts the entities that are done.
 ///
-/// It is made for its owner alone (mode 0600), for it has what servers said; one that is there keeps its
-/// mode.
+/// The file is created with mode 0600, because it contains responses of servers. An existing file keeps its mode.
 ///
-/// One run at a time has the file. Dropping this lets it go; dropping a run does at the runtime's next turn.
+/// The journal locks the file, so that one run uses it at a time. Dropping the journal unlocks it. Dropping a run unlocks it
+/// shortly afterwards.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// use http::Method;
+/// use martello_upsert::{Journal, RunTarget};
+///
+/// let target = RunTarget::new(Method::PUT, "https://api.example/orders/{id}");
+/// let journal = Journal::open(folder.join("orders.journal"), "orders of May", target).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Journal {
     path: Arc<Path>,
     file: Arc<Locked>,
@@ -55,15 +68,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in this file for this run, or begins it. The last line is repaired if it was cut off.
+    /// Opens or creates the journal in this file. Removes the last line if it is truncated.
     ///
-    /// `input` is what tells the input from others, such as [`Journal::fingerprint`] of a file, or a name and
-    /// a date: 1 to 512 bytes.
+    /// `input` identifies the input, such as [`Journal::fingerprint`] of a file, or a name and a date: 1 to 512 bytes.
     ///
     /// # Errors
     ///
-    /// When the journal is of another run, another run has it, a line is no record, or the file is not a
-    /// regular one or cannot be read and written.
+    /// When the journal belongs to another run, another run uses it, a line is not a record, or the file is not a regular
+    /// file or cannot be read and written.
     pub async fn open(
         path: impl Into<PathBuf>,
         input: impl Into<String>,
@@ -84,18 +96,29 @@ impl Journal {
         Ok(Self { path, file: Arc::new(file), earlier: Arc::new(earlier), length })
     }
 
-    /// A name for the content of a file, which no other content has: its SHA-256, made for [`Journal::open`].
+    /// The SHA-256 of a file's content, as the `input` of [`Journal::open`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("orders.ndjson");
+    /// # std::fs::write(&path, "{}")?;
+    /// let input = martello_upsert::Journal::fingerprint(path).await?;
+    /// assert!(input.starts_with("sha256:"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or is not a regular one: what a pipe yields can be read only once.
+    /// When the file cannot be read, or is not a regular file. A pipe can be read only once.
     pub async fn fingerprint(path: impl Into<PathBuf>) -> io::Result<String> {
         let path = path.into();
         tokio::task::spawn_blocking(move || fingerprint::of_path(&path)).await?
     }
 
-    /// The same of a file that is open, to read it from there then: a clone of it, which
-    /// [`File::try_clone`] makes, is at its start afterwards.
+    /// The SHA-256 of an open file's content. Afterwards, the file and its clones ([`File::try_clone`]) are at their start.
     ///
     /// # Errors
     ///
@@ -112,12 +135,12 @@ impl Journal {
         Arc::clone(&self.path)
     }
 
-    /// Whether an earlier run has begun it, and may have sent what is not in it.
+    /// Whether an earlier run created it. That run may have sent entities that are not in it.
     pub(crate) fn is_resumed(&self) -> bool {
         self.length > 0
     }
 
-    /// The records of what is done, in the order in which it was.
+    /// The records of the entities that are done, in the order in which they ended.
     pub(crate) fn done(&self) -> mpsc::Receiver<Result<Record, UpsertError>> {
         let (out, done) = mpsc::channel(128);
         if self.length == 0 {
@@ -125,11 +148,11 @@ impl Journal {
         }
         let (file, path, length) = (Arc::clone(&self.file), self.path(), self.length);
         tokio::task::spawn_blocking(move || {
-            let told = tell(&file, length, &out);
-            // Whoever waits for the end of `out` finds the file let go.
+            let read = send_done(&file, length, &out);
+            // Unlocks the file before `out` ends.
             drop(file);
-            if let Err(error) = told.map_err(|error| open::failed(&path, error)) {
-                // Fails when the run is no more.
+            if let Err(error) = read.map_err(|error| open::failed(&path, error)) {
+                // Fails if the run was dropped.
                 let _ = out.blocking_send(Err(error));
             }
         });
@@ -141,8 +164,12 @@ impl Journal {
     }
 }
 
-/// Reads once more what was read when it was opened: to keep it would take memory for each row.
-fn tell(mut file: &File, length: u64, out: &mpsc::Sender<Result<Record, UpsertError>>) -> io::Result<()> {
+/// Reads the records again, because keeping them since the opening would use memory for each row.
+fn send_done(
+    mut file: &File,
+    length: u64,
+    out: &mpsc::Sender<Result<Record, UpsertError>>,
+) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     let mut lines = Lines::new(BufReader::new(file.take(length)));
     lines.next()?;
@@ -173,7 +200,7 @@ mod tests {
     use super::*;
     use crate::{UpsertAll, UpsertErrorKind};
 
-    /// As on a disk that takes no more: the run stops, and says so with all that it knows.
+    /// As on a full disk: the run stops with an error that has the report.
     #[tokio::test]
     async fn a_journal_that_cannot_be_written_stops_the_run() {
         let place = tempfile::tempdir().unwrap();
@@ -189,7 +216,7 @@ mod tests {
         let upserts = UpsertAll::new(service, to_request).concurrency(2).journal(journal);
         let error = upserts.run(stream::iter(0..1_000)).await.unwrap_err();
         assert_eq!(error.kind(), UpsertErrorKind::Journal);
-        assert!(error.to_string().ends_with("could not be written, so that the run has stopped"), "{error}");
+        assert!(error.to_string().ends_with("; the run has stopped"), "{error}");
         let report = error.report().unwrap();
         assert!(report.is_stopped() && (1..10).contains(&report.counts().written()), "{report}");
     }

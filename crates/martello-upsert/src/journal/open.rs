@@ -1,4 +1,4 @@
-//! Opens a journal, repairs its end, and reads what it has.
+//! Opens a journal, repairs its end, and reads its records.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -14,20 +14,20 @@ use super::{
 };
 use crate::{UpsertError, UpsertErrorKind};
 
-/// A journal that is open, and locked until it is dropped.
+/// An open journal, locked until it is dropped.
 pub(super) struct Opened {
     pub(super) file: Locked,
     pub(super) earlier: Earlier,
-    /// So many bytes of it are from earlier runs.
+    /// How many bytes of it are from earlier runs.
     pub(super) length: u64,
 }
 
 pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> {
     let failed = |error| failed(path, error);
-    let file = match Locked::try_lock(make(path)?) {
+    let file = match Locked::try_lock(open_file(path)?) {
         Ok(file) => file,
         Err(TryLockError::WouldBlock) => {
-            let message = format!("another run has the journal {} open: wait for its end", path.display());
+            let message = format!("another run uses the journal {}: wait until it ends", path.display());
             return Err(UpsertError::new(UpsertErrorKind::JournalInUse, message));
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -38,17 +38,17 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> 
         return Ok(Opened { file, earlier: Earlier::default(), length: 0 });
     }
     let (earlier, length) = read(&file, path, header)?;
-    // What was cut off was in task, or is at most what a loss of power costs.
+    // A truncated record was of a request in flight, or was lost with the power.
     file.set_len(length).map_err(failed)?;
     Ok(Opened { file, earlier, length })
 }
 
-/// Opens the file, or makes one for its owner alone: it has what servers said. A pipe is not opened, for
-/// nothing in it can be read again.
-fn make(path: &Path) -> Result<File, UpsertError> {
-    // A folder says itself what it is.
+/// Opens the file, or creates it for its owner only, because it contains responses of servers. A pipe is refused, because it
+/// cannot be read again.
+fn open_file(path: &Path) -> Result<File, UpsertError> {
+    // For a folder, opening fails with a clear error.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        let message = format!("{} is not a regular file: name another file", path.display());
+        let message = format!("{} is not a regular file: use another file", path.display());
         return Err(UpsertError::new(UpsertErrorKind::JournalDamaged, message));
     }
     let mut options = OpenOptions::new();
@@ -58,7 +58,7 @@ fn make(path: &Path) -> Result<File, UpsertError> {
     options.open(path).map_err(|error| failed(path, error))
 }
 
-/// Whether the file is empty, or has only a part of its header: a run that was killed in its first moment.
+/// Whether the file is empty, or has only a part of its header because a run was killed at its start.
 fn is_unwritten(mut file: &File, header: &[u8]) -> io::Result<bool> {
     let mut start = Vec::new();
     file.seek(SeekFrom::Start(0))?;
@@ -71,25 +71,25 @@ fn begin(mut file: &File, path: &Path, header: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
     file.write_all(header)?;
     file.sync_all()?;
-    // The file's name is durable when its folder is; where a folder cannot be opened, there is nothing to be done.
+    // The file's name is durable once its folder is synced. Some systems cannot open a folder.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
 }
 
-/// What the lines say, and where the last whole one ends.
+/// The results of earlier runs, and the offset at which the last complete line ends.
 fn read(mut file: &File, path: &Path, header: &Header) -> Result<(Earlier, u64), UpsertError> {
     let failed = |error| failed(path, error);
     file.seek(SeekFrom::Start(0)).map_err(failed)?;
     let mut lines = Lines::new(BufReader::new(file));
     let begun = match lines.next().map_err(failed)? {
         Next::Line(line) => Header::parse(line),
-        Next::CutOff | Next::TooLong | Next::End => Err(NoHeader::SomethingElse),
+        Next::Truncated | Next::TooLong | Next::End => Err(NoHeader::SomethingElse),
     };
     let begun = begun.map_err(|no_header| unusable(path, &no_header))?;
     if let Some((kind, what)) = begun.differs(header) {
         let path = path.display();
         let message = format!(
-            "the journal {path} was begun with {what}: name another journal, or repeat the run as it was begun"
+            "the journal {path} belongs to a run with {what}: use another journal, or start the run as before"
         );
         return Err(UpsertError::new(kind, message));
     }
@@ -97,7 +97,7 @@ fn read(mut file: &File, path: &Path, header: &Header) -> Result<(Earlier, u64),
     loop {
         let record = match lines.next().map_err(failed)? {
             Next::Line(line) => entry::parse(line).ok(),
-            Next::CutOff | Next::End => return Ok((earlier, lines.end)),
+            Next::Truncated | Next::End => return Ok((earlier, lines.end)),
             Next::TooLong => None,
         };
         match record {
@@ -110,12 +110,14 @@ fn read(mut file: &File, path: &Path, header: &Header) -> Result<(Earlier, u64),
 fn unusable(path: &Path, no_header: &NoHeader) -> UpsertError {
     let path = path.display();
     let message = match no_header {
-        NoHeader::SomethingElse => format!("{path} is no journal of upserts: name another file"),
+        NoHeader::SomethingElse => format!("{path} is not a journal of upserts: use another file"),
         NoHeader::Older => format!(
-            "the journal {path} is of an older version, which wrote down too little to go on from it: name another file"
+            "the journal {path} was written by an older version and cannot be resumed: use another file"
         ),
         NoHeader::Newer => {
-            format!("the journal {path} is of a newer version: go on with that one, or name another file")
+            format!(
+                "the journal {path} was written by a newer version: resume with that version, or use another file"
+            )
         }
     };
     UpsertError::new(UpsertErrorKind::JournalDamaged, message)
@@ -123,13 +125,13 @@ fn unusable(path: &Path, no_header: &NoHeader) -> UpsertError {
 
 pub(super) fn damaged(path: &Path, line: u64) -> UpsertError {
     let message = format!(
-        "line {line} of the journal {} is no record: correct it, or delete it, and its entity is sent once more",
+        "line {line} of the journal {} is not a record: correct it, or delete it to send its entity again",
         path.display()
     );
     UpsertError::new(UpsertErrorKind::JournalDamaged, message)
 }
 
 pub(super) fn failed(path: &Path, error: io::Error) -> UpsertError {
-    let message = format!("the journal {} could not be read or written", path.display());
+    let message = format!("failed to read or write the journal {}", path.display());
     UpsertError::new(UpsertErrorKind::Journal, message).with_source(error)
 }

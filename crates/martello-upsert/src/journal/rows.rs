@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-/// A set of rows, kept as ranges: a run that goes through its input from the front needs one for each gap.
+/// A set of rows, stored as ranges: rows in order need one range for each gap.
 #[derive(Debug, Default)]
 pub(crate) struct Rows(BTreeMap<u64, u64>);
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_of_ranges_holds_what_a_set_holds_in_as_few_as_there_can_be() {
+    fn a_set_of_ranges_equals_a_plain_set_and_has_the_fewest_ranges() {
         let mut random = fastrand::Rng::with_seed(3);
         for _ in 0..200 {
             let (mut rows, mut model) = (Rows::default(), BTreeSet::new());

@@ -3,10 +3,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::header::Header;
 use crate::{digest::Digest, headers};
 
-/// What a run does with its input: its method, where it goes to, and the headers that all its requests have.
+/// The target of a run: the method, the URL, and the headers of all its requests.
 ///
-/// A [`Journal`](crate::Journal) is of one: what was sent to one place, or for one tenant, was not sent to
-/// another. It keeps the method, and a digest of the URL and of the headers.
+/// A [`Journal`](crate::Journal) belongs to one target, because an entity that was sent to one target or tenant was not sent
+/// to another. It stores the method, and digests of the URL and the headers.
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Method};
@@ -24,15 +24,14 @@ pub struct RunTarget {
 }
 
 impl RunTarget {
-    /// Requests with this method to this URL, in which a name in braces, or whatever else is the same in each
-    /// run, stands for what differs from row to row. With its query; userinfo does not count.
+    /// A target with this method and URL. Use a name in braces, or any other fixed text, for the parts that differ between
+    /// rows. The query counts, and userinfo does not.
     pub fn new(method: Method, url: impl AsRef<str>) -> Self {
         Self { method, url: Digest::of(["url", &without_userinfo(url.as_ref())]), headers: HeaderMap::new() }
     }
 
-    /// All requests have this header, too. One that carries a credential (by its name, as
-    /// [`Redaction`](martello_log::Redaction) knows them, or because its value is marked as sensitive) does
-    /// not count: it may be another in the next run.
+    /// Adds a header of all requests. A credential is ignored, because the next run may have another one: a header that
+    /// [`Redaction`](martello_log::Redaction) masks, or whose value is marked as sensitive.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         if !headers::is_credential(&name, &value) {
             self.headers.append(name, value);
@@ -40,7 +39,16 @@ impl RunTarget {
         self
     }
 
-    /// All requests have these headers, too: see [`RunTarget::header`].
+    /// Adds headers of all requests, as [`RunTarget::header`] does.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, Method};
+    /// use martello_upsert::RunTarget;
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-tenant", HeaderValue::from_static("A"));
+    /// let target = RunTarget::new(Method::PUT, "https://api.example/orders/{id}").headers(&headers);
+    /// ```
     pub fn headers(mut self, headers: &HeaderMap) -> Self {
         for (name, value) in headers {
             self = self.header(name.clone(), value.clone());
@@ -54,7 +62,7 @@ impl RunTarget {
     }
 }
 
-/// The URL without what stands before the `@` of its authority.
+/// The URL without userinfo.
 fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

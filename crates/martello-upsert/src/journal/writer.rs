@@ -10,21 +10,21 @@ use tokio::{sync::Mutex as AsyncMutex, task::JoinHandle, time::Instant};
 use super::{Locked, entry};
 use crate::{Record, state::State};
 
-/// What has been written for so long is made durable: a loss of power costs no more.
+/// How often the file is synced: a loss of power loses no more than this.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
-/// Appends lines to a file, all that wait in one write. A clone appends to the same.
+/// Appends lines to a file, with one write for all lines that wait. A clone appends to the same file.
 #[derive(Clone)]
 pub(crate) struct Writer(Arc<Inner>);
 
 struct Inner {
     file: Arc<Locked>,
     lines: Mutex<Vec<u8>>,
-    turn: AsyncMutex<Turn>,
+    state: AsyncMutex<FileState>,
 }
 
-/// Whoever has it writes what waits.
-struct Turn {
+/// The state of the file. The task that holds its lock writes all lines that wait.
+struct FileState {
     broken: bool,
     synced: Instant,
     sync: Option<JoinHandle<io::Result<()>>>,
@@ -32,46 +32,46 @@ struct Turn {
 
 impl Writer {
     pub(super) fn new(file: Arc<Locked>) -> Self {
-        let turn = Turn { broken: false, synced: Instant::now(), sync: None };
-        Self(Arc::new(Inner { file, lines: Mutex::default(), turn: AsyncMutex::new(turn) }))
+        let state = FileState { broken: false, synced: Instant::now(), sync: None };
+        Self(Arc::new(Inner { file, lines: Mutex::default(), state: AsyncMutex::new(state) }))
     }
 
-    /// Writes a record: when this returns, the operating system has it, and it survives the end of this process.
-    pub(crate) async fn append(&self, record: &Record, state: Option<State>) -> io::Result<()> {
-        let line = entry::line(record, state)?;
+    /// Writes a record. When this returns, the record survives the end of this process.
+    pub(crate) async fn append(&self, record: &Record, whole: Option<State>) -> io::Result<()> {
+        let line = entry::line(record, whole)?;
         self.waiting(|lines| lines.extend_from_slice(&line));
-        let mut turn = self.0.turn.lock().await;
-        if turn.broken {
+        let mut state = self.0.state.lock().await;
+        if state.broken {
             return Err(io::Error::other("an earlier line could not be written"));
         }
-        // Empty if whoever had the turn before has written it, too.
+        // Empty if another task has written this line too.
         let lines = self.waiting(mem::take);
-        let written = if lines.is_empty() { Ok(()) } else { self.write(lines, &mut turn).await };
-        turn.broken = written.is_err();
+        let written = if lines.is_empty() { Ok(()) } else { self.write(lines, &mut state).await };
+        state.broken = written.is_err();
         written
     }
 
-    /// Makes durable what was written.
+    /// Syncs the file.
     pub(crate) async fn finish(&self) -> io::Result<()> {
-        let mut turn = self.0.turn.lock().await;
-        if let Some(sync) = turn.sync.take() {
+        let mut state = self.0.state.lock().await;
+        if let Some(sync) = state.sync.take() {
             sync.await??;
         }
         self.sync().await?
     }
 
-    async fn write(&self, lines: Vec<u8>, turn: &mut Turn) -> io::Result<()> {
+    async fn write(&self, lines: Vec<u8>, state: &mut FileState) -> io::Result<()> {
         let file = Arc::clone(&self.0.file);
         tokio::task::spawn_blocking(move || (&**file).write_all(&lines)).await??;
-        if turn.sync.as_ref().is_some_and(JoinHandle::is_finished)
-            && let Some(sync) = turn.sync.take()
+        if state.sync.as_ref().is_some_and(JoinHandle::is_finished)
+            && let Some(sync) = state.sync.take()
         {
             sync.await??;
         }
-        // Beside the next writes: a disk that takes its time holds nobody up.
-        if turn.sync.is_none() && turn.synced.elapsed() >= SYNC_EVERY {
-            turn.synced = Instant::now();
-            turn.sync = Some(self.sync());
+        // In the background, so that a slow disk does not delay the next writes.
+        if state.sync.is_none() && state.synced.elapsed() >= SYNC_EVERY {
+            state.synced = Instant::now();
+            state.sync = Some(self.sync());
         }
         Ok(())
     }

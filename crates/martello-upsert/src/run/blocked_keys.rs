@@ -1,4 +1,4 @@
-//! What a failed request keeps from being sent, so that another run sends it first.
+//! The keys of failed entities: newer entities of them are not sent, so that another run sends the failed one first.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -10,10 +10,10 @@ use martello_outbox::OrderKey;
 use super::PreparedRow;
 use crate::{UpsertOutcome, state::State};
 
-/// The keys of which something failed and is to be sent again.
+/// The keys of entities that failed and are to be sent again.
 ///
-/// It has a few bytes for each, since a run in which everything fails has as many as rows: two keys with the
-/// same hash would hold each other back, which another run makes good.
+/// It stores only a hash of each key, because every row may fail. Two keys with the same hash block each other; another run
+/// sends what was blocked.
 #[derive(Default)]
 pub(super) struct BlockedKeys {
     keys: HashMap<u64, Failed>,
@@ -21,27 +21,26 @@ pub(super) struct BlockedKeys {
 }
 
 enum Failed {
-    /// The whole state of this: another of it may go, and all else must wait for it.
+    /// The whole state of this resource failed: a newer state of it may be sent, and everything else is blocked.
     Whole(State),
-    /// A part, or several things: all must wait.
+    /// A part, or several entities failed: everything is blocked.
     Part,
 }
 
 impl BlockedKeys {
-    /// Whether it must not be sent in this run: the next one would send what failed after it. Two whole states
-    /// may be of one resource although their headers or schemes differ.
+    /// Whether the row must not be sent in this run, because the next run would send the failed one after it.
     pub(super) fn blocks(&mut self, row: &PreparedRow) -> bool {
         let Some(key) = &row.key else { return false };
         let Some(failed) = self.keys.get_mut(&self.hasher.hash_one(key)) else { return false };
         if matches!(failed, Failed::Whole(failed) if row.state == Some(*failed)) {
             return false;
         }
-        // What is held back holds back what follows it, as if it had failed itself.
+        // A blocked row blocks the next ones, as if it had failed.
         *failed = Failed::Part;
         true
     }
 
-    /// Notes how a request has ended.
+    /// Records how a request ended.
     pub(super) fn note(&mut self, key: &OrderKey, state: Option<State>, outcome: UpsertOutcome) {
         let key = self.hasher.hash_one(key);
         if outcome.is_sent_again() {

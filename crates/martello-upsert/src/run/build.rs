@@ -1,4 +1,4 @@
-//! What an entity becomes: a key and a request.
+//! Builds the key and the request of a row.
 
 use bytes::Bytes;
 use http::Request;
@@ -9,12 +9,12 @@ use crate::state::State;
 
 type ToRequest<T> = Box<dyn FnMut(&T) -> Result<Request<Bytes>, BoxError> + Send>;
 
-/// The key of an entity, what its request carries the whole state of, and the request.
+/// The key of a row, the resource whose whole state its request carries, and the request.
 type Built = (Option<OrderKey>, Option<State>, Request<Bytes>);
-/// What is known of its key, and why there is no request.
+/// The key, if it is known, and why no request could be built.
 type Invalid = (Option<OrderKey>, BoxError);
 
-/// What entities are ordered by.
+/// What the entities are ordered by.
 pub(crate) enum KeyBy<T> {
     Target,
     Row(Box<dyn FnMut(&T) -> String + Send>),
@@ -33,8 +33,8 @@ impl<T> BuildRequest<T> {
             KeyBy::Target | KeyBy::Nothing => None,
         };
         let mut request = (self.to_request)(row).map_err(|error| (named.clone(), error))?;
-        // What holds here holds for what is deferred. There only a key that was named may supersede: that of
-        // a target does not say what the entries carry that wait with it.
+        // The outbox gets the same key for a deferred request. Only a key from `key_by` supersedes there: entries with a key
+        // by target may carry only a part.
         let (key, state, options) = match (&self.key_by, named) {
             (KeyBy::Target, _) => {
                 let key = OrderKey::by_target(RequestHead::from(&request));
@@ -51,7 +51,7 @@ impl<T> BuildRequest<T> {
                 (Some(key), state, options)
             }
         };
-        // What the request says itself stands.
+        // Options that the request already has take precedence.
         request.extensions_mut().get_or_insert_with(|| options);
         Ok((key, state, request))
     }

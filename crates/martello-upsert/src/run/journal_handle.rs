@@ -1,4 +1,4 @@
-//! What is written down of a run, and what was of earlier ones.
+//! A run's access to its journal, if it has one.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -11,11 +11,11 @@ use crate::{
     state::State,
 };
 
-/// A journal, or none.
+/// The journal of a run, or nothing.
 #[derive(Default)]
-pub(crate) struct JournalHandle(Option<Kept>);
+pub(crate) struct JournalHandle(Option<OpenJournal>);
 
-struct Kept {
+struct OpenJournal {
     writer: Writer,
     earlier: Arc<Earlier>,
     path: Arc<Path>,
@@ -25,7 +25,7 @@ struct Kept {
 
 impl JournalHandle {
     pub(crate) fn new(journal: Option<Journal>) -> Self {
-        Self(journal.map(|journal| Kept {
+        Self(journal.map(|journal| OpenJournal {
             earlier: journal.earlier(),
             path: journal.path(),
             resumed: journal.is_resumed(),
@@ -34,52 +34,51 @@ impl JournalHandle {
         }))
     }
 
-    /// The next record of those that earlier runs are done with.
-    pub(super) async fn recall(&mut self) -> Option<Result<Record, UpsertError>> {
+    /// The next record that earlier runs are done with.
+    pub(super) async fn next_done(&mut self) -> Option<Result<Record, UpsertError>> {
         let done = self.0.as_mut()?.done.as_mut()?;
         done.recv().await
     }
 
     pub(super) fn before(&self, row: u64) -> EarlierOutcome {
-        self.0.as_ref().map_or(EarlierOutcome::Nothing, |kept| kept.earlier.of(row))
+        self.0.as_ref().map_or(EarlierOutcome::Nothing, |journal| journal.earlier.of(row))
     }
 
-    /// What a request has to say of earlier runs, so that a conflict with its own earlier self is recognised.
+    /// Whether an earlier run may have sent the request. Its conflict may then be its own result.
     pub(super) fn sent_before(&self, before: EarlierOutcome) -> Option<SentBefore> {
-        let resumed = self.0.as_ref().is_some_and(|kept| kept.resumed);
+        let resumed = self.0.as_ref().is_some_and(|journal| journal.resumed);
         match before {
             EarlierOutcome::InDoubt => Some(SentBefore::Certainly),
             _ => resumed.then_some(SentBefore::Possibly),
         }
     }
 
-    /// Writes down a record, where there is a journal: of what was not sent, or whose task did not come to
-    /// it. What was not attempted is as if it had not been taken.
+    /// Writes the record of an entity that was not sent, or whose task panicked. Entities that were not attempted are left
+    /// out, as if they had not been read.
     pub(super) async fn write(&self, record: &Record, state: Option<State>) -> io::Result<()> {
         match &self.0 {
-            Some(kept) if record.outcome != UpsertOutcome::NotAttempted => {
-                kept.writer.append(record, state).await
+            Some(journal) if record.outcome != UpsertOutcome::NotAttempted => {
+                journal.writer.append(record, state).await
             }
             _ => Ok(()),
         }
     }
 
     pub(super) fn writer(&self) -> Option<Writer> {
-        self.0.as_ref().map(|kept| kept.writer.clone())
+        self.0.as_ref().map(|journal| journal.writer.clone())
     }
 
-    /// Makes durable what was written.
+    /// Syncs the file.
     pub(super) async fn finish(&self) -> io::Result<()> {
         match &self.0 {
-            Some(kept) => kept.writer.finish().await,
+            Some(journal) => journal.writer.finish().await,
             None => Ok(()),
         }
     }
 
     pub(super) fn failed(&self, error: io::Error) -> UpsertError {
-        let path = self.0.as_ref().map_or(Path::new(""), |kept| &*kept.path);
-        let message =
-            format!("the journal {} could not be written, so that the run has stopped", path.display());
+        let path = self.0.as_ref().map_or(Path::new(""), |journal| &*journal.path);
+        let message = format!("failed to write the journal {}; the run has stopped", path.display());
         UpsertError::new(UpsertErrorKind::Journal, message).with_source(error)
     }
 }

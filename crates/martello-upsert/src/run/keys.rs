@@ -1,4 +1,4 @@
-//! Who waits for whom: of one key one entity is under way, and the others wait in the order of the input.
+//! Orders the entities: one of each key is in flight, and the others wait in the order of the input.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,22 +9,22 @@ use crate::{UpsertOutcome, state::State};
 
 pub(super) struct Keys {
     latest_wins: bool,
-    /// The keys of what is under way, with what waits for it. A key that is free is not remembered.
+    /// The keys with an entity in flight, and the entities that wait for it.
     busy: HashMap<OrderKey, VecDeque<PreparedRow>>,
     blocked: BlockedKeys,
     waiting: usize,
     waiting_bytes: usize,
 }
 
-/// What becomes of an entity that has just been taken.
+/// What to do with an entity that was just read.
 pub(super) enum Arrival {
-    /// Its turn has come.
+    /// Send it.
     Ready(PreparedRow),
-    /// It waits.
+    /// It waits for an older one.
     Queued,
-    /// It waits in the place of this one.
+    /// It waits, and supersedes this one.
     Supersedes(PreparedRow),
-    /// It must not be sent before something that failed.
+    /// An older one of its key failed and must be sent first.
     Blocked(PreparedRow),
 }
 
@@ -39,12 +39,12 @@ impl Keys {
         }
     }
 
-    /// How many wait.
+    /// How many entities wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many bytes those have that wait.
+    /// The bytes of the entities that wait.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
@@ -58,7 +58,7 @@ impl Keys {
             self.busy.insert(key.clone(), VecDeque::new());
             return Arrival::Ready(row);
         };
-        // A key may be that of several targets, and what carries a part takes the place of nothing.
+        // Several targets may share a key, and a request without a state supersedes nothing.
         let same = queue.back().is_some_and(|older| older.state.is_some() && older.state == row.state);
         let superseded = if self.latest_wins && same { queue.pop_back() } else { None };
         self.waiting_bytes = self.waiting_bytes.saturating_add(row.bytes());
@@ -75,8 +75,8 @@ impl Keys {
         }
     }
 
-    /// What was under way with this key has ended so; the next of the key, if there is one, is under way now.
-    /// With it come those that are held back.
+    /// The entity in flight of this key has ended. Returns the entities that are blocked by its failure, and the next one to
+    /// send.
     pub(super) fn leave(
         &mut self,
         key: &OrderKey,
@@ -97,7 +97,7 @@ impl Keys {
         (blocked, None)
     }
 
-    /// All that wait, in the order of the input: they wait no more.
+    /// Removes and returns all entities that wait, in the order of the input.
     pub(super) fn give_up(&mut self) -> Vec<PreparedRow> {
         let mut rows: Vec<PreparedRow> = self.busy.values_mut().flat_map(std::mem::take).collect();
         rows.sort_unstable_by_key(|row| row.row);

@@ -9,7 +9,7 @@ mod upsert_run;
 pub(crate) use self::{
     build::{BuildRequest, KeyBy},
     journal_handle::JournalHandle,
-    upsert_run::{Stop, UpsertRun},
+    upsert_run::{StopFuture, UpsertRun},
 };
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use martello_outbox::OrderKey;
 
 use crate::state::State;
 
-/// An entity as it goes on its way.
+/// A row with its request, ready to be sent.
 pub(crate) struct PreparedRow {
     row: u64,
     key: Option<OrderKey>,
@@ -27,7 +27,7 @@ pub(crate) struct PreparedRow {
 }
 
 impl PreparedRow {
-    /// How much memory it takes while it waits, in bytes: about, without what its types take.
+    /// About how much memory it uses while it waits, in bytes, without the size of its types.
     fn bytes(&self) -> usize {
         let headers = self.request.headers().iter();
         let headers = headers.map(|(name, value)| name.as_str().len().saturating_add(value.len()));

@@ -1,4 +1,4 @@
-//! Takes rows, sends what may go, and says what became of each.
+//! Reads rows, sends their requests, and records the outcome of each.
 
 use std::{
     collections::HashMap,
@@ -28,13 +28,13 @@ use crate::{
     state::State,
 };
 
-/// What ends a run before the end of its input.
-pub(crate) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Stops a run before the end of its input.
+pub(crate) type StopFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How a task ends: with what became of the entity, and of writing that down.
+/// The result of a task: the record, and whether it was written into the journal.
 type Finished = (Record, io::Result<()>);
 
-/// What is known of a task however it ends.
+/// What is known of an entity in flight, also if its task panics.
 struct InFlight {
     row: u64,
     key: Option<OrderKey>,
@@ -46,7 +46,7 @@ pub(crate) struct UpsertRun<T> {
     build: BuildRequest<T>,
     sender: Sender,
     keys: Keys,
-    /// Each in a task of its own, so that it goes on whoever waits for whom.
+    /// One task per request, so that requests go on while the run waits.
     tasks: JoinSet<Finished>,
     in_flight: HashMap<Id, InFlight>,
     report: Report,
@@ -54,7 +54,7 @@ pub(crate) struct UpsertRun<T> {
     watched: watch::Sender<Progress>,
     out: Option<mpsc::Sender<Record>>,
     journal: JournalHandle,
-    /// Whether more rows are to be taken.
+    /// Whether to read more rows.
     more: bool,
     failure: Option<UpsertError>,
 }
@@ -88,10 +88,10 @@ impl<T> UpsertRun<T> {
     pub(crate) async fn run(
         mut self,
         rows: impl Stream<Item = T>,
-        stop: Stop,
+        stop: StopFuture,
     ) -> Result<Report, UpsertError> {
-        let began = Instant::now();
-        while let Some(done) = self.journal.recall().await {
+        let started = Instant::now();
+        while let Some(done) = self.journal.next_done().await {
             match done {
                 Ok(record) => self.done(record).await,
                 Err(error) => self.fail(error).await,
@@ -102,56 +102,56 @@ impl<T> UpsertRun<T> {
             self.fail(self.journal.failed(error)).await;
         }
         self.progress.ended = true;
-        self.show();
-        let report = self.report.end(began.elapsed(), self.progress.stopping);
+        self.update_progress();
+        let report = self.report.end(started.elapsed(), self.progress.stopping);
         match self.failure {
             None => Ok(report),
             Some(error) => Err(error.with_report(report)),
         }
     }
 
-    async fn send_all(&mut self, rows: impl Stream<Item = T>, mut stop: Stop) {
+    async fn send_all(&mut self, rows: impl Stream<Item = T>, mut stop: StopFuture) {
         let mut rows = pin!(rows);
-        let mut asked = false;
+        let mut stop_requested = false;
         while self.more || !self.tasks.is_empty() {
             tokio::select! {
                 biased;
-                () = &mut stop, if !asked => {
-                    asked = true;
+                () = &mut stop, if !stop_requested => {
+                    stop_requested = true;
                     if self.more || self.keys.waiting() > 0 {
                         self.stop().await;
                     }
                 }
                 Some(finished) = self.tasks.join_next_with_id() => self.finished(finished).await,
-                row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if self.more && self.has_room() => match row {
+                row = poll_fn(|cx| rows.as_mut().poll_next(cx)), if self.more && self.has_capacity() => match row {
                     Some(row) => self.take(row).await,
                     None => self.more = false,
                 },
             }
-            self.show();
+            self.update_progress();
         }
     }
 
-    /// Whether another row would go, or may wait.
-    fn has_room(&self) -> bool {
+    /// Whether another row may be sent or may wait.
+    fn has_capacity(&self) -> bool {
         self.tasks.len() < self.settings.concurrency
             && self.keys.waiting() <= self.settings.look_ahead
             && self.keys.waiting_bytes() <= self.settings.look_ahead_bytes
     }
 
     async fn take(&mut self, row: T) {
-        // Rows of which no request can be made, one after the other, must let others run.
+        // Yields to other tasks while many rows in a row need no request.
         tokio::task::coop::consume_budget().await;
-        let place = self.progress.taken;
+        let index = self.progress.taken;
         self.progress.taken += 1;
-        let before = self.journal.before(place);
+        let before = self.journal.before(index);
         if before == EarlierOutcome::Done {
             return;
         }
         let (key, state, mut request) = match self.build.request(&row, self.settings.latest_wins) {
             Ok(made) => made,
             Err((key, error)) => {
-                let mut record = Record::new(place, key, UpsertOutcome::Rejected);
+                let mut record = Record::new(index, key, UpsertOutcome::Rejected);
                 record.reason = Some(error_text(&*error));
                 return self.settle(record).await;
             }
@@ -159,7 +159,7 @@ impl<T> UpsertRun<T> {
         if let Some(sent_before) = self.journal.sent_before(before) {
             request.extensions_mut().insert(sent_before);
         }
-        let row = PreparedRow { row: place, key, state, request };
+        let row = PreparedRow { row: index, key, state, request };
         if before == EarlierOutcome::Superseded {
             return self.unsent(row, UpsertOutcome::Superseded).await;
         }
@@ -177,7 +177,7 @@ impl<T> UpsertRun<T> {
         let (sender, writer) = (self.sender.clone(), self.journal.writer());
         let task = self.tasks.spawn(async move {
             let record = sender.send(request, record).await;
-            // Before its place is given to another: so no more is unwritten than may be in flight.
+            // Before the task ends and the next one starts, so that at most `concurrency` records are unwritten.
             let written = match writer {
                 Some(writer) => writer.append(&record, state).await,
                 None => Ok(()),
@@ -194,7 +194,7 @@ impl<T> UpsertRun<T> {
             Ok((_, finished)) => finished,
             Err(_) => {
                 let mut record = Record::new(row, key.clone(), UpsertOutcome::Ambiguous);
-                record.reason = Some("the stack has panicked".into());
+                record.reason = Some("the stack panicked".into());
                 let written = self.journal.write(&record, state).await;
                 (record, written)
             }
@@ -213,7 +213,7 @@ impl<T> UpsertRun<T> {
         }
     }
 
-    /// Ends the run for want of something that it cannot do without.
+    /// Stops the run because of an error.
     async fn fail(&mut self, error: UpsertError) {
         if self.failure.is_none() {
             self.failure = Some(error);
@@ -221,7 +221,7 @@ impl<T> UpsertRun<T> {
         }
     }
 
-    /// Begins nothing more.
+    /// Reads and sends nothing more.
     async fn stop(&mut self) {
         self.more = false;
         self.progress.stopping = true;
@@ -232,7 +232,7 @@ impl<T> UpsertRun<T> {
 
     async fn blocked(&mut self, row: PreparedRow) {
         let mut record = Record::new(row.row, row.key, UpsertOutcome::NotAttempted);
-        record.reason = Some("an older row of its key has failed, and has to be sent first".into());
+        record.reason = Some("an older row of its key failed and must be sent first".into());
         self.settle(record).await;
     }
 
@@ -240,7 +240,7 @@ impl<T> UpsertRun<T> {
         self.settle(Record::new(row.row, row.key, outcome)).await;
     }
 
-    /// What became of an entity without a task.
+    /// Records an entity that was not sent.
     async fn settle(&mut self, record: Record) {
         let written = self.journal.write(&record, None).await;
         self.done(record).await;
@@ -252,14 +252,14 @@ impl<T> UpsertRun<T> {
     async fn done(&mut self, record: Record) {
         self.report.add(&record);
         self.progress.counts.add(record.outcome);
-        self.show();
+        self.update_progress();
         if let Some(out) = &self.out {
-            // Fails when nobody reads them any more: then this run is about to be dropped.
+            // Fails if the `Records` were dropped, which also aborts this run.
             let _ = out.send(record).await;
         }
     }
 
-    fn show(&mut self) {
+    fn update_progress(&mut self) {
         self.progress.in_flight = self.tasks.len();
         self.progress.waiting = self.keys.waiting();
         self.watched.send_replace(self.progress);

@@ -28,20 +28,19 @@ pub(super) fn complete(record: &mut Record, answer: &Answer, if_match: Option<&H
             (UpsertOutcome::Exhausted, Some("the entity was read back and is as it was before"))
         }
         WriteStatus::NotReadBack => {
-            let reason = "the conflict may be the result of an earlier attempt; set `read_back` to find out";
+            let reason = "the rejection may be the result of an earlier attempt; set `read_back` to find out";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
         WriteStatus::EarlierRun => {
-            let reason = "the conflict may be the result of an earlier run; set `read_back` to find out";
+            let reason = "the rejection may be the result of an earlier run; set `read_back` to find out";
             (UpsertOutcome::Conflict, Some(reason))
         }
         WriteStatus::Inconclusive => {
-            let reason = "the conflict may be the result of an earlier run, and reading the entity back cannot show it";
+            let reason = "the rejection may be the result of an earlier run, and reading the entity back cannot show it";
             (UpsertOutcome::Conflict, Some(reason))
         }
         WriteStatus::ReadFailed if rejected => {
-            let reason =
-                "the conflict may be the result of an earlier attempt, and the entity could not be read back";
+            let reason = "the rejection may be the result of an earlier attempt, and the entity could not be read back";
             (UpsertOutcome::Ambiguous, Some(reason))
         }
         // The response says more.

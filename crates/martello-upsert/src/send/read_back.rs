@@ -30,7 +30,7 @@ impl ReadBack {
 pub(crate) enum SentBefore {
     /// An earlier run has sent it, and it may have been processed.
     Certainly,
-    /// It may have been in task when one was killed.
+    /// It may have been in flight when one was killed.
     Possibly,
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn send(wire: &Wire, read_back: Option<&ReadBack>, request: Req
             status => Some(status),
         },
         _ if rejected && of_this_call => Some(WriteStatus::NotReadBack),
-        // Of all rejections of a run that goes on, hardly one is for what was in task.
+        // Of all rejections of a run that goes on, hardly one is for what was in flight.
         _ if rejected && write.before == Some(SentBefore::Certainly) => Some(WriteStatus::EarlierRun),
         _ => None,
     };

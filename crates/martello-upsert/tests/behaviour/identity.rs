@@ -89,7 +89,7 @@ async fn a_part_that_failed_holds_back_what_follows_it_and_the_next_run_sends_al
     let writes = [("PATCH", "a", 0), ("PATCH", "a", 1), ("PATCH", "b", 2), ("PUT", "a", 3)];
     let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts).await;
     assert_eq!(outcomes(&first), ["exhausted", "not_attempted", "updated", "not_attempted"]);
-    let reason = "an older row of its key has failed, and has to be sent first";
+    let reason = "an older row of its key failed and must be sent first";
     assert_eq!(first[1].reason.as_deref(), Some(reason));
     assert_eq!(outcomes(&second), ["updated"; 4]);
     assert_eq!(written, [2, 0, 1, 3]);

@@ -28,7 +28,7 @@ async fn the_journal_of_another_input_is_refused() {
     let (kind, sentence) = refused(&path, "orders of today").await;
     assert_eq!(kind, UpsertErrorKind::OtherInput);
     let expected =
-        "the journal j was begun with another input: name another journal, or repeat the run as it was begun";
+        "the journal j belongs to a run with another input: use another journal, or start the run as before";
     assert_eq!((sentence.as_str(), fs::read(&path).unwrap()), (expected, before));
 }
 
@@ -39,7 +39,7 @@ async fn a_journal_has_one_run_at_a_time() {
     let journal = Journal::open(&path, "orders", target()).await.unwrap();
     let (kind, sentence) = refused(&path, "orders").await;
     assert_eq!(kind, UpsertErrorKind::JournalInUse);
-    assert_eq!(sentence, "another run has the journal j open: wait for its end");
+    assert_eq!(sentence, "another run uses the journal j: wait until it ends");
     drop(journal);
     Journal::open(&path, "orders", target()).await.unwrap();
 }
@@ -56,7 +56,7 @@ async fn a_file_that_is_something_else_is_left_alone() {
         fs::write(&path, content).unwrap();
         let (kind, sentence) = refused(&path, "orders").await;
         assert_eq!(kind, UpsertErrorKind::JournalDamaged, "{content}");
-        assert_eq!(sentence, "j is no journal of upserts: name another file");
+        assert_eq!(sentence, "j is not a journal of upserts: use another file");
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
 }
@@ -79,7 +79,7 @@ async fn a_journal_that_cannot_be_opened_is_an_error_and_stays_as_it_is() {
     ] {
         let (kind, sentence) = refused(&at(name), "orders").await;
         assert_eq!(kind, UpsertErrorKind::Journal, "{name}");
-        assert_eq!(sentence, "the journal j could not be read or written", "{name}");
+        assert_eq!(sentence, "failed to read or write the journal j", "{name}");
     }
     assert!(at("folder").is_dir() && fs::read(at("file")).unwrap().is_empty());
 }
@@ -91,11 +91,8 @@ async fn the_journal_of_another_version_is_refused() {
     let path = place.path().join("journal");
     let record = r#"{"row":0,"key":"api/a","outcome":"exhausted","attempts":1,"latency_us":1}"#;
     for (version, expected) in [
-        (
-            1,
-            "the journal j is of an older version, which wrote down too little to go on from it: name another file",
-        ),
-        (9, "the journal j is of a newer version: go on with that one, or name another file"),
+        (1, "the journal j was written by an older version and cannot be resumed: use another file"),
+        (9, "the journal j was written by a newer version: resume with that version, or use another file"),
     ] {
         let content = format!("{{\"martello_upserts\":{version},\"input\":\"orders\"}}\n{record}\n");
         fs::write(&path, &content).unwrap();
@@ -115,7 +112,7 @@ async fn a_journal_whose_states_leave_out_headers_is_refused() {
     let before = format!("{{\"martello_upserts\":2,{rest}");
     fs::write(&path, &before).unwrap();
     let (kind, sentence) = refused(&path, "orders").await;
-    let expected = "the journal j is of an older version, which wrote down too little to go on from it: name another file";
+    let expected = "the journal j was written by an older version and cannot be resumed: use another file";
     assert_eq!((kind, &*sentence), (UpsertErrorKind::JournalDamaged, expected));
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
 }
@@ -131,7 +128,7 @@ async fn a_line_in_the_middle_that_is_no_record_is_named() {
         fs::write(&path, lines.join("\n") + "\n").unwrap();
         let (kind, sentence) = refused(&path, "orders").await;
         assert_eq!(kind, UpsertErrorKind::JournalDamaged);
-        assert!(sentence.starts_with("line 3 of the journal j is no record"), "{sentence}");
+        assert!(sentence.starts_with("line 3 of the journal j is not a record"), "{sentence}");
     }
 }
 

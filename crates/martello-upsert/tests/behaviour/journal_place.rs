@@ -51,7 +51,7 @@ async fn a_pipe_is_no_journal() {
     let opened = soon(&path, Journal::open(&path, "orders", target())).await;
     let error = opened.unwrap().unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::JournalDamaged);
-    assert!(error.to_string().ends_with("is not a regular file: name another file"), "{error}");
+    assert!(error.to_string().ends_with("is not a regular file: use another file"), "{error}");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn what_can_be_read_only_once_has_no_fingerprint() {
     let (_place, path) = pipe();
     let made = soon(&path, Journal::fingerprint(&path)).await;
     let error = made.unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "it is not a regular file, and can be read only once");
+    assert_eq!(error.to_string(), "it is not a regular file and can be read only once");
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn a_stack_that_panics_leaves_one_entity_ambiguous() {
     });
     let records = records(upserts(&server), rows([("a", 1), ("b", 2), ("b", 3), ("c", 4)])).await;
     assert_eq!(outcomes(&records), ["updated", "ambiguous", "ambiguous", "updated"]);
-    assert_eq!(records[1].reason.as_deref(), Some("the stack has panicked"));
+    assert_eq!(records[1].reason.as_deref(), Some("the stack panicked"));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn a_journal_of_another_run_is_refused_with_what_differs() {
         ),
     ] {
         let sentence = format!(
-            "the journal j was begun with {what}: name another journal, or repeat the run as it was begun"
+            "the journal j belongs to a run with {what}: use another journal, or start the run as before"
         );
         assert_eq!(opens(&path, input, target).await, Err((kind, sentence)));
     }

@@ -140,7 +140,7 @@ async fn a_conflict_with_ones_own_lost_write_is_an_update() {
 async fn without_reading_back_such_a_conflict_is_ambiguous() {
     let (record, _) = upserted(&[Fault::LostAnswer], 4, |upserts, _| upserts).await;
     assert_eq!((record.outcome.as_str(), record.read_back), ("ambiguous", false));
-    assert!(record.reason.unwrap().contains("`read_back` would tell"));
+    assert!(record.reason.unwrap().contains("set `read_back` to find out"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn a_conflict_with_somebody_else_stays_one() {
     // Their write came between two attempts of ours.
     let (record, reads) = upserted(&[Fault::Overtaken], 4, compare).await;
     assert_eq!((record.outcome.as_str(), record.read_back, reads), ("conflict", true, 1));
-    assert_eq!(record.reason.as_deref(), Some("read back, it is not what was sent"));
+    assert_eq!(record.reason.as_deref(), Some("the entity was read back and differs from what was sent"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,7 +79,10 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_is_one_that_says_s
                 let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
                 assert_eq!(record.outcome.as_str(), "conflict", "{method} {runs:?}");
                 let reason = record.reason.unwrap_or_default();
-                assert!(reason.contains("an earlier run may have written it"), "{method} {runs:?}: {reason}");
+                assert!(
+                    reason.contains("may be the result of an earlier run"),
+                    "{method} {runs:?}: {reason}"
+                );
             }
         }
         // That holds for what another run has sent: of its own attempts, it does not know.

@@ -71,7 +71,7 @@ async fn a_conflict_after_a_lost_answer_is_ambiguous_whatever_its_method() {
             ] {
                 let (record, reads) = written(method.clone(), says, (200, ""), |upserts| upserts).await;
                 assert_eq!((record.outcome.as_str(), reads), ("ambiguous", 0), "{method} {says:?}");
-                assert!(record.reason.unwrap().contains("`read_back` would tell"));
+                assert!(record.reason.unwrap().contains("set `read_back` to find out"));
                 assert_eq!(record.status.unwrap().as_u16(), conflict);
             }
             for says in [&[Says::Status(conflict)][..], &[Says::Status(503), Says::Status(conflict)]] {
@@ -101,7 +101,7 @@ async fn a_conflict_after_a_lost_answer_is_read_back_without_a_condition_too() {
         assert!(record.read_back);
         let reason = record.reason.as_deref();
         assert_eq!(
-            reason == Some("read back, it is still there"),
+            reason == Some("the entity was read back and still exists"),
             method == Method::DELETE && found.0 == 200
         );
     }
