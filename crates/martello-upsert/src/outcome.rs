@@ -102,9 +102,10 @@ impl fmt::Display for UpsertOutcome {
 /// The error of a word that is not the name of an [`UpsertOutcome`].
 ///
 /// ```
-/// use martello_upsert::{UnknownUpsertOutcome, UpsertOutcome};
+/// use martello_upsert::UpsertOutcome;
 ///
-/// assert_eq!("done".parse::<UpsertOutcome>(), Err(UnknownUpsertOutcome));
+/// let error = "done".parse::<UpsertOutcome>().unwrap_err();
+/// assert!(error.to_string().starts_with("an outcome is created, updated"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
