@@ -5,7 +5,7 @@ use martello_upsert::{Progress, UpsertErrorKind, UpsertOutcome};
 use crate::support::{Memory, rows, upserts};
 
 #[tokio::test]
-async fn a_setting_out_of_its_range_is_named_before_anything_is_sent() {
+async fn a_setting_out_of_its_range_is_an_error_before_anything_is_sent() {
     let server = Memory::well();
     for concurrency in [0, 1_001] {
         let error = upserts(&server).concurrency(concurrency).run(rows([("a", 1)])).await.unwrap_err();
@@ -32,7 +32,7 @@ async fn an_input_without_rows_is_a_success() {
 }
 
 #[test]
-fn an_outcome_is_read_as_it_is_written() {
+fn an_outcome_is_the_same_after_a_round_trip_through_its_name() {
     for outcome in UpsertOutcome::ALL {
         assert_eq!(outcome.to_string().parse(), Ok(*outcome));
         assert_eq!(serde_json::to_string(outcome).unwrap(), format!("\"{outcome}\""));

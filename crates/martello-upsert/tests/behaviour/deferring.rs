@@ -10,14 +10,14 @@ use tower::service_fn;
 use crate::support::{Memory, Row, outcomes, put, records, rows, upserts};
 
 #[tokio::test(start_paused = true)]
-async fn what_is_exhausted_is_deferred_with_all_that_follows_it_and_arrives_in_order() {
+async fn an_exhausted_entity_and_the_next_ones_of_its_key_are_deferred_and_arrive_in_order() {
     let broken = Memory::new(|key, _| (if key == "a" { 503 } else { 200 }, Duration::from_secs(1)));
     let outbox = Outbox::new(MemoryStore::new());
     let input = rows([("a", 1), ("b", 2), ("a", 3), ("c", 4)]);
     let records = records(upserts(&broken).defer_to(&outbox), input).await;
     assert_eq!(outcomes(&records), ["deferred", "updated", "deferred", "updated"]);
     assert_eq!((records[0].attempts, records[0].status.unwrap().as_u16()), (1, 503));
-    // The second was not even sent: the first is in the outbox.
+    // The second was not sent, because the first is in the outbox.
     assert_eq!((records[2].attempts, records[2].status), (0, None));
     assert_eq!(broken.seen().arrived.iter().filter(|(key, _)| key == "a").count(), 1);
 
@@ -41,7 +41,7 @@ async fn a_rejection_is_not_deferred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_ambiguous_and_must_not_go_twice_lies_as_a_dead_letter() {
+async fn an_ambiguous_entity_that_must_not_be_sent_twice_becomes_a_dead_letter() {
     let service = service_fn(|_: Request<Body>| async {
         Err::<http::Response<Body>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     });
@@ -55,7 +55,7 @@ async fn what_is_ambiguous_and_must_not_go_twice_lies_as_a_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_client_refuses_is_rejected_and_not_stored() {
+async fn an_entity_that_the_client_refuses_is_rejected_and_not_stored() {
     let service = service_fn(|_: Request<Body>| async {
         let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
         Err::<http::Response<Body>, _>(refused)
@@ -69,9 +69,9 @@ async fn what_the_client_refuses_is_rejected_and_not_stored() {
     }
 }
 
-/// An order key does not say what an entry in the outbox carries: it may be a part, of another run.
+/// An entry in the outbox with the same key may carry only a part.
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_by_target_within_the_run_and_supersedes_nothing_in_the_outbox() {
+async fn latest_wins_by_target_supersedes_nothing_in_the_outbox() {
     let broken = Memory::new(|_, _| (503, Duration::from_secs(1)));
     let outbox = Outbox::new(MemoryStore::new());
     let patch =
@@ -93,7 +93,7 @@ async fn the_latest_wins_by_target_within_the_run_and_supersedes_nothing_in_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_by_the_key_that_was_named_in_the_outbox_too() {
+async fn latest_wins_by_key_supersedes_in_the_outbox_too() {
     let server = Memory::new(|_, _| (503, Duration::from_secs(1)));
     let outbox = Outbox::new(MemoryStore::new());
     let input = rows([("a", 1), ("b", 2), ("a", 3)]);

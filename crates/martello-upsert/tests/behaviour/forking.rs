@@ -1,4 +1,4 @@
-//! A service that starts processes while it runs upserts.
+//! A process that forks children while it runs upserts.
 
 use std::{
     process::Command,
@@ -16,7 +16,7 @@ use crate::support::{Memory, rows, target, upserts};
 
 const SPAWNERS: usize = 4;
 
-/// Starts processes in threads of its own until it is dropped. Each has, until it runs its program, all files
+/// Starts processes in other threads until it is dropped. Until it executes its program, each has all files
 /// that are open.
 struct Spawning {
     ended: Arc<AtomicBool>,
@@ -49,7 +49,7 @@ impl Drop for Spawning {
 }
 
 #[tokio::test]
-async fn a_journal_that_was_let_go_is_free_though_a_child_was_forked_while_it_was_open() {
+async fn a_dropped_journal_is_unlocked_although_a_child_was_forked_while_it_was_open() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     let spawning = Spawning::start();

@@ -1,4 +1,4 @@
-//! What orders entities, what takes the place of another, and what has to wait for it.
+//! Which entities are ordered, superseded and blocked.
 
 use std::{
     path::Path,
@@ -15,7 +15,7 @@ use martello_upsert::{Journal, Record, UpsertAll};
 
 use crate::support::{Memory, ill, outcomes, records, target, written};
 
-/// A method, where it goes to, and what it writes there. What begins with a question mark goes to one path.
+/// A method, a target, and a body. Targets that start with a question mark share one path.
 type Write = (&'static str, &'static str, u32);
 
 fn to_request(write: &Write) -> Result<Request<String>, http::Error> {
@@ -35,7 +35,7 @@ async fn journal(place: &Path) -> Journal {
     Journal::open(place.join("journal"), "orders", target()).await.unwrap()
 }
 
-/// The records of a run that meets these answers, those of the next run with its journal, and what was written in all.
+/// The records of a run with these responses, those of the next run with its journal, and everything that was written.
 async fn twice(
     writes: &[Write],
     answers: &'static [(u32, u16)],
@@ -50,7 +50,7 @@ async fn twice(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_sent_again_though_another_query_of_its_path_was_written() {
+async fn a_failed_entity_is_sent_again_although_another_query_of_its_path_was_written() {
     let writes = [("PUT", "?id=a", 0), ("PUT", "?id=b", 1)];
     let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts).await;
     assert_eq!(outcomes(&first), ["exhausted", "updated"]);
@@ -58,7 +58,7 @@ async fn what_failed_is_sent_again_though_another_query_of_its_path_was_written(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_holds_back_another_target_of_a_key_that_was_named() {
+async fn a_failed_entity_blocks_another_target_of_its_named_key() {
     let writes = [("PUT", "?id=a", 0), ("PUT", "?id=b", 1)];
     let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts.key_by(|_| "all")).await;
     assert_eq!(outcomes(&first), ["exhausted", "not_attempted"]);
@@ -66,7 +66,7 @@ async fn what_failed_holds_back_another_target_of_a_key_that_was_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_superseded_by_the_whole_state_of_the_same_target() {
+async fn a_failed_entity_is_superseded_by_the_whole_state_of_the_same_target() {
     let writes = [("PUT", "a?of=b", 0), ("DELETE", "a?of=b", 1), ("PUT", "c", 2)];
     let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts.concurrency(1)).await;
     assert_eq!(outcomes(&first), ["exhausted", "updated", "updated"]);
@@ -75,7 +75,7 @@ async fn what_failed_is_superseded_by_the_whole_state_of_the_same_target() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_sent_again_if_what_came_after_it_was_refused() {
+async fn a_failed_entity_is_sent_again_if_the_next_one_was_rejected() {
     let answers: [&'static [(u32, u16)]; 2] = [&[(0, 503), (1, 409)], &[(0, 503), (1, 422)]];
     for answers in answers {
         let writes = [("PUT", "a", 0), ("PUT", "a", 1)];
@@ -85,7 +85,7 @@ async fn what_failed_is_sent_again_if_what_came_after_it_was_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_failed_holds_back_what_follows_it_and_the_next_run_sends_all_in_order() {
+async fn a_failed_part_blocks_its_key_and_the_next_run_sends_all_in_order() {
     let writes = [("PATCH", "a", 0), ("PATCH", "a", 1), ("PATCH", "b", 2), ("PUT", "a", 3)];
     let (first, second, written) = twice(&writes, &[(0, 503)], |upserts| upserts).await;
     assert_eq!(outcomes(&first), ["exhausted", "not_attempted", "updated", "not_attempted"]);
@@ -96,7 +96,7 @@ async fn a_part_that_failed_holds_back_what_follows_it_and_the_next_run_sends_al
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_failed_holds_back_what_comes_later_and_without_a_journal() {
+async fn a_failed_part_blocks_its_key_also_without_a_journal() {
     for (method, key) in [("PATCH", None), ("POST", Some("one")), ("PATCH", Some("one"))] {
         let (server, _) = ill(&[(0, 503)]);
         let upserts = upserts(&server).concurrency(1);
@@ -115,14 +115,14 @@ async fn a_part_that_failed_holds_back_what_comes_later_and_without_a_journal() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_was_refused_holds_nothing_back() {
+async fn a_rejected_part_blocks_nothing() {
     let writes = [("PATCH", "a", 0), ("PATCH", "a", 1)];
     let (first, _, written) = twice(&writes, &[(0, 422)], |upserts| upserts).await;
     assert_eq!((outcomes(&first), written), (vec!["rejected", "updated"], vec![1]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_whole_state_that_failed_holds_back_parts_until_another_took_its_place() {
+async fn a_failed_whole_state_blocks_parts_until_it_is_superseded() {
     let writes = [("PUT", "a", 0), ("PATCH", "a", 1), ("PUT", "b", 2), ("PUT", "b", 3), ("PATCH", "b", 4)];
     let (first, second, written) = twice(&writes, &[(0, 503), (2, 503)], |upserts| upserts).await;
     assert_eq!(outcomes(&first), ["exhausted", "not_attempted", "exhausted", "updated", "updated"]);
@@ -131,7 +131,7 @@ async fn a_whole_state_that_failed_holds_back_parts_until_another_took_its_place
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_by_target_only_over_the_whole_state_of_the_same_target() {
+async fn latest_wins_by_target_supersedes_only_the_whole_state_of_the_same_target() {
     let server = Memory::well();
     let writes = [
         ("PUT", "?id=a", 0),
@@ -144,14 +144,14 @@ async fn the_latest_wins_by_target_only_over_the_whole_state_of_the_same_target(
         ("PUT", "e", 7),
         ("PUT", "e", 8),
     ];
-    // All keys are under way at the same time.
+    // All keys are in flight at the same time.
     let records = records(upserts(&server).latest_wins().concurrency(6), input(&writes)).await;
     let superseded = records.iter().filter(|record| record.outcome.as_str() == "superseded");
     assert_eq!(superseded.map(|record| record.row).collect::<Vec<_>>(), [7]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_by_the_key_that_was_named_whatever_is_sent() {
+async fn latest_wins_by_key_supersedes_every_request_of_the_key() {
     let writes = [("PATCH", "a", 0), ("POST", "b", 1), ("PATCH", "c", 2)];
     let by_name = |upserts: UpsertAll<Write>| upserts.key_by(|_| "all").latest_wins();
     let (first, _, written) = twice(&writes, &[], by_name).await;
@@ -162,7 +162,7 @@ async fn the_latest_wins_by_the_key_that_was_named_whatever_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_has_no_value_of_a_query() {
+async fn a_journal_contains_no_values_of_a_query() {
     let place = tempfile::tempdir().unwrap();
     let writes = [("PUT", "a?token=s3cret", 0)];
     let upserts = upserts(&Memory::well()).key_by(|_| "all").journal(journal(place.path()).await);
@@ -172,7 +172,7 @@ async fn a_journal_has_no_value_of_a_query() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_panicked_is_superseded_by_the_whole_state_of_the_same_target() {
+async fn an_entity_that_panicked_is_superseded_by_the_whole_state_of_the_same_target() {
     let place = tempfile::tempdir().unwrap();
     let writes = [("PUT", "a", 0), ("PUT", "a", 1)];
     let broken = Memory::new(|_, value| {
@@ -187,7 +187,7 @@ async fn what_has_panicked_is_superseded_by_the_whole_state_of_the_same_target()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_that_is_refused_in_the_next_run_holds_nothing_back() {
+async fn a_part_that_is_rejected_in_the_next_run_blocks_nothing() {
     for failed in [503, 504] {
         let place = tempfile::tempdir().unwrap();
         let status = Arc::new(AtomicU16::new(failed));

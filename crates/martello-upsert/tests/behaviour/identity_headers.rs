@@ -1,4 +1,4 @@
-//! Which headers tell one resource from another at the same URL.
+//! The headers that distinguish resources at the same URL.
 
 use std::{path::Path, sync::atomic::Ordering};
 
@@ -9,7 +9,7 @@ use martello_upsert::{Journal, UpsertAll};
 use crate::support::{Memory, ill, outcomes, records, target, written};
 
 type Headers = &'static [(&'static str, &'static str)];
-/// A method, headers, and what it writes.
+/// A method, headers, and a body.
 type Write = (&'static str, Headers, u32);
 
 fn to_request(write: &Write) -> Result<Request<String>, http::Error> {
@@ -26,7 +26,7 @@ fn upserts(server: &Memory) -> UpsertAll<Write> {
     UpsertAll::new(server.clone(), to_request).concurrency(1)
 }
 
-/// What the next run with a journal says of these, of which the first has failed, and what was written in all.
+/// The outcomes of the next run with a journal after the first of these has failed, and everything that was written.
 async fn again(writes: &[Write]) -> (Vec<&'static str>, Vec<u32>) {
     async fn journal(place: &Path) -> Journal {
         Journal::open(place.join("journal"), "orders", target()).await.unwrap()
@@ -39,10 +39,10 @@ async fn again(writes: &[Write]) -> (Vec<&'static str>, Vec<u32>) {
     (outcomes(&second), written(&server))
 }
 
-/// What the latest wins over: the first of these is under way, the others wait.
+/// The outcomes with `latest_wins`: the first of these is in flight, the others wait.
 async fn latest_wins(writes: &[Write]) -> Vec<&'static str> {
     let server = Memory::well();
-    // There is room for another, so that those that wait are seen.
+    // There is capacity for another request, so that the others wait only for their key.
     let upserts = upserts(&server).concurrency(2).latest_wins();
     outcomes(&records(upserts, input(writes)).await)
 }
@@ -51,7 +51,7 @@ const OF_A: Headers = &[("x-tenant", "A")];
 const OF_B: Headers = &[("x-tenant", "B")];
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_sent_again_and_not_after_another_tenants() {
+async fn a_failed_entity_is_not_superseded_by_one_of_another_tenant() {
     for other in
         [OF_B, &[], &[("x-tenant", "A"), ("x-tenant", "B")], &[("x-tenant", "A"), ("host", "b.example")]]
     {
@@ -63,14 +63,14 @@ async fn what_failed_is_sent_again_and_not_after_another_tenants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_only_over_the_same_tenants() {
+async fn an_entity_supersedes_only_one_of_the_same_tenant() {
     let writes = [("PUT", OF_A, 0), ("PUT", OF_A, 1), ("PUT", OF_B, 2), ("PUT", OF_B, 3), ("PUT", OF_A, 4)];
     assert_eq!(latest_wins(&writes).await, ["updated", "updated", "superseded", "updated", "updated"]);
 }
 
-/// To send the older one after the newer would undo that.
+/// Otherwise the older one would be sent after the newer one and undo it.
 #[tokio::test(start_paused = true)]
-async fn what_says_nothing_of_the_resource_does_not_keep_a_newer_one_from_taking_the_place() {
+async fn headers_that_do_not_identify_the_resource_do_not_prevent_superseding() {
     const BEFORE: Headers = &[
         ("x-tenant", "A"),
         ("authorization", "Bearer one"),
@@ -111,10 +111,10 @@ async fn a_put_of_a_range_carries_a_part() {
     assert_eq!(latest_wins(&writes).await, ["updated"; 4]);
 }
 
-/// Whether they are of one resource is not known: a newer one that was let past would be undone by the older one
+/// The two may have the same resource. If the newer one were sent, the older one would undo it
 /// in the next run.
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_never_sent_after_a_newer_one_that_may_be_of_the_same() {
+async fn a_failed_entity_is_never_sent_after_a_newer_one_that_may_have_the_same_target() {
     const FIRST: Headers = &[("x-sequence", "1")];
     const SECOND: Headers = &[("x-sequence", "2")];
     let (second, written) = again(&[("PUT", FIRST, 0), ("PUT", SECOND, 1)]).await;

@@ -1,4 +1,4 @@
-//! Over generated inputs and interruptions: a run with a journal that is dropped at any moment, and begun again.
+//! Property tests: a run with a journal that is dropped at any moment and started again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Debug)]
 struct Case {
-    /// For each row: its key, how often it fails before it is written, and after how many milliseconds it is answered.
+    /// For each row: its key, how often it fails before it is written, and the delay of each response in milliseconds.
     rows: Vec<(usize, u32, u64)>,
     concurrency: usize,
     latest_wins: bool,
@@ -43,13 +43,13 @@ async fn upserts(case: &Case, server: &Memory, path: &Path) -> UpsertAll<Row> {
     if case.latest_wins { upserts.latest_wins() } else { upserts }
 }
 
-/// Drops runs, and then runs to the end until nothing fails any more.
+/// Drops some runs, and then repeats complete runs until nothing fails.
 async fn play(case: &Case, server: &Memory, path: &Path) -> Vec<Record> {
     let input: Vec<Row> = (0..).zip(&case.rows).map(|(value, row)| (KEYS[row.0], value)).collect();
     for millis in &case.drops {
         let run = upserts(case, server, path).await.run(stream::iter(input.clone()));
         let _ = tokio::time::timeout(Duration::from_millis(*millis), run).await;
-        // What was in flight lets go of the journal at the runtime's next turn.
+        // The dropped tasks unlock the journal when the runtime polls them next.
         tokio::time::sleep(Duration::from_millis(1)).await;
         server.seen().in_flight.clear();
     }
@@ -93,7 +93,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn dropped_at_any_moment_it_ends_as_the_input_and_writes_nothing_old_over_new(case in cases()) {
+    fn runs_dropped_at_any_moment_end_with_the_input_and_never_overwrite_newer_entities(case in cases()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let rows = case.rows.clone();
         let attempts: Arc<Mutex<BTreeMap<u32, u32>>> = Arc::default();

@@ -1,4 +1,4 @@
-//! A run that goes on where another was ended.
+//! Resumed runs.
 
 use std::{
     path::Path,
@@ -26,7 +26,7 @@ fn values(server: &Memory) -> Vec<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_goes_on_where_another_was_stopped_and_has_a_record_for_each_row() {
+async fn a_resumed_run_has_a_record_for_each_row() {
     let place = tempfile::tempdir().unwrap();
     let server = Memory::well();
     let stopped = upserts(&server).concurrency(2).journal(open(place.path()).await);
@@ -47,7 +47,7 @@ async fn a_run_goes_on_where_another_was_stopped_and_has_a_record_for_each_row()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_done_sends_nothing_more_and_tells_the_same() {
+async fn a_complete_run_sends_nothing_more_and_has_the_same_report() {
     let place = tempfile::tempdir().unwrap();
     let server = Memory::new(|key, _| (if key == "b" { 422 } else { 201 }, Duration::from_secs(1)));
     let first = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
@@ -58,7 +58,7 @@ async fn a_run_that_is_done_sends_nothing_more_and_tells_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_for_then_is_sent_again_and_what_was_refused_is_not() {
+async fn exhausted_entities_are_sent_again_and_rejected_ones_are_not() {
     let place = tempfile::tempdir().unwrap();
     let well = Arc::new(AtomicBool::new(false));
     let mood = Arc::clone(&well);
@@ -80,7 +80,7 @@ async fn what_failed_for_then_is_sent_again_and_what_was_refused_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_not_sent_over_a_newer_one_of_its_key() {
+async fn a_failed_entity_is_not_sent_after_a_newer_one_of_its_key() {
     let place = tempfile::tempdir().unwrap();
     let well = Arc::new(AtomicBool::new(false));
     let mood = Arc::clone(&well);
@@ -97,13 +97,13 @@ async fn what_failed_is_not_sent_over_a_newer_one_of_its_key() {
     let of_a: Vec<_> =
         server.seen().written.iter().filter(|(key, _)| key == "a").map(|(_, value)| *value).collect();
     assert_eq!(of_a, [2, 5]);
-    // And so it stays.
+    // The next run does not change that.
     let third = records(upserts(&server).journal(open(place.path()).await), rows(INPUT)).await;
     assert_eq!(outcomes(&third), outcomes(&second));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_which_no_request_can_be_made_is_written_down_too() {
+async fn a_row_without_a_request_is_recorded_too() {
     let place = tempfile::tempdir().unwrap();
     let upserts = || upserts(&Memory::well()).key_by(|row| if row.0 == "b" { "" } else { row.0 });
     let first = records(upserts().journal(open(place.path()).await), rows(INPUT)).await;

@@ -1,4 +1,4 @@
-//! What the file may be like, and what is said of it.
+//! Invalid, truncated and foreign journal files.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use crate::support::{Memory, Row, records, rows, target, upserts};
 
 const INPUT: [Row; 5] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4)];
 
-/// The file of a run that is done.
+/// The file of a complete run.
 async fn written(path: &Path) -> Vec<u8> {
     let journal = Journal::open(path, "orders", target()).await.unwrap();
     upserts(&Memory::well()).journal(journal).run(rows(INPUT)).await.unwrap();
@@ -33,7 +33,7 @@ async fn the_journal_of_another_input_is_refused() {
 }
 
 #[tokio::test]
-async fn a_journal_has_one_run_at_a_time() {
+async fn one_run_uses_a_journal_at_a_time() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     let journal = Journal::open(&path, "orders", target()).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_journal_has_one_run_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_something_else_is_left_alone() {
+async fn a_file_that_is_not_a_journal_is_not_changed() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     for content in [
@@ -61,9 +61,9 @@ async fn a_file_that_is_something_else_is_left_alone() {
     }
 }
 
-/// Taken for none, or replaced, it would have everything sent again.
+/// If it were replaced, the next run would send everything again.
 #[tokio::test]
-async fn a_journal_that_cannot_be_opened_is_an_error_and_stays_as_it_is() {
+async fn a_journal_that_cannot_be_opened_is_an_error_and_is_not_changed() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
     fs::create_dir(at("folder")).unwrap();
@@ -84,7 +84,7 @@ async fn a_journal_that_cannot_be_opened_is_an_error_and_stays_as_it_is() {
     assert!(at("folder").is_dir() && fs::read(at("file")).unwrap().is_empty());
 }
 
-/// An older version did not write down what tells whether one request takes the place of another.
+/// An older version did not record the resource of each request.
 #[tokio::test]
 async fn the_journal_of_another_version_is_refused() {
     let place = tempfile::tempdir().unwrap();
@@ -101,8 +101,8 @@ async fn the_journal_of_another_version_is_refused() {
     }
 }
 
-/// In version 2 two tenants' requests to one URL had one state: of what failed, nobody can tell what has
-/// taken its place.
+/// In version 2, requests of two tenants to one URL had the same state. So it is unknown which failed entities were
+/// superseded.
 #[tokio::test(start_paused = true)]
 async fn a_journal_whose_states_leave_out_headers_is_refused() {
     let place = tempfile::tempdir().unwrap();
@@ -118,7 +118,7 @@ async fn a_journal_whose_states_leave_out_headers_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_in_the_middle_that_is_no_record_is_named() {
+async fn an_invalid_line_in_the_middle_is_an_error_with_its_number() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     let text = String::from_utf8(written(&path).await).unwrap();
@@ -133,7 +133,7 @@ async fn a_line_in_the_middle_that_is_no_record_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cut_off_anywhere_it_is_repaired_and_what_it_lacks_is_sent_again() {
+async fn a_truncated_journal_is_repaired_and_missing_entities_are_sent_again() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     let whole = written(&path).await;
@@ -146,13 +146,13 @@ async fn cut_off_anywhere_it_is_repaired_and_what_it_lacks_is_sent_again() {
         assert_eq!(server.seen().arrived.len(), INPUT.len() - kept, "cut off after {length} bytes");
         assert!(records.iter().all(|record| record.outcome == UpsertOutcome::Updated));
         assert_eq!(records.len(), INPUT.len());
-        // The repaired file is as good as any.
+        // The repaired file can be used as usual.
         Journal::open(&path, "orders", target()).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_journal_needs_a_place_and_an_input() {
+async fn a_journal_needs_a_path_and_an_input() {
     let place = tempfile::tempdir().unwrap();
     let error = Journal::open(place.path().join("no/folder"), "orders", target()).await.unwrap_err();
     assert_eq!(error.kind(), UpsertErrorKind::Journal);
@@ -169,7 +169,7 @@ async fn a_journal_needs_a_place_and_an_input() {
 }
 
 #[tokio::test]
-async fn a_fingerprint_tells_one_content_from_another() {
+async fn fingerprints_of_different_contents_differ() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("orders");
     let mut seen = std::collections::BTreeSet::new();
@@ -179,14 +179,14 @@ async fn a_fingerprint_tells_one_content_from_another() {
         assert_eq!(fingerprint, Journal::fingerprint(&path).await.unwrap());
         assert!(seen.insert(fingerprint));
     }
-    // The SHA-256 of "a", as everybody computes it.
+    // The SHA-256 of "a".
     let of_a = "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
     assert!(seen.contains(of_a), "{seen:?}");
 }
 
-/// With a list in place of a set, it takes a hundred times as long.
+/// A list in place of a set would take a hundred times as long.
 #[tokio::test]
-async fn many_failures_of_one_key_are_read_in_the_time_that_their_lines_take() {
+async fn many_failures_of_one_key_are_read_in_linear_time() {
     const FAILED: u64 = 40_000;
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
@@ -200,7 +200,7 @@ async fn many_failures_of_one_key_are_read_in_the_time_that_their_lines_take() {
         text.push_str(&failed.replacen("\"row\":0", &format!("\"row\":{row}"), 1));
         text.push('\n');
     }
-    // Those of every other row were sent again, and then one took the place of all.
+    // Every other row was sent again, and then one superseded all.
     for row in (0..FAILED).step_by(2).chain([FAILED]) {
         text.push_str(&of_a.replacen("\"row\":0", &format!("\"row\":{row}"), 1));
         text.push('\n');

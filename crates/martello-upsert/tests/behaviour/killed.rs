@@ -19,10 +19,10 @@ use tower::Layer;
 
 use crate::support::target;
 
-/// What a child is told: where the server is, and where the journal.
+/// The arguments of a child: the server's address and the journal's path.
 const PART: &str = "MARTELLO_TEST_UPSERTS";
 const ROWS: u32 = 10_000;
-/// So many rows have a key that others have, too.
+/// How many rows share their key with others.
 const KEYS: u32 = 9_000;
 const KILLS: u32 = 8;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -31,7 +31,7 @@ fn key(row: u32) -> u32 {
     row.wrapping_mul(7_919) % KEYS
 }
 
-/// The part of the child: with its variable set this is a run of upserts, without it nothing.
+/// The child's code: with the variable set, this test is a run of upserts; otherwise it does nothing.
 #[tokio::test]
 async fn upserts_of_a_child() {
     let Ok(part) = env::var(PART) else { return };
@@ -71,10 +71,10 @@ async fn ended(child: &mut Child) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn killed_at_random_moments_it_ends_with_every_entity_and_repeats_only_what_was_in_flight() {
+async fn a_run_killed_at_random_moments_repeats_only_what_was_in_flight() {
     let planner = Planner::builder().latency(Duration::from_millis(1)).start().await.unwrap();
     let server = planner.server();
-    // A child has a minute for its part of the input, and must be killed if it takes longer.
+    // A child has a minute, and is killed if it takes longer.
     server.set_patience(2 * MINUTE);
     let place = tempfile::tempdir().unwrap();
     let journal = place.path().join("journal");

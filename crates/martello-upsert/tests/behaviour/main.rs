@@ -1,4 +1,4 @@
-//! A file per behaviour.
+//! One file per behaviour.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod configuration;
@@ -11,7 +11,7 @@ mod interrupted;
 mod journal;
 mod journal_file;
 #[cfg(unix)]
-mod journal_place;
+mod journal_path;
 mod killed;
 mod order;
 mod outcomes;

@@ -6,7 +6,7 @@ use crate::support::{Memory, Row, outcomes, put, records, rows, upserts};
 use martello_upsert::UpsertAll;
 
 #[tokio::test(start_paused = true)]
-async fn five_are_in_flight_and_no_sixth() {
+async fn five_requests_run_concurrently() {
     let server = Memory::well();
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let began = tokio::time::Instant::now();
@@ -16,7 +16,7 @@ async fn five_are_in_flight_and_no_sixth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_of_a_key_go_one_after_the_other_and_others_overtake_them() {
+async fn entities_of_a_key_are_sent_one_after_the_other_and_others_overtake_them() {
     let server = Memory::well();
     let input = rows([("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)]);
     let records = records(upserts(&server), input).await;
@@ -30,7 +30,7 @@ async fn those_of_a_key_go_one_after_the_other_and_others_overtake_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latest_wins_over_those_that_were_not_sent() {
+async fn latest_wins_supersedes_entities_that_were_not_sent() {
     let server = Memory::well();
     let input = rows([("a", 1), ("a", 2), ("b", 3), ("a", 4), ("a", 5)]);
     let records = records(upserts(&server).latest_wins(), input).await;
@@ -40,7 +40,7 @@ async fn the_latest_wins_over_those_that_were_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_order_those_of_a_key_go_together() {
+async fn without_an_order_entities_of_a_key_are_sent_concurrently() {
     let server = Memory::well();
     upserts(&server).unordered().run(rows([("a", 1), ("a", 2)])).await.unwrap();
     assert!(server.seen().two_of_a_key);
@@ -76,7 +76,7 @@ async fn the_input_is_read_no_further_than_the_look_ahead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_is_taken_only_when_there_is_room_for_it() {
+async fn a_row_is_read_only_when_there_is_capacity_for_it() {
     let server = Memory::well();
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let input = stream::unfold(receiver, |mut receiver| async move {
@@ -88,7 +88,7 @@ async fn a_row_is_taken_only_when_there_is_room_for_it() {
     for key in ["a", "b", "c"] {
         sender.send((key, 1)).await.unwrap();
     }
-    // Two are in flight, the third is in the channel, and there is no room for a fourth.
+    // Two are in flight, the third is in the channel, and there is no capacity for a fourth.
     assert!(tokio::time::timeout(Duration::from_millis(500), sender.send(("d", 1))).await.is_err());
     assert_eq!(progress.borrow().taken, 2);
     drop((sender, run));

@@ -9,7 +9,7 @@ use tower::service_fn;
 
 use crate::support::{Memory, outcomes, records, rows, upserts};
 
-/// What is said of one entity that is answered like this.
+/// The record of one entity with this response.
 async fn answered(response: Response<Body>) -> Record {
     let (head, body) = response.into_parts();
     let body = body.as_bytes().unwrap().clone();
@@ -36,7 +36,7 @@ fn with(status: u16) -> Response<Body> {
 }
 
 #[test]
-fn what_is_written_is_no_failure_and_what_was_not_sent_is_neither() {
+fn a_written_entity_is_no_failure_and_an_unsent_one_is_neither() {
     use UpsertOutcome::*;
     for (outcome, is_written, is_failure) in [
         (Created, true, false),
@@ -86,7 +86,7 @@ async fn each_status_has_its_outcome() {
 }
 
 #[tokio::test]
-async fn a_success_that_leaves_the_entity_tag_as_it_was_has_changed_nothing() {
+async fn a_success_with_the_same_entity_tag_is_unchanged() {
     for (tag, outcome) in [("W/\"24\"", "unchanged"), ("\"24\"", "unchanged"), ("W/\"25\"", "updated")] {
         let response = Response::builder().status(204).header("etag", tag).body(Body::empty()).unwrap();
         let record = answered(response).await;
@@ -96,7 +96,7 @@ async fn a_success_that_leaves_the_entity_tag_as_it_was_has_changed_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_stack_went_through_is_told() {
+async fn a_record_has_the_attempts_of_the_stack() {
     let mut attempts = vec![Attempt::new(1, std::time::SystemTime::now(), Outcome::Unavailable)];
     attempts[0].tracking_id = Some("t-1".parse().unwrap());
     attempts.push(Attempt::new(2, std::time::SystemTime::now(), Outcome::Success));
@@ -109,7 +109,7 @@ async fn what_the_stack_went_through_is_told() {
 }
 
 #[tokio::test]
-async fn an_error_says_whether_it_was_written() {
+async fn the_outcome_of_an_error_shows_whether_the_entity_was_written() {
     let refused = || CallError::from_source(io::Error::from(io::ErrorKind::ConnectionRefused));
     let record = failed(refused).await;
     assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Exhausted, 1));
@@ -126,7 +126,7 @@ async fn an_error_says_whether_it_was_written() {
     assert_eq!((record.outcome, record.attempts), (UpsertOutcome::Rejected, 1));
     assert_eq!(record.reason.as_deref(), Some("no such scheme"));
 
-    // The server did it, and its answer was more than the stack keeps.
+    // The server processed it, and its response was too large for the stack.
     let large = || {
         let mut attempt = Attempt::new(1, std::time::SystemTime::now(), Outcome::Success);
         attempt.status = Some(http::StatusCode::CREATED);
@@ -137,7 +137,7 @@ async fn an_error_says_whether_it_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failure_touches_no_other_entity() {
+async fn a_failure_does_not_affect_other_entities() {
     let server = Memory::new(|key, _| (if key == "b" { 422 } else { 200 }, Duration::from_secs(1)));
     let records = records(upserts(&server), rows([("a", 1), ("b", 2), ("c", 3), ("b", 4)])).await;
     assert_eq!(outcomes(&records), ["updated", "rejected", "updated", "rejected"]);
@@ -148,7 +148,7 @@ async fn one_failure_touches_no_other_entity() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_which_no_request_can_be_made_is_rejected_with_the_reason() {
+async fn a_row_without_a_request_is_rejected_with_the_reason() {
     let server = Memory::well();
     let to_request = |row: &Result<u32, &'static str>| match row {
         Ok(value) => Ok(Request::put(format!("http://api/orders/{value}")).body(value.to_string())?),
@@ -162,7 +162,7 @@ async fn a_row_of_which_no_request_can_be_made_is_rejected_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_none_rejects_its_row() {
+async fn a_row_with_an_invalid_key_is_rejected() {
     let records = records(upserts(&Memory::well()).key_by(|row| row.0), rows([("", 1), ("b", 2)])).await;
     assert_eq!(outcomes(&records), ["rejected", "updated"]);
     assert_eq!(
@@ -184,7 +184,7 @@ async fn a_stack_that_panics_leaves_one_entity_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_record_has_no_secret_of_a_url_that_the_client_quotes() {
+async fn a_record_masks_secrets_of_a_url_in_the_clients_error() {
     let quoting =
         || CallError::from_source(io::Error::other("GET http://me:s3cret@api/orders/a?key=s3cret: reset"));
     let record = failed(quoting).await;

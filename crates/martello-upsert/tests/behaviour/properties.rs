@@ -1,4 +1,4 @@
-//! Over generated inputs: one record per row, the order per key, and the cap.
+//! Property tests: one record per row, the order per key, and the limit.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,7 +12,7 @@ const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 #[derive(Clone, Debug)]
 struct Case {
-    /// For each row: its key, how it is answered, and after how many milliseconds.
+    /// For each row: its key, its response, and the delay in milliseconds.
     rows: Vec<(usize, u16, u64)>,
     concurrency: usize,
     look_ahead: usize,
@@ -91,7 +91,7 @@ fn check(case: &Case, mut records: Vec<Record>, stopped: bool, server: &Memory) 
     check_unsent(case, &records, stopped);
 }
 
-/// Only what a newer one took the place of is superseded, and only what a stop met is not attempted.
+/// Only entities with a newer one are superseded, and only after a stop are entities not attempted.
 fn check_unsent(case: &Case, records: &[Record], stopped: bool) {
     for record in records {
         let place = usize::try_from(record.row).unwrap();

@@ -6,14 +6,14 @@ use martello_upsert::{Record, UpsertOutcome};
 use crate::support::{Memory, Row, rows, upserts};
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_stands_still_does_not_starve_what_is_in_flight() {
+async fn a_reader_that_stops_reading_does_not_block_requests_in_flight() {
     let server = Memory::well();
     let input = stream::iter((0..1_000).map(|value| -> Row { ("a", value) }));
     let mut reading = upserts(&server).unordered().records(input).unwrap();
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     {
         let seen = server.seen();
-        // What was in flight has ended, and no more was begun than waits for the reader.
+        // The requests in flight have ended, and no more were sent than may be unread.
         assert_eq!(seen.in_flight["a"], 0);
         assert!((128..=140).contains(&seen.written.len()), "{}", seen.written.len());
     }
@@ -25,19 +25,19 @@ async fn a_reader_that_stands_still_does_not_starve_what_is_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_gets_each_record_and_costs_no_time_of_the_server() {
+async fn a_slow_reader_gets_each_record_and_does_not_slow_down_the_requests() {
     let server = Memory::well();
     let input = stream::iter((0..100).map(|value| -> Row { ("a", value) }));
     let began = tokio::time::Instant::now();
     let reading = upserts(&server).unordered().records(input).unwrap();
-    // A reader that needs the time between two records for itself.
+    // The reader is busy between two records.
     let read = reading.then(|_| tokio::time::sleep(Duration::from_millis(199))).count();
     assert_eq!(read.await, 100);
     assert!(began.elapsed() < Duration::from_millis(21_200), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_tells_what_becomes_of_the_rows() {
+async fn progress_counts_the_rows_by_outcome() {
     let server = Memory::new(|key, _| (if key == "b" { 422 } else { 201 }, Duration::from_secs(1)));
     let upserts = upserts(&server).concurrency(2);
     let mut progress = upserts.progress();
@@ -69,7 +69,7 @@ async fn a_report_keeps_the_slowest_and_the_first_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_is_read_as_it_is_written() {
+async fn a_record_is_the_same_after_a_round_trip_through_json() {
     let server = Memory::new(|key, _| (if key == "b" { 422 } else { 201 }, Duration::from_secs(1)));
     let mut reading =
         upserts(&server).latest_wins().records(rows([("a", 1), ("b", 2), ("b", 3), ("b", 4)])).unwrap();
@@ -93,14 +93,14 @@ async fn a_record_is_read_as_it_is_written() {
 
 #[tokio::test]
 #[should_panic(expected = "on purpose")]
-async fn a_panic_of_the_callers_own_is_handed_on() {
+async fn a_panic_of_the_callers_code_is_resumed() {
     let input = rows([("a", 1)]).map(|_| -> Row { panic!("on purpose") });
     let reading = upserts(&Memory::well()).records(input).unwrap();
     let _ = reading.report().await;
 }
 
 #[test]
-fn a_record_for_people_does_not_steer_their_terminal() {
+fn a_displayed_record_has_no_control_characters() {
     let shown = |line: &str| serde_json::from_str::<Record>(line).unwrap().to_string();
     let body = shown(
         r#"{"row":0,"key":"h/\u202e1","outcome":"rejected","attempts":1,"latency_us":1,"body":"no\u001b]52;c;Zm9v\u0007\nmore"}"#,

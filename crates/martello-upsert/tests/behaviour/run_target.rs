@@ -1,4 +1,4 @@
-//! A journal is of one input, method and URL, and of one set of headers.
+//! A journal belongs to one input, method, URL and set of headers.
 
 use std::path::Path;
 

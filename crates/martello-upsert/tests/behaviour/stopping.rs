@@ -6,7 +6,7 @@ use martello_upsert::UpsertOutcome;
 use crate::support::{Memory, Row, outcomes, records, rows, upserts};
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_lets_what_is_in_flight_end_and_names_what_was_not_attempted() {
+async fn a_stop_waits_for_requests_in_flight_and_records_the_rest_as_not_attempted() {
     let server = Memory::well();
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let input = [("a", 0), ("a", 1)].into_iter().chain(keys.into_iter().skip(1).map(|key| (key, 2)));
@@ -18,7 +18,7 @@ async fn a_stop_lets_what_is_in_flight_end_and_names_what_was_not_attempted() {
     }
     let report = reading.report().await.unwrap();
     records.sort_by_key(|record| record.row);
-    // Five in flight, one that waited for its key, and the rest was not taken.
+    // Five were in flight, one waited for its key, and the rest was not read.
     assert_eq!(outcomes(&records), ["updated", "not_attempted", "updated", "updated", "updated", "updated"]);
     assert!(report.is_stopped() && !report.is_success());
     assert_eq!(report.counts().get(UpsertOutcome::NotAttempted), 1);
@@ -26,7 +26,7 @@ async fn a_stop_lets_what_is_in_flight_end_and_names_what_was_not_attempted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_after_the_last_row_went_is_no_stop() {
+async fn a_stop_after_the_last_row_was_sent_does_not_count() {
     let upserts = upserts(&Memory::well()).stop_when(tokio::time::sleep(Duration::from_millis(500)));
     let report = upserts.run(rows([("a", 1), ("b", 2)])).await.unwrap();
     assert!(report.is_success());
@@ -34,7 +34,7 @@ async fn a_stop_after_the_last_row_went_is_no_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_before_the_beginning_sends_nothing() {
+async fn a_stop_before_the_start_sends_nothing() {
     let server = Memory::well();
     let report = upserts(&server).stop_when(std::future::ready(())).run(rows([("a", 1)])).await.unwrap();
     assert!(report.is_stopped());
@@ -42,7 +42,7 @@ async fn a_stop_before_the_beginning_sends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_run_breaks_off_what_is_in_flight() {
+async fn dropping_the_run_aborts_requests_in_flight() {
     let server = Memory::well();
     let input = || stream::iter(std::iter::repeat::<Row>(("a", 1)));
     let run = upserts(&server).unordered().run(input());
@@ -56,7 +56,7 @@ async fn dropping_the_run_breaks_off_what_is_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waited_is_not_attempted_even_when_the_input_has_ended() {
+async fn waiting_entities_are_not_attempted_even_if_the_input_has_ended() {
     let server = Memory::well();
     let upserts = upserts(&server).stop_when(tokio::time::sleep(Duration::from_millis(1_500)));
     let records = records(upserts, rows([("a", 1), ("a", 2), ("a", 3)])).await;

@@ -1,4 +1,4 @@
-//! What is kept does not grow with the input.
+//! Memory does not grow with the input.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,7 @@ use martello_body::Body;
 use martello_upsert::UpsertAll;
 use tower::service_fn;
 
-/// A body that counts how many of it there are.
+/// A body that counts all existing bodies.
 struct Counted(Arc<AtomicUsize>);
 
 impl AsRef<[u8]> for Counted {
@@ -28,14 +28,14 @@ impl Drop for Counted {
 }
 
 #[tokio::test]
-async fn no_more_requests_are_kept_than_are_in_flight_and_ahead() {
+async fn only_requests_in_flight_and_ahead_are_kept() {
     let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, greatest) = (Arc::clone(&alive), Arc::clone(&most));
     let to_request = move |row: &u64| {
         let now = counting.fetch_add(1, Ordering::SeqCst) + 1;
         greatest.fetch_max(now, Ordering::SeqCst);
         let body = Bytes::from_owner(Counted(Arc::clone(&counting)));
-        // A key in ten comes again at once, and waits.
+        // One key in ten is repeated at once, and waits.
         Request::put(format!("http://api/orders/{}", row - row % 10 / 9)).body(body)
     };
     let service = service_fn(|_: Request<Body>| async {
@@ -50,7 +50,7 @@ async fn no_more_requests_are_kept_than_are_in_flight_and_ahead() {
 }
 
 #[tokio::test]
-async fn rows_that_are_all_rejected_let_other_tasks_run() {
+async fn a_run_that_rejects_all_rows_yields_to_other_tasks() {
     let service = service_fn(|_: Request<Body>| async { Ok::<_, http::Error>(Response::new(Body::empty())) });
     let ran = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&ran);

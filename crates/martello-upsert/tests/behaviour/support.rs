@@ -1,4 +1,4 @@
-//! A server in memory that counts what is in flight, and rows to send it.
+//! A server in memory that counts the requests in flight, and rows for it.
 
 use std::{
     collections::BTreeMap,
@@ -27,13 +27,13 @@ pub(crate) struct Seen {
     pub(crate) in_flight: BTreeMap<String, usize>,
     pub(crate) most_in_flight: usize,
     pub(crate) two_of_a_key: bool,
-    /// In the order in which they came to their end.
+    /// In the order in which they ended.
     pub(crate) written: Vec<(String, u32)>,
     /// In the order in which they arrived.
     pub(crate) arrived: Vec<(String, u32)>,
 }
 
-/// Answers each PUT of a number to a path as it is told: with this status, after this long.
+/// Answers each PUT of a number to a path with a status and a delay.
 #[derive(Clone)]
 pub(crate) struct Memory {
     seen: Arc<Mutex<Seen>>,
@@ -91,7 +91,7 @@ impl Service<Request<Body>> for Memory {
     }
 }
 
-/// A server that answers these values otherwise, until it is well.
+/// A server that fails for these values until it is healed.
 pub(crate) fn ill(answers: &'static [(u32, u16)]) -> (Memory, Arc<AtomicBool>) {
     let well = Arc::new(AtomicBool::new(false));
     let mood = Arc::clone(&well);
@@ -111,7 +111,7 @@ pub(crate) fn put(row: &Row) -> Result<Request<String>, http::Error> {
     Request::put(format!("http://api.example/orders/{}", row.0)).body(row.1.to_string())
 }
 
-/// What all of these runs do.
+/// The settings that all runs share.
 pub(crate) fn target() -> RunTarget {
     RunTarget::new(http::Method::PUT, "http://api.example/orders/{id}")
 }

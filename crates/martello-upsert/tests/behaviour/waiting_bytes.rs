@@ -1,4 +1,4 @@
-//! What waits is bounded in bytes, too.
+//! The bytes of waiting entities are bounded.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use tower::service_fn;
 const ROW: usize = 4 * 1024 * 1024;
 const MIB: usize = 1024 * 1024;
 
-/// A body that counts the bytes of all that there are.
+/// A body that counts the bytes of all existing bodies.
 struct Counted {
     bytes: Vec<u8>,
     alive: Arc<AtomicUsize>,
@@ -36,8 +36,8 @@ impl Drop for Counted {
     }
 }
 
-/// Rows of so many bytes, all of one key, behind a slow server: the report, and the most bytes that there
-/// were at a time.
+/// Sends rows of these sizes, all of one key, to a slow server. Returns the report, and the most bytes that existed
+/// at a time.
 async fn run(sizes: Vec<usize>, set: impl FnOnce(UpsertAll<usize>) -> UpsertAll<usize>) -> (Report, usize) {
     let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, greatest) = (Arc::clone(&alive), Arc::clone(&most));
@@ -52,7 +52,7 @@ async fn run(sizes: Vec<usize>, set: impl FnOnce(UpsertAll<usize>) -> UpsertAll<
         Ok::<_, http::Error>(Response::new(Body::empty()))
     });
     let running = set(UpsertAll::new(service, to_request)).run(stream::iter(sizes));
-    // On a clock that goes by itself: a run that stands still fails at once.
+    // With a paused clock, a run that hangs fails at once.
     let report = tokio::time::timeout(Duration::from_secs(3_600), running).await.unwrap().unwrap();
     assert_eq!(alive.load(Ordering::SeqCst), 0);
     (report, most.load(Ordering::SeqCst))
@@ -68,7 +68,7 @@ async fn by_default_64_mib_wait_and_one_row_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_is_as_many_bytes_as_was_said_and_one_row_more() {
+async fn waiting_rows_are_limited_to_the_configured_bytes_and_one_row_more() {
     for latest_wins in [false, true] {
         let set = |upserts: UpsertAll<usize>| {
             let upserts = upserts.look_ahead_bytes(3 * MIB);
@@ -77,13 +77,13 @@ async fn what_waits_is_as_many_bytes_as_was_said_and_one_row_more() {
         let (report, most) = run(vec![MIB; 20], set).await;
         assert_eq!(report.counts().total(), 20);
         assert!(most <= 3 * MIB + MIB + MIB, "latest wins: {latest_wins}, {most}");
-        // What was superseded waits no more, and leaves its room to the next.
+        // A superseded entity makes room for the next one.
         assert_eq!(report.counts().written(), if latest_wins { 2 } else { 20 });
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_is_larger_than_the_bound_goes_alone() {
+async fn a_row_that_is_larger_than_the_bound_waits_alone() {
     for bound in [0, MIB] {
         let (report, most) = run(vec![ROW; 4], |upserts| upserts.look_ahead_bytes(bound)).await;
         assert_eq!(report.counts().written(), 4);
@@ -92,7 +92,7 @@ async fn a_row_that_is_larger_than_the_bound_goes_alone() {
 }
 
 #[tokio::test]
-async fn a_bound_out_of_its_range_is_named() {
+async fn a_bound_out_of_its_range_is_an_error() {
     let service = service_fn(|_: Request<Body>| async { Ok::<_, http::Error>(Response::new(Body::empty())) });
     let to_request = |_: &usize| Request::put("http://api/orders/1").body(Bytes::new());
     let upserts = UpsertAll::new(service, to_request).look_ahead_bytes(1024 * MIB + 1);

@@ -14,7 +14,7 @@ use martello_upsert::{UpsertAll, UpsertOutcome};
 use tower::ServiceBuilder;
 
 #[tokio::test]
-async fn every_entity_arrives_through_a_bad_network_and_every_attempt_is_named() {
+async fn every_entity_arrives_through_a_bad_network_and_every_attempt_has_its_tracking_id() {
     let planner = Planner::builder().seed(7).faults(Faults::bad_network()).start().await.unwrap();
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let retry = RetryLayer::builder().attempts(6).whole_responses(64 * 1024);
@@ -34,7 +34,7 @@ async fn every_entity_arrives_through_a_bad_network_and_every_attempt_is_named()
     let held = planner.entities();
     assert_eq!(held.len(), 200);
     assert!((0..200).all(|row| held[&format!("/orders/{row}")].body == format!("order {row}")));
-    // What was reset has said no name; all that was answered is told, and nothing else.
+    // Attempts that were reset have no tracking id. All others are listed.
     let answered = planner.exchanges().into_iter().filter(|exchange| exchange.status.is_some());
     let mut answered: Vec<_> = answered.map(|exchange| exchange.tracking_id).collect();
     answered.sort();
@@ -45,7 +45,7 @@ async fn every_entity_arrives_through_a_bad_network_and_every_attempt_is_named()
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_exhausts() {
+async fn an_unavailable_server_leads_to_exhausted() {
     let refused = Server::refused().unwrap();
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let uri = refused.uri("/orders/1");
@@ -54,9 +54,9 @@ async fn a_server_that_refuses_exhausts() {
     assert_eq!(report.failures()[0].outcome, UpsertOutcome::Exhausted);
 }
 
-/// The time of N requests that take 100 ms each, five at a time, is what it must be at least, and hardly more.
+/// N requests of 100 ms each, five at a time, take hardly more than the minimum.
 #[tokio::test]
-async fn waiting_for_the_server_is_all_that_takes_time() {
+async fn a_run_takes_hardly_longer_than_the_server() {
     let server = Server::with(|_| Reply::ok().delay(Duration::from_millis(100))).await.unwrap();
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let base = server.uri("/orders/").to_string();
@@ -65,6 +65,6 @@ async fn waiting_for_the_server_is_all_that_takes_time() {
     assert!(report.is_success());
     assert_eq!(server.most_in_flight(), 5);
     let least = Duration::from_secs(1);
-    // A busy machine may take its time; a lane that stands still would take half as much again.
+    // A busy machine is slower. An unused slot would add half of the time.
     assert!((least..least.mul_f64(1.25)).contains(&report.elapsed()), "{:?}", report.elapsed());
 }

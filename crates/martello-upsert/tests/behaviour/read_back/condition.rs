@@ -1,4 +1,4 @@
-//! With `If-Match`: a retry that meets what it has written itself is answered with 412.
+//! Requests with `If-Match`: a retry after the own write gets 412.
 
 use std::{
     io,
@@ -20,18 +20,18 @@ use crate::support::{records, target};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// It is written, and the connection breaks before the answer.
+    /// It is written, and the connection breaks before the response.
     LostAnswer,
-    /// It is written, and a load balancer gives up before the answer.
+    /// It is written, and a load balancer times out before the response.
     LateAnswer,
     /// It is not written, and the connection breaks.
     LostRequest,
-    /// Somebody else writes, and the connection breaks before ours is.
+    /// Another client writes, and the connection breaks before our write.
     Overtaken,
     None,
 }
 
-/// One entity with a version, that somebody else holds at `them` before it is written.
+/// One entity with a version. Another client writes it at `them`.
 #[derive(Debug)]
 struct Entity {
     version: u32,
@@ -88,7 +88,7 @@ fn entity(faults: &[Fault]) -> Arc<Mutex<Entity>> {
     Arc::new(Mutex::new(entity))
 }
 
-/// Upserts of version 24 to the entity, through a stack that makes so many attempts.
+/// Upserts of the entity at version 24, through a stack that makes so many attempts.
 fn upserts(entity: &Arc<Mutex<Entity>>, attempts: u32) -> UpsertAll<u32> {
     let server = Arc::clone(entity);
     let service = service_fn(move |request: Request<Body>| {
@@ -109,7 +109,7 @@ fn upserts(entity: &Arc<Mutex<Entity>>, attempts: u32) -> UpsertAll<u32> {
     })
 }
 
-/// How an upsert ends that meets these faults, and how often the entity was read.
+/// The record of an upsert with these faults, and how often the entity was read.
 async fn upserted(
     faults: &[Fault],
     attempts: u32,
@@ -128,7 +128,7 @@ fn compare(upserts: UpsertAll<u32>, _: &mut Entity) -> UpsertAll<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_with_ones_own_lost_write_is_an_update() {
+async fn a_conflict_with_the_own_lost_write_is_an_update() {
     for fault in [Fault::LostAnswer, Fault::LateAnswer] {
         let (record, reads) = upserted(&[fault], 4, compare).await;
         assert_eq!((record.outcome.as_str(), record.read_back, reads), ("updated", true, 1), "{fault:?}");
@@ -137,15 +137,15 @@ async fn a_conflict_with_ones_own_lost_write_is_an_update() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_reading_back_such_a_conflict_is_ambiguous() {
+async fn without_read_back_such_a_conflict_is_ambiguous() {
     let (record, _) = upserted(&[Fault::LostAnswer], 4, |upserts, _| upserts).await;
     assert_eq!((record.outcome.as_str(), record.read_back), ("ambiguous", false));
     assert!(record.reason.unwrap().contains("set `read_back` to find out"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_with_somebody_else_stays_one() {
-    // Their write came first, and nothing of ours was lost: nobody has to be asked.
+async fn a_conflict_with_another_client_is_a_conflict() {
+    // Their write came first, and no response of ours was lost: nothing is read back.
     let (record, reads) = upserted(&[], 4, |upserts, entity| {
         entity.version = 25;
         compare(upserts, entity)
@@ -159,7 +159,7 @@ async fn a_conflict_with_somebody_else_stays_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ambiguous_end_is_decided_by_what_is_there() {
+async fn an_ambiguous_outcome_is_resolved_by_reading_back() {
     for (fault, outcome) in
         [(Fault::LostAnswer, "updated"), (Fault::LostRequest, "exhausted"), (Fault::Overtaken, "conflict")]
     {
@@ -184,7 +184,7 @@ async fn an_entity_that_cannot_be_read_stays_ambiguous() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_read_back_and_found_is_not_deferred() {
+async fn an_entity_that_was_read_back_as_written_is_not_deferred() {
     let outbox = Outbox::new(MemoryStore::new());
     let deferring = |upserts: UpsertAll<u32>, entity: &mut Entity| compare(upserts, entity).defer_to(&outbox);
     for (fault, outcome) in
@@ -197,11 +197,11 @@ async fn what_was_read_back_and_found_is_not_deferred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_does_not_take_its_own_earlier_write_for_somebody_elses() {
+async fn a_resumed_run_recognises_its_own_earlier_write() {
     let place = tempfile::tempdir().unwrap();
     let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
     let entity = entity(&[Fault::LostAnswer]);
-    // The first run says that it does not know, and the next meets its own write.
+    // The first run is ambiguous, and the next one conflicts with that write.
     let record = records(upserts(&entity, 1).journal(journal().await), stream::iter([24])).await.remove(0);
     assert_eq!(record.outcome.as_str(), "ambiguous");
     let last =
@@ -211,7 +211,7 @@ async fn a_run_that_goes_on_does_not_take_its_own_earlier_write_for_somebody_els
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_in_flight_when_a_run_was_killed_is_read_back() {
+async fn an_entity_in_flight_when_a_run_was_killed_is_read_back() {
     for (reads_back, outcome) in [(true, "updated"), (false, "conflict")] {
         let place = tempfile::tempdir().unwrap();
         let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
@@ -219,7 +219,7 @@ async fn what_was_in_flight_when_a_run_was_killed_is_read_back() {
         let run = upserts(&entity, 1).journal(journal().await).run(stream::iter([24]));
         assert!(tokio::time::timeout(Duration::from_millis(5), run).await.is_err());
         assert_eq!(entity.lock().unwrap().version, 25);
-        // What was in flight lets go of the journal at the runtime's next turn.
+        // The dropped tasks unlock the journal when the runtime polls them next.
         tokio::time::sleep(Duration::from_millis(1)).await;
         let mut again = upserts(&entity, 1).journal(journal().await);
         if reads_back {

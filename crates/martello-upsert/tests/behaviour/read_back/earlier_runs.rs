@@ -1,4 +1,4 @@
-//! What an earlier run with the journal has sent.
+//! Entities that an earlier run with the journal has sent.
 
 use futures_util::stream;
 use http::{Method, Request, Response};
@@ -10,7 +10,7 @@ use tower::service_fn;
 use super::{METHODS, Says, believing, comparing, written};
 use crate::support::{records, target};
 
-/// How a write ends in the last of several runs with one journal, of which each is answered so.
+/// The outcome of a write in the last of several runs with one journal, with these responses in each run.
 async fn at_last(
     method: &Method,
     runs: &[&[Says]],
@@ -35,7 +35,7 @@ const MAY_HAVE_WRITTEN: [&[&[Says]]; 4] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_is_done_with_a_delete_that_an_earlier_one_has_sent() {
+async fn a_resumed_run_completes_a_delete_that_an_earlier_run_sent() {
     for reads_back in [true, false] {
         let place = tempfile::tempdir().unwrap();
         let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_run_that_goes_on_is_done_with_a_delete_that_an_earlier_one_has_sent()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_takes_no_conflict_for_granted_with_what_an_earlier_one_has_sent() {
+async fn a_resumed_run_reads_back_a_conflict_with_what_an_earlier_run_sent() {
     let place = tempfile::tempdir().unwrap();
     for (says, reads_back, outcome) in
         [(Says::Nothing, false, "ambiguous"), (Says::Status(409), true, "updated")]
@@ -70,7 +70,7 @@ async fn a_run_that_goes_on_takes_no_conflict_for_granted_with_what_an_earlier_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_with_what_an_earlier_run_may_have_written_is_one_that_says_so() {
+async fn a_conflict_with_what_an_earlier_run_may_have_written_has_a_reason() {
     for method in METHODS {
         for earlier in MAY_HAVE_WRITTEN {
             for conflict in [409, 412] {
@@ -85,7 +85,7 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_is_one_that_says_s
                 );
             }
         }
-        // That holds for what another run has sent: of its own attempts, it does not know.
+        // After attempts of the same run, the outcome is ambiguous.
         let runs = [&[Says::Nothing][..], &[Says::Nothing, Says::Status(409)]];
         let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
         assert_eq!(record.outcome.as_str(), "ambiguous");
@@ -93,7 +93,7 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_is_one_that_says_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_with_what_no_earlier_run_can_have_written_is_one() {
+async fn a_conflict_with_what_no_earlier_run_can_have_written_has_no_reason() {
     for method in METHODS {
         for earlier in [&[Says::Status(503)][..], &[Says::Status(503), Says::Status(429)]] {
             let runs = [earlier, &[Says::Status(409)]];
@@ -104,20 +104,20 @@ async fn a_conflict_with_what_no_earlier_run_can_have_written_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_that_reading_back_never_tells_comes_to_an_end() {
+async fn a_post_that_cannot_be_read_back_is_final() {
     for found in [(200, "a list"), (404, ""), (405, "")] {
         let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
         let record = at_last(&Method::POST, &runs, found, comparing).await;
         assert_eq!((record.outcome.as_str(), record.read_back), ("conflict", true), "{found:?}");
     }
-    // Another time it may.
+    // In another run it can be read.
     let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
     let record = at_last(&Method::POST, &runs, (500, ""), comparing).await;
     assert_eq!(record.outcome.as_str(), "ambiguous");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_finds_nothing_after_an_earlier_run_has_done_what_was_wanted() {
+async fn a_delete_that_finds_nothing_after_an_earlier_run_is_updated() {
     for gone in [404, 410] {
         for earlier in MAY_HAVE_WRITTEN {
             let last = [Says::Status(gone)];
@@ -131,9 +131,9 @@ async fn a_delete_that_finds_nothing_after_an_earlier_run_has_done_what_was_want
     }
 }
 
-/// A conflict with what could not be sent at all.
+/// A conflict with an entity that could not be sent.
 #[tokio::test(start_paused = true)]
-async fn a_conflict_after_a_run_that_was_refused_is_one() {
+async fn a_conflict_after_an_unsent_run_is_a_conflict() {
     let place = tempfile::tempdir().unwrap();
     let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
     let refused = service_fn(|_: Request<Body>| async {

@@ -1,4 +1,4 @@
-//! A write whose first answer was lost.
+//! Writes whose first response was lost.
 
 mod condition;
 mod earlier_runs;
@@ -22,14 +22,14 @@ fn reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// An answer of the server to a write: a status, or none.
+/// The server's response to a write: a status, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Status(u16),
     Nothing,
 }
 
-/// How one write ends that is answered so, in turn, and how often its target was read, which has this status
+/// The outcome of a write that gets these responses in turn, and how often its target was read. The target has this status
 /// and the body `found`.
 async fn written(
     method: Method,
@@ -65,7 +65,7 @@ async fn written(
     (record, reads)
 }
 
-/// Says of whatever is found that it is what was sent.
+/// Reads back with a comparison that is always true.
 fn believing(upserts: UpsertAll<()>) -> UpsertAll<()> {
     upserts.read_back(|_, _| true)
 }

@@ -1,4 +1,4 @@
-//! Without a condition, whatever the method, in one run.
+//! Unconditional requests of all methods, in one run.
 
 use http::Method;
 use martello_outbox::{MemoryStore, Outbox, Reason, State};
@@ -6,7 +6,7 @@ use martello_outbox::{MemoryStore, Outbox, Reason, State};
 use super::{METHODS, Says, believing, comparing, written};
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_finds_nothing_after_a_lost_answer_has_done_what_was_wanted() {
+async fn a_delete_that_finds_nothing_after_a_lost_response_is_updated() {
     let outbox = Outbox::new(MemoryStore::new());
     for lost in [Says::Nothing, Says::Status(504)] {
         for gone in [404, 410] {
@@ -27,12 +27,12 @@ async fn a_delete_that_finds_nothing_after_a_lost_answer_has_done_what_was_wante
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_finds_nothing_at_first_is_rejected() {
+async fn a_first_delete_that_finds_nothing_is_rejected() {
     for says in [&[Says::Status(404)][..], &[Says::Status(503), Says::Status(404)]] {
         let (record, reads) = written(Method::DELETE, says, (404, ""), believing).await;
         assert_eq!((record.outcome.as_str(), reads), ("rejected", 0), "{says:?}");
     }
-    // That is nothing that a write has done.
+    // A write cannot be the reason.
     for method in [Method::PUT, Method::PATCH, Method::POST] {
         let says = [Says::Nothing, Says::Status(404)];
         let (record, reads) = written(method, &says, (404, ""), believing).await;
@@ -41,12 +41,12 @@ async fn a_delete_that_finds_nothing_at_first_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_is_read_back_for_whether_anything_is_there() {
+async fn reading_back_a_delete_checks_whether_the_entity_exists() {
     for (status, outcome, end) in [
         (404, "updated", Says::Nothing),
         (410, "updated", Says::Nothing),
         (404, "updated", Says::Status(504)),
-        // Whatever the comparison says: it was asked for nothing to be there.
+        // The comparison is not used: the entity must not exist.
         (200, "ambiguous", Says::Nothing),
         (200, "exhausted", Says::Status(504)),
         (500, "ambiguous", Says::Nothing),
@@ -62,7 +62,7 @@ async fn a_delete_is_read_back_for_whether_anything_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_after_a_lost_answer_is_ambiguous_whatever_its_method() {
+async fn a_conflict_after_a_lost_response_is_ambiguous_for_every_method() {
     for method in METHODS {
         for conflict in [409, 412] {
             for says in [
@@ -85,7 +85,7 @@ async fn a_conflict_after_a_lost_answer_is_ambiguous_whatever_its_method() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_after_a_lost_answer_is_read_back_without_a_condition_too() {
+async fn a_conflict_after_a_lost_response_is_read_back_also_without_a_condition() {
     let says = [Says::Nothing, Says::Status(409)];
     for (method, found, outcome) in [
         (Method::PUT, (200, "ours"), "updated"),
@@ -107,9 +107,9 @@ async fn a_conflict_after_a_lost_answer_is_read_back_without_a_condition_too() {
     }
 }
 
-/// What is at the target of a POST is not what it makes.
+/// The target of a POST is not the entity that it creates.
 #[tokio::test(start_paused = true)]
-async fn of_a_post_only_that_it_is_there_is_believed() {
+async fn reading_back_a_post_shows_only_that_the_entity_exists() {
     for says in [&[Says::Nothing, Says::Status(409)][..], &[Says::Nothing]] {
         for (found, outcome) in
             [((200, "ours"), "updated"), ((200, "a list"), "ambiguous"), ((404, ""), "ambiguous")]
@@ -121,7 +121,7 @@ async fn of_a_post_only_that_it_is_there_is_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_after_a_lost_answer_lies_in_the_outbox_as_a_dead_letter() {
+async fn a_conflict_after_a_lost_response_becomes_a_dead_letter_in_the_outbox() {
     let outbox = Outbox::new(MemoryStore::new());
     let says = [Says::Nothing, Says::Status(409)];
     let (record, _) = written(Method::POST, &says, (200, ""), |upserts| upserts.defer_to(&outbox)).await;

@@ -1,4 +1,4 @@
-//! Where a journal may be, and who may read it.
+//! Pipes, and the mode of a journal.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -35,7 +35,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn a_journal_is_made_for_its_owner_alone_and_one_that_is_there_keeps_its_mode() {
+async fn a_new_journal_has_mode_0600_and_an_existing_one_keeps_its_mode() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("journal");
     drop(Journal::open(&path, "orders", target()).await.unwrap());
@@ -46,7 +46,7 @@ async fn a_journal_is_made_for_its_owner_alone_and_one_that_is_there_keeps_its_m
 }
 
 #[tokio::test]
-async fn a_pipe_is_no_journal() {
+async fn a_pipe_is_refused_as_a_journal() {
     let (_place, path) = pipe();
     let opened = soon(&path, Journal::open(&path, "orders", target())).await;
     let error = opened.unwrap().unwrap_err();
@@ -55,7 +55,7 @@ async fn a_pipe_is_no_journal() {
 }
 
 #[tokio::test]
-async fn what_can_be_read_only_once_has_no_fingerprint() {
+async fn a_pipe_has_no_fingerprint() {
     let (_place, path) = pipe();
     let made = soon(&path, Journal::fingerprint(&path)).await;
     let error = made.unwrap().unwrap_err();
@@ -63,7 +63,7 @@ async fn what_can_be_read_only_once_has_no_fingerprint() {
 }
 
 #[tokio::test]
-async fn the_fingerprint_of_an_open_file_is_that_of_its_path_and_takes_nothing_of_it() {
+async fn the_fingerprint_of_an_open_file_is_that_of_its_path_and_rewinds_it() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("orders");
     fs::write(&path, "one\ntwo\n").unwrap();
