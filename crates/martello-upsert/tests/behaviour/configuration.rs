@@ -6,7 +6,7 @@ use crate::support::{Memory, rows, upserts};
 
 #[tokio::test]
 async fn a_setting_out_of_its_range_is_an_error_before_anything_is_sent() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     for concurrency in [0, 1_001] {
         let error = upserts(&server).concurrency(concurrency).run(rows([("a", 1)])).await.unwrap_err();
         assert_eq!(error.kind(), UpsertErrorKind::Config);
@@ -20,7 +20,7 @@ async fn a_setting_out_of_its_range_is_an_error_before_anything_is_sent() {
 
 #[tokio::test]
 async fn an_input_without_rows_is_a_success() {
-    let upserts = upserts(&Memory::well());
+    let upserts = upserts(&Memory::healthy());
     let progress = upserts.progress();
     let report = upserts.run(rows([])).await.unwrap();
     assert!(report.is_success());

@@ -21,7 +21,7 @@ async fn an_exhausted_entity_and_the_next_ones_of_its_key_are_deferred_and_arriv
     assert_eq!((records[2].attempts, records[2].status), (0, None));
     assert_eq!(broken.seen().arrived.iter().filter(|(key, _)| key == "a").count(), 1);
 
-    let well = Memory::well();
+    let well = Memory::healthy();
     let worker = outbox.worker(well.clone()).start();
     for record in [&records[0], &records[2]] {
         let entry = outbox.ticket(record.entry.unwrap()).ended().await.unwrap();
@@ -82,7 +82,7 @@ async fn latest_wins_by_target_supersedes_nothing_in_the_outbox() {
     let whole = records(whole, rows([("a", 1), ("a", 2), ("a", 3)])).await;
     assert_eq!(outcomes(&whole), ["deferred", "superseded", "deferred"]);
 
-    let well = Memory::well();
+    let well = Memory::healthy();
     let worker = outbox.worker(well.clone()).start();
     for record in [&parts[0], &whole[0], &whole[2]] {
         let entry = outbox.ticket(record.entry.unwrap()).ended().await.unwrap();

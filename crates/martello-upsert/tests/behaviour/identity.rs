@@ -132,7 +132,7 @@ async fn a_failed_whole_state_blocks_parts_until_it_is_superseded() {
 
 #[tokio::test(start_paused = true)]
 async fn latest_wins_by_target_supersedes_only_the_whole_state_of_the_same_target() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let writes = [
         ("PUT", "?id=a", 0),
         ("PUT", "?id=b", 1),
@@ -165,7 +165,7 @@ async fn latest_wins_by_key_supersedes_every_request_of_the_key() {
 async fn a_journal_contains_no_values_of_a_query() {
     let place = tempfile::tempdir().unwrap();
     let writes = [("PUT", "a?token=s3cret", 0)];
-    let upserts = upserts(&Memory::well()).key_by(|_| "all").journal(journal(place.path()).await);
+    let upserts = upserts(&Memory::healthy()).key_by(|_| "all").journal(journal(place.path()).await);
     records(upserts, input(&writes)).await;
     let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
     assert!(text.contains("\"state\":\"") && !text.contains("s3cret"), "{text}");
@@ -181,7 +181,7 @@ async fn an_entity_that_panicked_is_superseded_by_the_whole_state_of_the_same_ta
     });
     let first = records(upserts(&broken).journal(journal(place.path()).await), input(&writes)).await;
     assert_eq!((outcomes(&first), written(&broken)), (vec!["ambiguous", "updated"], vec![1]));
-    let well = Memory::well();
+    let well = Memory::healthy();
     let second = records(upserts(&well).journal(journal(place.path()).await), input(&writes)).await;
     assert_eq!((outcomes(&second), written(&well)), (vec!["superseded", "updated"], vec![]));
 }
@@ -191,9 +191,9 @@ async fn a_part_that_is_rejected_in_the_next_run_blocks_nothing() {
     for failed in [503, 504] {
         let place = tempfile::tempdir().unwrap();
         let status = Arc::new(AtomicU16::new(failed));
-        let says = Arc::clone(&status);
+        let current = Arc::clone(&status);
         let server = Memory::new(move |_, value| {
-            (if value == 0 { says.load(Ordering::SeqCst) } else { 200 }, Duration::from_secs(1))
+            (if value == 0 { current.load(Ordering::SeqCst) } else { 200 }, Duration::from_secs(1))
         });
         let writes = [("PATCH", "a", 0), ("PATCH", "a", 1)];
         let run =

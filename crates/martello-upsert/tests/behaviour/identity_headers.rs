@@ -41,7 +41,7 @@ async fn again(writes: &[Write]) -> (Vec<&'static str>, Vec<u32>) {
 
 /// The outcomes with `latest_wins`: the first of these is in flight, the others wait.
 async fn latest_wins(writes: &[Write]) -> Vec<&'static str> {
-    let server = Memory::well();
+    let server = Memory::healthy();
     // There is capacity for another request, so that the others wait only for their key.
     let upserts = upserts(&server).concurrency(2).latest_wins();
     outcomes(&records(upserts, input(writes)).await)

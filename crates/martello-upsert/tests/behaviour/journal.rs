@@ -28,7 +28,7 @@ fn values(server: &Memory) -> Vec<u32> {
 #[tokio::test(start_paused = true)]
 async fn a_resumed_run_has_a_record_for_each_row() {
     let place = tempfile::tempdir().unwrap();
-    let server = Memory::well();
+    let server = Memory::healthy();
     let stopped = upserts(&server).concurrency(2).journal(open(place.path()).await);
     let stopped = stopped.stop_when(tokio::time::sleep(Duration::from_millis(1_500)));
     let report = stopped.run(rows(INPUT)).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_failed_entity_is_not_sent_after_a_newer_one_of_its_key() {
 #[tokio::test(start_paused = true)]
 async fn a_row_without_a_request_is_recorded_too() {
     let place = tempfile::tempdir().unwrap();
-    let upserts = || upserts(&Memory::well()).key_by(|row| if row.0 == "b" { "" } else { row.0 });
+    let upserts = || upserts(&Memory::healthy()).key_by(|row| if row.0 == "b" { "" } else { row.0 });
     let first = records(upserts().journal(open(place.path()).await), rows(INPUT)).await;
     let second = records(upserts().journal(open(place.path()).await), rows(INPUT)).await;
     assert_eq!((first[1].outcome, second), (UpsertOutcome::Rejected, first));
@@ -114,7 +114,7 @@ async fn a_row_without_a_request_is_recorded_too() {
 #[tokio::test(start_paused = true)]
 async fn a_line_of_the_journal_is_the_record() {
     let place = tempfile::tempdir().unwrap();
-    let told = records(upserts(&Memory::well()).journal(open(place.path()).await), rows(INPUT)).await;
+    let expected = records(upserts(&Memory::healthy()).journal(open(place.path()).await), rows(INPUT)).await;
     let text = std::fs::read_to_string(place.path().join("journal")).unwrap();
     let mut lines = text.lines();
     let header = lines.next().unwrap();
@@ -124,5 +124,5 @@ async fn a_line_of_the_journal_is_the_record() {
     );
     let mut written: Vec<Record> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     written.sort_by_key(|record| record.row);
-    assert_eq!(written, told);
+    assert_eq!(written, expected);
 }

@@ -11,7 +11,7 @@ const INPUT: [Row; 5] = [("a", 0), ("b", 1), ("a", 2), ("c", 3), ("d", 4)];
 /// The file of a complete run.
 async fn written(path: &Path) -> Vec<u8> {
     let journal = Journal::open(path, "orders", target()).await.unwrap();
-    upserts(&Memory::well()).journal(journal).run(rows(INPUT)).await.unwrap();
+    upserts(&Memory::healthy()).journal(journal).run(rows(INPUT)).await.unwrap();
     fs::read(path).unwrap()
 }
 
@@ -140,7 +140,7 @@ async fn a_truncated_journal_is_repaired_and_missing_entities_are_sent_again() {
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let kept = whole[..length].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
-        let server = Memory::well();
+        let server = Memory::healthy();
         let journal = Journal::open(&path, "orders", target()).await.unwrap();
         let records = records(upserts(&server).journal(journal), rows(INPUT)).await;
         assert_eq!(server.seen().arrived.len(), INPUT.len() - kept, "cut off after {length} bytes");

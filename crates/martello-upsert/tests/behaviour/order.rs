@@ -7,7 +7,7 @@ use martello_upsert::UpsertAll;
 
 #[tokio::test(start_paused = true)]
 async fn five_requests_run_concurrently() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let began = tokio::time::Instant::now();
     upserts(&server).run(rows(keys.map(|key| (key, 1)))).await.unwrap();
@@ -17,7 +17,7 @@ async fn five_requests_run_concurrently() {
 
 #[tokio::test(start_paused = true)]
 async fn entities_of_a_key_are_sent_one_after_the_other_and_others_overtake_them() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let input = rows([("a", 1), ("a", 2), ("a", 3), ("b", 4), ("c", 5)]);
     let records = records(upserts(&server), input).await;
     assert_eq!(outcomes(&records), ["updated"; 5]);
@@ -31,7 +31,7 @@ async fn entities_of_a_key_are_sent_one_after_the_other_and_others_overtake_them
 
 #[tokio::test(start_paused = true)]
 async fn latest_wins_supersedes_entities_that_were_not_sent() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let input = rows([("a", 1), ("a", 2), ("b", 3), ("a", 4), ("a", 5)]);
     let records = records(upserts(&server).latest_wins(), input).await;
     assert_eq!(outcomes(&records), ["updated", "superseded", "updated", "superseded", "updated"]);
@@ -41,21 +41,21 @@ async fn latest_wins_supersedes_entities_that_were_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn without_an_order_entities_of_a_key_are_sent_concurrently() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     upserts(&server).unordered().run(rows([("a", 1), ("a", 2)])).await.unwrap();
     assert!(server.seen().two_of_a_key);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_of_the_callers_own_orders_across_targets() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     upserts(&server).key_by(|_| "all").run(rows([("a", 1), ("b", 2), ("c", 3)])).await.unwrap();
     assert_eq!(server.seen().most_in_flight, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_input_is_read_no_further_than_the_look_ahead() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     for (look_ahead, waiting) in [(0, 1), (7, 8)] {
         // One key, so that all but one wait.
         let upserts = UpsertAll::new(server.clone(), put).look_ahead(look_ahead);
@@ -77,7 +77,7 @@ async fn the_input_is_read_no_further_than_the_look_ahead() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_is_read_only_when_there_is_capacity_for_it() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let input = stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|row: Row| (row, receiver))

@@ -149,7 +149,7 @@ async fn a_failure_does_not_affect_other_entities() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_without_a_request_is_rejected_with_the_reason() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let to_request = |row: &Result<u32, &'static str>| match row {
         Ok(value) => Ok(Request::put(format!("http://api/orders/{value}")).body(value.to_string())?),
         Err(error) => Err(Box::<dyn std::error::Error + Send + Sync>::from(*error)),
@@ -163,7 +163,7 @@ async fn a_row_without_a_request_is_rejected_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_with_an_invalid_key_is_rejected() {
-    let records = records(upserts(&Memory::well()).key_by(|row| row.0), rows([("", 1), ("b", 2)])).await;
+    let records = records(upserts(&Memory::healthy()).key_by(|row| row.0), rows([("", 1), ("b", 2)])).await;
     assert_eq!(outcomes(&records), ["rejected", "updated"]);
     assert_eq!(
         records[0].reason.as_deref(),

@@ -7,7 +7,7 @@ use crate::support::{Memory, Row, rows, upserts};
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_stops_reading_does_not_block_requests_in_flight() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let input = stream::iter((0..1_000).map(|value| -> Row { ("a", value) }));
     let mut reading = upserts(&server).unordered().records(input).unwrap();
     tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -26,7 +26,7 @@ async fn a_reader_that_stops_reading_does_not_block_requests_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_each_record_and_does_not_slow_down_the_requests() {
-    let server = Memory::well();
+    let server = Memory::healthy();
     let input = stream::iter((0..100).map(|value| -> Row { ("a", value) }));
     let began = tokio::time::Instant::now();
     let reading = upserts(&server).unordered().records(input).unwrap();
@@ -95,7 +95,7 @@ async fn a_record_is_the_same_after_a_round_trip_through_json() {
 #[should_panic(expected = "on purpose")]
 async fn a_panic_of_the_callers_code_is_resumed() {
     let input = rows([("a", 1)]).map(|_| -> Row { panic!("on purpose") });
-    let reading = upserts(&Memory::well()).records(input).unwrap();
+    let reading = upserts(&Memory::healthy()).records(input).unwrap();
     let _ = reading.report().await;
 }
 

@@ -46,7 +46,7 @@ impl Memory {
     }
 
     /// Answers 200 after a second.
-    pub(crate) fn well() -> Self {
+    pub(crate) fn healthy() -> Self {
         Self::new(|_, _| (200, Duration::from_secs(1)))
     }
 

@@ -24,10 +24,10 @@ async fn every_entity_arrives_through_a_bad_network_and_every_attempt_has_its_tr
     let to_request = move |row: &u32| Request::put(format!("{base}{row}")).body(format!("order {row}"));
     let upserts = UpsertAll::new(stack.service(http), to_request);
     let mut reading = upserts.records(stream::iter(0..200_u32)).unwrap();
-    let mut told = Vec::new();
+    let mut recorded = Vec::new();
     while let Some(record) = reading.next().await {
         assert!(record.outcome.is_written(), "{record}");
-        told.extend(record.tracking_ids.iter().map(ToString::to_string));
+        recorded.extend(record.tracking_ids.iter().map(ToString::to_string));
     }
     assert!(reading.report().await.unwrap().is_success());
 
@@ -38,8 +38,8 @@ async fn every_entity_arrives_through_a_bad_network_and_every_attempt_has_its_tr
     let answered = planner.exchanges().into_iter().filter(|exchange| exchange.status.is_some());
     let mut answered: Vec<_> = answered.map(|exchange| exchange.tracking_id).collect();
     answered.sort();
-    told.sort();
-    assert_eq!(told, answered);
+    recorded.sort();
+    assert_eq!(recorded, answered);
     assert!(planner.exchanges().len() > 205, "there were faults");
     assert!(planner.most_in_flight() <= 5);
 }

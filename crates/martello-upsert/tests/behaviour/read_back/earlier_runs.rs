@@ -7,31 +7,31 @@ use martello_outcome::{CallError, ErrorKind, Outcome};
 use martello_upsert::{Journal, Record, UpsertAll};
 use tower::service_fn;
 
-use super::{METHODS, Says, believing, comparing, written};
+use super::{METHODS, Reply, believing, comparing, written};
 use crate::support::{records, target};
 
 /// The outcome of a write in the last of several runs with one journal, with these responses in each run.
 async fn at_last(
     method: &Method,
-    runs: &[&[Says]],
+    runs: &[&[Reply]],
     found: (u16, &'static str),
     set: fn(UpsertAll<()>) -> UpsertAll<()>,
 ) -> Record {
     let place = tempfile::tempdir().unwrap();
     let mut last = None;
-    for says in runs {
+    for replies in runs {
         let journal = Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
         let run = |upserts: UpsertAll<()>| set(upserts).journal(journal);
-        last = Some(written(method.clone(), says, found, run).await.0);
+        last = Some(written(method.clone(), replies, found, run).await.0);
     }
     last.unwrap()
 }
 
-const MAY_HAVE_WRITTEN: [&[&[Says]]; 4] = [
-    &[&[Says::Nothing]],
-    &[&[Says::Status(504)]],
-    &[&[Says::Nothing, Says::Status(503)]],
-    &[&[Says::Status(500)], &[Says::Status(503)]],
+const MAY_HAVE_WRITTEN: [&[&[Reply]]; 4] = [
+    &[&[Reply::Nothing]],
+    &[&[Reply::Status(504)]],
+    &[&[Reply::Nothing, Reply::Status(503)]],
+    &[&[Reply::Status(500)], &[Reply::Status(503)]],
 ];
 
 #[tokio::test(start_paused = true)]
@@ -41,10 +41,10 @@ async fn a_resumed_run_completes_a_delete_that_an_earlier_run_sent() {
         let journal = async || Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
         let first = journal().await;
         let (record, _) =
-            written(Method::DELETE, &[Says::Nothing], (404, ""), |upserts| upserts.journal(first)).await;
+            written(Method::DELETE, &[Reply::Nothing], (404, ""), |upserts| upserts.journal(first)).await;
         assert_eq!(record.outcome.as_str(), "ambiguous");
         let second = journal().await;
-        let (record, _) = written(Method::DELETE, &[Says::Status(404)], (404, ""), |upserts| {
+        let (record, _) = written(Method::DELETE, &[Reply::Status(404)], (404, ""), |upserts| {
             let upserts = upserts.journal(second);
             if reads_back { believing(upserts) } else { upserts }
         })
@@ -56,11 +56,11 @@ async fn a_resumed_run_completes_a_delete_that_an_earlier_run_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_resumed_run_reads_back_a_conflict_with_what_an_earlier_run_sent() {
     let place = tempfile::tempdir().unwrap();
-    for (says, reads_back, outcome) in
-        [(Says::Nothing, false, "ambiguous"), (Says::Status(409), true, "updated")]
+    for (replies, reads_back, outcome) in
+        [(Reply::Nothing, false, "ambiguous"), (Reply::Status(409), true, "updated")]
     {
         let journal = Journal::open(place.path().join("journal"), "a", target()).await.unwrap();
-        let (record, _) = written(Method::PUT, &[says], (200, "ours"), |upserts| {
+        let (record, _) = written(Method::PUT, &[replies], (200, "ours"), |upserts| {
             let upserts = upserts.journal(journal);
             if reads_back { comparing(upserts) } else { upserts }
         })
@@ -74,7 +74,7 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_has_a_reason() {
     for method in METHODS {
         for earlier in MAY_HAVE_WRITTEN {
             for conflict in [409, 412] {
-                let last = [Says::Status(conflict)];
+                let last = [Reply::Status(conflict)];
                 let runs = [earlier, &[&last]].concat();
                 let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
                 assert_eq!(record.outcome.as_str(), "conflict", "{method} {runs:?}");
@@ -86,7 +86,7 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_has_a_reason() {
             }
         }
         // After attempts of the same run, the outcome is ambiguous.
-        let runs = [&[Says::Nothing][..], &[Says::Nothing, Says::Status(409)]];
+        let runs = [&[Reply::Nothing][..], &[Reply::Nothing, Reply::Status(409)]];
         let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
         assert_eq!(record.outcome.as_str(), "ambiguous");
     }
@@ -95,8 +95,8 @@ async fn a_conflict_with_what_an_earlier_run_may_have_written_has_a_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_with_what_no_earlier_run_can_have_written_has_no_reason() {
     for method in METHODS {
-        for earlier in [&[Says::Status(503)][..], &[Says::Status(503), Says::Status(429)]] {
-            let runs = [earlier, &[Says::Status(409)]];
+        for earlier in [&[Reply::Status(503)][..], &[Reply::Status(503), Reply::Status(429)]] {
+            let runs = [earlier, &[Reply::Status(409)]];
             let record = at_last(&method, &runs, (200, ""), |upserts| upserts).await;
             assert_eq!((record.outcome.as_str(), record.reason), ("conflict", None), "{method} {runs:?}");
         }
@@ -106,12 +106,12 @@ async fn a_conflict_with_what_no_earlier_run_can_have_written_has_no_reason() {
 #[tokio::test(start_paused = true)]
 async fn a_post_that_cannot_be_read_back_is_final() {
     for found in [(200, "a list"), (404, ""), (405, "")] {
-        let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
+        let runs = [&[Reply::Nothing][..], &[Reply::Status(409)]];
         let record = at_last(&Method::POST, &runs, found, comparing).await;
         assert_eq!((record.outcome.as_str(), record.read_back), ("conflict", true), "{found:?}");
     }
     // In another run it can be read.
-    let runs = [&[Says::Nothing][..], &[Says::Status(409)]];
+    let runs = [&[Reply::Nothing][..], &[Reply::Status(409)]];
     let record = at_last(&Method::POST, &runs, (500, ""), comparing).await;
     assert_eq!(record.outcome.as_str(), "ambiguous");
 }
@@ -120,12 +120,12 @@ async fn a_post_that_cannot_be_read_back_is_final() {
 async fn a_delete_that_finds_nothing_after_an_earlier_run_is_updated() {
     for gone in [404, 410] {
         for earlier in MAY_HAVE_WRITTEN {
-            let last = [Says::Status(gone)];
+            let last = [Reply::Status(gone)];
             let runs = [earlier, &[&last]].concat();
             let record = at_last(&Method::DELETE, &runs, (200, ""), |upserts| upserts).await;
             assert_eq!((record.outcome.as_str(), record.reason), ("updated", None), "{runs:?}");
         }
-        let runs = [&[Says::Status(503), Says::Status(503)][..], &[Says::Status(gone)]];
+        let runs = [&[Reply::Status(503), Reply::Status(503)][..], &[Reply::Status(gone)]];
         let record = at_last(&Method::DELETE, &runs, (200, ""), |upserts| upserts).await;
         assert_eq!(record.outcome.as_str(), "rejected");
     }
@@ -145,6 +145,6 @@ async fn a_conflict_after_an_unsent_run_is_a_conflict() {
     assert_eq!(records(first, stream::iter([()])).await[0].outcome.as_str(), "exhausted");
     let second = journal().await;
     let (record, _) =
-        written(Method::PUT, &[Says::Status(409)], (200, ""), |upserts| upserts.journal(second)).await;
+        written(Method::PUT, &[Reply::Status(409)], (200, ""), |upserts| upserts.journal(second)).await;
     assert_eq!((record.outcome.as_str(), record.reason), ("conflict", None));
 }

@@ -24,7 +24,7 @@ fn reset() -> io::Error {
 
 /// The server's response to a write: a status, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
+enum Reply {
     Status(u16),
     Nothing,
 }
@@ -33,27 +33,27 @@ enum Says {
 /// and the body `found`.
 async fn written(
     method: Method,
-    says: &[Says],
+    replies: &[Reply],
     (status, found): (u16, &'static str),
     set: impl FnOnce(UpsertAll<()>) -> UpsertAll<()>,
 ) -> (Record, u32) {
-    let state = Arc::new(Mutex::new((says.to_vec(), 0)));
+    let state = Arc::new(Mutex::new((replies.to_vec(), 0)));
     let server = Arc::clone(&state);
     let service = service_fn(move |request: Request<Body>| {
         let mut state = server.lock().unwrap();
-        let says = match request.method() {
+        let replies = match request.method() {
             &Method::GET => {
                 state.1 += 1;
-                Says::Status(status)
+                Reply::Status(status)
             }
             _ => state.0.remove(0),
         };
-        std::future::ready(match says {
-            Says::Status(status) => Ok(Response::builder().status(status).body(Body::from(found)).unwrap()),
-            Says::Nothing => Err(reset()),
+        std::future::ready(match replies {
+            Reply::Status(status) => Ok(Response::builder().status(status).body(Body::from(found)).unwrap()),
+            Reply::Nothing => Err(reset()),
         })
     });
-    let attempts = u32::try_from(says.len()).unwrap();
+    let attempts = u32::try_from(replies.len()).unwrap();
     let stack = RetryLayer::builder().attempts(attempts).assume_idempotent().build().unwrap().layer(service);
     let upserts = UpsertAll::new(stack, move |(): &()| {
         let body = if method == Method::DELETE { "" } else { "ours" };

@@ -3,23 +3,23 @@
 use http::Method;
 use martello_outbox::{MemoryStore, Outbox, Reason, State};
 
-use super::{METHODS, Says, believing, comparing, written};
+use super::{METHODS, Reply, believing, comparing, written};
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_finds_nothing_after_a_lost_response_is_updated() {
     let outbox = Outbox::new(MemoryStore::new());
-    for lost in [Says::Nothing, Says::Status(504)] {
+    for lost in [Reply::Nothing, Reply::Status(504)] {
         for gone in [404, 410] {
-            let says = [lost, Says::Status(503), Says::Status(gone)];
+            let replies = [lost, Reply::Status(503), Reply::Status(gone)];
             for set in [0, 1, 2] {
-                let (record, reads) = written(Method::DELETE, &says, (200, ""), |upserts| match set {
+                let (record, reads) = written(Method::DELETE, &replies, (200, ""), |upserts| match set {
                     0 => upserts,
                     1 => believing(upserts),
                     _ => upserts.defer_to(&outbox),
                 })
                 .await;
                 let status = record.status.unwrap().as_u16();
-                assert_eq!((record.outcome.as_str(), status, reads), ("updated", gone, 0), "{says:?}");
+                assert_eq!((record.outcome.as_str(), status, reads), ("updated", gone, 0), "{replies:?}");
                 assert_eq!((record.body, record.reason, record.read_back), (None, None, false));
             }
         }
@@ -28,14 +28,14 @@ async fn a_delete_that_finds_nothing_after_a_lost_response_is_updated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_delete_that_finds_nothing_is_rejected() {
-    for says in [&[Says::Status(404)][..], &[Says::Status(503), Says::Status(404)]] {
-        let (record, reads) = written(Method::DELETE, says, (404, ""), believing).await;
-        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0), "{says:?}");
+    for replies in [&[Reply::Status(404)][..], &[Reply::Status(503), Reply::Status(404)]] {
+        let (record, reads) = written(Method::DELETE, replies, (404, ""), believing).await;
+        assert_eq!((record.outcome.as_str(), reads), ("rejected", 0), "{replies:?}");
     }
     // A write cannot be the reason.
     for method in [Method::PUT, Method::PATCH, Method::POST] {
-        let says = [Says::Nothing, Says::Status(404)];
-        let (record, reads) = written(method, &says, (404, ""), believing).await;
+        let replies = [Reply::Nothing, Reply::Status(404)];
+        let (record, reads) = written(method, &replies, (404, ""), believing).await;
         assert_eq!((record.outcome.as_str(), reads), ("rejected", 0));
     }
 }
@@ -43,13 +43,13 @@ async fn a_first_delete_that_finds_nothing_is_rejected() {
 #[tokio::test(start_paused = true)]
 async fn reading_back_a_delete_checks_whether_the_entity_exists() {
     for (status, outcome, end) in [
-        (404, "updated", Says::Nothing),
-        (410, "updated", Says::Nothing),
-        (404, "updated", Says::Status(504)),
+        (404, "updated", Reply::Nothing),
+        (410, "updated", Reply::Nothing),
+        (404, "updated", Reply::Status(504)),
         // The comparison is not used: the entity must not exist.
-        (200, "ambiguous", Says::Nothing),
-        (200, "exhausted", Says::Status(504)),
-        (500, "ambiguous", Says::Nothing),
+        (200, "ambiguous", Reply::Nothing),
+        (200, "exhausted", Reply::Status(504)),
+        (500, "ambiguous", Reply::Nothing),
     ] {
         let (record, reads) = written(Method::DELETE, &[end], (status, ""), believing).await;
         assert_eq!(
@@ -65,28 +65,28 @@ async fn reading_back_a_delete_checks_whether_the_entity_exists() {
 async fn a_conflict_after_a_lost_response_is_ambiguous_for_every_method() {
     for method in METHODS {
         for conflict in [409, 412] {
-            for says in [
-                &[Says::Nothing, Says::Status(conflict)][..],
-                &[Says::Status(504), Says::Status(503), Says::Status(conflict)],
+            for replies in [
+                &[Reply::Nothing, Reply::Status(conflict)][..],
+                &[Reply::Status(504), Reply::Status(503), Reply::Status(conflict)],
             ] {
-                let (record, reads) = written(method.clone(), says, (200, ""), |upserts| upserts).await;
-                assert_eq!((record.outcome.as_str(), reads), ("ambiguous", 0), "{method} {says:?}");
+                let (record, reads) = written(method.clone(), replies, (200, ""), |upserts| upserts).await;
+                assert_eq!((record.outcome.as_str(), reads), ("ambiguous", 0), "{method} {replies:?}");
                 assert!(record.reason.unwrap().contains("set `read_back` to find out"));
                 assert_eq!(record.status.unwrap().as_u16(), conflict);
             }
-            for says in [&[Says::Status(conflict)][..], &[Says::Status(503), Says::Status(conflict)]] {
-                let (record, reads) = written(method.clone(), says, (200, ""), believing).await;
-                assert_eq!((record.outcome.as_str(), reads), ("conflict", 0), "{method} {says:?}");
+            for replies in [&[Reply::Status(conflict)][..], &[Reply::Status(503), Reply::Status(conflict)]] {
+                let (record, reads) = written(method.clone(), replies, (200, ""), believing).await;
+                assert_eq!((record.outcome.as_str(), reads), ("conflict", 0), "{method} {replies:?}");
             }
         }
-        let (record, _) = written(method, &[Says::Nothing, Says::Status(422)], (200, ""), believing).await;
+        let (record, _) = written(method, &[Reply::Nothing, Reply::Status(422)], (200, ""), believing).await;
         assert_eq!(record.outcome.as_str(), "rejected");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_after_a_lost_response_is_read_back_also_without_a_condition() {
-    let says = [Says::Nothing, Says::Status(409)];
+    let replies = [Reply::Nothing, Reply::Status(409)];
     for (method, found, outcome) in [
         (Method::PUT, (200, "ours"), "updated"),
         (Method::PUT, (200, "theirs"), "conflict"),
@@ -96,7 +96,7 @@ async fn a_conflict_after_a_lost_response_is_read_back_also_without_a_condition(
         (Method::DELETE, (404, ""), "updated"),
         (Method::DELETE, (200, ""), "conflict"),
     ] {
-        let (record, reads) = written(method.clone(), &says, found, comparing).await;
+        let (record, reads) = written(method.clone(), &replies, found, comparing).await;
         assert_eq!((record.outcome.as_str(), reads), (outcome, 1), "{method} {found:?}");
         assert!(record.read_back);
         let reason = record.reason.as_deref();
@@ -110,12 +110,12 @@ async fn a_conflict_after_a_lost_response_is_read_back_also_without_a_condition(
 /// The target of a POST is not the entity that it creates.
 #[tokio::test(start_paused = true)]
 async fn reading_back_a_post_shows_only_that_the_entity_exists() {
-    for says in [&[Says::Nothing, Says::Status(409)][..], &[Says::Nothing]] {
+    for replies in [&[Reply::Nothing, Reply::Status(409)][..], &[Reply::Nothing]] {
         for (found, outcome) in
             [((200, "ours"), "updated"), ((200, "a list"), "ambiguous"), ((404, ""), "ambiguous")]
         {
-            let (record, _) = written(Method::POST, says, found, comparing).await;
-            assert_eq!((record.outcome.as_str(), record.read_back), (outcome, true), "{says:?} {found:?}");
+            let (record, _) = written(Method::POST, replies, found, comparing).await;
+            assert_eq!((record.outcome.as_str(), record.read_back), (outcome, true), "{replies:?} {found:?}");
         }
     }
 }
@@ -123,8 +123,8 @@ async fn reading_back_a_post_shows_only_that_the_entity_exists() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_after_a_lost_response_becomes_a_dead_letter_in_the_outbox() {
     let outbox = Outbox::new(MemoryStore::new());
-    let says = [Says::Nothing, Says::Status(409)];
-    let (record, _) = written(Method::POST, &says, (200, ""), |upserts| upserts.defer_to(&outbox)).await;
+    let replies = [Reply::Nothing, Reply::Status(409)];
+    let (record, _) = written(Method::POST, &replies, (200, ""), |upserts| upserts.defer_to(&outbox)).await;
     assert_eq!(record.outcome.as_str(), "ambiguous");
     let entry = outbox.ticket(record.entry.unwrap()).status().await.unwrap();
     assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
