@@ -129,7 +129,7 @@ impl PageError {
     }
 
     fn fmt_status(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "page {} was answered with status", self.0.page)?;
+        write!(f, "the server answered page {} with status", self.0.page)?;
         self.status().map_or(Ok(()), |status| write!(f, " {}", status.as_u16()))?;
         let body = self.body().filter(|body| !body.is_empty());
         body.map_or(Ok(()), |body| write!(f, ": {}", Excerpt::new(body, SHOWN_BODY)))
@@ -144,26 +144,23 @@ impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let page = self.0.page;
         match self.0.kind {
-            PageErrorKind::Call => write!(f, "page {page} could not be fetched"),
+            PageErrorKind::Call => write!(f, "failed to fetch page {page}"),
             PageErrorKind::Status => self.fmt_status(f),
             PageErrorKind::Parse => {
-                write!(f, "page {page} could not be understood; its body is in the error")
+                write!(f, "failed to parse page {page}; the error holds its body")
             }
-            PageErrorKind::Request => write!(f, "no request can be made of the position of page {page}"),
+            PageErrorKind::Request => write!(f, "cannot build a request from the position of page {page}"),
             PageErrorKind::Loop => {
-                write!(
-                    f,
-                    "what the server named as page {page} was there before: its cursors run in a circle"
-                )
+                write!(f, "the server named an earlier page as page {page}: its cursors form a loop")
             }
             PageErrorKind::TooManyPages => {
                 write!(
                     f,
-                    "there is a page {page}, which is more than allowed; raise `max_pages` if that is right"
+                    "page {page} exceeds the limit of pages; raise `max_pages` if the list is that long"
                 )
             }
             PageErrorKind::OtherOrigin => {
-                write!(f, "page {page} is on another origin than the first page, and was not asked for")
+                write!(f, "page {page} is on another origin than the first page, and was not requested")
             }
         }?;
         self.tracking_id().map_or(Ok(()), |id| write!(f, " (Trackingid {id})"))

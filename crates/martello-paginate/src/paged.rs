@@ -148,10 +148,10 @@ impl ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, self.item) {
-            (Some(place), Some(item)) => write!(f, "item {item} (`{place}/{item}`) is not as expected"),
-            (Some(place), None) => write!(f, "`{place}` is not as expected"),
-            (None, Some(item)) => write!(f, "item {item} (from 0) is not as expected"),
-            (None, None) => f.write_str("the response is not as expected"),
+            (Some(place), Some(item)) => write!(f, "item {item} (`{place}/{item}`) has an unexpected form"),
+            (Some(place), None) => write!(f, "`{place}` has an unexpected form"),
+            (None, Some(item)) => write!(f, "item {item} (from 0) has an unexpected form"),
+            (None, None) => f.write_str("the response has an unexpected form"),
         }
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Debug for Position {
 
 /// A text that is none, or too long, for a [`Position`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a position has 1 to 8,192 bytes, and this one has {length}")]
+#[error("a position must have 1 to 8,192 bytes; this one has {length}")]
 #[non_exhaustive]
 pub struct InvalidPosition {
     /// How many bytes it has.

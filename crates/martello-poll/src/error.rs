@@ -79,20 +79,20 @@ impl PollError {
 impl fmt::Display for PollError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            PollErrorKind::Page => "a page could not be had",
-            PollErrorKind::PassAborted => "the pages could not be walked to their end; the pass begins anew",
-            PollErrorKind::Source => "the source makes no request of the watermark",
+            PollErrorKind::Page => "failed to fetch a page",
+            PollErrorKind::PassAborted => "failed to read all pages; the pass starts again",
+            PollErrorKind::Source => "the source cannot build a request for the watermark",
             PollErrorKind::Unsendable => {
-                "the client cannot send the source's request: correct its URL, or the client"
+                "the client cannot send the source's request; correct the URL or the client"
             }
-            PollErrorKind::Checkpoint => "the checkpoint could not be read or written",
-            PollErrorKind::HeldElsewhere => "another poller has the checkpoint, and polls",
+            PollErrorKind::Checkpoint => "failed to read or write the checkpoint",
+            PollErrorKind::HeldElsewhere => "another poller holds the checkpoint",
             PollErrorKind::LeaseLost => {
-                "another poller took the checkpoint; it delivers again what was not saved"
+                "another poller took over the checkpoint; it delivers unsaved items again"
             }
             PollErrorKind::OtherSource => {
-                "the checkpoint is that of another source, of other filters or of other headers; \
-                 use another one, or allow a resync"
+                "the checkpoint belongs to another source, or to other filters or headers; \
+                 use another checkpoint, or allow a resync"
             }
             PollErrorKind::Unusable => "the checkpoint cannot be used",
         })

@@ -38,12 +38,12 @@ impl ItemIssueKind {
 impl fmt::Display for ItemIssueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoKey => "it has no key",
-            Self::InvalidKey => "its key is neither a number nor a text of at most 512 bytes",
-            Self::NoStamp => "it has no stamp",
-            Self::InvalidStamp => "its stamp is none by RFC 3339",
-            Self::StampWithoutZone => "its stamp has no zone",
-            Self::StampInFuture => "its stamp is ahead of the server's clock",
+            Self::NoKey => "the key is missing",
+            Self::InvalidKey => "the key is neither a number nor a string of at most 512 bytes",
+            Self::NoStamp => "the stamp is missing",
+            Self::InvalidStamp => "the stamp is not an RFC 3339 timestamp",
+            Self::StampWithoutZone => "the stamp has no time zone",
+            Self::StampInFuture => "the stamp is ahead of the server's clock",
         })
     }
 }

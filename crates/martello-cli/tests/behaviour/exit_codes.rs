@@ -56,7 +56,7 @@ const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_walk_that_can_never_end_is_not_to_be_run_again() {
     let (loops, _) = once(Reply::ok().body(r#"{"data":[],"cursor":{"next":"b"}}"#), &[]).await;
-    loops.fails_late(7, "its cursors run in a circle");
+    loops.fails_late(7, "its cursors form a loop");
     let link = "<http://other.example/next>; rel=\"next\"";
     let (strays, _) = once(Reply::ok().header("link", link).body("[]"), &["--link"]).await;
     strays.fails_late(7, "is on another origin than the first page");

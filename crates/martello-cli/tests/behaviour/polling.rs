@@ -49,7 +49,8 @@ async fn what_cannot_go_on_says_why() {
     let ran = run(sync.poll(&["--once", "--attempts", "1"]));
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(
-        ran.stderr.contains("page 1 was answered with status 503") && ran.stderr.contains("; again in "),
+        ran.stderr.contains("the server answered page 1 with status 503")
+            && ran.stderr.contains("; again in "),
         "{ran:?}"
     );
     let ran = run(sync.martello(&["poll", "--url", "http://x/", "--checkpoint", "c"], &[]));
@@ -75,11 +76,11 @@ async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::suppor
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_answer_that_is_none_is_named_with_its_place() {
     let html = once(Reply::ok().body("<html>")).await;
-    html.fails_late(7, "page 1 could not be understood");
+    html.fails_late(7, "failed to parse page 1");
     let shape = once(Reply::ok().body(r#"{"items":[]}"#)).await;
-    shape.fails_late(7, "there is no such list");
+    shape.fails_late(7, "the list is missing");
     let denied = once(Reply::status(403).body("no")).await;
-    denied.fails_late(7, "page 1 was answered with status 403: no");
+    denied.fails_late(7, "the server answered page 1 with status 403: no");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -92,9 +93,9 @@ async fn an_item_without_a_key_or_a_stamp_is_parked_and_the_rest_goes_on() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let expected = "{\"id\":\"a\",\"updated_at\":\"2026-01-01T00:00:00Z\"}\n{\"id\":7,         \"updated_at\":\"2026-01-01T00:00:00+01:00\"}\n";
     assert_eq!(ran.stdout, expected);
-    let output = "martello: page 1, item 1: it has no key; it is parked\n\
-                martello: page 1, item 2: it has no stamp; it is parked\n\
-                martello: page 1, item 3: its stamp is none by RFC 3339; it is parked\n";
+    let output = "martello: page 1, item 1: the key is missing; it is parked\n\
+                martello: page 1, item 2: the stamp is missing; it is parked\n\
+                martello: page 1, item 3: the stamp is not an RFC 3339 timestamp; it is parked\n";
     assert_eq!(ran.stderr, output);
 }
 
@@ -176,7 +177,7 @@ async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
 async fn null_is_no_empty_page_unless_one_says_so() {
     let limited = || Reply::ok().body(r#"{"code":99991400,"msg":"frequency limit","data":null}"#);
     let ran = once(limited()).await;
-    ran.fails_late(7, "page 1 could not be understood");
+    ran.fails_late(7, "failed to parse page 1");
     let ran = once_with(limited(), &["--null-is-empty"]).await;
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
     let ran = once_with(Reply::ok().body("null"), &["--null-is-empty", "--link"]).await;

@@ -31,7 +31,7 @@ impl<'a> Document<'a> {
     ) -> Result<Vec<T>, ParseError> {
         let here = |error| ParseError::new(error).at(at.shown());
         let list: Vec<&RawValue> = match self.find(at)? {
-            None => return Err(ParseError::new("there is no such list").at(at.shown())),
+            None => return Err(ParseError::new("the list is missing").at(at.shown())),
             Some(list) if list.get() == "null" && *null_is_empty => Vec::new(),
             Some(list) => serde_json::from_str(list.get()).map_err(here)?,
         };
@@ -48,7 +48,7 @@ impl<'a> Document<'a> {
             [b'"', ..] => serde_json::from_str(cursor.get()).map_err(ParseError::new),
             [b'n', ..] => Ok(String::new()),
             digits if digits.iter().all(u8::is_ascii_digit) => Ok(cursor.get().to_owned()),
-            _ => Err(ParseError::new("a cursor is a text or a whole number")),
+            _ => Err(ParseError::new("expected a string or an integer")),
         };
         let cursor = cursor.map_err(|error| error.at(at.shown()))?;
         Ok(Some(cursor).filter(|cursor| !cursor.is_empty()))

@@ -21,7 +21,7 @@ pub(super) fn next(headers: &HeaderMap, same: impl Fn(&str) -> bool) -> Result<O
             }
         }
     }
-    if unread { Err(ParseError::new("it is malformed").at("Link")) } else { Ok(None) }
+    if unread { Err(ParseError::new("the header is malformed").at("Link")) } else { Ok(None) }
 }
 
 struct Link {

@@ -28,7 +28,7 @@ impl<T> RequestTemplate<T> {
         let uri = url.try_into().map_err(|error| ConfigError::new("url", error, EXPECTED))?;
         if Origin::of(&uri).is_none() {
             // Not shown: it may hold credentials, or a query that does.
-            return Err(ConfigError::new("url", "none of these", EXPECTED));
+            return Err(ConfigError::new("url", "a URL that is relative or has credentials", EXPECTED));
         }
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         Ok(Self { uri, headers, item: PhantomData })
@@ -36,9 +36,9 @@ impl<T> RequestTemplate<T> {
 
     pub(super) fn header(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
         let name = HeaderName::from_str(name)
-            .map_err(|_| ConfigError::new("header", name, "a header name by RFC 9110 §5.1"))?;
+            .map_err(|_| ConfigError::new("header", name, "a valid header name (RFC 9110 §5.1)"))?;
         let value = HeaderValue::from_str(value)
-            .map_err(|_| ConfigError::new("header", name.as_str(), "one with a value of visible ASCII"))?;
+            .map_err(|_| ConfigError::new("header", name.as_str(), "a value of visible ASCII characters"))?;
         self.headers.insert(name, value);
         Ok(())
     }
@@ -50,7 +50,7 @@ impl<T> RequestTemplate<T> {
     /// The page that a link names.
     pub(super) fn linked(&self, link: &Position) -> Result<Request<Bytes>, BoxError> {
         // The error would show a part of the URL.
-        let uri = Uri::from_str(link.as_str()).map_err(|_| "the link is no URL")?;
+        let uri = Uri::from_str(link.as_str()).map_err(|_| "the link is not a valid URL")?;
         Ok(self.get(uri))
     }
 

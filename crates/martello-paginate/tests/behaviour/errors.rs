@@ -27,7 +27,10 @@ async fn an_error_tells_status_tracking_id_and_the_start_of_the_body() {
     answer.extensions_mut().insert("5f1e".parse::<TrackingId>().unwrap());
     let mut results = results(pages(&Api::new([answer])).items(), 1).await;
     let error = results.remove(0).unwrap_err();
-    assert_eq!(error.to_string(), r"page 1 was answered with status 500: oh\nno\u{1b} (Trackingid 5f1e)");
+    assert_eq!(
+        error.to_string(),
+        r"the server answered page 1 with status 500: oh\nno\u{1b} (Trackingid 5f1e)"
+    );
     assert_eq!((error.status().unwrap().as_u16(), error.body().unwrap().len()), (500, 6));
     assert_eq!(error.tracking_id().unwrap().as_str(), "5f1e");
     let expected = concat!(
@@ -64,7 +67,7 @@ async fn a_request_that_the_client_refuses_ends_the_walk() {
 #[tokio::test]
 async fn a_redirect_is_no_page() {
     let results = results(pages(&Api::new([status(302, "")])).items(), 1).await;
-    assert_eq!(results[0].as_ref().unwrap_err().to_string(), "page 1 was answered with status 302");
+    assert_eq!(results[0].as_ref().unwrap_err().to_string(), "the server answered page 1 with status 302");
 }
 
 #[tokio::test]

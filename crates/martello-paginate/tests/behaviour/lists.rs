@@ -33,7 +33,7 @@ async fn only_a_list_is_a_list() {
     ] {
         let error = read(body).await.unwrap_err();
         assert_eq!(error.kind(), PageErrorKind::Parse, "{body}");
-        assert_eq!(error.source().unwrap().to_string(), "`/result/rows/all` is not as expected");
+        assert_eq!(error.source().unwrap().to_string(), "`/result/rows/all` has an unexpected form");
         assert_eq!(error.body().unwrap(), body);
     }
 }
@@ -42,9 +42,9 @@ async fn only_a_list_is_a_list() {
 async fn an_item_of_another_shape_is_named_and_nothing_of_its_page_delivered() {
     let error = read(r#"{"result":{"rows/all":[1,2,"three"]}}"#).await.unwrap_err();
     assert_eq!((error.page(), error.item()), (1, Some(2)));
-    assert_eq!(error.to_string(), "page 1 could not be understood; its body is in the error");
+    assert_eq!(error.to_string(), "failed to parse page 1; the error holds its body");
     let source = error.source().unwrap();
-    assert_eq!(source.to_string(), "item 2 (`/result/rows/all/2`) is not as expected");
+    assert_eq!(source.to_string(), "item 2 (`/result/rows/all/2`) has an unexpected form");
     assert!(source.source().unwrap().to_string().contains("expected u32"));
 }
 
@@ -61,7 +61,7 @@ async fn a_cursor_of_another_shape_is_an_error_and_not_the_end() {
         let body = format!(r#"{{"data":[1],"cursor":{cursor}}}"#);
         let pages = Paginate::new(Api::new([ok(body)]), JsonCursor::<u32>::new(URL).unwrap());
         let error = all(&pages).await.unwrap_err();
-        assert_eq!(error.source().unwrap().to_string(), "`/cursor/next` is not as expected", "{cursor}");
+        assert_eq!(error.source().unwrap().to_string(), "`/cursor/next` has an unexpected form", "{cursor}");
     }
 }
 

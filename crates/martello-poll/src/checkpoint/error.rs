@@ -40,7 +40,7 @@ impl CheckpointError {
     pub fn full() -> Self {
         Self::new(
             CheckpointErrorKind::Full,
-            "10,000 items, or 64 MiB of them, are parked; deliver them again, or discard them",
+            "the limit of parked items is reached (10,000 items or 64 MiB); redeliver or discard some",
         )
     }
 

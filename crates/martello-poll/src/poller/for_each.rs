@@ -27,18 +27,18 @@ impl Poller {
             match event {
                 Event::Batch(batch) => {
                     for issue in batch.issues() {
-                        tracing::warn!(%issue, parked = issue.kind.is_parked(), "an item of a poll is reported");
+                        tracing::warn!(%issue, parked = issue.kind.is_parked(), "a poll found an invalid item");
                     }
                     let reasons = each(batch.items(), &stopper, &mut work).await;
                     for (item, reason) in batch.items().iter().zip(&reasons) {
                         let Some(reason) = reason else { continue };
-                        tracing::warn!(position = %item.position(), reason, "an item of a poll is parked");
+                        tracing::warn!(position = %item.position(), reason, "a poll parked an item");
                         batch.reject(item, reason);
                     }
                     match batch.ack_first(reasons.len()).await {
                         Err(error) if error.is_fatal() => return Err(error),
                         Err(error) => {
-                            tracing::warn!(exception.message = %error, "what a poll acknowledged is not saved yet");
+                            tracing::warn!(exception.message = %error, "a poll failed to save what was acknowledged; it tries again");
                         }
                         Ok(()) => {}
                     }
@@ -46,13 +46,13 @@ impl Poller {
                 Event::CaughtUp { lag, items } => tracing::debug!(?lag, items, "a poll caught up"),
                 Event::Failed { error, retry_in } => {
                     let cause = error.source().map(ToString::to_string);
-                    tracing::warn!(exception.message = %error, cause, ?retry_in, "a poll failed, and tries again");
+                    tracing::warn!(exception.message = %error, cause, ?retry_in, "a poll failed; it tries again");
                 }
                 Event::Resync { gap, reason } => {
                     tracing::warn!(
                         ?gap,
                         ?reason,
-                        "a poll may have missed something, and asks for everything"
+                        "a poll may have missed changes; it requests everything again"
                     );
                 }
             }

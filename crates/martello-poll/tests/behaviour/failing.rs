@@ -97,7 +97,7 @@ async fn the_error_tells_the_page_and_its_status() {
     let Some(martello_poll::Event::Failed { error, .. }) = poller.next().await.unwrap() else { panic!() };
     let page = error.page_error().unwrap();
     assert_eq!((page.page(), page.status().unwrap().as_u16()), (1, 401));
-    assert_eq!(error.to_string(), "a page could not be had");
+    assert_eq!(error.to_string(), "failed to fetch a page");
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ async fn planted_links_are_not_followed() {
         }
         let error = saved.unwrap_err();
         assert_eq!(error.kind(), CheckpointErrorKind::Unusable, "{name}");
-        let expected = "is a link, or has other names: check who created it, then remove it";
+        let expected = "is a symbolic link or has more than one name; check who created it, then remove it";
         assert!(error.to_string().ends_with(expected), "{error}");
     }
 }
@@ -93,7 +93,10 @@ async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
     symlink(&elsewhere, folder.path().join("checkpoint.parked")).unwrap();
     let error = save(&path).await.unwrap_err();
     assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
-    assert!(error.to_string().ends_with("is a link: check who created it, then remove it"), "{error}");
+    assert!(
+        error.to_string().ends_with("is a symbolic link; check who created it, then remove it"),
+        "{error}"
+    );
     assert!(!elsewhere.exists());
 }
 

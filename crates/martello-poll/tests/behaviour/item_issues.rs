@@ -46,7 +46,7 @@ async fn an_item_that_cannot_be_told_from_others_is_parked_with_its_place_and_th
     assert!(bad.iter().all(|(_, kind)| kind.is_parked()));
     assert_eq!(
         (parked[4].item.json.as_str(), parked[4].item.reason.as_str()),
-        (r#"{"id":"x"}"#, "it has no stamp")
+        (r#"{"id":"x"}"#, "the stamp is missing")
     );
 
     // Listed once more, they are neither told nor parked once more.
@@ -77,7 +77,7 @@ async fn a_stamp_from_the_future_is_told_and_delivered_once_and_moves_nothing() 
         let store = MemoryCheckpoint::default();
         let mut poller = poller(&server, &store);
         let Event::Batch(first) = poller.next().await.unwrap().unwrap() else { panic!() };
-        assert_eq!(first.issues()[0].to_string(), "page 1, item 1: its stamp is ahead of the server's clock");
+        assert_eq!(first.issues()[0].to_string(), "page 1, item 1: the stamp is ahead of the server's clock");
         assert_eq!(first.items().len(), 2);
         first.ack().await.unwrap();
         assert_eq!(next(&mut poller).await, Seen::CaughtUp(2));

@@ -44,17 +44,20 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     let kind = file.metadata().map_err(failed)?.file_type();
     // A folder says itself what it is.
     if !kind.is_file() && !kind.is_dir() {
-        return Err(unusable(path, "is not a regular file: name another path"));
+        return Err(unusable(path, "is not a regular file; use another path"));
     }
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(failed)?;
     let corrupt = |error| {
-        unusable(path, "is cut off, damaged, or no checkpoint; restore it, or remove it to begin anew")
-            .with_source(error)
+        unusable(
+            path,
+            "is truncated, corrupt, or not a checkpoint file; restore it, or remove it to start over",
+        )
+        .with_source(error)
     };
     let version: Version = serde_json::from_slice(&text).map_err(corrupt)?;
     if version.martello_poll != VERSION {
-        return Err(unusable(path, "was written by a newer version"));
+        return Err(unusable(path, "was written by a newer version; upgrade this program"));
     }
     let versioned: Versioned<T> = serde_json::from_slice(&text).map_err(corrupt)?;
     Ok(Some(versioned.content))

@@ -24,7 +24,7 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
         target.pop();
         target.push(next);
     }
-    Err(io::Error::other("too many links lead from one to the next"))
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
 /// Opens it to be read, and waits for nobody, also if it is a pipe. It is no link: the checkpoint's path was
@@ -38,7 +38,9 @@ pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
 
     let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     open(path, how, Mode::empty()).map(File::from).map_err(|error| match error {
-        Errno::LOOP | Errno::MLINK => unusable(path, "is a link: check who created it, then remove it"),
+        Errno::LOOP | Errno::MLINK => {
+            unusable(path, "is a symbolic link; check who created it, then remove it")
+        }
         error => unavailable("read", path, error.into()),
     })
 }
@@ -59,7 +61,9 @@ pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointErro
         io::Errno,
     };
 
-    let is_link = || unusable(path, "is a link, or has other names: check who created it, then remove it");
+    let is_link = || {
+        unusable(path, "is a symbolic link or has more than one name; check who created it, then remove it")
+    };
     let failed = |error| unavailable("locked", path, error);
     let how = OFlags::RDWR
         | OFlags::CREATE
@@ -75,7 +79,7 @@ pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointErro
     };
     let made = file.metadata().map_err(failed)?;
     if !made.is_file() {
-        return Err(unusable(path, "is not a regular file: check who created it, then remove it"));
+        return Err(unusable(path, "is not a regular file; check who created it, then remove it"));
     }
     if made.nlink() > 1 {
         return Err(is_link());
