@@ -9,38 +9,58 @@ use crate::{ParseError, Position};
 /// How much of a body an error shows, in bytes.
 const SHOWN_BODY: usize = 256;
 
-/// What kept a walk from going on.
+/// What kind of error a [`PageError`] is.
+///
+/// ```
+/// use martello_paginate::PageErrorKind;
+///
+/// assert!(!PageErrorKind::Status.is_final()); // the next poll requests the page again
+/// assert!(PageErrorKind::Loop.is_final()); // the stream has ended
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PageErrorKind {
-    /// There was no response, or its body broke off or was larger than allowed: the source is a [`CallError`].
+    /// No response came, or its body broke off or was too large: the source is a [`CallError`].
     Call,
-    /// The response's status says that it is no page.
+    /// The status of the response is not that of a page.
     Status,
-    /// The response is not of the expected shape: the source is a [`ParseError`].
+    /// The response does not have the expected form: the source is a [`ParseError`].
     Parse,
-    /// No request can be made of the position, or none that the client ever sends: then the source is a
+    /// The position does not give a valid request, or the client can never send it: then the source is a
     /// [`CallError`] of kind [`Unsendable`](martello_outcome::ErrorKind::Unsendable).
     Request,
-    /// The server named a page that the walk has been to already.
+    /// The server named a page that the stream has already fetched.
     Loop,
-    /// There are more pages than allowed.
+    /// The list has more pages than [`max_pages`](crate::Paginate::max_pages).
     TooManyPages,
     /// The next page is on another origin than the first.
     OtherOrigin,
 }
 
 impl PageErrorKind {
-    /// Whether asking again cannot help: the stream has ended.
+    /// Whether another request cannot help. The stream has ended then.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Request | Self::Loop | Self::TooManyPages | Self::OtherOrigin)
     }
 }
 
-/// Why there is no page.
+/// Why the stream failed to deliver a page.
 ///
-/// Unless its kind [is final](PageErrorKind::is_final), the stream can be polled again, and asks for the same page.
+/// Unless its kind [is final](PageErrorKind::is_final), you can poll the stream again: it requests the same page again.
+///
+/// It never shows a URL, a cursor or a header, and of the body only the first 256 bytes.
+///
+/// ```
+/// use martello_paginate::{PageError, PageErrorKind};
+///
+/// fn may_go_on(error: &PageError) -> bool {
+///     match error.kind() {
+///         PageErrorKind::Status => error.status().is_some_and(|status| status.is_server_error()),
+///         kind => !kind.is_final(),
+///     }
+/// }
+/// ```
 pub struct PageError(Box<Inner>);
 
 struct Inner {
@@ -78,19 +98,19 @@ impl PageError {
         self.0.kind
     }
 
-    /// Which page of the walk, from 1.
+    /// The number of the page, from 1.
     #[must_use]
     pub fn page(&self) -> u32 {
         self.0.page
     }
 
-    /// Where that page is, to go on from it; `None` if it is the first.
+    /// The position of that page, to resume from it; `None` for the first page.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.0.position.as_ref()
     }
 
-    /// Which item of the page could not be understood, from 0.
+    /// The index of the item that failed to parse, from 0.
     #[must_use]
     pub fn item(&self) -> Option<usize> {
         self.parse_error().and_then(ParseError::item)
@@ -108,13 +128,13 @@ impl PageError {
         self.head().map(|head| head.status).or_else(|| self.call_error()?.last_status())
     }
 
-    /// The body of the response as it came, if all of it came.
+    /// The body of the response, unchanged, if it is complete.
     #[must_use]
     pub fn body(&self) -> Option<&Bytes> {
         self.0.body.as_ref()
     }
 
-    /// The server's own name for the exchange, where a tracking layer has read it.
+    /// The `Trackingid` of the response, if a tracking layer read it.
     #[must_use]
     pub fn tracking_id(&self) -> Option<&TrackingId> {
         let last =
@@ -122,7 +142,7 @@ impl PageError {
         self.head().and_then(|head| head.extensions.get()).or_else(last)
     }
 
-    /// The failed call, if it was one.
+    /// The error of the failed call, if the call failed.
     #[must_use]
     pub fn call_error(&self) -> Option<&CallError> {
         self.0.source.as_deref()?.downcast_ref()
@@ -167,7 +187,7 @@ impl fmt::Display for PageError {
     }
 }
 
-/// Neither URL nor cursor nor headers, and only the start of the body.
+/// Omits the URL, the cursor and the headers. Shows only the start of the body.
 impl fmt::Debug for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PageError")

@@ -13,12 +13,12 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-/// A response with its whole body, or the call's failure with the head, if that had come. Boxed, because
-/// heads are large.
+/// A response with its whole body, or the error of the call with the head, if the head came. Boxed, because heads are
+/// large.
 pub(crate) type Fetched = Result<Box<(response::Parts, Bytes)>, Box<(Option<response::Parts>, CallError)>>;
 
 pin_project! {
-    /// One exchange: readies the service, calls it, and reads the response's body to its end.
+    /// Waits until the service is ready, calls it, and reads the whole body of the response.
     pub(crate) struct Fetch<S, B, R>
     where
         S: Service<Request<B>, Response = Response<R>>,
@@ -82,7 +82,7 @@ where
                     return Poll::Ready(match (head.take(), body) {
                         (Some(head), Ok(body)) => Ok(Box::new((head, body.bytes().clone()))),
                         (head, Err(error)) => Err(Box::new((head, CallError::from(error)))),
-                        // A future that is polled after its end.
+                        // The future was polled after it completed.
                         (None, Ok(_)) => return Poll::Pending,
                     });
                 }
@@ -91,11 +91,11 @@ where
     }
 }
 
-/// Starts a fetch as a task that ends with the set.
+/// Spawns a fetch as a task. Dropping the set aborts the task.
 pub(crate) type Spawn<S, B, R> = fn(Fetch<S, B, R>) -> JoinSet<Fetched>;
 
 pin_project! {
-    /// The one page that is being fetched, if there is one.
+    /// The fetch in progress, if there is one: polled in place, or spawned as a task.
     #[project = PendingFetchProjected]
     pub(crate) enum PendingFetch<S, B, R>
     where
@@ -114,7 +114,7 @@ where
     R: Body,
     R::Error: Into<BoxError>,
 {
-    /// What came of the fetch; `None` if there is none. It is over then.
+    /// The result of the fetch; `None` if none is in progress.
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Fetched>> {
         let fetched = match self.as_mut().project() {
             PendingFetchProjected::None => return Poll::Ready(None),

@@ -15,14 +15,33 @@ use tower_service::Service;
 
 use crate::{PageError, Paged, Pages, Position};
 
-/// Empty pages that one poll passes over before it lets the other tasks of its thread run.
+/// How many empty pages one poll skips before it yields to other tasks.
 const PAGES_PER_POLL: usize = 16;
 
 pin_project! {
-    /// A stream of items: [`Paginate::items`](crate::Paginate::items).
+    /// A stream of the items of all pages, from [`Paginate::items`](crate::Paginate::items).
     ///
-    /// What [`Pages`] says of errors and of being dropped holds here too. A page's items are delivered from
-    /// memory, and the next page is asked for when they are gone.
+    /// Errors and drops have the same effect as for [`Pages`]. The stream requests the next page after it has delivered
+    /// all items of the page before.
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use futures_util::StreamExt;
+    /// use martello_paginate::{JsonCursor, Paginate};
+    ///
+    /// # type Api = tower::util::BoxCloneService<http::Request<martello_body::Body>, http::Response<martello_body::Body>, martello_paginate::BoxError>;
+    /// # async fn walk(api: Api) -> Result<(), martello_paginate::ConfigError> {
+    /// let orders = JsonCursor::<serde_json::Value>::new("https://api.example/orders")?;
+    /// let mut items = pin!(Paginate::new(api, orders).items());
+    /// while let Some(item) = items.next().await {
+    ///     match item {
+    ///         Ok(order) => println!("{:?}", order["id"]),
+    ///         Err(error) => eprintln!("{error}"), // the next poll requests the same page again
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use = "streams do nothing unless polled"]
     pub struct Items<S, P, B, R>
     where
@@ -46,7 +65,7 @@ where
         Self { pages, items: Vec::new().into_iter(), position }
     }
 
-    /// Fetches one page ahead, as [`Pages::fetch_ahead`] does.
+    /// Fetches one page ahead, like [`Pages::fetch_ahead`].
     pub fn fetch_ahead(mut self) -> Self
     where
         S: Send + 'static,
@@ -60,8 +79,8 @@ where
         self
     }
 
-    /// Where the page is that the latest item came from, so that who goes on from here sees items of that
-    /// page again and misses none; `None` for the first page.
+    /// The position of the page of the latest item; `None` for the first page. If you resume from it, items of that page
+    /// are delivered again, and none is missed.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()

@@ -6,14 +6,14 @@ use martello_outcome::{BoxError, TrackingId};
 
 use crate::Position;
 
-/// What the pages of an API look like: the request for a position, and the parse of a response. Without I/O.
+/// Describes the pages of an API: builds the request for a position and parses a response. It does no I/O.
 ///
 /// ```
 /// use bytes::Bytes;
 /// use http::Request;
 /// use martello_paginate::{PageResponse, BoxError, Paged, ParseError, ParsedPage, Position};
 ///
-/// /// Pages of lines; a header names the next.
+/// /// Pages of lines. A header names the next page.
 /// struct Lines;
 ///
 /// impl Paged for Lines {
@@ -33,83 +33,117 @@ use crate::Position;
 /// }
 /// ```
 pub trait Paged {
-    /// What a page is made of.
+    /// The type of an item.
     type Item;
 
-    /// The request for the page at this position, or for the first one. Its URI is absolute.
+    /// Builds the request for the page at this position, or for the first page. Its URI is absolute.
     ///
     /// # Errors
     ///
-    /// When no request can be made of the position. The message must not show it.
+    /// When the position does not give a valid request. The message must not show the position.
     fn request(&self, at: Option<&Position>) -> Result<Request<Bytes>, BoxError>;
 
-    /// What a response holds, and where the next page is.
+    /// Parses a response: its items, and the position of the next page.
     ///
     /// # Errors
     ///
-    /// When the response is not of the expected shape; nothing of the page is delivered then.
+    /// When the response does not have the expected form. No item of the page is delivered then.
     fn parse(&self, response: PageResponse<'_>) -> Result<ParsedPage<Self::Item>, ParseError>;
 
-    /// Whether a response of this status is a page: 2xx unless you say otherwise. Any other is an error.
+    /// Whether a response with this status is a page; by default, any 2xx. Any other status is an error.
     fn accepts(&self, status: StatusCode) -> bool {
         status.is_success()
     }
 }
 
-/// A response whose body is all there.
+/// A response with its whole body.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PageResponse<'a> {
-    /// What was asked for.
+    /// The URI of the request.
     pub uri: &'a Uri,
-    /// The response's head.
+    /// The head of the response.
     pub head: &'a response::Parts,
-    /// The response's body.
+    /// The body of the response.
     pub body: &'a Bytes,
 }
 
 impl<'a> PageResponse<'a> {
-    /// The response to a request for this URI. For tests of your own [`Paged`].
+    /// A response to a request for this URI, for tests of your own [`Paged`].
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Response, Uri};
+    /// use martello_paginate::{JsonCursor, Paged, PageResponse};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = JsonCursor::<u32>::new("https://api.example/orders")?;
+    /// let uri = Uri::from_static("https://api.example/orders");
+    /// let (head, ()) = Response::new(()).into_parts();
+    /// let body = Bytes::from_static(br#"{"data":[1,2],"cursor":{"next":"c2"}}"#);
+    ///
+    /// let page = orders.parse(PageResponse::new(&uri, &head, &body))?;
+    /// assert_eq!(page.items, [1, 2]);
+    /// assert_eq!(page.next.unwrap().as_str(), "c2");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(uri: &'a Uri, head: &'a response::Parts, body: &'a Bytes) -> Self {
         Self { uri, head, body }
     }
 }
 
-/// What a [`Paged`] made of a response.
+/// What [`Paged::parse`] returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedPage<T> {
-    /// What the page holds, in the server's order; it may be nothing.
+    /// The items of the page, in the server's order; may be empty.
     pub items: Vec<T>,
-    /// Where the next page is; `None` if this is the last.
+    /// The position of the next page; `None` if this is the last.
     pub next: Option<Position>,
 }
 
-/// A page, as it came.
+/// A page of a list, with the head of its response.
+///
+/// ```
+/// use martello_paginate::Page;
+///
+/// fn is_last<T>(page: &Page<T>) -> bool {
+///     page.next.is_none()
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// What it holds, in the server's order; it may be nothing.
+    /// The items, in the server's order; may be empty.
     pub items: Vec<T>,
-    /// Which page of the walk it is, from 1.
+    /// The number of the page, from 1.
     pub number: u32,
-    /// Where it is; `None` for the first.
+    /// The position of the page; `None` for the first.
     pub position: Option<Position>,
-    /// Where the next one is; `None` if this is the last.
+    /// The position of the next page; `None` if this is the last.
     pub next: Option<Position>,
-    /// The head of the response that it came in.
+    /// The head of the response.
     pub head: response::Parts,
 }
 
 impl<T> Page<T> {
-    /// The server's own name for the exchange, where a tracking layer has read it.
+    /// The `Trackingid` of the response, if a tracking layer read it.
     #[must_use]
     pub fn tracking_id(&self) -> Option<&TrackingId> {
         self.head.extensions.get()
     }
 }
 
-/// Why a response is no page.
+/// Why a response failed to parse.
+///
+/// ```
+/// use martello_paginate::ParseError;
+///
+/// let error = ParseError::new("expected a string").at("/data").at_item(3);
+/// assert_eq!(error.to_string(), "item 3 (`/data/3`) has an unexpected form");
+/// assert_eq!(error.item(), Some(3));
+/// ```
 #[derive(Debug)]
 pub struct ParseError {
     place: Option<String>,
@@ -118,27 +152,27 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// An error with this cause.
+    /// An error with this source.
     #[must_use]
     pub fn new(source: impl Into<BoxError>) -> Self {
         Self { place: None, item: None, source: source.into() }
     }
 
-    /// This error, about a place in the body, such as `/cursor/next`.
+    /// Sets the place in the body that the error is about, such as `/cursor/next`.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         self.place = Some(place.into());
         self
     }
 
-    /// This error, about one item of the page, counted from 0.
+    /// Sets the index of the item that the error is about, from 0.
     #[must_use]
     pub fn at_item(mut self, item: usize) -> Self {
         self.item = Some(item);
         self
     }
 
-    /// The item that it is about, counted from 0.
+    /// The index of the item that the error is about, from 0.
     #[must_use]
     pub fn item(&self) -> Option<usize> {
         self.item

@@ -20,11 +20,27 @@ use crate::{
 };
 
 pin_project! {
-    /// A stream of pages: [`Paginate::pages`](crate::Paginate::pages).
+    /// A stream of pages, from [`Paginate::pages`](crate::Paginate::pages).
     ///
-    /// It is lazy: nothing is asked for before it is polled. After an error it can be polled again, and asks
-    /// for the same page; after an error that [is final](crate::PageErrorKind::is_final) it has ended.
-    /// Dropping it drops the request under way.
+    /// It sends no request before it is polled. After an error you can poll it again, and it requests the same page again;
+    /// after an error that [is final](crate::PageErrorKind::is_final) the stream has ended. Dropping it cancels the
+    /// request in progress.
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use futures_util::TryStreamExt;
+    /// use martello_paginate::{JsonLink, Paginate};
+    ///
+    /// # type Api = tower::util::BoxCloneService<http::Request<martello_body::Body>, http::Response<martello_body::Body>, martello_paginate::BoxError>;
+    /// # async fn walk(api: Api) -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = JsonLink::<serde_json::Value>::new("https://api.example/orders")?;
+    /// let mut pages = pin!(Paginate::new(api, orders).pages());
+    /// while let Some(page) = pages.try_next().await? {
+    ///     println!("page {} has {} orders", page.number, page.items.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use = "streams do nothing unless polled"]
     pub struct Pages<S, P, B, R>
     where
@@ -48,10 +64,10 @@ where
         Self { service, walk, max_bytes, prefetch: None, pending: PendingFetch::None }
     }
 
-    /// Fetches one page ahead, in a task of its own, while you work on the page before. Off by default: it
-    /// asks for a page that you may not want. Dropping the stream aborts the task.
+    /// Fetches one page ahead in a task of its own, while you process the page before. Off by default, because it
+    /// requests a page that you may not need. Dropping the stream aborts the task.
     ///
-    /// It wants to be polled within a tokio runtime.
+    /// Polling the stream then needs a tokio runtime.
     pub fn fetch_ahead(mut self) -> Self
     where
         S: Send + 'static,
@@ -69,8 +85,8 @@ where
         self
     }
 
-    /// Where the page is that comes next; `None` for the first one. At the end, that of the last page; after
-    /// an error, that of the page that failed.
+    /// The position of the page to request next; `None` for the first page. At the end it is that of the last page;
+    /// after an error, that of the page that failed.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.walk.position()

@@ -9,18 +9,17 @@ use crate::{Items, Paged, Pages, Position, walk::Walk};
 const MAX_PAGES: u32 = 1_000_000;
 const MAX_PAGE_BYTES: usize = 1 << 30;
 
-/// Walks through the pages of an API, with a service that sends the requests.
+/// Reads the pages of an API, with a service that sends the requests.
 ///
-/// It can be walked any number of times, each from the first page. A clone shares nothing but the description
-/// of the pages.
+/// You can start any number of streams; each starts at the first page. A clone shares only the description of the pages.
 ///
 /// # Defaults
 ///
 /// | what | default | why |
 /// |---|---|---|
-/// | [pages](Self::max_pages) | 10,000 | a million items at 100 a page; what goes on after that more likely never ends |
+/// | [pages](Self::max_pages) | 10,000 | a million items at 100 a page; a longer list probably never ends |
 /// | [bytes of a page](Self::max_page_bytes) | 16 MiB | a thousand items of 16 KiB |
-/// | [ahead](Pages::fetch_ahead) | off | asks for nothing that is not wanted |
+/// | [ahead](Pages::fetch_ahead) | off | requests no page that is not needed |
 ///
 /// ```
 /// use martello_paginate::{JsonLink, Paginate};
@@ -31,7 +30,7 @@ const MAX_PAGE_BYTES: usize = 1 << 30;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "it does nothing until it is walked"]
+#[must_use = "it sends no request until a stream of it is polled"]
 pub struct Paginate<S, P> {
     service: S,
     paged: Arc<P>,
@@ -40,12 +39,13 @@ pub struct Paginate<S, P> {
 }
 
 impl<S, P: Paged> Paginate<S, P> {
-    /// Walks pages that look like this. The service need not be ready; a clone of it is readied for each request.
+    /// Reads the pages that `paged` describes. The service need not be ready: each request uses a clone of it.
     pub fn new(service: S, paged: P) -> Self {
         Self { service, paged: Arc::new(paged), max_pages: 10_000, max_page_bytes: 16 << 20 }
     }
 
-    /// How many pages a walk may have, from 1 to 1,000,000. It remembers each in eight bytes.
+    /// Sets how many pages a stream may have, from 1 to 1,000,000; by default 10,000. The stream remembers each page in
+    /// eight bytes.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl<S, P: Paged> Paginate<S, P> {
         Ok(self)
     }
 
-    /// How large the body of a page may be, from 1 byte to 1 GiB.
+    /// Sets how large the body of a page may be, from 1 byte to 1 GiB; by default 16 MiB.
     ///
     /// # Errors
     ///
@@ -71,13 +71,13 @@ impl<S, P: Paged> Paginate<S, P> {
         Ok(self)
     }
 
-    /// What the pages look like.
+    /// The description of the pages.
     #[must_use]
     pub fn paged(&self) -> &P {
         &self.paged
     }
 
-    /// The pages, from the first.
+    /// Starts a stream of the pages, from the first.
     pub fn pages<B, R>(&self) -> Pages<S, P, B, R>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -85,7 +85,19 @@ impl<S, P: Paged> Paginate<S, P> {
         self.walk(None)
     }
 
-    /// The pages from this position on, which is counted as page 1.
+    /// Starts a stream of the pages from this position on. Its first page has number 1.
+    ///
+    /// ```
+    /// use martello_paginate::{JsonCursor, Paginate, Position};
+    ///
+    /// # type Api = tower::util::BoxCloneService<http::Request<martello_body::Body>, http::Response<martello_body::Body>, martello_paginate::BoxError>;
+    /// # fn resume(api: Api, stored: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// let orders = JsonCursor::<serde_json::Value>::new("https://api.example/orders")?;
+    /// let position: Position = stored.parse()?;
+    /// let pages = Paginate::new(api, orders).pages_from(position);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pages_from<B, R>(&self, position: Position) -> Pages<S, P, B, R>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -93,7 +105,7 @@ impl<S, P: Paged> Paginate<S, P> {
         self.walk(Some(position))
     }
 
-    /// The items of all pages, from the first.
+    /// Starts a stream of the items of all pages, from the first.
     pub fn items<B, R>(&self) -> Items<S, P, B, R>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -101,7 +113,7 @@ impl<S, P: Paged> Paginate<S, P> {
         Items::new(self.walk(None))
     }
 
-    /// The items of all pages from this position on.
+    /// Starts a stream of the items of all pages from this position on.
     pub fn items_from<B, R>(&self, position: Position) -> Items<S, P, B, R>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,

@@ -2,10 +2,10 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-/// The name of a query parameter, as it is sent.
+/// The name of a query parameter, percent-encoded.
 ///
-/// It is given in clear, `filter[after]`, or as it stands in a URL, `filter%5Bafter%5D`: what is an escape (`%` and two
-/// hexadecimal digits) stays as it is, and everything else is encoded, once.
+/// You can give it decoded (`filter[after]`) or encoded (`filter%5Bafter%5D`): an escape (`%` and two hexadecimal digits)
+/// stays unchanged, and every other character is encoded once.
 ///
 /// ```
 /// use martello_paginate::QueryName;
@@ -20,7 +20,7 @@ use url::form_urlencoded;
 pub struct QueryName(Box<str>);
 
 impl QueryName {
-    /// The name that this text gives.
+    /// Encodes this name.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         let mut encoded = String::new();
@@ -36,13 +36,13 @@ impl QueryName {
         Self(encoded.into())
     }
 
-    /// The parameter with this value, which is given in clear.
+    /// The parameter with this value, which is not encoded yet.
     #[must_use]
     pub fn with(&self, value: &str) -> String {
         format!("{}={}", self.0, encode(value))
     }
 
-    /// Whether a parameter of a query, `name=value`, has this name, however it is encoded there.
+    /// Whether a parameter of a query, `name=value`, has this name, in any encoding.
     #[must_use]
     pub fn is_of(&self, parameter: &str) -> bool {
         decoded(parameter) == decoded(&self.0)

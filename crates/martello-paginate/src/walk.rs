@@ -10,7 +10,7 @@ use martello_outcome::{ErrorKind, Origin};
 
 use crate::{Page, PageError, PageErrorKind, PageResponse, Paged, ParsedPage, Position, fetch::Fetched};
 
-/// Where a walk stands, and what it does next: all of it but the I/O.
+/// The state of a stream of pages, without its I/O: builds the next request and handles the response.
 #[derive(Debug)]
 pub(crate) struct Walk<P> {
     paged: Arc<P>,
@@ -48,7 +48,7 @@ impl<P: Paged> Walk<P> {
         self.position.as_ref()
     }
 
-    /// The next request; `None` at the end.
+    /// Builds the next request; `None` at the end.
     pub(crate) fn request(&mut self) -> Option<Result<Request<Bytes>, PageError>> {
         if self.finished {
             return None;
@@ -61,7 +61,8 @@ impl<P: Paged> Walk<P> {
         Some(request)
     }
 
-    /// The next request, if there is a page to go to. What is wrong with it is told by [`Walk::request`].
+    /// Builds the next request before the stream is polled for it; `None` at the end or if it fails, which
+    /// [`Walk::request`] reports.
     pub(crate) fn prefetch_request(&mut self) -> Option<Request<Bytes>> {
         if self.finished || self.next_error.is_some() {
             return None;
@@ -79,8 +80,8 @@ impl<P: Paged> Walk<P> {
         Ok(request)
     }
 
-    /// The origin of the first page, also for a walk that does not begin there: a position that was stored
-    /// may have been changed.
+    /// The origin of the first page, also if the stream starts at another page: a stored position may have been
+    /// tampered with.
     fn first_origin(&mut self) -> Result<Option<Origin>, PageError> {
         if self.origin.is_none() {
             let first = self.request_at(None)?;
@@ -94,13 +95,13 @@ impl<P: Paged> Walk<P> {
         self.paged.request(at).map_err(|error| self.error(PageErrorKind::Request).with_source(error))
     }
 
-    /// What came of the request; the walk goes on only if it is a page.
+    /// Handles the response. The position moves to the next page only if the response is a page.
     pub(crate) fn received(&mut self, fetched: Fetched) -> Result<Page<P::Item>, PageError> {
         let (head, body) = match fetched {
             Ok(response) => *response,
             Err(failed) => {
                 let (head, error) = *failed;
-                // The client would refuse it again, and the position makes no other.
+                // The client would refuse it again, and the position always gives the same request.
                 let never = error.kind() == ErrorKind::Unsendable;
                 self.finished |= never;
                 let kind = if never { PageErrorKind::Request } else { PageErrorKind::Call };
@@ -142,9 +143,10 @@ impl<P: Paged> Walk<P> {
     }
 }
 
-/// The positions that a walk has been to, eight bytes each.
+/// The positions that a stream has visited, eight bytes each.
 ///
-/// Two positions of ten thousand have the same hash once in about 10¹¹ walks; the walk then fails, and loses nothing.
+/// In a list of ten thousand pages, two positions have the same hash in about one of 10¹¹ runs. The stream then fails, and
+/// loses nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VisitedPositions {
     hasher: RandomState,
@@ -152,7 +154,7 @@ pub(crate) struct VisitedPositions {
 }
 
 impl VisitedPositions {
-    /// Whether this text was not seen before.
+    /// Adds a position. Returns false if it was visited before.
     pub(crate) fn insert(&mut self, text: &str) -> bool {
         self.hashes.insert(self.hasher.hash_one(text))
     }

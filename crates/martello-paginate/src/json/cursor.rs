@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{PageResponse, Paged, ParseError, ParsedPage, Position, QueryName};
 
-/// How a cursor is read.
+/// How to interpret a cursor.
 #[derive(Clone, Copy, Debug)]
 enum CursorKind {
     Either,
@@ -20,11 +20,11 @@ enum CursorKind {
     Link,
 }
 
-/// Pages of a JSON body that names the next one: `{"data": […], "cursor": {"next": "…"}}`.
+/// Pages with a JSON body that names the next page: `{"data": […], "cursor": {"next": "…"}}`.
 ///
-/// An absent, null or empty cursor ends the walk; a list that is absent or `null` is an error. A cursor that
-/// is an absolute URL is a link, and followed; any other is a token, and becomes a parameter of the first
-/// page's query.
+/// An absent, null or empty cursor ends the stream; a list that is absent or `null` is an error. A cursor that is an
+/// absolute URL is a link to the next page. Any other cursor is a token: it is sent as a query parameter of the first
+/// page's URL.
 ///
 /// # Defaults
 ///
@@ -45,7 +45,7 @@ enum CursorKind {
 /// # Ok::<(), martello_paginate::ConfigError>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "it describes pages; `Paginate` walks them"]
+#[must_use = "it describes pages; `Paginate` reads them"]
 pub struct JsonCursor<T> {
     template: RequestTemplate<T>,
     items: ItemList,
@@ -55,11 +55,11 @@ pub struct JsonCursor<T> {
 }
 
 impl<T> JsonCursor<T> {
-    /// Pages that begin at this URL.
+    /// Describes the pages that start at this URL.
     ///
     /// # Errors
     ///
-    /// When it is no absolute URL, or has a user name in it.
+    /// When it is not an absolute URL, or contains a user name.
     pub fn new<U>(url: U) -> Result<Self, ConfigError>
     where
         U: TryInto<Uri>,
@@ -77,7 +77,7 @@ impl<T> JsonCursor<T> {
         })
     }
 
-    /// Where the list of items is: a name, or a JSON Pointer (RFC 6901) through objects.
+    /// Sets where the list of items is: a member name, or a JSON Pointer (RFC 6901) through objects.
     ///
     /// # Errors
     ///
@@ -87,15 +87,15 @@ impl<T> JsonCursor<T> {
         Ok(self)
     }
 
-    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list
-    /// is: many a server answers what it could not do with status 200, and `null` where the list would be.
+    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers report a failure
+    /// with status 200 and `null` in place of the list.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self
     }
 
-    /// Where the next page's cursor is: a name, or a JSON Pointer (RFC 6901) through objects. A wrong place
-    /// looks like the end of the pages: see to it that a second one comes.
+    /// Sets where the cursor of the next page is: a member name, or a JSON Pointer (RFC 6901) through objects. A wrong
+    /// pointer looks like the end of the list, so test it with a list of two pages.
     ///
     /// # Errors
     ///
@@ -105,29 +105,29 @@ impl<T> JsonCursor<T> {
         Ok(self)
     }
 
-    /// The name of the query parameter that bears a token, in clear or [as it stands in a URL](QueryName).
+    /// Sets the name of the query parameter for a token, decoded or [percent-encoded](QueryName).
     pub fn parameter(mut self, name: impl AsRef<str>) -> Self {
         self.parameter = QueryName::new(name);
         self
     }
 
-    /// Reads each cursor as a token, whatever it looks like.
+    /// Treats every cursor as a token, even if it looks like a URL.
     pub fn tokens(mut self) -> Self {
         self.kind = CursorKind::Token;
         self
     }
 
-    /// Reads each cursor as a link, which may be relative to the page that it stands in.
+    /// Treats every cursor as a link, which may be relative to the URL of its page.
     pub fn links(mut self) -> Self {
         self.kind = CursorKind::Link;
         self
     }
 
-    /// Sends this header with each request, in place of one of that name.
+    /// Sends this header with each request. It replaces a header of the same name.
     ///
     /// # Errors
     ///
-    /// When it is none that can be sent.
+    /// When the name or the value is invalid.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, ConfigError> {
         self.template.header(name.as_ref(), value.as_ref())?;
         Ok(self)

@@ -12,11 +12,11 @@ type Object<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct ItemList {
     pub(super) at: Pointer,
-    /// Whether `null` in its place is an empty one.
+    /// Whether `null` counts as an empty list.
     pub(super) null_is_empty: bool,
 }
 
-/// A JSON text, of which no more is decoded than is asked for.
+/// A JSON text. Only the requested parts are decoded.
 pub(super) struct Document<'a>(&'a RawValue);
 
 impl<'a> Document<'a> {
@@ -24,7 +24,7 @@ impl<'a> Document<'a> {
         serde_json::from_slice(body).map(Self).map_err(ParseError::new)
     }
 
-    /// The items of this list. Only a list is one: a server that answers an error with status 200 has none, or `null`.
+    /// Decodes the items of this list. An absent list is an error, because servers report failures with status 200.
     pub(super) fn items<T: DeserializeOwned>(
         &self,
         ItemList { at, null_is_empty }: &ItemList,
@@ -41,7 +41,7 @@ impl<'a> Document<'a> {
         list.into_iter().enumerate().map(decode).collect()
     }
 
-    /// The cursor at this place, if there is one: a text, or a whole number. An absent, null or empty one is none.
+    /// The cursor at this place: a string or an integer. `None` if it is absent, null or empty.
     pub(super) fn cursor(&self, at: &Pointer) -> Result<Option<String>, ParseError> {
         let Some(cursor) = self.find(at)? else { return Ok(None) };
         let cursor = match cursor.get().as_bytes() {

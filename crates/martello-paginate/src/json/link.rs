@@ -13,11 +13,10 @@ use super::{
 };
 use crate::{PageResponse, Paged, ParseError, ParsedPage, Position};
 
-/// Pages of a JSON body, whose next is named by a `Link` header with `rel="next"` (RFC 8288).
+/// Pages with a JSON body and a `Link` header with `rel="next"` that names the next page (RFC 8288).
 ///
-/// The header may have several lines, of several links each; a target may be relative to the page. A walk
-/// ends where there is no such link. A header that cannot be read, and in which no such link was found, is an
-/// error and not the end.
+/// There may be several `Link` headers with several links each. A link may be relative to the URL of its page. The stream
+/// ends at a page without such a link. A malformed header without such a link is an error, not the end.
 ///
 /// ```
 /// use martello_paginate::JsonLink;
@@ -29,18 +28,18 @@ use crate::{PageResponse, Paged, ParseError, ParsedPage, Position};
 /// # Ok::<(), martello_paginate::ConfigError>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "it describes pages; `Paginate` walks them"]
+#[must_use = "it describes pages; `Paginate` reads them"]
 pub struct JsonLink<T> {
     template: RequestTemplate<T>,
     items: ItemList,
 }
 
 impl<T> JsonLink<T> {
-    /// Pages that begin at this URL. `Accept: application/json` goes along.
+    /// Describes the pages that start at this URL. Requests have `Accept: application/json`.
     ///
     /// # Errors
     ///
-    /// When it is no absolute URL, or has a user name in it.
+    /// When it is not an absolute URL, or contains a user name.
     pub fn new<U>(url: U) -> Result<Self, ConfigError>
     where
         U: TryInto<Uri>,
@@ -49,7 +48,7 @@ impl<T> JsonLink<T> {
         Ok(Self { template: RequestTemplate::new(url)?, items: ItemList::default() })
     }
 
-    /// Where the list of items is: a name, or a JSON Pointer (RFC 6901) through objects.
+    /// Sets where the list of items is: a member name, or a JSON Pointer (RFC 6901) through objects.
     ///
     /// # Errors
     ///
@@ -59,18 +58,18 @@ impl<T> JsonLink<T> {
         Ok(self)
     }
 
-    /// Takes `null` in the place of the list for an empty one. Without this it is an error, as an absent list
-    /// is: many a server answers what it could not do with status 200, and `null` where the list would be.
+    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers report a failure
+    /// with status 200 and `null` in place of the list.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self
     }
 
-    /// Sends this header with each request, in place of one of that name.
+    /// Sends this header with each request. It replaces a header of the same name.
     ///
     /// # Errors
     ///
-    /// When it is none that can be sent.
+    /// When the name or the value is invalid.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Result<Self, ConfigError> {
         self.template.header(name.as_ref(), value.as_ref())?;
         Ok(self)

@@ -1,11 +1,11 @@
-//! The `Link` header (RFC 8288 §3 and appendix B.2), as far as the next page is concerned.
+//! Finds the next page in the `Link` header (RFC 8288 §3 and appendix B.2).
 
 use http::{HeaderMap, header};
 
 use crate::ParseError;
 
-/// The target of the first link that is `rel="next"` of this page. `same` says whether an `anchor` is the
-/// page itself: a link with another anchor tells where something else goes on (§3.2).
+/// The target of the first link with `rel="next"`. `same` returns whether an `anchor` is the page itself: a link with
+/// another anchor belongs to another resource (§3.2).
 pub(super) fn next(headers: &HeaderMap, same: impl Fn(&str) -> bool) -> Result<Option<String>, ParseError> {
     let mut unread = false;
     for line in headers.get_all(header::LINK) {
@@ -30,11 +30,11 @@ struct Link {
     anchor: Option<String>,
 }
 
-/// The links of one line that are still to be read.
+/// The links of one header line that are not parsed yet.
 struct Links<'a>(&'a str);
 
 impl Links<'_> {
-    /// The next link; an inner `None` if the line is malformed there.
+    /// Parses the next link; an inner `None` if it is malformed.
     fn next(&mut self) -> Option<Option<Link>> {
         // Empty elements of a list are allowed (RFC 9110 §5.6.1.2).
         self.0 = self.0.trim_start_matches([' ', '\t', ',']);
@@ -78,7 +78,7 @@ impl Links<'_> {
         }
     }
 
-    /// What stands before the closing quote (RFC 9110 §5.6.4).
+    /// The text before the closing quote (RFC 9110 §5.6.4).
     fn quoted(&mut self, text: &str) -> Option<String> {
         let mut value = String::new();
         let mut chars = text.char_indices();

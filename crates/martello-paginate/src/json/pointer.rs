@@ -1,7 +1,7 @@
 use martello_outcome::ConfigError;
 
-/// A way to a value through the objects of a document: a name, or a JSON Pointer (RFC 6901). Without a name
-/// it is the document.
+/// A path to a value through the objects of a document: a member name, or a JSON Pointer (RFC 6901). The empty path is
+/// the document itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pointer {
     names: Vec<Box<str>>,
@@ -28,7 +28,7 @@ impl Pointer {
         &self.names
     }
 
-    /// As it stands in an error: `/paging/next`, also for a name alone; empty for the document.
+    /// The path as an error shows it: `/paging/next`; empty for the document.
     pub(super) fn shown(&self) -> String {
         self.names.iter().flat_map(|name| ["/", name]).collect()
     }

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{ParseError, Position, QueryName};
 
-/// What the first page is asked for with.
+/// The URL and the headers of the first request; later requests are built from them.
 pub(super) struct RequestTemplate<T> {
     uri: Uri,
     headers: HeaderMap,
@@ -27,7 +27,7 @@ impl<T> RequestTemplate<T> {
         const EXPECTED: &str = "an absolute URL without credentials";
         let uri = url.try_into().map_err(|error| ConfigError::new("url", error, EXPECTED))?;
         if Origin::of(&uri).is_none() {
-            // Not shown: it may hold credentials, or a query that does.
+            // The error does not show the URL: it may contain credentials.
             return Err(ConfigError::new("url", "a URL that is relative or has credentials", EXPECTED));
         }
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
@@ -47,14 +47,14 @@ impl<T> RequestTemplate<T> {
         self.get(self.uri.clone())
     }
 
-    /// The page that a link names.
+    /// The request for the page that a link names.
     pub(super) fn linked(&self, link: &Position) -> Result<Request<Bytes>, BoxError> {
-        // The error would show a part of the URL.
+        // The error of `Uri` shows a part of the URL.
         let uri = Uri::from_str(link.as_str()).map_err(|_| "the link is not a valid URL")?;
         Ok(self.get(uri))
     }
 
-    /// The first page, with this parameter in its query.
+    /// The request for the first page with this query parameter.
     pub(super) fn with(&self, parameter: &QueryName, value: &str) -> Result<Request<Bytes>, BoxError> {
         let query = self.uri.query().unwrap_or_default();
         let kept = |pair: &&str| !pair.is_empty() && !parameter.is_of(pair);
@@ -74,14 +74,14 @@ impl<T> RequestTemplate<T> {
     }
 }
 
-/// Neither the URL's query nor the headers, since either may bear a secret.
+/// Omits the query and the headers, because they may contain a secret.
 impl<T> fmt::Debug for RequestTemplate<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestTemplate").field("path", &self.uri.path()).finish_non_exhaustive()
     }
 }
 
-/// The absolute form of a link that stood in the response to a request for `base`, without its fragment.
+/// The absolute form of a link in the response to a request for `base`, without its fragment.
 pub(super) fn resolve(base: &Uri, link: &str) -> Result<Position, ParseError> {
     let base = Url::parse(&base.to_string()).map_err(ParseError::new)?;
     let mut url = base.join(link).map_err(ParseError::new)?;
