@@ -1,7 +1,6 @@
 use bytes::Bytes;
-
-use super::text;
 use martello_testkit::Reply;
+use serde_json::json;
 
 /// What the API answers, before a fault comes in between.
 pub(crate) struct Answer {
@@ -20,7 +19,7 @@ impl Answer {
     }
 
     pub(crate) fn error(status: u16, error: &str) -> Self {
-        Self::json(status, format!(r#"{{"error":{}}}"#, text::json(error)))
+        Self::json(status, json!({ "error": error }).to_string())
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -1,34 +1,60 @@
-use super::text;
+use serde::Serialize;
 
-/// What the list of plannings is wrapped in. An API of this kind has one here and another there.
+/// The JSON object around a page of plannings. APIs of this kind use more than one form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Envelope {
-    /// `{"plannings":[…],"cursor":{"self":…,"prev":…,"next":…}}`; at the ends, keys are absent.
+    /// `{"plannings":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no `next`.
     #[default]
     Plannings,
-    /// `{"data":[…],"cursor":{"self":…,"prev":…,"next":…}}`; at the ends, keys are absent.
+    /// `{"data":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no `next`.
     Data,
-    /// `{"data":[…],"cursors":{"previous":…,"self":…,"next":…}}`; at the ends, there are nulls.
+    /// `{"data":[…],"cursors":{"previous":…,"self":…,"next":…}}`; a cursor that does not exist is null.
     DataWithNulls,
 }
 
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Page<'a, T> {
+    Plannings { plannings: &'a [T], cursor: Cursors<'a> },
+    Data { data: &'a [T], cursor: Cursors<'a> },
+    DataWithNulls { data: &'a [T], cursors: NullableCursors<'a> },
+}
+
+#[derive(Serialize)]
+struct Cursors<'a> {
+    #[serde(rename = "self")]
+    own: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NullableCursors<'a> {
+    previous: Option<&'a str>,
+    #[serde(rename = "self")]
+    own: &'a str,
+    next: Option<&'a str>,
+}
+
 impl Envelope {
-    pub(crate) fn wrap(self, items: &[String], own: &str, prev: Option<&str>, next: Option<&str>) -> String {
-        let items = items.join(",");
-        let own = text::json(own);
-        if self == Self::DataWithNulls {
-            let or_null = |cursor: Option<&str>| cursor.map_or("null".to_owned(), text::json);
-            let (prev, next) = (or_null(prev), or_null(next));
-            return format!(
-                r#"{{"data":[{items}],"cursors":{{"previous":{prev},"self":{own},"next":{next}}}}}"#
-            );
-        }
-        let or_nothing = |name, cursor: Option<&str>| {
-            cursor.map_or(String::new(), |cursor| format!(r#","{name}":{}"#, text::json(cursor)))
+    /// The JSON of a page. A page always serializes, so the result is never empty.
+    pub(crate) fn wrap<T: Serialize>(
+        self,
+        items: &[T],
+        own: &str,
+        prev: Option<&str>,
+        next: Option<&str>,
+    ) -> Vec<u8> {
+        let page = match self {
+            Self::Plannings => Page::Plannings { plannings: items, cursor: Cursors { own, prev, next } },
+            Self::Data => Page::Data { data: items, cursor: Cursors { own, prev, next } },
+            Self::DataWithNulls => {
+                Page::DataWithNulls { data: items, cursors: NullableCursors { previous: prev, own, next } }
+            }
         };
-        let (prev, next) = (or_nothing("prev", prev), or_nothing("next", next));
-        let name = if self == Self::Data { "data" } else { "plannings" };
-        format!(r#"{{"{name}":[{items}],"cursor":{{"self":{own}{prev}{next}}}}}"#)
+        serde_json::to_vec(&page).unwrap_or_default()
     }
 }

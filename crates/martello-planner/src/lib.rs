@@ -46,11 +46,11 @@ mod entities;
 mod envelope;
 mod exchange;
 mod faults;
+mod form;
 mod plannings;
 mod schedule;
 mod stamp;
 mod state;
-mod text;
 mod tokens;
 
 use std::{

@@ -6,9 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{answer::Answer, cursor::Cursor, envelope::Envelope, stamp::Stamp, text};
+use super::{answer::Answer, cursor::Cursor, envelope::Envelope, form, stamp::Stamp};
 
 /// A planning: what the planner has made of orders, and lets be fetched once it is released.
 ///
@@ -51,8 +53,8 @@ pub(crate) struct Plannings {
     pub(crate) cursors_live: Option<Duration>,
 }
 
-const MOST: usize = 1_000;
-const UNLESS_SAID: usize = 100;
+const MAX_LIMIT: usize = 1_000;
+const DEFAULT_LIMIT: usize = 100;
 
 impl Plannings {
     pub(crate) fn release(&mut self, planning: Planning, visible: Instant) {
@@ -67,15 +69,16 @@ impl Plannings {
     }
 
     pub(crate) fn list(&self, query: &str, now: Stamp) -> Answer {
-        let limit = match text::field(query, "limit").map(|limit| limit.parse()) {
-            None => UNLESS_SAID,
-            Some(Ok(limit @ 1..=MOST)) => limit,
+        let limit = match form::field(query.as_bytes(), "limit").map(|limit| limit.parse()) {
+            None => DEFAULT_LIMIT,
+            Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
             Some(_) => return Answer::error(400, "limit must be from 1 to 1000"),
         };
-        let cursor = match text::field(query, "cursor") {
+        let cursor = match form::field(query.as_bytes(), "cursor") {
             Some(text) => Cursor::parse(&text).filter(|cursor| self.lives(cursor, now)),
             None => {
-                let since = text::field(query, "released_since").and_then(|since| Stamp::parse(&since));
+                let since =
+                    form::field(query.as_bytes(), "released_since").and_then(|since| Stamp::parse(&since));
                 since.map(|since| Cursor { issued: now, since, after: None })
             }
         };
@@ -114,16 +117,28 @@ impl Plannings {
         let mut before = self.released.range(before).rev().filter(|(_, one)| is_listed(one)).peekable();
         let has_before = before.peek().is_some();
         let prev = has_before.then(|| at(before.nth(limit).map(|(place, _)| place)));
-        let items: Vec<_> = page.into_iter().map(|(place, released)| json(place, released)).collect();
+        let items: Vec<_> = page.into_iter().map(|(place, released)| listed(place, released)).collect();
         let own = at(cursor.after.as_ref().map(|(created, id)| (Reverse(*created), id.clone())).as_ref());
         Answer::json(200, self.envelope.wrap(&items, &own, prev.as_deref(), next.as_deref()))
     }
 }
 
-fn json((created, id): &Place, released: &Released) -> String {
-    let order = released.order.as_ref();
-    let (id, created, released) = (text::json(id), created.0.rfc3339(), released.at.rfc3339());
-    let order =
-        order.map_or(String::new(), |order| format!(r#","order":{}"#, String::from_utf8_lossy(order)));
-    format!(r#"{{"id":{id},"created_at":"{created}","released_at":"{released}"{order}}}"#)
+/// A planning, as the list has it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    created_at: String,
+    released_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<&'a RawValue>,
+}
+
+fn listed<'a>((created, id): &'a Place, released: &'a Released) -> Listed<'a> {
+    Listed {
+        id,
+        created_at: created.0.rfc3339(),
+        released_at: released.at.rfc3339(),
+        // An order that is not JSON is left out.
+        order: released.order.as_ref().and_then(|order| serde_json::from_slice(order).ok()),
+    }
 }

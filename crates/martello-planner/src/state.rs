@@ -74,7 +74,10 @@ impl State {
             performed,
         };
         self.exchanges.add(exchange);
-        reply.header("trackingid", tracking_id).header("date", now.http_date()).delay(self.latency)
+        reply
+            .header("trackingid", tracking_id)
+            .header("date", httpdate::fmt_http_date(now.time()))
+            .delay(self.latency)
     }
 
     fn serve(

@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use martello_testkit::Received;
 use tokio::time::Instant;
 
-use super::{answer::Answer, text};
-use martello_testkit::Received;
+use super::{answer::Answer, form};
 
 /// Whom the API knows, and whom it has given a token.
 pub(crate) struct Tokens {
@@ -33,12 +34,11 @@ impl Tokens {
 
     /// Issues a token to who names the client and the secret, in a form or by `Basic`.
     pub(crate) fn issue(&mut self, request: &Received, nonce: u64) -> Answer {
-        let form = String::from_utf8_lossy(&request.body);
-        let field = |name| text::field(&form, name);
+        let field = |name| form::field(&request.body, name);
         if field("grant_type").as_deref() != Some("client_credentials") {
             return Answer::error(400, "unsupported_grant_type");
         }
-        let basic = text::base64(format!("{}:{}", self.client, self.secret).as_bytes());
+        let basic = BASE64_STANDARD.encode(format!("{}:{}", self.client, self.secret));
         let by_basic =
             request.header("authorization").and_then(|value| value.strip_prefix("Basic ")) == Some(&basic);
         let by_form = field("client_id").as_ref() == Some(&self.client)
