@@ -1,11 +1,11 @@
-//! A planner with bad days, to try a client against by hand: one request in ten meets a fault, and of each order that is written a
-//! planning is released, up to a second late.
+//! A planner with faults, to try a client by hand. One request in ten meets a fault. For each order that is written a planning is
+//! released, up to a second late.
 //!
 //! ```text
 //! cargo run -p martello-planner --example planner -- 127.0.0.1:18080
 //! ```
 //!
-//! It ends when its standard input does, and tells what it has seen.
+//! It ends when its standard input ends, and prints what it received.
 
 use std::{
     env,

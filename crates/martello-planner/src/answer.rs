@@ -2,7 +2,7 @@ use bytes::Bytes;
 use martello_testkit::Reply;
 use serde_json::json;
 
-/// What the API answers, before a fault comes in between.
+/// The response of the API, before a fault changes it.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Vec<(&'static str, String)>,

@@ -8,7 +8,7 @@ use std::{
 use super::{Envelope, Faults, Planner, state::State, tokens::Tokens};
 use martello_testkit::Server;
 
-/// How a [`Planner`] is to be.
+/// Configures a [`Planner`].
 #[must_use = "nothing is started until `start`"]
 #[derive(Default)]
 pub struct PlannerBuilder {
@@ -17,76 +17,76 @@ pub struct PlannerBuilder {
 }
 
 impl PlannerBuilder {
-    /// Decides from this seed which request meets which fault, and what `Trackingid`s look like. Zero unless it is said.
+    /// The seed that decides which request meets which fault, and the `Trackingid`s. 0 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.state.seed = seed;
         self
     }
 
-    /// Lets requests meet these faults. None unless it is said.
+    /// The faults to inject. None by default.
     pub fn faults(mut self, faults: Faults) -> Self {
         self.state.faults = faults;
         self
     }
 
-    /// Takes so long for each answer. No time unless it is said.
+    /// The delay of each response. None by default.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.state.latency = latency;
         self
     }
 
-    /// Answers 401 to who has no token, and issues one at `POST /oauth2/token` to this client by client credentials; each is
-    /// worth something for so long. Without this, nobody needs one.
+    /// Requires a token: answers 401 without one, and issues one at `POST /oauth2/token` for these client credentials. A token
+    /// is valid for `lives`. By default no request needs a token.
     pub fn tokens(mut self, client: &str, secret: &str, lives: Duration) -> Self {
         self.state.tokens = Some(Tokens::new(client.to_owned(), secret.to_owned(), lives));
         self
     }
 
-    /// Answers 422 with what `check` says of a body, where it says something. Without this, anything is an entity.
+    /// Answers 422 with the error that `check` returns for a body. By default every body is accepted.
     pub fn check(mut self, check: impl Fn(&[u8]) -> Result<(), String> + Send + 'static) -> Self {
         self.state.entities.check = Some(Box::new(check));
         self
     }
 
-    /// Makes a planning of each order as it is written: with the last part of its path as its id, the order in it, and stamps of
-    /// that moment, at which it is released late by up to so much. A write that changes nothing makes none. Without this,
-    /// plannings are only those that are [released](Planner::release).
+    /// Creates a planning for each order that is written: its id is the last segment of the path, it contains the order, and
+    /// its timestamps are the time of the write. It is listed up to `lateness` later. A write that changes nothing creates
+    /// none. By default only [`Planner::release`] creates plannings.
     pub fn plan_orders(mut self, lateness: Duration) -> Self {
         self.state.plans_orders = Some(lateness);
         self
     }
 
-    /// Wraps the list of plannings in this.
+    /// The JSON object around a page of plannings.
     pub fn envelope(mut self, envelope: Envelope) -> Self {
         self.state.plannings.envelope = envelope;
         self
     }
 
-    /// Answers 400 to a cursor that is older than this. For ever unless it is said.
+    /// Answers 400 to a cursor that is older than this. By default cursors do not expire.
     pub fn cursors_live(mut self, time: Duration) -> Self {
         self.state.plannings.cursors_live = Some(time);
         self
     }
 
-    /// Has its clock go ahead of this machine's by so much.
+    /// Sets its clock ahead of this machine's.
     pub fn clock_ahead(mut self, by: Duration) -> Self {
         (self.state.clock_ahead, self.state.clock_behind) = (by, Duration::ZERO);
         self
     }
 
-    /// Has its clock stay behind this machine's by so much.
+    /// Sets its clock behind this machine's.
     pub fn clock_behind(mut self, by: Duration) -> Self {
         (self.state.clock_ahead, self.state.clock_behind) = (Duration::ZERO, by);
         self
     }
 
-    /// Listens here, in place of a free port of 127.0.0.1.
+    /// The address to listen on. A free port of 127.0.0.1 by default.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }
 
-    /// Starts it.
+    /// Starts the planner.
     ///
     /// # Errors
     /// When the address cannot be bound.

@@ -1,11 +1,11 @@
 use super::stamp::Stamp;
 
-/// Where a page begins. To who gets one it is a text and nothing else.
+/// Where a page begins. Clients treat it as opaque text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) issued: Stamp,
     pub(crate) since: Stamp,
-    /// Creation and id of the planning before the page; without one, it is the first.
+    /// Creation time and id of the planning before the page; `None` on the first page.
     pub(crate) after: Option<(Stamp, String)>,
 }
 

@@ -9,9 +9,9 @@ use martello_testkit::Received;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entity {
-    /// The body, as it was written last.
+    /// The body of the latest write.
     pub body: Bytes,
-    /// What its entity tag says: it begins with 1, and each write of another body adds one.
+    /// The version in its entity tag: 1 at first, plus one for each write of another body.
     pub version: u64,
 }
 
@@ -23,10 +23,10 @@ impl Entity {
     }
 }
 
-/// Says why a body cannot be an entity.
+/// Returns why a body is not a valid entity.
 pub(crate) type Check = Box<dyn Fn(&[u8]) -> Result<(), String> + Send>;
 
-/// What the planner holds, by path.
+/// All entities, by path.
 #[derive(Default)]
 pub(crate) struct Entities {
     pub(crate) held: BTreeMap<String, Entity>,

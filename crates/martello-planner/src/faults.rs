@@ -4,23 +4,23 @@ use fastrand::Rng;
 
 use martello_testkit::Reply;
 
-/// How often which fault meets a request: shares of all requests, from 0 to 1, that together are at most 1. None by default.
+/// The share of requests that meet each fault, from 0 to 1; the sum is at most 1. All are 0 by default.
 ///
-/// Which request meets which is decided by the planner's seed and the request's number.
+/// The planner's seed and the request's number decide which request meets which fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Faults {
-    /// A load balancer answers 503 with a body of 16 KiB; nothing is done.
+    /// A load balancer answers 503 with a body of 16 KiB; the request is not performed.
     pub unavailable: f64,
-    /// The work is done, and a load balancer answers 504.
+    /// The request is performed, and a load balancer answers 504.
     pub late: f64,
-    /// The work is done, and the connection is reset before the answer.
+    /// The request is performed, and the connection is reset before the response.
     pub reset: f64,
-    /// The connection is reset before the work is done.
+    /// The connection is reset before the request is performed.
     pub lost: f64,
-    /// The work is done, and the answer's body comes in small pieces over some 100 ms.
+    /// The request is performed, and the response's body arrives in small pieces over about 100 ms.
     pub slow: f64,
-    /// The work is done, and the connection closes in the middle of the answer's body.
+    /// The request is performed, and the connection closes in the middle of the response's body.
     pub cut: f64,
 }
 
@@ -31,14 +31,14 @@ impl Faults {
         Self::default()
     }
 
-    /// One request in ten meets a fault, of any kind.
+    /// One request in ten meets a fault, of one of the six kinds.
     #[must_use]
     pub fn bad_network() -> Self {
         Self { unavailable: 0.03, late: 0.02, reset: 0.02, lost: 0.01, slow: 0.01, cut: 0.01 }
     }
 
     pub(crate) fn pick(&self, random: &mut Rng) -> Option<Fault> {
-        let mut lot = random.f64();
+        let mut sample = random.f64();
         let shares = [
             (Fault::Unavailable, self.unavailable),
             (Fault::Late, self.late),
@@ -48,8 +48,8 @@ impl Faults {
             (Fault::Cut, self.cut),
         ];
         shares.into_iter().find_map(|(fault, share)| {
-            lot -= share;
-            (lot < 0.0).then_some(fault)
+            sample -= share;
+            (sample < 0.0).then_some(fault)
         })
     }
 }
@@ -69,7 +69,7 @@ impl Fault {
         matches!(self, Self::Unavailable | Self::Lost)
     }
 
-    /// What becomes of an answer of so many bytes.
+    /// Applies the fault to a reply whose body has this length in bytes.
     pub(crate) fn spoil(self, reply: Reply, length: usize) -> Reply {
         match self {
             Self::Unavailable => unavailable(),
@@ -81,7 +81,7 @@ impl Fault {
         }
     }
 
-    /// The status that goes out, if one does.
+    /// The status that is sent, if any.
     pub(crate) fn status(self, status: u16) -> Option<u16> {
         match self {
             Self::Unavailable => Some(503),
@@ -92,7 +92,7 @@ impl Fault {
     }
 }
 
-/// A body so large that a client which does not read it loses the connection.
+/// 503 with a body so large that a client which does not read it loses the connection.
 pub(crate) fn unavailable() -> Reply {
     Reply::status(503).body(vec![b'-'; 16 * 1024])
 }

@@ -1,4 +1,5 @@
-//! A route planner's API on a real socket, with its bad days: for tests that want more than scripted replies.
+//! A simulated route planner's API on a real socket, with faults and outages, for tests and examples that need more than
+//! scripted replies.
 //!
 //! ```
 //! use http::Request;
@@ -31,13 +32,13 @@
 //! | request | answer |
 //! |---|---|
 //! | `PUT /…/{business_id}` | 201 or 200 with the entity, or 204 to `Prefer: return=minimal`; with an `ETag` |
-//! | the same with `If-Match` | 412, if the entity has another version |
-//! | the same with an id that is not `^[a-zA-Z0-9.~\-_]+$` | 400 |
+//! | the same with `If-Match` | 412 if the entity has another version |
+//! | the same with an id that does not match `^[a-zA-Z0-9.~\-_]+$` | 400 |
 //! | `GET /…/{business_id}` | 200 with an `ETag`, or 404 |
-//! | `GET /planning/v1/plannings?released_since=…&limit=…&cursor=…` | those released after that moment, the newest created first, at most `limit` (1 to 1000, else 400; 100 unless it is said), in an [`Envelope`] |
-//! | `POST /oauth2/token` | a token for `grant_type=client_credentials`, if [tokens](PlannerBuilder::tokens) are asked for |
+//! | `GET /planning/v1/plannings?released_since=…&limit=…&cursor=…` | the plannings released after that time, the newest created first, at most `limit` (1 to 1000, 100 by default, otherwise 400), in an [`Envelope`] |
+//! | `POST /oauth2/token` | a token for `grant_type=client_credentials`, if [tokens](PlannerBuilder::tokens) are required |
 //!
-//! Every answer bears a `Trackingid` and a `Date` by the planner's own clock.
+//! Every response has a `Trackingid`, and a `Date` from the planner's own clock.
 
 mod answer;
 mod builder;
@@ -69,7 +70,7 @@ pub use self::{
 };
 use martello_testkit::Server;
 
-/// A route planner's API, as the [module's page](self) has it.
+/// A simulated route planner's API. The [crate's page](crate) lists its endpoints.
 ///
 /// The value owns its [`Server`]: dropping it closes the port and every connection.
 pub struct Planner {
@@ -78,7 +79,7 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// Starts one that has good days only, on a free port of 127.0.0.1.
+    /// Starts a planner without faults, on a free port of 127.0.0.1.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -86,24 +87,24 @@ impl Planner {
         Self::builder().start().await
     }
 
-    /// Says how it is to be.
+    /// Configures a planner.
     pub fn builder() -> PlannerBuilder {
         PlannerBuilder::default()
     }
 
-    /// An `http` URI of it.
+    /// The `http` URI of a path.
     #[must_use]
     pub fn uri(&self, path: &str) -> Uri {
         self.server.uri(path)
     }
 
-    /// The server: its connections, what is in flight at it, its address.
+    /// The server: its address, its connections, the requests in flight.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// What its clock says.
+    /// The time of its clock.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.state().now()
@@ -114,7 +115,7 @@ impl Planner {
         self.break_down_at(0);
     }
 
-    /// Does so from the request of this number on, counted from 1.
+    /// Answers 503 from the request with this number on, counted from 1.
     pub fn break_down_at(&self, request: u64) {
         self.state().down_from = Some(request);
     }
@@ -124,19 +125,19 @@ impl Planner {
         self.state().down_from = None;
     }
 
-    /// Lets requests meet these faults from now on.
+    /// Injects these faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
     }
 
-    /// Makes every token that was issued worthless.
+    /// Revokes every token that it has issued.
     pub fn revoke_tokens(&self) {
         if let Some(tokens) = &mut self.state().tokens {
             tokens.revoke();
         }
     }
 
-    /// A token, without a request for one; none unless [tokens](PlannerBuilder::tokens) are asked for.
+    /// Issues a token without a request; `None` if no [tokens](PlannerBuilder::tokens) are required.
     #[must_use]
     pub fn issue_token(&self) -> Option<String> {
         let mut state = self.state();
@@ -144,25 +145,25 @@ impl Planner {
         state.tokens.as_mut().map(|tokens| tokens.mint(nonce))
     }
 
-    /// How many tokens were issued.
+    /// How many tokens it has issued.
     #[must_use]
     pub fn tokens_issued(&self) -> u64 {
         self.state().tokens.as_ref().map_or(0, tokens::Tokens::count)
     }
 
-    /// Lets a planning be seen from now on, whatever its stamps say: one whose `released_at` is past by then is released late.
+    /// Lists a planning from now on, whatever its timestamps are. If its `released_at` is in the past, it is released late.
     pub fn release(&self, planning: Planning) {
         self.release_after(Duration::ZERO, planning);
     }
 
-    /// Lets a planning be seen after so long.
+    /// Lists a planning after this wait.
     pub fn release_after(&self, wait: Duration, planning: Planning) {
         self.state().release(planning, wait);
     }
 
-    /// Releases so many plannings at moments within a time from now, as badly as an API does, and tells their ids: up to
-    /// `lateness` after what their `released_at` says, some with equal stamps, and in no order of their creation. Their ids
-    /// begin with `prefix`, and the planner's seed decides the rest.
+    /// Releases `count` plannings at random times `within` a duration from now, and returns their ids. Each is listed up to
+    /// `lateness` after its `released_at`; some have equal timestamps; the order is not that of creation. The ids begin with
+    /// `prefix`; the planner's seed decides the rest.
     #[must_use]
     pub fn release_badly(
         &self,
@@ -181,37 +182,37 @@ impl Planner {
         ids
     }
 
-    /// How many plannings can be seen.
+    /// How many plannings are listed now.
     #[must_use]
     pub fn released(&self) -> usize {
         self.state().plannings.visible()
     }
 
-    /// All that it holds, by path.
+    /// All entities, by path.
     #[must_use]
     pub fn entities(&self) -> BTreeMap<String, Entity> {
         self.state().entities.held.clone()
     }
 
-    /// What it holds at this path.
+    /// The entity at this path.
     #[must_use]
     pub fn entity(&self, path: &str) -> Option<Entity> {
         self.state().entities.held.get(path).cloned()
     }
 
-    /// How many PUTs to this path it has received, whatever became of them.
+    /// How many PUTs to this path it has received, whatever their outcome.
     #[must_use]
     pub fn receipts(&self, path: &str) -> u64 {
         self.state().entities.receipts.get(path).copied().unwrap_or_default()
     }
 
-    /// What it has received and answered: the latest 100,000.
+    /// The latest 100,000 requests, with their responses.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.state().exchanges.all()
     }
 
-    /// The most requests that were ever in flight at once.
+    /// The highest number of concurrent requests so far.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
         self.server.most_in_flight()

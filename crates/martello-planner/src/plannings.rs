@@ -12,32 +12,30 @@ use tokio::time::Instant;
 
 use super::{answer::Answer, cursor::Cursor, envelope::Envelope, form, stamp::Stamp};
 
-/// A planning: what the planner has made of orders, and lets be fetched once it is released.
-///
-/// The API tells moments apart to the millisecond, and so does this.
+/// A planning: the planner's result for an order, listed once it is released. Timestamps have a resolution of 1 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Planning {
-    /// Its name.
+    /// Its id.
     pub id: String,
-    /// When it was created: what the list is sorted by, the newest first.
+    /// When it was created: the list is sorted by this, the newest first.
     pub created_at: SystemTime,
-    /// When it was released: what the list is filtered on.
+    /// When it was released: the list is filtered by this.
     pub released_at: SystemTime,
-    /// The JSON of the order that it is of, which is listed as its `order`. None unless it is set.
+    /// The JSON of its order, listed as `order`. `None` by default.
     pub order: Option<Bytes>,
 }
 
 impl Planning {
-    /// A planning with these stamps, which need not be those of the moment at which it is to be seen.
+    /// Creates a planning with these timestamps, which do not decide when it is listed.
     #[must_use]
     pub fn new(id: impl Into<String>, created_at: SystemTime, released_at: SystemTime) -> Self {
         Self { id: id.into(), created_at, released_at, order: None }
     }
 }
 
-/// In the order of the list.
-type Place = (Reverse<Stamp>, String);
+/// The sort key of the list.
+type ListKey = (Reverse<Stamp>, String);
 
 struct Released {
     at: Stamp,
@@ -45,10 +43,10 @@ struct Released {
     order: Option<Bytes>,
 }
 
-/// What has been released, and is going to be.
+/// All plannings, those that are not listed yet included.
 #[derive(Default)]
 pub(crate) struct Plannings {
-    released: BTreeMap<Place, Released>,
+    released: BTreeMap<ListKey, Released>,
     pub(crate) envelope: Envelope,
     pub(crate) cursors_live: Option<Duration>,
 }
@@ -62,7 +60,7 @@ impl Plannings {
         self.released.insert((Reverse(Stamp::of(planning.created_at)), planning.id), released);
     }
 
-    /// How many can be seen.
+    /// How many are listed now.
     pub(crate) fn visible(&self) -> usize {
         let now = Instant::now();
         self.released.values().filter(|released| released.visible <= now).count()
@@ -105,7 +103,7 @@ impl Plannings {
         let mut rest =
             self.released.range((start.clone(), Bound::Unbounded)).filter(|(_, one)| is_listed(one));
         let page: Vec<_> = rest.by_ref().take(limit).collect();
-        let at = |place: Option<&Place>| {
+        let at = |place: Option<&ListKey>| {
             let after = place.map(|(created, id)| (created.0, id.clone()));
             Cursor { issued: now, after, ..cursor.clone() }.text()
         };
@@ -123,7 +121,7 @@ impl Plannings {
     }
 }
 
-/// A planning, as the list has it.
+/// A planning as the list shows it.
 #[derive(Serialize)]
 struct Listed<'a> {
     id: &'a str,
@@ -133,7 +131,7 @@ struct Listed<'a> {
     order: Option<&'a RawValue>,
 }
 
-fn listed<'a>((created, id): &'a Place, released: &'a Released) -> Listed<'a> {
+fn listed<'a>((created, id): &'a ListKey, released: &'a Released) -> Listed<'a> {
     Listed {
         id,
         created_at: created.0.rfc3339(),

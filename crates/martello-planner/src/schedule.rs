@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::Planning;
 
-/// Plannings, each with how long it is until it can be seen. One in four has the stamps of the one before, one in three
-/// can be seen when it says, the others come late; and they are created within the hour before, in no order.
+/// Plannings, each with the wait until it is listed. One in four has the timestamps of the previous one, one in three is listed
+/// at its `released_at`, the others are late. Their creation times are random within the hour before.
 pub(crate) fn badly(
     seed: u64,
     now: SystemTime,
@@ -27,7 +27,7 @@ pub(crate) fn badly(
             }
         };
         let late = if random.u8(..3) == 0 { Duration::ZERO } else { lateness.mul_f64(random.f64()) };
-        // Never before what it says, and never later than is promised.
+        // Never before its `released_at`, and at most `lateness` after it.
         let due = stamp.duration_since(now).unwrap_or_default();
         schedule.push((due + late, Planning::new(id, created, stamp)));
     }

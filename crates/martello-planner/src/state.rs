@@ -1,4 +1,4 @@
-//! What the planner is, behind one lock.
+//! The state of the planner, behind one lock.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,16 +31,16 @@ pub(crate) struct State {
     pub(crate) tokens: Option<Tokens>,
     pub(crate) entities: Entities,
     pub(crate) plannings: Plannings,
-    /// How late a planning that is made of an order is released, at most; none are made without this.
+    /// How late the planning of an order is listed, at most; `None` creates no plannings.
     pub(crate) plans_orders: Option<Duration>,
     pub(crate) exchanges: Exchanges,
-    /// From the request of this number on, it is down.
+    /// The planner is down from the request with this number on.
     pub(crate) down_from: Option<u64>,
     received: u64,
 }
 
 impl State {
-    /// What the planner's clock says.
+    /// The time of the planner's clock.
     pub(crate) fn now(&self) -> SystemTime {
         let now = SystemTime::now() + self.clock_ahead;
         now.checked_sub(self.clock_behind).unwrap_or(now)

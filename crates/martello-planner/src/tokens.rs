@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{answer::Answer, form};
 
-/// Whom the API knows, and whom it has given a token.
+/// The known client, and the tokens that were issued.
 pub(crate) struct Tokens {
     client: String,
     secret: String,
@@ -22,17 +22,17 @@ impl Tokens {
         Self { client, secret, lives, issued: HashMap::new(), count: 0 }
     }
 
-    /// How many have been issued.
+    /// How many were issued.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Makes every token that was issued worthless.
+    /// Revokes every token that was issued.
     pub(crate) fn revoke(&mut self) {
         self.issued.clear();
     }
 
-    /// Issues a token to who names the client and the secret, in a form or by `Basic`.
+    /// Issues a token for the client id and the secret, in a form or by `Basic`.
     pub(crate) fn issue(&mut self, request: &Received, nonce: u64) -> Answer {
         let field = |name| form::field(&request.body, name);
         if field("grant_type").as_deref() != Some("client_credentials") {
@@ -54,7 +54,7 @@ impl Tokens {
         )
     }
 
-    /// A token that nobody had to ask for.
+    /// Creates a token without a request.
     pub(crate) fn mint(&mut self, nonce: u64) -> String {
         self.count += 1;
         let token = format!("token-{}-{nonce:016x}", self.count);
@@ -64,7 +64,7 @@ impl Tokens {
         token
     }
 
-    /// Whether a request bears a token that is worth something now.
+    /// Whether the request has a token that is valid now.
     pub(crate) fn allows(&self, request: &Received) -> bool {
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         token.and_then(|token| self.issued.get(token)).is_some_and(|ends| *ends > Instant::now())

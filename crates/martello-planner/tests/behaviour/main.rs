@@ -1,7 +1,7 @@
 //! The planner's API: what it answers, how it misbehaves, and what it says of that.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-mod bad_days;
+mod faults;
 mod entities;
 mod plannings;
 mod support;

@@ -5,7 +5,7 @@ use martello_planner::Planner;
 use crate::support::Http;
 
 #[tokio::test]
-async fn a_token_is_issued_to_who_is_known_and_is_worth_something_for_a_while() {
+async fn a_known_client_gets_a_token_that_expires() {
     let lives = Duration::from_millis(150);
     let planner = Planner::builder().tokens("me", "s e", lives).start().await.unwrap();
     let http = Http::new(&planner);
@@ -29,7 +29,7 @@ async fn a_token_is_issued_to_who_is_known_and_is_worth_something_for_a_while() 
 }
 
 #[tokio::test]
-async fn nobody_else_gets_one_and_a_revoked_one_is_worth_nothing() {
+async fn no_other_client_gets_a_token_and_a_revoked_token_is_rejected() {
     let planner = Planner::builder().tokens("me", "secret", Duration::from_secs(300)).start().await.unwrap();
     let http = Http::new(&planner);
     let post =
@@ -50,7 +50,7 @@ async fn nobody_else_gets_one_and_a_revoked_one_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_can_be_had_without_a_request() {
+async fn a_token_is_issued_without_a_request() {
     let planner = Planner::builder().tokens("me", "secret", Duration::from_secs(300)).start().await.unwrap();
     let bearer = format!("Bearer {}", planner.issue_token().unwrap());
     let status = Http::new(&planner).put("/orders/a", &[("authorization", &bearer)], "1").await.0;
