@@ -1,5 +1,5 @@
-//! What must cost no more where there is much: in steps of SQLite's machine, which do not depend on how busy
-//! this one is.
+//! Operations whose cost must not grow with the number of entries. The cost is counted in steps of SQLite's
+//! virtual machine, which do not depend on the load of this machine.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -26,7 +26,7 @@ use crate::{
     open::DatabasePath,
 };
 
-/// How many steps each statement of each store, which is a thread that writes, has taken until now.
+/// The steps of each statement of each store so far. A store is identified by its writer thread.
 static STEPS: Mutex<Vec<(ThreadId, String, i32)>> = Mutex::new(Vec::new());
 
 fn note(event: TraceEvent<'_>) {
@@ -70,7 +70,7 @@ fn settled(claimed: &[Claimed], end: End, hold: &Hold) -> Vec<Settlement> {
     claimed.iter().map(one).collect()
 }
 
-/// So many entries of an API, all due; and it is held.
+/// Stores this many due entries of one API, and holds the API.
 async fn fill(store: &SqliteStore, many: usize) {
     for filled in (0..many).step_by(2_000) {
         let more = filled..many.min(filled + 2_000);
@@ -81,7 +81,7 @@ async fn fill(store: &SqliteStore, many: usize) {
     turn(store, 0, settled(&claimed, End::GiveBack, &hold)).await;
 }
 
-/// A store that notes its steps, in a directory that goes away.
+/// A store that records its steps, in a temporary directory.
 async fn store() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
@@ -101,9 +101,9 @@ async fn store() -> (TempDir, SqliteStore) {
     (directory, SqliteStore::new(engine, &path))
 }
 
-/// In how many steps, and in how much time at best, five entries of another API are claimed where none are
-/// held and where so many are; and in how many it is found out that there are no more. By turns, since the
-/// machine is not always as busy.
+/// The fewest steps and the shortest time of a claim of five entries, and of a claim that finds none: first
+/// in a store without held entries, then in one with this many. The rounds alternate between the stores,
+/// because the load of the machine varies.
 async fn claims(held: usize, rounds: usize) -> [[(i32, Duration); 2]; 2] {
     let ((_empty, empty), (_full, full)) = (store().await, store().await);
     fill(&full, held).await;
@@ -123,11 +123,11 @@ async fn claims(held: usize, rounds: usize) -> [[(i32, Duration); 2]; 2] {
     best
 }
 
-/// One at a time: the steps of all are counted together.
+/// Runs one test at a time, because the steps of all stores are summed.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test]
-async fn what_is_held_costs_a_claim_of_others_next_to_nothing() {
+async fn held_entries_add_almost_no_cost_to_claims_of_other_apis() {
     let _alone = ALONE.lock().await;
     let [empty, held] = claims(20_000, 3).await;
     for (empty, held) in empty.iter().zip(held) {
@@ -135,7 +135,7 @@ async fn what_is_held_costs_a_claim_of_others_next_to_nothing() {
     }
 }
 
-/// In how many steps the first of so many APIs are asked for, where another is held.
+/// The steps of a claim from this many APIs, where another API is held.
 async fn claims_of(apis: usize) -> i32 {
     let (_directory, store) = store().await;
     fill(&store, 100).await;
@@ -146,13 +146,13 @@ async fn claims_of(apis: usize) -> i32 {
 }
 
 #[tokio::test]
-async fn a_hold_of_one_of_many_apis_does_not_have_all_of_them_looked_at() {
+async fn a_hold_of_one_api_does_not_make_claims_visit_all_apis() {
     let _alone = ALONE.lock().await;
     let (many, more) = (claims_of(200).await, claims_of(2_000).await);
     assert!(more <= 2 * many, "{more} in place of {many}");
 }
 
-/// In how many steps an item without a key is parked, where so many of its size are.
+/// The steps of parking an item without a key, where this many items of its size are parked.
 async fn parks(parked: usize) -> i32 {
     let (_directory, store) = store().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
@@ -174,7 +174,7 @@ async fn parks(parked: usize) -> i32 {
         assert_eq!(checkpoint.save(held.fence, save).await.unwrap(), Saved::Saved);
     };
     save((0..parked).map(item).collect()).await;
-    // What it costs to add up how much there is grows with it.
+    // The cost of summing the sizes grows with their number.
     let adding = |sql: &str| sql.contains("sum(size)");
     let steps = || {
         STEPS
@@ -191,7 +191,7 @@ async fn parks(parked: usize) -> i32 {
 }
 
 #[tokio::test]
-async fn what_is_parked_is_not_compared_with_all_of_its_size() {
+async fn a_parked_item_is_not_compared_with_all_items_of_its_size() {
     let _alone = ALONE.lock().await;
     let (few, many) = (parks(1).await, parks(1_000).await);
     assert!(many <= 2 * few, "{many} in place of {few}");
@@ -200,7 +200,7 @@ async fn what_is_parked_is_not_compared_with_all_of_its_size() {
 #[tokio::test]
 #[ignore = "it stores a million entries"]
 #[expect(clippy::print_stdout, reason = "it measures")]
-async fn a_million_that_are_held_cost_a_claim_of_others_no_more_than_as_much_again() {
+async fn a_million_held_entries_at_most_double_the_cost_of_claims() {
     let _alone = ALONE.lock().await;
     let [empty, held] = claims(1_000_000, 200).await;
     println!("steps and time: {empty:?} in an empty store, {held:?} beside a million");

@@ -157,7 +157,7 @@ mod tests {
     use super::{DatabasePath, Engine, Options};
 
     #[tokio::test]
-    async fn what_panics_is_undone_and_ends_nothing_else() {
+    async fn a_panicking_operation_is_rolled_back_and_affects_no_other() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("outbox.db");
         let database =

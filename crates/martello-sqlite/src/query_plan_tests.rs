@@ -1,5 +1,4 @@
-//! However much is stored, the statements of the outbox's daily work read what they need from an index, and
-//! sort nothing.
+//! The statements of the outbox's daily work use an index and sort nothing, however many entries there are.
 
 use std::{
     collections::BTreeSet,
@@ -22,11 +21,11 @@ use crate::{
     open::DatabasePath,
 };
 
-/// The statements that were run.
+/// The statements that ran.
 static RUN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Those that were prepared more than once.
-static PREPARED_ANEW: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The statements that were prepared more than once.
+static PREPARED_AGAIN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn remember(event: TraceEvent<'_>) {
     if let TraceEvent::Stmt(statement, _) = event {
@@ -35,7 +34,7 @@ fn remember(event: TraceEvent<'_>) {
         };
         note(&RUN);
         if statement.get_status(StatementStatus::RePrepare) > 0 {
-            note(&PREPARED_ANEW);
+            note(&PREPARED_AGAIN);
         }
     }
 }
@@ -62,7 +61,7 @@ fn turn(claim: usize, settle: Vec<Settlement>) -> Turn {
     Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease: LEASE }
 }
 
-/// Everything that an outbox and its worker do day by day.
+/// What an outbox and its worker do every day.
 async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     for (key, when_pending) in
         [("a", WhenPending::Wait), ("a", WhenPending::Supersede), ("b", WhenPending::Wait)]
@@ -91,10 +90,10 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
         hold: hold.clone(),
     });
     let settle: Vec<_> = settle.collect();
-    // The second time, each has been applied already.
+    // The second turn repeats settlements that are applied already.
     store.turn(turn(0, settle.clone())).await.unwrap();
     store.turn(turn(4, settle)).await.unwrap();
-    // The hold is over, and one shows whether the API is back: it is not, and later another does.
+    // The hold is over, and a probe is claimed. The first probe fails, a later one succeeds.
     clock.advance(LEASE);
     let lease = store.turn(turn(4, Vec::new())).await.unwrap().claimed.remove(0).lease;
     let again = Settlement { lease, end: End::GiveBack, attempt: None, hold: hold(1) };
@@ -112,7 +111,7 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     ids.into_iter().map(Enqueued::id).collect()
 }
 
-/// And whoever looks after it.
+/// What operators do.
 async fn look_after(store: &SqliteStore, clock: &ManualClock, ids: &[EntryId]) {
     for (id, change) in [(ids[19], Change::Bury), (ids[18], Change::Cancel)] {
         store.change(id, change).await.unwrap();
@@ -143,7 +142,7 @@ fn dead_letters() -> Filter {
     Filter::state(State::Dead)
 }
 
-/// How people look for dead letters.
+/// The searches for dead letters.
 async fn search(store: &SqliteStore) {
     let of = dead_letters;
     for filter in [
@@ -162,7 +161,7 @@ async fn search(store: &SqliteStore) {
     }
 }
 
-/// How SQLite would go about it, step by step.
+/// SQLite's query plan, step by step.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let unbound = rusqlite::params_from_iter(vec![rusqlite::types::Null; statement.parameter_count()]);
@@ -170,7 +169,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     steps.map(Result::unwrap).collect()
 }
 
-/// There are few queues, few holds of each, and few replays.
+/// Scans of queues, holds and replays are allowed, because there are few of them.
 fn is_slow(step: &str) -> bool {
     let scans = step.contains("SCAN")
         && !["SCAN queue", "SCAN hold", "SCAN replay", "SCAN CONSTANT ROW"].contains(&step);
@@ -178,7 +177,7 @@ fn is_slow(step: &str) -> bool {
 }
 
 #[tokio::test]
-async fn nothing_is_searched_for_nor_sorted_nor_prepared_anew() {
+async fn no_statement_scans_sorts_or_is_prepared_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
@@ -210,6 +209,6 @@ async fn nothing_is_searched_for_nor_sorted_nor_prepared_anew() {
     let plans = run.iter().map(|sql| (sql, plan(&connection, sql)));
     let slow: Vec<_> = plans.filter(|(_, plan)| plan.iter().any(|step| is_slow(step))).collect();
     assert!(slow.is_empty(), "{slow:#?}");
-    let anew = std::mem::take(&mut *PREPARED_ANEW.lock().unwrap());
-    assert!(anew.is_empty(), "{anew:#?}");
+    let again = std::mem::take(&mut *PREPARED_AGAIN.lock().unwrap());
+    assert!(again.is_empty(), "{again:#?}");
 }

@@ -103,7 +103,7 @@ mod tests {
 
     /// Test vectors of <http://www.isthe.com/chongo/tech/comp/fnv/>.
     #[test]
-    fn it_is_the_hash_of_that_name() {
+    fn it_is_fnv_1a() {
         assert_eq!(fnv(b"").cast_unsigned(), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv(b"foobar").cast_unsigned(), 0x8594_4171_f739_67e8);
     }

@@ -94,7 +94,7 @@ mod tests {
     use super::{Notifier, watcher};
 
     #[test]
-    fn what_happened_before_the_thread_had_started_is_told() {
+    fn a_change_before_the_thread_starts_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let open = || Connection::open(directory.path().join("file.db")).unwrap();
         let notifier = Notifier::default();

@@ -106,7 +106,7 @@ fn migrate(connection: &Connection, database: &DatabasePath) -> Result<(), Fault
 #[cfg(test)]
 mod tests {
     #[test]
-    fn there_is_a_step_to_each_version() {
+    fn there_is_a_migration_to_each_version() {
         assert_eq!(i32::try_from(super::STEPS.len()), Ok(super::NEWEST));
     }
 }

@@ -99,7 +99,7 @@ mod tests {
 
     /// Before 3.51.3, a checkpoint and a reset of the log at the same moment could lose commits.
     #[test]
-    fn the_sqlite_that_is_built_in_does_not_lose_commits() {
+    fn the_bundled_sqlite_does_not_lose_commits() {
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
     }
 }

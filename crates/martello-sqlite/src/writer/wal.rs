@@ -46,7 +46,7 @@ mod tests {
     use super::{Cell, Connection, Duration, Wal, fs};
 
     #[test]
-    fn a_log_that_is_too_long_is_emptied_unless_somebody_reads_for_long() {
+    fn a_long_log_is_truncated_unless_a_reader_stays_active() {
         let directory = tempfile::tempdir().unwrap();
         let open = || Connection::open(directory.path().join("file.db")).unwrap();
         let (writer, reader) = (open(), open());

@@ -1,4 +1,4 @@
-//! The checkpoint in a file keeps the promises of `CheckpointStore`.
+//! `SqliteCheckpoint` passes the conformance suite of `CheckpointStore`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::{as_version, temp_store_path};
 
-/// A file in a directory that goes away with it.
+/// A file in a temporary directory.
 struct InFile {
     _directory: TempDir,
     path: PathBuf,
@@ -44,7 +44,7 @@ async fn held(checkpoint: &SqliteCheckpoint) -> Held {
     }
 }
 
-/// A moment between two microseconds.
+/// A time that is not a whole microsecond.
 fn moment() -> Timestamp {
     "2024-11-29T10:00:00.123456789Z".parse().unwrap()
 }
@@ -76,7 +76,7 @@ async fn all(checkpoint: &SqliteCheckpoint) -> Vec<Parked> {
 }
 
 #[tokio::test]
-async fn what_was_saved_is_there_when_the_file_is_opened_again_to_the_last_digit_and_letter() {
+async fn a_saved_checkpoint_is_read_back_exactly_after_reopening() {
     let (_directory, path) = temp_store_path();
     let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
     let (checkpoint, first) = {
@@ -98,7 +98,7 @@ async fn what_was_saved_is_there_when_the_file_is_opened_again_to_the_last_digit
 }
 
 #[tokio::test]
-async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
+async fn polls_in_one_file_are_independent() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
@@ -116,11 +116,11 @@ async fn polls_of_one_file_have_nothing_to_do_with_each_other() {
 }
 
 #[tokio::test]
-async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
+async fn a_save_that_exceeds_the_bytes_of_parked_items_is_refused_as_a_whole() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
-    // Letters of two bytes each: so many of them are twice what may be parked.
+    // Letters of two bytes each: this is twice the limit of bytes.
     let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MAX_BYTES / 64));
     let error = store.save(fence, save((0..33).map(large).collect())).await.unwrap_err();
     assert_eq!(error.kind(), CheckpointErrorKind::Full);
@@ -130,7 +130,7 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
 }
 
 #[tokio::test]
-async fn what_is_no_name_is_refused() {
+async fn an_invalid_poll_name_is_refused() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     for name in ["", "a b", "é", &"p".repeat(65)] {
@@ -142,7 +142,7 @@ async fn what_is_no_name_is_refused() {
 }
 
 #[tokio::test]
-async fn what_fails_says_whether_the_poll_can_go_on() {
+async fn an_error_tells_whether_the_poll_can_continue() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let checkpoint = store.checkpoint("plannings").unwrap();
@@ -175,7 +175,7 @@ async fn a_checkpoint_that_cannot_be_read_is_an_error_and_not_a_fresh_start() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
+async fn a_checkpoint_without_a_start_is_read_unchanged() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap().checkpoint("plannings").unwrap();
     let first = held(&store).await.fence;
@@ -189,7 +189,7 @@ async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_an_older_version_has_parked_is_known_again() {
+async fn an_item_parked_by_an_older_version_is_recognised() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let checkpoint = store.checkpoint("plannings").unwrap();

@@ -1,4 +1,4 @@
-//! A store closes with its last clone, or when it is asked to; what it acknowledged is in the file.
+//! A store closes with its last clone, or on request. Everything that it acknowledged is in the file.
 
 use martello_outbox::{Filter, State, Store, StoreErrorKind, Watch};
 use martello_sqlite::SqliteStore;
@@ -6,7 +6,7 @@ use martello_sqlite::SqliteStore;
 use crate::support::{entry, temp_store_path};
 
 #[tokio::test]
-async fn what_was_stored_is_there_when_it_is_opened_again() {
+async fn stored_entries_are_there_after_reopening() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
@@ -16,7 +16,7 @@ async fn what_was_stored_is_there_when_it_is_opened_again() {
 }
 
 #[tokio::test]
-async fn close_leaves_one_file_and_later_operations_say_so() {
+async fn close_leaves_one_file_and_later_operations_fail() {
     let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
@@ -33,7 +33,7 @@ async fn close_leaves_one_file_and_later_operations_say_so() {
 }
 
 #[tokio::test]
-async fn it_closes_with_its_last_clone_and_those_who_watch_hear_of_it() {
+async fn dropping_the_last_clone_closes_the_store_and_its_watch_channels() {
     let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let clone = store.clone();
@@ -42,14 +42,14 @@ async fn it_closes_with_its_last_clone_and_those_who_watch_hear_of_it() {
     let mut news = clone.watch(Watch::Ready);
     drop(clone);
     while news.changed().await.is_ok() {}
-    // The bells go with the threads, a moment before the file is closed.
+    // The notifier goes with the threads, just before the file is closed.
     while std::fs::read_dir(&directory).unwrap().count() > 1 {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn an_operation_that_was_asked_for_before_the_close_takes_place() {
+async fn an_operation_queued_before_the_close_takes_place() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (stored, ()) = tokio::join!(store.enqueue(vec![entry()]), store.close());

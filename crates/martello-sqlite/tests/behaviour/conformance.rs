@@ -1,4 +1,4 @@
-//! The engine in a file keeps the promises of `Store`.
+//! `SqliteStore` passes the conformance suite of `Store`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use martello_outbox_conformance::{self as conformance, BoxError};
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-/// A file in a directory that goes away with it.
+/// A file in a temporary directory.
 struct InFile {
     _directory: TempDir,
     path: PathBuf,

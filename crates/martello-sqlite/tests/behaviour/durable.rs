@@ -1,4 +1,4 @@
-//! What comes at once is committed together: one write to the disk for many.
+//! Concurrent operations share a commit: one write to the disk.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::support::{entry, temp_store_path};
 
-/// How many transactions the log holds: each ends with a frame that says how large the file then is
+/// Counts the transactions in the log: the last frame of each holds the size of the file after it
 /// (<https://sqlite.org/walformat.html>).
 fn commits(path: &Path) -> usize {
     const HEADER: usize = 32;
@@ -18,19 +18,20 @@ fn commits(path: &Path) -> usize {
     let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
     let (page, salt) = (usize::try_from(number(8)).unwrap(), &log[16..24]);
     let frames = (HEADER..log.len()).step_by(FRAME + page);
-    // Frames of an earlier round of the log bear another salt.
+    // Frames from before the last restart of the log have another salt.
     frames.filter(|at| number(at + 4) != 0 && &log[at + 8..at + 16] == salt).count()
 }
 
 #[tokio::test]
-async fn what_comes_while_another_is_written_is_committed_together() {
+async fn operations_that_arrive_during_a_commit_share_the_next() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let before = commits(&path);
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let stored = join_all((0..100).map(|_| store.enqueue(vec![entry()])));
-    // All of them have asked before it is let go: some with the first, and the rest after it.
+    // All operations are queued before the lock is released: some join the first transaction, the rest the
+    // next.
     let (stored, released) = tokio::join!(stored, async { holder.execute_batch("ROLLBACK") });
     released.unwrap();
     assert!(stored.iter().all(Result::is_ok));
@@ -40,7 +41,7 @@ async fn what_comes_while_another_is_written_is_committed_together() {
 }
 
 #[tokio::test]
-async fn one_that_fails_takes_nothing_with_it() {
+async fn a_failing_operation_does_not_affect_others_of_its_batch() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let wrong = || {
@@ -73,7 +74,7 @@ async fn each_operation_alone_is_one_commit() {
 }
 
 #[tokio::test]
-async fn a_batch_has_its_bound() {
+async fn a_batch_is_limited() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
     let before = commits(&path);
@@ -82,7 +83,7 @@ async fn a_batch_has_its_bound() {
 }
 
 #[tokio::test]
-async fn those_for_whom_there_is_no_room_wait_for_it() {
+async fn operations_beyond_max_waiting_wait_in_their_futures() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_waiting(1).open().await.unwrap();
     assert!(join_all((0..50).map(|_| store.enqueue(vec![entry()]))).await.iter().all(Result::is_ok));
@@ -90,13 +91,13 @@ async fn those_for_whom_there_is_no_room_wait_for_it() {
 }
 
 #[tokio::test]
-async fn an_operation_that_was_dropped_while_it_waited_does_not_take_place() {
+async fn an_operation_dropped_while_it_waits_does_not_take_place() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_batch(1).open().await.unwrap();
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let release = async {
-        // It waits behind the first, which waits for the other program.
+        // It waits behind the first operation, which waits for the other program's lock.
         assert!(store.enqueue(vec![entry()]).now_or_never().is_none());
         holder.execute_batch("ROLLBACK").unwrap();
     };

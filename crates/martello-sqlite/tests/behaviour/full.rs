@@ -1,4 +1,4 @@
-//! A store that is full says so, keeps what it has, and goes on when there is room again.
+//! A full store reports it, keeps its entries, and works again when there is space.
 
 use martello_outbox::{
     Change, End, Filter, Hold, NewEntry, Purge, Settled, Settlement, State, Store, StoreErrorKind, Turn,
@@ -15,7 +15,7 @@ fn large(bytes: usize) -> NewEntry {
 }
 
 #[tokio::test]
-async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
+async fn a_full_store_refuses_entries_and_loses_none() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
     let mut ids = Vec::new();
@@ -37,13 +37,14 @@ async fn beyond_its_size_it_stores_nothing_more_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_takes_nothing_with_it() {
+async fn an_entry_that_does_not_fit_does_not_affect_others_of_its_batch() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).max_size(1024 * 1024).open().await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
     let holder = Connection::open(store.path()).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // Whatever is taken up first waits for the other program, and the rest for it: they share a transaction.
+    // The first operation waits for the other program's lock. The rest wait for it and share the next
+    // transaction.
     let first = store.enqueue(vec![entry()]);
     let (small, big) = (store.enqueue(vec![entry()]), store.enqueue(vec![large(2_000_000)]));
     let (unknown, cancel) = (store.change(large(1).id, Change::Cancel), store.change(id, Change::Cancel));

@@ -1,14 +1,14 @@
-//! A file per behaviour.
+//! Behaviour of the SQLite engine, one file per topic.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod checkpoint;
 mod closing;
 mod conformance;
-mod damaged;
+mod corrupt;
 mod durable;
 mod full;
-mod half_copied;
-mod held;
+mod interrupted_checkpoint;
+mod locked;
 mod many_apis;
 mod migrating;
 #[cfg(unix)]

@@ -1,4 +1,5 @@
-//! Where one of many APIs is held, the others are claimed in their order, whether few or many wait for the one.
+//! Where one of many APIs is held, entries of the others are claimed in order, whether few or many wait for
+//! the held one.
 
 use std::time::Duration;
 
@@ -63,11 +64,11 @@ async fn in_order_beside(held: usize) {
 }
 
 #[tokio::test]
-async fn the_others_are_claimed_in_order_where_few_wait_for_what_is_held() {
+async fn other_apis_are_claimed_in_order_beside_few_held_entries() {
     in_order_beside(5).await;
 }
 
 #[tokio::test]
-async fn the_others_are_claimed_in_order_where_many_wait_for_what_is_held() {
+async fn other_apis_are_claimed_in_order_beside_many_held_entries() {
     in_order_beside(1_500).await;
 }

@@ -1,4 +1,4 @@
-//! A schema is brought forward whole or not at all.
+//! A migration is applied completely or not at all.
 
 use std::{path::Path, time::Duration};
 
@@ -11,10 +11,11 @@ use rusqlite::Connection;
 use crate::support::{as_version, claim, entry, keyed, temp_store_path};
 
 #[tokio::test]
-async fn a_step_that_fails_half_way_leaves_the_version_before_it() {
+async fn a_failed_migration_leaves_the_version_before_it() {
     let (_directory, path) = temp_store_path();
     let connection = Connection::open(&path).unwrap();
-    // Ours, but empty; and what the last statement of the first step makes is in its way.
+    // The file has our application id and is empty, except for a table that makes the last statement of the
+    // first migration fail.
     connection.execute_batch("PRAGMA application_id = 0x4d746c6f; CREATE TABLE replay (in_the_way)").unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Internal, "{error}");

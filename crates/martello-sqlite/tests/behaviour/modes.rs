@@ -1,4 +1,4 @@
-//! Who may read a store: there are customers' data in it.
+//! The mode of the files: a store holds customers' data.
 
 use std::{
     env,
@@ -18,22 +18,22 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Makes a store and writes to it, in a process of which all that it makes is open to all.
-fn made_without_a_umask(path: &Path) {
+/// Creates a store and writes to it, in a process whose umask allows everything.
+fn create_without_a_umask(path: &Path) {
     let mut command = Command::new("sh");
     command.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(env::current_exe().unwrap());
-    command.args(["--exact", "modes::the_part_of_a_process_without_a_umask"]).env(FILE, path);
+    command.args(["--exact", "modes::the_role_of_a_process_without_a_umask"]).env(FILE, path);
     assert!(command.output().unwrap().status.success());
 }
 
 #[tokio::test]
-async fn the_part_of_a_process_without_a_umask() {
+async fn the_role_of_a_process_without_a_umask() {
     use martello_outbox::Store;
     let Some(path) = env::var_os(FILE).map(std::path::PathBuf::from) else { return };
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let files = contents(path.parent().unwrap());
-    // The log and its index take after the file.
+    // The log and its index get the mode of the file.
     let beside = files.keys().filter(|file| file.to_string_lossy().contains(".db-")).count();
     assert_eq!(beside, 2, "{files:?}");
     for file in files.keys() {
@@ -43,24 +43,24 @@ async fn the_part_of_a_process_without_a_umask() {
 }
 
 #[test]
-fn a_store_is_made_for_its_owner_alone_whatever_the_umask() {
+fn a_created_store_is_for_its_owner_only_whatever_the_umask() {
     let (directory, path) = temp_store_path();
-    made_without_a_umask(&path);
+    create_without_a_umask(&path);
     assert_eq!(mode(&path), 0o600);
     assert_eq!(contents(directory.path()).len(), 1, "nothing is left beside it");
     let link = directory.path().join("link");
     symlink(directory.path().join("another.db"), &link).unwrap();
-    made_without_a_umask(&link);
+    create_without_a_umask(&link);
     assert_eq!(mode(&link), 0o600);
 }
 
 #[test]
-fn a_file_that_is_there_keeps_its_mode() {
+fn an_existing_file_keeps_its_mode() {
     let (_directory, path) = temp_store_path();
     fs::write(&path, "").unwrap();
     for _ in 0..2 {
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        made_without_a_umask(&path);
+        create_without_a_umask(&path);
         assert_eq!(mode(&path), 0o640);
     }
 }

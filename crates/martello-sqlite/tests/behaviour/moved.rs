@@ -1,4 +1,4 @@
-//! A file that is moved or deleted while it is open takes nothing more: it would be lost.
+//! A file that was moved or deleted while it is open accepts no writes: they would be lost.
 #![cfg(unix)]
 
 use std::fs;
@@ -14,7 +14,7 @@ fn is_gone(error: &StoreError) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_moved_away_takes_nothing_until_it_is_put_back() {
+async fn a_moved_file_accepts_no_writes_until_it_is_put_back() {
     let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
@@ -27,7 +27,7 @@ async fn what_is_moved_away_takes_nothing_until_it_is_put_back() {
 }
 
 #[tokio::test]
-async fn what_has_another_in_its_place_takes_nothing() {
+async fn a_replaced_file_accepts_no_writes() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Older versions stored requests with URLs that are no http.
+//! Older versions stored requests with URLs that are neither http nor https.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use tower::service_fn;
 use crate::support::{entry, temp_store_path};
 
 #[tokio::test]
-async fn what_an_older_version_stored_with_another_scheme_is_a_dead_letter_and_never_sent() {
+async fn a_stored_request_with_another_scheme_becomes_a_dead_letter_and_is_never_sent() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let (script, good) = (entry(), entry());

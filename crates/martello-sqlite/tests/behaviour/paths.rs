@@ -1,4 +1,5 @@
-//! What cannot be a store is refused with a sentence, and stays as it was to the byte, with nothing put beside it.
+//! A path that cannot be a store is refused with a reason. The file is unchanged to the byte, and nothing is
+//! created beside it.
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
@@ -8,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::support::{contents, store_at, temp_store_path};
 
-/// The error of opening a store here, after which all is as it was before.
+/// The error of opening a store at this path. Checks that nothing has changed.
 async fn refused(path: &Path) -> StoreError {
     let directory = path.parent().unwrap();
     let before = contents(directory);
@@ -17,18 +18,18 @@ async fn refused(path: &Path) -> StoreError {
     error
 }
 
-fn says(error: &StoreError, kind: StoreErrorKind, path: &Path, what: &str) {
+fn assert_error(error: &StoreError, kind: StoreErrorKind, path: &Path, what: &str) {
     assert_eq!((error.kind(), error.to_string()), (kind, format!("{} {what}", path.display())));
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let begins_like_one = format!("SQLite format 3\0{}", "business_id,address\n".repeat(500));
     for content in ["{}", &"business_id,address\n".repeat(500), &begins_like_one] {
         let (_directory, path) = temp_store_path();
         fs::write(&path, content).unwrap();
         let what = "is not a SQLite database: choose another path, or move the file away";
-        says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+        assert_error(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
     }
 }
 
@@ -46,9 +47,9 @@ async fn a_database_of_another_program_is_refused() {
         let (_directory, path) = temp_store_path();
         let other = Connection::open(&path).unwrap();
         other.execute_batch(setup).unwrap();
-        says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+        assert_error(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
         drop(other);
-        says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+        assert_error(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
     }
 }
 
@@ -59,11 +60,11 @@ async fn a_newer_schema_is_refused() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     let what =
         "was written by a newer version of martello (schema 99; this program knows 3): update this program";
-    says(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
+    assert_error(&refused(&path).await, StoreErrorKind::Unusable, &path, what);
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
+async fn a_newer_schema_that_is_only_in_the_log_is_refused() {
     let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let newer = Connection::open(&path).unwrap();
@@ -71,13 +72,13 @@ async fn a_newer_schema_is_refused_when_only_the_log_tells_of_it() {
     let error = SqliteStore::open(&path).await.unwrap_err();
     let what =
         "was written by a newer version of martello (schema 4; this program knows 3): update this program";
-    says(&error, StoreErrorKind::Unusable, &path, what);
+    assert_error(&error, StoreErrorKind::Unusable, &path, what);
 }
 
 #[tokio::test]
-async fn a_directory_is_no_store_and_a_missing_one_is_not_made() {
+async fn a_directory_is_refused_and_a_missing_one_is_not_created() {
     let (directory, path) = temp_store_path();
-    says(
+    assert_error(
         &SqliteStore::open(directory.path()).await.unwrap_err(),
         StoreErrorKind::Unusable,
         directory.path(),
@@ -85,15 +86,15 @@ async fn a_directory_is_no_store_and_a_missing_one_is_not_made() {
     );
     let missing = directory.path().join("missing");
     let error = SqliteStore::open(missing.join("outbox.db")).await.unwrap_err();
-    says(&error, StoreErrorKind::Unusable, &missing, "is not a directory: create it first");
+    assert_error(&error, StoreErrorKind::Unusable, &missing, "is not a directory: create it first");
     fs::write(&path, "").unwrap();
     let below = path.join("outbox.db");
     let error = SqliteStore::open(&below).await.unwrap_err();
-    says(&error, StoreErrorKind::Unusable, &below, "cannot be opened: give the path of a file");
+    assert_error(&error, StoreErrorKind::Unusable, &below, "cannot be opened: give the path of a file");
 }
 
 #[tokio::test]
-async fn who_only_looks_makes_no_store() {
+async fn with_create_off_no_store_is_created() {
     let (directory, path) = temp_store_path();
     let what = "holds no store: check the path, or allow the store to be created";
     for there in [false, true] {
@@ -101,16 +102,16 @@ async fn who_only_looks_makes_no_store() {
             fs::write(&path, "").unwrap();
         }
         let error = SqliteStore::builder(&path).create(false).open().await.unwrap_err();
-        says(&error, StoreErrorKind::Unusable, &path, what);
+        assert_error(&error, StoreErrorKind::Unusable, &path, what);
         assert_eq!(contents(directory.path()).len(), usize::from(there));
     }
-    // An empty file is what `touch` leaves: whoever may make a store, may make it there.
+    // `touch` leaves an empty file: a store may be created in it.
     store_at(&path).await;
     SqliteStore::builder(&path).create(false).open().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_name_has_no_meaning_but_its_own() {
+async fn a_path_has_no_special_meaning_to_sqlite() {
     let (directory, _) = temp_store_path();
     for name in ["file:outbox.db?mode=memory", "a b%20c?immutable=1#d", "outbox-é.db"] {
         let path = directory.path().join(name);
@@ -127,23 +128,28 @@ async fn a_name_has_no_meaning_but_its_own() {
 }
 
 #[tokio::test]
-async fn a_store_is_in_a_file() {
+async fn a_path_without_a_regular_file_is_refused() {
     let error = SqliteStore::open("").await.unwrap_err();
     let what = "the path of the store is empty: give the path of a file";
     assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, what));
     let (directory, _) = temp_store_path();
     let memory = directory.path().join(":memory:");
     let what = "is in memory and would be lost with the process: give the path of a file";
-    says(&refused(&memory).await, StoreErrorKind::Unusable, &memory, what);
+    assert_error(&refused(&memory).await, StoreErrorKind::Unusable, &memory, what);
     let device = Path::new("/dev/null");
     if cfg!(unix) {
         let error = SqliteStore::open(device).await.unwrap_err();
-        says(&error, StoreErrorKind::Unusable, device, "is not a regular file: give the path of a file");
+        assert_error(
+            &error,
+            StoreErrorKind::Unusable,
+            device,
+            "is not a regular file: give the path of a file",
+        );
     }
 }
 
 #[tokio::test]
-async fn a_value_out_of_its_range_is_named() {
+async fn the_error_names_the_option_out_of_range() {
     let (directory, path) = temp_store_path();
     let builder = || SqliteStore::builder(&path);
     for (builder, what) in [
@@ -160,13 +166,13 @@ async fn a_value_out_of_its_range_is_named() {
     assert!(contents(directory.path()).is_empty());
 }
 
-/// The rights of a directory mean nothing to a superuser, but nobody may make a file here.
+/// A superuser may write to every directory, but no one may create a file in this one.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn where_nothing_may_be_written_no_store_is_made() {
+async fn where_no_file_can_be_created_opening_fails() {
     let path = Path::new("/proc/self/outbox.db");
     let error = SqliteStore::open(path).await.unwrap_err();
-    says(
+    assert_error(
         &error,
         StoreErrorKind::ReadOnly,
         path,
@@ -175,7 +181,7 @@ async fn where_nothing_may_be_written_no_store_is_made() {
 }
 
 #[tokio::test]
-async fn a_file_that_may_not_be_written_is_refused() {
+async fn a_read_only_file_is_refused() {
     let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let mut rights = fs::metadata(&path).unwrap().permissions();
@@ -186,12 +192,12 @@ async fn a_file_that_may_not_be_written_is_refused() {
         return;
     }
     let what = "is not writable: allow this user to write to it";
-    says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
+    assert_error(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_directory_that_may_not_be_written_to_is_refused() {
+async fn a_read_only_directory_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let (directory, path) = temp_store_path();
     store_at(&path).await;
@@ -201,8 +207,8 @@ async fn a_directory_that_may_not_be_written_to_is_refused() {
         return;
     }
     let what = "has a -wal or -shm file that cannot be written: allow this user to write to its directory";
-    says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
+    assert_error(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
     let path = directory.path().join("another.db");
     let what = "cannot be created: allow this user to write to its directory";
-    says(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
+    assert_error(&refused(&path).await, StoreErrorKind::ReadOnly, &path, what);
 }

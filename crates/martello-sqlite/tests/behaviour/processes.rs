@@ -1,4 +1,5 @@
-//! Several processes on one file. The others are this test's own program, told by a variable what to do.
+//! Several processes on one file. The other processes run this test binary; an environment variable selects
+//! their role.
 
 use std::{
     collections::HashSet,
@@ -21,7 +22,7 @@ const FILE: &str = "MARTELLO_SQLITE_TEST_FILE";
 const ENTRIES: usize = 120;
 const ROUNDS: u64 = 5;
 
-/// A process that plays a part. It ends with the test.
+/// A process with a role. It ends with the test.
 struct Other {
     child: Child,
     says: BufReader<ChildStdout>,
@@ -30,22 +31,22 @@ struct Other {
 impl Other {
     fn start(part: &str, path: &Path) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "processes::the_part_of_another_process", "--nocapture"]);
+        command.args(["--exact", "processes::the_role_of_another_process", "--nocapture"]);
         command.env(PART, part).env(FILE, path);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let says = BufReader::new(child.stdout.take().unwrap());
         Self { child, says }
     }
 
-    /// What it says next in a line that begins with this word.
-    fn hears(&mut self, word: &str) -> String {
+    /// The rest of its next line that starts with this word.
+    fn read_line(&mut self, word: &str) -> String {
         let line = self.says.by_ref().lines().map(Result::unwrap).find(|line| line.starts_with(word));
-        assert!(line.is_some(), "the other process ended before it said {word}");
+        assert!(line.is_some(), "the other process ended before it printed {word}");
         line.unwrap_or_default()
     }
 
-    /// Lets it go on.
-    fn go(&mut self) {
+    /// Lets the process continue.
+    fn resume(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 }
@@ -57,16 +58,16 @@ impl Drop for Other {
     }
 }
 
-/// Says that it has come this far, and waits to be let go on.
+/// Prints the word, and waits until the test lets the process continue.
 #[expect(clippy::print_stdout, reason = "the other process listens")]
-fn say_and_wait(word: &str) {
+fn print_and_wait(word: &str) {
     println!("\n{word}");
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
-/// Not a test of its own: what the other processes do.
+/// Not a test by itself: the roles of the other processes.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_part_of_another_process() {
+async fn the_role_of_another_process() {
     let (Ok(part), Ok(path)) = (env::var(PART), env::var(FILE)) else {
         return;
     };
@@ -74,26 +75,27 @@ async fn the_part_of_another_process() {
         "work" => work(Path::new(&path)).await,
         "store" => {
             let store = SqliteStore::open(&path).await.unwrap();
-            say_and_wait("ready");
+            print_and_wait("ready");
             for _ in 0..ROUNDS {
                 store.enqueue(vec![entry()]).await.unwrap();
-                say_and_wait("stored");
+                print_and_wait("stored");
             }
         }
         "hold" => {
             let connection = Connection::open(&path).unwrap();
             connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM outbox").unwrap();
-            say_and_wait("holds");
+            print_and_wait("holds");
         }
         other => unreachable!("no part is called {other}"),
     }
 }
 
-/// Claims and settles until nothing is left; says what it delivered, and what was most at once.
+/// Claims and settles until nothing is left. Prints what it delivered, and the most entries it had leased at
+/// once.
 #[expect(clippy::print_stdout, reason = "the other process listens")]
 async fn work(path: &Path) {
     let store = SqliteStore::open(path).await.unwrap();
-    say_and_wait("ready");
+    print_and_wait("ready");
     let (mut settle, mut most) = (Vec::new(), 0);
     loop {
         let turned = store.turn(Turn { settle, ..claim(3) }).await.unwrap();
@@ -116,16 +118,16 @@ async fn four_processes_share_the_work_and_the_cap() {
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..ENTRIES).map(|_| entry()).collect()).await.unwrap();
     let mut others: Vec<_> = (0..4).map(|_| Other::start("work", &path)).collect();
-    others.iter_mut().for_each(|other| drop(other.hears("ready")));
-    others.iter_mut().for_each(Other::go);
+    others.iter_mut().for_each(|other| drop(other.read_line("ready")));
+    others.iter_mut().for_each(Other::resume);
     let (mut claimed, mut claims) = (HashSet::new(), 0);
     for other in &mut others {
         loop {
-            let said = other.hears("");
-            if let Some(id) = said.strip_prefix("claimed ") {
+            let line = other.read_line("");
+            if let Some(id) = line.strip_prefix("claimed ") {
                 claims += 1;
                 claimed.insert(id.to_owned());
-            } else if let Some(most) = said.strip_prefix("most ") {
+            } else if let Some(most) = line.strip_prefix("most ") {
                 assert!(most.parse::<u32>().unwrap() <= 5, "{most} were leased at once");
                 break;
             }
@@ -142,12 +144,12 @@ async fn what_another_process_stores_is_told_within_250_ms() {
     let store = SqliteStore::open(&path).await.unwrap();
     let mut news = store.watch(Watch::Ready);
     let mut other = Other::start("store", &path);
-    other.hears("ready");
+    other.read_line("ready");
     let mut late = Vec::new();
     for round in 1..=ROUNDS {
-        other.go();
+        other.resume();
         let stored = tokio::task::spawn_blocking(move || {
-            other.hears("stored");
+            other.read_line("stored");
             (other, Instant::now())
         });
         while store.queues().await.unwrap().first().is_none_or(|queue| queue.ready < round) {
@@ -160,16 +162,16 @@ async fn what_another_process_stores_is_told_within_250_ms() {
     }
     // A busy machine may be late now and then.
     late.sort_unstable();
-    assert!(late[late.len() / 2] <= Duration::from_millis(250), "told after {late:?}");
+    assert!(late[late.len() / 2] <= Duration::from_millis(250), "notified after {late:?}");
 }
 
 #[tokio::test]
-async fn a_process_that_dies_while_it_writes_has_written_nothing() {
+async fn a_process_killed_during_a_write_has_written_nothing() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_secs(60)).open().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     let mut other = Other::start("hold", &path);
-    other.hears("holds");
+    other.read_line("holds");
     let (stored, killed) = tokio::join!(store.enqueue(vec![entry()]), async { other.child.kill() });
     stored.unwrap();
     killed.unwrap();

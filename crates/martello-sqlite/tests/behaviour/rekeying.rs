@@ -1,4 +1,4 @@
-//! What an older version of the schema ordered by another rule has the keys of today's rule, and is in their order.
+//! Migration 3 rederives the order keys that an older rule made, and keeps entries in order.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use martello_sqlite::SqliteStore;
 
 use crate::support::{as_version, claim, temp_store_path};
 
-/// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
+/// An entry with the order key of versions 1 and 2: the host, the port as written, and the path.
 fn old(method: Method, uri: &str, key: Option<&str>) -> NewEntry {
     let request = StoredRequest {
         method,
@@ -30,7 +30,7 @@ fn put(uri: &str, key: &str) -> NewEntry {
     old(Method::PUT, uri, Some(key))
 }
 
-/// The key of a target by today's rule.
+/// The order key of a target by the present rule.
 fn key_of(uri: &str) -> Option<String> {
     let request = http::Request::put(uri).body(()).unwrap();
     OrderKey::by_target((&request).into()).map(String::from)
@@ -43,7 +43,7 @@ async fn store_of(path: &Path, entries: Vec<NewEntry>) -> (SqliteStore, Vec<Entr
     (store, ids)
 }
 
-/// The same store, first as this version of the schema has it, and then opened.
+/// Copies the store to a file with the schema of this version, then opens that.
 async fn upgraded(version: usize, store: SqliteStore, path: &Path) -> SqliteStore {
     store.close().await;
     let old = path.with_file_name("old.db");
@@ -75,7 +75,7 @@ async fn assert_in_order(store: &SqliteStore) {
 }
 
 #[tokio::test]
-async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_order() {
+async fn pending_entries_get_keys_of_the_present_rule_and_are_claimed_in_order() {
     let (_directory, path) = temp_store_path();
     let long = format!("https://h:443/{}", "a".repeat(600));
     let all = vec![
@@ -110,7 +110,7 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
 }
 
 #[tokio::test]
-async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
+async fn a_leased_entry_goes_before_entries_that_share_its_new_key() {
     let (_directory, path) = temp_store_path();
     let (store, first) = store_of(&path, vec![put("https://h:443/1", "h:443/1")]).await;
     let lease = leased(&store, 1).await.remove(0);
@@ -127,7 +127,7 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
 }
 
 #[tokio::test]
-async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
+async fn two_leased_entries_of_one_new_key_lose_their_leases_and_are_delivered_in_order() {
     let (_directory, path) = temp_store_path();
     let (store, ids) =
         store_of(&path, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
@@ -147,7 +147,7 @@ async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_or
 }
 
 #[tokio::test]
-async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
+async fn a_dead_letter_gets_the_key_of_its_first_request_and_its_overtaken_mark() {
     let (_directory, path) = temp_store_path();
     let mut dead = put("https://h:443/1", "h:443/1");
     dead.dead = Some(Reason::Rejected);
@@ -169,7 +169,7 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
 }
 
 #[tokio::test]
-async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
+async fn more_entries_than_one_batch_are_all_rekeyed() {
     let (_directory, path) = temp_store_path();
     let uri = |nth: usize| format!("h:443/{}", nth / 2);
     let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
@@ -181,9 +181,9 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
 }
 
-/// An outage has filled it, and nothing can be taken out of it before it is opened.
+/// An outage has filled the file, and nothing can be deleted before it opens.
 #[tokio::test]
-async fn a_file_that_is_as_large_as_it_may_be_is_upgraded_all_the_same() {
+async fn a_file_of_the_maximum_size_is_migrated() {
     let (_directory, path) = temp_store_path();
     let all = (0..4_000).map(|nth| put(&format!("https://h/o?id={nth}"), "h/o")).collect();
     let (store, ids) = store_of(&path, all).await;

@@ -8,7 +8,7 @@ use martello_sqlite::SqliteStore;
 use crate::support::{claim, entry, keyed, temp_store_path};
 
 #[tokio::test]
-async fn two_stores_on_one_file_are_one() {
+async fn two_stores_on_one_file_behave_like_one() {
     let (_directory, path) = temp_store_path();
     let (one, other) = (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
     one.enqueue(vec![keyed("a"), keyed("a"), entry()]).await.unwrap();
@@ -21,7 +21,7 @@ async fn two_stores_on_one_file_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
+async fn concurrent_claims_never_share_an_entry_or_exceed_the_cap() {
     let (_directory, path) = temp_store_path();
     let mut stores = Vec::new();
     for _ in 0..4 {
@@ -37,7 +37,7 @@ async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_may_make_a_store_at_once() {
+async fn many_processes_may_create_a_store_at_once() {
     for _ in 0..5 {
         let (_directory, path) = temp_store_path();
         let opened = futures_util::future::join_all((0..8).map(|_| SqliteStore::open(&path))).await;

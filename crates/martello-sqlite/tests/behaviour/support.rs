@@ -1,4 +1,4 @@
-//! What the tests store and ask for.
+//! Entries, files and turns that several tests use.
 
 use std::{
     collections::BTreeMap,
@@ -12,27 +12,27 @@ use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-/// A directory that goes away, and the path of a store in it.
+/// A temporary directory, and the path of a store in it.
 pub(crate) fn temp_store_path() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     (directory, path)
 }
 
-/// Every file of a directory and what is in it.
+/// Every file in a directory with its content.
 pub(crate) fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
     files.map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect()
 }
 
-/// Makes a store with one entry in it, and closes it.
+/// Creates a store with one entry in it, and closes it.
 pub(crate) async fn store_at(path: &Path) {
     let store = SqliteStore::open(path).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     store.close().await;
 }
 
-/// A file as this version of the schema has it, with all that is in this store.
+/// Copies a store to a file with the schema of this version.
 pub(crate) fn as_version(version: usize, store: &Path, file: &Path) {
     let old = Connection::open(file).unwrap();
     old.execute_batch("PRAGMA journal_mode = wal; PRAGMA application_id = 0x4d746c6f").unwrap();
@@ -56,7 +56,7 @@ pub(crate) fn as_version(version: usize, store: &Path, file: &Path) {
     old.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
 }
 
-/// The first column of what this query yields.
+/// The first column of a query's rows.
 pub(crate) fn texts(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -82,7 +82,7 @@ pub(crate) fn keyed(key: &str) -> NewEntry {
     entry
 }
 
-/// A turn that claims up to so many.
+/// A turn that claims up to this many entries.
 pub(crate) fn claim(claim: usize) -> Turn {
     Turn {
         queue: QueueName::default(),

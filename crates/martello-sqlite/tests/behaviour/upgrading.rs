@@ -1,4 +1,4 @@
-//! A file of an older version is brought forward with all that was under way, and can do what the version can.
+//! A file of an older version is migrated with its leases, and supports everything of the new version.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -37,7 +37,7 @@ async fn turn(store: &SqliteStore, settle: Vec<Settlement>, many: usize) -> Turn
     store.turn(Turn { settle, cap: 20, ..claim(many) }).await.unwrap()
 }
 
-/// A file of an older version, and the clock by which it goes.
+/// A file of an older version, and its clock.
 struct Old {
     directory: TempDir,
     path: PathBuf,
@@ -55,8 +55,8 @@ impl Old {
         SqliteStore::builder(&self.path).clock(clock).open().await.unwrap()
     }
 
-    /// Puts what the store has into a file of this version.
-    async fn becomes(&mut self, version: usize, store: SqliteStore) {
+    /// Copies the store to a file of this version.
+    async fn convert_to(&mut self, version: usize, store: SqliteStore) {
         store.close().await;
         let old = self.directory.path().join("old.db");
         as_version(version, &self.path, &old);
@@ -70,7 +70,7 @@ async fn entries(store: &SqliteStore) -> Vec<(EntryId, State)> {
 }
 
 #[tokio::test]
-async fn what_waits_is_leased_or_dead_stays_so_and_is_held_by_its_authority() {
+async fn entries_keep_their_states_and_are_held_by_authority() {
     for version in [1, 2] {
         let mut old = Old::new();
         let store = old.open().await;
@@ -83,7 +83,7 @@ async fn what_waits_is_leased_or_dead_stays_so_and_is_held_by_its_authority() {
         store.change(id, Change::Replay(WhenOvertaken::Refuse)).await.unwrap();
         let leased = turn(&store, Vec::new(), 1).await.claimed;
         let before = (entries(&store).await, store.queues().await.unwrap());
-        old.becomes(version, store).await;
+        old.convert_to(version, store).await;
 
         let store = old.open().await;
         assert_eq!((entries(&store).await, store.queues().await.unwrap()), before);
@@ -99,13 +99,13 @@ async fn what_waits_is_leased_or_dead_stays_so_and_is_held_by_its_authority() {
 }
 
 #[tokio::test]
-async fn a_lease_that_runs_out_after_the_upgrade_is_taken() {
+async fn a_lease_that_expires_after_the_migration_is_taken_back() {
     let mut old = Old::new();
     let store = old.open().await;
     store.enqueue(vec![dead("a", Some("k")), to("a", Some("k"))]).await.unwrap();
     let leased = turn(&store, Vec::new(), 1).await.claimed;
     let (overtaken, id) = (entries(&store).await[1].0, leased[0].entry.id);
-    old.becomes(2, store).await;
+    old.convert_to(2, store).await;
     let store = old.open().await;
     old.clock.advance(Duration::from_secs(60));
     let turned = turn(&store, Vec::new(), 1).await;
@@ -117,7 +117,7 @@ async fn a_lease_that_runs_out_after_the_upgrade_is_taken() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_overtaken_where_a_newer_one_of_its_key_is_done() {
+async fn a_dead_letter_is_overtaken_if_a_newer_entry_of_its_key_is_done() {
     let mut old = Old::new();
     let store = old.open().await;
     let mut elsewhere = dead("a", Some("k"));
@@ -129,7 +129,7 @@ async fn a_dead_letter_is_overtaken_where_a_newer_one_of_its_key_is_done() {
     store.enqueue(all).await.unwrap();
     let claimed = turn(&store, Vec::new(), 1).await.claimed.remove(0);
     turn(&store, vec![settlement(&claimed, End::Done, Hold::Keep)], 0).await;
-    old.becomes(2, store).await;
+    old.convert_to(2, store).await;
     let store = old.open().await;
     let mut marks = Vec::new();
     for id in ids {
@@ -139,7 +139,7 @@ async fn a_dead_letter_is_overtaken_where_a_newer_one_of_its_key_is_done() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_possibly_overtaken_where_a_newer_one_of_its_key_may_have_been_processed() {
+async fn a_dead_letter_is_possibly_overtaken_if_a_newer_entry_may_have_been_processed() {
     use Outcome::{Ambiguous, Faulty, Rejected, Unavailable, Unsent};
     let newer = [
         (Some(Reason::Ambiguous), None, Some(Overtaken::Possibly)),
@@ -164,14 +164,14 @@ async fn a_dead_letter_is_possibly_overtaken_where_a_newer_one_of_its_key_may_ha
         ids.push(older.id);
         store.enqueue(vec![older, newer]).await.unwrap();
     }
-    old.becomes(2, store).await;
+    old.convert_to(2, store).await;
     let store = old.open().await;
     for (id, newer) in ids.into_iter().zip(newer) {
         assert_eq!(store.entry(id).await.unwrap().unwrap().overtaken, newer.2, "{newer:?}");
     }
 }
 
-/// An attempt that ended so.
+/// An attempt with this outcome.
 fn ended(outcome: Outcome, status: Option<u16>) -> AttemptRecord {
     let status = status.map(|status| http::StatusCode::from_u16(status).unwrap());
     AttemptRecord {

@@ -1,4 +1,4 @@
-//! A file that another program holds is waited for, and not for ever.
+//! A store waits for a file that another program has locked, but only up to the busy timeout.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const HELD: &str =
     "another process locked the store's file for too long: try again, or check which process has it open";
 
 #[tokio::test]
-async fn another_program_that_writes_is_waited_for_only_so_long() {
+async fn a_lock_of_another_writer_is_waited_for_up_to_the_busy_timeout() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
@@ -31,7 +31,7 @@ async fn another_program_that_writes_is_waited_for_only_so_long() {
 }
 
 #[tokio::test]
-async fn those_that_wait_together_wait_once() {
+async fn operations_that_wait_together_wait_once() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::builder(&path).busy_timeout(Duration::from_millis(200)).open().await.unwrap();
     let holder = Connection::open(&path).unwrap();
@@ -45,7 +45,7 @@ async fn those_that_wait_together_wait_once() {
 }
 
 #[tokio::test]
-async fn another_program_that_has_the_file_for_itself_is_waited_for_only_so_long() {
+async fn an_exclusive_lock_is_waited_for_up_to_the_busy_timeout() {
     let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let other = Connection::open(&path).unwrap();

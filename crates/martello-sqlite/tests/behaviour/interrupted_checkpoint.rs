@@ -1,4 +1,4 @@
-//! A crash while the log was being copied into the file.
+//! A crash during a checkpoint of the write-ahead log.
 
 use std::{fs, path::PathBuf};
 
@@ -10,17 +10,18 @@ use crate::support::{entry, temp_store_path};
 
 const PAGE: usize = 4096;
 
-/// What is on the disk when a process is killed that had copied the first page and none of the others: SQLite copies
-/// them in their order, and the first says how many there are.
+/// The state on disk when a process is killed after it copied the first page and no other. SQLite copies the
+/// pages in order, and the first one holds their number.
 #[expect(clippy::indexing_slicing, reason = "a log that is shorter fails the test")]
-async fn half_copied() -> (TempDir, PathBuf) {
+async fn interrupted() -> (TempDir, PathBuf) {
     let (_original, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..20).map(|_| entry()).collect()).await.unwrap();
     let (directory, copy) = temp_store_path();
     let log = fs::read(path.with_extension("db-wal")).unwrap();
     let mut file = fs::read(&path).unwrap();
-    // A header of 32 bytes, then pages, each with a header of 24 bytes that begins with the page's number.
+    // The log has a header of 32 bytes, then pages, each with a header of 24 bytes that starts with the page
+    // number.
     let mut frames = log[32..].chunks_exact(24 + PAGE).rev();
     let first = frames.find(|frame| frame[..4] == 1_u32.to_be_bytes()).unwrap();
     file[..PAGE].copy_from_slice(&first[24..]);
@@ -32,8 +33,8 @@ async fn half_copied() -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_store_whose_log_was_half_copied_when_it_crashed_opens_with_all_that_is_in_it() {
-    let (_directory, path) = half_copied().await;
+async fn a_store_opens_completely_after_a_crash_during_a_checkpoint() {
+    let (_directory, path) = interrupted().await;
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 20);
     assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
@@ -41,8 +42,8 @@ async fn a_store_whose_log_was_half_copied_when_it_crashed_opens_with_all_that_i
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_log_is_beside_what_a_link_leads_to() {
-    let (_directory, path) = half_copied().await;
+async fn the_log_is_beside_the_target_of_a_link() {
+    let (_directory, path) = interrupted().await;
     let (_elsewhere, link) = temp_store_path();
     std::os::unix::fs::symlink(path, &link).unwrap();
     let store = SqliteStore::open(&link).await.unwrap();
@@ -50,8 +51,8 @@ async fn the_log_is_beside_what_a_link_leads_to() {
 }
 
 #[tokio::test]
-async fn without_its_log_it_is_damaged_and_stays_as_it_was() {
-    let (directory, path) = half_copied().await;
+async fn without_its_log_the_file_is_corrupt_and_unchanged() {
+    let (directory, path) = interrupted().await;
     fs::remove_file(path.with_extension("db-wal")).unwrap();
     let before = fs::read(&path).unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A file that is damaged is reported and left alone.
+//! A corrupt file is reported and left unchanged.
 
 use std::{fs, path::PathBuf};
 
@@ -13,7 +13,7 @@ const DAMAGED: &str =
     "the store's file is corrupt: stop all programs that use it, keep a copy, then restore a backup";
 
 #[tokio::test]
-async fn a_damaged_file_is_refused() {
+async fn a_corrupt_file_is_refused() {
     let (directory, path) = temp_store_path();
     store_at(&path).await;
     let mut bytes = fs::read(&path).unwrap();
@@ -25,8 +25,8 @@ async fn a_damaged_file_is_refused() {
     assert!(contents(directory.path()) == before, "something was written");
 }
 
-/// A store with 200 entries, whose requests cannot be read.
-async fn with_damaged_requests() -> (TempDir, PathBuf) {
+/// A store with 200 entries whose requests cannot be read.
+async fn with_corrupt_requests() -> (TempDir, PathBuf) {
     let (directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     store.enqueue((0..200).map(|_| entry()).collect()).await.unwrap();
@@ -43,8 +43,8 @@ async fn with_damaged_requests() -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_reported_and_nothing_is_written() {
-    let (directory, path) = with_damaged_requests().await;
+async fn an_unreadable_page_is_reported_and_nothing_is_written() {
+    let (directory, path) = with_corrupt_requests().await;
     let before = contents(directory.path());
     let store = SqliteStore::open(&path).await.unwrap();
     let claimed = store.turn(claim(1)).await.map(drop);
@@ -60,7 +60,7 @@ async fn what_cannot_be_read_is_reported_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_short_is_refused() {
+async fn a_truncated_file_is_refused() {
     let (_directory, path) = temp_store_path();
     store_at(&path).await;
     let whole = fs::metadata(&path).unwrap().len();
@@ -73,7 +73,7 @@ async fn a_file_that_was_cut_short_is_refused() {
 }
 
 #[tokio::test]
-async fn what_nobody_here_has_written_is_reported() {
+async fn an_invalid_value_is_reported() {
     let (_directory, path) = temp_store_path();
     let store = SqliteStore::open(&path).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().remove(0).id();
