@@ -111,7 +111,7 @@ impl Payment {
     }
 
     /// The attempt will not begin.
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn refund(&mut self) {
         if let Some(budget) = self.0.take() {
             budget.add(TOKEN);
         }
@@ -120,7 +120,7 @@ impl Payment {
 
 impl Drop for Payment {
     fn drop(&mut self) {
-        self.give_back();
+        self.refund();
     }
 }
 

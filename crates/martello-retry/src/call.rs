@@ -20,7 +20,7 @@ pub(crate) struct Call<C, B> {
     pub(crate) config: Arc<Config>,
     copy: C,
     /// What another attempt would be made of.
-    again: Snapshot<B>,
+    snapshot: Snapshot<B>,
     number: u32,
     deadline: Option<Duration>,
     /// Neither HEAD nor CONNECT.
@@ -40,15 +40,15 @@ pub(crate) struct Call<C, B> {
 }
 
 /// What a call does after a failed attempt.
-pub(crate) enum Verdict<B> {
+pub(crate) enum RetryAction<B> {
     /// Send this request, after this wait.
-    Again(Box<Request<B>>, Duration),
+    Retry(Box<Request<B>>, Duration),
     /// Leave it at this attempt, for want of what the kind says, if of anything.
     Stop(Option<ErrorKind>),
 }
 
 /// How an attempt failed.
-pub(crate) struct Failed<'a> {
+pub(crate) struct FailedAttempt<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) response: Option<ResponseHead<'a>>,
     pub(crate) error: Option<&'a CallError>,
@@ -60,7 +60,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         let options = CallOptions::of(request.extensions());
         Self {
             copy,
-            again: Snapshot::none(),
+            snapshot: Snapshot::none(),
             number: 1,
             deadline: options.get_deadline().or(config.deadline),
             may_have_body: !matches!(*request.method(), Method::CONNECT | Method::HEAD),
@@ -79,7 +79,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         let once = self.config.attempts == 1 || CallOptions::of(request.extensions()).is_without_retry();
         let body = if once { None } else { self.copy.copy(request.body(), self.config.replay_cap) };
         if let Some(body) = body {
-            self.again.keep(request, body);
+            self.snapshot.keep(request, body);
         }
     }
 
@@ -97,38 +97,38 @@ impl<C: CopyBody<B>, B> Call<C, B> {
 
     /// Decides, in this order: can it be sent again, should it, in time, and at whose cost. Only then does the copy
     /// of the body take over from what may still be on its way: that cannot be taken back, and a payment can.
-    pub(crate) fn decide(&mut self, failed: &Failed<'_>) -> Verdict<B> {
-        if !self.may_go_again(failed) || !self.again.is_intact(&self.copy) {
-            return Verdict::Stop(None);
+    pub(crate) fn decide(&mut self, failed: &FailedAttempt<'_>) -> RetryAction<B> {
+        if !self.may_retry(failed) || !self.snapshot.is_intact(&self.copy) {
+            return RetryAction::Stop(None);
         }
-        let Some(next) = self.next_request() else { return Verdict::Stop(None) };
+        let Some(next) = self.next_request() else { return RetryAction::Stop(None) };
         let view = self.view(RequestHead::from(&next), failed);
         let decision = match &self.config.decide {
             Some(decide) => (decide.0)(&view),
             None => view.default_decision(),
         };
-        let Decision::Retry { after } = decision else { return Verdict::Stop(None) };
+        let Decision::Retry { after } = decision else { return RetryAction::Stop(None) };
         if view.time_left.is_some_and(|left| after >= left) {
-            return Verdict::Stop(Some(ErrorKind::Deadline));
+            return RetryAction::Stop(Some(ErrorKind::Deadline));
         }
         let Some(payment) = self.config.budget.pay() else {
-            return Verdict::Stop(Some(ErrorKind::Budget));
+            return RetryAction::Stop(Some(ErrorKind::Budget));
         };
         if !self.copy.claim(next.body()) {
-            return Verdict::Stop(None);
+            return RetryAction::Stop(None);
         }
         self.payment = payment;
-        Verdict::Again(Box::new(next), after)
+        RetryAction::Retry(Box::new(next), after)
     }
 
     /// Without a decision of the user's own a rejection is final whatever the request, which then need not be built
     /// again.
-    fn may_go_again(&self, failed: &Failed<'_>) -> bool {
+    fn may_retry(&self, failed: &FailedAttempt<'_>) -> bool {
         let rejected = failed.outcome == Outcome::Rejected && self.config.decide.is_none();
         self.number < self.config.attempts && !rejected
     }
 
-    fn view<'a>(&self, request: RequestHead<'a>, failed: &Failed<'a>) -> AttemptView<'a> {
+    fn view<'a>(&self, request: RequestHead<'a>, failed: &FailedAttempt<'a>) -> AttemptView<'a> {
         let config = &*self.config;
         let asked = failed.response.and_then(retry_after);
         let time_left = self.time_left();
@@ -150,7 +150,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     /// The request of the next attempt. It keeps a copy for the one after.
     fn next_request(&mut self) -> Option<Request<B>> {
         let more = self.number + 1 < self.config.attempts;
-        let mut request = self.again.request(&self.copy, self.config.replay_cap, more)?;
+        let mut request = self.snapshot.request(&self.copy, self.config.replay_cap, more)?;
         request.extensions_mut().insert(AttemptNumber(self.number + 1));
         Some(request)
     }
@@ -192,7 +192,7 @@ impl<C, B> Call<C, B> {
 
     /// The call ends without another attempt.
     pub(crate) fn end(&mut self) -> Attempts {
-        self.payment.give_back();
+        self.payment.refund();
         self.attempts()
     }
 
@@ -208,7 +208,7 @@ impl<C, B> Call<C, B> {
 
     /// The call has to wait: its clocks run from now on, if they did not before. That of the attempt stands
     /// while the request is queued.
-    pub(crate) fn waits(&mut self, queued: bool) {
+    pub(crate) fn on_pending(&mut self, queued: bool) {
         self.queued = queued;
         if self.started.is_none() || (self.attempt_started.is_none() && !queued) {
             let now = Instant::now();

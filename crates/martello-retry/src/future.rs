@@ -50,7 +50,7 @@ pin_project! {
         // What only some calls need is boxed, so that all others move a future of half the size.
         Collect { body: Pin<Box<Collect<IdleTimeout<R>>>>, head: Option<Parts>, last: Option<Outcome> },
         // The failed response's body is drained beside the wait.
-        Rest { drain: Option<Pin<Box<Drain<R>>>>, next: Option<Box<Request<B>>>, wait: Duration },
+        Wait { drain: Option<Pin<Box<Drain<R>>>>, next: Option<Box<Request<B>>>, wait: Duration },
         Ready { next: Option<Box<Request<B>>>, waited: Duration },
         Done,
     }
@@ -96,27 +96,29 @@ where
                     (Poll::Ready(Ok(response)), _) if call.succeeds_at_once(&response) => {
                         this.state.set(State::Done);
                         this.timer.set(None);
-                        return Poll::Ready(Ok(step::at_once(call, response)));
+                        return Poll::Ready(Ok(step::succeeded_at_once(call, response)));
                     }
-                    (Poll::Ready(Ok(response)), _) => step::answered(call, response),
-                    (Poll::Ready(Err(error)), _) => step::faulted(call, CallError::from_source(error), None),
+                    (Poll::Ready(Ok(response)), _) => step::response_received(call, response),
+                    (Poll::Ready(Err(error)), _) => {
+                        step::attempt_failed(call, CallError::from_source(error), None)
+                    }
                     (Poll::Pending, queued) => {
-                        call.waits(queued);
+                        call.on_pending(queued);
                         let kind = ready!(poll_clocks(call, timer, cx));
                         step::timed_out(call, kind, || this.state.set(State::Done))
                     }
                 },
                 StateProjection::Collect { body, head, last } => match body.as_mut().poll(cx) {
                     Poll::Ready(body) => {
-                        step::collected(call, head.take(), body.map_err(step::body_failed), *last)
+                        step::body_collected(call, head.take(), body.map_err(step::body_failed), *last)
                     }
                     Poll::Pending => {
-                        call.waits(false);
+                        call.on_pending(false);
                         ready!(poll_until(call.deadline(), timer, cx));
                         step::body_timed_out(call, head.take(), *last, || this.state.set(State::Done))
                     }
                 },
-                StateProjection::Rest { drain, next, wait } => {
+                StateProjection::Wait { drain, next, wait } => {
                     let drained = poll_maybe(Pin::new(drain), cx);
                     ready!(poll_maybe(timer, cx));
                     ready!(drained);
@@ -124,14 +126,14 @@ where
                 }
                 StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
                     Poll::Ready(Ok(())) if call.is_over() => {
-                        step::local(call, step::deadline(Outcome::Unsent))
+                        step::fail(call, step::deadline(Outcome::Unsent))
                     }
                     Poll::Ready(Ok(())) => Step::Call(next.take(), *waited),
-                    Poll::Ready(Err(error)) => step::local(call, CallError::from_readiness(error)),
+                    Poll::Ready(Err(error)) => step::fail(call, CallError::from_readiness(error)),
                     Poll::Pending => {
-                        call.waits(true);
+                        call.on_pending(true);
                         ready!(poll_until(call.deadline(), timer, cx));
-                        step::local(call, step::deadline(Outcome::Unsent))
+                        step::fail(call, step::deadline(Outcome::Unsent))
                     }
                 },
                 StateProjection::Done => return Poll::Pending,
@@ -164,14 +166,14 @@ where
                 this.state.set(State::Collect { body, head: Some(head), last });
                 this.timer.set(None);
             }
-            Step::Rest { body, wait, next } => {
+            Step::Wait { body, wait, next } => {
                 // Half of what the wait leaves of the deadline is for the next attempt.
                 let left = this.call.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
                 let time = config.drain_time.min(left.unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
-                this.state.set(State::Rest { drain, next: Some(next), wait });
+                this.state.set(State::Wait { drain, next: Some(next), wait });
                 this.timer.set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
-                this.call.waits(true);
+                this.call.on_pending(true);
             }
             Step::Ready(next, waited) => this.state.set(State::Ready { next, waited }),
             Step::Call(Some(next), waited) => {

@@ -9,7 +9,7 @@ use martello_outcome::{Abandoned, CallError, ErrorKind, Outcome};
 
 use crate::{
     CopyBody, ResponseHead, RetryBody,
-    call::{Call, Failed, Verdict},
+    call::{Call, FailedAttempt, RetryAction},
 };
 
 /// What a call does next.
@@ -19,7 +19,7 @@ pub(crate) enum Step<B, R> {
     /// It reads the response's body to its end: of a success, or of the failure that it is left with.
     Collect { head: Parts, body: R, cap: usize, last: Option<Outcome> },
     /// It lets the failed response go, and waits.
-    Rest { body: Option<R>, wait: Duration, next: Box<Request<B>> },
+    Wait { body: Option<R>, wait: Duration, next: Box<Request<B>> },
     /// It waits for the service to be ready for another attempt.
     Ready(Option<Box<Request<B>>>, Duration),
     /// It makes another attempt, of this request, after this wait.
@@ -27,7 +27,7 @@ pub(crate) enum Step<B, R> {
 }
 
 /// A response's head has come.
-pub(crate) fn answered<C, B, R>(call: &mut Call<C, B>, response: Response<R>) -> Step<B, R>
+pub(crate) fn response_received<C, B, R>(call: &mut Call<C, B>, response: Response<R>) -> Step<B, R>
 where
     C: CopyBody<B>,
     R: Body,
@@ -38,11 +38,11 @@ where
     if !outcome.is_success() {
         let head = ResponseHead::of(&response);
         call.record(outcome, Some(head), None);
-        if let Verdict::Again(next, wait) =
-            call.decide(&Failed { outcome, response: Some(head), error: None })
+        if let RetryAction::Retry(next, wait) =
+            call.decide(&FailedAttempt { outcome, response: Some(head), error: None })
         {
             let body = call.has_body(status).then(|| response.into_body());
-            return Step::Rest { body, wait, next };
+            return Step::Wait { body, wait, next };
         }
     }
     let last = (!outcome.is_success()).then_some(outcome);
@@ -59,7 +59,7 @@ where
 }
 
 /// A response's body was read to its end, or failed on the way.
-pub(crate) fn collected<C, B, R>(
+pub(crate) fn body_collected<C, B, R>(
     call: &mut Call<C, B>,
     head: Option<Parts>,
     body: Result<Whole, CallError>,
@@ -73,15 +73,15 @@ where
             let response = Response::from_parts(head, RetryBody::whole(body));
             Step::Return(Ok(finished(call, response, last)))
         }
-        (Ok(_), None, _) => local(call, deadline(Outcome::Ambiguous)),
+        (Ok(_), None, _) => fail(call, deadline(Outcome::Ambiguous)),
         // The attempt is in the history already, with the outcome that its status had.
-        (Err(error), _, Some(_)) => local(call, error),
+        (Err(error), _, Some(_)) => fail(call, error),
         // The call has no time for another attempt, or the server did its part and would answer the same again.
         (Err(error), head, None) if error.kind() == ErrorKind::Deadline || error.outcome().is_success() => {
             call.record(error.outcome(), head.as_ref().map(ResponseHead::of_parts), Some(&error));
-            local(call, error)
+            fail(call, error)
         }
-        (Err(error), head, None) => faulted(call, error, head.as_ref()),
+        (Err(error), head, None) => attempt_failed(call, error, head.as_ref()),
     }
 }
 
@@ -95,29 +95,33 @@ pub(crate) fn body_failed(error: BodyError) -> CallError {
 }
 
 /// An attempt ended in an error.
-pub(crate) fn faulted<C, B, R>(call: &mut Call<C, B>, error: CallError, head: Option<&Parts>) -> Step<B, R>
+pub(crate) fn attempt_failed<C, B, R>(
+    call: &mut Call<C, B>,
+    error: CallError,
+    head: Option<&Parts>,
+) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
-    if was_refused_inside(&error) {
-        return local(call, error);
+    if was_refused_by_inner_layer(&error) {
+        return fail(call, error);
     }
     let outcome = error.outcome();
     let response = head.map(ResponseHead::of_parts);
     call.record(outcome, response, Some(&error));
     // The client would refuse it again, whatever a decision of the user's own may be.
     if error.kind() == ErrorKind::Unsendable {
-        return local(call, error);
+        return fail(call, error);
     }
-    match call.decide(&Failed { outcome, response, error: Some(&error) }) {
-        Verdict::Again(next, wait) => Step::Rest { body: None, wait, next },
-        Verdict::Stop(None) => local(call, error),
-        Verdict::Stop(Some(kind)) => {
+    match call.decide(&FailedAttempt { outcome, response, error: Some(&error) }) {
+        RetryAction::Retry(next, wait) => Step::Wait { body: None, wait, next },
+        RetryAction::Stop(None) => fail(call, error),
+        RetryAction::Stop(Some(kind)) => {
             let message = match kind {
                 ErrorKind::Budget => "the attempt failed, and the retry budget is spent",
                 _ => "the attempt failed, and another would begin after the deadline",
             };
-            local(call, CallError::new(kind, outcome, message).with_source(error))
+            fail(call, CallError::new(kind, outcome, message).with_source(error))
         }
     }
 }
@@ -129,14 +133,14 @@ where
 {
     let on_the_wire = call.is_on_the_wire();
     let outcome = if on_the_wire { Outcome::Ambiguous } else { Outcome::Unsent };
-    let error = given_up(kind, outcome, drop);
+    let error = abandon(kind, outcome, drop);
     if kind == ErrorKind::AttemptTimeout {
-        return faulted(call, error, None);
+        return attempt_failed(call, error, None);
     }
     if on_the_wire {
         call.record(outcome, None, Some(&error));
     }
-    local(call, error)
+    fail(call, error)
 }
 
 /// The call had no time left for the response's body, which is dropped by this function.
@@ -149,16 +153,16 @@ pub(crate) fn body_timed_out<C, B, R>(
 where
     C: CopyBody<B>,
 {
-    let error = given_up(ErrorKind::Deadline, Outcome::Ambiguous, drop);
-    collected(call, head, Err(error), last)
+    let error = abandon(ErrorKind::Deadline, Outcome::Ambiguous, drop);
+    body_collected(call, head, Err(error), last)
 }
 
 pub(crate) fn deadline(outcome: Outcome) -> CallError {
-    given_up(ErrorKind::Deadline, outcome, || {})
+    abandon(ErrorKind::Deadline, outcome, || {})
 }
 
 /// The error of what is given up because its time is up. The layers inside are told the same while they are dropped.
-fn given_up(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError {
+fn abandon(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError {
     let message = match kind {
         ErrorKind::AttemptTimeout => "no response came within the attempt timeout",
         _ => "the call's deadline has passed",
@@ -168,20 +172,20 @@ fn given_up(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError
 }
 
 /// An error that ends the call, with all that it went through.
-pub(crate) fn local<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
+pub(crate) fn fail<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
     let attempts = call.end();
     Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
 }
 
 /// Whether a layer inside refused by itself, so that there was no attempt, and another would meet the same.
-fn was_refused_inside(error: &CallError) -> bool {
+fn was_refused_by_inner_layer(error: &CallError) -> bool {
     use ErrorKind::{Budget, Deadline, LimitFull, LimitWaitTimeout};
     error.outcome() == Outcome::Unsent
         && matches!(error.kind(), LimitFull | LimitWaitTimeout | Deadline | Budget)
 }
 
 /// The response of a call whose first attempt succeeded.
-pub(crate) fn at_once<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
+pub(crate) fn succeeded_at_once<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
     call.config.budget.deposit();
     live(call, response)
 }
