@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use martello_outcome::{Classifier, ConfigError};
 
-use crate::{AttemptView, Budget, Decision, RetryLayer, layer::Config, policy::Decide};
+use crate::{AttemptView, Budget, Decision, RetryLayer, config::Config, policy::Decide};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -28,6 +28,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 pub struct RetryBuilder {
     config: Config,
     invalid: Option<ConfigError>,
+}
+
+impl RetryLayer {
+    /// Starts from the defaults.
+    pub fn builder() -> RetryBuilder {
+        RetryBuilder::default()
+    }
 }
 
 impl RetryBuilder {

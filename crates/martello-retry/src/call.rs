@@ -1,4 +1,4 @@
-//! What one call knows of itself: the copy of its request, its clocks and its history.
+//! The state of one call, and the decision after a failed attempt.
 
 use std::{
     sync::Arc,
@@ -7,36 +7,26 @@ use std::{
 
 use http::{Method, Request, Response, StatusCode};
 use martello_outcome::{
-    Attempt, AttemptNumber, Attempts, CallError, CallNotes, CallOptions, ErrorKind, Outcome, RequestHead,
-    RetryAfter, TrackingId, is_bodiless,
+    AttemptNumber, Attempts, CallError, CallNotes, CallOptions, ErrorKind, Outcome, RequestHead, RetryAfter,
+    is_bodiless,
 };
-use tokio::time::Instant;
 
 use crate::{
-    AttemptView, CopyBody, Decision, ResponseHead, budget::Payment, layer::Config, snapshot::Snapshot,
+    AttemptView, CopyBody, Decision, ResponseHead, budget::Payment, clocks::Clocks, config::Config,
+    history::History, snapshot::Snapshot,
 };
 
 pub(crate) struct Call<C, B> {
     pub(crate) config: Arc<Config>,
     copy: C,
-    /// What another attempt would be made of.
+    /// The request, for the next attempt.
     snapshot: Snapshot<B>,
-    number: u32,
-    deadline: Option<Duration>,
-    /// Neither HEAD nor CONNECT.
+    /// The method is neither HEAD nor CONNECT.
     may_have_body: bool,
-    /// When the call first had to wait. A call that never does reads no clock.
-    started: Option<Instant>,
-    /// When the present attempt first had to wait, once it was not queued any more.
-    attempt_started: Option<Instant>,
-    /// Whether the present attempt stood in a queue when it was last polled. Before that nobody knows: a service may send as
-    /// soon as it is called.
-    queued: bool,
-    /// The wait before the present attempt.
-    waited: Duration,
-    /// For the next attempt, until it has begun.
+    pub(crate) clocks: Clocks,
+    history: History,
+    /// Pays for the next attempt, until it has begun.
     payment: Payment,
-    history: Vec<Attempt>,
 }
 
 /// What a call does after a failed attempt.
@@ -61,15 +51,10 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         Self {
             copy,
             snapshot: Snapshot::none(),
-            number: 1,
-            deadline: options.get_deadline().or(config.deadline),
             may_have_body: !matches!(*request.method(), Method::CONNECT | Method::HEAD),
-            started: None,
-            attempt_started: None,
-            queued: false,
-            waited: Duration::ZERO,
+            clocks: Clocks::new(options.get_deadline().or(config.deadline), config.attempt_timeout),
+            history: History::new(),
             payment: Payment::default(),
-            history: Vec::new(),
             config,
         }
     }
@@ -86,7 +71,9 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     /// Whether the first attempt is all of it.
     pub(crate) fn succeeds_at_once<R>(&self, response: &Response<R>) -> bool {
         let config = &*self.config;
-        self.number == 1 && config.whole.is_none() && config.classifier.status(response.status()).is_success()
+        self.history.number() == 1
+            && config.whole.is_none()
+            && config.classifier.status(response.status()).is_success()
     }
 
     /// Whether a response with this status has a body that is ours to read: one that hands its connection over has
@@ -125,19 +112,19 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     /// again.
     fn may_retry(&self, failed: &FailedAttempt<'_>) -> bool {
         let rejected = failed.outcome == Outcome::Rejected && self.config.decide.is_none();
-        self.number < self.config.attempts && !rejected
+        self.history.number() < self.config.attempts && !rejected
     }
 
     fn view<'a>(&self, request: RequestHead<'a>, failed: &FailedAttempt<'a>) -> AttemptView<'a> {
         let config = &*self.config;
         let asked = failed.response.and_then(retry_after);
-        let time_left = self.time_left();
+        let time_left = self.clocks.time_left();
         AttemptView {
-            number: self.number,
+            number: self.history.number(),
             response: failed.response,
             error: failed.error,
             repeatable: config.repeatable.allows(request),
-            backoff: config.backoff.wait(self.number),
+            backoff: config.backoff.wait(self.history.number()),
             retry_after: asked.map(|asked| asked.min(config.retry_after_cap)),
             retry_after_jitter: asked.map_or(Duration::ZERO, |asked| config.backoff.after(asked, time_left)),
             retry_after_exceeds_cap: asked.is_some_and(|asked| asked > config.retry_after_cap),
@@ -149,27 +136,25 @@ impl<C: CopyBody<B>, B> Call<C, B> {
 
     /// The request of the next attempt. It keeps a copy for the one after.
     fn next_request(&mut self) -> Option<Request<B>> {
-        let more = self.number + 1 < self.config.attempts;
+        let more = self.history.number() + 1 < self.config.attempts;
         let mut request = self.snapshot.request(&self.copy, self.config.replay_cap, more)?;
-        request.extensions_mut().insert(AttemptNumber(self.number + 1));
+        request.extensions_mut().insert(AttemptNumber(self.history.number() + 1));
         Some(request)
     }
 
-    /// The next attempt begins.
+    /// Starts the next attempt, after this wait.
     pub(crate) fn begin(&mut self, request: &Request<B>, waited: Duration) {
-        self.number += 1;
-        self.attempt_started = None;
-        self.queued = false;
-        self.waited = waited;
+        self.history.begin(waited);
+        self.clocks.reset_attempt();
         if let Some(notes) = CallNotes::of(request.extensions()) {
-            notes.attempt(self.number);
+            notes.attempt(self.history.number());
             notes.waited_for_retry(waited);
         }
     }
 }
 
 impl<C, B> Call<C, B> {
-    /// Writes down how the present attempt ended.
+    /// Records how the current attempt ended.
     pub(crate) fn record(
         &mut self,
         outcome: Outcome,
@@ -177,78 +162,30 @@ impl<C, B> Call<C, B> {
         error: Option<&CallError>,
     ) {
         self.payment.spend();
-        let duration = self.attempt_started.map_or(Duration::ZERO, |started| started.elapsed());
-        let now = SystemTime::now();
-        let mut attempt = Attempt::new(self.number, now.checked_sub(duration).unwrap_or(now), outcome);
-        attempt.duration = duration;
-        attempt.waited = self.waited;
-        attempt.status = head.map(|head| head.status);
-        attempt.tracking_id = head.and_then(|head| head.extensions.get::<TrackingId>().copied());
-        if let Some(error) = error {
-            attempt = attempt.with_fault(error);
-        }
-        self.history.push(attempt);
+        self.history.record(self.clocks.attempt_duration(), outcome, head, error);
     }
 
-    /// The call ends without another attempt.
+    /// Ends the call without another attempt, and returns the attempts that were made.
     pub(crate) fn end(&mut self) -> Attempts {
         self.payment.refund();
         self.attempts()
     }
 
-    /// What the call went through so far.
+    /// Takes the attempts that were made so far.
     pub(crate) fn attempts(&mut self) -> Attempts {
-        Attempts::from(std::mem::take(&mut self.history))
+        self.history.take()
     }
 
-    /// Whether this is the first attempt.
+    /// Whether the current attempt is the first.
     pub(crate) fn is_first(&self) -> bool {
-        self.number == 1
+        self.history.number() == 1
     }
 
-    /// The call has to wait: its clocks run from now on, if they did not before. That of the attempt stands
-    /// while the request is queued.
+    /// The call has to wait: starts its clocks. The clock of the attempt does not run while the request is queued.
     pub(crate) fn on_pending(&mut self, queued: bool) {
-        self.queued = queued;
-        if self.started.is_none() || (self.attempt_started.is_none() && !queued) {
-            let now = Instant::now();
-            self.started.get_or_insert(now);
-            if !queued {
-                self.payment.spend();
-                self.attempt_started.get_or_insert(now);
-            }
+        if self.clocks.on_pending(queued) {
+            self.payment.spend();
         }
-    }
-
-    /// When the whole call must be over.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.started?.checked_add(self.deadline?)
-    }
-
-    /// When the present attempt must be over.
-    pub(crate) fn attempt_deadline(&self) -> Option<Instant> {
-        self.attempt_started?.checked_add(self.config.attempt_timeout?)
-    }
-
-    /// Whether the present attempt has begun, and does not stand in a queue.
-    pub(crate) fn is_on_the_wire(&self) -> bool {
-        self.attempt_started.is_some()
-    }
-
-    /// Whether the present attempt stands in a queue, and the deadline has come.
-    pub(crate) fn is_too_late(&self) -> bool {
-        self.queued && self.attempt_started.is_none() && self.is_over()
-    }
-
-    /// Whether the call has waited, and its deadline has come.
-    pub(crate) fn is_over(&self) -> bool {
-        self.started.is_some() && self.time_left() == Some(Duration::ZERO)
-    }
-
-    /// What is left of the deadline.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        let deadline = self.deadline?;
-        Some(self.started.map_or(deadline, |started| deadline.saturating_sub(started.elapsed())))
     }
 }
 

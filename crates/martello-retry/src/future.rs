@@ -88,7 +88,7 @@ where
             let (call, timer) = (this.call, this.timer.as_mut());
             let step = match this.state.as_mut().project() {
                 // What begins now could only end as an attempt that may have been processed.
-                StateProjection::Attempt { .. } if call.is_too_late() => {
+                StateProjection::Attempt { .. } if call.clocks.is_too_late() => {
                     step::timed_out(call, ErrorKind::Deadline, || this.state.set(State::Done))
                 }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
@@ -114,7 +114,7 @@ where
                     }
                     Poll::Pending => {
                         call.on_pending(false);
-                        ready!(poll_until(call.deadline(), timer, cx));
+                        ready!(poll_until(call.clocks.deadline(), timer, cx));
                         step::body_timed_out(call, head.take(), *last, || this.state.set(State::Done))
                     }
                 },
@@ -125,14 +125,14 @@ where
                     Step::Ready(next.take(), *wait)
                 }
                 StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
-                    Poll::Ready(Ok(())) if call.is_over() => {
+                    Poll::Ready(Ok(())) if call.clocks.is_over() => {
                         step::fail(call, step::deadline(Outcome::Unsent))
                     }
                     Poll::Ready(Ok(())) => Step::Call(next.take(), *waited),
                     Poll::Ready(Err(error)) => step::fail(call, CallError::from_readiness(error)),
                     Poll::Pending => {
                         call.on_pending(true);
-                        ready!(poll_until(call.deadline(), timer, cx));
+                        ready!(poll_until(call.clocks.deadline(), timer, cx));
                         step::fail(call, step::deadline(Outcome::Unsent))
                     }
                 },
@@ -168,7 +168,7 @@ where
             }
             Step::Wait { body, wait, next } => {
                 // Half of what the wait leaves of the deadline is for the next attempt.
-                let left = this.call.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
+                let left = this.call.clocks.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
                 let time = config.drain_time.min(left.unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
                 this.state.set(State::Wait { drain, next: Some(next), wait });
@@ -194,7 +194,7 @@ fn poll_clocks<C, B>(
     timer: Pin<&mut Option<Sleep>>,
     cx: &mut Context<'_>,
 ) -> Poll<ErrorKind> {
-    match (call.attempt_deadline(), call.deadline()) {
+    match (call.clocks.attempt_deadline(), call.clocks.deadline()) {
         (Some(attempt), deadline) if deadline.is_none_or(|deadline| attempt < deadline) => {
             poll_until(Some(attempt), timer, cx).map(|()| ErrorKind::AttemptTimeout)
         }

@@ -9,7 +9,7 @@ use http_body::Body;
 use martello_outcome::{AttemptNumber, BoxError, CallError};
 use tower_service::Service;
 
-use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::Call, layer::Config};
+use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::Call, config::Config};
 
 /// Sends a request again when that is safe, useful, and affordable: the service of a
 /// [`RetryLayer`](crate::RetryLayer).

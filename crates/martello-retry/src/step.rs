@@ -131,7 +131,7 @@ pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind, drop: i
 where
     C: CopyBody<B>,
 {
-    let on_the_wire = call.is_on_the_wire();
+    let on_the_wire = call.clocks.is_on_the_wire();
     let outcome = if on_the_wire { Outcome::Ambiguous } else { Outcome::Unsent };
     let error = abandon(kind, outcome, drop);
     if kind == ErrorKind::AttemptTimeout {
