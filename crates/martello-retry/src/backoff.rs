@@ -3,22 +3,19 @@ use std::{
     time::Duration,
 };
 
-use martello_outcome::RetryAfter;
+use martello_outcome::{Backoff, RetryAfter};
 
-/// Exponential backoff with jitter, drawn anew for each wait from one generator that all clones of a layer
-/// share: two generators cloned from one would draw the same waits, and their calls would come back together.
+/// Random waits from one generator that all clones of a layer share. Two generators cloned from one would draw the same
+/// waits, so that their calls would retry at the same time.
 #[derive(Debug)]
-pub(crate) struct Backoff {
-    pub(crate) base: Duration,
-    pub(crate) cap: Duration,
-    /// How much of the wait is drawn by lot, from 0 to 1.
-    pub(crate) jitter: f64,
+pub(crate) struct RandomBackoff {
+    pub(crate) backoff: Backoff,
     seed: Option<u64>,
     generator: Mutex<fastrand::Rng>,
 }
 
-/// A generator of its own, from the same seed if there is one.
-impl Clone for Backoff {
+/// A clone has its own generator, from the same seed if there is one.
+impl Clone for RandomBackoff {
     fn clone(&self) -> Self {
         Self { generator: generator(self.seed), ..*self }
     }
@@ -28,19 +25,14 @@ fn generator(seed: Option<u64>) -> Mutex<fastrand::Rng> {
     Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed))
 }
 
-impl Default for Backoff {
+impl Default for RandomBackoff {
     fn default() -> Self {
-        Self {
-            base: Duration::from_millis(100),
-            cap: Duration::from_secs(10),
-            jitter: 1.0,
-            seed: None,
-            generator: generator(None),
-        }
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+        Self { backoff, seed: None, generator: generator(None) }
     }
 }
 
-impl Backoff {
+impl RandomBackoff {
     pub(crate) fn seed(&mut self, seed: u64) {
         self.seed = Some(seed);
         self.generator = generator(self.seed);
@@ -48,15 +40,13 @@ impl Backoff {
 
     /// The wait after attempt `number`, counted from 1.
     pub(crate) fn wait(&self, number: u32) -> Duration {
-        let doublings = number.saturating_sub(1).min(31);
-        let ceiling = self.base.saturating_mul(1 << doublings).min(self.cap);
-        ceiling.mul_f64(1.0 - self.jitter * self.random())
+        self.backoff.wait(number, self.random())
     }
 
-    /// What is waited beyond what the server asked for: calls that were told the same must not come back together. It
-    /// takes at most half of what the deadline leaves after that.
+    /// The wait beyond what the server asked for, so that calls that got the same `Retry-After` do not retry at the
+    /// same time. At most half of what the deadline leaves after the server's wait.
     pub(crate) fn after(&self, asked: Duration, left: Option<Duration>) -> Duration {
-        let jitter = RetryAfter::jitter(asked, self.jitter * self.random());
+        let jitter = RetryAfter::jitter(asked, self.backoff.jitter() * self.random());
         left.map_or(jitter, |left| jitter.min(left.saturating_sub(asked) / 2))
     }
 

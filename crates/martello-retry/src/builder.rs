@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use martello_outcome::{Classifier, ConfigError};
+use martello_outcome::{Backoff, Classifier, ConfigError};
 
 use crate::{AttemptView, Budget, Decision, RetryLayer, config::Config, policy::Decide};
 
@@ -47,8 +47,8 @@ impl RetryBuilder {
     /// The wait before the second attempt, 1 ms to 1 h, which doubles with each further one up to `cap`, which
     /// is from `base` to 1 h. Jitter makes each wait shorter.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
-        self.config.backoff.base = base;
-        self.config.backoff.cap = cap;
+        let jitter = self.config.backoff.backoff.jitter();
+        self.config.backoff.backoff = Backoff::new(base, cap).with_jitter(jitter);
         self
     }
 
@@ -56,7 +56,7 @@ impl RetryBuilder {
     /// the whole always. See [“Exponential Backoff And
     /// Jitter”](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     pub fn jitter(mut self, jitter: f64) -> Self {
-        self.config.backoff.jitter = jitter;
+        self.config.backoff.backoff = self.config.backoff.backoff.with_jitter(jitter);
         self
     }
 
@@ -192,7 +192,8 @@ impl RetryBuilder {
 }
 
 fn check(config: &Config) -> Result<(), ConfigError> {
-    let (base, cap) = (config.backoff.base, config.backoff.cap);
+    let backoff = config.backoff.backoff;
+    let (base, cap, jitter) = (backoff.base(), backoff.cap(), backoff.jitter());
     let within = |field, duration: Option<Duration>, most| match duration {
         Some(duration) if duration < MILLISECOND || duration > most => {
             let allowed = if most == HOUR { "1 ms to 1 h" } else { "1 ms to 24 h" };
@@ -207,7 +208,6 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     require((1..=100).contains(&config.attempts), "attempts", &config.attempts, "1 to 100")?;
     within("backoff base", Some(base), HOUR)?;
     require((base..=HOUR).contains(&cap), "backoff cap", &cap, "from the base to 1 h")?;
-    let jitter = config.backoff.jitter;
     require((0.0..=1.0).contains(&jitter), "jitter", &jitter, "0.0 to 1.0")?;
     let cap = config.retry_after_cap;
     require(cap <= 24 * HOUR, "retry-after cap", &cap, "at most 24 h")?;

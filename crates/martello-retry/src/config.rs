@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use martello_outcome::{Classifier, Repeatable};
 
-use crate::{Budget, backoff::Backoff, policy::Decide};
+use crate::{Budget, backoff::RandomBackoff, policy::Decide};
 
 /// The settings of a layer. [`RetryBuilder::build`](crate::RetryBuilder::build) has checked those of a layer that exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) attempts: u32,
-    pub(crate) backoff: Backoff,
+    pub(crate) backoff: RandomBackoff,
     pub(crate) retry_after_cap: Duration,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
@@ -28,7 +28,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             attempts: 4,
-            backoff: Backoff::default(),
+            backoff: RandomBackoff::default(),
             retry_after_cap: Duration::from_secs(60),
             attempt_timeout: Some(Duration::from_secs(30)),
             idle_timeout: Some(Duration::from_secs(30)),

@@ -177,11 +177,9 @@ pub(crate) fn fail<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, 
     Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
 }
 
-/// Whether a layer inside refused by itself, so that there was no attempt, and another would meet the same.
+/// Whether an inner layer refused the request without an attempt. A retry would meet the same refusal.
 fn was_refused_by_inner_layer(error: &CallError) -> bool {
-    use ErrorKind::{Budget, Deadline, LimitFull, LimitWaitTimeout};
-    error.outcome() == Outcome::Unsent
-        && matches!(error.kind(), LimitFull | LimitWaitTimeout | Deadline | Budget)
+    error.outcome() == Outcome::Unsent && !error.kind().attempted()
 }
 
 /// The response of a call whose first attempt succeeded.
