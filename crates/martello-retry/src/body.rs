@@ -11,10 +11,10 @@ use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response: read from the wire under an idle timeout, or already whole.
+    /// The body of a response. It is read from the connection with an idle timeout, or was already read to its end.
     ///
-    /// It fails with a [`CallError`] of kind [`Body`](martello_outcome::ErrorKind::Body) when it breaks off, or when its next frame
-    /// takes longer than the idle timeout.
+    /// It fails with a [`CallError`] of kind [`Body`](martello_outcome::ErrorKind::Body) when the connection breaks, or when
+    /// the next frame takes longer than the idle timeout.
     #[derive(Debug)]
     pub struct RetryBody<B> {
         #[pin]
@@ -55,7 +55,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         match self.project().inner.project() {
             InnerProjection::Live { body } => body.poll_frame(cx).map(|frame| {
-                // For `Bytes`, the data of hyper's bodies, this hands over the buffer and copies nothing.
+                // For `Bytes`, the data of hyper's bodies, this copies nothing.
                 let bytes =
                     |frame: Frame<B::Data>| frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
                 frame.map(|frame| frame.map(bytes).map_err(CallError::from))

@@ -31,9 +31,9 @@ pub(crate) struct Call<C, B> {
 
 /// What a call does after a failed attempt.
 pub(crate) enum RetryAction<B> {
-    /// Send this request, after this wait.
+    /// Sends this request, after this wait.
     Retry(Box<Request<B>>, Duration),
-    /// Leave it at this attempt, for want of what the kind says, if of anything.
+    /// Makes no further attempt. The kind says whether the deadline or the budget is the reason, if one is.
     Stop(Option<ErrorKind>),
 }
 
@@ -59,7 +59,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         }
     }
 
-    /// Keeps what another attempt would be made of.
+    /// Keeps a copy of the request for the next attempt, unless there will be none.
     pub(crate) fn keep(&mut self, request: &Request<B>) {
         let once = self.config.attempts == 1 || CallOptions::of(request.extensions()).is_without_retry();
         let body = if once { None } else { self.copy.copy(request.body(), self.config.replay_cap) };
@@ -68,7 +68,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         }
     }
 
-    /// Whether the first attempt is all of it.
+    /// Whether this response of the first attempt ends the call without further work.
     pub(crate) fn succeeds_at_once<R>(&self, response: &Response<R>) -> bool {
         let config = &*self.config;
         self.history.number() == 1
@@ -76,14 +76,14 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             && config.classifier.status(response.status()).is_success()
     }
 
-    /// Whether a response with this status has a body that is ours to read: one that hands its connection over has
-    /// not, nor one that has no body at all.
+    /// Whether a response with this status has a body to read. A response that hands over the connection has none.
     pub(crate) fn has_body(&self, status: StatusCode) -> bool {
         self.may_have_body && !is_bodiless(status)
     }
 
-    /// Decides, in this order: can it be sent again, should it, in time, and at whose cost. Only then does the copy
-    /// of the body take over from what may still be on its way: that cannot be taken back, and a payment can.
+    /// Decides in this order: whether the request can be sent again, whether it should be, whether there is time, and
+    /// whether the budget pays. The copy of the body is claimed last, because a claim cannot be undone and a payment
+    /// can.
     pub(crate) fn decide(&mut self, failed: &FailedAttempt<'_>) -> RetryAction<B> {
         if !self.may_retry(failed) || !self.snapshot.is_intact(&self.copy) {
             return RetryAction::Stop(None);
@@ -108,8 +108,8 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         RetryAction::Retry(Box::new(next), after)
     }
 
-    /// Without a decision of the user's own a rejection is final whatever the request, which then need not be built
-    /// again.
+    /// Whether a retry is possible at all. Without a user's `decide` a rejection is final, and the request need not be
+    /// built again.
     fn may_retry(&self, failed: &FailedAttempt<'_>) -> bool {
         let rejected = failed.outcome == Outcome::Rejected && self.config.decide.is_none();
         self.history.number() < self.config.attempts && !rejected
@@ -134,7 +134,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         }
     }
 
-    /// The request of the next attempt. It keeps a copy for the one after.
+    /// Builds the request of the next attempt, and keeps a copy for the attempt after it.
     fn next_request(&mut self) -> Option<Request<B>> {
         let more = self.history.number() + 1 < self.config.attempts;
         let mut request = self.snapshot.request(&self.copy, self.config.replay_cap, more)?;
@@ -189,7 +189,7 @@ impl<C, B> Call<C, B> {
     }
 }
 
-/// The clock is read only where there is something to measure against it.
+/// Reads the clock only if there is a header to measure against it.
 fn retry_after(response: ResponseHead<'_>) -> Option<Duration> {
     let asked = response.headers.contains_key(http::header::RETRY_AFTER);
     asked.then(|| RetryAfter::from_headers(response.headers, SystemTime::now()))?.map(RetryAfter::duration)

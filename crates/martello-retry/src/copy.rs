@@ -1,22 +1,31 @@
-//! How a layer comes by a second body.
+//! How a layer copies a request's body.
 
 use std::fmt;
 
 use martello_body::TryCopy;
 
-/// Makes the copy of a body that is sent by a later attempt.
+/// Copies a request's body for a later attempt. [`ByTryCopy`] and [`CopyWith`] implement it.
+///
+/// ```
+/// use martello_body::Body;
+/// use martello_retry::{ByTryCopy, CopyBody};
+///
+/// let body = Body::from("{}");
+/// let copy = ByTryCopy.copy(&body, 1024);
+/// assert!(copy.is_some_and(|copy| ByTryCopy.is_intact(&copy)));
+/// ```
 pub trait CopyBody<B> {
-    /// A body that yields what `body` will yield; `None` sends the request once only.
+    /// Returns a body that yields what `body` will yield. With `None` the request is sent only once.
     fn copy(&self, body: &B, cap: usize) -> Option<B>;
 
-    /// Whether this copy can still yield everything, without deciding anything.
+    /// Whether this copy can still yield everything. Changes nothing.
     fn is_intact(&self, body: &B) -> bool;
 
-    /// Decides that this copy is sent from now on, and says whether it can still yield everything.
+    /// Chooses this copy to be sent from now on, and returns whether it can still yield everything.
     fn claim(&self, body: &B) -> bool;
 }
 
-/// Copies bodies that know how to be copied: [`TryCopy`].
+/// Copies bodies that implement [`TryCopy`].
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ByTryCopy;
@@ -35,7 +44,7 @@ impl<B: TryCopy> CopyBody<B> for ByTryCopy {
     }
 }
 
-/// Copies foreign bodies with a function of the user's.
+/// Copies bodies with a function: see [`RetryLayer::copy_with`](crate::RetryLayer::copy_with).
 pub struct CopyWith<B>(pub(crate) fn(&B) -> Option<B>);
 
 impl<B> CopyBody<B> for CopyWith<B> {

@@ -23,11 +23,11 @@ use crate::{
 pin_project! {
     /// The response of a [`Retry`](crate::Retry): its attempts, and the waits between them.
     ///
-    /// Dropping it drops the attempt under way, with its connection over HTTP/1, and whatever it held.
+    /// Dropping it drops the current attempt and whatever it holds; over HTTP/1 this closes the connection.
     ///
     /// # Panics
     ///
-    /// When it has to wait outside a tokio runtime whose time is enabled: its waits have bounds.
+    /// When it has to wait outside a tokio runtime with time enabled: its waits have time limits.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, C, B, R>
     where
@@ -37,7 +37,7 @@ pin_project! {
         call: Call<C, B>,
         #[pin]
         state: State<S::Future, B, R>,
-        // Of the attempt, or of the wait after it; made when something is pending.
+        // Of the attempt or of the wait after it. Created when a poll is pending.
         #[pin]
         timer: Option<Sleep>,
     }
@@ -47,9 +47,9 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, B, R> {
         Attempt { #[pin] response: F },
-        // What only some calls need is boxed, so that all others move a future of half the size.
+        // Boxed, so that calls without it move a future of half the size.
         Collect { body: Pin<Box<Collect<IdleTimeout<R>>>>, head: Option<Parts>, last: Option<Outcome> },
-        // The failed response's body is drained beside the wait.
+        // Drains the failed response's body during the wait.
         Wait { drain: Option<Pin<Box<Drain<R>>>>, next: Option<Box<Request<B>>>, wait: Duration },
         Ready { next: Option<Box<Request<B>>>, waited: Duration },
         Done,
@@ -60,7 +60,7 @@ impl<S, C, B, R> ResponseFuture<S, C, B, R>
 where
     S: Service<Request<B>>,
 {
-    /// Sends the first attempt by `service`, which is ready for it.
+    /// Sends the first attempt with `service`, which must be ready.
     pub(crate) fn new(service: S, call: Call<C, B>, request: Request<B>) -> Self
     where
         C: CopyBody<B>,
@@ -87,12 +87,12 @@ where
             let mut this = self.as_mut().project();
             let (call, timer) = (this.call, this.timer.as_mut());
             let step = match this.state.as_mut().project() {
-                // What begins now could only end as an attempt that may have been processed.
+                // An attempt that began now could only end as ambiguous.
                 StateProjection::Attempt { .. } if call.clocks.is_too_late() => {
                     step::timed_out(call, ErrorKind::Deadline, || this.state.set(State::Done))
                 }
                 StateProjection::Attempt { response } => match Queued::observe(|| response.poll(cx)) {
-                    // Most calls end here. As a `Step` they would take 60 instructions more.
+                    // Most calls end here, without the cost of a `Step`.
                     (Poll::Ready(Ok(response)), _) if call.succeeds_at_once(&response) => {
                         this.state.set(State::Done);
                         this.timer.set(None);
@@ -167,7 +167,7 @@ where
                 this.timer.set(None);
             }
             Step::Wait { body, wait, next } => {
-                // Half of what the wait leaves of the deadline is for the next attempt.
+                // Half of the time that the wait leaves until the deadline is for the next attempt.
                 let left = this.call.clocks.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
                 let time = config.drain_time.min(left.unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
@@ -188,7 +188,7 @@ where
     }
 }
 
-/// Waits for the attempt's timeout or the call's deadline, and tells which came.
+/// Waits for the attempt's timeout or the call's deadline, and returns which passed.
 fn poll_clocks<C, B>(
     call: &Call<C, B>,
     timer: Pin<&mut Option<Sleep>>,
@@ -210,7 +210,7 @@ fn poll_until(due: Option<Instant>, mut timer: Pin<&mut Option<Sleep>>, cx: &mut
     poll_maybe(timer, cx)
 }
 
-/// Polls what is there, and forgets it when it is done; what is not there is done.
+/// Polls the future and removes it when it is ready. An empty option is ready.
 fn poll_maybe<F: Future>(mut future: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<()> {
     if let Some(present) = future.as_mut().as_pin_mut() {
         ready!(present.poll(cx));

@@ -5,10 +5,10 @@ use tower_layer::Layer;
 
 use crate::{Budget, ByTryCopy, CopyWith, Retry, config::Config};
 
-/// Sends a request again when that is safe, useful, and affordable for the server.
+/// A layer that retries a request when that is safe, useful, and affordable for the server.
 ///
-/// The value owns the budget and the generator of jitter: its clones, and all services made from them, share
-/// both, also over different clients.
+/// The value owns the budget and the generator of jitter. Its clones, and all services made from them, share both, also
+/// over different clients.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,8 +29,14 @@ pub struct RetryLayer<C = ByTryCopy> {
 }
 
 impl RetryLayer {
-    /// Copies bodies with this function, for bodies that have no [`TryCopy`](martello_body::TryCopy). Where it
-    /// answers `None` the request is sent once.
+    /// Copies bodies with this function, for bodies without [`TryCopy`](martello_body::TryCopy). A request for which it
+    /// returns `None` is sent once.
+    ///
+    /// ```
+    /// use martello_retry::RetryLayer;
+    ///
+    /// let layer = RetryLayer::default().copy_with(|text: &String| Some(text.clone()));
+    /// ```
     #[must_use]
     pub fn copy_with<B>(self, copy: fn(&B) -> Option<B>) -> RetryLayer<CopyWith<B>> {
         RetryLayer { config: self.config, copy: CopyWith(copy) }
@@ -38,13 +44,29 @@ impl RetryLayer {
 }
 
 impl<C> RetryLayer<C> {
-    /// The budget that pays for the retries of this layer.
+    /// The budget of this layer, for dashboards or to share it with another layer.
+    ///
+    /// ```
+    /// use martello_retry::RetryLayer;
+    ///
+    /// let orders = RetryLayer::default();
+    /// let plans = RetryLayer::builder().budget(orders.budget().clone()).build()?;
+    /// # Ok::<(), martello_retry::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn budget(&self) -> &Budget {
         &self.config.budget
     }
 
-    /// What decides the outcome of each attempt.
+    /// The classifier of response statuses.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use martello_retry::{Outcome, RetryLayer};
+    ///
+    /// let classifier = RetryLayer::default().classifier();
+    /// assert_eq!(classifier.status(StatusCode::SERVICE_UNAVAILABLE), Outcome::Unavailable);
+    /// ```
     #[must_use]
     pub fn classifier(&self) -> Classifier {
         self.config.classifier

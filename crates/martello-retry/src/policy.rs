@@ -1,4 +1,4 @@
-//! Whether to send again, and after how long. No I/O, no clock, no sleeping.
+//! Decides whether to retry, and after how long. No I/O, no clock, no sleeping.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,19 +6,44 @@ use http::{Extensions, HeaderMap, Response, StatusCode, response::Parts};
 use martello_outcome::{CallError, Outcome, RequestHead};
 
 /// What to do after a failed attempt.
+///
+/// ```
+/// use std::time::Duration;
+/// use martello_retry::{Decision, RetryLayer};
+///
+/// let layer = RetryLayer::builder()
+///     .decide(|attempt| match attempt.number {
+///         1 => Decision::Retry { after: Duration::ZERO },
+///         _ => Decision::Stop,
+///     })
+///     .build()?;
+/// # Ok::<(), martello_retry::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// Send again.
+    /// Sends the request again.
     Retry {
-        /// After this long; zero sends at once.
+        /// The wait before it; zero sends at once.
         after: Duration,
     },
-    /// Leave it at this attempt.
+    /// Makes no further attempt.
     Stop,
 }
 
-/// A failed attempt, as a decision sees it.
+/// A failed attempt: the argument of [`RetryBuilder::decide`](crate::RetryBuilder::decide).
+///
+/// ```
+/// use http::Request;
+/// use martello_retry::{AttemptView, Decision, Outcome, RequestHead};
+///
+/// let request = Request::put("http://api.example/orders/1").body(())?;
+/// let mut attempt = AttemptView::new(RequestHead::from(&request), Outcome::Ambiguous);
+/// assert_eq!(attempt.default_decision(), Decision::Stop);
+/// attempt.repeatable = true;
+/// assert!(matches!(attempt.default_decision(), Decision::Retry { .. }));
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct AttemptView<'a> {
@@ -30,27 +55,39 @@ pub struct AttemptView<'a> {
     pub outcome: Outcome,
     /// The head of its response, if one came.
     pub response: Option<ResponseHead<'a>>,
-    /// Its error, if it had no response, or one whose body failed.
+    /// Its error, if no response came or the response's body failed.
     pub error: Option<&'a CallError>,
     /// Whether the request may be sent again although this attempt may have been processed.
     pub repeatable: bool,
-    /// What backoff with jitter would wait now.
+    /// The wait by backoff with jitter.
     pub backoff: Duration,
-    /// What the response's `Retry-After` asks for, up to the layer's cap.
+    /// The response's `Retry-After`, up to the layer's cap.
     pub retry_after: Option<Duration>,
-    /// What is waited at random beyond [`retry_after`](Self::retry_after).
+    /// The random wait in addition to [`retry_after`](Self::retry_after).
     pub retry_after_jitter: Duration,
-    /// Whether `Retry-After` asks for more than the layer's cap.
+    /// Whether `Retry-After` exceeds the layer's cap.
     pub retry_after_exceeds_cap: bool,
-    /// What is left of the call's deadline, if it has one.
+    /// The time until the call's deadline, if it has one.
     pub time_left: Option<Duration>,
-    /// Whether the layer sends again after a 429 that says when to come back.
+    /// Whether the layer retries after a 429 with a `Retry-After`.
     pub retry_too_many_requests: bool,
 }
 
-/// The head of a response, borrowed, without the type of its body.
+/// The borrowed head of a response, without the type of its body.
 ///
-/// Its `Debug` names the header fields without their values.
+/// Its `Debug` output has the names of the header fields, without their values.
+///
+/// ```
+/// use martello_retry::RetryLayer;
+///
+/// let layer = RetryLayer::builder()
+///     .decide(|attempt| match attempt.response {
+///         Some(response) if response.headers.contains_key("x-do-not-retry") => attempt.retry_if(false),
+///         _ => attempt.default_decision(),
+///     })
+///     .build()?;
+/// # Ok::<(), martello_retry::ConfigError>(())
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ResponseHead<'a> {
@@ -58,7 +95,7 @@ pub struct ResponseHead<'a> {
     pub status: StatusCode,
     /// The header fields.
     pub headers: &'a HeaderMap,
-    /// What the layers inside have said about it.
+    /// The extensions that layers inside have set.
     pub extensions: &'a Extensions,
 }
 
@@ -83,8 +120,8 @@ impl fmt::Debug for ResponseHead<'_> {
 }
 
 impl<'a> AttemptView<'a> {
-    /// A first attempt of a request that is not repeatable, without response, error, backoff or deadline: for
-    /// tests of a decision, which set the fields that they need.
+    /// Creates a first attempt of a request that is not repeatable, without response, error, backoff or deadline. Tests of a
+    /// decision set the fields that they need.
     #[must_use]
     pub fn new(request: RequestHead<'a>, outcome: Outcome) -> Self {
         Self {
@@ -105,17 +142,17 @@ impl<'a> AttemptView<'a> {
 }
 
 impl AttemptView<'_> {
-    /// How long to wait if it is sent again: the greater of backoff and `Retry-After`, that with its jitter.
+    /// The wait before a retry: the greater of the backoff and `Retry-After` with its jitter.
     #[must_use]
     pub fn wait(&self) -> Duration {
         let asked = self.retry_after.map(|asked| asked.saturating_add(self.retry_after_jitter));
         self.backoff.max(asked.unwrap_or(Duration::ZERO))
     }
 
-    /// What the layer decides by itself: an unsent request goes again always, one that was unavailable or
-    /// ended ambiguous goes again if it is repeatable, one that was answered 429 with a `Retry-After` goes again
-    /// if the layer was told so, and nothing else does. It stops where `Retry-After` asks for more than the cap:
-    /// to come back earlier than asked would only add to the load.
+    /// The decision of a layer without [`decide`](crate::RetryBuilder::decide). It retries an unsent request always, an
+    /// unavailable or ambiguous one if the request is repeatable, and a 429 with a `Retry-After` if the layer is set to
+    /// [`retry_too_many_requests`](crate::RetryBuilder::retry_too_many_requests). It stops if `Retry-After` exceeds the
+    /// cap, because a retry before that time would only add load.
     #[must_use]
     pub fn default_decision(&self) -> Decision {
         let again = match self.outcome {
@@ -126,7 +163,7 @@ impl AttemptView<'_> {
         self.retry_if(again)
     }
 
-    /// Sends again after [`AttemptView::wait`] if `again`, unless `Retry-After` exceeds its cap.
+    /// Retries after [`AttemptView::wait`] if `again` is true, unless `Retry-After` exceeds its cap.
     #[must_use]
     pub fn retry_if(&self, again: bool) -> Decision {
         if again && !self.retry_after_exceeds_cap {
@@ -136,8 +173,8 @@ impl AttemptView<'_> {
         }
     }
 
-    /// Whether the server turned the request away unprocessed and says when to come back: 429 with a
-    /// `Retry-After` (RFC 6585 §4).
+    /// Whether the server rejected the request unprocessed and sent the time of a retry: 429 with a `Retry-After`
+    /// (RFC 6585 §4).
     fn is_rate_limited(&self) -> bool {
         let status = self.response.map(|response| response.status);
         status == Some(StatusCode::TOO_MANY_REQUESTS)
@@ -145,7 +182,7 @@ impl AttemptView<'_> {
     }
 }
 
-/// A decision of the user's own.
+/// The user's function of [`RetryBuilder::decide`](crate::RetryBuilder::decide).
 #[derive(Clone)]
 pub(crate) struct Decide(pub(crate) Arc<dyn Fn(&AttemptView<'_>) -> Decision + Send + Sync>);
 

@@ -11,10 +11,9 @@ use tower_service::Service;
 
 use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::Call, config::Config};
 
-/// Sends a request again when that is safe, useful, and affordable: the service of a
-/// [`RetryLayer`](crate::RetryLayer).
+/// The service of a [`RetryLayer`](crate::RetryLayer). It retries a request when that is safe, useful and affordable.
 ///
-/// A clone shares the budget. A handle at rest holds nothing.
+/// Clones share the budget. An idle clone holds nothing.
 #[derive(Clone)]
 pub struct Retry<S, C = ByTryCopy> {
     inner: S,
@@ -45,9 +44,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // That of a retry layer outside says nothing of the attempts here.
+        // The number of an outer retry layer does not count the attempts here.
         request.extensions_mut().remove::<AttemptNumber>();
-        // The service that was readied makes the first attempt; what stays behind is a clone at rest.
+        // The service that was readied makes the first attempt. An idle clone replaces it.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         let call = Call::new(Arc::clone(&self.config), self.copy.clone(), &request);

@@ -1,4 +1,4 @@
-//! A request, kept for a later attempt.
+//! A copy of a request, for a later attempt.
 
 use arrayvec::ArrayVec;
 use bytes::{Buf, Bytes};
@@ -7,7 +7,7 @@ use martello_outcome::CallNotes;
 
 use crate::CopyBody;
 
-/// A request, kept for a later attempt, or none.
+/// A copy of a request, or none.
 pub(crate) struct Snapshot<B> {
     headers: Headers,
     rest: Option<Rest<B>>,
@@ -18,8 +18,8 @@ struct Rest<B> {
     uri: Uri,
     version: Version,
     extensions: Extensions,
-    /// Instead of the extensions, where there are no others: their clone allocates nothing, which saves the 660
-    /// instructions and three allocations that a clone of the map takes.
+    /// Replaces the extensions if they hold nothing else: a clone of the notes allocates nothing, a clone of the map
+    /// does.
     notes: Option<CallNotes>,
     body: B,
 }
@@ -29,8 +29,8 @@ impl<B> Snapshot<B> {
         Self { headers: Headers::default(), rest: None }
     }
 
-    /// Keeps the head of this request, and this body. It is filled where it stands: it is large, and to
-    /// return it filled would move it once more.
+    /// Copies the head of this request, and takes this body. Fills `self` in place, because the value is large and
+    /// returning it would move it once more.
     pub(crate) fn keep(&mut self, request: &Request<B>, body: B) {
         self.headers.push(request.headers());
         let extensions = request.extensions();
@@ -51,8 +51,8 @@ impl<B> Snapshot<B> {
         self.rest.as_ref().is_some_and(|rest| copy.is_intact(&rest.body))
     }
 
-    /// The request again; `None` if there is none, or it cannot be built. If there may be `more` attempts, it stays
-    /// with a copy of its body.
+    /// Rebuilds the request. Returns `None` if there is none or it cannot be built. If there may be `more` attempts,
+    /// keeps another copy.
     pub(crate) fn request(&mut self, copy: &impl CopyBody<B>, cap: usize, more: bool) -> Option<Request<B>> {
         let Rest { method, uri, version, extensions, notes, body } = self.rest.take()?;
         let mut request = Request::new(());
@@ -70,30 +70,28 @@ impl<B> Snapshot<B> {
     }
 }
 
-/// Headers as bytes, each with the lengths of its name and value in front.
+/// Headers as bytes. The lengths of name and value precede each header.
 ///
-/// A clone of the `HeaderMap` takes nine allocations for six headers, and more than twice the instructions; these
-/// become a map again only when there is a second attempt. They are not pooled: a pool would keep `Authorization`.
+/// A clone of the `HeaderMap` would allocate for each call. The bytes become a map again only for a second attempt. They
+/// are not pooled, because a pool would keep `Authorization`.
 #[derive(Default)]
 struct Headers {
     short: ArrayVec<u8, { Self::SHORT }>,
-    /// What did not fit any more.
+    /// The headers that did not fit into `short`.
     long: Vec<u8>,
 }
 
 impl Headers {
-    /// Headers up to this length, in bytes, take no allocation. Those with a token of a kilobyte take one; room for
-    /// it would move with the futures of all calls.
+    /// Headers up to this length, in bytes, allocate nothing. More space would move with the futures of all calls.
     const SHORT: usize = 256;
 
-    /// Marks a value that is sensitive, beside its length.
+    /// Marks a sensitive value, in the word of its length.
     const SENSITIVE: u64 = 1 << 47;
 
     fn push(&mut self, headers: &HeaderMap) {
         for (name, value) in headers {
             let (name, mark) = (name.as_str(), if value.is_sensitive() { Self::SENSITIVE } else { 0 });
-            // `http` sees to it that a name has less than 2^16 bytes. That a value has less than 2^47 is a matter of
-            // memory.
+            // `http` limits a name to less than 2^16 bytes; memory limits a value to less than 2^47.
             let lengths = (name.len() as u64) << 48 | mark | value.len() as u64;
             self.push_bytes(&lengths.to_le_bytes(), headers);
             self.push_bytes(name.as_bytes(), headers);
@@ -108,7 +106,7 @@ impl Headers {
         }
     }
 
-    /// Makes room once for all that may come: to grow takes an allocation for each doubling.
+    /// Reserves space for all headers at once: growing would allocate for each doubling.
     #[inline(never)]
     fn push_long(&mut self, bytes: &[u8], of: &HeaderMap) {
         if self.long.capacity() == 0 {

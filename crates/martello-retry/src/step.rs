@@ -1,4 +1,4 @@
-//! What follows from how an attempt ended.
+//! What a call does after an attempt has ended.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::{
 
 /// What a call does next.
 pub(crate) enum Step<B, R> {
-    /// It is over.
+    /// Returns this result.
     Return(Result<Response<RetryBody<R>>, CallError>),
-    /// It reads the response's body to its end: of a success, or of the failure that it is left with.
+    /// Reads the response's body to its end. `last` is the outcome of a failure that is returned as the result.
     Collect { head: Parts, body: R, cap: usize, last: Option<Outcome> },
-    /// It lets the failed response go, and waits.
+    /// Drains the failed response's body, and waits.
     Wait { body: Option<R>, wait: Duration, next: Box<Request<B>> },
-    /// It waits for the service to be ready for another attempt.
+    /// Waits for the service to be ready for the next attempt.
     Ready(Option<Box<Request<B>>>, Duration),
-    /// It makes another attempt, of this request, after this wait.
+    /// Sends this request as the next attempt, after this wait.
     Call(Option<Box<Request<B>>>, Duration),
 }
 
-/// A response's head has come.
+/// Handles a response's head.
 pub(crate) fn response_received<C, B, R>(call: &mut Call<C, B>, response: Response<R>) -> Step<B, R>
 where
     C: CopyBody<B>,
@@ -58,7 +58,7 @@ where
     }
 }
 
-/// A response's body was read to its end, or failed on the way.
+/// Handles a response's body that was read to its end, or failed before it.
 pub(crate) fn body_collected<C, B, R>(
     call: &mut Call<C, B>,
     head: Option<Parts>,
@@ -74,9 +74,9 @@ where
             Step::Return(Ok(finished(call, response, last)))
         }
         (Ok(_), None, _) => fail(call, deadline(Outcome::Ambiguous)),
-        // The attempt is in the history already, with the outcome that its status had.
+        // The history already has this attempt, with the outcome of its status.
         (Err(error), _, Some(_)) => fail(call, error),
-        // The call has no time for another attempt, or the server did its part and would answer the same again.
+        // There is no time for another attempt, or the server processed the request and would answer the same again.
         (Err(error), head, None) if error.kind() == ErrorKind::Deadline || error.outcome().is_success() => {
             call.record(error.outcome(), head.as_ref().map(ResponseHead::of_parts), Some(&error));
             fail(call, error)
@@ -85,16 +85,16 @@ where
     }
 }
 
-/// Why there is no whole body.
+/// The error of a body that could not be read to its end.
 pub(crate) fn body_failed(error: BodyError) -> CallError {
     if error.kind() == BodyErrorKind::TooLarge {
-        let message = "the response's body is larger than `whole_responses` allows";
+        let message = "the response's body is larger than the limit of `whole_responses`";
         return CallError::new(ErrorKind::Body, error.kind().outcome(), message).with_source(error);
     }
     CallError::from(error)
 }
 
-/// An attempt ended in an error.
+/// Handles an attempt that ended in an error.
 pub(crate) fn attempt_failed<C, B, R>(
     call: &mut Call<C, B>,
     error: CallError,
@@ -109,7 +109,7 @@ where
     let outcome = error.outcome();
     let response = head.map(ResponseHead::of_parts);
     call.record(outcome, response, Some(&error));
-    // The client would refuse it again, whatever a decision of the user's own may be.
+    // The client would refuse the request again, whatever a user's `decide` returns.
     if error.kind() == ErrorKind::Unsendable {
         return fail(call, error);
     }
@@ -118,15 +118,19 @@ where
         RetryAction::Stop(None) => fail(call, error),
         RetryAction::Stop(Some(kind)) => {
             let message = match kind {
-                ErrorKind::Budget => "the attempt failed, and the retry budget is spent",
-                _ => "the attempt failed, and another would begin after the deadline",
+                ErrorKind::Budget => {
+                    "the attempt failed, and was not retried because the retry budget is empty"
+                }
+                _ => {
+                    "the attempt failed, and was not retried because the next attempt would begin after the deadline"
+                }
             };
             fail(call, CallError::new(kind, outcome, message).with_source(error))
         }
     }
 }
 
-/// An attempt, or the call, had no time left: what is under way is dropped by this function, which tells it so.
+/// Handles a timeout of the attempt or of the call. `drop` drops the attempt, whose layers learn why from [`Abandoned`].
 pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind, drop: impl FnOnce()) -> Step<B, R>
 where
     C: CopyBody<B>,
@@ -143,7 +147,7 @@ where
     fail(call, error)
 }
 
-/// The call had no time left for the response's body, which is dropped by this function.
+/// Handles a deadline that passed while the response's body was read. `drop` drops the body.
 pub(crate) fn body_timed_out<C, B, R>(
     call: &mut Call<C, B>,
     head: Option<Parts>,
@@ -161,7 +165,7 @@ pub(crate) fn deadline(outcome: Outcome) -> CallError {
     abandon(ErrorKind::Deadline, outcome, || {})
 }
 
-/// The error of what is given up because its time is up. The layers inside are told the same while they are dropped.
+/// Runs `drop`, tells the layers inside why, and returns the error of the timeout.
 fn abandon(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError {
     let message = match kind {
         ErrorKind::AttemptTimeout => "no response came within the attempt timeout",
@@ -171,7 +175,7 @@ fn abandon(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError 
     CallError::new(kind, outcome, message)
 }
 
-/// An error that ends the call, with all that it went through.
+/// Ends the call with an error, which gets the history.
 pub(crate) fn fail<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
     let attempts = call.end();
     Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
@@ -182,7 +186,7 @@ fn was_refused_by_inner_layer(error: &CallError) -> bool {
     error.outcome() == Outcome::Unsent && !error.kind().attempted()
 }
 
-/// The response of a call whose first attempt succeeded.
+/// The result of a call whose first attempt succeeded.
 pub(crate) fn succeeded_at_once<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
     call.config.budget.deposit();
     live(call, response)
@@ -193,7 +197,7 @@ fn live<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody
     response.map(|body| RetryBody::live(body, idle_timeout))
 }
 
-/// The response as the caller gets it. One that succeeds at once bears no history.
+/// The result of any other call. A first attempt that succeeded gets no history.
 fn finished<C, B, R>(
     call: &mut Call<C, B>,
     mut response: Response<RetryBody<R>>,

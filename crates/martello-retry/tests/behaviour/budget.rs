@@ -88,7 +88,10 @@ async fn a_spent_budget_says_so_where_there_is_no_response() {
     let error = layer(&budget).layer(script).oneshot(request("PUT")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Budget, Outcome::Unsent));
     assert_eq!(error.attempts().len(), 1);
-    assert_eq!(error.to_string(), "the attempt failed, and the retry budget is spent");
+    assert_eq!(
+        error.to_string(),
+        "the attempt failed, and was not retried because the retry budget is empty"
+    );
     let attempt = std::error::Error::source(&error).unwrap().downcast_ref::<CallError>().unwrap();
     assert_eq!(attempt.to_string(), "the request could not be sent");
 }
@@ -110,7 +113,7 @@ fn values_out_of_range_are_named() {
         (f64::NAN, 10, 100, "budget per success"),
         (-0.1, 10, 100, "budget per success"),
         (10.1, 10, 100, "budget per success"),
-        (0.1, 10, 0, "most in the budget"),
+        (0.1, 10, 0, "budget max"),
         (0.1, 101, 100, "budget reserve"),
     ] {
         let error = Budget::new(per_success, reserve, most).unwrap_err();

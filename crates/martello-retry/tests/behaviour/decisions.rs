@@ -192,7 +192,7 @@ async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_never_be_sent_is_one_attempt_that_nobody_pays_for_or_decides_about() {
+async fn a_request_that_can_never_be_sent_is_one_attempt_without_payment_or_decision() {
     use martello_outcome::CallError;
     let decided = RetryLayer::builder().decide(|_| Decision::Retry { after: seconds(0) }).build().unwrap();
     for layer in [RetryLayer::default(), decided] {
@@ -208,7 +208,7 @@ async fn what_can_never_be_sent_is_one_attempt_that_nobody_pays_for_or_decides_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_decision_that_falls_back_falls_back_to_what_the_layer_was_told() {
+async fn a_decision_can_fall_back_to_the_settings_of_the_layer() {
     let layer = || {
         RetryLayer::builder().retry_too_many_requests().decide(|attempt| match attempt.outcome {
             Outcome::Rejected => Decision::Stop,

@@ -22,7 +22,7 @@ async fn calls_over_a_buffer_may_be_made_before_any_is_polled() {
     let mut calls = Vec::new();
     for _ in 0..4 {
         let ready = tokio::time::timeout(Duration::from_secs(60), retry.ready()).await;
-        calls.push(ready.expect("there is room again").unwrap().call(put()));
+        calls.push(ready.expect("the queue has space again").unwrap().call(put()));
     }
     for call in calls {
         call.await.unwrap();

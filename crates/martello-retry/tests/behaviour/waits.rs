@@ -114,7 +114,7 @@ async fn the_greater_of_backoff_and_retry_after_is_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_were_told_the_same_time_come_back_apart_and_none_before_it() {
+async fn calls_with_the_same_retry_after_retry_at_different_times_and_none_before_it() {
     let layer = RetryLayer::builder().budget(Budget::new(1.0, 100, 100).unwrap()).build().unwrap();
     for asked in [1, 10, 60] {
         let mut calls = JoinSet::new();
@@ -193,7 +193,10 @@ async fn a_wait_that_would_pass_the_deadline_is_not_begun() {
     let script = Script::new([Answer::fault(std::io::ErrorKind::ConnectionReset)]);
     let error = layer.layer(script).oneshot(request("PUT")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Deadline, 1));
-    assert_eq!(error.to_string(), "the attempt failed, and another would begin after the deadline");
+    assert_eq!(
+        error.to_string(),
+        "the attempt failed, and was not retried because the next attempt would begin after the deadline"
+    );
     assert!(std::error::Error::source(&error).is_some());
 }
 
