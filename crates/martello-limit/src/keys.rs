@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_is_one_however_it_is_written() {
+    fn an_authority_is_the_same_however_it_is_written() {
         assert_eq!(authority_of("https://api.example/orders"), "api.example");
         assert_eq!(authority_of("https://user:secret@API.example:443/"), "api.example");
         assert_eq!(authority_of("http://api.example:80/"), "api.example");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_without_an_authority_goes_by_the_host_header() {
+    fn a_uri_without_an_authority_uses_the_host_header() {
         assert_eq!(authority_of("/orders"), "by.header");
     }
 }

@@ -182,7 +182,7 @@ mod tests {
     use crate::slab::NONE;
 
     #[test]
-    fn a_poisoned_lock_panics_no_user() {
+    fn a_poisoned_lock_does_not_panic() {
         let limiter = Limiter::new(Queue::new(1, 10), Duration::from_secs(1), None);
         let poison = || {
             let _locked = limiter.lock();

@@ -278,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_that_was_large_enough_once_grows_no_more() {
+    fn a_queue_that_was_once_large_enough_does_not_grow() {
         let mut queue = Queue::new(1, 10);
         for _ in 0..100 {
             let group = queue.group(Some("key"));

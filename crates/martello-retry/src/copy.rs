@@ -10,9 +10,9 @@ use martello_body::TryCopy;
 /// use martello_body::Body;
 /// use martello_retry::{ByTryCopy, CopyBody};
 ///
-/// let body = Body::from("{}");
-/// let copy = ByTryCopy.copy(&body, 1024);
-/// assert!(copy.is_some_and(|copy| ByTryCopy.is_intact(&copy)));
+/// let copier = ByTryCopy::default();
+/// let copy = copier.copy(&Body::from("{}"), 1024);
+/// assert!(copy.is_some_and(|copy| copier.is_intact(&copy)));
 /// ```
 pub trait CopyBody<B> {
     /// Returns a body that yields what `body` will yield. With `None` the request is sent only once.

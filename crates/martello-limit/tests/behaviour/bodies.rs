@@ -1,4 +1,4 @@
-//! Which responses hold a permit, and what becomes of their bodies.
+//! Which responses hold a permit, and how their bodies pass through.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
@@ -10,7 +10,7 @@ use tokio_test::assert_ready_ok;
 
 use crate::support::{Answered, call, limit, limited, unread};
 
-/// What a limit with this release makes of such an exchange, and whether it still holds the permit then.
+/// The response of such an exchange, and whether the limit still holds its permit.
 fn exchange(release: Release, method: Method, status: u16, body: ScriptedBody) -> (Answered, bool) {
     let layer = ConcurrencyLimitLayer::builder().permits(1).release(release).build().unwrap();
     let (service, mut api) = limited(&layer);

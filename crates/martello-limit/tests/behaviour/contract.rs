@@ -1,4 +1,4 @@
-//! The contract of `Service`, kept towards both sides.
+//! The contract of `Service`, towards callers and towards the inner service.
 
 use bytes::Bytes;
 use http::Request;

@@ -1,4 +1,4 @@
-//! Each key has permits of its own.
+//! Each key has its own permits.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -31,7 +31,7 @@ fn hold(service: &ConcurrencyLimit<Client>, api: &mut Api, tenant: &str) -> Answ
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_full_keeps_no_other_waiting() {
+async fn a_key_without_a_free_permit_blocks_no_other_key() {
     let layer = per_tenant(10);
     let (service, mut api) = limited(&layer);
     let red = hold(&service, &mut api, "red");
@@ -46,7 +46,7 @@ async fn a_key_that_is_full_keeps_no_other_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_go_away_when_they_are_idle() {
+async fn idle_keys_are_removed() {
     let layer = per_tenant(10);
     let (service, mut api) = limited(&layer);
     for tenant in 0..20 {
@@ -55,14 +55,14 @@ async fn keys_go_away_when_they_are_idle() {
         assert_pending!(waits.poll());
         assert_eq!(layer.snapshot().keys, 1);
         drop(held);
-        assert_eq!(layer.snapshot().keys, 1, "its turn has come");
+        assert_eq!(layer.snapshot().keys, 1, "it was granted the permit");
         drop(waits);
         assert_eq!(layer.snapshot().keys, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_takes_too_long_tells_of_its_own_key_only() {
+async fn a_wait_that_takes_too_long_reports_its_own_key_only() {
     let (service, mut api) = limited(&per_tenant(10));
     let _red = hold(&service, &mut api, "red");
     let _blue = start(&service, "blue");
@@ -73,7 +73,7 @@ async fn a_wait_that_takes_too_long_tells_of_its_own_key_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bound_on_the_waiting_counts_all_keys() {
+async fn the_maximum_of_waiting_requests_counts_all_keys() {
     let (service, mut api) = limited(&per_tenant(1));
     let _held = [hold(&service, &mut api, "red"), hold(&service, &mut api, "blue")];
     let mut red = start(&service, "red");
@@ -95,7 +95,7 @@ async fn by_authority_tells_servers_apart() {
 
 /// RFC 9110 §4.2.3: a URI without a port, with an empty one and with the default port name the same server.
 #[tokio::test(start_paused = true)]
-async fn by_authority_takes_an_empty_port_for_none() {
+async fn by_authority_treats_an_empty_port_as_none() {
     for uris in [
         ["http://api.example/", "http://api.example:/", "http://api.example:80/", "http://me@API.example:/"],
         ["https://[::1]/", "https://[::1]:/", "https://[::1]:443/", "https://me@[::1]:/"],

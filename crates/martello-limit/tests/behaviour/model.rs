@@ -32,7 +32,7 @@ enum Step {
     },
     Poll(usize),
     Drop(usize),
-    /// From now on this client is ready, or not.
+    /// Makes this client ready, or not ready.
     Ready(usize, bool),
 }
 
@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 0..200)
 }
 
-/// Answers each request at once, with a body that does not end. The instance that was readied must be called.
+/// Responds to each request at once, with a body that does not end. Asserts that the instance that was readied is called.
 #[derive(Default)]
 struct Client {
     shared: Rc<RefCell<Shared>>,
@@ -103,7 +103,7 @@ impl Service<Request<()>> for Client {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Waits,
-    /// A permit is there, and it was not polled since.
+    /// It was granted a permit, and was not polled since.
     Offered,
     /// It waits for its client.
     Aside,
@@ -129,7 +129,7 @@ struct Model {
     services: [ConcurrencyLimit<Client>; 2],
     permits: usize,
     keyed: bool,
-    /// In the order in which they were made.
+    /// In the order of the calls.
     calls: Vec<Call>,
     made: usize,
 }
@@ -248,7 +248,7 @@ impl Model {
         for key in keys {
             let (held, waiting) = (self.held(key), self.count(key, &[State::Waits]));
             assert!(held <= self.permits);
-            assert!(held == self.permits || waiting == 0, "somebody waits where a permit is free");
+            assert!(held == self.permits || waiting == 0, "a request waits although a permit is free");
         }
         let sum = |states: &[State]| keys.iter().map(|key| self.count(*key, states)).sum::<usize>();
         let alive = |key: &&usize| self.held(**key) + self.count(**key, &[State::Aside]) > 0;

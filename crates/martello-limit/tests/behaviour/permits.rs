@@ -1,4 +1,4 @@
-//! A permit is held until the response body has ended, and comes back however a call ends.
+//! A permit is held until the response body has ended, and is returned however a call ends.
 
 use std::{future::poll_fn, pin::Pin};
 
@@ -26,8 +26,8 @@ async fn a_sixth_request_does_not_start_while_five_bodies_stream() {
     assert_ready_ok!(sixth.poll());
 }
 
-/// Polls one frame of a body, which gives the permit back, and keeps the body.
-async fn the_permit_is_back_after_a_frame_of(body: ScriptedBody) {
+/// Polls one frame of a body, which returns the permit, and keeps the body.
+async fn the_permit_is_returned_after_a_frame_of(body: ScriptedBody) {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let mut first = get(&service);
@@ -39,31 +39,31 @@ async fn the_permit_is_back_after_a_frame_of(body: ScriptedBody) {
     assert_pending!(next.poll());
     api.answer(unread());
     drop(assert_ready_ok!(next.poll()));
-    // The first body gives nothing back a second time.
+    // The first body does not return its permit twice.
     drop(body);
     assert_eq!(layer.snapshot().in_flight, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_returns_with_the_end_of_the_stream() {
-    the_permit_is_back_after_a_frame_of(ScriptedBody::new().end().claim_end_stream(false)).await;
+    the_permit_is_returned_after_a_frame_of(ScriptedBody::new().end().claim_end_stream(false)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_returns_with_the_last_frame_of_a_body_that_says_so() {
-    the_permit_is_back_after_a_frame_of(ScriptedBody::new().data("all")).await;
+    the_permit_is_returned_after_a_frame_of(ScriptedBody::new().data("all")).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_returns_with_trailers() {
     let body = ScriptedBody::new().trailers(HeaderMap::new()).end().claim_end_stream(false);
-    the_permit_is_back_after_a_frame_of(body).await;
+    the_permit_is_returned_after_a_frame_of(body).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_returns_with_an_error() {
     let body = ScriptedBody::new().error("broke off").data("never");
-    the_permit_is_back_after_a_frame_of(body).await;
+    the_permit_is_returned_after_a_frame_of(body).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +80,7 @@ async fn a_frame_in_the_middle_returns_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_a_call_under_way_returns_its_permit() {
+async fn dropping_a_call_in_flight_returns_its_permit() {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let unpolled = get(&service);
@@ -122,13 +122,13 @@ async fn the_permit_of_a_response_is_not_returned_before_its_future_and_body_are
     assert_eq!((layer.snapshot().in_flight, handle.dropped()), (0, true));
 }
 
-/// Otherwise the next request could start while this one is still there: six at a time.
+/// Otherwise the next request could start while this one still exists: six concurrent requests.
 #[tokio::test]
-async fn what_was_permitted_is_gone_before_its_permit_comes_back() {
+async fn a_request_is_dropped_before_its_permit_is_returned() {
     struct Witness(ConcurrencyLimitLayer);
     impl Drop for Witness {
         fn drop(&mut self) {
-            assert_eq!(self.0.snapshot().in_flight, 1, "the permit was back already");
+            assert_eq!(self.0.snapshot().in_flight, 1, "the permit was already returned");
         }
     }
     let layer = limit(1);

@@ -1,4 +1,4 @@
-//! Who waits, in which order, and how the wait ends.
+//! The order of waiting requests, and how a wait ends.
 
 use http::Request;
 use martello_limit::ConcurrencyLimitLayer;
@@ -29,7 +29,7 @@ async fn first_come_first_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_does_not_overtake_one_whose_turn_has_come() {
+async fn a_later_request_does_not_overtake_one_that_was_granted_a_permit() {
     let (service, mut api) = limited(&limit(1));
     let holder = answered(&service, &mut api);
     let mut first = waiting(&service);
@@ -56,7 +56,7 @@ async fn a_waiter_that_is_dropped_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_is_dropped_when_its_turn_has_come_passes_the_permit_on() {
+async fn a_waiter_that_is_dropped_after_its_grant_passes_the_permit_on() {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let holder = answered(&service, &mut api);
@@ -70,7 +70,7 @@ async fn a_waiter_that_is_dropped_when_its_turn_has_come_passes_the_permit_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_never_polled_gives_up_its_place() {
+async fn a_call_that_was_never_polled_leaves_the_queue() {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let _holder = answered(&service, &mut api);
@@ -91,7 +91,7 @@ async fn the_latest_waker_is_the_one_that_is_woken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_turns_the_next_request_away_at_once() {
+async fn a_full_queue_refuses_the_next_request_at_once() {
     let layer = ConcurrencyLimitLayer::builder().permits(2).max_waiting(1).build().unwrap();
     let (service, mut api) = limited(&layer);
     let _holders = [answered(&service, &mut api), answered(&service, &mut api)];
@@ -109,7 +109,7 @@ async fn a_full_queue_turns_the_next_request_away_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_where_nobody_may() {
+async fn no_request_waits_if_none_may() {
     let layer = ConcurrencyLimitLayer::builder().permits(1).max_waiting(0).build().unwrap();
     let (service, mut api) = limited(&layer);
     let holder = answered(&service, &mut api);
@@ -119,7 +119,7 @@ async fn nobody_waits_where_nobody_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_takes_too_long_says_whose_bodies_are_unread() {
+async fn a_wait_that_takes_too_long_reports_unread_bodies() {
     let layer = ConcurrencyLimitLayer::default();
     let (service, mut api) = limited(&layer);
     let _streaming: Vec<_> = (0..4).map(|_| answered(&service, &mut api)).collect();
@@ -137,7 +137,7 @@ async fn a_wait_that_takes_too_long_says_whose_bodies_are_unread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_comes_while_somebody_waits_counts_from_then() {
+async fn a_body_that_begins_while_a_request_waits_counts_from_then() {
     let (service, mut api) = limited(&limit(1));
     let mut slow = get(&service);
     let late = waiting(&service);
@@ -149,7 +149,7 @@ async fn a_body_that_comes_while_somebody_waits_counts_from_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_slow_is_not_blamed_on_bodies() {
+async fn a_slow_server_is_not_reported_as_unread_bodies() {
     let (service, _api) = limited(&limit(1));
     let _slow = get(&service);
     let error = failure(waiting(&service)).await;
@@ -172,7 +172,7 @@ async fn a_permit_that_comes_with_the_timeout_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_notes_of_a_call_are_told_how_long_it_waited() {
+async fn the_notes_of_a_call_record_how_long_it_waited() {
     let (service, mut api) = limited(&limit(1));
     let noted = || {
         let notes = CallNotes::default();

@@ -1,4 +1,4 @@
-//! Readiness belongs to one instance: it is spent by `call`, or given up.
+//! Readiness belongs to one instance. `call` uses it or gives it up.
 
 use http::{Request, Response};
 use martello_limit::ConcurrencyLimitLayer;
@@ -13,7 +13,7 @@ use crate::support::{answered, failure, get, limit, limited, unread, waiting};
 #[tokio::test(start_paused = true)]
 async fn the_service_that_was_readied_is_the_one_that_is_called() {
     let (mut service, mut api) = limited(&limit(1));
-    // Another clone would have no readiness left to take.
+    // Another clone could not become ready.
     api.0.allow(1);
     assert_ready_ok!(spawn(()).enter(|cx, _| service.poll_ready(cx)));
     api.0.allow(0);
@@ -22,7 +22,7 @@ async fn the_service_that_was_readied_is_the_one_that_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waited_readies_its_clone_anew() {
+async fn a_request_that_waited_readies_its_own_clone() {
     let (service, mut api) = limited(&limit(1));
     let first = answered(&service, &mut api);
     let mut second = waiting(&service);
@@ -54,7 +54,7 @@ async fn a_call_that_waits_for_the_client_holds_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_fails_after_the_wait_gives_the_permit_back() {
+async fn a_client_that_fails_after_the_wait_returns_the_permit() {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let first = answered(&service, &mut api);
@@ -67,7 +67,7 @@ async fn a_client_that_fails_after_the_wait_gives_the_permit_back() {
     assert_pending!(second.poll(), "it has ended");
 }
 
-/// Calls a handle that is ready, where its request cannot be sent, and looks who has its readiness then.
+/// Calls a ready clone whose request cannot be sent, and asserts that another clone gets the readiness.
 fn a_request_that_is_not_sent_gives_up_readiness(layer: &ConcurrencyLimitLayer) {
     let (client, _handle) = mock::pair::<Request<()>, Response<ScriptedBody>>();
     let places = ConcurrencyLimit::new(client, 2);
@@ -92,13 +92,13 @@ async fn a_request_that_waits_gives_up_the_readiness_it_came_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_turned_away_gives_up_the_readiness_it_came_with() {
+async fn a_request_that_is_refused_gives_up_the_readiness_it_came_with() {
     let layer = ConcurrencyLimitLayer::builder().permits(1).max_waiting(0).build().unwrap();
     a_request_that_is_not_sent_gives_up_readiness(&layer);
 }
 
 #[tokio::test(start_paused = true)]
-async fn handles_that_are_ready_and_never_called_hold_nothing() {
+async fn clones_that_are_ready_and_never_called_hold_nothing() {
     let (service, mut api) = limited(&limit(1));
     let mut abandoned: Vec<_> = (0..8).map(|_| service.clone()).collect();
     for handle in &mut abandoned {
@@ -119,7 +119,7 @@ async fn an_error_of_readiness_becomes_a_call_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_error_from_inside_is_handed_on_as_it_is() {
+async fn a_call_error_from_inside_passes_unchanged() {
     let (service, mut api) = limited(&limit(1));
     let call = get(&service);
     api.next().1.send_error(CallError::new(ErrorKind::Budget, Outcome::Unavailable, "nothing left"));

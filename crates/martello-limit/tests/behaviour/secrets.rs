@@ -1,4 +1,4 @@
-//! What a limit never says.
+//! Debug output without secrets.
 
 use std::borrow::Cow;
 

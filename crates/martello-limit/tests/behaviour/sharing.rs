@@ -1,4 +1,4 @@
-//! A layer's value owns the permits.
+//! A value of the layer owns the permits.
 
 use martello_limit::ConcurrencyLimitLayer;
 use tokio_test::{assert_pending, assert_ready_ok};
@@ -34,7 +34,7 @@ async fn another_layer_has_permits_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unlimited_layer_lets_everything_pass() {
+async fn an_unlimited_layer_passes_every_request() {
     let layer = ConcurrencyLimitLayer::unlimited();
     let (service, mut api) = limited(&layer);
     let _answered: Vec<_> = (0..30).map(|_| answered(&service, &mut api)).collect();

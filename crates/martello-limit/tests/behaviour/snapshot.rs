@@ -1,11 +1,11 @@
-//! What a dashboard sees.
+//! Snapshots for dashboards.
 
 use martello_limit::ConcurrencyLimitLayer;
 
 use crate::support::{answered, get, limited, seconds, waiting};
 
 #[tokio::test(start_paused = true)]
-async fn it_tells_who_holds_and_who_waits() {
+async fn it_counts_held_permits_and_waiting_requests() {
     let layer = ConcurrencyLimitLayer::new(3).unwrap();
     let (service, mut api) = limited(&layer);
     let _unread = [answered(&service, &mut api), answered(&service, &mut api)];

@@ -1,4 +1,4 @@
-//! A permit is for a request whose client can take it: one whose client is not ready steps aside, and keeps its place.
+//! A request whose client is not ready steps aside: it holds no permit, and keeps its position.
 
 use std::{
     cell::Cell,
@@ -40,7 +40,7 @@ impl TwoClients {
         Self { layer, slow, slow_api, other, other_api, holder }
     }
 
-    /// A call over the client that is not ready any more, which has stepped aside.
+    /// A call that has stepped aside, because its client is no longer ready.
     fn aside(&mut self) -> Call {
         let mut call = waiting(&self.slow);
         self.slow_api.0.allow(0);
@@ -56,7 +56,7 @@ impl TwoClients {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_passes_by_a_request_whose_client_is_not_ready() {
+async fn a_permit_passes_over_a_request_whose_client_is_not_ready() {
     let mut two = TwoClients::new();
     let (mut first, mut behind) = (waiting(&two.slow), waiting(&two.other));
     two.slow_api.0.allow(0);
@@ -89,7 +89,7 @@ async fn five_requests_whose_client_is_not_ready_hold_no_permit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_comes_before_everybody_behind_it_once_its_client_is_ready() {
+async fn it_comes_before_all_later_requests_once_its_client_is_ready() {
     let mut two = TwoClients::new();
     let mut first = two.aside();
     two.hold_again();
@@ -109,7 +109,7 @@ async fn it_comes_before_everybody_behind_it_once_its_client_is_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_that_stepped_aside_come_back_in_the_order_of_their_calls() {
+async fn requests_that_stepped_aside_rejoin_in_the_order_of_their_calls() {
     let mut two = TwoClients::new();
     let mut calls = [waiting(&two.slow), waiting(&two.slow), waiting(&two.slow)];
     let mut last = waiting(&two.other);
@@ -168,14 +168,14 @@ async fn no_permit_is_offered_to_it_before_its_client_has_woken_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newcomer_whose_client_is_ready_takes_what_it_leaves() {
+async fn a_later_request_whose_client_is_ready_takes_the_free_permit() {
     let mut two = TwoClients::new();
     let _aside = two.aside();
     answered(&two.other, &mut two.other_api);
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_waits_have_one_bound_and_leave_the_request_unsent() {
+async fn both_waits_share_one_time_limit_and_leave_the_request_unsent() {
     let mut two = TwoClients::new();
     let started = tokio::time::Instant::now();
     let queued = waiting(&two.slow);
@@ -195,7 +195,7 @@ async fn both_waits_have_one_bound_and_leave_the_request_unsent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_steps_aside_counts_among_those_that_wait() {
+async fn a_request_that_stepped_aside_counts_as_waiting() {
     let mut two =
         TwoClients::over(ConcurrencyLimitLayer::builder().permits(1).max_waiting(1).build().unwrap());
     let _aside = two.aside();
@@ -256,7 +256,7 @@ async fn dropping_it_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_fails_while_it_stands_aside_ends_it_unsent() {
+async fn a_client_that_fails_while_its_request_is_aside_ends_it_unsent() {
     let mut two = TwoClients::new();
     let mut call = two.aside();
     two.slow_api.0.send_error("closed");
@@ -265,7 +265,7 @@ async fn a_client_that_fails_while_it_stands_aside_ends_it_unsent() {
     assert_eq!((two.layer.snapshot().in_flight, two.layer.snapshot().waiting), (0, 0));
 }
 
-/// A client of which each instance has to be readied, and must then be the one that is called.
+/// A client that asserts that the instance that was readied is the one that is called.
 #[derive(Default)]
 struct Strict {
     shared: Rc<(Cell<bool>, Cell<Option<Waker>>)>,
@@ -293,7 +293,7 @@ impl Service<Request<()>> for Strict {
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // What was readied once stays so until it is called.
+        // A ready instance stays ready until it is called.
         self.readied |= self.shared.0.get();
         if self.readied {
             return Poll::Ready(Ok(()));

@@ -1,4 +1,4 @@
-//! A client in memory, whose every request the test answers.
+//! A client in memory. The test responds to each request.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) type Answered = Response<LimitBody<ScriptedBody>>;
 pub(crate) type Client = Mock<Request<()>, Response<ScriptedBody>>;
 pub(crate) type Call = Spawn<ResponseFuture<Client, ()>>;
 
-/// The far end of a limited client.
+/// The server side of a limited client.
 pub(crate) struct Api(pub(crate) Handle<Request<()>, Response<ScriptedBody>>);
 
 pub(crate) fn limited(layer: &ConcurrencyLimitLayer) -> (ConcurrencyLimit<Client>, Api) {
@@ -66,7 +66,7 @@ pub(crate) fn waiting(service: &ConcurrencyLimit<Client>) -> Call {
     call
 }
 
-/// A call that was answered, with a body that is not yet read.
+/// A response whose body is not yet read.
 pub(crate) fn answered(service: &ConcurrencyLimit<Client>, api: &mut Api) -> Answered {
     let mut call = get(service);
     api.answer(unread());

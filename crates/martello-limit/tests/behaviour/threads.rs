@@ -1,4 +1,4 @@
-//! Many threads at one limit.
+//! One limit used by many threads.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -23,7 +23,7 @@ async fn calls_that_end_in_every_way_leave_nothing_behind() {
             for call in 0..1_000 {
                 let response = service.clone().oneshot(Request::new(()));
                 match (task + call) % 4 {
-                    // Dropped at some point of the way.
+                    // Dropped before its end.
                     0 => drop(tokio::time::timeout(Duration::ZERO, response).await),
                     // The body is dropped unread.
                     1 => drop(response.await.unwrap()),
@@ -37,7 +37,7 @@ async fn calls_that_end_in_every_way_leave_nothing_behind() {
     assert_eq!((snapshot.in_flight, snapshot.unread, snapshot.waiting), (0, 0, 0));
 }
 
-/// The client is ready for two requests at a time, the limit permits three: so requests step aside all the time.
+/// The client is ready for two concurrent requests and the limit permits three, so that requests often step aside.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_over_a_client_that_is_often_not_ready_all_end() {
     let layer = ConcurrencyLimitLayer::new(3).unwrap();

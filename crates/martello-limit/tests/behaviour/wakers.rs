@@ -1,4 +1,4 @@
-//! A waker is code of the caller's: it may use the limit, and it may panic.
+//! A waker runs the caller's code, which may use the limit and may panic.
 
 use std::{
     future::Future,
@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, assert_ready_ok};
 
 use crate::support::{Call, answered, get, limit, limited, unread, waiting};
 
-/// Takes a snapshot when it is woken and when it is dropped. Under the limit's lock either would hang.
+/// Takes a snapshot when it is woken and when it is dropped. Both would deadlock under the limit's lock.
 struct TakesSnapshots(ConcurrencyLimitLayer, Arc<AtomicUsize>);
 
 impl TakesSnapshots {

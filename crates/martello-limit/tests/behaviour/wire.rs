@@ -11,7 +11,7 @@ use martello_testkit::{Reply, Server};
 use tokio::task::JoinSet;
 use tower::{Layer, ServiceExt};
 
-/// Sends twenty requests at once through two services of the layer, and reads their bodies, which take their time.
+/// Sends twenty concurrent requests through two services of the layer, and reads their slow bodies.
 async fn most_in_flight(layer: ConcurrencyLimitLayer) -> usize {
     let trickled = || Reply::ok().body(vec![b'x'; 40]).trickle(10, Duration::from_millis(10));
     let server = Server::with(move |_| trickled()).await.unwrap();
@@ -37,13 +37,13 @@ async fn twenty_requests_with_slow_bodies_are_never_more_than_five() {
 }
 
 #[tokio::test]
-async fn they_are_more_than_five_where_the_permit_returns_with_the_head() {
+async fn they_are_more_than_five_if_the_permit_returns_with_the_head() {
     let layer = ConcurrencyLimitLayer::builder().release(Release::Head).build().unwrap();
     assert!(most_in_flight(layer).await > 5);
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_returns_its_permit() {
+async fn a_body_that_is_truncated_returns_its_permit() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::ok().body(vec![b'x'; 1000]).cut_after(10));
     let layer = ConcurrencyLimitLayer::new(1).unwrap();

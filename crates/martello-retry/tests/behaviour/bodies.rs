@@ -1,4 +1,4 @@
-//! Streaming request bodies that are sent again.
+//! Retries of streaming request bodies.
 
 use std::io;
 
@@ -19,7 +19,7 @@ fn put(body: ScriptedBody) -> Request<Body> {
     Request::put("http://api.example/orders/1").body(Body::new(body)).unwrap()
 }
 
-/// What arrived, attempt by attempt; `None` where the body failed.
+/// The body that arrived with each attempt; `None` if the body failed.
 fn bodies(script: &Script) -> Vec<Option<String>> {
     script.seen(|seen| seen.body.as_ref().ok().map(|body| String::from_utf8(body.to_vec()).unwrap()))
 }
@@ -44,7 +44,7 @@ async fn a_stream_over_the_cap_is_sent_whole_but_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_failed_is_not_sent_again() {
+async fn a_stream_that_failed_is_not_retried() {
     let stream = ScriptedBody::new().data("half").error("the source broke");
     let script = Script::statuses([503, 200]);
     let response = RetryLayer::default().layer(script.clone()).oneshot(put(stream)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_failed_responses_body_is_drained_within_bounds() {
     }
 }
 
-/// The server answers early, and the connection would go on reading the body during the wait.
+/// The server responds early, and the connection would continue to read the body during the wait.
 #[tokio::test(start_paused = true)]
 async fn an_upload_does_not_outgrow_its_copy_during_the_wait() {
     let stream = ScriptedBody::new().data("12345").data("67890").end().claim_size(SizeHint::new());

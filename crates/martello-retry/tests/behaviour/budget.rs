@@ -1,4 +1,4 @@
-//! What retries may cost the server.
+//! How the budget limits retries.
 
 use crate::support::{Answer, Script, request};
 use martello_outcome::{Attempts, CallError, ErrorKind, Outcome};
@@ -23,7 +23,7 @@ async fn an_outage_gets_the_reserve_and_then_each_call_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_successes_pay_for_one_retry_exactly() {
+async fn ten_successes_pay_for_exactly_one_retry() {
     let budget = Budget::new(0.1, 0, 100).unwrap();
     let service = layer(&budget).layer(Script::default());
     for _ in 0..9 {
@@ -41,7 +41,7 @@ async fn ten_successes_pay_for_one_retry_exactly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_pays_in_once_however_many_attempts_it_took() {
+async fn a_call_deposits_once_however_many_attempts_it_took() {
     let budget = Budget::new(0.5, 3, 100).unwrap();
     let lost = Answer::fault(std::io::ErrorKind::ConnectionReset);
     let script = Script::new([Answer::status(503), lost, Answer::status(504), Answer::status(200)]);
@@ -50,7 +50,7 @@ async fn a_call_pays_in_once_however_many_attempts_it_took() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_and_rejections_pay_nothing_in() {
+async fn failures_and_rejections_deposit_nothing() {
     let budget = Budget::new(0.1, 0, 100).unwrap();
     let script = Script::statuses([404, 500, 503, 401]);
     let service = layer(&budget).layer(script);
@@ -61,7 +61,7 @@ async fn failures_and_rejections_pay_nothing_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_holds_no_more_than_its_most() {
+async fn it_holds_no_more_than_its_max() {
     let budget = Budget::new(10.0, 0, 15).unwrap();
     let service = layer(&budget).layer(Script::default());
     for _ in 0..5 {
@@ -71,7 +71,7 @@ async fn it_holds_no_more_than_its_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spent_budget_leaves_the_response_in_hand_with_its_body_unread() {
+async fn an_empty_budget_returns_the_response_with_its_body_unread() {
     use http_body_util::BodyExt;
     let budget = Budget::new(0.1, 0, 100).unwrap();
     let body = martello_testkit::ScriptedBody::new().data("try later").end();
@@ -82,7 +82,7 @@ async fn a_spent_budget_leaves_the_response_in_hand_with_its_body_unread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spent_budget_says_so_where_there_is_no_response() {
+async fn an_empty_budget_is_the_error_if_there_is_no_response() {
     let budget = Budget::new(0.1, 0, 100).unwrap();
     let script = Script::new([Answer::fault(std::io::ErrorKind::ConnectionRefused)]);
     let error = layer(&budget).layer(script).oneshot(request("PUT")).await.unwrap_err();

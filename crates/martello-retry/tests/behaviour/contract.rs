@@ -1,4 +1,4 @@
-//! The contract of `Service`, kept towards both sides.
+//! The contract of `Service`, towards callers and towards the inner service.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn it_holds_for_whole_responses() {
     contract::check_layer(layer, request).await.unwrap();
 }
 
-/// Each attempt takes its time, and so do its bodies.
+/// Each attempt and each body takes some time.
 async fn answer(request: Request<Body>) -> Result<Response<ScriptedBody>, std::io::Error> {
     tokio::task::yield_now().await;
     let body = ScriptedBody::new().data("some").pending().data("more").end();

@@ -1,4 +1,4 @@
-//! What is sent again, and what is not.
+//! Which requests are retried.
 
 use std::{
     io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset},
@@ -25,7 +25,7 @@ fn statuses(status: u16) -> Vec<Answer> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_unavailable_statuses_are_sent_again_and_only_if_repeatable() {
+async fn only_unavailable_statuses_are_retried_and_only_if_repeatable() {
     for status in 100..600 {
         for (method, repeatable) in
             [("GET", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false)]
@@ -38,22 +38,22 @@ async fn only_unavailable_statuses_are_sent_again_and_only_if_repeatable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_of_unavailable_statuses_is_the_users() {
+async fn the_user_sets_the_unavailable_statuses() {
     let layer = || RetryLayer::builder().unavailable([500]).build().unwrap();
     assert_eq!(attempts(layer(), "PUT", statuses(500)).await, 4);
     assert_eq!(attempts(layer(), "PUT", statuses(503)).await, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unsent_request_goes_again_whatever_its_method() {
+async fn an_unsent_request_is_retried_whatever_its_method() {
     let answers = || (0..9).map(|_| Answer::fault(ConnectionRefused));
     assert_eq!(attempts(RetryLayer::default(), "POST", answers()).await, 4);
     assert_eq!(attempts(RetryLayer::default(), "PUT", answers()).await, 4);
 }
 
-/// A layer around the client could not even call it: at each attempt, or after one that reached the server.
+/// A layer around the client could not call it: at each attempt, or after one that reached the server.
 #[tokio::test(start_paused = true)]
-async fn an_error_says_that_nothing_was_tried_only_where_nothing_was() {
+async fn only_an_error_without_an_attempt_says_that_there_was_none() {
     for (reached, untried) in [(0, true), (1, false)] {
         let calls = Arc::new(AtomicUsize::new(0));
         let made = Arc::clone(&calls);
@@ -73,7 +73,7 @@ async fn an_error_says_that_nothing_was_tried_only_where_nothing_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ambiguous_request_goes_again_only_if_repeatable() {
+async fn an_ambiguous_request_is_retried_only_if_repeatable() {
     for fault in [ConnectionReset, BrokenPipe] {
         let answers = || (0..9).map(|_| Answer::fault(fault));
         assert_eq!(attempts(RetryLayer::default(), "POST", answers()).await, 1);
@@ -84,7 +84,7 @@ async fn an_ambiguous_request_goes_again_only_if_repeatable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idempotency_key_counts_where_the_server_honours_it() {
+async fn an_idempotency_key_counts_only_if_the_server_honours_it() {
     for (honours, expected) in [(false, 1), (true, 4)] {
         let mut builder = RetryLayer::builder();
         if honours {
@@ -100,7 +100,7 @@ async fn an_idempotency_key_counts_where_the_server_honours_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_can_say_otherwise() {
+async fn one_request_can_override_the_layer() {
     for (options, method, expected) in [
         (CallOptions::new().without_retry(), "PUT", 1),
         (CallOptions::new().assume_idempotent(), "POST", 4),
@@ -115,7 +115,7 @@ async fn one_request_can_say_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_requests_goes_again_only_on_request_and_only_with_a_time() {
+async fn too_many_requests_is_retried_only_if_enabled_and_with_a_retry_after() {
     let limited = || (0..9).map(|_| Answer::status(429).header("retry-after", "1"));
     let layer = || RetryLayer::builder().retry_too_many_requests().build().unwrap();
     assert_eq!(attempts(RetryLayer::default(), "PUT", limited()).await, 1);
@@ -126,7 +126,7 @@ async fn too_many_requests_goes_again_only_on_request_and_only_with_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_users_decision_sees_the_attempt_and_is_followed_within_the_bounds() {
+async fn a_decision_gets_the_attempt_and_is_followed_within_the_limits() {
     let layer = RetryLayer::builder()
         .decide(|attempt| {
             assert_eq!(attempt.request.method, "POST");
@@ -146,14 +146,14 @@ async fn the_users_decision_sees_the_attempt_and_is_followed_within_the_bounds()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_users_decision_can_stop_what_would_be_sent_again() {
+async fn a_decision_can_stop_a_retry() {
     let layer = RetryLayer::builder().decide(|_| Decision::Stop).build().unwrap();
     assert_eq!(attempts(layer, "PUT", statuses(503)).await, 1);
 }
 
-/// A decision about a request that cannot be sent again would come to nothing.
+/// A decision about a request that cannot be sent again would have no effect.
 #[tokio::test(start_paused = true)]
-async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
+async fn a_decision_is_not_called_for_a_body_over_the_replay_cap() {
     for declares in [true, false] {
         for (bytes, decisions, attempts) in [(5, 3, 4), (6, 0, 1)] {
             let asked = Arc::new(AtomicUsize::new(0));
@@ -175,7 +175,7 @@ async fn the_users_decision_is_not_asked_about_a_body_over_the_replay_cap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_layer_inside_refuses_is_no_attempt_and_is_handed_through() {
+async fn a_refusal_of_a_layer_inside_is_no_attempt_and_passes_through() {
     use martello_outcome::CallError;
     for kind in [ErrorKind::LimitFull, ErrorKind::LimitWaitTimeout, ErrorKind::Deadline, ErrorKind::Budget] {
         let calls = Arc::new(AtomicUsize::new(0));
@@ -247,7 +247,7 @@ async fn no_header_value_is_in_the_debug_text_of_an_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inner_call_that_ended_on_the_wire_is_an_attempt() {
+async fn an_inner_call_that_was_sent_is_an_attempt() {
     let script = Script::new([Answer::status(429).header("retry-after", "1"), Answer::never()]);
     let inner = RetryLayer::builder().deadline(seconds(5)).build().unwrap().layer(script.clone());
     let outer = RetryLayer::builder().retry_too_many_requests().build().unwrap().layer(inner);

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A connection in memory: unlike a socket it shows its end at once, before the runtime has looked.
+/// A connection in memory. Unlike a socket it shows its end at once, before the runtime polls it.
 struct Wire(TokioIo<DuplexStream>);
 
 impl Connection for Wire {
@@ -72,10 +72,10 @@ async fn serve(mut accepted: UnboundedReceiver<DuplexStream>, open: Arc<Mutex<Ve
     }
 }
 
-/// The client finds its idle connection closed and sends the request again by itself, on another. Told not to, it
-/// hands the request back, and the layer sends it again, although it is a POST.
+/// The client finds its idle connection closed and retries the request itself, on another connection. If that is
+/// disabled, it returns the request, and the layer retries it, although it is a POST.
 #[tokio::test]
-async fn what_the_client_sends_again_by_itself_counts_once() {
+async fn a_request_that_the_client_retries_counts_once() {
     for (by_itself, attempts) in [(true, None), (false, Some(2))] {
         let (connect, accepted) = unbounded_channel();
         let connector = service_fn(move |_: Uri| {

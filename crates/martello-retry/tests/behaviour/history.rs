@@ -1,4 +1,4 @@
-//! What a call says it went through.
+//! The attempts that a call reports.
 
 use std::{io, time::Duration};
 
@@ -13,13 +13,13 @@ fn steady() -> RetryLayer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_succeeds_at_once_bears_no_history() {
+async fn a_call_that_succeeds_at_once_has_no_history() {
     let response = steady().layer(Script::default()).oneshot(request("PUT")).await.unwrap();
     assert!(response.extensions().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_stands_in_the_response_with_its_number_times_and_id() {
+async fn the_response_has_each_attempt_with_its_number_times_and_id() {
     let id = |text: &str| text.parse::<TrackingId>().unwrap();
     let script = Script::new([
         Answer::status(503).after(seconds(2)).extension(id("first")).header("retry-after", "3"),
@@ -50,14 +50,14 @@ async fn each_attempt_stands_in_the_response_with_its_number_times_and_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_response_that_is_a_failure_bears_its_history_also_after_one_attempt() {
+async fn a_failed_response_has_its_history_also_after_one_attempt() {
     let response = steady().layer(Script::statuses([404])).oneshot(request("PUT")).await.unwrap();
     let attempts = Attempts::of(&response).unwrap();
     assert_eq!((attempts.len(), attempts.outcome()), (1, Some(Outcome::Rejected)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_bears_its_history_and_the_last_status() {
+async fn an_error_has_its_history_and_the_last_status() {
     let script = Script::new([
         Answer::status(504),
         Answer::fault(io::ErrorKind::ConnectionReset),
@@ -74,7 +74,7 @@ async fn an_error_bears_its_history_and_the_last_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_between_attempts_keeps_what_was_before_it() {
+async fn a_refusal_between_attempts_keeps_the_history() {
     use martello_outcome::CallError;
     let mut first = true;
     let inner = tower::service_fn(move |_: http::Request<Body>| {
@@ -85,7 +85,7 @@ async fn a_refusal_between_attempts_keeps_what_was_before_it() {
         };
         async move { answer }
     });
-    // The second attempt is made by the service that made the first.
+    // The service of the first attempt also makes the second.
     let inner = tower::ServiceBuilder::new().layer(tower::buffer::BufferLayer::new(1)).service(inner);
     let error = steady().layer(inner).oneshot(request("PUT")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitFull, Outcome::Unavailable));
@@ -93,7 +93,7 @@ async fn a_refusal_between_attempts_keeps_what_was_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_attempts_bear_their_number_and_the_callers_extensions() {
+async fn later_attempts_have_their_number_and_the_callers_extensions() {
     let script = Script::statuses([503, 503, 503]);
     let notes = CallNotes::default();
     let mut request = request("PUT");

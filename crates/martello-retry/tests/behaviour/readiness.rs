@@ -1,4 +1,4 @@
-//! What the inner service has ready is used at once.
+//! The readiness of the inner service is used at once.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ async fn calls_over_a_buffer_may_be_made_before_any_is_polled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_has_ended_wakes_its_task_no_more() {
+async fn a_call_that_has_ended_does_not_wake_its_task() {
     let answer = Arc::new(Notify::new());
     let inner = {
         let answer = Arc::clone(&answer);

@@ -1,4 +1,4 @@
-//! The budget pays for attempts that begin, and for nothing else.
+//! The budget pays only for attempts that begin.
 
 use std::{
     io,
@@ -30,7 +30,7 @@ fn put(body: ScriptedBody) -> Request<Body> {
     Request::put("http://api.example/orders/1").body(Body::new(body)).unwrap()
 }
 
-/// Turns out to be over the replay cap while it is sent.
+/// Exceeds the replay cap while it is sent.
 fn too_large() -> ScriptedBody {
     ScriptedBody::new().data("start").data(Bytes::from(vec![b'x'; 1_000])).claim_size(SizeHint::new())
 }
@@ -48,7 +48,7 @@ async fn a_body_over_the_replay_cap_costs_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_body_whose_source_fails_costs_nothing() {
     let budget = Budget::default();
-    // Reads the body, as a connection does, and fails with it.
+    // Reads the body, as a connection does, and fails when it fails.
     let service = layer(&budget).layer(service_fn(async |request: Request<Body>| {
         http_body_util::BodyExt::collect(request.into_body()).await?;
         Ok::<_, BoxError>(Response::new(ScriptedBody::new()))
@@ -61,7 +61,7 @@ async fn a_body_whose_source_fails_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_sent_again_is_not_blamed_on_the_budget() {
+async fn a_body_that_cannot_be_sent_again_is_not_reported_as_an_empty_budget() {
     let budget = Budget::new(0.1, 0, 100).unwrap();
     let broken = service_fn(async |request: Request<Body>| {
         http_body_util::BodyExt::collect(request.into_body()).await.map_err(io::Error::other)?;
@@ -74,7 +74,7 @@ async fn a_body_that_cannot_be_sent_again_is_not_blamed_on_the_budget() {
 }
 
 #[tokio::test]
-async fn uploads_that_break_off_leave_the_budget_to_others() {
+async fn broken_uploads_leave_the_budget_to_other_calls() {
     let server = Server::start().await.unwrap();
     let budget = Budget::default();
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
@@ -88,7 +88,7 @@ async fn uploads_that_break_off_leave_the_budget_to_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_while_it_waits_gets_its_token_back() {
+async fn a_call_that_is_dropped_while_it_waits_returns_its_token() {
     let budget = Budget::default();
     let mut call = spawn(layer(&budget).layer(Script::statuses([503])).oneshot(request("PUT")));
     assert_pending!(call.poll());
@@ -98,7 +98,7 @@ async fn a_call_that_is_dropped_while_it_waits_gets_its_token_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_while_its_attempt_is_queued_gets_its_token_back() {
+async fn a_call_that_is_dropped_while_its_attempt_is_queued_returns_its_token() {
     let budget = Budget::default();
     let script = Script::new([Answer::status(503), Answer::status(200).queued(seconds(10))]);
     let call = layer(&budget).layer(script.clone()).oneshot(request("PUT"));
@@ -107,7 +107,7 @@ async fn a_call_that_is_dropped_while_its_attempt_is_queued_gets_its_token_back(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_on_the_wire_is_paid_for_whatever_becomes_of_it() {
+async fn an_attempt_that_was_sent_is_paid_for_however_it_ends() {
     let budget = Budget::default();
     let script =
         Script::new([Answer::status(503), Answer::status(200).queued(seconds(1)).after(seconds(10))]);
@@ -128,7 +128,7 @@ async fn an_attempt_whose_deadline_passes_in_a_queue_is_not_paid_for() {
     assert_eq!((error.kind(), budget.tokens()), (ErrorKind::Deadline, 10.0));
 }
 
-/// Answers 503, and then turns every request away or is not ready for it.
+/// Responds with 503 once, and then refuses every request or is never ready.
 #[derive(Clone)]
 struct Then {
     first: bool,
@@ -158,7 +158,7 @@ impl Service<Request<Body>> for Then {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_turned_away_inside_is_not_paid_for() {
+async fn an_attempt_that_a_layer_inside_refuses_is_not_paid_for() {
     for kind in [ErrorKind::LimitFull, ErrorKind::LimitWaitTimeout] {
         let budget = Budget::default();
         let mut service = layer(&budget).layer(Then { first: true, ready: Some(kind) });
@@ -178,7 +178,7 @@ async fn an_attempt_whose_client_is_never_ready_is_not_paid_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_given_back_does_not_exceed_the_most() {
+async fn refunds_do_not_exceed_the_max() {
     let budget = Budget::new(10.0, 1, 1).unwrap();
     let script = Script::new([Answer::status(503), Answer::status(200)]);
     let mut call = spawn(layer(&budget).layer(script).oneshot(request("PUT")));

@@ -1,4 +1,4 @@
-//! An inner service that answers from a script, in memory.
+//! An inner service in memory that responds from a script.
 
 use std::{
     collections::VecDeque,
@@ -60,7 +60,7 @@ impl Answer {
         self
     }
 
-    /// Stands in a queue for so long first.
+    /// Is queued for this time first.
     pub(crate) fn queued(mut self, queued: Duration) -> Self {
         self.queued = queued;
         self
@@ -74,7 +74,7 @@ pub(crate) struct Seen {
     pub(crate) body: Result<Bytes, BodyError>,
 }
 
-/// Answers each request with the next of its script, and with 200 when that is over.
+/// Responds to each request with the next answer of its script, and with 200 after the last.
 #[derive(Clone, Default)]
 pub(crate) struct Script(Arc<Mutex<(VecDeque<Answer>, Vec<Seen>)>>);
 

@@ -1,4 +1,4 @@
-//! What ends an attempt, a call or a body that takes too long.
+//! The timeouts of an attempt, a call and a body.
 
 use std::{
     future::Future,
@@ -40,14 +40,14 @@ async fn an_attempt_without_a_head_times_out_and_is_ambiguous() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timed_out_post_is_not_sent_again() {
+async fn a_timed_out_post_is_not_retried() {
     let script = Script::new([Answer::never()]);
     let error = RetryLayer::default().layer(script.clone()).oneshot(request("POST")).await.unwrap_err();
     assert_eq!((error.kind(), script.attempts()), (ErrorKind::AttemptTimeout, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_within_the_timeout_is_in_time() {
+async fn a_response_within_the_timeout_succeeds() {
     let script = Script::new([Answer::status(200).after(Duration::from_millis(29_999))]);
     let response = RetryLayer::default().layer(script.clone()).oneshot(request("POST")).await.unwrap();
     assert_eq!((response.status().as_u16(), script.attempts()), (200, 1));
@@ -96,7 +96,7 @@ async fn the_deadline_ends_the_wait_for_readiness_and_keeps_the_last_status() {
     assert_eq!((error.attempts().len(), start.elapsed().as_secs()), (1, 120));
 }
 
-/// A failed response whose body does not come to its end.
+/// A failed response whose body does not end.
 fn stalling(status: u16) -> Answer {
     Answer::body(status, ScriptedBody::new().data("start").wait())
 }
@@ -124,7 +124,7 @@ async fn no_attempt_begins_at_the_deadline_and_the_outcome_stays_that_of_the_las
 
 /// A service may send as soon as it is called.
 #[tokio::test]
-async fn an_attempt_that_was_called_before_the_deadline_is_not_taken_for_unsent() {
+async fn an_attempt_that_was_called_before_the_deadline_is_not_unsent() {
     let budget = martello_retry::Budget::default();
     let calls = Arc::new(AtomicUsize::new(0));
     let inner = {
@@ -196,7 +196,7 @@ async fn one_request_can_have_a_shorter_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stands_still_ends_within_the_idle_timeout() {
+async fn a_body_that_stalls_ends_within_the_idle_timeout() {
     let body = ScriptedBody::new().data("half").wait();
     let script = Script::new([Answer::body(200, body)]);
     let response = RetryLayer::default().layer(script).oneshot(request("GET")).await.unwrap();
@@ -264,7 +264,7 @@ impl Service<Request<Body>> for ReadyAfter {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // As late as the deadline of the call, which begins with its first wait.
+        // At the deadline of the call, which starts with its first wait.
         self.sleep = Some(Box::pin(tokio::time::sleep(self.delay)));
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.inner.call(request)

@@ -8,7 +8,7 @@ use martello_retry::{Budget, RetryLayer};
 use tokio::{task::JoinSet, time::Instant};
 use tower::{Layer, ServiceExt};
 
-/// The waits of one call that is answered 503 to the end.
+/// The waits of one call that gets only 503.
 async fn waits(layer: &RetryLayer) -> Vec<Duration> {
     let script = Script::statuses([503; 100]);
     let response = layer.layer(script).oneshot(request("PUT")).await.unwrap();
@@ -30,7 +30,7 @@ async fn backoff_doubles_up_to_its_cap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn backoff_saturates_at_the_most_attempts_there_are() {
+async fn backoff_saturates_at_the_maximum_of_attempts() {
     let layer = RetryLayer::builder()
         .attempts(100)
         .backoff(seconds(3_600), seconds(3_600))
@@ -62,7 +62,7 @@ async fn full_jitter_spreads_over_the_whole_wait_in_fractions_of_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clones_of_a_layer_and_layers_apart_draw_different_waits() {
+async fn clones_of_a_layer_and_other_layers_draw_different_waits() {
     let layer = RetryLayer::default();
     let drawn = [waits(&layer).await, waits(&layer.clone()).await, waits(&RetryLayer::default()).await];
     assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn[0] != drawn[2], "{drawn:?}");
@@ -102,7 +102,7 @@ async fn clones_of_a_builder_without_a_seed_draw_different_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_greater_of_backoff_and_retry_after_is_waited() {
+async fn the_wait_is_the_greater_of_backoff_and_retry_after() {
     for (asked, expected) in [("3", 3), ("1", 2), ("0", 2), ("soon", 2), ("-1", 2)] {
         let layer = RetryLayer::builder().backoff(seconds(2), seconds(2)).jitter(0.0).build().unwrap();
         let script = Script::new([Answer::status(503).header("retry-after", asked)]);
@@ -138,7 +138,7 @@ async fn calls_with_the_same_retry_after_retry_at_different_times_and_none_befor
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_added_to_retry_after_does_not_pass_the_deadline() {
+async fn jitter_of_retry_after_does_not_pass_the_deadline() {
     let builder = RetryLayer::builder().deadline(Duration::from_millis(1_100));
     let layer = builder.budget(Budget::new(1.0, 100, 100).unwrap()).build().unwrap();
     for _ in 0..40 {
@@ -152,7 +152,7 @@ async fn what_is_added_to_retry_after_does_not_pass_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_date_in_retry_after_is_measured_against_the_responses_own_date() {
-    // The server's clock is a year behind ours, or a proxy has replaced the date: only their difference counts.
+    // The server's clock is a year behind, or a proxy has replaced the date: only the difference counts.
     let layer = RetryLayer::builder().jitter(0.0).build().unwrap();
     let script = Script::new([Answer::status(503)
         .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
@@ -163,7 +163,7 @@ async fn a_date_in_retry_after_is_measured_against_the_responses_own_date() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_the_cap_of_retry_after_stops_with_the_response_in_hand() {
+async fn a_retry_after_beyond_the_cap_returns_the_response() {
     let far = httpdate_of(SystemTime::now() + seconds(1_000_000));
     for asked in ["61", "99999999999999999999", &far] {
         let script = Script::new([Answer::status(503).header("retry-after", asked)]);
@@ -183,7 +183,7 @@ async fn a_wait_that_would_pass_the_deadline_is_not_begun() {
     let response = layer.layer(script.clone()).oneshot(request("PUT")).await.unwrap();
     assert_eq!((response.status().as_u16(), script.attempts(), start.elapsed()), (503, 1, Duration::ZERO));
 
-    // A fault has no response to hand over: the error says that it was the deadline.
+    // After a fault there is no response to return: the error names the deadline.
     let layer = RetryLayer::builder()
         .backoff(seconds(5), seconds(5))
         .jitter(0.0)
@@ -211,9 +211,9 @@ async fn one_request_can_have_another_deadline() {
     assert_eq!((response.status().as_u16(), start.elapsed()), (200, seconds(200)));
 }
 
-/// Without the runtime's timer, a wait through a timer would panic: a zero wait must not need it.
+/// This runtime has no timer, so that a wait with a timer would panic.
 #[test]
-fn a_zero_wait_takes_no_timer() {
+fn a_zero_wait_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let layer = RetryLayer::builder()
         .decide(|_| martello_retry::Decision::Retry { after: Duration::ZERO })

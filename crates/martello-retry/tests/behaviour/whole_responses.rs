@@ -1,4 +1,4 @@
-//! Responses that are handed over only when they are all there.
+//! Responses that are returned only after their body was read.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn good() -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_a_failed_attempt() {
+async fn a_body_that_is_truncated_is_a_failed_attempt() {
     let broken = Answer::body(200, ScriptedBody::new().data("al").error("reset"));
     let script = Script::new([broken, good()]);
     let response = whole().build().unwrap().layer(script.clone()).oneshot(request("GET")).await.unwrap();
@@ -31,7 +31,7 @@ async fn a_body_that_breaks_off_is_a_failed_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stands_still_is_a_failed_attempt() {
+async fn a_body_that_stalls_is_a_failed_attempt() {
     let stalled = Answer::body(200, ScriptedBody::new().data("al").wait());
     let script = Script::new([stalled, good()]);
     let start = Instant::now();
@@ -49,7 +49,7 @@ async fn a_body_that_is_shorter_than_declared_is_a_failed_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_whose_answer_broke_off_is_not_sent_again() {
+async fn a_post_with_a_truncated_response_is_not_retried() {
     let script = Script::new([Answer::body(200, ScriptedBody::new().data("al").error("reset"))]);
     let error = whole().build().unwrap().layer(script.clone()).oneshot(request("POST")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
@@ -114,9 +114,9 @@ async fn the_deadline_covers_the_body_and_the_attempt_keeps_its_status_and_id() 
     }
 }
 
-/// The length that such a response declares is that of another one (RFC 9110 §8.6).
+/// Such a response declares the length of another one (RFC 9110 §8.6).
 #[tokio::test(start_paused = true)]
-async fn what_has_no_body_is_whole_at_its_head() {
+async fn a_response_without_a_body_is_whole_with_its_head() {
     for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
         let declared = ScriptedBody::new().end().claim_size(http_body::SizeHint::with_exact(9));
         let script = Script::new([Answer::body(status, declared)]);
@@ -126,7 +126,7 @@ async fn what_has_no_body_is_whole_at_its_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_hands_its_connection_over_is_not_collected() {
+async fn a_response_that_hands_over_its_connection_is_not_collected() {
     for (method, status) in [("CONNECT", 200), ("GET", 101)] {
         let endless = ScriptedBody::new().wait();
         let script = Script::new([Answer::body(status, endless)]);

@@ -25,7 +25,7 @@ async fn send(layer: &RetryLayer, method: &str, uri: Uri, body: Body) -> Result<
 }
 
 #[tokio::test]
-async fn large_503s_in_turn_use_one_connection() {
+async fn large_503s_reuse_one_connection() {
     let server = Server::start().await.unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let service = quick().build().unwrap().layer(client);
@@ -42,7 +42,7 @@ async fn large_503s_in_turn_use_one_connection() {
 }
 
 #[tokio::test]
-async fn a_503_without_end_costs_its_connection_and_no_more_than_the_drain() {
+async fn an_endless_503_costs_its_connection_and_no_more_than_the_drain() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::status(503).endless_body());
     let layer = quick().drain(64 * 1024, Duration::from_millis(200)).build().unwrap();
@@ -59,7 +59,7 @@ async fn a_body_that_stalls_takes_no_attempt_beyond_the_deadline() {
     let response = send(&layer, "POST", server.uri("/"), Body::from("{}")).await.unwrap();
     assert_eq!((response.status().as_u16(), server.requests().len()), (200, 2));
 
-    // Every time there is less time left, and none for a last attempt that could be taken for one that was processed.
+    // Each attempt has less time, and there is none for a last attempt that would end as ambiguous.
     server.replies([stalling(), stalling(), stalling(), stalling()]);
     match send(&layer, "POST", server.uri("/"), Body::from("{}")).await {
         Ok(response) => assert_eq!(response.status(), 429),
@@ -68,7 +68,7 @@ async fn a_body_that_stalls_takes_no_attempt_beyond_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_post_is_not_sent_twice_after_a_reset_and_a_put_is() {
+async fn after_a_reset_a_put_is_retried_and_a_post_is_not() {
     for (method, expected) in [("POST", 1), ("PUT", 2)] {
         let server = Server::start().await.unwrap();
         server.reply(Reply::reset());
@@ -84,7 +84,7 @@ async fn a_post_is_not_sent_twice_after_a_reset_and_a_put_is() {
 }
 
 #[tokio::test]
-async fn a_post_goes_again_after_a_refused_connection() {
+async fn a_post_is_retried_after_a_refused_connection() {
     let refused = Server::refused().unwrap();
     let error =
         send(&quick().build().unwrap(), "POST", refused.uri("/"), Body::from("{}")).await.unwrap_err();
@@ -159,7 +159,7 @@ async fn without_whole_responses_a_stalled_body_ends_within_the_idle_timeout() {
 }
 
 #[tokio::test]
-async fn a_server_without_end_of_headers_gets_no_more_than_the_attempts() {
+async fn a_server_with_endless_headers_gets_no_more_than_the_attempts() {
     let server = Server::start().await.unwrap();
     server.replies([Reply::endless_headers(), Reply::endless_headers()]);
     let layer = quick().attempts(2).attempt_timeout(Duration::from_secs(5)).build().unwrap();
@@ -169,7 +169,7 @@ async fn a_server_without_end_of_headers_gets_no_more_than_the_attempts() {
 }
 
 #[tokio::test]
-async fn interim_responses_are_no_answer() {
+async fn interim_responses_do_not_end_an_attempt() {
     let server = Server::start().await.unwrap();
     server.replies([Reply::status(503).interim(103), Reply::ok().interim(103).interim(100)]);
     let response = send(&quick().build().unwrap(), "PUT", server.uri("/"), Body::empty()).await.unwrap();
