@@ -151,3 +151,50 @@ impl AttemptResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use martello_outcome::BoxError;
+
+    use super::*;
+    use crate::{Reason, worker::test_support::in_flight};
+
+    #[test]
+    fn a_response_that_is_no_success_has_its_retry_after() {
+        let now = Instant::now();
+        for (status, seconds) in [(503, 7), (200, 0)] {
+            let response = Response::builder().status(status).header("retry-after", "7").body(()).unwrap();
+            let result = AttemptResult::of_response(&Classifier::default(), &response, now);
+            assert_eq!(result.retry_after(), Duration::from_secs(seconds), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_the_client_made_itself_says_nothing_about_the_server() {
+        for (kind, is_local) in [(ErrorKind::Unsendable, true), (ErrorKind::Transport, false)] {
+            let error = CallError::new(kind, Outcome::Unsent, "no host");
+            let result = AttemptResult::of_error(&error, Instant::now());
+            assert_eq!(result.is_local(), is_local, "{kind:?}");
+            assert_eq!(result.disposition(false) == Disposition::DeadLetter(Reason::Rejected), is_local);
+        }
+    }
+
+    #[test]
+    fn the_fault_is_one_line_within_its_bound_and_an_empty_text_sets_none() {
+        let now = Instant::now();
+        let record = |text: &str| {
+            let result = AttemptResult::new(Outcome::Rejected, now).with_text(text);
+            result.into_record(&in_flight("https://api.example/", 0, now))
+        };
+        let fault = record(&format!("one\ntwo {}", "x".repeat(1_000))).fault.unwrap();
+        assert!(!fault.contains('\n') && fault.len() <= Attempt::MAX_FAULT, "{fault}");
+        assert_eq!(record(" \n").fault, None);
+    }
+
+    #[test]
+    fn an_error_is_recorded_with_its_sources() {
+        let error = CallError::from_source(BoxError::from("connection refused"));
+        let result = AttemptResult::of_error(&error, Instant::now());
+        assert!(result.into_fault().contains("connection refused"));
+    }
+}

@@ -60,3 +60,21 @@ impl<B: Body> Body for KeptStart<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_start_of_a_body_is_kept_while_it_passes_unchanged() {
+        let sent = "x".repeat(1_000);
+        for (keep, kept) in [(true, Attempt::MAX_FAULT), (false, 0)] {
+            let mut body = std::pin::pin!(KeptStart::new(Full::new(bytes::Bytes::from(sent.clone())), keep));
+            let frame = body.frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap().len(), sent.len());
+            assert_eq!(body.text(), sent[..kept]);
+        }
+    }
+}

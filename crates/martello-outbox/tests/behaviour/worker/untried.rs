@@ -22,7 +22,7 @@ fn authenticating(api: &Api, kind: ErrorKind) -> (Inner, Calls) {
         async move {
             if request.uri().host() == Some("api.example") {
                 calls.0.lock().unwrap().push(Instant::now());
-                return Err(BoxError::from(CallError::unsent(kind, "no token is to be had")));
+                return Err(BoxError::from(CallError::unsent(kind, "no token is available")));
             }
             client.ready().await?.call(request).await
         }
@@ -76,7 +76,7 @@ async fn an_untried_entry_is_given_back_uncounted_and_its_api_held() {
     }
     let held = holds(&outbox).await.remove(0);
     assert_eq!((held.authority.as_str(), held.in_row as usize), ("api.example", calls.len() - 4));
-    assert!(held.why.contains("no token is to be had"), "{held:?}");
+    assert!(held.why.contains("no token is available"), "{held:?}");
     let health = worker.health();
     assert_eq!((health.given_back, health.failures_in_row), (calls.len() as u64, 0));
     assert_eq!(health.deferred(Outcome::Unsent), 0);
@@ -88,7 +88,7 @@ async fn deliveries_resume_at_full_speed() {
     let up = Instant::now() + seconds(100);
     let api = Api::with(move |_| async move {
         if Instant::now() < up {
-            return Err(CallError::unsent(ErrorKind::Transport, "no token is to be had").into());
+            return Err(CallError::unsent(ErrorKind::Transport, "no token is available").into());
         }
         sleep(Duration::from_millis(100)).await;
         crate::support::status(200)
