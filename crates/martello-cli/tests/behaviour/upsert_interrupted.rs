@@ -49,7 +49,7 @@ async fn a_journal_is_of_one_place() {
     assert_eq!(run(sync.upsert(&["--journal", "orders.journal"])).code, 0);
     let ran = run(sync.upsert(&["--journal", "orders.journal", "--method", "PATCH"]));
     ran.fails(7, "the journal orders.journal belongs to a run with another method (PUT)");
-    ran.fails(7, "name another journal, or repeat the run as it was begun");
+    ran.fails(7, "use another journal, or start the run as before");
 }
 
 /// What was sent to one place, or for one tenant, was not sent to another.
