@@ -6,6 +6,20 @@ use super::{health::WorkerHealth, monitor::WorkerMonitor};
 ///
 /// Dropping it aborts the worker and its deliveries. What was on the wire is not settled: when its lease expires, it is
 /// delivered again, or becomes a dead letter. [Shut the worker down](RunningWorker::shutdown) instead.
+///
+/// ```
+/// use martello_outbox::{MemoryStore, Outbox, WorkerPhase};
+/// # use martello_body::Body;
+/// # let http = tower::service_fn(|_: http::Request<Body>| async {
+/// #     Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
+/// # });
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let worker = Outbox::new(MemoryStore::new()).worker(http).start();
+/// let health = worker.shutdown().await;
+/// assert_eq!((health.phase, health.in_flight), (WorkerPhase::Stopped, 0));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it aborts the worker"]
 pub struct RunningWorker {
