@@ -12,8 +12,8 @@ pub(crate) enum Disposition {
     Return,
     /// Send the request again later.
     Defer {
-        /// Whether the attempt counts as a try. A failure that is not the request's fault, such as an expired token, does
-        /// not: the request waits until it expires.
+        /// Whether the attempt counts as a try. A failure that is not the request's fault, such as an expired
+        /// token, does not: the request waits until it expires.
         counts: bool,
     },
     /// Do not send the request again.
@@ -42,8 +42,8 @@ impl Disposition {
 
     /// Turns the disposition after the last attempt of a call into that of the whole call.
     ///
-    /// The outcomes of the two differ if the last attempt was rejected because an earlier one may have been processed. Another
-    /// attempt would be rejected too.
+    /// The outcomes of the two differ if the last attempt was rejected because an earlier one may have been
+    /// processed. Another attempt would be rejected too.
     pub(crate) fn of_call(self, last: Outcome, call: Outcome) -> Self {
         match call {
             same if same == last => self,

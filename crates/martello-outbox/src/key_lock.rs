@@ -9,8 +9,8 @@ use crate::OrderKey;
 
 type Queues = Mutex<HashMap<OrderKey, Arc<AsyncMutex<()>>>>;
 
-/// A fair lock per key: one call of each key at a time, in the order of their calls to `lock`. It keeps no entry for a key
-/// without calls.
+/// A fair lock per key: one call of each key at a time, in the order of their calls to `lock`. It keeps no
+/// entry for a key without calls.
 #[derive(Debug, Default)]
 pub(crate) struct KeyLock(Arc<Queues>);
 
@@ -47,8 +47,8 @@ impl Drop for KeyGuard {
     fn drop(&mut self) {
         self.permit = None;
         let mut queues = lock(&self.queues);
-        // One reference is the map's and one this guard's. A call that waits, or is about to, has taken another while it
-        // held this mutex.
+        // One reference is the map's and one this guard's. A call that waits, or is about to, has taken
+        // another while it held this mutex.
         if Arc::strong_count(&self.queue) == 2 {
             queues.remove(&self.key);
         }

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-/// The first 128 bits of the SHA-256 of texts. Journals store it, so its definition must not change. It shows whether texts are
-/// equal without revealing them.
+/// The first 128 bits of the SHA-256 of texts. Journals store it, so its definition must not change. It shows
+/// whether texts are equal without revealing them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Digest(u128);
 

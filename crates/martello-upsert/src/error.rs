@@ -34,8 +34,8 @@ pub enum UpsertErrorKind {
     OtherTarget,
     /// Another run uses the journal.
     JournalInUse,
-    /// A line of the journal is not a record, the journal has another version, or the file is not a journal or not a
-    /// regular file.
+    /// A line of the journal is not a record, the journal has another version, or the file is not a journal
+    /// or not a regular file.
     JournalDamaged,
 }
 
@@ -72,8 +72,8 @@ impl UpsertError {
         self.0.kind
     }
 
-    /// The report of the run until then, if it had begun. It includes the requests that were in flight, also if the journal
-    /// could not be written.
+    /// The report of the run until then, if it had begun. It includes the requests that were in flight, also
+    /// if the journal could not be written.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_ref()

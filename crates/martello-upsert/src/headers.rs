@@ -62,8 +62,8 @@ pub(crate) fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
     Redaction::default().hides_value(name, value)
 }
 
-/// A digest of the headers that identify a resource beside its URL, such as `x-tenant`: all but those that are known not to.
-/// `Host` is a part of the URL.
+/// A digest of the headers that identify a resource beside its URL, such as `x-tenant`: all but those that
+/// are known not to. `Host` is a part of the URL.
 pub(crate) fn of_the_resource(headers: &HeaderMap) -> Digest {
     let counts = |name: &HeaderName, value: &HeaderValue| {
         *name != header::HOST

@@ -8,7 +8,8 @@ const BUCKETS: usize = 33 * 32;
 
 /// A histogram of the latencies of a run, with a fixed size of 8 KiB.
 ///
-/// A latency is the time from the call of the stack until the response was read. It includes waits for permits and retries.
+/// A latency is the time from the call of the stack until the response was read. It includes waits for
+/// permits and retries.
 ///
 /// ```
 /// # fn example(report: &martello_upsert::Report) {
@@ -49,8 +50,8 @@ impl Latency {
         self.longest
     }
 
-    /// The latency within which this share of the entities ended, exact to 3 %: 0.5 is the median. A share below 0 counts
-    /// as 0, and one above 1 as 1. Zero if none was measured.
+    /// The latency within which this share of the entities ended, exact to 3 %: 0.5 is the median. A share
+    /// below 0 counts as 0, and one above 1 as 1. Zero if none was measured.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         #[expect(

@@ -17,14 +17,16 @@ use serde::{Deserialize, Serialize};
 pub enum UpsertOutcome {
     /// The server created the entity: 201.
     Created,
-    /// The server has the entity as it was sent: any other success. A 204 does not show whether it existed before.
+    /// The server has the entity as it was sent: any other success. A 204 does not show whether it existed
+    /// before.
     Updated,
-    /// The server already had the entity as it was sent: 304, or a success whose `ETag` equals the request's `If-Match`.
+    /// The server already had the entity as it was sent: 304, or a success whose `ETag` equals the request's
+    /// `If-Match`.
     Unchanged,
     /// The entity was changed by another client: 409 or 412.
     Conflict,
-    /// The server rejected it: any other 4xx, 501, 505, or a redirect. Or no request could be built for it, or the client
-    /// refused the request.
+    /// The server rejected it: any other 4xx, 501, 505, or a redirect. Or no request could be built for it,
+    /// or the client refused the request.
     Rejected,
     /// It failed for now, and the stack's retries are used up.
     Exhausted,
@@ -34,7 +36,8 @@ pub enum UpsertOutcome {
     Deferred,
     /// It was not sent, because a newer state of the same entity superseded it.
     Superseded,
-    /// It was not sent, because the run was stopped, or because an older entity of its key failed and must be sent first.
+    /// It was not sent, because the run was stopped, or because an older entity of its key failed and must be
+    /// sent first.
     NotAttempted,
 }
 

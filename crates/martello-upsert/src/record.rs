@@ -43,12 +43,13 @@ pub struct Record {
     /// What failed, where no status shows it, in at most
     /// [`Attempt::MAX_FAULT`](martello_outcome::Attempt::MAX_FAULT) bytes.
     pub reason: Option<Box<str>>,
-    /// Its entry in the outbox: it is pending if the outcome is deferred, and a dead letter if it is ambiguous.
+    /// Its entry in the outbox: it is pending if the outcome is deferred, and a dead letter if it is
+    /// ambiguous.
     pub entry: Option<EntryId>,
     /// Whether the entity was read back to find out whether it was written.
     pub read_back: bool,
-    /// Whether an attempt may have been processed, if another run sends the entity again. It is part of a journal's line,
-    /// not of the record's JSON.
+    /// Whether an attempt may have been processed, if another run sends the entity again. It is part of a
+    /// journal's line, not of the record's JSON.
     pub(crate) in_doubt: bool,
 }
 

@@ -15,8 +15,8 @@ type Ended = Result<Report, UpsertError>;
 
 /// A stream of the records of a run, each as soon as its outcome is known.
 ///
-/// The run is a task. While 128 records are unread, it sends no more entities, and waits for those in flight. Dropping this
-/// aborts the run and the requests in flight.
+/// The run is a task. While 128 records are unread, it sends no more entities, and waits for those in flight.
+/// Dropping this aborts the run and the requests in flight.
 ///
 /// ```
 /// # use futures_util::stream;

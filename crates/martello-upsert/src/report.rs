@@ -90,8 +90,8 @@ impl Report {
         &self.slowest
     }
 
-    /// The first [`Report::MOST_FAILURES`] failures (conflict, rejected, exhausted or ambiguous), in the order in which they
-    /// ended. [`Report::counts`] has the total.
+    /// The first [`Report::MOST_FAILURES`] failures (conflict, rejected, exhausted or ambiguous), in the
+    /// order in which they ended. [`Report::counts`] has the total.
     #[must_use]
     pub fn failures(&self) -> &[Record] {
         &self.failures

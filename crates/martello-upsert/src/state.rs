@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, headers};
 
-/// Identifies the resource whose whole state a request carries. A newer request with the same value supersedes an older one.
+/// Identifies the resource whose whole state a request carries. A newer request with the same value
+/// supersedes an older one.
 ///
 /// A key only orders requests: different targets may have the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,8 +16,8 @@ use crate::{digest::Digest, headers};
 pub(crate) struct State(Digest);
 
 impl State {
-    /// The target of a PUT or DELETE, and the headers that identify its resource. `None` for a PATCH, a POST or a PUT of a
-    /// range (RFC 9110 §14.5), which carry only a part.
+    /// The target of a PUT or DELETE, and the headers that identify its resource. `None` for a PATCH, a POST
+    /// or a PUT of a range (RFC 9110 §14.5), which carry only a part.
     pub(crate) fn by_target(request: &Request<Bytes>) -> Option<Self> {
         let (uri, lines) = (request.uri(), request.headers());
         let writes_all = [Method::PUT, Method::DELETE].contains(request.method());

@@ -15,7 +15,8 @@ use crate::{
     settings::Settings,
 };
 
-/// Writes the entities of a stream, with one request each and a limited number at a time. See the [crate docs](crate).
+/// Writes the entities of a stream, with one request each and a limited number at a time. See the [crate
+/// docs](crate).
 ///
 /// `T` is a row of the input. The settings are checked when the run begins.
 ///
@@ -52,8 +53,8 @@ pub struct UpsertAll<T> {
 impl<T> UpsertAll<T> {
     /// Upserts through `service`, a finished stack. `to_request` builds the request of each row.
     ///
-    /// If `to_request` fails, the row is recorded as rejected, with the error as its reason, and the run goes on. An input
-    /// that can fail may yield `Result`s, whose errors `to_request` returns.
+    /// If `to_request` fails, the row is recorded as rejected, with the error as its reason, and the run goes
+    /// on. An input that can fail may yield `Result`s, whose errors `to_request` returns.
     pub fn new<S, B, R, F, P, E>(service: S, mut to_request: F) -> Self
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
@@ -89,8 +90,8 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Orders the entities by a key of each row: 1 to 512 bytes without control characters. A row with an invalid key is
-    /// rejected.
+    /// Orders the entities by a key of each row: 1 to 512 bytes without control characters. A row with an
+    /// invalid key is rejected.
     ///
     /// By default, the key is the target of a PUT, PATCH or DELETE, and other requests are not ordered.
     ///
@@ -115,49 +116,56 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Lets a newer entity supersede an older one of the same resource that waits. By default all are written, in order.
+    /// Lets a newer entity supersede an older one of the same resource that waits. By default all are
+    /// written, in order.
     ///
-    /// A PUT or DELETE supersedes another one to the same target, with the same headers such as `x-tenant`. With
-    /// [`UpsertAll::key_by`], every entity supersedes the older ones of its key: use that only if each carries the whole
-    /// state. A deferred entity then also supersedes the older entries of its key in the outbox. Without `key_by` it waits
-    /// behind them, because an entry with the same key may carry only a part.
+    /// A PUT or DELETE supersedes another one to the same target, with the same headers such as `x-tenant`.
+    /// With [`UpsertAll::key_by`], every entity supersedes the older ones of its key: use that only if each
+    /// carries the whole state. A deferred entity then also supersedes the older entries of its key in the
+    /// outbox. Without `key_by` it waits behind them, because an entry with the same key may carry only a
+    /// part.
     pub fn latest_wins(mut self) -> Self {
         self.settings.latest_wins = true;
         self
     }
 
-    /// Sets how many entities may wait for an older one of their key before the run stops reading the input: 0 to 100,000. The
-    /// default is 1,000. One more may wait, because the run knows that an entity must wait only after it has read it.
+    /// Sets how many entities may wait for an older one of their key before the run stops reading the input:
+    /// 0 to 100,000. The default is 1,000. One more may wait, because the run knows that an entity must wait
+    /// only after it has read it.
     pub fn look_ahead(mut self, most: usize) -> Self {
         self.settings.look_ahead = most;
         self
     }
 
-    /// Sets how many bytes of requests (body, URL and headers) may wait before the run stops reading the input: 0 to 1 GiB. The
-    /// default is 64 MiB, a thousand rows of 64 KiB. The row that exceeds the limit still waits.
+    /// Sets how many bytes of requests (body, URL and headers) may wait before the run stops reading the
+    /// input: 0 to 1 GiB. The default is 64 MiB, a thousand rows of 64 KiB. The row that exceeds the limit
+    /// still waits.
     pub fn look_ahead_bytes(mut self, most: usize) -> Self {
         self.settings.look_ahead_bytes = most;
         self
     }
 
-    /// Stores the entities that fail for now in this outbox, as an [`OutboxLayer`](martello_outbox::OutboxLayer) does.
+    /// Stores the entities that fail for now in this outbox, as an
+    /// [`OutboxLayer`](martello_outbox::OutboxLayer) does.
     ///
-    /// An exhausted entity is then deferred, and so are the next ones of its key. An ambiguous entity that must not be sent
-    /// twice becomes a dead letter.
+    /// An exhausted entity is then deferred, and so are the next ones of its key. An ambiguous entity that
+    /// must not be sent twice becomes a dead letter.
     pub fn defer_to(mut self, outbox: &Outbox) -> Self {
         self.outbox = Some(outbox.clone());
         self
     }
 
-    /// Reads an entity back if it may have been written although the response does not say so. `same` compares the request that
-    /// was sent with the response to a GET of the same target, of at most 1 MiB.
+    /// Reads an entity back if it may have been written although the response does not say so. `same`
+    /// compares the request that was sent with the response to a GET of the same target, of at most 1 MiB.
     ///
-    /// That happens after an ambiguous outcome; after a conflict, if an earlier attempt may have been processed; and after an
-    /// exhausted DELETE or conditional request (`If-Match`), if an attempt may have been processed.
+    /// That happens after an ambiguous outcome; after a conflict, if an earlier attempt may have been
+    /// processed; and after an exhausted DELETE or conditional request (`If-Match`), if an attempt may have
+    /// been processed.
     ///
-    /// If the two are the same, the outcome is updated. If not, it is exhausted if the `ETag` is still that of the `If-Match`,
-    /// and conflict if it is another. A POST stays ambiguous, because its target is not the entity that it creates. For a
-    /// DELETE, `same` is not called: if the entity is gone, the outcome is updated.
+    /// If the two are the same, the outcome is updated. If not, it is exhausted if the `ETag` is still that
+    /// of the `If-Match`, and conflict if it is another. A POST stays ambiguous, because its target is not
+    /// the entity that it creates. For a DELETE, `same` is not called: if the entity is gone, the outcome is
+    /// updated.
     ///
     /// ```
     /// # use http::Request;
@@ -176,8 +184,8 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Stops the run gracefully when `stop` ends: it waits for the requests in flight, records the entities that wait as not
-    /// attempted, and reads no more rows.
+    /// Stops the run gracefully when `stop` ends: it waits for the requests in flight, records the entities
+    /// that wait as not attempted, and reads no more rows.
     ///
     /// ```
     /// # use futures_util::stream;
@@ -200,10 +208,11 @@ impl<T> UpsertAll<T> {
         self
     }
 
-    /// Writes each record into this journal, and skips the entities that are done in it. Their records come first, and count as
-    /// if they were of this run.
+    /// Writes each record into this journal, and skips the entities that are done in it. Their records come
+    /// first, and count as if they were of this run.
     ///
-    /// In a resumed run, [`UpsertAll::read_back`] is also used for a conflict of an entity that an earlier run may have sent.
+    /// In a resumed run, [`UpsertAll::read_back`] is also used for a conflict of an entity that an earlier
+    /// run may have sent.
     pub fn journal(mut self, journal: Journal) -> Self {
         self.journal = Some(journal);
         self

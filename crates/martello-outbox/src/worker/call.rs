@@ -27,8 +27,8 @@ const STOPPED_UNSENT: Abandoned =
 const STOPPED: Abandoned =
     Abandoned::cancelled(Outcome::Ambiguous, "the worker was shut down before a response came");
 
-/// Waits for the response's head. Returns it with the time at which the attempt started: when the request was no longer
-/// queued in the stack. The timeout runs from then on.
+/// Waits for the response's head. Returns it with the time at which the attempt started: when the request was
+/// no longer queued in the stack. The timeout runs from then on.
 pub(super) async fn response<F: Future>(
     call: F,
     timeout: Duration,
@@ -39,8 +39,8 @@ pub(super) async fn response<F: Future>(
     let mut started = Instant::now();
     let mut timer = pin!(tokio::time::sleep(timeout));
     loop {
-        // The call is always polled first: a service may send as soon as it is called, and only a queued request is
-        // certainly unsent.
+        // The call is always polled first: a service may send as soon as it is called, and only a queued
+        // request is certainly unsent.
         let level = if sent { Stop::Now } else { Stop::Unsent };
         tokio::select! {
             biased;

@@ -5,10 +5,12 @@ use tokio::time::Instant;
 
 /// The pause after the stack has refused a request, or the worker cannot send it.
 const REFUSED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// The pause after a layer failed before it called the client. The worker still has entries of other APIs to deliver.
+/// The pause after a layer failed before it called the client. The worker still has entries of other APIs to
+/// deliver.
 const UNTRIED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-/// A pause in claiming after the worker's own stack did not send a request: it would not send the next one either.
+/// A pause in claiming after the worker's own stack did not send a request: it would not send the next one
+/// either.
 ///
 /// The pause is local to this worker. It grows until an attempt reaches the client.
 #[derive(Debug, Default)]
@@ -29,9 +31,9 @@ impl ClaimPause {
         self.start(now, REFUSED, jitter);
     }
 
-    /// A layer failed before it called the client, for an authority without a hold. The store holds that authority from
-    /// now on, but it remembers a limited number of holds: with more failing APIs than that, this pause keeps the
-    /// worker from looping without a wait.
+    /// A layer failed before it called the client, for an authority without a hold. The store holds that
+    /// authority from now on, but it remembers a limited number of holds: with more failing APIs than that,
+    /// this pause keeps the worker from looping without a wait.
     pub(super) fn untried(&mut self, now: Instant, jitter: f64) {
         self.start(now, UNTRIED, jitter);
     }

@@ -8,8 +8,8 @@ use crate::{Claimed, StoreError, Turned};
 /// The shortest wait after a turn that changed nothing, whatever the store suggests.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
 
-/// Decides when the worker takes its next turn at the store, how many entries it claims in it, and what it does with a
-/// claim.
+/// Decides when the worker takes its next turn at the store, how many entries it claims in it, and what it
+/// does with a claim.
 #[derive(Debug)]
 pub(super) struct Claims {
     concurrency: usize,

@@ -51,8 +51,8 @@ impl Delivery {
     }
 }
 
-/// Runs a delivery until it ends or the worker reports that its lease is lost. The store records a lost attempt as
-/// ambiguous.
+/// Runs a delivery until it ends or the worker reports that its lease is lost. The store records a lost
+/// attempt as ambiguous.
 pub(super) async fn while_leased(
     delivery: impl Future<Output = DeliveryResult>,
     lost: oneshot::Receiver<()>,

@@ -6,11 +6,12 @@ use martello_outcome::Outcome;
 use super::attempt_result::AttemptResult;
 use crate::{Entry, EntryId, Outbox};
 
-/// How long the store may take to list the earlier attempts: less than a shutdown leaves it for the settlements.
+/// How long the store may take to list the earlier attempts: less than a shutdown leaves it for the
+/// settlements.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The earlier attempts at an entry, which may change what the last one means: a DELETE that finds nothing was
-/// successful if an earlier attempt was processed.
+/// The earlier attempts at an entry, which may change what the last one means: a DELETE that finds nothing
+/// was successful if an earlier attempt was processed.
 pub(super) struct EarlierAttempts {
     outbox: Outbox,
     id: EntryId,
@@ -32,8 +33,8 @@ impl EarlierAttempts {
 
     /// The outcome of the whole delivery after its last attempt.
     ///
-    /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last outcome,
-    /// and during an outage a 503 may follow the attempt whose response was lost.
+    /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last
+    /// outcome, and during an outage a 503 may follow the attempt whose response was lost.
     pub(super) async fn call_outcome(&self, result: &AttemptResult) -> Outcome {
         let after_uncertain_attempt = result.outcome().after_uncertain_attempt(&self.method, result.status());
         if self.attempt <= 1 || after_uncertain_attempt == result.outcome() {
@@ -46,8 +47,8 @@ impl EarlierAttempts {
         }
     }
 
-    /// Whether the server may have processed an earlier attempt at the same revision: after an edit, the request is
-    /// another one. `None` if the store fails or does not answer.
+    /// Whether the server may have processed an earlier attempt at the same revision: after an edit, the
+    /// request is another one. `None` if the store fails or does not answer.
     async fn may_be_processed(&self) -> Option<bool> {
         let detail =
             tokio::time::timeout(TIMEOUT, self.outbox.store().detail(self.id)).await.ok()?.ok()??;

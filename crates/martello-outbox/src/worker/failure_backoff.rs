@@ -5,10 +5,12 @@ use tokio::time::Instant;
 
 use crate::StoreError;
 
-/// The wait after a failed store operation: at least half of the ceiling, because few workers wait for one store.
+/// The wait after a failed store operation: at least half of the ceiling, because few workers wait for one
+/// store.
 const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Backs off after consecutive failures of one kind of store operation, and logs the first of them and the recovery.
+/// Backs off after consecutive failures of one kind of store operation, and logs the first of them and the
+/// recovery.
 #[derive(Debug)]
 pub(super) struct FailureBackoff {
     /// What the store does, as a verb: "renew leases".

@@ -51,9 +51,11 @@ pub struct WorkerHealth {
     pub store_failing: bool,
     /// Failed deliveries in a row to one API; of several APIs, the most. Only failures of the API count.
     ///
-    /// It is zero again once the API accepts or rejects a request, or some minutes after the last failure and its hold.
+    /// It is zero again once the API accepts or rejects a request, or some minutes after the last failure and
+    /// its hold.
     pub failures_in_row: u32,
-    /// Whether a probe is in flight: the first delivery after a hold, which finds out whether the API is back.
+    /// Whether a probe is in flight: the first delivery after a hold, which finds out whether the API is
+    /// back.
     pub probing: bool,
     /// How long the last claimed entry had been due.
     pub last_pickup: Option<Duration>,

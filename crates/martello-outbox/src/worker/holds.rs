@@ -23,8 +23,8 @@ impl Holds {
         Self { hold_after, streaks: FailureStreaks::new(attempt_timeout) }
     }
 
-    /// An entry was claimed. If it is not a probe, its authority is not held. If this worker had it held, another
-    /// worker has ended the hold.
+    /// An entry was claimed. If it is not a probe, its authority is not held. If this worker had it held,
+    /// another worker has ended the hold.
     pub(super) fn claimed(&mut self, in_flight: &InFlight) {
         let authority = in_flight.authority();
         if !in_flight.is_probe() && self.streaks.failures(authority) >= self.hold_after {
@@ -71,8 +71,8 @@ impl Holds {
         hold_for(in_flight, wait, why)
     }
 
-    /// What a layer that failed before it called the client does to the hold: it will hardly send the next request to
-    /// the same authority.
+    /// What a layer that failed before it called the client does to the hold: it will hardly send the next
+    /// request to the same authority.
     pub(super) fn after_untried(in_flight: &InFlight, fault: &str, jitter: f64) -> Hold {
         let wait = hold_time(in_flight.holds_in_row(), Duration::ZERO, jitter);
         hold_for(in_flight, wait, format!("nothing was sent: {fault}"))

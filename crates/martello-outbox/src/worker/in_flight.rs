@@ -92,8 +92,8 @@ impl InFlight {
     }
 }
 
-/// How much of a lease a worker relies on: 95 %. Cancelling a delivery takes a moment too, and another worker may start
-/// the next delivery as soon as the lease expires.
+/// How much of a lease a worker relies on: 95 %. Cancelling a delivery takes a moment too, and another worker
+/// may start the next delivery as soon as the lease expires.
 pub(super) fn safe(lease: Duration) -> Duration {
     lease - lease / 20
 }

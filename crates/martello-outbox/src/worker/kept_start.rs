@@ -43,7 +43,8 @@ impl<B: Body> Body for KeptStart<B> {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            // The frame must not be consumed. Of a `Buf` in several chunks, this copies the first, which is enough.
+            // The frame must not be consumed. Of a `Buf` in several chunks, this copies the first, which is
+            // enough.
             let bytes = data.chunk();
             let more = bytes.get(..bytes.len().min(*this.wanted)).unwrap_or_default();
             this.kept.extend_from_slice(more);

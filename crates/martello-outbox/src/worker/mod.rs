@@ -101,9 +101,10 @@ impl Outbox {
 ///
 /// # What it does
 ///
-/// A *claim* is one attempt. The worker sends the entry's request through a clone of the service, once. The request has
-/// [`CallOptions::without_retry`](martello_outcome::CallOptions::without_retry), which a retry layer in the stack
-/// follows, and the entry's id as its [`CallerId`](martello_outcome::CallerId), which the log layers write.
+/// A *claim* is one attempt. The worker sends the entry's request through a clone of the service, once. The
+/// request has [`CallOptions::without_retry`](martello_outcome::CallOptions::without_retry), which a retry
+/// layer in the stack follows, and the entry's id as its [`CallerId`](martello_outcome::CallerId), which the
+/// log layers write.
 ///
 /// The outcome of the attempt decides what becomes of the entry:
 ///
@@ -118,40 +119,43 @@ impl Outbox {
 ///
 /// The worker waits for the backoff, or for the response's `Retry-After` if that is longer.
 ///
-/// The worker gives back what it has claimed but not sent, and the attempt does not count: at a shutdown, while a limit
-/// layer queues the request, when a limit layer refuses it, or when a layer around the client fails before it calls the
-/// client ([`CallError::is_untried`](martello_outcome::CallError::is_untried)). A panic of the service is an ambiguous
-/// attempt. An entry whose body cannot be opened, or whose URL is not http or https, becomes a dead letter, as rejected.
-/// A worker without a [`Sealing`](crate::Sealing) gives sealed entries back, pauses for up to 10 s, and logs one error.
+/// The worker gives back what it has claimed but not sent, and the attempt does not count: at a shutdown,
+/// while a limit layer queues the request, when a limit layer refuses it, or when a layer around the client
+/// fails before it calls the client ([`CallError::is_untried`](martello_outcome::CallError::is_untried)). A
+/// panic of the service is an ambiguous attempt. An entry whose body cannot be opened, or whose URL is not
+/// http or https, becomes a dead letter, as rejected. A worker without a [`Sealing`](crate::Sealing) gives
+/// sealed entries back, pauses for up to 10 s, and logs one error.
 ///
 /// If an earlier attempt at the same revision may have been processed, a rejection may be its result
-/// ([`Outcome::after_uncertain_attempt`](martello_outcome::Outcome::after_uncertain_attempt)). A DELETE that finds nothing is then done, and a
-/// request that meets a conflict becomes a dead letter as ambiguous, not as rejected. Look at the resource before you
-/// replay it.
+/// ([`Outcome::after_uncertain_attempt`](martello_outcome::Outcome::after_uncertain_attempt)). A DELETE that
+/// finds nothing is then done, and a request that meets a conflict becomes a dead letter as ambiguous, not as
+/// rejected. Look at the resource before you replay it.
 ///
 /// After some failures of one API in a row (five by default), the worker holds its
-/// [authority](crate::StoredRequest::authority) in the queue, for all workers: from one second to a minute, or up to an
-/// hour if a `Retry-After` asks for it. Successes, rejections and requests that the client refuses are not failures. After
-/// the hold, all workers together try one entry of it at a time, as a probe, until the API accepts or rejects one. At most
-/// half of a queue's deliveries are probes. So an outage or an expired token costs few attempts and makes no dead letters,
-/// and the other APIs of the queue go on.
+/// [authority](crate::StoredRequest::authority) in the queue, for all workers: from one second to a minute,
+/// or up to an hour if a `Retry-After` asks for it. Successes, rejections and requests that the client
+/// refuses are not failures. After the hold, all workers together try one entry of it at a time, as a probe,
+/// until the API accepts or rejects one. At most half of a queue's deliveries are probes. So an outage or an
+/// expired token costs few attempts and makes no dead letters, and the other APIs of the queue go on.
 ///
-/// If a layer fails before it calls the client, the worker holds the authority at once. It also pauses for 100 ms, and up
-/// to 1 s while no other request reaches its client. [`QueueStats::holds`](crate::QueueStats::holds) lists the holds and
-/// their reasons; [`Store::resume`](crate::Store::resume) ends them.
+/// If a layer fails before it calls the client, the worker holds the authority at once. It also pauses for
+/// 100 ms, and up to 1 s while no other request reaches its client.
+/// [`QueueStats::holds`](crate::QueueStats::holds) lists the holds and their reasons;
+/// [`Store::resume`](crate::Store::resume) ends them.
 ///
 /// # Where it goes in a stack
 ///
-/// Around a finished stack: limit, logs, tracking, and the layer that adds credentials, around the client. Without
-/// credentials, that layer should fail with [`CallError::unsent`](martello_outcome::CallError::unsent): the entry is sent
-/// again later, and the attempt does not count. Use the limit that the other callers of the API share. A retry layer is
-/// not needed.
+/// Around a finished stack: limit, logs, tracking, and the layer that adds credentials, around the client.
+/// Without credentials, that layer should fail with
+/// [`CallError::unsent`](martello_outcome::CallError::unsent): the entry is sent again later, and the attempt
+/// does not count. Use the limit that the other callers of the API share. A retry layer is not needed.
 ///
 /// # What it does not do
 ///
-/// It does not deliver exactly once. If a worker dies after it has sent a request and before it has settled it, the
-/// request is sent again if it is repeatable. While the worker runs, it renews its leases. It cancels the deliveries whose
-/// leases it cannot renew, so that no more are in flight than [`concurrency`](crate::OutboxBuilder::concurrency) allows.
+/// It does not deliver exactly once. If a worker dies after it has sent a request and before it has settled
+/// it, the request is sent again if it is repeatable. While the worker runs, it renews its leases. It cancels
+/// the deliveries whose leases it cannot renew, so that no more are in flight than
+/// [`concurrency`](crate::OutboxBuilder::concurrency) allows.
 #[must_use = "a worker does nothing until it is started"]
 pub struct Worker<S> {
     outbox: Outbox,

@@ -15,7 +15,8 @@ const POLL_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Durati
 const RETENTION: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const HOLD_AFTER: RangeInclusive<u32> = 1..=1_000;
 
-/// The checked options of a [`Worker`](crate::Worker). A clone may configure another worker, which draws its own jitter.
+/// The checked options of a [`Worker`](crate::Worker). A clone may configure another worker, which draws its
+/// own jitter.
 ///
 /// ```
 /// use martello_outbox::{MemoryStore, Outbox, WorkerOptions};
@@ -136,23 +137,25 @@ pub struct WorkerOptionsBuilder {
 }
 
 impl WorkerOptionsBuilder {
-    /// Sets the worker's name in leases and attempts, such as the host's name: 1 to 128 bytes without control characters.
-    /// It need not be unique. By default, `worker-` with the process id and four random bytes.
+    /// Sets the worker's name in leases and attempts, such as the host's name: 1 to 128 bytes without control
+    /// characters. It need not be unique. By default, `worker-` with the process id and four random bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets how long a claim lasts without a heartbeat, 1 s to 1 h. The worker sends three heartbeats per lease.
+    /// Sets how long a claim lasts without a heartbeat, 1 s to 1 h. The worker sends three heartbeats per
+    /// lease.
     ///
-    /// The lease must be longer than the attempt timeout, so that an attempt of a worker that has lost its connection to
-    /// the store ends before another worker makes the next one.
+    /// The lease must be longer than the attempt timeout, so that an attempt of a worker that has lost its
+    /// connection to the store ends before another worker makes the next one.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.options.lease = lease;
         self
     }
 
-    /// Sets the longest time from the start of an attempt to the response's head: from 1 ms to less than the lease.
+    /// Sets the longest time from the start of an attempt to the response's head: from 1 ms to less than the
+    /// lease.
     ///
     /// Time in the queue of a limit layer does not count. An attempt that times out is ambiguous.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
@@ -160,11 +163,11 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// Sets the wait after an entry's first failure, 1 ms to 1 h. It doubles with each failure up to `cap`, which is from
-    /// `base` to 24 h.
+    /// Sets the wait after an entry's first failure, 1 ms to 1 h. It doubles with each failure up to `cap`,
+    /// which is from `base` to 24 h.
     ///
-    /// The worker waits a random time between zero and this (“full jitter”). It waits longer if a `Retry-After` asks for
-    /// it, up to 1 h.
+    /// The worker waits a random time between zero and this (“full jitter”). It waits longer if a
+    /// `Retry-After` asks for it, up to 1 h.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         self.options.backoff = Backoff::new(base, cap);
         self
@@ -172,8 +175,8 @@ impl WorkerOptionsBuilder {
 
     /// Sets after how many failures in a row an API is held in the queue, 1 to 1,000.
     ///
-    /// A hold lasts from 1 s to 60 s, and longer with each hold in a row. It lasts longer if a `Retry-After` asks for it,
-    /// up to 1 h.
+    /// A hold lasts from 1 s to 60 s, and longer with each hold in a row. It lasts longer if a `Retry-After`
+    /// asks for it, up to 1 h.
     pub fn hold_after(mut self, failures: u32) -> Self {
         self.options.hold_after = failures;
         self
@@ -191,8 +194,8 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// Sets how long delivered and cancelled entries are kept, up to ten years. Dead letters are kept until they are
-    /// purged.
+    /// Sets how long delivered and cancelled entries are kept, up to ten years. Dead letters are kept until
+    /// they are purged.
     pub fn retention(mut self, time: Duration) -> Self {
         self.options.retention = time;
         self

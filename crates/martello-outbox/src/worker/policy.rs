@@ -1,4 +1,5 @@
-//! Decides what becomes of an entry after an attempt, and when it is delivered again. No I/O, no clock, no sleeping.
+//! Decides what becomes of an entry after an attempt, and when it is delivered again. No I/O, no clock, no
+//! sleeping.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::{End, Entry, Reason, disposition::Disposition};
 /// The longest `Retry-After` that a worker follows: a proxy's date may be far off.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 
-/// The failures that an uncounted attempt of a replayed entry is taken to follow, because its attempts include those
-/// before the replay: with the default backoff, the wait is then about a minute.
+/// The failures that an uncounted attempt of a replayed entry is taken to follow, because its attempts
+/// include those before the replay: with the default backoff, the wait is then about a minute.
 const FAILURES_AFTER_REPLAY: u32 = 7;
 
 /// What becomes of the entry, which is as it was claimed. `jitter` is from 0 to 1.
@@ -31,8 +32,8 @@ pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptR
     }
 }
 
-/// How many times the entry has failed since it was stored or replayed. Uncounted attempts do not increment `tries`, and
-/// `attempts` includes those before a replay.
+/// How many times the entry has failed since it was stored or replayed. Uncounted attempts do not increment
+/// `tries`, and `attempts` includes those before a replay.
 fn failures(entry: &Entry, counts: bool) -> u32 {
     match (counts, entry.reason) {
         (true, _) => entry.tries,

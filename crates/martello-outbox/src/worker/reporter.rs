@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{End, Entry, Hold, Outbox, Settled};
 
-/// Reports what the worker does: to the log, the [health](super::WorkerHealth), the metrics and the hook for dead
-/// letters. It decides nothing.
+/// Reports what the worker does: to the log, the [health](super::WorkerHealth), the metrics and the hook for
+/// dead letters. It decides nothing.
 pub(super) struct Reporter {
     outbox: Outbox,
     monitor: WorkerMonitor,
@@ -76,7 +76,8 @@ impl Reporter {
         log_attempt(in_flight.entry(), result, delivered);
     }
 
-    /// The worker is not configured to send an entry. Logged once, because it holds for every entry of that kind.
+    /// The worker is not configured to send an entry. Logged once, because it holds for every entry of that
+    /// kind.
     pub(super) fn cannot_send(&mut self, fault: &str) {
         if !std::mem::replace(&mut self.has_logged_cannot_send, true) {
             let queue = self.outbox.queue();

@@ -28,8 +28,8 @@ use crate::{Claimed, End, Hold, Outbox, Outcome, StoreError, Turn, Turned, Watch
 
 /// Waits for the next event, asks the worker's parts what follows from it, and does that.
 ///
-/// The parts decide: they hold the worker's state, and get the time and random numbers as arguments. Only the loop uses
-/// the store, the clock and tasks.
+/// The parts decide: they hold the worker's state, and get the time and random numbers as arguments. Only the
+/// loop uses the store, the clock and tasks.
 pub(super) struct RunLoop<F> {
     outbox: Outbox,
     options: WorkerOptions,
@@ -80,8 +80,8 @@ where
         let _phase = RunningPhase::begin(self.reporter.monitor());
         while !self.shutdown.is_over(Instant::now(), !turn.is_idle() || self.is_busy()) {
             if turn.is_idle() && self.turn_is_due() {
-                // Deliveries that end at the same time are settled in one turn. And if the store always has more
-                // entries, the other tasks of the runtime get their turn here.
+                // Deliveries that end at the same time are settled in one turn. And if the store always has
+                // more entries, the other tasks of the runtime get their turn here.
                 tokio::task::yield_now().await;
                 self.collect_results();
                 changes.iter_mut().for_each(watch::Receiver::mark_unchanged);

@@ -4,8 +4,9 @@ use super::{health::WorkerHealth, monitor::WorkerMonitor};
 
 /// A worker that runs as a task.
 ///
-/// Dropping it aborts the worker and its deliveries. What was on the wire is not settled: when its lease expires, it is
-/// delivered again, or becomes a dead letter. [Shut the worker down](RunningWorker::shutdown) instead.
+/// Dropping it aborts the worker and its deliveries. What was on the wire is not settled: when its lease
+/// expires, it is delivered again, or becomes a dead letter. [Shut the worker down](RunningWorker::shutdown)
+/// instead.
 ///
 /// ```
 /// use martello_outbox::{MemoryStore, Outbox, WorkerPhase};
@@ -54,9 +55,9 @@ impl RunningWorker {
 
     /// Shuts the worker down, and returns its health at the end.
     ///
-    /// The worker claims nothing more, gives back what it has not sent yet, and waits up to `grace` for the requests on
-    /// the wire. Then it cancels the rest as ambiguous, and settles everything. The store has 5 s for that. Dropping the
-    /// future aborts the worker.
+    /// The worker claims nothing more, gives back what it has not sent yet, and waits up to `grace` for the
+    /// requests on the wire. Then it cancels the rest as ambiguous, and settles everything. The store has 5 s
+    /// for that. Dropping the future aborts the worker.
     pub async fn shutdown(self) -> WorkerHealth {
         let Self { mut task, stop, monitor } = self;
         // The receiver is gone if the worker has ended already.

@@ -48,7 +48,8 @@ impl PendingSettlement {
     }
 }
 
-/// The settlements that wait for the next turn, or for its answer. At most as many as entries may be in flight.
+/// The settlements that wait for the next turn, or for its answer. At most as many as entries may be in
+/// flight.
 #[derive(Debug, Default)]
 pub(super) struct Settlements {
     pending: Vec<PendingSettlement>,
@@ -82,8 +83,8 @@ impl Settlements {
 
     /// The turn failed. Drops what cannot be settled, and returns how many that are.
     ///
-    /// After an error that may be due to one of the settlements, those whose leases have expired are dropped, so that
-    /// the others do not wait for it forever.
+    /// After an error that may be due to one of the settlements, those whose leases have expired are dropped,
+    /// so that the others do not wait for it forever.
     pub(super) fn turn_failed(&mut self, kind: StoreErrorKind, now: Instant) -> usize {
         use StoreErrorKind::{Conflict, Internal, Invalid, NotFound};
         let before = self.pending.len();

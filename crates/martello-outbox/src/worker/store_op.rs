@@ -20,8 +20,8 @@ impl<'a, T: Send + 'a> StoreOp<'a, T> {
         self.0 = Some(Box::pin(async { bounded.await.unwrap_or_else(|_| Err(StoreError::late())) }));
     }
 
-    /// Waits for the result of the running operation, or forever if none runs. Dropping this future does not cancel
-    /// the operation.
+    /// Waits for the result of the running operation, or forever if none runs. Dropping this future does not
+    /// cancel the operation.
     pub(super) async fn finished(&mut self) -> Result<T, StoreError> {
         let Some(operation) = &mut self.0 else { return pending().await };
         let result = operation.await;

@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use crate::Held;
 
-/// How long after the last failure, its hold and the time for the next attempt a streak still counts for the health.
+/// How long after the last failure, its hold and the time for the next attempt a streak still counts for the
+/// health.
 const RECENT: Duration = Duration::from_secs(60);
 
 /// Consecutive failures of each authority, as this worker has seen them.
@@ -29,8 +30,8 @@ impl FailureStreaks {
 
     /// Counts a failure. Returns how many failures in a row that makes.
     ///
-    /// Remembers as many authorities as a queue has holds. An authority that is forgotten needs some more failures
-    /// until it is held.
+    /// Remembers as many authorities as a queue has holds. An authority that is forgotten needs some more
+    /// failures until it is held.
     pub(super) fn add_failure(&mut self, authority: &str, now: Instant) -> u32 {
         if self.by_authority.len() >= Held::MOST && !self.by_authority.contains_key(authority) {
             let oldest = self.by_authority.iter().min_by_key(|(_, streak)| streak.last_failure);

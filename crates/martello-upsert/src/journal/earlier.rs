@@ -7,7 +7,8 @@ use crate::{Record, state::State};
 
 /// The results of earlier runs.
 ///
-/// It keeps a range for each gap between the rows that are done, and an entry for each failed row with a whole state.
+/// It keeps a range for each gap between the rows that are done, and an entry for each failed row with a
+/// whole state.
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     done: Rows,

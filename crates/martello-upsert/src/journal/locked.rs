@@ -5,8 +5,8 @@ use std::{
 
 /// An exclusively locked file, which is explicitly unlocked when dropped.
 ///
-/// Closing the file does not always unlock it: a process that another thread has just forked inherits the file and the lock
-/// until it executes its program.
+/// Closing the file does not always unlock it: a process that another thread has just forked inherits the
+/// file and the lock until it executes its program.
 #[derive(Debug)]
 pub(super) struct Locked(File);
 

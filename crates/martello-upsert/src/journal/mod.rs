@@ -34,18 +34,20 @@ use crate::{Record, UpsertError};
 
 /// A file of records that lets another run resume where this one ended.
 ///
-/// The first line identifies the run by its input and its [`RunTarget`]. Each other line is a [`Record`] as JSON. A record is
-/// written before the next request starts, so that a killed process loses only the records of the requests in flight. The
-/// file is synced every 100 ms and at the end, so that a loss of power also loses the last 100 ms.
+/// The first line identifies the run by its input and its [`RunTarget`]. Each other line is a [`Record`] as
+/// JSON. A record is written before the next request starts, so that a killed process loses only the records
+/// of the requests in flight. The file is synced every 100 ms and at the end, so that a loss of power also
+/// loses the last 100 ms.
 ///
-/// The next run with the file sends what is not in it, and what is in it as exhausted or ambiguous. It supersedes such an
-/// entity if a newer request with the same key and target (including headers such as `x-tenant`) was written since, and both
-/// are a PUT or DELETE. It only counts the entities that are done.
+/// The next run with the file sends what is not in it, and what is in it as exhausted or ambiguous. It
+/// supersedes such an entity if a newer request with the same key and target (including headers such as
+/// `x-tenant`) was written since, and both are a PUT or DELETE. It only counts the entities that are done.
 ///
-/// The file is created with mode 0600, because it contains responses of servers. An existing file keeps its mode.
+/// The file is created with mode 0600, because it contains responses of servers. An existing file keeps its
+/// mode.
 ///
-/// The journal locks the file, so that one run uses it at a time. Dropping the journal unlocks it. Dropping a run unlocks it
-/// shortly afterwards.
+/// The journal locks the file, so that one run uses it at a time. Dropping the journal unlocks it. Dropping a
+/// run unlocks it shortly afterwards.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -70,12 +72,13 @@ pub struct Journal {
 impl Journal {
     /// Opens or creates the journal in this file. Removes the last line if it is truncated.
     ///
-    /// `input` identifies the input, such as [`Journal::fingerprint`] of a file, or a name and a date: 1 to 512 bytes.
+    /// `input` identifies the input, such as [`Journal::fingerprint`] of a file, or a name and a date: 1 to
+    /// 512 bytes.
     ///
     /// # Errors
     ///
-    /// When the journal belongs to another run, another run uses it, a line is not a record, or the file is not a regular
-    /// file or cannot be read and written.
+    /// When the journal belongs to another run, another run uses it, a line is not a record, or the file is
+    /// not a regular file or cannot be read and written.
     pub async fn open(
         path: impl Into<PathBuf>,
         input: impl Into<String>,
@@ -118,7 +121,8 @@ impl Journal {
         tokio::task::spawn_blocking(move || fingerprint::of_path(&path)).await?
     }
 
-    /// The SHA-256 of an open file's content. Afterwards, the file and its clones ([`File::try_clone`]) are at their start.
+    /// The SHA-256 of an open file's content. Afterwards, the file and its clones ([`File::try_clone`]) are
+    /// at their start.
     ///
     /// # Errors
     ///

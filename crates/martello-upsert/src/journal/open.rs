@@ -43,8 +43,8 @@ pub(super) fn open(path: &Path, header: &Header) -> Result<Opened, UpsertError> 
     Ok(Opened { file, earlier, length })
 }
 
-/// Opens the file, or creates it for its owner only, because it contains responses of servers. A pipe is refused, because it
-/// cannot be read again.
+/// Opens the file, or creates it for its owner only, because it contains responses of servers. A pipe is
+/// refused, because it cannot be read again.
 fn open_file(path: &Path) -> Result<File, UpsertError> {
     // For a folder, opening fails with a clear error.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {

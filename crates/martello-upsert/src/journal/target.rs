@@ -5,8 +5,8 @@ use crate::{digest::Digest, headers};
 
 /// The target of a run: the method, the URL, and the headers of all its requests.
 ///
-/// A [`Journal`](crate::Journal) belongs to one target, because an entity that was sent to one target or tenant was not sent
-/// to another. It stores the method, and digests of the URL and the headers.
+/// A [`Journal`](crate::Journal) belongs to one target, because an entity that was sent to one target or
+/// tenant was not sent to another. It stores the method, and digests of the URL and the headers.
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Method};
@@ -24,14 +24,14 @@ pub struct RunTarget {
 }
 
 impl RunTarget {
-    /// A target with this method and URL. Use a name in braces, or any other fixed text, for the parts that differ between
-    /// rows. The query counts, and userinfo does not.
+    /// A target with this method and URL. Use a name in braces, or any other fixed text, for the parts that
+    /// differ between rows. The query counts, and userinfo does not.
     pub fn new(method: Method, url: impl AsRef<str>) -> Self {
         Self { method, url: Digest::of(["url", &without_userinfo(url.as_ref())]), headers: HeaderMap::new() }
     }
 
-    /// Adds a header of all requests. A credential is ignored, because the next run may have another one: a header that
-    /// [`Redaction`](martello_log::Redaction) masks, or whose value is marked as sensitive.
+    /// Adds a header of all requests. A credential is ignored, because the next run may have another one: a
+    /// header that [`Redaction`](martello_log::Redaction) masks, or whose value is marked as sensitive.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         if !headers::is_credential(&name, &value) {
             self.headers.append(name, value);

@@ -1,4 +1,5 @@
-//! The keys of failed entities: newer entities of them are not sent, so that another run sends the failed one first.
+//! The keys of failed entities: newer entities of them are not sent, so that another run sends the failed one
+//! first.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -12,8 +13,8 @@ use crate::{UpsertOutcome, state::State};
 
 /// The keys of entities that failed and are to be sent again.
 ///
-/// It stores only a hash of each key, because every row may fail. Two keys with the same hash block each other; another run
-/// sends what was blocked.
+/// It stores only a hash of each key, because every row may fail. Two keys with the same hash block each
+/// other; another run sends what was blocked.
 #[derive(Default)]
 pub(super) struct BlockedKeys {
     keys: HashMap<u64, Failed>,
@@ -21,7 +22,8 @@ pub(super) struct BlockedKeys {
 }
 
 enum Failed {
-    /// The whole state of this resource failed: a newer state of it may be sent, and everything else is blocked.
+    /// The whole state of this resource failed: a newer state of it may be sent, and everything else is
+    /// blocked.
     Whole(State),
     /// A part, or several entities failed: everything is blocked.
     Part,

@@ -33,8 +33,8 @@ impl<T> BuildRequest<T> {
             KeyBy::Target | KeyBy::Nothing => None,
         };
         let mut request = (self.to_request)(row).map_err(|error| (named.clone(), error))?;
-        // The outbox gets the same key for a deferred request. Only a key from `key_by` supersedes there: entries with a key
-        // by target may carry only a part.
+        // The outbox gets the same key for a deferred request. Only a key from `key_by` supersedes there:
+        // entries with a key by target may carry only a part.
         let (key, state, options) = match (&self.key_by, named) {
             (KeyBy::Target, _) => {
                 let key = OrderKey::by_target(RequestHead::from(&request));

@@ -53,8 +53,8 @@ impl JournalHandle {
         }
     }
 
-    /// Writes the record of an entity that was not sent, or whose task panicked. Entities that were not attempted are left
-    /// out, as if they had not been read.
+    /// Writes the record of an entity that was not sent, or whose task panicked. Entities that were not
+    /// attempted are left out, as if they had not been read.
     pub(super) async fn write(&self, record: &Record, state: Option<State>) -> io::Result<()> {
         match &self.0 {
             Some(journal) if record.outcome != UpsertOutcome::NotAttempted => {

@@ -75,8 +75,8 @@ impl Keys {
         }
     }
 
-    /// The entity in flight of this key has ended. Returns the entities that are blocked by its failure, and the next one to
-    /// send.
+    /// The entity in flight of this key has ended. Returns the entities that are blocked by its failure, and
+    /// the next one to send.
     pub(super) fn leave(
         &mut self,
         key: &OrderKey,

@@ -177,7 +177,8 @@ impl<T> UpsertRun<T> {
         let (sender, writer) = (self.sender.clone(), self.journal.writer());
         let task = self.tasks.spawn(async move {
             let record = sender.send(request, record).await;
-            // Before the task ends and the next one starts, so that at most `concurrency` records are unwritten.
+            // Before the task ends and the next one starts, so that at most `concurrency` records are
+            // unwritten.
             let written = match writer {
                 Some(writer) => writer.append(&record, state).await,
                 None => Ok(()),

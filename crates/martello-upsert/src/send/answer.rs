@@ -16,10 +16,11 @@ pub(crate) struct Answer {
 pub(super) enum WriteStatus {
     /// The rejection may be the result of an earlier attempt of this call, and nothing was read back.
     NotReadBack,
-    /// The rejection may be the result of an earlier run, and nothing was read back. It is final: another run would be
-    /// rejected too.
+    /// The rejection may be the result of an earlier run, and nothing was read back. It is final: another run
+    /// would be rejected too.
     EarlierRun,
-    /// The rejection may be the result of an earlier run, and reading back cannot show that, however often it is repeated.
+    /// The rejection may be the result of an earlier run, and reading back cannot show that, however often it
+    /// is repeated.
     Inconclusive,
     /// A DELETE found nothing, and an earlier attempt may have deleted the entity.
     AlreadyGone,

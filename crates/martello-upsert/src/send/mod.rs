@@ -23,7 +23,8 @@ pub(crate) use self::{
 };
 use crate::{Record, UpsertOutcome};
 
-/// Sends entities through the stack, or through an outbox layer around it. A clone uses the same stack and outbox.
+/// Sends entities through the stack, or through an outbox layer around it. A clone uses the same stack and
+/// outbox.
 #[derive(Clone)]
 pub(crate) struct Sender {
     wire: Wire,

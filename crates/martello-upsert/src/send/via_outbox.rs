@@ -75,7 +75,8 @@ impl Service<Request<Body>> for OutboxInner {
     }
 }
 
-/// What the outbox layer acts on. If the entity was read back, what was found takes precedence over the response.
+/// What the outbox layer acts on. If the entity was read back, what was found takes precedence over the
+/// response.
 fn response(answer: Answer) -> Result<Response<Body>, CallError> {
     let empty = |status| {
         let mut response = Response::new(Body::empty());

@@ -56,8 +56,8 @@ impl Wire {
         }))
     }
 
-    /// Sends a request and returns the response with the wanted part of its body. The rest is read, within bounds, so that
-    /// the connection can be used again.
+    /// Sends a request and returns the response with the wanted part of its body. The rest is read, within
+    /// bounds, so that the connection can be used again.
     pub(crate) fn send(&self, request: Request<Bytes>, wanted: Wanted) -> Sending {
         (self.0)(request, wanted)
     }
@@ -91,8 +91,8 @@ fn most(wanted: Wanted, status: StatusCode) -> usize {
     }
 }
 
-/// The first bytes of a body. An error of the body is ignored, because the head decides the outcome. A stack that
-/// collects bodies turns such an error into a failed attempt.
+/// The first bytes of a body. An error of the body is ignored, because the head decides the outcome. A stack
+/// that collects bodies turns such an error into a failed attempt.
 async fn start_of<R>(body: R, most: usize) -> Bytes
 where
     R: http_body::Body,

@@ -35,7 +35,8 @@ async fn journal(place: &Path) -> Journal {
     Journal::open(place.join("journal"), "orders", target()).await.unwrap()
 }
 
-/// The records of a run with these responses, those of the next run with its journal, and everything that was written.
+/// The records of a run with these responses, those of the next run with its journal, and everything that was
+/// written.
 async fn twice(
     writes: &[Write],
     answers: &'static [(u32, u16)],

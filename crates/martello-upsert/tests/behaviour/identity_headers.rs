@@ -26,7 +26,8 @@ fn upserts(server: &Memory) -> UpsertAll<Write> {
     UpsertAll::new(server.clone(), to_request).concurrency(1)
 }
 
-/// The outcomes of the next run with a journal after the first of these has failed, and everything that was written.
+/// The outcomes of the next run with a journal after the first of these has failed, and everything that was
+/// written.
 async fn again(writes: &[Write]) -> (Vec<&'static str>, Vec<u32>) {
     async fn journal(place: &Path) -> Journal {
         Journal::open(place.join("journal"), "orders", target()).await.unwrap()

@@ -17,7 +17,8 @@ const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Debug)]
 struct Case {
-    /// For each row: its key, how often it fails before it is written, and the delay of each response in milliseconds.
+    /// For each row: its key, how often it fails before it is written, and the delay of each response in
+    /// milliseconds.
     rows: Vec<(usize, u32, u64)>,
     concurrency: usize,
     latest_wins: bool,

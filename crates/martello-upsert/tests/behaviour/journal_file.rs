@@ -101,8 +101,8 @@ async fn the_journal_of_another_version_is_refused() {
     }
 }
 
-/// In version 2, requests of two tenants to one URL had the same state. So it is unknown which failed entities were
-/// superseded.
+/// In version 2, requests of two tenants to one URL had the same state. So it is unknown which failed
+/// entities were superseded.
 #[tokio::test(start_paused = true)]
 async fn a_journal_whose_states_leave_out_headers_is_refused() {
     let place = tempfile::tempdir().unwrap();

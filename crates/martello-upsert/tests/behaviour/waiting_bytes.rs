@@ -36,8 +36,8 @@ impl Drop for Counted {
     }
 }
 
-/// Sends rows of these sizes, all of one key, to a slow server. Returns the report, and the most bytes that existed
-/// at a time.
+/// Sends rows of these sizes, all of one key, to a slow server. Returns the report, and the most bytes that
+/// existed at a time.
 async fn run(sizes: Vec<usize>, set: impl FnOnce(UpsertAll<usize>) -> UpsertAll<usize>) -> (Report, usize) {
     let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, greatest) = (Arc::clone(&alive), Arc::clone(&most));

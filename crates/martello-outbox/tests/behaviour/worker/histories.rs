@@ -1,5 +1,5 @@
-//! After random faults in random order: each acknowledged entry reaches a final state, at most five are in flight,
-//! each key keeps its order, and every attempt is recorded.
+//! After random faults in random order: each acknowledged entry reaches a final state, at most five are in
+//! flight, each key keeps its order, and every attempt is recorded.
 
 use std::{
     collections::HashMap,

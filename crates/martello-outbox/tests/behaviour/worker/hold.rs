@@ -134,7 +134,8 @@ impl Token {
     }
 }
 
-/// Expires the token during the delivery of so many entries. Returns how many attempts failed beside the probes.
+/// Expires the token during the delivery of so many entries. Returns how many attempts failed beside the
+/// probes.
 async fn a_token_expires_in_a_drain(total: u64, workers: usize) -> u32 {
     let store = Steered::default();
     // One attempt each: a 401 that counted would make a dead letter.

@@ -13,7 +13,8 @@ use crate::{
 
 const DOWN: Fault = Fault::Fail(StoreErrorKind::Unavailable);
 
-/// Answers after this long. Until then it reports that the request is queued, so that the attempt timeout does not run.
+/// Answers after this long. Until then it reports that the request is queued, so that the attempt timeout
+/// does not run.
 fn queued(wait: Duration) -> Api {
     Api::with(move |_| async move {
         let mut timer = std::pin::pin!(sleep(wait));

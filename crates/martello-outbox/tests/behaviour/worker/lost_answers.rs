@@ -133,7 +133,8 @@ async fn a_conflict_without_a_processed_attempt_before_is_rejected() {
             }
         }
     }
-    // What speaks of the request, and not of the state that it meets, has been said of the earlier attempt, too.
+    // What speaks of the request, and not of the state that it meets, has been said of the earlier attempt,
+    // too.
     for refused in [400, 422, 428] {
         for request in repeatable() {
             assert_eq!(became(&ended(request, [broken(), status(refused)]).await), REJECTED);

@@ -137,8 +137,8 @@ async fn the_body_of_a_rejection_is_recorded() {
     assert_eq!(after(put("/orders/1"), packed).await.attempts[0].fault, None);
 }
 
-/// The server may have processed an earlier attempt whose response was lost. That success makes the condition of the
-/// next attempt fail.
+/// The server may have processed an earlier attempt whose response was lost. That success makes the condition
+/// of the next attempt fail.
 #[tokio::test(start_paused = true)]
 async fn a_failed_condition_after_a_lost_response_is_ambiguous() {
     let conditional = |path: &str| {

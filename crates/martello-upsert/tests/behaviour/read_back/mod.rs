@@ -29,8 +29,8 @@ enum Reply {
     Nothing,
 }
 
-/// The outcome of a write that gets these responses in turn, and how often its target was read. The target has this status
-/// and the body `found`.
+/// The outcome of a write that gets these responses in turn, and how often its target was read. The target
+/// has this status and the body `found`.
 async fn written(
     method: Method,
     replies: &[Reply],
