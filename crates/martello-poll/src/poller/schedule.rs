@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outcome::RetryAfter;
+use martello_outcome::{Backoff, RetryAfter};
 
 use crate::PollOptions;
 
@@ -8,15 +8,14 @@ use crate::PollOptions;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
-/// The longest wait that a server may ask for.
+/// The longest `Retry-After` that the poller follows.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// How long to wait.
+/// The waits between passes and after failures.
 #[derive(Debug)]
 pub(super) struct PollSchedule {
-    interval: Duration,
-    longest: Duration,
-    jitter: f64,
+    passes: Backoff,
+    retries: Backoff,
     random: fastrand::Rng,
     idle_passes: u32,
     failures: u32,
@@ -24,44 +23,34 @@ pub(super) struct PollSchedule {
 
 impl PollSchedule {
     pub(super) fn new(options: &PollOptions) -> Self {
+        let longest = options.idle_interval.max(options.interval);
         Self {
-            interval: options.interval,
-            longest: options.idle_interval.max(options.interval),
-            jitter: options.jitter,
+            passes: Backoff::new(options.interval, longest).with_jitter(options.jitter),
+            retries: Backoff::new(FIRST_RETRY, LONGEST_RETRY).with_jitter(options.jitter),
             random: options.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             idle_passes: 0,
             failures: 0,
         }
     }
 
-    /// From the start of a pass to the start of the next.
+    /// The time from the start of a pass to the start of the next.
     pub(super) fn after_pass(&mut self, idle: bool) -> Duration {
         self.failures = 0;
         self.idle_passes = if idle { self.idle_passes.saturating_add(1) } else { 0 };
-        let doublings = self.idle_passes.saturating_sub(1);
-        let interval = doubled(self.interval, doublings).min(self.longest);
-        self.jittered(interval)
+        self.passes.wait_around(self.idle_passes, self.random.f64())
     }
 
+    /// The time until the next retry.
     pub(super) fn after_failure(&mut self, retry_after: Option<Duration>) -> Duration {
-        let wait = doubled(FIRST_RETRY, self.failures).min(LONGEST_RETRY);
         self.failures = self.failures.saturating_add(1);
-        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-        // Without jitter a run can be foretold.
-        let random = if self.jitter > 0.0 { self.random.f64() } else { 0.0 };
-        self.jittered(wait).max(asked + RetryAfter::jitter(asked, random))
+        // Without jitter, the wait is predictable.
+        let random = if self.retries.jitter() > 0.0 { self.random.f64() } else { 0.0 };
+        let wait = self.retries.wait_around(self.failures, self.random.f64());
+        wait.max(RetryAfter::capped_wait(retry_after.unwrap_or_default(), LONGEST_RETRY_AFTER, random))
     }
 
-    /// A page came.
+    /// Resets the retries after a page has come.
     pub(super) fn recovered(&mut self) {
         self.failures = 0;
     }
-
-    fn jittered(&mut self, wait: Duration) -> Duration {
-        wait.mul_f64(1.0 + self.jitter * (2.0 * self.random.f64() - 1.0))
-    }
-}
-
-fn doubled(wait: Duration, times: u32) -> Duration {
-    wait.saturating_mul(2_u32.saturating_pow(times.min(30)))
 }
