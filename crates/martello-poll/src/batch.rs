@@ -6,11 +6,29 @@ use std::{
 
 use crate::{Item, ItemIssue, PollError, Poller};
 
-/// Items that are new: those of a page, or some that were parked and are delivered again.
+/// New items of a page, or parked items that are delivered again.
 ///
-/// Dropped without being acknowledged, it comes again.
+/// A batch that is dropped without [`ack`](Self::ack) is delivered again.
+///
+/// ```
+/// use martello_poll::{Batch, PollError};
+///
+/// async fn store(json: &str) -> Result<(), std::io::Error> {
+///     # let _ = json;
+///     Ok(())
+/// }
+///
+/// async fn process(batch: Batch<'_>) -> Result<(), PollError> {
+///     for item in batch.items() {
+///         if let Err(error) = store(item.json()).await {
+///             batch.reject(item, error); // parks the item
+///         }
+///     }
+///     batch.ack().await
+/// }
+/// ```
 #[derive(Debug)]
-#[must_use = "a batch that is not acknowledged comes again"]
+#[must_use = "a batch that is not acknowledged is delivered again"]
 pub struct Batch<'a> {
     poller: &'a mut Poller,
     rejected: Mutex<BTreeMap<usize, String>>,
@@ -21,41 +39,41 @@ impl<'a> Batch<'a> {
         Self { poller, rejected: Mutex::default() }
     }
 
-    /// What is to be processed, in the server's order. It may be nothing, where all is [reported](Self::issues).
+    /// The items to process, in the server's order. May be empty if the batch has only [issues](Self::issues).
     #[must_use]
     pub fn items(&self) -> &[Item] {
         self.poller.pending().map_or(&[], |pending| &pending.items)
     }
 
-    /// What is wrong with items of this batch. Of a page with more that have to be parked than [may
-    /// be](crate::Parked::MAX_ITEMS), one more than that is told, and the batch is refused when it is
-    /// acknowledged. Those that cannot be told from others are not among its items, but parked.
+    /// The items with issues in this batch. An item without a usable key or stamp is parked and not among the
+    /// [items](Self::items). If one page has more of them than [may be parked](crate::Parked::MAX_ITEMS), this lists one
+    /// more than the limit, and [`ack`](Self::ack) fails.
     #[must_use]
     pub fn issues(&self) -> &[ItemIssue] {
         self.poller.pending().map_or(&[], |pending| &pending.issues)
     }
 
-    /// Parks an item of this batch, with the reason, of which the first 1,024 bytes are kept, with what is
-    /// secret in its URLs [masked](martello_outcome::mask_urls): as soon as the batch is acknowledged.
+    /// Rejects an item of this batch: `ack` parks it with this reason. The first 1,024 bytes of the reason are stored, and
+    /// secrets in its URLs are [masked](martello_outcome::mask_urls).
     pub fn reject(&self, item: &Item, why: impl Display) {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).insert(item.index, why.to_string());
     }
 
-    /// Says that all items were processed or rejected. It alone moves the checkpoint: what was rejected is
-    /// parked, and with the last batch of a pass the watermark is saved.
+    /// Acknowledges the batch: all its items were processed or rejected. Only this moves the checkpoint: it parks rejected
+    /// items, and after the last batch of a pass it saves the watermark.
+    ///
+    /// If the future is dropped, the batch may or may not be saved.
     ///
     /// # Errors
     ///
-    /// When that could not be saved. The poller then saves it before it goes on; or, if it has lost the
-    /// checkpoint to another, the other delivers the items again.
-    ///
-    /// Dropping the future leaves open whether it was saved.
+    /// When the checkpoint cannot be saved. The poller then saves it before it continues. If another poller has taken
+    /// over the checkpoint, that one delivers the items again.
     pub async fn ack(self) -> Result<(), PollError> {
         let all = self.items().len();
         self.ack_first(all).await
     }
 
-    /// The same for the first so many items; the others come again.
+    /// Acknowledges the first `count` items. The others are delivered again.
     pub(crate) async fn ack_first(self, count: usize) -> Result<(), PollError> {
         let rejected = self.rejected.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.poller.acknowledge(count, rejected).await

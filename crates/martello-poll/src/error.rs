@@ -5,34 +5,49 @@ use martello_paginate::PageError;
 
 use crate::CheckpointError;
 
-/// What went wrong with a poll.
+/// What kind of error a [`PollError`] is.
+///
+/// ```
+/// use martello_poll::{PollError, PollErrorKind};
+///
+/// fn another_poller_runs(error: &PollError) -> bool {
+///     matches!(error.kind(), PollErrorKind::HeldElsewhere | PollErrorKind::LeaseLost)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PollErrorKind {
-    /// A page could not be had: the source is a [`PageError`]. The pass goes on with it.
+    /// The poller failed to fetch a page: the source is a [`PageError`]. It requests the same page again.
     Page,
-    /// The pages could not be walked to their end, and the pass begins anew: the source is a [`PageError`]. A cursor
-    /// expired or runs in a circle, or there are too many pages.
+    /// The poller failed to read all pages, and the pass starts again: the source is a [`PageError`]. A cursor expired
+    /// or repeated, or there are too many pages.
     PassAborted,
-    /// The source made no pages of the watermark.
+    /// The source failed to build a request for the watermark.
     Source,
-    /// The client refuses a request of the source, and would refuse it again: the source is a [`PageError`].
-    /// It ends the poll.
+    /// The client cannot send the request of the source: the source is a [`PageError`]. This ends the poll.
     Unsendable,
-    /// The checkpoint could not be read or written: the source is a [`CheckpointError`].
+    /// The poller failed to read or write the checkpoint: the source is a [`CheckpointError`].
     Checkpoint,
-    /// Another poller has the checkpoint, and polls.
+    /// Another poller holds the checkpoint.
     HeldElsewhere,
-    /// Another poller took the checkpoint, because this one had not renewed its lease. What was not saved is
-    /// delivered again by the other.
+    /// Another poller took over the checkpoint, because this one did not renew its lease in time. The other one delivers
+    /// unsaved items again.
     LeaseLost,
-    /// The checkpoint is that of another source, of other filters or of other headers. It ends the poll.
+    /// The checkpoint belongs to another source, or to other filters or headers. This ends the poll.
     OtherSource,
-    /// The checkpoint cannot be used: the source is a [`CheckpointError`]. It ends the poll.
+    /// The checkpoint cannot be used: the source is a [`CheckpointError`]. This ends the poll.
     Unusable,
 }
 
-/// What kept a poll from going on.
+/// Why a poll failed.
+///
+/// ```
+/// use martello_poll::PollError;
+///
+/// fn status(error: &PollError) -> Option<u16> {
+///     Some(error.page_error()?.status()?.as_u16())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PollError {
     kind: PollErrorKind,
@@ -59,13 +74,13 @@ impl PollError {
         self.kind
     }
 
-    /// The page's error, if it was one: with status, `Trackingid` and body.
+    /// The error of the page, if a page failed: it has the status, the `Trackingid` and the body.
     #[must_use]
     pub fn page_error(&self) -> Option<&PageError> {
         self.source.as_deref()?.downcast_ref()
     }
 
-    /// The store's error, if it was one.
+    /// The error of the checkpoint, if the checkpoint failed.
     #[must_use]
     pub fn checkpoint_error(&self) -> Option<&CheckpointError> {
         self.source.as_deref()?.downcast_ref()
@@ -105,19 +120,27 @@ impl Error for PollError {
     }
 }
 
-/// Why everything is asked for again.
+/// Why the poller requests everything again.
+///
+/// ```
+/// use martello_poll::ResyncReason;
+///
+/// fn may_have_lost_changes(reason: ResyncReason) -> bool {
+///     matches!(reason, ResyncReason::Gap | ResyncReason::Expired | ResyncReason::StartExpired)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResyncReason {
-    /// The watermark lies further back than the source keeps what changed
+    /// The watermark is older than the source keeps changes
     /// ([`source_keeps`](crate::PollOptionsBuilder::source_keeps)).
     Gap,
     /// The source answered 410 to the watermark.
     Expired,
-    /// The source answered 410 to the [kept start](crate::Checkpoint::start). The one that it
-    /// [offers now](crate::Source::start) takes its place; the gap is the time between them.
+    /// The source answered 410 to the [stored start](crate::Checkpoint::start). The [current
+    /// start](crate::Source::start) of the source replaces it; the gap is the time between both.
     StartExpired,
-    /// The checkpoint is that of another source
+    /// The checkpoint belongs to another source
     /// ([`resync_on_other_source`](crate::PollOptionsBuilder::resync_on_other_source)).
     OtherSource,
 }

@@ -5,30 +5,37 @@ use serde::{Deserialize, Serialize};
 use crate::ItemPosition;
 
 /// What is wrong with an item.
+///
+/// ```
+/// use martello_poll::ItemIssueKind;
+///
+/// assert!(ItemIssueKind::NoKey.is_parked());
+/// assert!(!ItemIssueKind::StampInFuture.is_parked()); // it is delivered
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ItemIssueKind {
-    /// It has no key.
+    /// The key is missing.
     NoKey,
-    /// Its key is neither a text nor a number, or is too long.
+    /// The key is neither a string nor a number, or is too long.
     #[serde(rename = "not_a_key")]
     InvalidKey,
-    /// It has no stamp.
+    /// The stamp is missing.
     NoStamp,
-    /// Its stamp is none by RFC 3339.
+    /// The stamp is not an RFC 3339 timestamp.
     #[serde(rename = "not_a_stamp")]
     InvalidStamp,
-    /// Its stamp has no zone, so that nobody knows which moment it is.
+    /// The stamp has no time zone, so its instant is unknown.
     StampWithoutZone,
-    /// Its stamp is more than five minutes ahead of the server's clock.
+    /// The stamp is more than five minutes ahead of the server's clock.
     #[serde(rename = "stamp_from_the_future")]
     StampInFuture,
 }
 
 impl ItemIssueKind {
-    /// Whether the item was parked for it. One from the future is delivered all the same, since nothing is
-    /// wrong with its key: it only never moves the watermark.
+    /// Whether the poller parks the item for this issue. It delivers an item with a future stamp, because the key is
+    /// valid, but such a stamp never moves the watermark.
     #[must_use]
     pub const fn is_parked(self) -> bool {
         !matches!(self, Self::StampInFuture)
@@ -48,11 +55,21 @@ impl fmt::Display for ItemIssueKind {
     }
 }
 
-/// Something wrong with an item of a batch, and where it was.
+/// An item of a batch that has an issue, and its position.
+///
+/// ```
+/// use martello_poll::Batch;
+///
+/// fn warn(batch: &Batch<'_>) {
+///     for issue in batch.issues() {
+///         eprintln!("{issue}"); // page 1, item 3: the stamp is missing
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ItemIssue {
-    /// Where in its pass the item was.
+    /// The position of the item in its pass.
     pub position: ItemPosition,
     /// What is wrong with it.
     pub kind: ItemIssueKind,

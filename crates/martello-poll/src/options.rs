@@ -5,7 +5,16 @@ use martello_outcome::ConfigError;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// How a [`Poller`](crate::Poller) polls.
+/// The options of a [`Poller`](crate::Poller).
+///
+/// ```
+/// use std::time::Duration;
+/// use martello_poll::PollOptions;
+///
+/// let options = PollOptions::builder().interval(Duration::from_secs(10)).build()?;
+/// assert!(PollOptions::builder().interval(Duration::ZERO).build().is_err());
+/// # Ok::<(), martello_poll::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PollOptions {
     pub(crate) interval: Duration,
@@ -22,7 +31,7 @@ pub struct PollOptions {
 }
 
 impl PollOptions {
-    /// Collects what is to be other than by default.
+    /// Starts with the defaults.
     pub fn builder() -> PollOptionsBuilder {
         PollOptionsBuilder::default()
     }
@@ -46,18 +55,18 @@ impl Default for PollOptions {
     }
 }
 
-/// Collects how to poll.
+/// Builds [`PollOptions`].
 ///
 /// # Defaults
 ///
 /// | what | default | why |
 /// |---|---|---|
-/// | [interval](Self::interval) | 30 s | soon enough for most work, and 2,880 requests a day |
-/// | [idle interval](Self::idle_interval) | 2 min | where nothing happens, waiting costs little |
-/// | [jitter](Self::jitter) | 20 % | pollers that were started together drift apart |
+/// | [interval](Self::interval) | 30 s | fast enough for most uses, and 2,880 requests a day |
+/// | [idle interval](Self::idle_interval) | 2 min | a longer wait costs little while nothing changes |
+/// | [jitter](Self::jitter) | 20 % | spreads pollers that start together |
 /// | [overlap](Self::overlap) | 2 min | a transaction that stamps at its start and commits at its end takes less |
 /// | [remember](Self::remember) | 100,000 items | 800 changes a second over the overlap, some 10 MiB |
-/// | [lease](Self::lease) | 60 s | a dead poller is followed by another after a minute |
+/// | [lease](Self::lease) | 60 s | another poller takes over a minute after a crash |
 /// | [source keeps](Self::source_keeps) | for ever | |
 /// | [pages](Self::max_pages) | 10,000 | as in `martello-paginate` |
 ///
@@ -73,79 +82,79 @@ impl Default for PollOptions {
 pub struct PollOptionsBuilder(PollOptions);
 
 impl PollOptionsBuilder {
-    /// From the start of one pass to the start of the next, from 1 ms to 24 h. A pass that takes longer is
-    /// followed by the next at once, and so is one in which something failed.
+    /// Sets the time from the start of one pass to the start of the next, from 1 ms to 24 h. If a pass takes longer or had a
+    /// failure, the next one starts immediately.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.0.interval = interval;
         self
     }
 
-    /// How far the interval grows, doubling, while nothing is new; up to 24 h. No less than the interval, or
-    /// it does not grow.
+    /// Sets the longest interval, up to 24 h. The interval doubles up to it while passes deliver nothing. A value below
+    /// the interval has no effect.
     pub fn idle_interval(mut self, interval: Duration) -> Self {
         self.0.idle_interval = interval;
         self
     }
 
-    /// By which part of itself an interval is randomly shorter or longer, from 0 to 1.
+    /// Sets the random part of an interval, from 0 to 1: with 0.2 it is up to 20 % shorter or longer.
     pub fn jitter(mut self, part: f64) -> Self {
         self.0.jitter = part;
         self
     }
 
-    /// The seed of the jitter, for tests.
+    /// Sets the seed of the jitter, for tests.
     pub fn seed(mut self, seed: u64) -> Self {
         self.0.seed = Some(seed);
         self
     }
 
-    /// How far behind the watermark the next pass begins, up to 24 h: for how long after its stamp an item
-    /// may still appear.
+    /// Sets how long before the watermark the next pass starts, up to 24 h. An item that appears in the list up to this long
+    /// after its stamp is not missed.
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.0.overlap = overlap;
         self
     }
 
-    /// How many items are remembered as delivered, up to 1,000,000. Where more are in the overlap, those with
-    /// the oldest stamps are forgotten, and delivered again.
+    /// Sets how many delivered items the poller remembers, up to 1,000,000. If more are in the overlap, it forgets those
+    /// with the oldest stamps and delivers them again.
     pub fn remember(mut self, items: usize) -> Self {
         self.0.remember = items;
         self
     }
 
-    /// For how long the checkpoint is held without being renewed, from 1 s to 1 h. It is renewed three times in that.
+    /// Sets the length of the lease on the checkpoint, from 1 s to 1 h. The poller renews it after a third of that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.0.lease = lease;
         self
     }
 
-    /// For how long the source lists what changed, from 1 min. A watermark that lies further back is an
+    /// Sets how long the source keeps changes in its list, at least 1 min. An older watermark is an
     /// [`Event::Resync`](crate::Event::Resync).
     pub fn source_keeps(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.0.source_keeps = time.into();
         self
     }
 
-    /// Where the checkpoint is that of another source, or of other filters, asks for everything instead of
-    /// failing. It stays until the source has answered.
+    /// Requests everything if the checkpoint belongs to another source or to other filters, instead of failing. The old
+    /// checkpoint stays until the source has answered.
     pub fn resync_on_other_source(mut self) -> Self {
         self.0.resync_on_other_source = true;
         self
     }
 
-    /// How many pages a pass may have, from 1 to 1,000,000.
+    /// Sets how many pages a pass may have, from 1 to 1,000,000; by default 10,000.
     pub fn max_pages(mut self, pages: u32) -> Self {
         self.0.max_pages = pages;
         self
     }
 
-    /// How large the body of a page may be, from 1 byte to 1 GiB.
+    /// Sets how large the body of a page may be, from 1 byte to 1 GiB; by default 16 MiB.
     pub fn max_page_bytes(mut self, bytes: usize) -> Self {
         self.0.max_page_bytes = bytes;
         self
     }
 
-    /// The options.
+    /// Builds the options.
     ///
     /// # Errors
     ///

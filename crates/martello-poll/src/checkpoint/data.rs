@@ -1,28 +1,35 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Where a poll stands.
+/// The state of a poll.
+///
+/// ```
+/// use martello_poll::{Checkpoint, MemoryCheckpoint};
+///
+/// let checkpoint: Option<Checkpoint> = MemoryCheckpoint::default().checkpoint();
+/// assert!(checkpoint.is_none()); // nothing is saved yet
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The [fingerprint](crate::Source::fingerprint) of its source.
+    /// The [fingerprint](crate::Source::fingerprint) of the source.
     pub source: String,
-    /// From when on it asks while it has no watermark, and after a resync; `None` for everything. It is [resolved
-    /// once](crate::Source::start) as long as the source lists it, and none in a checkpoint of an older version.
+    /// The start of the requested range while there is no watermark, and after a resync; `None` for everything. It is
+    /// [computed once](crate::Source::start), and `None` in a checkpoint of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
-    /// Up to when it has seen everything, by the server's clock; `None` before the end of its first pass.
+    /// All changes before this time are delivered, by the server's clock; `None` before the end of the first pass.
     pub watermark: Option<Timestamp>,
-    /// What the next pass may list, and was delivered already.
+    /// The items that are already delivered and that the next pass may list again.
     pub delivered: Vec<Delivered>,
 }
 
 impl Checkpoint {
-    /// That of a poll that has not begun.
+    /// The checkpoint of a new poll.
     pub(crate) fn fresh(source: String) -> Self {
         Self { source, start: None, watermark: None, delivered: Vec::new() }
     }
 
-    /// Begins no later than at this moment, nor than where the next pass does; tells whether that is news.
+    /// Moves the start to this time or to that of the next pass, whichever is earlier. Returns whether it changed.
     pub(crate) fn begin_at(&mut self, start: Option<Timestamp>, since: Option<Timestamp>) -> bool {
         // A start that was not kept, or is computed anew, may be later than what a poll has come to.
         let earliest = |start| [Some(start), self.start, since.filter(|_| self.start.is_none())];
@@ -37,7 +44,7 @@ impl Checkpoint {
     }
 }
 
-/// An item that was delivered.
+/// A delivered item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Delivered {
     /// Its stamp.

@@ -2,15 +2,21 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use martello_outcome::{BoxError, Printable};
 
-/// What kept a store from doing what it was asked for.
+/// What kind of error a [`CheckpointError`] is.
+///
+/// ```
+/// use martello_poll::{CheckpointError, CheckpointErrorKind};
+///
+/// assert_eq!(CheckpointError::full().kind(), CheckpointErrorKind::Full);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CheckpointErrorKind {
-    /// The place cannot be used: it is damaged, cut off, of another program or of a newer version.
+    /// The checkpoint is corrupt, truncated, or of another program or a newer version. This ends the poll.
     Unusable,
-    /// More would be parked than may be.
+    /// The limit of parked items is reached.
     Full,
-    /// It cannot be reached, or there is no room: later it may work.
+    /// The checkpoint cannot be reached, or the disk is full. A retry may succeed.
     Unavailable,
 }
 
@@ -20,7 +26,15 @@ impl CheckpointErrorKind {
     }
 }
 
-/// Why a store did not do what it was asked for.
+/// Why an operation on a checkpoint failed.
+///
+/// ```
+/// use martello_poll::{CheckpointError, CheckpointErrorKind};
+///
+/// let cause = std::io::Error::other("timed out");
+/// let error = CheckpointError::new(CheckpointErrorKind::Unavailable, "failed to reach the database").with_source(cause);
+/// assert_eq!(error.to_string(), "failed to reach the database");
+/// ```
 #[derive(Debug)]
 pub struct CheckpointError {
     kind: CheckpointErrorKind,
@@ -29,13 +43,13 @@ pub struct CheckpointError {
 }
 
 impl CheckpointError {
-    /// An error with a message, in lower case and without a full stop, that says what to do next and bears no secret.
+    /// An error with this message: in lower case, without a full stop and without a secret. It says what to do next.
     #[must_use]
     pub fn new(kind: CheckpointErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// Too much is parked.
+    /// The error for too many parked items.
     #[must_use]
     pub fn full() -> Self {
         Self::new(
@@ -44,14 +58,14 @@ impl CheckpointError {
         )
     }
 
-    /// This error, caused by `source`.
+    /// Sets the source of the error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What kind of failure it was.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> CheckpointErrorKind {
         self.kind

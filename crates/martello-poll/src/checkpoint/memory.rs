@@ -10,10 +10,22 @@ use super::{
     ParkedFilter, ParkedId, Save, Saved, parked::ParkedItems,
 };
 
-/// A checkpoint in memory: for tests, and for a poll that may begin anew with its process. A clone is the
-/// same checkpoint.
+/// A checkpoint in memory, for tests, and for a poll that may start over with its process. A clone is the same
+/// checkpoint. Its leases use tokio's clock.
 ///
-/// It goes by tokio's clock.
+/// ```
+/// use std::time::Duration;
+/// use martello_poll::{Acquired, CheckpointStore, MemoryCheckpoint};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), martello_poll::CheckpointError> {
+/// let checkpoint = MemoryCheckpoint::default();
+/// let lease = Duration::from_secs(60);
+/// assert!(matches!(checkpoint.acquire(lease).await?, Acquired::Held(_)));
+/// assert!(matches!(checkpoint.clone().acquire(lease).await?, Acquired::HeldElsewhere));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryCheckpoint(Arc<Mutex<State>>);
 
@@ -32,7 +44,7 @@ impl State {
 }
 
 impl MemoryCheckpoint {
-    /// What was saved last.
+    /// The checkpoint that was saved last.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.state().checkpoint.clone()
@@ -43,7 +55,7 @@ impl MemoryCheckpoint {
     }
 }
 
-/// Does it at once, when it is polled.
+/// A future that runs `work` when it is polled.
 fn now<'a, T: Send>(
     work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'a,
 ) -> CheckpointFuture<'a, T> {

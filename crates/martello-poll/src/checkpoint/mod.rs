@@ -1,4 +1,4 @@
-//! Where a poll stands, and what keeps it.
+//! The state of a poll, and the stores that keep it.
 
 mod data;
 mod error;
@@ -14,91 +14,99 @@ pub use file::FileCheckpoint;
 pub use memory::MemoryCheckpoint;
 pub use parked::{NewParked, Parked, ParkedFilter, ParkedId};
 
-/// The future of a store's operation.
+/// The future of an operation of a [`CheckpointStore`].
 ///
-/// Dropped, the operation may or may not take place.
+/// If it is dropped, the operation may or may not take place.
 pub type CheckpointFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CheckpointError>> + Send + 'a>>;
 
-/// Keeps the checkpoint of one poll, and what it has parked.
+/// Stores the checkpoint of one poll, and its parked items.
 ///
 /// # What every engine promises
 ///
-/// - An operation takes place whole or not at all, also when the process dies in the middle; what it
-///   acknowledged, stays.
-/// - Any number of stores on the same data, in any number of processes, together behave like one.
-/// - One poller holds it at a time. Each holder has a [`Fence`] of its own, which is never handed out twice;
-///   whoever has lost the checkpoint to another can save nothing any more.
+/// - Each operation is atomic, even if the process is killed. Its effect is durable once its future has completed.
+/// - Any number of stores on the same data, in any number of processes, behave like one store.
+/// - One poller holds the checkpoint at a time. Each holder has its own [`Fence`], which is never used twice. A poller
+///   that has lost the checkpoint cannot save.
 ///
-/// The suite in the feature `conformance` says whether an engine does so, and [`MemoryCheckpoint`] is the
-/// shortest that does.
+/// The test suite in the feature `conformance` checks this. [`MemoryCheckpoint`] is the shortest implementation.
+///
+/// ```
+/// use martello_poll::{CheckpointError, CheckpointStore, ParkedFilter};
+///
+/// /// Delivers all parked items again.
+/// async fn redeliver_all(store: &impl CheckpointStore) -> Result<u64, CheckpointError> {
+///     let parked = store.parked(ParkedFilter::default()).await?;
+///     store.redeliver(parked.iter().map(|parked| parked.id).collect()).await
+/// }
+/// ```
 pub trait CheckpointStore: fmt::Debug + Send + Sync + 'static {
-    /// Takes the checkpoint for this long, unless somebody holds it. A lease that has run out is its holder's
-    /// still, until it is taken.
+    /// Acquires the checkpoint for this long, unless another poller holds it. An expired lease stays with its holder until
+    /// another poller acquires it.
     fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired>;
 
-    /// Holds it for this long from now, and tells whether it was still held.
+    /// Extends the lease to this long from now. Returns whether the checkpoint was still held.
     fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool>;
 
-    /// Saves all of this, or nothing: first what is no longer parked, then the checkpoint and what is parked.
-    /// What is parked already, with the same key, stamp and text, is not parked again. Who does not hold the
-    /// checkpoint saves nothing.
+    /// Saves all of this or nothing: it first removes the unparked items, then saves the checkpoint and the newly parked
+    /// items. An item with the same key, stamp and text as a parked one is not parked again. A poller that does not
+    /// hold the checkpoint saves nothing.
     ///
     /// Fails with [`CheckpointErrorKind::Full`] if more than [`Parked::MAX_ITEMS`], or than
     /// [`Parked::MAX_BYTES`] of them, would be parked.
     fn save(&self, fence: Fence, save: Save) -> CheckpointFuture<'_, Saved>;
 
-    /// Gives it up. If somebody else holds it by now, nothing changes.
+    /// Releases the checkpoint. Does nothing if another poller holds it by now.
     fn release(&self, fence: Fence) -> CheckpointFuture<'_, ()>;
 
-    /// What is parked and passes the filter, the oldest first. Anybody may look.
+    /// Lists the parked items that match the filter, oldest first. It needs no lease.
     fn parked(&self, filter: ParkedFilter) -> CheckpointFuture<'_, Vec<Parked>>;
 
-    /// Has these delivered again, by whoever polls, and tells how many of them are parked. Anybody may ask for it.
+    /// Marks these parked items for redelivery, and returns how many of them are parked. It needs no lease.
     fn redeliver(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64>;
 
-    /// Forgets these, and tells how many of them were parked. Anybody may.
+    /// Deletes these parked items, and returns how many of them were parked. It needs no lease.
     fn discard(&self, ids: Vec<ParkedId>) -> CheckpointFuture<'_, u64>;
 }
 
-/// Which holder of a checkpoint it is.
+/// Identifies one holder of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub u64);
 
-/// What came of [`CheckpointStore::acquire`].
+/// The result of [`CheckpointStore::acquire`].
 #[derive(Clone, Debug)]
 pub enum Acquired {
-    /// It is held now.
+    /// The caller holds the checkpoint now.
     Held(Held),
-    /// Somebody else holds it.
+    /// Another poller holds it.
     HeldElsewhere,
 }
 
 /// A checkpoint that was acquired.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// By whom.
+    /// The fence of the holder.
     pub fence: Fence,
-    /// What was saved last, if anything was.
+    /// The checkpoint that was saved last; `None` if there is none.
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// What is saved at once.
+/// What one [`save`](CheckpointStore::save) stores.
 #[derive(Clone, Debug)]
 pub struct Save {
-    /// Where the poll stands.
+    /// The state of the poll.
     pub checkpoint: Checkpoint,
-    /// What was parked.
+    /// The items to park.
     pub park: Vec<NewParked>,
-    /// What is no longer parked.
+    /// The parked items to remove.
     pub unpark: Vec<ParkedId>,
 }
 
-/// What came of [`CheckpointStore::save`].
+/// The result of [`CheckpointStore::save`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "what was fenced off was not saved"]
+#[must_use = "a fenced save stored nothing"]
 pub enum Saved {
-    /// It is saved.
+    /// Everything is saved.
     Saved,
-    /// Somebody else holds the checkpoint, or nobody: nothing was saved.
+    /// The caller no longer holds the checkpoint: nothing is saved.
     Fenced,
 }

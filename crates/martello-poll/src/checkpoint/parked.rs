@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::ItemPosition;
 
-/// Which of what is parked it is; the greater, the later it was parked.
+/// The id of a parked item. Items that are parked later have greater ids.
+///
+/// ```
+/// use martello_poll::ParkedId;
+///
+/// assert!(ParkedId(7) < ParkedId(8));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ParkedId(pub u64);
 
@@ -20,33 +26,33 @@ impl fmt::Display for ParkedId {
     }
 }
 
-/// An item that is to be parked.
+/// An item to park.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewParked {
-    /// Its key; empty if it has none.
+    /// The key; empty if the item has none.
     pub key: String,
-    /// Its stamp; none if it has none that can be read.
+    /// The stamp; `None` if it is missing or invalid.
     pub stamp: Option<Timestamp>,
-    /// Where in its pass it was.
+    /// The position of the item in its pass.
     #[serde(rename = "place")]
     pub position: ItemPosition,
-    /// The JSON text of it.
+    /// The JSON text of the item.
     pub json: String,
-    /// Why it could not be processed.
+    /// Why it was parked.
     pub reason: String,
-    /// When it was parked, by the poller's clock.
+    /// When it was parked, by the clock of the poller.
     pub parked_at: Timestamp,
 }
 
 impl NewParked {
-    /// Whether it is the same item as another: the same key, stamp and text.
+    /// Whether both are the same item: the same key, stamp and text.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.stamp == other.stamp && self.key == other.key && self.json == other.json
     }
 }
 
-/// Without the text of the item.
+/// Omits the JSON text.
 impl fmt::Debug for NewParked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewParked")
@@ -58,20 +64,28 @@ impl fmt::Debug for NewParked {
     }
 }
 
-/// An item that is parked.
+/// A parked item.
+///
+/// ```
+/// use martello_poll::Parked;
+///
+/// fn print(parked: &Parked) {
+///     println!("{parked}"); // 7, page 1, item 3, order-42: no such depot
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// Which it is.
+    /// The id.
     pub id: ParkedId,
-    /// What was parked.
+    /// The item.
     #[serde(flatten)]
     pub item: NewParked,
-    /// Whether it is to be delivered again.
+    /// Whether the poller delivers it again.
     #[serde(rename = "again")]
     pub redeliver: bool,
 }
 
-/// In one line, for people, without the text of the item.
+/// One line for people, without the JSON text.
 impl fmt::Display for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let NewParked { key, position, reason, .. } = &self.item;
@@ -81,33 +95,38 @@ impl fmt::Display for Parked {
 }
 
 impl Parked {
-    /// How many may be parked at a time. Beyond that the poll stands still, since something other than an
-    /// item is wrong.
+    /// The most items that may be parked. The poll stops there, because so many failures have another cause than single items.
     pub const MAX_ITEMS: usize = 10_000;
 
-    /// How many bytes their JSON texts may have together.
+    /// The most bytes that the JSON texts of all parked items may have.
     pub const MAX_BYTES: usize = 64 << 20;
 }
 
-/// Which of what is parked to list.
+/// Which parked items to list.
+///
+/// ```
+/// use martello_poll::ParkedFilter;
+///
+/// let ten = ParkedFilter { limit: 10, ..ParkedFilter::default() };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParkedFilter {
-    /// Only what is to be delivered again.
+    /// List only items that are marked for redelivery.
     pub redeliver: bool,
-    /// Only what was parked after this one.
+    /// List only items after this id.
     pub after: Option<ParkedId>,
-    /// At most so many.
+    /// List at most this many.
     pub limit: usize,
 }
 
 impl Default for ParkedFilter {
-    /// The first thousand.
+    /// The first 1,000 items.
     fn default() -> Self {
         Self { redeliver: false, after: None, limit: 1_000 }
     }
 }
 
-/// What is parked, in memory, for engines that keep it as a whole.
+/// All parked items in memory, for stores that write them as one file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ParkedItems {
     last: u64,
@@ -115,7 +134,7 @@ pub(super) struct ParkedItems {
 }
 
 impl ParkedItems {
-    /// Whether there is room for all of it.
+    /// Removes and adds items. Returns false if the limits are exceeded.
     pub(super) fn change(&mut self, unpark: &[ParkedId], park: Vec<NewParked>) -> bool {
         self.discard(unpark);
         let hasher = RandomState::new();
@@ -135,7 +154,7 @@ impl ParkedItems {
             self.last += 1;
             bytes = bytes.saturating_add(item.json.len());
             self.parked.push(Parked { id: ParkedId(self.last), item, redeliver: false });
-            // What is over it stays so, and is refused with the rest.
+            // The limits stay exceeded, and the caller discards this state.
             if self.parked.len() > Parked::MAX_ITEMS || bytes > Parked::MAX_BYTES {
                 return false;
             }

@@ -4,18 +4,18 @@ use martello_outcome::BoxError;
 
 use crate::CheckpointStore;
 
-/// An engine that is to be examined: data of its own, that is opened any number of times.
+/// An engine under test: it has its own data, which can be opened any number of times.
 pub trait Engine: Sized {
-    /// What is opened.
+    /// The store under test.
     type Store: CheckpointStore;
 
-    /// Whether the lease of one store runs out for another. For a lock of the operating system it does not.
+    /// Whether the lease of one store expires for another. An operating system lock does not.
     const LEASES_EXPIRE: bool = true;
 
-    /// New data, on which nothing was ever done; `None` if the engine is not to be had here.
+    /// Creates new, empty data; `None` if the engine is not available here.
     fn fresh() -> impl Future<Output = Result<Option<Self>, BoxError>>;
 
-    /// Another store on this data.
+    /// Opens another store on this data.
     fn open(&self) -> impl Future<Output = Result<Self::Store, BoxError>>;
 
     /// Removes the data.
@@ -24,7 +24,7 @@ pub trait Engine: Sized {
     }
 }
 
-/// What an engine did, and does not promise.
+/// A promise of [`CheckpointStore`] that an engine broke.
 #[derive(Debug)]
 pub struct Violation(String);
 

@@ -1,11 +1,11 @@
-//! Whether an engine keeps the promises of [`CheckpointStore`]: the same scenarios for all of them.
+//! Tests that an engine keeps the promises of [`CheckpointStore`], with the same scenarios for every engine.
 //!
-//! An engine says how to come by data of its own, and gets one `#[test]` for each [`Scenario`]:
+//! Implement [`Engine`] to create data and open stores. `tests!` then makes one `#[test]` for each [`Scenario`]:
 //!
 //! ```
 //! use martello_poll::{MemoryCheckpoint, conformance};
 //!
-//! /// Data in memory: whoever opens it again gets the same.
+//! /// Data in memory. Each `open` returns the same store.
 //! #[derive(Default)]
 //! struct InMemory(MemoryCheckpoint);
 //!
@@ -26,8 +26,8 @@
 //! ```
 //!
 //! Each scenario opens two stores on its data, because [any number of stores behave like
-//! one](CheckpointStore#what-every-engine-promises). Where leases run out, it sleeps for real, for two
-//! seconds at most: the clock is the engine's.
+//! one](CheckpointStore#what-every-engine-promises). The scenario about leases sleeps in real time, for at most two
+//! seconds, because the engine has its own clock.
 
 mod engine;
 mod scenarios;
@@ -43,11 +43,11 @@ pub use crate::__poll_conformance_tests as tests;
 #[cfg(doc)]
 use crate::CheckpointStore;
 
-/// Puts the engine through this scenario; `false` if it is not to be had here.
+/// Runs this scenario on the engine; returns `false` if the engine is not available here.
 ///
 /// # Errors
 ///
-/// With a [`Violation`], when it breaks a promise, or with its own error.
+/// A [`Violation`] when the engine breaks a promise, or the error of the engine.
 pub async fn check<E: Engine>(scenario: Scenario) -> Result<bool, BoxError> {
     let Some(engine) = E::fresh().await? else { return Ok(false) };
     let result = scenario.run(&engine).await;
@@ -58,11 +58,11 @@ pub async fn check<E: Engine>(scenario: Scenario) -> Result<bool, BoxError> {
 #[doc(hidden)]
 pub fn run<E: Engine>(scenario: Scenario) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // An engine that is not to be had says so itself.
+    // An engine that is not available reports that itself.
     runtime.block_on(check::<E>(scenario)).map(drop)
 }
 
-/// A `#[test]` for each scenario, for this [`Engine`].
+/// Makes a `#[test]` of each scenario for this [`Engine`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __poll_conformance_tests {

@@ -12,23 +12,32 @@ use crate::{
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(400);
 
-/// What an engine is put through.
+/// One test of the suite.
+///
+/// ```
+/// use martello_poll::conformance::{BoxError, Engine, Scenario, check};
+///
+/// async fn has_one_holder<E: Engine>() -> Result<(), BoxError> {
+///     assert!(check::<E>(Scenario::HasOneHolder).await?, "the engine is not available here");
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scenario {
-    /// Only one holds the checkpoint; given up, another may.
+    /// Only one store holds the checkpoint. After a release, another can acquire it.
     HasOneHolder,
-    /// What is saved is found by the next holder, as it was.
+    /// The next holder finds exactly what was saved.
     SavesAll,
-    /// A lease that ran out is its holder's until it is taken.
+    /// An expired lease stays with its holder until another store acquires it.
     LeaseExpires,
-    /// Who does not hold the checkpoint saves and renews nothing.
+    /// A store that does not hold the checkpoint cannot save or renew.
     Fences,
-    /// What is parked is parked once, and listed in its order.
+    /// An item is parked once. Parked items are listed in their order.
     Parks,
-    /// What is parked is marked and discarded by anybody.
+    /// Any store can mark parked items for redelivery and discard them.
     RedeliversAndDiscards,
-    /// More than may be parked is refused, with all that was to be saved.
+    /// A save that exceeds the limit of parked items fails, and changes nothing.
     LimitsParked,
 }
 
@@ -56,7 +65,7 @@ async fn hold(store: &impl CheckpointStore, lease: Duration) -> Result<Held, Box
     match store.acquire(lease).await? {
         Acquired::Held(held) => Ok(held),
         Acquired::HeldElsewhere => {
-            Err(Violation::new("a checkpoint that nobody holds can be acquired").into())
+            Err(Violation::new("a checkpoint without a holder can be acquired").into())
         }
     }
 }
@@ -101,13 +110,13 @@ fn save(second: i64, park: Vec<NewParked>, unpark: Vec<ParkedId>) -> Result<Save
 async fn has_one_holder(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result<(), BoxError> {
     let first = hold(one, LONG).await?;
     ensure(first.checkpoint.is_none(), "fresh data has no checkpoint")?;
-    ensure(is_held(one).await? && is_held(two).await?, "what is held is not acquired by another")?;
-    ensure(one.renew(first.fence, LONG).await?, "who holds it renews it")?;
+    ensure(is_held(one).await? && is_held(two).await?, "a held checkpoint cannot be acquired")?;
+    ensure(one.renew(first.fence, LONG).await?, "the holder can renew its lease")?;
     one.release(first.fence).await?;
     let second = hold(two, LONG).await?;
-    ensure(second.fence != first.fence, "a fence is never handed out twice")?;
+    ensure(second.fence != first.fence, "a fence is never used twice")?;
     one.release(first.fence).await?;
-    ensure(is_held(one).await?, "who lost it does not release it")?;
+    ensure(is_held(one).await?, "a former holder cannot release the checkpoint")?;
     Ok(())
 }
 
@@ -115,11 +124,11 @@ async fn saves_all(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Re
     let held = hold(one, LONG).await?;
     for second in [1, 2] {
         let saved = one.save(held.fence, save(second, Vec::new(), Vec::new())?).await?;
-        ensure(saved == Saved::Saved, "who holds it saves")?;
+        ensure(saved == Saved::Saved, "the holder can save")?;
     }
     one.release(held.fence).await?;
     let next = hold(two, LONG).await?;
-    ensure(next.checkpoint == Some(checkpoint(2)?), "the next holder finds what was saved last, as it was")?;
+    ensure(next.checkpoint == Some(checkpoint(2)?), "the next holder finds exactly what was saved last")?;
     Ok(())
 }
 
@@ -127,15 +136,15 @@ async fn lease_expires(one: &impl CheckpointStore, two: &impl CheckpointStore) -
     let first = hold(one, SHORT).await?;
     tokio::time::sleep(SHORT * 2).await;
     let saved = one.save(first.fence, save(1, Vec::new(), Vec::new())?).await?;
-    ensure(saved == Saved::Saved, "a lease that has run out is its holder's until it is taken")?;
+    ensure(saved == Saved::Saved, "an expired lease stays with its holder until another store acquires it")?;
     let second = hold(two, SHORT).await?;
     ensure(second.checkpoint == Some(checkpoint(1)?), "the next holder finds what was saved last")?;
-    ensure(!one.renew(first.fence, LONG).await?, "who lost it renews nothing")?;
+    ensure(!one.renew(first.fence, LONG).await?, "a former holder cannot renew")?;
     let saved = one.save(first.fence, save(2, Vec::new(), Vec::new())?).await?;
-    ensure(saved == Saved::Fenced, "who lost it is fenced off")?;
-    ensure(two.renew(second.fence, LONG).await?, "who holds it renews it")?;
+    ensure(saved == Saved::Fenced, "the save of a former holder is fenced")?;
+    ensure(two.renew(second.fence, LONG).await?, "the holder can renew its lease")?;
     tokio::time::sleep(SHORT * 2).await;
-    ensure(is_held(one).await?, "a lease that was renewed has not run out")?;
+    ensure(is_held(one).await?, "a renewed lease has not expired")?;
     Ok(())
 }
 
@@ -143,14 +152,14 @@ async fn fences(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Resul
     let first = hold(one, LONG).await?;
     one.release(first.fence).await?;
     let saved = one.save(first.fence, save(1, vec![parked("a")?], Vec::new())?).await?;
-    ensure(saved == Saved::Fenced, "who has released it saves nothing")?;
-    ensure(!one.renew(first.fence, LONG).await?, "who has released it renews nothing")?;
+    ensure(saved == Saved::Fenced, "a store cannot save after a release")?;
+    ensure(!one.renew(first.fence, LONG).await?, "a store cannot renew after a release")?;
     let second = hold(two, LONG).await?;
     let saved = one.save(first.fence, save(1, vec![parked("a")?], Vec::new())?).await?;
-    ensure(saved == Saved::Fenced, "who lost it saves nothing")?;
-    ensure(two.parked(ParkedFilter::default()).await?.is_empty(), "what was fenced off parks nothing")?;
+    ensure(saved == Saved::Fenced, "a former holder cannot save")?;
+    ensure(two.parked(ParkedFilter::default()).await?.is_empty(), "a fenced save parks nothing")?;
     two.release(second.fence).await?;
-    ensure(hold(one, LONG).await?.checkpoint.is_none(), "what was fenced off was not saved")?;
+    ensure(hold(one, LONG).await?.checkpoint.is_none(), "a fenced save stores nothing")?;
     Ok(())
 }
 
@@ -164,20 +173,20 @@ async fn parks(one: &impl CheckpointStore, two: &impl CheckpointStore) -> Result
     let items: Vec<_> = all.iter().map(|parked| parked.item.clone()).collect();
     ensure(
         items == [parked("a")?, parked("")?, parked("b")?],
-        "it is listed once, as it was, the oldest first",
+        "each item is listed once, unchanged, oldest first",
     )?;
-    ensure(all.iter().all(|parked| !parked.redeliver), "what was parked is not to be delivered again")?;
+    ensure(all.iter().all(|parked| !parked.redeliver), "a parked item is not marked for redelivery")?;
     let first = all.first().map(|parked| parked.id);
     let rest = two.parked(ParkedFilter { after: first, limit: 1, ..ParkedFilter::default() }).await?;
-    ensure(rest.first() == all.get(1) && rest.len() == 1, "a filter is respected")?;
+    ensure(rest.first() == all.get(1) && rest.len() == 1, "the filter applies")?;
 
-    // In one save, what was parked goes and comes again.
+    // One save unparks an item and parks it again.
     let mut again = parked("a")?;
     again.reason = "still none".to_owned();
     let _ = one.save(held.fence, save(1, vec![again.clone()], first.into_iter().collect())?).await?;
     let all = two.parked(ParkedFilter::default()).await?;
-    ensure(all.last().map(|parked| &parked.item) == Some(&again), "it is unparked first, and parked anew")?;
-    ensure(all.len() == 3, "it is unparked first, and parked anew")?;
+    ensure(all.last().map(|parked| &parked.item) == Some(&again), "a save unparks before it parks")?;
+    ensure(all.len() == 3, "a save unparks before it parks")?;
     Ok(())
 }
 
@@ -191,12 +200,12 @@ async fn redelivers_and_discards(
         two.parked(ParkedFilter::default()).await?.iter().map(|parked| parked.id).collect();
     let last: Vec<ParkedId> = ids.iter().copied().skip(1).collect();
     let asked = last.iter().copied().chain([ParkedId(1 << 40)]).collect();
-    ensure(two.redeliver(asked).await? == 1, "what is parked is marked, and what is not is not counted")?;
+    ensure(two.redeliver(asked).await? == 1, "only parked items are marked and counted")?;
     let again = one.parked(ParkedFilter { redeliver: true, ..ParkedFilter::default() }).await?;
-    ensure(again.iter().map(|parked| parked.id).eq(last), "what is marked is listed as such")?;
-    ensure(two.discard(ids.clone()).await? == 2, "what is parked is discarded")?;
-    ensure(two.discard(ids).await? == 0, "what is discarded is gone")?;
-    ensure(one.parked(ParkedFilter::default()).await?.is_empty(), "what is discarded is gone")?;
+    ensure(again.iter().map(|parked| parked.id).eq(last), "marked items are listed as marked")?;
+    ensure(two.discard(ids.clone()).await? == 2, "parked items can be discarded")?;
+    ensure(two.discard(ids).await? == 0, "a discarded item is deleted")?;
+    ensure(one.parked(ParkedFilter::default()).await?.is_empty(), "a discarded item is deleted")?;
     Ok(())
 }
 
@@ -206,9 +215,9 @@ async fn limits_parked(one: &impl CheckpointStore, two: &impl CheckpointStore) -
     let _ = one.save(held.fence, save(1, many, Vec::new())?).await?;
     let refused = one.save(held.fence, save(2, vec![parked("more")?], Vec::new())?).await;
     let refused = refused.is_err_and(|error| error.kind() == CheckpointErrorKind::Full);
-    ensure(refused, "more than may be parked is refused")?;
+    ensure(refused, "a save that exceeds the limit of parked items fails")?;
     one.release(held.fence).await?;
     let next = hold(two, LONG).await?;
-    ensure(next.checkpoint == Some(checkpoint(1)?), "what was refused changed nothing")?;
+    ensure(next.checkpoint == Some(checkpoint(1)?), "a failed save changes nothing")?;
     Ok(())
 }

@@ -30,7 +30,7 @@ impl Poller {
         self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
         let since = self.since();
         let changed = self.checkpoint.begin_at(self.source.start(), since);
-        // Before the first request; but the checkpoint of another source stays until this one has answered.
+        // The start is saved before the first request, but the checkpoint of another source stays until this one answers.
         self.unsaved.required |= changed && !other;
         self.unsaved.after_response |= changed && other;
         self.delivered.load(std::mem::take(&mut self.checkpoint.delivered));
@@ -61,14 +61,14 @@ impl Poller {
             self.save().await?;
         }
         if let Some(lease) = &self.lease {
-            // Otherwise it runs out.
+            // If this fails, the lease expires.
             let _ = self.store.release(lease.fence).await;
         }
         self.give_up();
         Ok(Step::Stopped)
     }
 
-    /// Somebody else holds the checkpoint: what was not saved is theirs to deliver.
+    /// Drops all state of the pass. The next holder of the checkpoint delivers what is not saved.
     pub(super) fn give_up(&mut self) {
         self.lease = None;
         self.pass = None;

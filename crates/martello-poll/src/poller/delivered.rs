@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{Delivered, ItemVersion};
 
-/// What was delivered, by stamp and key. Over its bound it forgets the oldest stamps, which are then delivered again.
+/// The delivered items, by stamp and key. Above its limit it forgets the oldest stamps; such items are delivered again.
 #[derive(Debug)]
 pub(super) struct DeliveredItems {
     versions: BTreeSet<ItemVersion>,
@@ -34,7 +34,7 @@ impl DeliveredItems {
         }
     }
 
-    /// Those that a pass from there on may list.
+    /// The delivered items that a pass since this time may list.
     pub(super) fn since(&self, since: Option<Timestamp>) -> Vec<Delivered> {
         let first = ItemVersion { stamp: since.unwrap_or(Timestamp::MIN), key: "".into() };
         self.versions

@@ -43,7 +43,7 @@ impl Poller {
         Step::Resync { gap, reason }
     }
 
-    /// From where everything is asked for, the source lists it no longer: from here on, later.
+    /// The source no longer lists changes since the stored start: the poller requests everything since the new one.
     fn begin_again_at(&mut self, start: Option<Timestamp>, retry_after: Option<Duration>) -> Step {
         let kept = std::mem::replace(&mut self.checkpoint.start, start);
         let gap = start.zip(kept).and_then(|(start, kept)| start.duration_since(kept).try_into().ok());
@@ -54,7 +54,7 @@ impl Poller {
         Step::Resync { gap, reason: ResyncReason::StartExpired }
     }
 
-    /// Tries again, later.
+    /// Schedules a retry.
     pub(super) fn fail(&mut self, error: PollError, retry_after: Option<Duration>) -> Step {
         let retry_in = self.wait(retry_after);
         Step::Failed { error, retry_in }

@@ -7,14 +7,27 @@ use super::{Poller, Stopper};
 use crate::{Event, Item, PollError};
 
 impl Poller {
-    /// Hands each item to this function, one after the other, until it is [stopped](Self::stopper). An item
-    /// for which it fails, or which is not of its type, is parked with the reason; the rest goes on.
+    /// Calls this function with each item, one after the other, until the poller is [stopped](Self::stopper). If the
+    /// function fails or an item does not have its type, the item is parked with the reason, and the poll continues.
     ///
-    /// What the events of [`next`](Self::next) tell goes to `tracing`.
+    /// The other events of [`next`](Self::next) are logged with `tracing`.
+    ///
+    /// ```
+    /// use martello_poll::{PollError, Poller};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Order { id: String }
+    ///
+    /// async fn run(mut poller: Poller) -> Result<(), PollError> {
+    ///     poller
+    ///         .for_each(async |order: Order| if order.id.is_empty() { Err("no id") } else { Ok(()) })
+    ///         .await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When the poll cannot go on, as [`next`](Self::next) says.
+    /// When the poll cannot continue, like [`next`](Self::next).
     pub async fn for_each<T, F, W, E>(&mut self, mut work: F) -> Result<(), PollError>
     where
         T: DeserializeOwned,
@@ -61,7 +74,7 @@ impl Poller {
     }
 }
 
-/// Hands over the items until there are no more, or the poller is stopped; tells of each why it failed, if it did.
+/// Calls `work` with each item until the poller is stopped. Returns why each item failed, or `None`.
 async fn each<T, F, W, E>(items: &[Item], stopper: &Stopper, work: &mut F) -> Vec<Option<String>>
 where
     T: DeserializeOwned,

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::{CheckpointStore, Fence};
 
-/// A checkpoint that is held, and a task that renews its lease. Dropped, the task ends, and the lease runs out.
+/// A held checkpoint, and a task that renews its lease. Dropping it ends the task, and the lease expires.
 #[derive(Debug)]
 pub(super) struct Lease {
     pub(super) fence: Fence,
@@ -19,7 +19,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// The task keeps no store alive: with the poller goes what it held open.
+    /// The task does not keep the store alive: dropping the poller closes it.
     pub(super) fn new(store: &Arc<dyn CheckpointStore>, fence: Fence, lease: Duration) -> Self {
         let lost = Arc::new(AtomicBool::new(false));
         let mut renewal = JoinSet::new();
@@ -28,7 +28,7 @@ impl Lease {
             loop {
                 tokio::time::sleep(lease / 3).await;
                 let Some(store) = store.upgrade() else { return };
-                // A store that cannot be reached is asked again: if the lease runs out meanwhile, the fence holds.
+                // If the store cannot be reached, the task tries again. If the lease expires meanwhile, the fence protects.
                 if let Ok(false) = store.renew(fence, lease).await {
                     set_lost.store(true, Ordering::Release);
                     return;

@@ -34,12 +34,22 @@ use crate::{
     source::{ErasedSource, SourceClient},
 };
 
-/// Polls a source for what changed since, pass after pass.
+/// Polls a source for changes, in passes.
 ///
-/// It does something only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled; but while it
-/// holds the checkpoint, a task of its own renews the lease, so that it wants a tokio runtime. Dropping it is
-/// a crash: nothing that was acknowledged is lost, items may be delivered again, and another poller gets the
-/// checkpoint when the lease has run out.
+/// It works only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled. While it holds the checkpoint, a task
+/// renews the lease, so it needs a tokio runtime. Dropping it has the effect of a crash: nothing that was acknowledged is
+/// lost, items may be delivered again, and another poller can acquire the checkpoint when the lease expires.
+///
+/// ```
+/// use martello_poll::{JsonCursor, JsonSince, MemoryCheckpoint, Poller};
+/// # type Api = tower::util::BoxCloneService<http::Request<martello_body::Body>, http::Response<martello_body::Body>, martello_poll::BoxError>;
+///
+/// # fn poller(api: Api) -> Result<Poller, martello_poll::ConfigError> {
+/// let orders = JsonSince::new("https://api.example/orders", |url| JsonCursor::new(url))?;
+/// let poller = Poller::new(api, orders, MemoryCheckpoint::default());
+/// # Ok(poller)
+/// # }
+/// ```
 pub struct Poller {
     source: Box<dyn ErasedSource>,
     store: Arc<dyn CheckpointStore>,
@@ -47,40 +57,40 @@ pub struct Poller {
     schedule: PollSchedule,
     stopper: Stopper,
     lease: Option<Lease>,
-    /// Kept here, so that a checkpoint that was acquired is not forgotten where `next` is dropped.
+    /// Kept here, so that an acquired checkpoint is not lost if `next` is dropped.
     acquiring: Option<CheckpointFuture<'static, Acquired>>,
     checkpoint: Checkpoint,
     delivered: DeliveredItems,
     reported: ReportedIssues,
-    /// The `ETag` of what the source answered from this moment on, all of which was acknowledged.
+    /// The `ETag` of the response to a request from this time on. All its items are acknowledged.
     etag: Option<(Option<Timestamp>, HeaderValue)>,
     pass: Option<Pass>,
     pending: Option<PendingBatch>,
     unsaved: Unsaved,
-    /// Whether the next pass asks for everything.
+    /// Whether the next pass requests everything.
     everything: bool,
-    /// Whether something failed since the last pass ended.
+    /// Whether a failure happened since the last pass ended.
     failed: bool,
     resync: Option<(Option<Duration>, ResyncReason)>,
     finished_pass: Option<FinishedPass>,
-    /// Nothing is done before.
+    /// The poller waits until then.
     due: Option<Instant>,
 }
 
-/// What the store has not heard of.
+/// Changes that are not saved yet.
 #[derive(Clone, Debug, Default)]
 struct Unsaved {
     park: Vec<NewParked>,
     unpark: Vec<ParkedId>,
-    /// Something must be saved before the poll goes on.
+    /// The poller saves before it continues.
     required: bool,
-    /// Something must be saved as soon as the source has answered.
+    /// The poller saves after the next response of the source.
     after_response: bool,
-    /// Something was acknowledged that is worth saving at a stop.
+    /// A batch was acknowledged; the poller saves when it is stopped.
     progress: bool,
 }
 
-/// A pass that is over, and is to be reported when it is saved.
+/// A finished pass. It is reported after it is saved.
 #[derive(Debug)]
 struct FinishedPass {
     began: Instant,
@@ -89,9 +99,9 @@ struct FinishedPass {
 }
 
 impl Poller {
-    /// Polls this source with this service, and keeps its checkpoint in this store.
+    /// Polls `source` through `service`, and keeps the checkpoint in `store`.
     ///
-    /// The service is cloned and readied for each request, and has to see to retries and timeouts itself.
+    /// Each request uses a clone of the service. Retries and timeouts are the task of the service.
     pub fn new<S, P, B, R>(service: S, source: P, store: impl CheckpointStore) -> Self
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
@@ -106,7 +116,16 @@ impl Poller {
         Self::with_parts(Box::new(source), Arc::new(store), PollOptions::default())
     }
 
-    /// Polls in this way instead.
+    /// Replaces the options.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use martello_poll::{ConfigError, PollOptions, Poller};
+    ///
+    /// fn fast(poller: Poller) -> Result<Poller, ConfigError> {
+    ///     Ok(poller.with_options(PollOptions::builder().interval(Duration::from_secs(5)).build()?))
+    /// }
+    /// ```
     #[must_use]
     pub fn with_options(self, options: PollOptions) -> Self {
         Self { stopper: self.stopper, ..Self::with_parts(self.source, self.store, options) }
@@ -140,7 +159,7 @@ impl Poller {
         }
     }
 
-    /// What stops it from elsewhere.
+    /// Returns a handle that stops the poller.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
@@ -150,7 +169,7 @@ impl Poller {
         self.pending.as_ref()
     }
 
-    /// From when on the next pass asks.
+    /// The start of the time range that the next pass requests.
     fn since(&self) -> Option<Timestamp> {
         let earlier = match self.source.boundary() {
             Boundary::Inclusive => Duration::ZERO,
@@ -172,7 +191,20 @@ impl fmt::Debug for Poller {
     }
 }
 
-/// Stops a [`Poller`](crate::Poller) from elsewhere. A clone stops the same one.
+/// Stops a [`Poller`] from another task. A clone stops the same poller.
+///
+/// ```
+/// use martello_poll::{Event, PollError, Poller};
+///
+/// async fn run(mut poller: Poller) -> Result<(), PollError> {
+///     let stopper = poller.stopper();
+///     tokio::spawn(async move {
+///         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+///         stopper.stop();
+///     });
+///     poller.for_each(async |item: serde_json::Value| Ok::<_, std::io::Error>(drop(item))).await
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<bool>);
 
@@ -181,8 +213,8 @@ impl Stopper {
         Self(watch::Sender::new(false))
     }
 
-    /// Has the poller give up what it waits for, save what was acknowledged, release the checkpoint, and end.
-    /// A batch that the user works on is not taken away.
+    /// Stops the poller: it ends its wait, saves what was acknowledged, and releases the checkpoint. A batch that you
+    /// are processing stays valid.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
@@ -192,7 +224,7 @@ impl Stopper {
     }
 
     pub(super) async fn stopped(&self) {
-        // The sender is alive, so that this cannot fail.
+        // The sender is alive, so this cannot fail.
         let _ = self.0.subscribe().wait_for(|stopped| *stopped).await;
     }
 }

@@ -8,17 +8,17 @@ use tokio::time::Instant;
 use super::{pending::PageScan, server_clock::ServerClock};
 use crate::source::PageStream;
 
-/// For how long a watermark stays while nothing is new, so that the next request is the same and an `ETag` counts.
+/// How long a watermark stays while nothing is new, so that the next request is the same and its `ETag` is valid.
 const MAX_WATERMARK_HOLD: Duration = Duration::from_secs(10 * 60);
 
-/// One walk through all pages.
+/// One pass through all pages.
 pub(super) struct Pass {
     pub(super) walk: PageStream,
     pub(super) since: Option<Timestamp>,
     pub(super) began: Instant,
     pub(super) pages: u32,
     pub(super) items: u64,
-    /// The page that came last, while its items are looked at.
+    /// The last page, while its items are scanned.
     pub(super) scan: Option<PageScan>,
     pub(super) clock: ServerClock,
     etag: Option<HeaderValue>,
@@ -51,18 +51,18 @@ impl Pass {
         self.pages = self.pages.saturating_add(1);
     }
 
-    /// How far the watermark that the pass began with lies back, by the server's clock.
+    /// The age of the watermark at the start of the pass, by the server's clock.
     pub(super) fn gap(&self) -> Option<Duration> {
         self.clock.at_first_request()?.duration_since(self.since?).try_into().ok()
     }
 
-    /// What has been seen to its end, at the end of the pass: up to the server's clock at its start, never
-    /// ours; and where the server tells none, up to the greatest stamp, less the time that the walk took. And
-    /// the `ETag` of the answer, where the next request will be the same.
+    /// Computes the new watermark at the end of the pass: the server's clock at its start, never the local clock. If the
+    /// server sends no `Date`, it is the greatest stamp minus the duration of the pass. Keeps the `ETag` if the next
+    /// request will be the same.
     pub(super) fn conclude(self, old: Option<Timestamp>, keeps: Option<Duration>) -> Conclusion {
         let Self { since, began, items, etag, not_modified, .. } = self;
         let (clock, greatest) = (self.clock.at_first_request(), self.clock.greatest_stamp());
-        // What was committed behind the back of a long walk has a stamp up to as much older than the greatest one seen.
+        // An item that was committed during a long pass may have a stamp older than the greatest by up to its duration.
         let greatest = greatest.map(|greatest| greatest.min(Timestamp::now()));
         let greatest = greatest.and_then(|greatest| greatest.checked_sub(began.elapsed()).ok());
         let seen = clock.or(greatest.max(old));
@@ -81,6 +81,6 @@ impl Pass {
 pub(super) struct Conclusion {
     pub(super) watermark: Option<Timestamp>,
     pub(super) etag: Option<(Option<Timestamp>, HeaderValue)>,
-    /// The `ETag` that was there counts on.
+    /// The previous `ETag` stays valid.
     pub(super) not_modified: bool,
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use martello_outcome::mask_urls;
+use martello_outcome::{mask_urls, truncate};
 use martello_paginate::Page;
 use serde_json::value::RawValue;
 
@@ -16,38 +16,39 @@ use crate::{
     source::ErasedSource,
 };
 
-/// The longest reason that is kept, in bytes.
+/// The most bytes of a reason that are stored.
 const MAX_REASON_BYTES: usize = 1_024;
 
-/// How many items of a page are looked at before other tasks get their turn.
+/// How many items of a page are scanned before the poller yields to other tasks.
 const ITEMS_PER_POLL: usize = 1_000;
 
-/// How many reported items of a page are collected: one more than may be parked, so that what does not fit is refused.
+/// How many items with issues are collected from one page: one more than the limit of parked items, so that a save of too
+/// many fails.
 const MAX_PARKED_PER_PAGE: usize = Parked::MAX_ITEMS + 1;
 
-/// How many reported items are remembered as told.
+/// How many reported items are remembered.
 const MAX_REPORTED: usize = 10_000;
 
-/// What was delivered and is not acknowledged yet.
+/// A batch that is delivered and not acknowledged yet.
 #[derive(Debug, Default)]
 pub(crate) struct PendingBatch {
     pub(crate) items: Vec<Item>,
     pub(crate) issues: Vec<ItemIssue>,
-    /// What is parked for its issues, and what it is told by.
+    /// The items to park for their issues, and their hashes.
     pub(super) parks: Vec<NewParked>,
     pub(super) reported: HashSet<u128>,
-    /// What it was parked as, if it is delivered again.
+    /// The ids of parked items that are delivered again, by index.
     pub(super) redelivered: BTreeMap<usize, ParkedId>,
-    /// Whether the pass is over with it.
+    /// Whether it is the last batch of the pass.
     pub(super) last: bool,
 }
 
 impl PendingBatch {
-    /// What is to be delivered again.
+    /// A batch of parked items to deliver again.
     pub(super) fn of_parked(parked: Vec<Parked>) -> Self {
         let mut pending = Self::default();
         for Parked { id, item, .. } in parked {
-            // What was parked had been JSON.
+            // A parked text is valid JSON.
             let Ok(json) = RawValue::from_string(item.json) else { continue };
             let version = item.stamp.map(|stamp| ItemVersion { stamp, key: item.key.into() });
             pending.redelivered.insert(pending.items.len(), id);
@@ -77,7 +78,7 @@ impl PendingBatch {
     }
 }
 
-/// A page of which not all items have been looked at.
+/// A page that is being scanned for new items.
 #[derive(Debug)]
 pub(super) struct PageScan {
     rest: vec::IntoIter<Box<RawValue>>,
@@ -96,7 +97,7 @@ impl PageScan {
         }
     }
 
-    /// Looks at some more of it; at the end, what is new on the page.
+    /// Scans more items. At the end of the page, returns the new ones.
     pub(super) fn scan(
         &mut self,
         clock: &mut ServerClock,
@@ -124,16 +125,15 @@ impl PageScan {
     }
 }
 
-/// The item as it is to be parked. The error of a client may quote a URL in the reason.
+/// Builds the parked item. Masks URLs in the reason, because the error of a client may contain one.
 pub(super) fn park(
     version: Option<&ItemVersion>,
     json: &RawValue,
     position: ItemPosition,
     reason: impl Display,
 ) -> NewParked {
-    let mut reason = mask_urls(&reason.to_string(), |_| false).into_owned();
-    let end = (0..=MAX_REASON_BYTES.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
-    reason.truncate(end.unwrap_or_default());
+    let reason = mask_urls(&reason.to_string(), |_| false).into_owned();
+    let reason = truncate(&reason, MAX_REASON_BYTES).to_owned();
     NewParked {
         key: version.map(|version| version.key.to_string()).unwrap_or_default(),
         stamp: version.map(|version| version.stamp),
@@ -144,8 +144,8 @@ pub(super) fn park(
     }
 }
 
-/// The reported items that were told and parked, so that a source that lists them again and again makes no
-/// noise. They have no version to be remembered by, and are known by two hashes of their text.
+/// The invalid items that were reported and parked, so that an item that the source lists again is not reported again. They
+/// have no version, and are identified by two hashes of their text.
 #[derive(Debug, Default)]
 pub(super) struct ReportedIssues {
     hashers: [RandomState; 2],

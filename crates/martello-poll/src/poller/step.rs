@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{FinishedPass, Lease, Poller};
 use crate::{PollError, PollErrorKind, ResyncReason};
 
-/// What came of a step.
+/// The result of a step.
 pub(crate) enum Step {
     Continue,
     Batch,
@@ -14,7 +14,7 @@ pub(crate) enum Step {
 }
 
 impl Poller {
-    /// Does what is next. Dropped, it has done it or not; the poller is whole in any case.
+    /// Does the next step. If the future is dropped, the step may or may not be done, and the poller stays consistent.
     pub(crate) async fn step(&mut self) -> Result<Step, PollError> {
         if self.stopper.is_stopped() {
             return self.stop().await;

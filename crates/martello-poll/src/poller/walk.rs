@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 use super::{Pass, PendingBatch, Poller, pending::PageScan, step::Step};
 use crate::{ParkedFilter, PollError, PollErrorKind, ResyncReason};
 
-/// How many parked items make a batch.
+/// How many parked items are redelivered in one batch.
 const REDELIVERED_PER_BATCH: usize = 100;
 
 impl Poller {
-    /// What is to be delivered again comes first, then a pass.
+    /// Starts with the parked items to redeliver, then starts a pass.
     pub(super) async fn begin(&mut self) -> Result<Step, PollError> {
         let filter = ParkedFilter { redeliver: true, after: None, limit: REDELIVERED_PER_BATCH };
         let again = PendingBatch::of_parked(self.store.parked(filter).await.map_err(PollError::checkpoint)?);
@@ -47,7 +47,7 @@ impl Poller {
             },
             Some(Err(error)) if is_unsendable(&error) => return Err(self.end(error).await),
             Some(Err(error)) => self.refuse(error),
-            // Its last page ended the pass.
+            // The last page ended the pass.
             None => {
                 self.pass = None;
                 Step::Continue
@@ -55,8 +55,7 @@ impl Poller {
         })
     }
 
-    /// Ends the poll. Whoever takes it up once the source or the client is corrected finds the checkpoint
-    /// free, and all that was acknowledged; what cannot be saved is delivered again.
+    /// Ends the poll, and saves and releases the checkpoint. What cannot be saved is delivered again after a restart.
     async fn end(&mut self, error: PageError) -> PollError {
         if self.stop().await.is_err() {
             self.give_up();
@@ -77,8 +76,8 @@ impl Poller {
         Step::Continue
     }
 
-    /// Looks at some more of the page that came last, and lets others run: a page may be long, and any number
-    /// of pages may have nothing new.
+    /// Scans more items of the current page, and yields to other tasks: a page may be long, and many pages in a row may
+    /// have no new item.
     async fn scan(&mut self) -> Step {
         self.scan_some();
         if self.pending.is_none() {

@@ -15,7 +15,7 @@ use crate::{ItemIssueKind, ItemVersion};
 
 pub(crate) type PageStream = Pin<Box<dyn Stream<Item = Result<Page<Box<RawValue>>, PageError>> + Send>>;
 
-/// A source, with a service to ask it: without their types, so that a poller is one type.
+/// A source with its service, without their types, so that [`Poller`](crate::Poller) has no type parameters.
 pub(crate) trait ErasedSource: fmt::Debug + Send {
     fn fingerprint(&self) -> String;
     fn start(&self) -> Option<Timestamp>;
@@ -86,7 +86,7 @@ impl<S, P, B, R> fmt::Debug for SourceClient<S, P, B, R> {
     }
 }
 
-/// Pages whose first is asked for only if it is another than the one with this `ETag` (RFC 9110 §13.1.2).
+/// Pages whose first request has `If-None-Match` with this `ETag` (RFC 9110 §13.1.2).
 #[derive(Debug)]
 struct Conditional<P> {
     pages: P,
@@ -111,7 +111,7 @@ impl<P: Paged> Paged for Conditional<P> {
         self.pages.parse(response)
     }
 
-    /// A 304 answers a condition; without one it is no page.
+    /// A 304 is a page only if the request had `If-None-Match`.
     fn accepts(&self, status: StatusCode) -> bool {
         (status == StatusCode::NOT_MODIFIED && self.etag.is_some()) || self.pages.accepts(status)
     }

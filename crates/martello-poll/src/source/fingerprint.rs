@@ -1,31 +1,31 @@
-//! What a source is known by in its checkpoint: a digest, because a query or a header may bear a secret.
+//! The fingerprint of a source in its checkpoint. It is a digest, because a query or a header may contain a secret.
 
 use std::fmt::Write;
 
 use http::{HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-/// What makes it this source and no other.
+/// What identifies a source.
 pub(super) struct Identity<'a> {
     /// The URL, and the names of parameter, key and stamp.
     pub(super) asked: [&'a str; 4],
     /// In the order of their names.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What its user named.
+    /// The texts that the user added.
     pub(super) named: &'a [String],
 }
 
 impl Identity<'_> {
-    /// The same in every version, as a text that is stored must be.
+    /// The fingerprint. It is the same in every version of this crate, because it is stored.
     pub(super) fn fingerprint(&self) -> String {
         if self.headers.is_empty() && self.named.is_empty() {
-            // As it was before anything else counted, so that older checkpoints go on. It is no fingerprint
-            // of the other form.
+            // The form of older versions, so that their checkpoints stay valid. It differs from every fingerprint of the
+            // other form.
             return format!("{:016x}", fnv_1a(self.asked.join("\n").as_bytes()));
         }
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
-            // So that no part can pass for two.
+            // The length keeps two parts from looking like one.
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         };
@@ -37,7 +37,7 @@ impl Identity<'_> {
             [b"named", text.as_bytes()].into_iter().for_each(&mut add);
         }
         hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            // It always can be written to a text.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         })

@@ -16,7 +16,7 @@ use crate::{ItemIssueKind, ItemVersion};
 
 type MakePages<P> = Box<dyn Fn(Uri) -> Result<P, ConfigError> + Send>;
 
-/// A source whose items are JSON objects, and whose query has a parameter for the moment to ask from.
+/// A source of JSON objects, whose URL has a query parameter for the start of the time range.
 ///
 /// # Defaults
 ///
@@ -50,18 +50,17 @@ pub struct JsonSince<P> {
     utc: bool,
     boundary: Boundary,
     everything_from: Option<Timestamp>,
-    /// What else tells it from other sources.
+    /// More texts that identify the source.
     named: Vec<String>,
     ignored: Vec<HeaderName>,
 }
 
 impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
-    /// A source at this URL, whose query holds the filters; its pages are made by this function, from the URL with the
-    /// moment in it.
+    /// A source at this URL, whose query has the filters. `pages` describes the pages for the URL with the start time in it.
     ///
     /// # Errors
     ///
-    /// When it is no absolute URL, or no pages can be made of it.
+    /// When the URL is not absolute, or `pages` fails.
     pub fn new<U, F>(url: U, pages: F) -> Result<Self, ConfigError>
     where
         U: TryInto<Uri>,
@@ -87,69 +86,66 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         })
     }
 
-    /// Asks for so many items in a page, by the parameter of this name, in clear or [as it stands in a
-    /// URL](QueryName). Said here and not in the URL, it may change without making another source of it.
+    /// Sets the page size with this query parameter, decoded or [percent-encoded](QueryName). Unlike a page size in the URL,
+    /// it can change without making this another source.
     pub fn page_size(mut self, parameter: impl Into<String>, items: u32) -> Self {
         self.page_size = Some((parameter.into(), items));
         self
     }
 
-    /// The name of the query parameter that bears the moment to ask from, in clear or [as it stands in a
-    /// URL](QueryName). The moment is sent in UTC with milliseconds (`2024-11-29T10:00:00.000Z`), rounded
-    /// down.
+    /// Sets the query parameter for the start time, decoded or [percent-encoded](QueryName). The time is sent in UTC with
+    /// milliseconds (`2024-11-29T10:00:00.000Z`), rounded down.
     pub fn parameter(mut self, name: impl Into<String>) -> Self {
         self.parameter = name.into();
         self
     }
 
-    /// The name of an item's key: a text or a number.
+    /// Sets the member that is the key of an item: a string or a number.
     pub fn key(mut self, name: impl Into<String>) -> Self {
         self.key = name.into();
         self
     }
 
-    /// The name of the stamp that the source filters by: a text by RFC 3339.
+    /// Sets the member that is the stamp of an item: the time by which the source filters, as RFC 3339 text.
     pub fn stamp(mut self, name: impl Into<String>) -> Self {
         self.stamp = name.into();
         self
     }
 
-    /// Takes a stamp that has no zone for UTC. Otherwise its item is parked.
+    /// Treats a stamp without a time zone as UTC. By default its item is parked.
     pub fn stamps_are_utc(mut self) -> Self {
         self.utc = true;
         self
     }
 
-    /// Whether an item whose stamp is exactly the asked-for moment is listed.
+    /// Sets whether the list includes an item whose stamp is exactly the requested time.
     pub fn boundary(mut self, boundary: Boundary) -> Self {
         self.boundary = boundary;
         self
     }
 
-    /// Asks from this moment where everything is asked for, for a source that wants one. The first poll keeps
-    /// it in the checkpoint: a moment that is computed anew at each start, such as an hour ago, opens no gap.
-    /// See [`Source::start`].
+    /// Sets the start time for a request of everything, for a source that needs one. The first poll stores it in the
+    /// checkpoint, so a time relative to the start of the process, such as an hour ago, opens no gap. See
+    /// [`Source::start`].
     pub fn everything_from(mut self, moment: Timestamp) -> Self {
         self.everything_from = Some(moment);
         self
     }
 
-    /// Something else that makes it this source and no other, such as a tenant that a layer around the client
-    /// names in a header, or which list it is where the pages have several. The URL and the headers of the
-    /// pages count in any case. It is stored as a digest.
+    /// Adds a text that identifies the source, such as a tenant that a layer around the client sends in a header. The URL
+    /// and the headers of the pages always identify the source. Only a digest is stored.
     pub fn identity(mut self, text: impl AsRef<str>) -> Self {
         self.named.push(text.as_ref().to_owned());
         self
     }
 
-    /// A header of the pages that does not make another source of it: one with another value in each process, say.
+    /// Excludes a header of the pages from the identity of the source, for example one that differs between processes.
     pub fn ignore_header(mut self, name: HeaderName) -> Self {
         self.ignored.push(name);
         self
     }
 
-    /// The headers of its requests that make it another source: all but credentials, which are renewed, and
-    /// what every page of JSON is asked for with.
+    /// The headers that identify the source: all but credentials, which are renewed, and `Accept: application/json`.
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let request = Uri::try_from(self.url.as_str()).ok().and_then(|url| (self.pages)(url).ok());
         let request = request.and_then(|pages| pages.request(None).ok());
@@ -160,12 +156,12 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         };
         let headers = request.iter().flat_map(Request::headers).filter(|(name, value)| counts(name, value));
         let mut headers: Vec<_> = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
-        // Of one name they stay in order.
+        // Headers of the same name keep their order.
         headers.sort_by(|(one, _), (two, _)| one.as_str().cmp(two.as_str()));
         headers
     }
 
-    /// The URL with the moment in it; what else is in its query stays as it is written.
+    /// The URL with the start time and the page size. The rest of its query stays unchanged.
     fn set(&self, since: Option<Timestamp>) -> Url {
         let since = since.or(self.everything_from).map(|since| (&self.parameter, since_text(since)));
         let size = self.page_size.as_ref().map(|(name, items)| (name, items.to_string()));
@@ -181,14 +177,14 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
     }
 }
 
-/// With milliseconds, rounded down: later than asked for would lose something.
+/// The time with milliseconds, rounded down: a later time would lose changes.
 fn since_text(since: Timestamp) -> String {
     let millis = since.as_nanosecond().div_euclid(1_000_000);
     let since = i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     format!("{:.3}", since.unwrap_or(Timestamp::MIN))
 }
 
-/// The moment that a JSON text tells (RFC 3339, RFC 9557). Without a zone it is a issue, unless one says that it is UTC.
+/// Parses a JSON string as a time (RFC 3339, RFC 9557). A time without a zone is an issue, unless `utc` is set.
 fn parse_stamp(value: &RawValue, utc: bool) -> Result<Timestamp, ItemIssueKind> {
     let text: String = serde_json::from_str(value.get()).map_err(|_| ItemIssueKind::InvalidStamp)?;
     if let Ok(stamp) = text.parse() {
@@ -237,7 +233,7 @@ impl<P: Paged<Item = Box<RawValue>> + Send + Sync + 'static> Source for JsonSinc
     }
 }
 
-/// Without the query, which may bear a secret.
+/// Omits the query, which may contain a secret.
 impl<P> fmt::Debug for JsonSince<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonSince").field("path", &self.url.path()).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! What is polled.
+//! The source of a poll.
 
 mod erased;
 mod fingerprint;
@@ -14,56 +14,93 @@ pub use json::JsonSince;
 
 use crate::{ItemIssueKind, ItemVersion};
 
-/// Something that can be asked what changed since. [`JsonSince`] is one for most APIs.
+/// A list that can be requested from a given time on. [`JsonSince`] implements it for most APIs.
 ///
-/// In which order it lists its items makes no difference.
+/// The order of the items does not matter.
+///
+/// ```
+/// use http::Uri;
+/// use martello_poll::{BoxError, Boundary, ItemIssueKind, ItemVersion, JsonCursor, RawValue, Source};
+///
+/// /// Orders with a number as key.
+/// struct Orders;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order { number: u64, changed: String }
+///
+/// impl Source for Orders {
+///     type Pages = JsonCursor<Box<RawValue>>;
+///
+///     fn fingerprint(&self) -> String {
+///         "orders v1".to_owned()
+///     }
+///
+///     fn since(&self, since: Option<jiff::Timestamp>) -> Result<Self::Pages, BoxError> {
+///         let from = since.map_or(0, |since| since.as_second());
+///         Ok(JsonCursor::new(format!("https://api.example/orders?from={from}"))?)
+///     }
+///
+///     fn boundary(&self) -> Boundary {
+///         Boundary::Inclusive
+///     }
+///
+///     fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind> {
+///         let order: Order = serde_json::from_str(item.get()).map_err(|_| ItemIssueKind::NoKey)?;
+///         let stamp = order.changed.parse().map_err(|_| ItemIssueKind::InvalidStamp)?;
+///         Ok(ItemVersion { stamp, key: order.number.to_string().into() })
+///     }
+/// }
+/// ```
 pub trait Source: Send + 'static {
-    /// What its pages look like.
+    /// The description of its pages.
     type Pages: Paged<Item = Box<RawValue>> + Send + Sync + 'static;
 
-    /// What makes it this source and no other, filters above all, and headers such as a tenant's, in up to
-    /// 256 bytes without a secret: a digest, say. It is stored in the checkpoint, whose watermark means
-    /// nothing for a source that lists something else.
+    /// Identifies the source: its filters above all, and headers such as a tenant, in up to 256 bytes without a secret, for
+    /// example as a digest. The checkpoint stores it, because a watermark has no meaning for another source.
     fn fingerprint(&self) -> String;
 
-    /// From when on everything is asked for; `None`, by default, for all there is.
+    /// The start of the time range for a request of everything; by default `None`, for all items.
     ///
-    /// It is asked when a poll begins: the answer is kept in the checkpoint before the first request, so that
-    /// “an hour ago” means the same after a restart and after a resync; the checkpoint of another source
-    /// stays until this one has answered. An earlier moment moves a kept one back, a later one does not
-    /// count. `None` clears a kept one while there is no watermark; from then on it stays. Where the source
-    /// answers 410 to the kept one, it is asked again, and the answer takes the place of the kept one
-    /// ([`StartExpired`](crate::ResyncReason::StartExpired)).
+    /// The poller calls it when a poll starts, and stores the result in the checkpoint before the first request. So "an hour
+    /// ago" means the same time after a restart or a resync. The checkpoint of another source stays until this one has
+    /// answered. An earlier result replaces the stored one; a later one is ignored. `None` clears the stored one only
+    /// while there is no watermark. If the source answers 410 to the stored start, the poller calls it again, and the
+    /// result replaces the stored one ([`StartExpired`](crate::ResyncReason::StartExpired)).
     fn start(&self) -> Option<Timestamp> {
         None
     }
 
-    /// The pages of what changed since then, or of everything. The moment may be made earlier, never later: what it
-    /// is sent as has to be rounded down.
+    /// The pages of the changes since this time, or of everything. The source may round the time down, never up.
     ///
     /// # Errors
     ///
-    /// When no pages can be made of it. The message must not show a secret.
+    /// When no pages can be built for this time. The message must not show a secret.
     fn since(&self, since: Option<Timestamp>) -> Result<Self::Pages, BoxError>;
 
-    /// Whether an item whose stamp is exactly the asked-for moment is listed.
+    /// Whether the list includes an item whose stamp is exactly the requested time.
     fn boundary(&self) -> Boundary;
 
     /// The key and the stamp of an item.
     ///
     /// # Errors
     ///
-    /// When it has none that can be used; it is parked then, with this reason.
+    /// When one of them is missing or invalid. The item is parked with this reason.
     fn item_version(&self, item: &RawValue) -> Result<ItemVersion, ItemIssueKind>;
 }
 
-/// Whether `since` means “from then on” or “after”.
+/// Whether a list since a time includes that time.
+///
+/// ```
+/// use martello_poll::Boundary;
+///
+/// assert_eq!(Boundary::default(), Boundary::Exclusive);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Boundary {
-    /// What has exactly that stamp is listed (`≥`).
+    /// Items with exactly that stamp are listed (`≥`).
     Inclusive,
-    /// What has exactly that stamp is not listed (`>`): the poller asks from a millisecond earlier. This is
-    /// the default, because it is safe for both.
+    /// Items with exactly that stamp are not listed (`>`): the poller requests a millisecond more. This is the default,
+    /// because it is safe for both.
     #[default]
     Exclusive,
 }

@@ -1,4 +1,4 @@
-//! Files that are JSON, and are replaced whole.
+//! Reads JSON files, and replaces them atomically.
 
 #[cfg(unix)]
 use std::fs::File;
@@ -23,14 +23,14 @@ struct Versioned<T> {
     content: T,
 }
 
-/// The path with this after it.
+/// The path with this suffix.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut with_suffix = OsString::from(path);
     with_suffix.push(suffix);
     with_suffix.into()
 }
 
-/// What stands in the file; `None` if there is no file.
+/// Reads and parses the file; `None` if there is no file.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, CheckpointError> {
     #[derive(Deserialize)]
     struct Version {
@@ -42,7 +42,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     }
     let mut file = open::for_reading(path)?;
     let kind = file.metadata().map_err(failed)?.file_type();
-    // A folder says itself what it is.
+    // Reading a folder fails with a clear error of the system.
     if !kind.is_file() && !kind.is_dir() {
         return Err(unusable(path, "is not a regular file; use another path"));
     }
@@ -63,15 +63,15 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     Ok(Some(versioned.content))
 }
 
-/// Writes into a file beside it that nobody can have put there, flushes, renames, and flushes the folder,
-/// without which a rename may not outlast a crash. `checkpoint` is the path of the checkpoint that it is of.
+/// Writes a new temporary file in the same folder, flushes it, renames it over `path`, and flushes the folder, without
+/// which the rename may not survive a crash. `checkpoint` is the path of the checkpoint, whose owner the file gets.
 pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) -> Result<(), CheckpointError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })
         .map_err(io::Error::from)
         .map_err(failed)?;
     let write = || -> io::Result<()> {
-        // Its name is random, it is made by this call or not at all, and it is for its owner alone.
+        // The name is random, the call fails if the file exists, and the mode is 0600.
         let mut file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(path))?;
         file.write_all(&text)?;
         open::copy_owner_and_mode(file.as_file(), path, checkpoint);
@@ -91,7 +91,7 @@ fn flush_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
 
-/// A folder is no file there.
+/// Other systems cannot open a folder as a file.
 #[cfg(not(unix))]
 fn flush_folder(_: &Path) -> io::Result<()> {
     Ok(())

@@ -4,10 +4,10 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-/// A file that nobody else has locked, unlocked by name when it is dropped.
+/// A file with an exclusive lock, which is released explicitly on drop.
 ///
-/// Closing it is not enough: a process that another thread has just forked has the file, and with it the
-/// lock, until it runs its program.
+/// Closing the file is not enough: a process that another thread has just forked inherits the open file and its lock until
+/// it executes its program.
 #[derive(Debug)]
 pub(super) struct LockedFile(File);
 
@@ -17,7 +17,7 @@ impl LockedFile {
         Ok(Self(file))
     }
 
-    /// Waits until nobody else has it.
+    /// Waits for the lock.
     pub(super) fn lock(file: File) -> io::Result<Self> {
         file.lock()?;
         Ok(Self(file))
@@ -40,7 +40,7 @@ impl DerefMut for LockedFile {
 
 impl Drop for LockedFile {
     fn drop(&mut self) {
-        // If this fails, the file is closed all the same, which unlocks it unless it was inherited.
+        // If this fails, closing the file releases the lock, unless a child process inherited it.
         let _ = self.0.unlock();
     }
 }

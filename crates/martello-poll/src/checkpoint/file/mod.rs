@@ -18,22 +18,28 @@ use super::{
 
 /// A checkpoint in a file.
 ///
-/// It is written into a new file of a random name (`.martello-…`), flushed and renamed into place, and its
-/// folder is flushed, so that a crash leaves the old or the new one, and that new file at most. If the path
-/// is a link, the file that it leads to is replaced, and the other files are beside that. What is parked
-/// stands beside it in a file of its own (`….parked`) and is written first; a crash between both leaves
-/// something parked that is delivered once more.
+/// Each save writes a new file with a random name (`.martello-…`), flushes it, renames it over the old one, and flushes the
+/// folder. A crash leaves the old or the new checkpoint, and at most that temporary file. If the path is a symbolic link,
+/// the file that it leads to is replaced. Parked items are in a second file beside it (`….parked`), which is written first:
+/// a crash between both writes leaves a parked item that is delivered once more.
 ///
-/// A process whose poller holds it has a lock of the operating system on a third file (`….lock`), which ends
-/// with the process; a lease runs out only among clones of one `FileCheckpoint`. The lock works between
-/// processes of one machine; on the file system of a network it may not.
+/// A poller holds an operating system lock on a third file (`….lock`), which ends with the process. Leases expire only
+/// between clones of one `FileCheckpoint`. The lock works between processes of one machine, but may not work on a network
+/// file system.
 ///
-/// All files are made for their owner alone (mode 0600), because they have what the source listed. Those that
-/// are there keep their mode, but what is parked is open to nobody to whom the checkpoint is not, and has its
-/// owner. What is not a regular file is refused, and so is a lock file or a file of what is parked that is a
-/// link, and a lock file that has other names.
+/// New files have mode 0600, because they contain items of the source. Existing files keep their mode. The file of parked
+/// items has the owner of the checkpoint and gives no permission that the checkpoint does not give. A path that is not a
+/// regular file is an error; so is a symbolic link at the lock file or the file of parked items, and a lock file with hard
+/// links.
 ///
-/// A clone is the same checkpoint, and so is another of the same path.
+/// A clone is the same checkpoint, and so is another `FileCheckpoint` with the same path.
+///
+/// ```
+/// use martello_poll::FileCheckpoint;
+///
+/// let checkpoint = FileCheckpoint::new("plannings.checkpoint"); // opens nothing yet
+/// assert_eq!(checkpoint.path().to_str(), Some("plannings.checkpoint"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileCheckpoint {
     path: PathBuf,
@@ -41,19 +47,19 @@ pub struct FileCheckpoint {
 }
 
 impl FileCheckpoint {
-    /// A checkpoint at this path, whose folder exists. Nothing is opened yet.
+    /// A checkpoint at this path. The folder must exist. Nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { files: Arc::new(Mutex::new(CheckpointPath::new(&path))), path }
     }
 
-    /// Where it is.
+    /// The path of the checkpoint.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Does it on a thread that may wait for a disk. What was begun is ended, also if nobody waits for it.
+    /// Runs `work` on a thread that may block. It runs to its end even if the future is dropped.
     fn blocking<T, F>(&self, work: F) -> CheckpointFuture<'_, T>
     where
         T: Send + 'static,

@@ -1,4 +1,4 @@
-//! Files are opened so that whoever else may write to the folder cannot lead to another file, or to a wait.
+//! Opens files safely in a folder where other users may write: follows no link that they placed, and never blocks.
 
 use std::{
     fs::{self, File},
@@ -8,13 +8,13 @@ use std::{
 
 use crate::checkpoint::{CheckpointError, CheckpointErrorKind};
 
-/// So many links, one to the next, are followed, as by Linux.
+/// The most symbolic links that are followed in a row, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// Where the path leads to, if it is a link: that is replaced, and not the link.
+/// Resolves symbolic links. A save replaces the file that the link leads to, not the link.
 pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     match fs::metadata(path) {
-        // The system does not follow it: it may be a stranger's, in a folder that all may write to.
+        // The system refuses to follow the link: another user may have placed it in a shared folder.
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -27,8 +27,8 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// Opens it to be read, and waits for nobody, also if it is a pipe. It is no link: the checkpoint's path was
-/// followed already, and what is beside it may be a link that a stranger has put there.
+/// Opens a file for reading, without blocking on a pipe. It refuses a symbolic link: the path of the checkpoint is already
+/// resolved, and another user may have placed a link beside it.
 #[cfg(unix)]
 pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     use rustix::{
@@ -50,8 +50,8 @@ pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     File::open(path).map_err(|error| unavailable("read", path, error))
 }
 
-/// Opens a lock file, or makes one for its owner alone. Its name is known, so that it may be a link that a
-/// stranger has put there: what that leads to is not touched.
+/// Opens a lock file, or creates one with mode 0600. Its name is predictable, so another user may have placed a link there:
+/// the file behind a link is not touched.
 #[cfg(unix)]
 pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointError> {
     use std::os::unix::fs::MetadataExt;
@@ -73,7 +73,7 @@ pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointErro
         | OFlags::CLOEXEC;
     let file: File = match open(path, how, Mode::RUSR | Mode::WUSR) {
         Ok(file) => file.into(),
-        // Some systems say of a link that there are too many.
+        // Some systems report a link with this code.
         Err(Errno::LOOP | Errno::MLINK) => return Err(is_link()),
         Err(error) => return Err(failed(error.into())),
     };
@@ -95,10 +95,10 @@ pub(super) fn for_locking(path: &Path, _: &Path) -> Result<File, CheckpointError
     opened.map_err(|error| unavailable("locked", path, error))
 }
 
-/// Gives a file that is to replace another the mode of that, and the owner of the checkpoint.
+/// Gives a new file the mode of the file that it replaces, and the owner of the checkpoint.
 ///
-/// What is parked is open to nobody to whom the checkpoint is not, and if there is none yet, to nobody by the
-/// file of a stranger.
+/// The mode grants no permission that the checkpoint does not grant. If there is no checkpoint yet, the mode of a file of
+/// another user is ignored.
 #[cfg(unix)]
 pub(super) fn copy_owner_and_mode(file: &File, replaced: &Path, checkpoint: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -109,21 +109,21 @@ pub(super) fn copy_owner_and_mode(file: &File, replaced: &Path, checkpoint: &Pat
         Err(_) if there.uid() == mine.uid() => 0o777,
         Err(_) => return,
     };
-    // Where this fails, it stays for its owner alone.
+    // If this fails, the mode stays 0600.
     let _ = file.set_permissions(fs::Permissions::from_mode(there.mode() & most & 0o777));
 }
 
 #[cfg(not(unix))]
 pub(super) fn copy_owner_and_mode(_: &File, _: &Path, _: &Path) {}
 
-/// What root makes beside a file of somebody else is for that one to use, as with SQLite.
+/// Root gives a file that it creates to the owner of the file beside it, like SQLite.
 #[cfg(unix)]
 fn copy_owner(file: &File, of: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(of))
         && mine.uid() != there.uid()
     {
-        // Nobody but root may.
+        // Only root is permitted to do this.
         let _ = fchown(file, Some(there.uid()), Some(there.gid()));
     }
 }

@@ -16,21 +16,21 @@ use crate::checkpoint::{
     Acquired, Checkpoint, CheckpointError, Fence, Held, Save, Saved, parked::ParkedItems,
 };
 
-/// The files of a checkpoint.
+/// The path of a checkpoint, its lock, and the files beside it.
 #[derive(Debug)]
 pub(super) struct CheckpointPath {
     given: PathBuf,
-    /// Where that leads to: looked up once, so that its lock and what is parked stay beside it.
+    /// The path with links resolved. It is resolved once, so that the lock and the parked items stay beside it.
     resolved: Option<PathBuf>,
     held: Option<HeldLock>,
 }
 
-/// The checkpoint is held by a poller of this process.
+/// A poller of this process holds the checkpoint.
 #[derive(Debug)]
 struct HeldLock {
     fence: Fence,
     until: Instant,
-    /// LockedFile, and with the last fence in it.
+    /// The locked file. It contains the last fence.
     lock: LockedFile,
 }
 
@@ -98,7 +98,7 @@ impl CheckpointPath {
         Ok(read(&with_suffix(&self.checkpoint()?, ".parked"))?.unwrap_or_default())
     }
 
-    /// Under a lock of its own, since whoever polls is not the only one to do so.
+    /// Changes the parked items under a lock of their own, because processes without the lease change them too.
     pub(super) fn change_parked<T>(
         &mut self,
         change: impl FnOnce(&mut ParkedItems) -> Result<T, CheckpointError>,
@@ -116,15 +116,15 @@ impl CheckpointPath {
     }
 }
 
-/// The longest fence, in digits.
+/// The most digits of a fence.
 const MAX_FENCE_DIGITS: u64 = 20;
 
-/// The fence after the one in the file.
+/// Increments the fence in the file, and returns it.
 fn next_fence(file: &mut File) -> io::Result<Fence> {
     let mut text = String::new();
     file.rewind()?;
     file.take(MAX_FENCE_DIGITS).read_to_string(&mut text)?;
-    // A file that was cut off by a crash begins anew: nobody has outlived that crash.
+    // A crash may truncate the file. The fence then starts at 1: no holder has survived that crash.
     let fence = text.trim().parse::<u64>().unwrap_or_default().saturating_add(1);
     file.rewind()?;
     file.set_len(0)?;
