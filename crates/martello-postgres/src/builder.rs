@@ -9,7 +9,7 @@ use crate::{
     connect_url::ConnectUrl,
     connections::Connections,
     engine::{Engine, Options},
-    fault::explain,
+    explain::explain,
     migrate,
     own_pool::{Limits, OwnPool},
     pooler,
@@ -23,22 +23,36 @@ const LASTS: std::ops::RangeInclusive<Duration> =
 const MAX_BATCH: usize = 10_000;
 const MAX_WAITING: usize = 100_000;
 
-/// Collects how a [`PostgresStore`] is to be connected.
+/// Configures and connects a [`PostgresStore`].
 ///
 /// # Defaults
 ///
 /// | what | default | why |
 /// |---|---|---|
 /// | [schema](Self::schema) | `martello` | a name of its own, beside whatever else is in the database |
-/// | [create](Self::create) | yes | a first start needs no ceremony |
-/// | [connections](Self::max_connections) | 8 | one stores, a few work, and a long list keeps nobody waiting |
+/// | [create](Self::create) | yes | the first start needs no setup |
+/// | [connections](Self::max_connections) | 8 | a batch, a few workers and a long list run at the same time |
 /// | [patience](Self::patience) | 30 s | longer than a failover takes to be noticed, shorter than a lease |
-/// | [lifetime](Self::max_lifetime) | 30 min | soon enough after a failover or a change of roles, seldom enough to cost nothing |
-/// | [idle timeout](Self::idle_timeout) | 10 min | shorter than most NATs and firewalls remember a connection |
-/// | [batch](Self::max_batch) | 256 | beyond that, a statement more is no longer what costs |
+/// | [lifetime](Self::max_lifetime) | 30 min | short enough after a failover or a changed role, long enough to cost nothing |
+/// | [idle timeout](Self::idle_timeout) | 10 min | shorter than the idle timeout of most NATs and firewalls |
+/// | [batch](Self::max_batch) | 256 | in larger batches, the cost per statement no longer matters |
 /// | [waiting](Self::max_waiting) | 1,024 | four batcher |
 ///
-/// Where to is asked for: a [url](Self::url) or a [pool](Self::pool).
+/// A [URL](Self::url) or a [pool](Self::pool) is required.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # async fn connect() -> Result<(), martello_outbox::StoreError> {
+/// let store = martello_postgres::PostgresStore::builder()
+///     .url("postgres://orders@db.internal/orders")
+///     .schema("outbox")
+///     .patience(Duration::from_secs(10))
+///     .connect()
+///     .await?;
+/// assert_eq!(store.schema(), "outbox");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is connected"]
 pub struct PostgresStoreBuilder {
@@ -53,7 +67,7 @@ pub struct PostgresStoreBuilder {
     max_waiting: usize,
 }
 
-/// The schema of a store that names none.
+/// The default schema.
 const SCHEMA: &str = "martello";
 
 #[derive(Clone)]
@@ -85,110 +99,120 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// The server and the database, as `postgres://user:password@host:5432/database`. `schema`, `sslmode`,
-    /// `application_name` and what else sqlx's `PgConnectOptions` knows may follow as a query; what is not said comes
-    /// from `PGHOST` and its like.
+    /// Sets the server and the database, as `postgres://user:password@host:5432/database`. The query may have `schema`,
+    /// `sslmode`, `application_name` and the other parameters of sqlx's `PgConnectOptions`. Missing parts come from `PGHOST`
+    /// and the other variables of libpq.
     ///
-    /// The first connection finds out whether PgBouncer or its like gives each transaction any session: then
-    /// statements are not kept there, and nothing is listened for. `statement-cache-capacity` says whether they are
-    /// kept: 0 if not, and more if `max_prepared_statements` of PgBouncer is as much.
+    /// [`connect`](Self::connect) detects a pooler, such as PgBouncer, that gives each transaction any session. The store then
+    /// prepares statements without a name, and does not listen for notifications. `statement-cache-capacity` overrides
+    /// this: 0 means that sessions keep no statements; set a larger number if PgBouncer's `max_prepared_statements` allows it.
     ///
-    /// The store makes its own connections, of which it checks none before it is used but those that were idle for a
-    /// second.
+    /// The store makes its own connections. It pings a connection before use only if that was idle for a second.
     pub fn url(mut self, url: &str) -> Self {
         self.to = To::Url(url.to_owned());
         self
     }
 
-    /// A pool that the store takes its connections from, and gives them back to after each operation. One more,
-    /// outside of the pool and with its options, listens for changes once somebody watches. A pool checks its
-    /// connections at each use, and so this is slower than a [url](Self::url). Where layers of your subscriber have
-    /// filters of their own, switch the pool's `log_statements` off: sqlx asks whether its lines are wanted, and such
-    /// a layer then loses the next line. Where it leads to PgBouncer, set its `extra_float_digits` to `None`.
+    /// Takes connections from this pool, and returns them after each operation. One more connection, outside the pool and
+    /// with its options, listens for notifications while a caller watches. A pool pings its connections at each use, so this
+    /// is slower than a [URL](Self::url).
+    ///
+    /// Switch the pool's `log_statements` off if layers of your tracing subscriber have their own filters: sqlx asks whether
+    /// its lines are enabled, and such a layer then loses its next line. Set `extra_float_digits` to `None` if the pool
+    /// connects to PgBouncer.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = sqlx::PgPool::connect("postgres://orders@db.internal/orders").await?;
+    /// let store = martello_postgres::PostgresStore::builder().pool(pool).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pool(mut self, pool: PgPool) -> Self {
         self.to = To::Pool(pool);
         self
     }
 
-    /// The schema that the tables are in: 1 to 48 lower-case letters, digits and underscores, with no digit and no
-    /// `pg_` in front. Stores on different schemas have nothing to do with each other. The URL may name it instead,
-    /// as `?schema=orders`.
+    /// Sets the schema of the tables: 1 to 48 lower-case letters, digits and underscores, not starting with a digit or
+    /// `pg_`. Stores on different schemas are independent. The URL may name the schema instead, as `?schema=orders`.
     pub fn schema(mut self, name: &str) -> Self {
         self.schema = Some(name.to_owned());
         self
     }
 
-    /// Whether the schema and its tables are made if there are none.
+    /// Sets whether [`connect`](Self::connect) creates the schema and its tables if they do not exist.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Whose time the store goes by: the server's, unless a test moves one by hand.
+    /// Sets the clock: the server's by default, or a manual one in tests.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many connections it uses at once, from 2 to 1,000, beside the one that listens; more operations wait for one.
+    /// Sets how many connections the store uses at the same time, from 2 to 1,000, beside the one that listens. Further
+    /// operations wait for a connection.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// How long an operation may take, from 10 ms to 10 min, the wait for a connection included, before it fails with
+    /// Sets how long an operation may take, from 10 ms to 10 min, including the wait for a connection. Then it fails with
     /// [`StoreErrorKind::Unavailable`].
     pub fn patience(mut self, time: Duration) -> Self {
         self.patience = time;
         self
     }
 
-    /// How long a connection lasts, from 1 s to 7 days, up to a tenth less so that not all end at once. Then another
-    /// is made when it is needed: what the server, the role or the database was set to meanwhile counts from then on
-    /// at the latest. The connections of a pool last as long as the pool says.
+    /// Sets how long a connection lasts, from 1 s to 7 days. Each lasts up to a tenth less, at random, so that not all end
+    /// together. New settings of the server, the role or the database apply to new connections. A [pool](Self::pool) has its
+    /// own limits.
     pub fn max_lifetime(mut self, time: Duration) -> Self {
         self.limits.lifetime = time;
         self
     }
 
-    /// How long a connection lasts that nothing uses, from 1 s to 7 days.
+    /// Sets how long an idle connection lasts, from 1 s to 7 days.
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.limits.idle = time;
         self
     }
 
-    /// After how many entries a statement that stores them takes no more along, from 1 to 10,000. Nobody ever waits for
-    /// others to come: those that came while the last statement was under way are taken together.
+    /// Sets the size from which a batch takes no further operation, from 1 to 10,000 entries. No call waits for a batch to
+    /// fill: the calls that arrive while a statement runs form the next batch.
     pub fn max_batch(mut self, entries: usize) -> Self {
         self.max_batch = entries;
         self
     }
 
-    /// How many operations wait to be stored together, from 1 to 100,000; the futures of more wait for room.
+    /// Sets how many operations wait in the queue for the next batch, from 1 to 100,000. Further calls wait until there is
+    /// room.
     pub fn max_waiting(mut self, operations: usize) -> Self {
         self.max_waiting = operations;
         self
     }
 
-    /// Connects: makes the schema if there is none, and brings it up to date. Many may do so at once.
+    /// Connects, and creates or migrates the schema. Several processes may do so at the same time.
     ///
     /// # Errors
     ///
-    /// With the database as it was:
+    /// The database is unchanged after an error:
     ///
-    /// - [`StoreErrorKind::Invalid`]: a value is out of its range, the URL is none, or it names another schema than
+    /// - [`StoreErrorKind::Invalid`]: a value is out of range, or the URL is invalid or names another schema than
     ///   [`schema`](Self::schema).
     /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate
-    ///   that is not trusted, is older than PostgreSQL 14, or its database is not in UTF-8; there is no schema and
-    ///   none may be made; the schema has tables of another program, or of a newer version of this one; or PgBouncer
-    ///   does not hand on what the URL asks for.
-    /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role may not make the schema or use it.
-    /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no connection to give.
+    ///   that is not trusted, is older than PostgreSQL 14, or its database is not in UTF-8; the schema does not exist
+    ///   and must not be created; it has tables of another program, or of a newer version; or PgBouncer refuses a parameter
+    ///   of the URL.
+    /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role lacks the privilege to create or use the schema.
+    /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no free connection.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         self.check().map_err(|error| invalid(&error))?;
         let (source, shared, prepared, listen, schema) = match self.to {
             To::Nowhere => {
-                let message = "a store must be told where to connect: give it a url or a pool";
+                let message = "the store has no address: give the builder a URL or a pool";
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
             To::Url(url) => {
@@ -225,7 +249,7 @@ impl PostgresStoreBuilder {
             waiting: self.max_waiting,
             lifetime: self.limits.lifetime,
         };
-        // Whoever gets the session next would hear of what was listened for.
+        // A pooled session would deliver the notifications to other clients.
         let listen = (!shared).then_some(listen);
         Ok(PostgresStore::new(Engine::start(connections, listen, options)))
     }
@@ -256,12 +280,13 @@ fn invalid(error: &ConfigError) -> StoreError {
     StoreError::new(StoreErrorKind::Invalid, error.to_string())
 }
 
-/// The schema that the URL names, or the builder.
+/// The schema that the URL or the builder names.
 fn named(by_url: Option<String>, by_builder: Option<String>) -> Result<Schema, StoreError> {
     if let (Some(one), Some(other)) = (&by_url, &by_builder)
         && one != other
     {
-        let message = format!("the url names the schema {one:?}, and the builder {other:?}: name one");
+        let message =
+            format!("the URL names the schema {one:?}, but the builder {other:?}: name one of them");
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
     }
     Schema::new(by_url.or(by_builder).as_deref().unwrap_or(SCHEMA)).map_err(|error| invalid(&error))
@@ -280,7 +305,7 @@ async fn shares_sessions(
 }
 
 impl fmt::Debug for PostgresStoreBuilder {
-    /// Without the URL, which may bear a password.
+    /// Omits the URL, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStoreBuilder").field("schema", &self.schema).finish_non_exhaustive()
     }

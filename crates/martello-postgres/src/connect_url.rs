@@ -4,7 +4,7 @@ use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use url::{Host, Url};
 
-use crate::fault::explain;
+use crate::explain::explain;
 
 /// A URL, taken apart.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl ConnectUrl {
         if schemas.next().is_some() {
             return Err(StoreError::new(
                 StoreErrorKind::Invalid,
-                "the url names more than one schema: name one",
+                "the URL names more than one schema: name one",
             ));
         }
         // sqlx looks for a host that is called `[::1]`.

@@ -17,7 +17,8 @@ use tokio::{
 use crate::{
     checkout::Source,
     execution::{CurrentMode, Mode},
-    fault::{Refusal, SessionState, explain, gave_up, is_away, is_conflict, refused, session, timed_out},
+    explain::{explain, timed_out},
+    fault::{Refusal, SessionState, gave_up, is_away, is_conflict, refused, session},
     statement::Statement,
 };
 

@@ -8,6 +8,7 @@ mod connect_url;
 mod connections;
 mod engine;
 mod execution;
+mod explain;
 mod fault;
 mod fence;
 mod id;

@@ -1,4 +1,4 @@
-//! The versions of the schema: forward only, in one transaction, whoever comes first.
+//! Migrates the schema to the newest version, in one transaction. Of several processes, the first does it.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     execution::BEGIN,
-    fault::{explain, is_blocked, timed_out},
+    explain::{explain, is_blocked, timed_out},
     rekey::rekey,
     schema::Schema,
     statement::run_script,
 };
 
-/// The tables of each version, from nothing on: those of the one before, and what is new.
+/// The changes of the tables from each version to the next.
 const TABLES: &[&str] = &[
     include_str!("tables/1.sql"),
     include_str!("tables/2.sql"),
-    // With what `rekey` does to the entries.
+    // Followed by `rekey`.
     include_str!("tables/3.sql"),
 ];
 
-/// What works on the tables. Only the newest is there: a migration replaces that of the version before.
+/// The view, types and functions. They exist in the newest version only: a migration replaces them.
 const FUNCTIONS: &[&str] = &[
     include_str!("functions/overview.sql"),
     include_str!("functions/inputs.sql"),
@@ -51,27 +51,27 @@ const DROP_FUNCTIONS: &str = "DROP TRIGGER arrive ON __.arriving;
      END $$;
      DROP VIEW __.glance";
 
-/// Nobody else uses the tables during a migration: a program of an older version may still be at work. The view comes first,
-/// because who reads it has that before its tables; these come in the order in which a turn changes them. What waits for them
-/// waits behind this, so this gives up soon, and before the server looks for a deadlock.
+/// Locks the tables for the migration, because a program of an older version may still run. The view comes first, because a
+/// reader locks it before its tables; the tables follow in the order in which a turn changes them. Other transactions wait
+/// behind this lock, so it gives up soon, and before the server looks for a deadlock.
 const LOCK: &str = "SET LOCAL lock_timeout = '900ms';
      LOCK TABLE __.glance, __.slot, __.entry, __.request, __.attempt, __.event, __.arriving, __.ready, __.queue, __.tally,
          __.replay IN ACCESS EXCLUSIVE MODE;
      SET LOCAL lock_timeout = '30s'";
 
-/// How long others have their turn between two tries to lock the tables.
+/// The pause between two attempts to lock the tables, in which other transactions proceed.
 const APART: Duration = Duration::from_millis(500);
 
-/// The version that this crate writes.
+/// The version of the schema that this crate uses.
 pub(crate) const NEWEST: i32 = 3;
 
-/// How long the upgrade of a store may take: minutes for a million entries.
+/// How long the migration of a store with entries may take: minutes for a million.
 const UPGRADE: Duration = Duration::from_secs(60 * 60);
 
-/// The first PostgreSQL that knows all that is used here.
+/// The oldest supported server.
 const OLDEST_SERVER: i32 = 140_000;
 
-/// What the server and the schema are like.
+/// The state of the server and of the schema.
 struct Found {
     server: i32,
     encoding: String,
@@ -81,11 +81,10 @@ struct Found {
     empty: bool,
 }
 
-/// Makes the schema, or brings it up to date. Whatever a session is asked, it is within one transaction: the next may
-/// be in another session.
+/// Creates or migrates the schema. Each step is one transaction, because a pooler may give the next to another session.
 ///
-/// Each step has this patience, but for the upgrade of a store that has entries: dropped in the middle, it would begin with
-/// the first of them again.
+/// Each step may take as long as `patience`, except the migration of a store with entries, which would begin with the first
+/// of them again.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -94,8 +93,10 @@ pub(crate) async fn prepare(
 ) -> Result<(), StoreError> {
     let version = within(patience, look_at(connection, schema)).await?;
     if version == 0 && !create {
-        let what =
-            format!("the schema {} holds no store: check its name, or let it be created", schema.as_str());
+        let what = format!(
+            "the schema {} holds no store: check its name, or let the builder create it",
+            schema.as_str()
+        );
         return Err(StoreError::new(StoreErrorKind::Unusable, what));
     }
     let bound = if version == 0 { patience } else { patience.max(UPGRADE) };
@@ -105,7 +106,7 @@ pub(crate) async fn prepare(
     Ok(())
 }
 
-/// The version of what there is.
+/// The version of the existing schema; 0 if there is none.
 async fn look_at(connection: &mut PgConnection, schema: &Schema) -> Result<i32, StoreError> {
     let mut transaction = connection.begin_with(BEGIN).await.map_err(explain)?;
     let found = look(&mut transaction, schema).await?;
@@ -115,7 +116,7 @@ async fn look_at(connection: &mut PgConnection, schema: &Schema) -> Result<i32, 
     Ok(version)
 }
 
-/// What this comes to, if it does in time.
+/// The result of a step, or an error when it takes longer than `patience`.
 pub(crate) async fn within<T>(
     patience: Duration,
     step: impl Future<Output = Result<T, StoreError>>,
@@ -148,14 +149,14 @@ async fn look(connection: &mut PgConnection, schema: &Schema) -> Result<Found, S
 fn refuse_server(found: &Found) -> Result<(), StoreError> {
     let refuse = |kind, message: &'static str| Err(StoreError::new(kind, message));
     if found.server < OLDEST_SERVER {
-        return refuse(StoreErrorKind::Unusable, "the server must be PostgreSQL 14 or newer: update it");
+        return refuse(StoreErrorKind::Unusable, "the server is older than PostgreSQL 14: update it");
     }
     if found.encoding != "UTF8" {
-        let message = "the database must have the encoding UTF8: make another";
+        let message = "the encoding of the database is not UTF8: create a database that has it";
         return refuse(StoreErrorKind::Unusable, message);
     }
     if found.read_only {
-        let message = "the server only reads, as a standby does: connect to the one that writes";
+        let message = "the server is read-only, as a standby is: connect to the primary";
         return refuse(StoreErrorKind::ReadOnly, message);
     }
     Ok(())
@@ -183,7 +184,7 @@ async fn version(connection: &mut PgConnection, schema: &Schema, found: &Found) 
     Ok(version)
 }
 
-/// Migrates, as soon as no transaction of others has the tables, which may take as long as this.
+/// Migrates as soon as no other transaction uses the tables. It waits for that up to `patience`.
 async fn migrate(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -194,8 +195,8 @@ async fn migrate(
         match try_to_migrate(connection, schema).await {
             Err(error) if is_blocked(&error) && began.elapsed() < patience => sleep(APART).await,
             Err(error) if is_blocked(&error) => {
-                let message = "the schema cannot be migrated while other transactions use its tables: end those that \
-                     last, and connect again";
+                let message = "the schema cannot be migrated while other transactions use its tables: end the long \
+                     ones, and connect again";
                 return Err(StoreError::new(StoreErrorKind::Unavailable, message).with_source(error));
             }
             done => return done,
@@ -209,7 +210,7 @@ async fn try_to_migrate(connection: &mut PgConnection, schema: &Schema) -> Resul
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
     let name = format!("martello migrates {}", schema.as_str());
     sqlx::query(lock).persistent(false).bind(name).execute(&mut *transaction).await.map_err(explain)?;
-    // Another may have been quicker.
+    // Another process may have migrated it meanwhile.
     let found = look(&mut transaction, schema).await?;
     let from = version(&mut transaction, schema, &found).await?;
     if from == NEWEST {

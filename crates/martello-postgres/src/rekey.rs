@@ -7,7 +7,7 @@ use martello_outbox::{
 };
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
-use crate::{fault::explain, schema::Schema, statement::run_script};
+use crate::{explain::explain, schema::Schema, statement::run_script};
 
 /// How many entries are read at a time.
 const AT_ONCE: i64 = 500;

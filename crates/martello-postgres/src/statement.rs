@@ -5,7 +5,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
 };
 
-use crate::{fault::explain, schema::Schema};
+use crate::{explain::explain, schema::Schema};
 
 /// One statement with its values: an operation is never more than one, and so one way to the server and back, and whole
 /// or not at all.

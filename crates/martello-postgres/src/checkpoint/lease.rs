@@ -10,7 +10,7 @@ use martello_poll::{
 };
 use sqlx::Row;
 
-use crate::{fault::explain, shared::Shared};
+use crate::{explain::explain, shared::Shared};
 
 /// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
 /// a counter in a database put back from a backup would hand out some of them once more.

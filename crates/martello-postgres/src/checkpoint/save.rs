@@ -5,7 +5,7 @@ use martello_poll::{
 };
 use sqlx::Row;
 
-use crate::{fault::explain, shared::Shared, statement::Statement, write::clean};
+use crate::{explain::explain, shared::Shared, statement::Statement, write::clean};
 
 /// Saves all of this, or nothing; `None` if more would be parked than may be.
 pub(super) async fn save(

@@ -1,7 +1,7 @@
 use martello_outbox::{StoreError, engine};
 use sqlx::{Column, Decode, Postgres, Row, Type, TypeInfo, postgres::PgRow};
 
-use crate::{fault::explain, id::Id};
+use crate::{explain::explain, id::Id};
 
 /// The columns of a row, read from left to right.
 pub(crate) struct Columns<'r> {

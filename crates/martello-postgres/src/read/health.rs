@@ -1,7 +1,7 @@
 use martello_outbox::{Finding, StoreError, engine::health};
 use sqlx::{Decode, Postgres, Row, Type};
 
-use crate::{fault::explain, migrate::NEWEST, shared::Shared};
+use crate::{explain::explain, migrate::NEWEST, shared::Shared};
 
 /// Examines the schema. It reads all entries.
 pub(crate) async fn check_health(shared: &Shared) -> Result<Vec<Finding>, StoreError> {

@@ -5,7 +5,7 @@ use martello_outbox::{
 use sqlx::Row;
 
 use super::{entry::overview, filter::Conditions};
-use crate::{fault::explain, shared::Shared};
+use crate::{explain::explain, shared::Shared};
 
 /// The entries with their slots, as [`Conditions`] speaks of them.
 macro_rules! entries {

@@ -7,7 +7,7 @@ use martello_outbox::{Enqueued, NewEntry, StoreError, StoreErrorKind, engine::cl
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::enqueue::{answers, changes, check, enqueue, weight};
-use crate::{fault::is_blocked, shared::Shared};
+use crate::{explain::is_blocked, shared::Shared};
 
 /// Beyond this many bytes nothing more is taken along.
 const HEAVY: usize = 4 * 1024 * 1024;

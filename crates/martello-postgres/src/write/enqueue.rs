@@ -5,7 +5,7 @@ use martello_outbox::{
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
 use super::inputs::EntryInput;
-use crate::{fault::explain, id::Id, shared::Shared, statement::Statement};
+use crate::{explain::explain, id::Id, shared::Shared, statement::Statement};
 
 /// The most that is sent at once: well below what PostgreSQL takes as one value.
 pub(super) const MOST_BYTES: usize = 512 * 1024 * 1024;

@@ -5,7 +5,7 @@ use martello_outbox::{
 use sqlx::Row;
 
 use super::clean;
-use crate::{fault::explain, shared::Shared};
+use crate::{explain::explain, shared::Shared};
 
 /// Claims nothing from this queue until it is resumed.
 pub(crate) async fn pause(shared: &Shared, queue: &QueueName, why: &str) -> Result<(), StoreError> {

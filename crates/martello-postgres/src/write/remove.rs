@@ -7,7 +7,7 @@ use martello_outbox::{
 use sqlx::{Row, postgres::PgRow};
 
 use super::replay::dead;
-use crate::{fault::explain, shared::Shared};
+use crate::{explain::explain, shared::Shared};
 
 /// Deletes dead letters, except protected ones.
 pub(crate) async fn purge(shared: &Shared, purge: &Purge) -> Result<u64, StoreError> {

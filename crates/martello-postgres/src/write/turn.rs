@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::settlements::SlotOrdered;
 use crate::{
-    fault::explain,
+    explain::explain,
     fence::Fence,
     id::Id,
     read::{Columns, overview},

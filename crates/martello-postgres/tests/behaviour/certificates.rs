@@ -76,5 +76,5 @@ async fn a_file_that_is_not_there_is_called_that() {
     let (port, _, _server) = self_signed("localhost").await;
     let url = format!("postgres://u@localhost:{port}/x?sslmode=verify-full&sslrootcert=/no/such/file");
     let (_, said) = refused(&url).await;
-    assert!(said.starts_with("a file that the url names is not there: "), "{said}");
+    assert!(said.starts_with("a file that the URL names does not exist: "), "{said}");
 }
