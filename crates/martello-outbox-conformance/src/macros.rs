@@ -7,14 +7,18 @@ use super::{Engine, Scenario, Violation};
 /// Writes a `#[test]` for each [`Scenario`] of this [`Engine`], and one for its
 /// [histories](crate::check_histories): 64 of them, or as many as `PROPTEST_CASES` says.
 ///
+/// Attributes before the engine go to each test, such as `#[ignore = "needs a server"]` for an engine whose server may be
+/// missing.
+///
 /// Best in a module of its own, whose path then says which engine was tested.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __outbox_conformance_tests {
-    ($engine:ty) => {
-        $crate::__outbox_scenarios! { __outbox_scenario_tests $engine }
+    ($(#[$attribute:meta])* $engine:ty) => {
+        $crate::__outbox_scenarios! { __outbox_scenario_tests [$(#[$attribute])*] $engine }
 
         #[test]
+        $(#[$attribute])*
         fn random_histories_are_those_of_the_model() {
             $crate::run_histories::<$engine>();
         }
@@ -183,11 +187,20 @@ macro_rules! __outbox_scenarios {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __outbox_scenario_tests {
-    ($engine:ty => $($module:ident::$name:ident,)+) => {
-        $(#[test]
+    ($attributes:tt $engine:ty => $($module:ident::$name:ident,)+) => {
+        $($crate::__outbox_scenario_test! { $attributes $engine, $name })+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outbox_scenario_test {
+    ([$($attribute:tt)*] $engine:ty, $name:ident) => {
+        #[test]
+        $($attribute)*
         fn $name() {
             $crate::run::<$engine>(stringify!($name));
-        })+
+        }
     };
 }
 

@@ -62,12 +62,23 @@ pub fn run<E: Engine>(scenario: Scenario) -> Result<(), BoxError> {
     runtime.block_on(check::<E>(scenario)).map(drop)
 }
 
-/// Makes a `#[test]` of each scenario for this [`Engine`].
+/// A `#[test]` for each scenario, for this [`Engine`]. Attributes before the engine go to each test, such as
+/// `#[ignore = "needs a server"]` for an engine whose server may be missing.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __poll_conformance_tests {
-    ($engine:ty) => {
-        $crate::__poll_conformance_tests! { $engine:
+    (@all $attributes:tt $engine:ty: $($name:ident $scenario:ident,)*) => {
+        $($crate::__poll_conformance_tests! { @test $attributes $engine: $name $scenario })*
+    };
+    (@test [$($attribute:tt)*] $engine:ty: $name:ident $scenario:ident) => {
+        #[test]
+        $($attribute)*
+        fn $name() -> Result<(), $crate::conformance::BoxError> {
+            $crate::conformance::run::<$engine>($crate::conformance::Scenario::$scenario)
+        }
+    };
+    ($(#[$attribute:meta])* $engine:ty) => {
+        $crate::__poll_conformance_tests! { @all [$(#[$attribute])*] $engine:
             only_one_poller_holds_the_checkpoint HasOneHolder,
             the_next_holder_finds_what_was_saved SavesAll,
             an_expired_lease_is_taken_and_its_holder_fenced LeaseExpires,
@@ -77,10 +88,4 @@ macro_rules! __poll_conformance_tests {
             more_than_the_limit_is_refused_as_a_whole LimitsParked,
         }
     };
-    ($engine:ty: $($name:ident $scenario:ident,)*) => {$(
-        #[test]
-        fn $name() -> Result<(), $crate::conformance::BoxError> {
-            $crate::conformance::run::<$engine>($crate::conformance::Scenario::$scenario)
-        }
-    )*};
 }

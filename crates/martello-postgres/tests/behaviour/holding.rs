@@ -36,8 +36,9 @@ pub(crate) async fn number(connection: &mut PgConnection, test: &TestSchema, sql
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..40).map(|nth| to(["a", "b", "c"][nth % 3])).collect()).await.unwrap();
     let claimed = stores[0].turn(claim(3)).await.unwrap().claimed;
@@ -64,8 +65,9 @@ async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back
 
 /// Who has found out that an API is back, and has not committed it yet, has locked it.
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..4).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
     let claimed = store.turn(claim(2)).await.unwrap().claimed;
@@ -85,8 +87,9 @@ async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_circle() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     // The server does not look for one before this gives up.
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20deadlock_timeout%3D60s", test.url);
@@ -119,8 +122,9 @@ async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_
 
 /// With more APIs than free slots, which were all down and accept what they never answer.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may_be_back() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..16).map(|nth| to(&format!("silent-{nth}"))).collect()).await.unwrap();
     stores[0].enqueue((0..8).map(|_| to("up")).collect()).await.unwrap();
@@ -158,8 +162,9 @@ async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..20_000).map(|_| to("down")).collect()).await.unwrap();
     let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
@@ -185,8 +190,9 @@ async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..100).map(|_| to("down")).collect()).await.unwrap();
     let claimed = store.turn(claim(1)).await.unwrap().claimed.remove(0);
@@ -214,7 +220,7 @@ async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
 
 /// The others are claimed in their order, beside so many that are held.
 async fn in_order_beside(held: usize) {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let clock = ManualClock::new(jiff::Timestamp::now());
     let store = test.builder().clock(Clock::Manual(clock.clone())).connect().await.unwrap();
     let turn = async |many| store.turn(Turn { cap: 1_000, ..claim(many) }).await.unwrap();
@@ -251,11 +257,13 @@ async fn in_order_beside(held: usize) {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn the_others_are_claimed_in_order_where_few_wait_for_what_is_held() {
     in_order_beside(5).await;
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn the_others_are_claimed_in_order_where_many_wait_for_what_is_held() {
     in_order_beside(1_500).await;
 }

@@ -34,8 +34,9 @@ impl Doomed {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_store_whose_connections_were_ended_makes_new_ones() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let store = &doomed.store;
     let mut many = 0;
@@ -58,8 +59,9 @@ async fn a_store_whose_connections_were_ended_makes_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let store = doomed.store.clone();
     let mut storing = JoinSet::new();
@@ -93,8 +95,9 @@ async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn those_who_watch_hear_of_what_was_missed() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let other = doomed.test.open().await;
     let mut watch = doomed.store.watch(Watch::Ready);
@@ -110,8 +113,9 @@ async fn those_who_watch_hear_of_what_was_missed() {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let store = test.builder().patience(Duration::from_secs(3)).connect().await.unwrap();
     let mut connection = test.connection().await;
     let mut transaction = sqlx::Connection::begin(&mut connection).await.unwrap();
@@ -127,8 +131,9 @@ async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
 /// The server does not notice that nobody listens while it waits: without a bound, each operation that is given up and asked
 /// again leaves one more connection behind, until there are no more for anybody.
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn no_operation_waits_for_a_lock_without_a_bound() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     let store = test.open().await;
     let sql =
         "SELECT proname::text FROM pg_proc WHERE pronamespace = $1::regnamespace AND proconfig IS NOT NULL

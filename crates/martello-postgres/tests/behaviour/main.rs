@@ -1,4 +1,5 @@
-//! A file per behaviour. They need a server, whose URL is in `MARTELLO_TEST_POSTGRES_URL`, and are skipped without one.
+//! A file per behaviour. Most tests need the server that `MARTELLO_TEST_POSTGRES_URL` names, and are ignored unless they are
+//! asked for with `--ignored` or `--include-ignored`.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod certificates;

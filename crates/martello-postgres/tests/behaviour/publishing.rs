@@ -9,8 +9,9 @@ use sqlx::{AssertSqlSafe, Executor};
 use crate::support::{TestSchema, claim, claimed, done, entry, keyed};
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_publication_for_all_tables_stops_nothing() {
-    let Some(test) = TestSchema::fresh() else { return };
+    let test = TestSchema::fresh();
     // A database of its own: the publication is about all that is in it.
     test.run("CREATE DATABASE __").await;
     let (server, _) = test.url.rsplit_once('/').unwrap();

@@ -1,6 +1,9 @@
 //! Where a URL leads to.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::{
+    io::{self, Write},
+    net::{Ipv6Addr, SocketAddr},
+};
 
 use martello_outbox::Store;
 use martello_postgres::PostgresStore;
@@ -8,15 +11,18 @@ use tokio::net::TcpListener;
 
 use crate::{
     proxy::Proxy,
-    support::{TestSchema, entry, say},
+    support::{TestSchema, entry},
 };
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_address_of_ipv6_in_the_url_is_connected_to() {
-    let test = TestSchema::fresh().unwrap();
+    let test = TestSchema::fresh();
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_err() {
-        say("SKIPPED: this machine has no address of IPv6, so none was connected to");
+        drop(writeln!(
+            io::stderr(),
+            "SKIPPED: this machine has no IPv6 address, so nothing was connected to"
+        ));
         return;
     }
     let proxy = Proxy::at(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), &test.url).await;

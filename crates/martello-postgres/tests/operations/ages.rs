@@ -17,7 +17,7 @@ struct Named {
 
 impl Named {
     fn make() -> Self {
-        let test = TestSchema::fresh().unwrap();
+        let test = TestSchema::fresh();
         let name = format!("{}_ages", test.schema);
         let mut url = url::Url::parse(&test.url).unwrap();
         url.query_pairs_mut().append_pair("application_name", &name).append_pair("schema", &test.schema);

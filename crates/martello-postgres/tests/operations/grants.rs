@@ -31,7 +31,7 @@ fn url_of(test: &TestSchema, role: &str) -> String {
 
 impl Granted {
     async fn make() -> Self {
-        let test = TestSchema::fresh().unwrap();
+        let test = TestSchema::fresh();
         let (owner, user) = (format!("{}_owner", test.schema), format!("{}_user", test.schema));
         test.run(&format!(
             "CREATE ROLE {owner} LOGIN; CREATE ROLE {user} LOGIN; CREATE SCHEMA __ AUTHORIZATION {owner};

@@ -52,7 +52,7 @@ impl Engine for Pooled {
     }
 
     async fn remove(self) {
-        TestSchema { url: crate::support::url().unwrap(), schema: self.schema }.drop().await;
+        TestSchema { url: crate::support::url(), schema: self.schema }.drop().await;
     }
 }
 
@@ -145,7 +145,7 @@ async fn what_it_does_not_hand_on_is_refused_with_what_to_do() {
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn a_url_may_say_that_no_statements_are_kept() {
-    for url in [of_transactions(), of_sessions(), crate::support::url().unwrap()] {
+    for url in [of_transactions(), of_sessions(), crate::support::url()] {
         let schema = fresh_schema();
         let url = format!("{url}?statement-cache-capacity=0&schema={schema}");
         let store = PostgresStore::connect(&url).await.unwrap();

@@ -18,7 +18,7 @@ struct Switched {
 
 impl Switched {
     async fn make() -> Self {
-        let test = TestSchema::fresh().unwrap();
+        let test = TestSchema::fresh();
         let role = format!("{}_role", test.schema);
         test.run(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role}")).await;
         let mut url = url::Url::parse(&test.url).unwrap();

@@ -24,7 +24,7 @@ const WATCHED: &[&str] = &["entry", "slot", "queue", "checkpoint"];
 
 impl Careless {
     async fn make() -> Self {
-        let test = TestSchema::fresh().unwrap();
+        let test = TestSchema::fresh();
         let role = format!("{}_role", test.schema);
         test.run(&format!(
             "CREATE ROLE {role} LOGIN; CREATE SCHEMA __ AUTHORIZATION {role};
@@ -158,7 +158,7 @@ async fn durable_through(url: &str) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_commit_is_durable_whatever_the_role_is_set_to() {
-    durable_through(&crate::support::url().unwrap()).await;
+    durable_through(&crate::support::url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

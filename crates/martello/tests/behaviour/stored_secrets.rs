@@ -1,10 +1,6 @@
 //! What is secret in a request's headers reaches no stored byte: not through the door, not by enqueueing, not by an edit.
 
-use std::{
-    env,
-    io::{self, Write},
-    path::Path,
-};
+use std::{env, path::Path};
 
 use http::{HeaderValue, Request};
 use martello::{
@@ -91,16 +87,9 @@ async fn no_byte_of_a_file_is_a_secret() {
 }
 
 #[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn no_row_of_a_schema_is_a_secret() {
-    let Ok(url) = env::var("MARTELLO_TEST_POSTGRES_URL") else {
-        let required = env::var("MARTELLO_TEST_POSTGRES_REQUIRED").is_ok_and(|required| required == "1");
-        assert!(
-            !required,
-            "MARTELLO_TEST_POSTGRES_URL is not set, but the tests against PostgreSQL are required"
-        );
-        writeln!(io::stderr(), "SKIPPED: MARTELLO_TEST_POSTGRES_URL is not set").unwrap();
-        return;
-    };
+    let url = env::var("MARTELLO_TEST_POSTGRES_URL").unwrap();
     let schema = format!("martello_secrets_{}", std::process::id());
     let store = PostgresStore::builder().url(&url).schema(&schema).connect().await.unwrap();
     store_all(store.clone()).await;

@@ -32,8 +32,9 @@ async fn four_workers_never_have_more_than_five_in_flight_from_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn four_workers_never_have_more_than_five_in_flight_from_a_schema() {
-    in_a_schema("the fleet of workers", fleet).await;
+    in_a_schema(fleet).await;
 }
 
 async fn fleet(ground: Ground) {

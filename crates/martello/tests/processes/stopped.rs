@@ -24,8 +24,9 @@ async fn a_worker_stopped_with_a_request_on_the_wire_settles_nothing_in_a_file()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_worker_stopped_with_a_request_on_the_wire_settles_nothing_in_a_schema() {
-    in_a_schema("a worker stopped with a request on the wire", on_the_wire).await;
+    in_a_schema(on_the_wire).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,8 +35,9 @@ async fn a_worker_stopped_before_it_settled_is_fenced_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_worker_stopped_before_it_settled_is_fenced_in_a_schema() {
-    in_a_schema("a worker stopped before it settled", before_settling).await;
+    in_a_schema(before_settling).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,8 +46,9 @@ async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_schema() {
-    in_a_schema("a worker that wakes up while another delivers", while_another_delivers).await;
+    in_a_schema(while_another_delivers).await;
 }
 
 /// The answer waits in the socket of the one that is stopped. Whether it drops the delivery first when it wakes up, or
