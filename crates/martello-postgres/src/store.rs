@@ -12,12 +12,11 @@ use crate::{engine::Engine, read, write};
 
 /// An outbox in a schema of a PostgreSQL database.
 ///
-/// A clone is the same store, with the same connections. When the last is dropped, they are closed without anybody
-/// waiting for it; [`PostgresStore::close`] waits. Another store on the same schema, in this process or on another
-/// machine, together with this one behaves like one.
+/// A clone shares the connections. Dropping the last clone closes them without waiting; [`PostgresStore::close`] waits.
+/// Several stores on the same schema, in this process or on other machines, behave like one store.
 ///
-/// It needs a tokio runtime, and lives no longer than the one that it was connected in. An operation whose future is
-/// dropped may or may not take place, but whole.
+/// The store needs a tokio runtime, and works as long as the runtime in which it was connected. When the future of an
+/// operation is dropped, the operation takes effect as a whole or not at all.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), martello_outbox::StoreError> {
@@ -35,7 +34,17 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to this server with the [defaults](crate::PostgresStoreBuilder#defaults), and makes the schema if there is none.
+    /// Connects to this server with the [defaults](crate::PostgresStoreBuilder#defaults), and creates the schema if it does not
+    /// exist.
+    ///
+    /// ```no_run
+    /// # async fn connect() -> Result<(), martello_outbox::StoreError> {
+    /// let url = "postgres://orders@db.internal/orders?schema=outbox";
+    /// let store = martello_postgres::PostgresStore::connect(url).await?;
+    /// assert_eq!(store.schema(), "outbox");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -53,29 +62,42 @@ impl PostgresStore {
         Arc::clone(&self.engine)
     }
 
-    /// The name of its schema.
+    /// The name of the schema.
     #[must_use]
     pub fn schema(&self) -> &str {
         self.engine.shared.schema.as_str()
     }
 
-    /// Stores an entry in a transaction of the caller's, on the database that the schema is in: it is stored when that is
-    /// committed, and never was if it is rolled back. Workers are told at the commit.
+    /// Enqueues an entry inside your own transaction, on the database of the schema. The commit stores the entry and notifies
+    /// workers; a rollback discards it.
     ///
-    /// What else is done in the transaction waits for nobody, however long it lasts; but another entry with the same
-    /// `dedup_key` is not stored before it has ended: one that [`Store::enqueue`] is to store waits up to 2 s, and then fails
-    /// with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable). Of one [key](NewEntry::order_key), entries are in the order in which
-    /// they were committed. With [`WhenPending::Supersede`](martello_outbox::WhenPending), what is ready is called off at the
-    /// next turn of the queue, before it claims anything.
+    /// The transaction blocks no other, however long it lasts, with one exception: another entry with the same `dedup_key`
+    /// waits for its end. [`Store::enqueue`] then waits up to 2 s, and fails with
+    /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable). Entries of one
+    /// [key](NewEntry::order_key) are in the order of their commits. With
+    /// [`WhenPending::Supersede`](martello_outbox::WhenPending), the next turn of the queue cancels the older ready entries
+    /// before it claims any.
     ///
-    /// The transaction stays as it is set: with `synchronous_commit` off, a crash of the server may lose it, and the
-    /// entry with the rest. The session keeps nothing, and so it may come from PgBouncer.
+    /// The settings of the transaction do not change: with `synchronous_commit` off, a crash of the server may lose the
+    /// transaction and the entry. Nothing stays in the session, so the connection may come from PgBouncer.
+    ///
+    /// ```no_run
+    /// # use martello_outbox::NewEntry;
+    /// # use martello_postgres::PostgresStore;
+    /// # async fn save(store: PostgresStore, pool: sqlx::PgPool, entry: NewEntry) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = pool.begin().await?;
+    /// sqlx::query("UPDATE plan SET stops = 3 WHERE id = 7").execute(&mut *transaction).await?;
+    /// store.enqueue_in(&mut transaction, entry).await?;
+    /// transaction.commit().await?; // both, or neither
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// - [`StoreErrorKind::Invalid`](martello_outbox::StoreErrorKind::Invalid): it does not pass [`NewEntry::check`].
-    /// - All others of [`Store::enqueue`]. After those PostgreSQL accepts nothing more in the transaction: roll it back. In one
-    ///   that is `SERIALIZABLE` or `REPEATABLE READ`, a duplicate that came meanwhile is such an error, too.
+    /// - [`StoreErrorKind::Invalid`](martello_outbox::StoreErrorKind::Invalid): [`NewEntry::check`] refuses the entry.
+    /// - Those of [`Store::enqueue`]. After them PostgreSQL accepts no statement in the transaction: roll it back. In a
+    ///   `SERIALIZABLE` or `REPEATABLE READ` transaction, a duplicate that was committed meanwhile is such an error too.
     pub async fn enqueue_in(
         &self,
         transaction: &mut PgConnection,
@@ -84,11 +106,21 @@ impl PostgresStore {
         write::enqueue_in(&self.engine.shared, transaction, &entry).await
     }
 
-    /// Drops the schema with all that is in it. This store, and all others on it, are of no use afterwards.
+    /// Drops the schema with everything in it, and closes the store. Other stores on the schema fail from then on.
+    ///
+    /// ```no_run
+    /// # async fn test() -> Result<(), martello_outbox::StoreError> {
+    /// let builder = martello_postgres::PostgresStore::builder().url("postgres://localhost/test");
+    /// let store = builder.schema("test_7").connect().await?;
+    /// // …
+    /// store.drop_schema().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of the server: the role must own the schema.
+    /// When the server refuses: the role must own the schema.
     pub async fn drop_schema(&self) -> Result<(), StoreError> {
         let drop = self.engine.shared.statement("DROP SCHEMA IF EXISTS __ CASCADE").repeatable();
         self.engine.shared.connections.rows(&drop).await?;
@@ -96,8 +128,8 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Closes the store for all clones: waits for what is under way, and until its connections are closed; a pool that was
-    /// handed in stays open. What is asked for later fails with
+    /// Closes the store and all its clones. It waits for the operations that run, and closes the store's own connections; a
+    /// caller's pool stays open. Later operations fail with
     /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     pub async fn close(&self) {
         self.engine.close().await;
