@@ -1,6 +1,6 @@
--- Changes one entry by hand. It fails with MT001 if there is none, with MT002 and the state as its detail if that does not
--- allow it, with MT003 and the last revision as its detail if `p_on` names another, and with MT005 or MT006 if its replay
--- would overwrite what is newer, unless it is to.
+-- Changes one entry for an operator. It fails with MT001 if there is none; with MT002, and the state as the detail, if the state
+-- does not allow the change; with MT003, and the last revision as the detail, if `p_on` names another; and with MT005 or MT006
+-- if the replay would overwrite a newer request, unless `p_overwrite`.
 CREATE FUNCTION __.change(
     p_now bigint, p_id uuid, p_change text, p_method text, p_url text, p_headers text, p_sealed boolean, p_body bytea,
     p_host text, p_authority text, p_on bigint, p_overwrite boolean
@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     SELECT seq, order_key INTO _seq, _key FROM __.entry WHERE id = p_id;
     PERFORM __.lock_stripes(ARRAY[__.stripe(_key)]);
-    -- Its place may have been taken by another since, or it may be gone.
+    -- The entry may have moved to another `seq`, or may be gone.
     SELECT seq, state, revision INTO _seq, _state, _revision FROM __.entry WHERE seq = _seq AND id = p_id FOR UPDATE;
     IF NOT FOUND THEN
         RAISE SQLSTATE 'MT001' USING MESSAGE = 'no entry';

@@ -1,16 +1,16 @@
--- Locks as many free slots as are wanted and the cap leaves.
+-- Locks up to `p_many` free slots within the cap.
 CREATE FUNCTION __.free_slots(p_queue text, p_many bigint, p_cap bigint, p_beyond bigint) RETURNS integer[]
 LANGUAGE plpgsql AS $$
 BEGIN
     IF p_beyond = 0 THEN
-        -- None is leased that is beyond the cap, so there are only as many as it allows.
+        -- No leased slot is beyond the cap, so the slots up to the cap are the limit.
         RETURN ARRAY(
             SELECT id FROM __.slot WHERE queue = p_queue AND number <= p_cap AND seq IS NULL
             ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
         );
     END IF;
-    -- The cap was higher before, or is for others. Of the first that are free, as many as it leaves: whoever counts an
-    -- older state may lock no other than those, so that together they never go beyond it.
+    -- The cap was higher before, or is higher for another worker. All concurrent claims choose from the same first free
+    -- slots, as many as the cap leaves, so that together they never exceed it.
     RETURN ARRAY(
         SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
             SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
@@ -19,7 +19,7 @@ BEGIN
     );
 END $$;
 
--- Makes slots, some more than are wanted, where the cap allows more than there are; and tells whether it did.
+-- Makes slots, some more than needed, if the cap allows more than exist. Returns whether it did.
 CREATE FUNCTION __.add_slots(p_queue text, p_many bigint, p_cap bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     _there bigint;
@@ -35,7 +35,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Up to so many of the authorities that something is ready for, and when the first of each is due.
+-- Up to `p_most` authorities with ready entries, and when the first entry of each is due.
 CREATE FUNCTION __.authorities(p_queue text, p_most integer) RETURNS TABLE (authority text, due_at bigint)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
@@ -43,7 +43,7 @@ DECLARE
     _row record;
     _many integer := 0;
 BEGIN
-    -- One step into the index for each: how much is ready for it does not count.
+    -- One step into the index for each authority, however many entries are ready for it.
     SELECT authority, due_at INTO _row FROM __.ready WHERE queue = p_queue ORDER BY authority, due_at LIMIT 1;
     WHILE FOUND LOOP
         authority := _row.authority;
@@ -56,19 +56,19 @@ BEGIN
     END LOOP;
 END $$;
 
--- Whether there are so many that what is due first is looked at before all of them.
+-- Whether there are so many authorities that a claim first reads the earliest due entries instead of each authority.
 CREATE FUNCTION __.are_many(p_queue text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT count(*) = 64 FROM __.authorities(p_queue, 64));
 END $$;
 
--- The authorities of what is leased.
+-- The authorities of leased entries.
 CREATE FUNCTION __.leased_authorities(p_queue text) RETURNS text[] LANGUAGE plpgsql AS $$
 BEGIN
     RETURN ARRAY(SELECT DISTINCT e.authority FROM __.slot s JOIN __.entry e ON e.seq = s.seq WHERE s.queue = p_queue);
 END $$;
 
--- How many more may be leased of authorities whose hold is over: half of the cap is for the others.
+-- How many more entries may be leased for authorities whose hold is over. Half of the cap is left to the others.
 CREATE FUNCTION __.probes_left(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN greatest(0, greatest(1, p_cap / 2) - (
@@ -78,20 +78,20 @@ BEGIN
     ));
 END $$;
 
--- Locks up to so many of those authorities whose hold is over and for which one entry may be claimed now, to see whether they
--- are back: those of the entries that are first.
+-- Locks up to `p_many` authorities whose hold is over, so that one entry of each is claimed as a probe; those with the earliest
+-- entries first.
 CREATE FUNCTION __.lock_probes(p_now bigint, p_queue text, p_many integer, p_cap bigint) RETURNS text[]
 LANGUAGE plpgsql AS $$
 DECLARE
     _leased text[];
 BEGIN
-    -- One claims for them at a time, so that together they never have more than may be; others leave them to it.
+    -- One claim at a time takes probes, so that together they never exceed the limit; the others skip them.
     IF NOT EXISTS (SELECT FROM __.hold WHERE queue = p_queue AND until <= p_now)
         OR NOT pg_try_advisory_xact_lock(hashtext('martello probes in __'), hashtext(p_queue))
     THEN
         RETURN '{}';
     END IF;
-    -- Asked once that is locked: whoever had it before may have claimed for them.
+    -- Read under the lock, because its last holder may have claimed probes.
     _leased := __.leased_authorities(p_queue);
     RETURN ARRAY(
         SELECT h.authority FROM __.hold h CROSS JOIN LATERAL (
@@ -106,8 +106,8 @@ BEGIN
     );
 END $$;
 
--- Locks up to so many of those that are due, the first of all whose authority is not held, and one of each that is probed. It
--- takes some more into account, in case that others are just claiming the first.
+-- Locks up to `p_many` due entries: the earliest of all authorities without a hold, and one of each probed authority. It
+-- considers more than that, because concurrent claims may have locked the first.
 CREATE FUNCTION __.pick(p_now bigint, p_queue text, p_many integer, p_probes text[]) RETURNS tid[] LANGUAGE plpgsql AS $$
 DECLARE
     _picked tid[];
@@ -139,7 +139,7 @@ BEGIN
             LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = a.authority
             CROSS JOIN LATERAL (
                 SELECT r.ctid, r.due_at, r.seq FROM __.ready r
-                -- Not by the sign of equality: then the server might walk through all that is due, of all authorities.
+                -- With `=` the server might scan the due entries of all authorities.
                 WHERE r.queue = p_queue AND r.authority BETWEEN a.authority AND a.authority
                     AND r.due_at <= p_now AND r.expires_at > p_now
                 ORDER BY r.authority, r.due_at, r.seq LIMIT CASE WHEN h.authority IS NULL THEN 2 * p_many
@@ -151,7 +151,7 @@ BEGIN
     );
 END $$;
 
--- When the first is due that is ready and whose authority is not held then; nothing where another has to end first.
+-- When the first ready entry is due whose authority is not held by then; NULL if another entry has to end first.
 CREATE FUNCTION __.next_start(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     _leased text[] := __.leased_authorities(p_queue);
@@ -165,7 +165,7 @@ BEGIN
         INTO _first, _last
         FROM (SELECT authority, due_at FROM __.ready WHERE queue = p_queue ORDER BY due_at, seq LIMIT 1000) AS r
         LEFT JOIN __.hold h ON h.queue = p_queue AND h.authority = r.authority;
-        -- What comes later is due later.
+        -- All other entries are due later.
         IF _first <= _last THEN
             RETURN _first;
         END IF;

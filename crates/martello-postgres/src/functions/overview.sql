@@ -1,4 +1,4 @@
--- The entries as they are to be seen: with their leases.
+-- The entries with the state of their leases.
 CREATE VIEW __.overview AS
 SELECT e.seq, e.id, e.queue, CASE WHEN s.seq IS NULL THEN e.state ELSE 1 END::smallint AS state, e.reason,
     e.revision, e.order_key, e.dedup_key, e.repeatable,

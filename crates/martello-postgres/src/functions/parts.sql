@@ -1,28 +1,28 @@
--- What the operations are made of.
+-- The parts of the operations.
 --
--- Who changes whether entries of a key are pending locks the key first, by its stripe: all stripes of a transaction at
--- once and in their order, then slots, then entries, then what is ready, then holds. Dead letters of several keys are locked
--- in the order of their places, and holds in that of their authorities. A claim waits for nothing: it passes over what is
--- locked. So nobody waits in a circle.
+-- The order of locks prevents deadlocks. An operation that changes whether entries of a key are pending first locks the key by
+-- its stripe, all stripes of the transaction together and in their order; then slots, entries, rows of `ready`, and holds. Dead
+-- letters of several keys are locked in the order of `seq`, holds in the order of their authorities. A claim does not wait: it
+-- skips locked rows.
 --
--- And nobody waits for a lock for longer than 30 s, except in a transaction of somebody else's: a store that has given up
--- an operation drops the connection, of which the server takes no notice while it waits, and makes another.
+-- Outside of external transactions, no operation waits for a lock longer than 30 s. A store that gives up an operation drops the
+-- connection and makes another, but the server does not notice that while the old one waits for a lock.
 
--- The time so much later, or the last that there is.
+-- The time `wait` after `moment`, or the last time that can be stored.
 CREATE FUNCTION __.after(moment bigint, wait bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN moment + least(wait, 253402207200999999 - moment);
 
--- The moment that is given, or the server's.
+-- The given time, or the time of the server's clock.
 CREATE FUNCTION __.moment(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
 RETURN coalesce(given, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 
--- What each operation begins with that writes in a transaction of its own. Has that be as durable and see as much as it needs,
--- whatever the session is set to, which may be another's before and afterwards; and yields the moment.
+-- Begins an operation that writes in its own transaction, and returns the time. It makes the commit durable, and checks that the
+-- transaction sees what others commit, whatever the settings of the session, which other clients may use before and after.
 --
--- A commit that does not wait for the disk may be lost, though it was acknowledged. A setting that is local lasts to the
--- commit, but not beyond a function with a clause that sets the same: so no function has one.
+-- A commit that does not wait for the disk may be lost after it was acknowledged. A local setting lasts to the commit, but a
+-- function with a `SET` clause for the same setting would end it, so no function has one.
 --
--- Which isolation it is cannot be changed any more when this is called: with MT004, the transaction is to be begun by hand.
+-- The isolation cannot be changed at this point. After MT004 the store begins its transactions explicitly.
 CREATE FUNCTION __.begin_write(given bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -48,7 +48,7 @@ BEGIN
     INSERT INTO __.event (entry, at, kind, detail) VALUES (p_seq, p_now, p_kind, p_detail);
 END $$;
 
--- Puts the rows of the tally together.
+-- Merges rows of `tally`.
 CREATE FUNCTION __.add_up() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH old AS (
@@ -65,7 +65,7 @@ BEGIN
     RETURN EXISTS (SELECT FROM __.slot WHERE queue = p_queue AND seq = p_seq);
 END $$;
 
--- Puts the oldest pending entry of a key to its head, unless one of it is leased. The key is locked.
+-- Puts the oldest pending entry of a key into `ready`, unless an entry of the key is leased. The caller has locked the key.
 CREATE FUNCTION __.set_head(p_queue text, p_key text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _head __.ready;
@@ -74,7 +74,7 @@ BEGIN
     IF p_key IS NULL THEN
         RETURN;
     END IF;
-    -- Whoever is claiming it now is waited for: then it is leased.
+    -- Waits for a claim in progress, after which the entry is leased.
     SELECT * INTO _head FROM __.ready WHERE queue = p_queue AND order_key = p_key FOR UPDATE;
     SELECT seq INTO _first FROM __.entry
     WHERE order_key = p_key AND queue = p_queue AND state = 0 ORDER BY seq LIMIT 1;
@@ -91,7 +91,7 @@ BEGIN
     SELECT queue, due_at, seq, expires_at, order_key, authority FROM __.entry WHERE seq = _first;
 END $$;
 
--- The same for the keys of these entries.
+-- Does the same for the keys of these entries.
 CREATE FUNCTION __.set_heads(p_seqs bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM __.set_head(queue, order_key) FROM (
@@ -99,7 +99,7 @@ BEGIN
     ) AS keys;
 END $$;
 
--- Makes an entry claimable, which has just become ready. Its key is locked.
+-- Puts an entry that became ready into `ready`, if it is the head of its key. The caller has locked the key.
 CREATE FUNCTION __.make_ready(p_seq bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _entry __.entry;
@@ -113,7 +113,7 @@ BEGIN
     END IF;
 END $$;
 
--- Brings a ready entry to an end, and tells whether it could: it may be leased, or over. Its key is locked.
+-- Ends a ready entry in the given state. Returns false if it is leased or has ended. The caller has locked its key.
 CREATE FUNCTION __.leave(
     p_seq bigint, p_now bigint, p_state smallint, p_reason text, p_by uuid
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -137,14 +137,14 @@ BEGIN
     RETURN true;
 END $$;
 
--- Calls off what is ready of a key and older than this entry, for it. The key is locked.
+-- Cancels the ready entries of the key that are older than this one. The caller has locked the key.
 CREATE FUNCTION __.supersede(p_seq bigint, p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _by __.entry;
     _many bigint;
 BEGIN
     SELECT * INTO _by FROM __.entry WHERE seq = p_seq;
-    -- Whoever is claiming the head now is waited for: then it is leased.
+    -- Waits for a claim of the head in progress, after which it is leased.
     DELETE FROM __.ready WHERE queue = _by.queue AND order_key = _by.order_key AND seq < p_seq;
     WITH older AS (
         UPDATE __.entry SET state = 4, changed_at = p_now, untouched = false, superseded_by = _by.id
@@ -161,7 +161,7 @@ BEGIN
     PERFORM __.set_head(_by.queue, _by.order_key);
 END $$;
 
--- Makes a dead letter ready again, due at this time. Its key is locked.
+-- Makes a dead letter ready again, due at this time. The caller has locked its key.
 CREATE FUNCTION __.put_back(p_seq bigint, p_now bigint, p_due bigint, p_job uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _queue text;

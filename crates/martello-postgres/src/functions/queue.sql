@@ -1,4 +1,4 @@
--- Claims nothing from this queue until it is resumed.
+-- Pauses a queue: no entry is claimed until it is resumed.
 CREATE FUNCTION __.pause(p_queue text, p_why text) RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '30s' AS $$
 BEGIN
@@ -6,7 +6,7 @@ BEGIN
     INSERT INTO __.queue (name, paused) VALUES (p_queue, p_why) ON CONFLICT (name) DO UPDATE SET paused = p_why;
 END $$;
 
--- Ends the pause of this queue, and all its holds.
+-- Ends the pause and all holds of a queue.
 CREATE FUNCTION __.resume(p_queue text) RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '30s' AS $$
 DECLARE
@@ -20,12 +20,12 @@ BEGIN
         SELECT ctid FROM __.hold WHERE queue = p_queue ORDER BY authority FOR UPDATE));
     _held := FOUND;
     IF _paused OR _held THEN
-        -- For those who look whether anything has changed.
+        -- Stores poll this table for changes.
         INSERT INTO __.tally (queue) VALUES (p_queue);
     END IF;
 END $$;
 
--- Marks all dead letters of this key as overtaken, so surely, and tells how many were not.
+-- Marks all dead letters of a key as overtaken with this certainty. Returns how many had a weaker mark or none.
 CREATE FUNCTION __.overtake(p_queue text, p_key text, p_overtaken smallint) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$

@@ -1,4 +1,4 @@
--- Takes the leases that have run out from their workers, and yields the entries that they were of, and those that died of it.
+-- Takes expired leases from their workers. Returns the entries that lost their leases, and those of them that died.
 CREATE FUNCTION __.reap(
     p_now bigint, p_queue text, p_stripes integer[], p_outcome text, p_fault text, OUT lost bigint[], OUT died bigint[]
 ) LANGUAGE plpgsql AS $$
@@ -36,8 +36,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Gives up to 1,000 entries their place in their key that came in transactions of somebody else's, and tells whether there
--- may be more.
+-- Gives up to 1,000 entries from external transactions their place in the order of their keys. Returns whether there may be
+-- more.
 CREATE FUNCTION __.take_in(p_now bigint, p_queue text, p_stripes integer[]) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     _row record;

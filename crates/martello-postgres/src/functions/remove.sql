@@ -1,4 +1,4 @@
--- Deletes those of these entries that are still in this state, and not kept; and tells how many.
+-- Deletes those of these entries that are still in one of these states and not protected. Returns how many.
 CREATE FUNCTION __.remove(p_seqs bigint[], p_states smallint[]) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
@@ -20,8 +20,8 @@ BEGIN
     RETURN cardinality(_gone);
 END $$;
 
--- Deletes what has long been over, and forgets the replays that are as old and of which nothing is left; and, however old that
--- is, holds that have been over for an hour.
+-- Deletes entries that ended `p_age` ago, and replays of that age without entries. Also deletes holds that have been over for an
+-- hour, whatever `p_age` is.
 CREATE FUNCTION __.prune(p_now bigint, p_age bigint, p_limit bigint) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$

@@ -1,12 +1,12 @@
--- Before these dead letters are replayed, which are locked as their keys are. Unless it is to overwrite what is newer, this
--- fails where something newer is, with the first of them as its detail: with MT005 if it is overtaken, and with MT006 if a
--- newer entry of its key is leased. If it is, those of which one is leased are possibly overtaken from now on.
+-- Checks dead letters before a replay. The caller has locked them and their keys. Without `p_overwrite`, it fails for the first
+-- that has a newer request, with its id as the detail: with MT005 if it is overtaken, with MT006 if a newer entry of its key is
+-- leased. With `p_overwrite`, it marks those with a leased newer entry as possibly overtaken.
 CREATE FUNCTION __.check_overtaken(p_seqs bigint[], p_overwrite boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _overtaking bigint[];
     _first record;
 BEGIN
-    -- Whoever is claiming one of their keys now is waited for: then it is leased.
+    -- Waits for claims in progress, after which the entries are leased.
     PERFORM FROM __.entry e JOIN __.ready r ON r.queue = e.queue AND r.order_key = e.order_key
     WHERE e.seq = ANY (p_seqs) FOR UPDATE OF r;
     _overtaking := ARRAY(
@@ -26,8 +26,8 @@ BEGIN
     END IF;
 END $$;
 
--- Makes a job of these dead letters: one after the other becomes due. It fails with MT005 or MT006 if one of them would
--- overwrite what is newer, unless it is to.
+-- Replays these dead letters as a job: they become due one after the other. It fails with MT005 or MT006 if one of them would
+-- overwrite a newer request, unless `p_overwrite`.
 CREATE FUNCTION __.replay(
     p_now bigint, p_job uuid, p_filter text, p_per_second double precision, p_overwrite boolean,
     p_seqs bigint[]
@@ -64,8 +64,8 @@ BEGIN
     VALUES (p_job, _now, p_filter, p_per_second, _total);
 END $$;
 
--- Makes dead letters again of what a job has put back and no worker has claimed since. It fails with MT001 if there is no
--- such job.
+-- Cancels a replay: entries that no worker has claimed since become dead letters again. It fails with MT001 if the job does not
+-- exist.
 CREATE FUNCTION __.cancel_replay(p_now bigint, p_job uuid) RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$
@@ -83,7 +83,7 @@ BEGIN
         RETURN;
     END IF;
     _seqs := ARRAY(SELECT seq FROM __.entry WHERE job = p_job AND untouched AND state = 0 ORDER BY seq FOR UPDATE);
-    -- Whoever is claiming one now is waited for: then it is leased.
+    -- Waits for claims in progress, after which the entries are leased.
     DELETE FROM __.ready r USING __.entry e
     WHERE e.seq = ANY (_seqs) AND r.queue = e.queue AND r.due_at = e.due_at AND r.seq = e.seq;
     WITH returned AS (

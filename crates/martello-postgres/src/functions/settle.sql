@@ -68,7 +68,7 @@ BEGIN
     );
 END $$;
 
--- Marks those dead letters as overtaken, so surely, that are older than these entries, of their keys. These are locked.
+-- Marks older dead letters of the keys of these entries as overtaken with this certainty. The caller has locked the keys.
 CREATE FUNCTION __.mark_overtaken(p_seqs bigint[], p_overtakes smallint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE __.entry e SET overtaken = marked.overtaken FROM (
@@ -129,18 +129,18 @@ BEGIN
             _made := _made || _one.authority;
         END IF;
     END LOOP;
-    -- Last, because it locks them in another order.
+    -- Last, because this locks holds in another order.
     PERFORM __.forget_holds(p_now, queue, array_agg(authority))
     FROM unnest(_queues, _made) AS m (queue, authority) GROUP BY queue;
 END $$;
 
--- Forgets what a queue has too many of, but not what was just made: of those that are over, the ones with the fewest in a row,
--- and then those that are over first.
+-- Deletes the holds beyond the limit of a queue, except new ones: first those that are over, with the fewest in a row first;
+-- then those that end first.
 CREATE FUNCTION __.forget_holds(p_now bigint, p_queue text, p_made text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _most CONSTANT integer := 1000;
 BEGIN
-    -- Whoever has one locked changes it.
+    -- A locked hold is being changed, and stays.
     DELETE FROM __.hold WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM __.hold WHERE queue = p_queue AND authority <> ALL (p_made)
         ORDER BY until > p_now, CASE WHEN until <= p_now THEN in_row END, until, authority

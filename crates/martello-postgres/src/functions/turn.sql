@@ -1,5 +1,5 @@
--- One turn of a worker. The first row is of kind 0, and tells what was done; then come what was claimed, of kind 1, and
--- what died, of kind 2.
+-- One turn of a worker. Rows of kind 1 are claimed entries, of kind 2 entries that died. One row of kind 0 has the results of
+-- the settlements, the number of lost leases, and the wait until the next turn.
 CREATE FUNCTION __.turn(
     p_now bigint, p_queue text, p_worker text, p_claim bigint, p_cap bigint, p_lease bigint, p_outcome text,
     p_fault text, p_settlements json
@@ -27,7 +27,7 @@ DECLARE
     _more boolean := false;
     _arriving boolean := false;
     _next bigint;
-    _lapsing boolean;
+    _expiring boolean;
     _stripes integer[];
     _rows bigint := 0;
     _slots integer[];
@@ -41,12 +41,12 @@ BEGIN
         OR EXISTS (SELECT FROM __.entry WHERE queue = p_queue AND state = 0 AND expires_at <= _now)
         OR EXISTS (SELECT FROM __.arriving WHERE queue = p_queue),
         count(seq) FILTER (WHERE number > p_cap)
-    INTO _lapsing, _beyond FROM __.slot WHERE queue = p_queue;
+    INTO _expiring, _beyond FROM __.slot WHERE queue = p_queue;
     IF cardinality(_settlements) > 0 THEN
         _stripes := ARRAY(SELECT __.stripe(order_key) FROM __.entry
             WHERE seq = ANY (ARRAY(SELECT seq FROM unnest(_settlements))) AND order_key IS NOT NULL);
     END IF;
-    IF _lapsing THEN
+    IF _expiring THEN
         _stripes := _stripes || ARRAY(
             SELECT __.stripe(e.order_key) FROM __.slot s JOIN __.entry e ON e.seq = s.seq
             WHERE s.queue = p_queue AND s.until <= _now
@@ -66,18 +66,18 @@ BEGIN
         _since := __.claimed_at(_settlements);
         SELECT s.settled, s.applied INTO _settled, _applied FROM __.settle(_now, _settlements) s;
     END IF;
-    IF _lapsing THEN
+    IF _expiring THEN
         SELECT r.lost, r.died INTO _lost, _died
         FROM __.reap(_now, p_queue, _stripes, p_outcome, p_fault) r;
     END IF;
-    -- What was lost may have been processed. Entries without a key have none that are older.
+    -- A lost entry may have been processed. Entries without a key overtake none.
     IF cardinality(_stripes) > 0 AND (cardinality(_applied) > 0 OR cardinality(_lost) > 0) THEN
         PERFORM __.mark_overtaken(
             ARRAY(SELECT (_settlements[nth]).seq FROM unnest(_applied) AS nth) || _lost,
             ARRAY(SELECT (_settlements[nth]).overtakes FROM unnest(_applied) AS nth) || array_fill(1::smallint, ARRAY[cardinality(_lost)])
         );
     END IF;
-    IF _lapsing THEN
+    IF _expiring THEN
         _arriving := __.take_in(_now, p_queue, _stripes);
         SELECT x.died, x.more INTO _expired, _more FROM __.expire(_now, p_queue, _stripes) x;
         _died := _died || _expired;
@@ -90,7 +90,7 @@ BEGIN
     SELECT EXISTS (SELECT FROM __.queue WHERE name = p_queue AND paused IS NOT NULL),
         EXISTS (SELECT FROM __.hold WHERE queue = p_queue)
     INTO _paused, _holds;
-    -- One that has yet to take its place may call off what would be claimed.
+    -- An entry that has no place yet may supersede what would be claimed.
     IF p_claim > 0 AND NOT _paused AND NOT _arriving THEN
         _slots := __.free_slots(p_queue, p_claim, p_cap, _beyond);
         IF cardinality(_slots) < p_claim AND __.add_slots(p_queue, p_claim, p_cap) THEN
