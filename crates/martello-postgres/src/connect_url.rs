@@ -1,4 +1,4 @@
-//! What a URL says: where to connect to, and how; and which schema the tables are in.
+//! Parses a URL into the options of a connection and the schema.
 
 use martello_outbox::{StoreError, StoreErrorKind};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
@@ -6,12 +6,12 @@ use url::{Host, Url};
 
 use crate::explain::explain;
 
-/// A URL, taken apart.
+/// A parsed URL.
 #[derive(Debug)]
 pub(crate) struct ConnectUrl {
     pub(crate) options: PgConnectOptions,
     pub(crate) schema: Option<String>,
-    /// Whether sessions keep what was prepared, if it says so.
+    /// Whether sessions keep prepared statements; `None` if the URL does not say.
     pub(crate) prepared: Option<bool>,
 }
 
@@ -20,7 +20,7 @@ impl ConnectUrl {
         let mut url: Url = text.parse().map_err(|error| explain(sqlx::Error::config(error)))?;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             url.query_pairs().into_owned().partition(|(name, _)| name == "schema");
-        // sqlx's own parameter: how many are kept.
+        // A parameter of sqlx: how many statements a session keeps.
         let kept = theirs.iter().find(|(name, _)| name == "statement-cache-capacity");
         let prepared = kept.map(|(_, capacity)| capacity != "0");
         let mut schemas = ours.into_iter().map(|(_, schema)| schema);
@@ -31,14 +31,14 @@ impl ConnectUrl {
                 "the URL names more than one schema: name one",
             ));
         }
-        // sqlx looks for a host that is called `[::1]`.
+        // sqlx would resolve `[::1]` as a host name.
         let host = address_of(&url).map(|address| ("hostaddr".to_owned(), address));
         url.query_pairs_mut().clear().extend_pairs(host).extend_pairs(theirs);
         Ok(Self { options: options(&url)?, schema, prepared })
     }
 }
 
-/// The host of a URL, if that is an address of IPv6.
+/// The host of a URL if it is an IPv6 address.
 fn address_of(url: &Url) -> Option<String> {
     match url.host() {
         Some(Host::Ipv6(address)) => Some(address.to_string()),
@@ -47,13 +47,12 @@ fn address_of(url: &Url) -> Option<String> {
 }
 
 fn options(url: &Url) -> Result<PgConnectOptions, StoreError> {
-    // PgBouncer refuses what it does not know; and no number is read as a text.
+    // PgBouncer refuses this parameter; numbers are read in binary.
     let options = PgConnectOptions::from_url(url).map_err(explain)?.extra_float_digits(None);
-    // Whoever looks at the server's connections sees whose they are.
+    // An operator sees in `pg_stat_activity` whose connections these are.
     let named = options.get_application_name().is_some();
     let options = if named { options } else { options.application_name("martello") };
-    // It would be asked for with `tracing::enabled!`, which takes the next line from layers that have filters of
-    // their own.
+    // sqlx would ask `tracing::enabled!`, after which layers with their own filters lose the next line.
     Ok(options.disable_statement_logging())
 }
 

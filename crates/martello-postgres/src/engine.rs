@@ -1,4 +1,4 @@
-//! What a store is made of, and the tasks that it has.
+//! The parts of a store, and its background tasks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,30 +17,30 @@ use crate::{
     write::{Batcher, serve},
 };
 
-/// A store. When it is dropped, its tasks end, and its connections are closed.
+/// A store. Dropping it ends its tasks and closes its connections.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) batcher: Batcher,
-    /// What listens and looks.
+    /// The tasks that listen and poll.
     watching: Vec<AbortHandle>,
-    /// They end when this is dropped.
+    /// Dropping this ends them.
     _tasks: JoinSet<()>,
 }
 
-/// How a store is to work.
+/// The options of a store.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) schema: Schema,
     pub(crate) clock: Clock,
     pub(crate) most: usize,
     pub(crate) waiting: usize,
-    /// How long the connection that listens lasts.
+    /// The lifetime of the connection that listens.
     pub(crate) lifetime: Duration,
 }
 
 impl Engine {
-    /// Starts on a schema that is ready, with these connections and, where it can listen, one more to do so.
+    /// Starts the tasks. The schema is migrated; `listen` is `None` where sessions are pooled.
     pub(crate) fn start(
         connections: Connections,
         listen: Option<PgConnectOptions>,
@@ -68,7 +68,7 @@ impl Engine {
         Self { shared, batcher, watching, _tasks: tasks }
     }
 
-    /// Waits for what is under way, lets nothing more begin, and closes the connections.
+    /// Waits for the operations that run, starts no more, and closes the connections.
     pub(crate) async fn close(&self) {
         self.watching.iter().for_each(AbortHandle::abort);
         self.shared.connections.close().await;

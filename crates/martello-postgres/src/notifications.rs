@@ -1,4 +1,5 @@
-//! How stores hear of each other's changes: by notifications, few however much is done, and by looking once a second.
+//! Announces changes to other stores by `NOTIFY`, at a bounded rate, and receives theirs: by `LISTEN`, and by polling once a
+//! second.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -20,17 +21,17 @@ use crate::{connections::Connections, schema::Schema, statement::Statement};
 
 /// The least time between two notifications of one store.
 const APART: Duration = Duration::from_millis(20);
-/// How often it looks, in case that a notification was lost.
+/// The interval of polling, which finds changes whose notification was lost.
 const EVERY: Duration = Duration::from_millis(900);
-/// How long a look may take before it is taken for one at a server that says nothing any more.
+/// The timeout of one poll, after which the connections are verified.
 const LOOK: Duration = Duration::from_secs(5);
 /// The first and the longest wait before it connects again.
 const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// What is to be told to other stores.
+/// The changes to announce to other stores.
 #[derive(Debug)]
 pub(crate) struct Publisher {
-    /// Who tells it, and need not hear of it.
+    /// The store that announces. It ignores its own notifications.
     origin: Uuid,
     changes: Mutex<Changes>,
     some: Notify,
@@ -48,7 +49,7 @@ impl Publisher {
         }
     }
 
-    /// Tells what there is to tell, for ever.
+    /// Announces changes until the future is dropped.
     pub(crate) async fn serve(&self, connections: &Connections, schema: &Schema) {
         loop {
             self.some.notified().await;
@@ -57,14 +58,14 @@ impl Publisher {
                 .bind(schema.channel())
                 .bind(payload(changes, self.origin))
                 .repeatable();
-            // What is not told is seen by looking.
+            // Polling finds changes that are not announced.
             drop(connections.fetch(&notify).await);
             sleep(APART).await;
         }
     }
 
-    /// Rings for what others have told, for ever, over connections that last so long: of one that went silent nobody
-    /// hears.
+    /// Passes the notifications of other stores on, until the future is dropped. Each connection lasts for `lifetime`, because a
+    /// connection that went silent reports no error.
     pub(crate) async fn listen(
         &self,
         notifier: &Notifier,
@@ -75,7 +76,7 @@ impl Publisher {
         notifier.subscribed().await;
         let mut wait = WAIT.0;
         loop {
-            // A pool that waits for the end of a connection gives no other.
+            // The pool has one connection, and no timeouts of its own.
             let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
             let pool = pool.acquire_timeout(WAIT.1).connect_lazy_with(options.clone());
             if let Ok(mut listener) = PgListener::connect_with(&pool).await
@@ -83,14 +84,14 @@ impl Publisher {
             {
                 listener.eager_reconnect(false);
                 wait = WAIT.0;
-                // What was told before is lost.
+                // Earlier notifications were missed.
                 notifier.notify(Changes::ALL);
                 let told = async {
                     while let Ok(Some(told)) = listener.try_recv().await {
                         notifier.notify(heard(told.payload(), self.origin));
                     }
                 };
-                // What is not told is seen by looking.
+                // Polling finds changes that are not announced.
                 drop(timeout(lifetime, told).await);
             }
             sleep(wait).await;
@@ -99,7 +100,7 @@ impl Publisher {
     }
 }
 
-/// Looks whether anything has changed, for ever.
+/// Polls for changes until the future is dropped.
 pub(crate) async fn look(notifier: &Notifier, connections: &Connections, schema: &Schema) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,7 +120,7 @@ pub(crate) async fn look(notifier: &Notifier, connections: &Connections, schema:
             .as_deref()
             .and_then(<[_]>::first)
             .and_then(|row| Some((row.try_get::<i64, _>(0).ok()?, row.try_get::<Option<i64>, _>(1).ok()?)));
-        // What cannot be read may have changed.
+        // After an error anything may have changed.
         if now.is_none() || now != seen {
             notifier.notify(Changes::ALL);
         }

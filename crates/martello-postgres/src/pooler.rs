@@ -1,24 +1,23 @@
-//! Whether something in between, such as PgBouncer, gives each transaction whichever session is free.
+//! Detects a pooler, such as PgBouncer, that gives each transaction any free session.
 //!
-//! Then nothing may be left in a session: no setting, no statement with a name, no channel that is listened to. What
-//! others left there would be met as well: a statement of the same name that is another.
+//! Behind one, nothing may stay in a session: no setting, no named statement, no `LISTEN`. A session may also contain what
+//! other clients left, such as another statement of the same name.
 
 use std::collections::HashSet;
 
 use sqlx::{Executor, PgConnection, Row};
 
-/// How often each is asked. One that happens to meet the same session each time while others come and go is not told
-/// from one that has its own.
+/// How often each connection is asked. A pooled connection that gets the same session each time is not detected.
 const ROUNDS: u32 = 3;
 
-/// Whether two connections, neither of them in a transaction, meet each other's sessions, or others'.
+/// Whether two connections, neither in a transaction, share sessions with each other or with other clients.
 pub(crate) async fn shares_sessions(
     one: &mut PgConnection,
     other: &mut PgConnection,
 ) -> Result<bool, sqlx::Error> {
     let (mut ones, mut others) = (HashSet::new(), HashSet::new());
     for _ in 0..ROUNDS {
-        // Twice in a row, for a pooler that hands out its sessions in turn.
+        // Twice in a row, for a pooler that hands out sessions in rotation.
         for _ in 0..2 {
             ones.insert(session(one).await?);
         }
@@ -32,7 +31,7 @@ pub(crate) async fn shares_sessions(
     Ok(false)
 }
 
-/// The process of the server that answers, without a statement that has to be prepared.
+/// The server process that answers, by a query that needs no prepared statement.
 async fn session(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     connection.fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()")).await?.try_get(0)
 }

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use martello_outbox::ConfigError;
 
-/// The name of the schema that the store's tables are in.
+/// The name of the schema of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schema(Arc<str>);
 
 impl Schema {
-    /// So that the name of the channel, which is longer, is one as well.
+    /// The name of the channel is longer, and has to fit into 63 bytes.
     const MAX: usize = 48;
 
     pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
@@ -18,7 +18,7 @@ impl Schema {
             || name.starts_with("pg_")
         {
             let expected =
-                "1 to 48 lower-case letters, digits and underscores, with no digit and no pg_ in front";
+                "1 to 48 lower-case letters, digits and underscores, not starting with a digit or pg_";
             return Err(ConfigError::new("schema", format!("{name:?}"), expected));
         }
         Ok(Self(name.into()))
@@ -33,7 +33,7 @@ impl Schema {
         text.replace("__", &format!("\"{}\"", self.0))
     }
 
-    /// What is told of changes here.
+    /// The channel of the notifications.
     pub(crate) fn channel(&self) -> String {
         format!("martello_{}", self.0)
     }

@@ -5,7 +5,7 @@ use martello_outbox::{
 
 use crate::{connections::Connections, notifications::Publisher, schema::Schema, statement::Statement};
 
-/// What all operations and tasks of a store share.
+/// The state that all operations and tasks of a store share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) connections: Connections,
@@ -21,12 +21,12 @@ impl Shared {
         Statement::new(&self.schema, text)
     }
 
-    /// The moment, in microseconds since 1970; `None` where the server's clock counts.
+    /// The time in microseconds since 1970; `None` if the server's clock applies.
     pub(crate) fn now(&self) -> Option<i64> {
         self.clock.manual_micros()
     }
 
-    /// Tells those who watch, here and elsewhere.
+    /// Notifies the subscribers of this store and the other stores.
     pub(crate) fn notify(&self, changes: Changes) {
         self.notifier.notify(changes);
         self.publisher.publish(changes);

@@ -7,14 +7,13 @@ use sqlx::{
 
 use crate::{explain::explain, schema::Schema};
 
-/// One statement with its values: an operation is never more than one, and so one way to the server and back, and whole
-/// or not at all.
+/// A statement with its values. An operation is one statement: one round trip, with effect as a whole or not at all.
 #[derive(Debug)]
 pub(crate) struct Statement {
     sql: String,
     arguments: PgArguments,
     failed: Option<sqlx::Error>,
-    /// Whether it may be done twice, if nobody knows whether it was done.
+    /// Whether it may be executed again when it is unknown whether it took effect.
     pub(crate) repeatable: bool,
 }
 
@@ -29,13 +28,13 @@ impl Statement {
         self
     }
 
-    /// With one more value.
+    /// Adds a value.
     pub(crate) fn bind<'q, T: Encode<'q, Postgres> + Type<Postgres>>(mut self, value: T) -> Self {
         self.push(value);
         self
     }
 
-    /// With one more value: a text that the statement casts to `json`.
+    /// Adds a value as JSON text, which the statement casts to `json`.
     pub(crate) fn bind_json(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(text) => self.push(text),
@@ -50,7 +49,7 @@ impl Statement {
         }
     }
 
-    /// Does it. What is prepared has a name, and is kept by the session.
+    /// Executes the statement. With `prepared`, it is prepared under a name and stays in the session.
     pub(crate) async fn fetch(
         &self,
         connection: &mut PgConnection,

@@ -1,5 +1,5 @@
-//! One statement for all that waits to be stored: while one is under way, the next fills. Whoever comes when nothing is
-//! under way does not wait for the task that does this.
+//! Batches enqueues: while one statement runs, the calls that arrive form the next batch. A call that arrives while none runs
+//! executes its own statement.
 
 use std::sync::Arc;
 
@@ -9,26 +9,26 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::enqueue::{answers, changes, check, enqueue, weight};
 use crate::{explain::is_blocked, shared::Shared};
 
-/// Beyond this many bytes nothing more is taken along.
+/// The size in bytes from which a batch takes no further call.
 const HEAVY: usize = 4 * 1024 * 1024;
 
-/// Entries that somebody waits for to be stored.
+/// A call that waits for its batch.
 #[derive(Debug)]
 pub(crate) struct PendingEnqueue {
     entries: Vec<NewEntry>,
     reply: oneshot::Sender<Result<Vec<Enqueued>, StoreError>>,
 }
 
-/// Where they wait, unless nothing is under way.
+/// The queue of the calls that wait.
 #[derive(Debug)]
 pub(crate) struct Batcher {
     waiting: mpsc::Sender<PendingEnqueue>,
-    /// To store one's own by oneself.
+    /// The permit to execute a statement without a batch.
     alone: Semaphore,
 }
 
 impl Batcher {
-    /// Room for so many that wait; the futures of more wait outside.
+    /// A queue with room for this many calls. Further calls wait for room.
     pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<PendingEnqueue>) {
         let (waiting, receiver) = mpsc::channel(room);
         (Self { waiting, alone: Semaphore::new(1) }, receiver)
@@ -52,16 +52,16 @@ impl Batcher {
     }
 }
 
-/// Stores what comes, at most so many entries at once beyond those that are given together.
+/// Stores batches until the queue is closed. A batch takes no further call once it has `most` entries.
 pub(crate) async fn serve(shared: Arc<Shared>, mut waiting: mpsc::Receiver<PendingEnqueue>, most: usize) {
     while let Some(first) = waiting.recv().await {
-        // Those who were just answered may have more to store.
+        // Callers that were just answered may enqueue more.
         tokio::task::yield_now().await;
         let mut batch = Vec::new();
         let (mut many, mut heavy) = (0, 0);
         let mut next = Some(first);
         while let Some(one) = next {
-            // Whoever does not wait for it any more has not been promised anything.
+            // A caller that dropped its future gets no promise.
             if !one.reply.is_closed() {
                 many += one.entries.len();
                 heavy += one.entries.iter().map(weight).sum::<usize>();
@@ -84,7 +84,7 @@ async fn store(shared: &Shared, batch: Vec<PendingEnqueue>) {
         Ok(stored) => {
             let mut stored = stored.into_iter();
             for (length, reply) in lengths.into_iter().zip(replies) {
-                // Nobody may be left to hear of it.
+                // The caller may have dropped its future.
                 drop(reply.send(Ok(stored.by_ref().take(length).collect())));
             }
         }
@@ -94,14 +94,14 @@ async fn store(shared: &Shared, batch: Vec<PendingEnqueue>) {
             let message = error.to_string();
             let mut error = Some(error);
             for reply in replies {
-                // The first hears of the cause as well.
+                // Only the first reply has the source of the error.
                 let told = error
                     .take()
                     .unwrap_or_else(|| StoreError::new(StoreErrorKind::Unavailable, message.clone()));
                 drop(reply.send(Err(told)));
             }
         }
-        // One may have spoilt it for the others.
+        // One call may have caused the error for the whole batch.
         Err(_) => {
             let mut entries = entries.into_iter();
             for (length, reply) in lengths.into_iter().zip(replies) {

@@ -7,12 +7,12 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 use super::inputs::EntryInput;
 use crate::{explain::explain, id::Id, shared::Shared, statement::Statement};
 
-/// The most that is sent at once: well below what PostgreSQL takes as one value.
+/// The most bytes of one call, well below the 1 GB that PostgreSQL accepts as one value.
 pub(super) const MOST_BYTES: usize = 512 * 1024 * 1024;
 
 const ENQUEUE: &str = "SELECT * FROM __.enqueue($1, $2, $3::json, $4)";
 
-/// Roughly what an entry weighs on its way.
+/// The approximate size of an entry in a statement, in bytes.
 pub(super) fn weight(entry: &NewEntry) -> usize {
     let headers = entry.request.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
     1024 + entry.request.body.len() + headers.sum::<usize>()
@@ -23,13 +23,13 @@ pub(super) fn check(entries: &[NewEntry]) -> Result<(), StoreError> {
         entry.check()?;
     }
     if entries.iter().map(weight).sum::<usize>() > MOST_BYTES {
-        let message = "what is stored at once must be less than 512 MiB: store it in parts";
+        let message = "the entries of one call exceed 512 MiB: enqueue them in several calls";
         return Err(StoreError::new(StoreErrorKind::Invalid, message));
     }
     Ok(())
 }
 
-/// Stores an entry in a transaction of somebody else's.
+/// Stores an entry in an external transaction.
 pub(crate) async fn enqueue_in(
     shared: &Shared,
     connection: &mut PgConnection,
@@ -38,7 +38,7 @@ pub(crate) async fn enqueue_in(
     let entries = std::slice::from_ref(entry);
     check(entries)?;
     let statement = enqueue(shared, entries, Some(shared.schema.channel()));
-    // It may go through something that gives the session to others afterwards, who have no use for what it would keep.
+    // The session may belong to a pooler, so no prepared statement stays in it.
     let rows = statement.fetch(connection, false).await.map_err(explain)?;
     let answers = answers(&rows, entries, false)?;
     answers.into_iter().next().ok_or_else(|| corrupt("answer"))
@@ -52,7 +52,8 @@ pub(super) fn enqueue(shared: &Shared, entries: &[NewEntry], channel: Option<Str
     statement.bind_json(&inputs).bind(bodies).repeatable()
 }
 
-/// What became of each entry; no row says that all are stored. One that was stored before this time, unheard of, counts as stored now.
+/// The result of each entry; without rows, all are stored. An entry that an earlier attempt stored, whose answer was lost, counts
+/// as stored.
 pub(super) fn answers(
     rows: &[PgRow],
     entries: &[NewEntry],
@@ -73,14 +74,14 @@ pub(super) fn answers(
     rows.iter().zip(entries).map(answer).collect()
 }
 
-/// What there is to tell of entries that were stored.
+/// The changes that the stored entries make.
 pub(super) fn changes(entries: &[NewEntry], answers: &[Enqueued]) -> Changes {
     let mut changes = Changes::default();
     for (new, answer) in entries.iter().zip(answers) {
         if let Enqueued::Stored(_) = answer {
             let state = if new.dead.is_some() { State::Dead } else { State::Ready };
             changes.merge(Changes::between(None, state));
-            // Something may have been called off for it.
+            // It may have superseded entries.
             changes.ended |= new.when_pending == WhenPending::Supersede;
         }
     }

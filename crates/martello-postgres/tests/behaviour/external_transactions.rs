@@ -87,7 +87,7 @@ async fn an_open_transaction_keeps_nobody_from_its_key() {
     let turned = store.turn(crate::support::claim(5)).await.unwrap();
     let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
+    let external = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     let settle = turned.claimed.iter().map(crate::support::done).collect();
     store.turn(martello_outbox::Turn { settle, ..crate::support::claim(5) }).await.unwrap();
     assert_eq!(store.entry(ahead).await.unwrap().unwrap().state, State::Done);
@@ -96,13 +96,13 @@ async fn an_open_transaction_keeps_nobody_from_its_key() {
     assert_eq!(between.len(), 1);
     transaction.commit().await.unwrap();
     assert_eq!(claimed(&store, 5).await, [], "the other of its key is leased");
-    assert_eq!(store.entry(guest).await.unwrap().unwrap().state, State::Ready);
+    assert_eq!(store.entry(external).await.unwrap().unwrap().state, State::Ready);
     test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
+async fn an_external_transaction_supersedes_ready_entries_and_finds_duplicates() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let old = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_guest_supersedes_what_is_ready_and_is_told_from_duplicates() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
+async fn an_open_external_transaction_with_a_dedup_key_blocks_no_other_key() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let once = || {
@@ -142,7 +142,7 @@ async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
     };
     let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    let guest = store.enqueue_in(&mut transaction, once()).await.unwrap().id();
+    let external = store.enqueue_in(&mut transaction, once()).await.unwrap().id();
     // The first is alone, and the others come together while it waits.
     let late = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -155,13 +155,13 @@ async fn what_a_guest_may_be_about_to_store_keeps_nobody_else_waiting() {
     let other = other.unwrap()[0].id();
     assert_eq!(claimed(&store, 5).await, [other]);
     transaction.commit().await.unwrap();
-    assert_eq!(store.enqueue(vec![once()]).await.unwrap(), [Enqueued::Duplicate(guest)]);
+    assert_eq!(store.enqueue(vec![once()]).await.unwrap(), [Enqueued::Duplicate(external)]);
     test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_claimed() {
+async fn more_external_transactions_than_one_turn_admits_are_admitted_before_a_claim() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let old = store.enqueue(vec![keyed("last")]).await.unwrap()[0].id();
@@ -184,14 +184,14 @@ async fn more_guests_than_one_turn_takes_in_are_taken_in_before_anything_is_clai
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_guest_that_is_purged_before_its_turn_leaves_nothing_behind() {
+async fn an_entry_of_an_external_transaction_that_is_purged_before_a_turn_leaves_nothing() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
-    let guest = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
+    let external = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     transaction.commit().await.unwrap();
-    store.change(guest, martello_outbox::Change::Bury).await.unwrap();
+    store.change(external, martello_outbox::Change::Bury).await.unwrap();
     assert_eq!(store.purge(martello_outbox::Purge::All).await.unwrap(), 1);
     let left = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}.arriving", test.schema));
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();

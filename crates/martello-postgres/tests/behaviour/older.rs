@@ -7,7 +7,7 @@ use crate::support::TestSchema;
 
 const SCHEMAS: [&str; 2] = [include_str!("older/schema_1.sql"), include_str!("older/schema_2.sql")];
 
-/// Stores one entry of this id, key, reason if it is dead, method, URL and host; as a guest if there is a channel.
+/// Stores one entry of this id, key, reason if it is dead, method, URL and host; in an external transaction if there is a channel.
 pub(crate) const ENQUEUE: &str = "SELECT * FROM __.enqueue(NULL, $8, ARRAY[$1::uuid], '{default}', ARRAY[$2::text],
          '{false}', '{NULL}', '{0}', '{86400000000}', '{10}', '{true}', ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::text],
          '{[]}', '{false}', ARRAY[$6::bytea], ARRAY[$7::text], '{0}', '{NULL}', '{NULL}', '{NULL}',
@@ -64,7 +64,7 @@ impl Older {
         entries.iter().map(|entry| entry.id).collect()
     }
 
-    pub(crate) async fn try_enqueue(&mut self, entry: &NewEntry, guest: Option<&str>) -> sqlx::Result<()> {
+    pub(crate) async fn try_enqueue(&mut self, entry: &NewEntry, channel: Option<&str>) -> sqlx::Result<()> {
         let sql = AssertSqlSafe(ENQUEUE.replace("__", &self.schema));
         let statement = sqlx::query(sql)
             .bind(entry.id.to_string())
@@ -74,7 +74,7 @@ impl Older {
             .bind(entry.request.uri.to_string())
             .bind(&entry.request.body[..])
             .bind(entry.request.host())
-            .bind(guest);
+            .bind(channel);
         statement.execute(&mut self.connection).await.map(drop)
     }
 

@@ -35,7 +35,7 @@ async fn all_of_it(store: &PostgresStore, there: &TestSchema) {
     store.enqueue(vec![entry(), keyed("k"), keyed("k")]).await.unwrap();
     let mut transaction = there.connection().await;
     transaction.execute("BEGIN").await.unwrap();
-    store.enqueue_in(&mut transaction, keyed("guest")).await.unwrap();
+    store.enqueue_in(&mut transaction, keyed("external")).await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
     transaction.execute("COMMIT").await.unwrap();
     loop {

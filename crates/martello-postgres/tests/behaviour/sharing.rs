@@ -59,7 +59,7 @@ async fn a_cap_that_is_lowered_holds_for_those_who_know_it() {
 /// What is done at once to a few keys, again and again, leaves each with one head and nothing forgotten.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_crowd_of_guests_and_workers_forgets_nothing() {
+async fn many_external_transactions_and_workers_lose_nothing() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let work = async |name: usize| {

@@ -265,21 +265,21 @@ async fn waiting(test: &TestSchema, what: &str, many: i64) {
 async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_along() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
-    let mut guest = Older::connect(&test).await;
-    guest.run("BEGIN").await.unwrap();
-    let new = keyed("guest");
-    guest.try_enqueue(&new, Some("nobody")).await.unwrap();
+    let mut external = Older::connect(&test).await;
+    external.run("BEGIN").await.unwrap();
+    let new = keyed("external");
+    external.try_enqueue(&new, Some("nobody")).await.unwrap();
     let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
-    // Nobody waits behind the lock for as long as the guest takes.
+    // Others do not wait behind the lock until the external transaction ends.
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let new = [entry()];
         tokio::time::timeout(Duration::from_millis(2_500), older.enqueue(&new)).await.unwrap();
     }
     assert!(migrating.try_join_next().is_none());
-    guest.run("COMMIT").await.unwrap();
+    external.run("COMMIT").await.unwrap();
     let store = migrating.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(claimed(&store, 5).await.len(), 4);
     assert_eq!(store.entry(new.id).await.unwrap().unwrap().state, State::Leased);

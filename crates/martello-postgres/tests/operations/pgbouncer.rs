@@ -104,7 +104,7 @@ async fn changes_are_seen_within_a_second_where_none_can_be_listened_for() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn a_guest_may_come_through_it_and_so_may_a_pool() {
+async fn an_external_transaction_and_a_pool_may_go_through_it() {
     let schema = fresh_schema();
     let pool =
         PgPoolOptions::new().max_connections(4).connect_with(options(&of_transactions())).await.unwrap();

@@ -173,10 +173,10 @@ async fn a_commit_is_durable_through_a_pgbouncer_that_pools_transactions() {
     durable_through(&of_transactions()).await;
 }
 
-/// What a guest's transaction is set to is its owner's to say.
+/// The settings of an external transaction are its owner's.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_guest_changes_nothing_that_its_transaction_is_set_to() {
+async fn enqueue_in_changes_no_setting_of_the_external_transaction() {
     let careless = Careless::make().await;
     let store = careless.open(&careless.direct()).await;
     careless.watch().await;
