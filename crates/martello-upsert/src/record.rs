@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderValue, StatusCode};
 use martello_outbox::{EntryId, OrderKey};
-use martello_outcome::{Outcome, Printable, TrackingId};
+use martello_outcome::{Printable, TrackingId, status_may_be_processed};
 
 use crate::UpsertOutcome;
 
@@ -77,8 +77,9 @@ impl Record {
 
     /// Whether the entity may have been written although its outcome is another.
     pub(crate) fn may_be_written(&self) -> bool {
-        let answered = |status| Outcome::Faulty.may_be_processed(Some(status));
-        self.in_doubt || self.outcome == UpsertOutcome::Ambiguous || self.status.is_some_and(answered)
+        self.in_doubt
+            || self.outcome == UpsertOutcome::Ambiguous
+            || self.status.is_some_and(status_may_be_processed)
     }
 }
 

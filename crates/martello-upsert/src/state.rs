@@ -3,6 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{Method, Request, Uri, header, uri::Authority};
 use martello_outbox::OrderKey;
+use martello_outcome::default_port;
 use serde::{Deserialize, Serialize};
 
 use crate::{digest::Digest, headers};
@@ -47,12 +48,13 @@ impl State {
     }
 }
 
-/// The host in lower case, and the port if it is not the scheme's default.
+/// The host in lower case, and the port if it is not the scheme's default. Journals keep digests of this form, so it stays
+/// apart from `HostPort::canonical`: it keeps a port 0, and every port if there is no scheme.
 fn normalised(authority: &Authority, uri: &Uri) -> String {
     let host = authority.host().to_ascii_lowercase();
-    match (authority.port_u16(), uri.scheme_str()) {
-        (None, _) | (Some(80), Some("http")) | (Some(443), Some("https")) => host,
-        (Some(port), _) => format!("{host}:{port}"),
+    match authority.port_u16() {
+        Some(port) if Some(port) != default_port(uri.scheme_str()) => format!("{host}:{port}"),
+        _ => host,
     }
 }
 

@@ -1,4 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use martello_outcome::strip_userinfo;
 
 use super::header::Header;
 use crate::{digest::Digest, headers};
@@ -67,6 +68,5 @@ fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    format!("{scheme}://{}{path}", strip_userinfo(authority))
 }
