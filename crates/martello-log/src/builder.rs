@@ -34,6 +34,36 @@ pub struct LogBuilder {
     invalid: Option<ConfigError>,
 }
 
+impl LogLayer {
+    /// A span and an event per call, for the outermost place of a stack, with the defaults of [`LogBuilder`].
+    #[must_use]
+    pub fn calls() -> Self {
+        Self::builder().layer(Kind::Call)
+    }
+
+    /// An event per attempt, for the place inside retry and limit, with the defaults of [`LogBuilder`].
+    #[must_use]
+    pub fn attempts() -> Self {
+        Self::builder().layer(Kind::Attempt)
+    }
+
+    /// Other levels, headers and masks than the defaults, for either kind of layer.
+    ///
+    /// ```
+    /// use martello_log::LogLayer;
+    /// use tracing::Level;
+    ///
+    /// let log = LogLayer::builder().response_headers(["retry-after"]).show_query(["limit"]);
+    /// let calls = log.clone().failure_level(Level::ERROR).build_calls()?;
+    /// let attempts = log.build_attempts()?;
+    /// # let _: (LogLayer, LogLayer) = (calls, attempts);
+    /// # Ok::<(), martello_log::ConfigError>(())
+    /// ```
+    pub fn builder() -> LogBuilder {
+        LogBuilder::default()
+    }
+}
+
 impl Default for LogBuilder {
     fn default() -> Self {
         Self { calls: Levels::CALLS, attempts: Levels::ATTEMPTS, config: Config::default(), invalid: None }

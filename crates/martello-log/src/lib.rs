@@ -9,6 +9,7 @@ mod excerpt;
 mod future;
 mod headers;
 mod layer;
+mod masked_value;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod pending_record;
@@ -24,8 +25,9 @@ pub use builder::LogBuilder;
 pub use future::ResponseFuture;
 pub use layer::LogLayer;
 pub use martello_outcome::{CallError, CallerId, Classifier, ConfigError};
+pub use masked_value::MaskedValue;
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
-pub use redaction::{MaskedValue, Redaction};
+pub use redaction::Redaction;
 pub use service::Log;
 pub use url::MaskedUrl;

@@ -1,9 +1,7 @@
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use http::{HeaderName, HeaderValue, Uri, header};
+use http::{HeaderName, HeaderValue};
 use martello_outcome::{ConfigError, mask_urls};
-
-use crate::{MaskedUrl, quoted::Quoted};
 
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "***";
@@ -62,10 +60,6 @@ const SECRET_WORDS: [&str; 23] = [
     "subscription-key",
     "token",
 ];
-
-/// Headers that hold a URL, whose query may hold a secret.
-const LINKS: [HeaderName; 5] =
-    [header::LOCATION, header::CONTENT_LOCATION, header::REFERER, header::LINK, header::REFRESH];
 
 /// What is secret, and must not be written down where a person or a machine reads it later.
 ///
@@ -169,20 +163,6 @@ impl Redaction {
         value.is_sensitive() || self.hides(name)
     }
 
-    /// The URL without userinfo, its query masked, escaped, and cut after [`MaskedUrl::MAX`] bytes.
-    #[must_use]
-    pub fn url<'a>(&'a self, uri: &'a Uri) -> MaskedUrl<'a> {
-        MaskedUrl::new(uri, self)
-    }
-
-    /// The value of a header in quotes, masked, escaped, and cut after [`MaskedValue::MAX`] bytes. Where the
-    /// header holds a URL, that is masked as [`Redaction::url`] does it; URLs in any other, as
-    /// [`Redaction::text`] does.
-    #[must_use]
-    pub fn value<'a>(&'a self, name: &'a HeaderName, value: &'a HeaderValue) -> MaskedValue<'a> {
-        MaskedValue { name, value, redaction: self }
-    }
-
     /// A text with what is secret in the URLs in it masked, as [`mask_urls`] does it, but for the query
     /// parameters that are shown.
     #[must_use]
@@ -199,51 +179,6 @@ fn is_called_a_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| {
         name.strip_suffix(word).is_some_and(|before| before.is_empty() || before.ends_with(['-', '_']))
     })
-}
-
-/// The value of a header as it may be written into a log: see [`Redaction::value`].
-#[derive(Clone, Copy)]
-pub struct MaskedValue<'a> {
-    name: &'a HeaderName,
-    value: &'a HeaderValue,
-    redaction: &'a Redaction,
-}
-
-impl MaskedValue<'_> {
-    /// The longest value that is written in full, in bytes.
-    pub const MAX: usize = 256;
-}
-
-impl fmt::Display for MaskedValue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.redaction.hides_value(self.name, self.value) {
-            return f.write_str(MASK);
-        }
-        if !LINKS.contains(self.name) {
-            let bytes = self.value.as_bytes();
-            let text = String::from_utf8_lossy(bytes);
-            return match self.redaction.text(&text) {
-                Cow::Owned(masked) => write_quoted(f, masked.as_bytes()),
-                Cow::Borrowed(_) => write_quoted(f, bytes),
-            };
-        }
-        match Uri::try_from(self.value.as_bytes()) {
-            Ok(uri) => write_quoted(f, self.redaction.url(&uri).to_string().as_bytes()),
-            Err(_) => f.write_str(MASK),
-        }
-    }
-}
-
-/// Shows no more than the display does.
-impl fmt::Debug for MaskedValue<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-fn write_quoted(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    let bound = MaskedValue::MAX;
-    fmt::Display::fmt(&Quoted { bytes, bound }, f)
 }
 
 pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName, ConfigError> {

@@ -7,6 +7,7 @@ use http::{
     Uri,
     uri::{Authority, PathAndQuery},
 };
+use martello_outcome::{HostPort, strip_userinfo};
 
 use crate::{
     Redaction,
@@ -16,6 +17,14 @@ use crate::{
 
 /// What stands between the parameters of a query; some servers take semicolons.
 const SEPARATORS: [char; 2] = ['&', ';'];
+
+impl Redaction {
+    /// The URL without userinfo, its query masked, escaped, and cut after [`MaskedUrl::MAX`] bytes.
+    #[must_use]
+    pub fn url<'a>(&'a self, uri: &'a Uri) -> MaskedUrl<'a> {
+        MaskedUrl::new(uri, self)
+    }
+}
 
 /// A URL as it may be written into a log: see [`Redaction::url`].
 #[derive(Clone, Copy)]
@@ -51,7 +60,7 @@ impl MaskedUrl<'_> {
         let path = rest.len().saturating_sub(self.uri.query().map_or(0, |query| query.len() + 1));
         match self.uri.authority() {
             Some(authority) => {
-                out.write_str(without_userinfo(authority.as_str()))?;
+                out.write_str(strip_userinfo(authority.as_str()))?;
                 if rest.starts_with('?') {
                     out.write_char('/')?;
                 }
@@ -92,47 +101,19 @@ impl<'a> Host<'a> {
 
 impl fmt::Display for Host<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(host(self.0).unwrap_or_default())
+        f.write_str(HostPort::of(self.0).map_or("", HostPort::host))
     }
 }
 
-/// Host and port; where none is explicit, the port is that of the scheme.
+/// The host and the port. Without an explicit port, it is the default port of the scheme.
 pub(crate) fn server(uri: &Uri) -> Option<(&str, Option<u16>)> {
-    let host = host(uri)?;
-    Some((host, port(uri).or_else(|| default_port(uri))))
+    let target = HostPort::of(uri)?;
+    Some((target.host(), target.port_or_default()))
 }
 
-/// The host, as `Uri::host` finds it in three times the instructions.
-pub(crate) fn host(uri: &Uri) -> Option<&str> {
-    let authority = without_userinfo(uri.authority()?.as_str());
-    Some(without_port(authority).map_or(authority, |(host, _)| host))
-}
-
-/// The explicit port. Most authorities have none, and end in a letter: so much is seen at a glance.
+/// The explicit port.
 pub(crate) fn port(uri: &Uri) -> Option<u16> {
-    let (_, port) = without_port(uri.authority()?.as_str())?;
-    port.parse().ok()
-}
-
-fn without_port(authority: &str) -> Option<(&str, &str)> {
-    authority.as_bytes().last().filter(|last| last.is_ascii_digit() || **last == b':')?;
-    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let (host, port) = authority.split_at_checked(authority.len() - digits)?;
-    Some((host.strip_suffix(':')?, port))
-}
-
-fn default_port(uri: &Uri) -> Option<u16> {
-    match uri.scheme_str() {
-        Some("http") => Some(80),
-        Some("https") => Some(443),
-        _ => None,
-    }
-}
-
-/// Byte by byte: for so short a text `rsplit` costs several times as much.
-fn without_userinfo(authority: &str) -> &str {
-    let start = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
-    authority.get(start..).unwrap_or_default()
+    HostPort::of(uri)?.port()
 }
 
 /// After two slashes stands a host (RFC 3986 §4.2), of which `Uri` knows nothing. Browsers take more slashes and
@@ -145,7 +126,7 @@ fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
         return line.write_str(named);
     }
     let (authority, path) = named.split_at(named.find(['/', '\\']).unwrap_or(named.len()));
-    line.write_str(without_userinfo(authority))?;
+    line.write_str(strip_userinfo(authority))?;
     line.write_str(path)
 }
 
