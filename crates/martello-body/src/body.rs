@@ -13,9 +13,9 @@ use crate::{BodyError, TryCopy, recorded::Recorded};
 /// The body of a request: bytes, or a stream that is recorded while it is first sent.
 ///
 /// Bytes are shared by all copies. A stream is recorded from the moment that a copy is asked for
-/// ([`TryCopy::try_copy`]), up to the cap given there; a body of which nobody asked a copy records nothing.
+/// ([`TryCopy::try_copy`]), up to the cap given there. A body of which no copy was asked for records nothing.
 ///
-/// Dropping a body drops its stream, unless a copy is still there.
+/// Dropping a body drops its stream, unless a copy still exists.
 ///
 /// ```
 /// use martello_body::Body;
@@ -39,13 +39,22 @@ impl Default for Repr {
 }
 
 impl Body {
-    /// A body without a byte.
+    /// An empty body.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// A body that streams what another yields.
+    /// A body that streams another body.
+    ///
+    /// ```
+    /// use http_body::Body as _;
+    /// use martello_body::Body;
+    ///
+    /// let body = Body::new(http_body_util::Full::from("streamed"));
+    /// assert_eq!(body.size_hint().exact(), Some(8));
+    /// assert!(body.as_bytes().is_none());
+    /// ```
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -54,7 +63,7 @@ impl Body {
         Self(Repr::Stream(Recorded::new(body)))
     }
 
-    /// The bytes of a body that is not a stream, without what was already read.
+    /// The bytes that were not read yet; `None` if the body is a stream.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match &self.0 {
@@ -148,7 +157,7 @@ macro_rules! from_bytes {
 
 from_bytes!(&'static str, &'static [u8], String, Vec<u8>);
 
-/// Says how long the body is, never what is in it.
+/// Shows the length of the body, not its content.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

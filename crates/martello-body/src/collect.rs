@@ -11,16 +11,29 @@ use pin_project_lite::pin_project;
 
 use crate::{BodyError, BodyErrorKind, error::BoxError};
 
-/// Frames that one poll takes before it lets the other tasks of its thread run.
+/// The most frames that one poll reads before it yields to the other tasks of its thread.
 const FRAMES_PER_POLL: usize = 32;
 
 pin_project! {
-    /// A future that reads a body to its end and yields it [`Whole`].
+    /// A future that reads a body to its end and yields it as [`Whole`].
     ///
     /// It fails as soon as the body is, or declares to be, larger than the cap ([`BodyErrorKind::TooLarge`]),
     /// when the body fails, and when it ends before the length that it declared ([`BodyErrorKind::Truncated`]).
     /// Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the time. The body is dropped when the future is
-    /// ready, or is dropped itself; one that is given up is told why ([`Abandoned`](martello_outcome::Abandoned)).
+    /// ready or is dropped. If the future failed, [`Abandoned`](martello_outcome::Abandoned) has the reason during that drop.
+    ///
+    /// ```
+    /// use martello_body::{Body, BodyErrorKind, Collect};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let whole = Collect::new(Body::from("{}"), 1024).await?;
+    /// assert_eq!(whole.bytes(), "{}");
+    ///
+    /// let error = Collect::new(Body::from("too long"), 4).await.unwrap_err();
+    /// assert_eq!(error.kind(), BodyErrorKind::TooLarge);
+    /// # Ok::<(), martello_body::BodyError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     #[project = CollectProjection]
@@ -37,7 +50,7 @@ pin_project! {
 }
 
 impl<B: Body> Collect<B> {
-    /// Reads `body`, of which at most `cap` bytes are kept.
+    /// Reads `body`, which may have at most `cap` bytes.
     pub fn new(body: B, cap: usize) -> Self {
         let declared = body.size_hint().lower();
         Self { body: Some(body), cap, declared, first: Bytes::new(), rest: BytesMut::new(), trailers: None }
@@ -100,7 +113,7 @@ where
     }
 }
 
-/// An error of this crate is handed on, any other is wrapped.
+/// An error of this crate stays as it is, any other is wrapped.
 fn as_body_error(error: impl Into<BoxError>) -> BodyError {
     match error.into().downcast::<BodyError>() {
         Ok(error) => *error,
@@ -128,22 +141,30 @@ fn finish(
     Ok(Whole { bytes, trailers: trailers.take().map(Box::new) })
 }
 
-/// A body that is all there: its bytes in one frame, and its trailers.
+/// A body in memory: its bytes in one frame, and its trailers.
+///
+/// ```
+/// use http_body::Body;
+/// use martello_body::Whole;
+///
+/// let empty = Whole::default();
+/// assert!(empty.is_end_stream() && empty.bytes().is_empty() && empty.trailers().is_none());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Whole {
     bytes: Bytes,
-    /// Boxed, because they are rare and four times as large as all the rest, which moves with each response.
+    /// Boxed, because trailers are rare and a `HeaderMap` is four times as large as the rest.
     trailers: Option<Box<HeaderMap>>,
 }
 
 impl Whole {
-    /// The bytes that are not yet read.
+    /// The bytes that were not read yet.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The trailers that are not yet read.
+    /// The trailers that were not read yet.
     #[must_use]
     pub fn trailers(&self) -> Option<&HeaderMap> {
         self.trailers.as_deref()

@@ -11,28 +11,46 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
-/// Frames that one poll takes before it lets the other tasks of its thread run.
+/// The most frames that one poll reads before it yields to the other tasks of its thread.
 const FRAMES_PER_POLL: usize = 32;
 
 thread_local! {
     static DRAINING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the body that is being polled on this thread is read by a [`Drain`], only to be thrown away.
+/// Whether a [`Drain`] polls the body that is being polled on this thread: its bytes are discarded.
 ///
-/// For bodies that keep a record of how they ended: read to the end, or drained.
+/// For bodies that record how they ended: read to the end, or drained.
+///
+/// ```
+/// // In the `poll_frame` of your own body:
+/// let end = if martello_body::draining() { "drained" } else { "complete" };
+/// assert_eq!(end, "complete");
+/// ```
 #[must_use]
 pub fn draining() -> bool {
     DRAINING.get()
 }
 
 pin_project! {
-    /// A future that reads a body to its end and throws it away, so that its HTTP/1 connection can be used
-    /// again; it yields whether it came to the end.
+    /// A future that reads a body to its end and discards it, so that its HTTP/1 connection can be reused. It yields
+    /// whether it reached the end.
     ///
-    /// It stops early at a bound: of bytes, also where the body declares to have more, and of time, which
-    /// starts when it first has to wait. A body that fails has not come to its end. Dropping the future drops
-    /// the body, and with it, over HTTP/1, the connection.
+    /// It stops early at a bound: of bytes, also if the body declares more, and of time, which starts when it first has
+    /// to wait. It yields `false` for a body that fails. Dropping the future drops the body, and over HTTP/1 that closes
+    /// the connection.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use martello_body::{Body, Drain};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let second = Duration::from_secs(1);
+    /// assert!(Drain::new(Body::from("an error page"), 16 * 1024, second).await);
+    /// assert!(!Drain::new(Body::from("an error page"), 4, second).await, "more than 4 bytes");
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Panics
     ///

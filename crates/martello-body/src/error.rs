@@ -5,10 +5,18 @@ use martello_outcome::{Abandoned, CallError, ErrorKind, Outcome};
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What went wrong with a body.
+///
+/// ```
+/// use martello_body::BodyErrorKind;
+/// use martello_outcome::Outcome;
+///
+/// assert_eq!(BodyErrorKind::Truncated.outcome(), Outcome::Ambiguous);
+/// assert_eq!(BodyErrorKind::TooLarge.outcome(), Outcome::Success, "the server did its part");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyErrorKind {
-    /// The body inside failed; the error's source says how.
+    /// The inner body failed; the error's source has the reason.
     Inner,
     /// No frame came within the allowed time.
     Idle,
@@ -25,8 +33,8 @@ pub enum BodyErrorKind {
 }
 
 impl BodyErrorKind {
-    /// How an attempt ended whose response has a body that failed so. One that was larger than wanted was a success for all
-    /// that: the server did its part. Of any other nobody knows what became of the call.
+    /// The outcome of an attempt whose response body failed with this kind. It is a success if the body was too large:
+    /// the server did its part. Otherwise it is ambiguous.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -35,20 +43,24 @@ impl BodyErrorKind {
         }
     }
 
-    /// Calls this, which drops a body that failed so, and says why to what lies inside.
+    /// Calls `drop`, which drops a failed body, with the reason in [`Abandoned`].
     pub(crate) fn while_dropping(self, drop: impl FnOnce()) {
         Abandoned::new(ErrorKind::Body, self.outcome(), self.message()).while_dropping(drop);
     }
 
     const fn message(self) -> &'static str {
         match self {
-            Self::Inner => "the body broke off",
-            Self::Idle => "the body stood still for longer than its idle timeout",
+            Self::Inner => "the body failed before its end",
+            Self::Idle => "no frame of the body came within its idle timeout",
             Self::TooLarge => "the body is larger than allowed",
             Self::Truncated => "the body ended before its declared length",
-            Self::Poisoned => "the stream of the body failed while it was first sent",
-            Self::Superseded => "a newer attempt sends this body",
-            Self::NotRecorded => "the body is larger than its replay cap and cannot be sent again",
+            Self::Poisoned => {
+                "the stream of the body failed during an earlier attempt, so it cannot be sent again"
+            }
+            Self::Superseded => "a newer attempt sends this body in place of this one",
+            Self::NotRecorded => {
+                "the body is larger than its replay cap, so it cannot be sent again: raise the cap"
+            }
         }
     }
 }
@@ -88,7 +100,7 @@ impl Error for BodyError {
     }
 }
 
-/// The error of a call whose response's body failed, with the [outcome](BodyErrorKind::outcome) that the kind has.
+/// The error of a call whose response body failed, with the [outcome](BodyErrorKind::outcome) of the kind.
 impl From<BodyError> for CallError {
     fn from(error: BodyError) -> Self {
         Self::new(ErrorKind::Body, error.kind.outcome(), "the response's body failed").with_source(error)

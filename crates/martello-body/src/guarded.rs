@@ -7,11 +7,22 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A body that holds a value, a permit for example, and drops it when the body has ended.
+    /// A body that holds a value, a permit for example, and drops it when the body ends.
     ///
-    /// Ended is: the end of the stream, the last frame of a body that says so, trailers, an error, or the drop
-    /// of the body, whichever comes first; a body that has nothing to yield has ended before it was polled.
-    /// The body inside is dropped before the value. Frames, trailers and hints pass through unchanged.
+    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers, an error or
+    /// its drop, whichever comes first. An empty body has ended before it is polled. The inner body is dropped before the
+    /// value. Frames, trailers and hints pass through unchanged.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use martello_body::{Body, Guarded};
+    ///
+    /// let permit = Arc::new(());
+    /// let body = Guarded::new(Body::from("read me"), Some(permit.clone()));
+    /// assert_eq!(Arc::strong_count(&permit), 2);
+    /// drop(body);
+    /// assert_eq!(Arc::strong_count(&permit), 1);
+    /// ```
     #[derive(Debug)]
     pub struct Guarded<B, G> {
         #[pin]
@@ -21,7 +32,7 @@ pin_project! {
 }
 
 impl<B: Body, G> Guarded<B, G> {
-    /// Holds `guard` until `body` has ended.
+    /// Holds `guard` until `body` ends.
     pub fn new(body: B, guard: Option<G>) -> Self {
         let guard = guard.filter(|_| !body.is_end_stream());
         Self { body, guard }

@@ -14,9 +14,21 @@ use crate::{BodyError, BodyErrorKind, error::BoxError};
 pin_project! {
     /// A body that fails with [`BodyErrorKind::Idle`] when its next frame takes longer than a timeout.
     ///
-    /// The time runs only while a reader waits for a frame, so that a slow reader fails nothing. A body that failed is
-    /// dropped at once, with what it holds, and yields nothing more. One that stood still is told so
-    /// ([`Abandoned`](martello_outcome::Abandoned)).
+    /// The time runs only while a reader waits for a frame: a slow reader causes no timeout. A body that failed is
+    /// dropped at once and yields nothing more. During a drop after a timeout,
+    /// [`Abandoned`](martello_outcome::Abandoned) has the reason.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http_body_util::BodyExt;
+    /// use martello_body::{Body, IdleTimeout};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let body = IdleTimeout::new(Body::from("plan"), Some(Duration::from_secs(30)));
+    /// assert_eq!(body.collect().await?.to_bytes(), "plan");
+    /// # Ok::<(), martello_body::BodyError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     ///
@@ -27,15 +39,15 @@ pin_project! {
         #[pin]
         body: Option<B>,
         timeout: Option<Duration>,
-        // Made when the reader first has to wait: a body whose frames are there costs no timer. Boxed, so that
-        // the body stays `Unpin` where the body inside is, and `frame().await` on a response keeps working.
+        // Created when the reader first has to wait: a body whose frames are ready needs no timer. Boxed, so that this
+        // body is `Unpin` if the inner body is, and `frame().await` on a response works.
         timer: Option<Pin<Box<Sleep>>>,
         running: bool,
     }
 }
 
 impl<B> IdleTimeout<B> {
-    /// Fails `body` when a frame takes longer than `timeout`; `None` waits for ever.
+    /// Fails `body` when a frame takes longer than `timeout`; `None` waits without a limit.
     pub fn new(body: B, timeout: Option<Duration>) -> Self {
         Self { body: Some(body), timeout, timer: None, running: false }
     }
@@ -71,7 +83,7 @@ where
         let Some(timeout) = *this.timeout else { return Poll::Pending };
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         if !*this.running {
-            // A sum beyond what the clock can tell is as good as never; the timer as made is long enough then.
+            // If the sum is beyond what the clock can represent, the timer as it was created is long enough.
             if let Some(due) = Instant::now().checked_add(timeout) {
                 timer.as_mut().reset(due);
             }

@@ -7,6 +7,7 @@ mod error;
 mod guarded;
 mod idle_timeout;
 mod recorded;
+mod recording;
 mod try_copy;
 
 pub use body::Body;

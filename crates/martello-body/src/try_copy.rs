@@ -1,10 +1,25 @@
 use bytes::Bytes;
 use http_body_util::{Either, Empty, Full};
 
-/// A body of which there can be a second one that yields the same.
+/// A body that can be copied, so that a request can be sent again.
 ///
 /// A retry layer asks for the copy before it sends the original, and for a copy of the copy before it sends
 /// that. Implement it for a body whose copy is cheap.
+///
+/// ```
+/// use bytes::Bytes;
+/// use martello_body::TryCopy;
+///
+/// #[derive(Clone)]
+/// struct Json(Bytes);
+///
+/// impl TryCopy for Json {
+///     fn try_copy(&self, _cap: usize) -> Option<Self> {
+///         Some(self.clone()) // shares its bytes
+///     }
+/// }
+/// assert!(Json(Bytes::from("{}")).try_copy(0).is_some());
+/// ```
 pub trait TryCopy: Sized {
     /// A body that yields from the start what this one, not yet polled, will yield; `None` if there can be none.
     ///
@@ -12,24 +27,24 @@ pub trait TryCopy: Sized {
     /// its bytes with its copy keeps nothing for it.
     fn try_copy(&self, cap: usize) -> Option<Self>;
 
-    /// A copy for when every other is over, whichever of them were sent: who stores a request that could not be sent
-    /// asks for it before the first attempt. What [`TryCopy::try_copy`] says of the cap holds.
+    /// A copy to read after all others, whichever of them were sent. An outbox asks for it before the first attempt, to
+    /// store a request that could not be sent. `cap` is that of [`TryCopy::try_copy`].
     fn try_last_copy(&self, cap: usize) -> Option<Self> {
         self.try_copy(cap)
     }
 
-    /// Whether this copy can still yield everything, without deciding anything.
+    /// Whether this copy can still yield everything. It changes nothing.
     ///
-    /// A copy that depends on a recording can have lost it, when the original turned out longer than the cap or failed.
-    /// Ask it before something is given up or paid for that only another attempt is worth; [`TryCopy::claim`] decides.
+    /// A copy that depends on a recording loses it when the original is longer than the cap or fails. Call this before
+    /// you pay for another attempt, and [`TryCopy::claim`] before you send it.
     fn is_intact(&self) -> bool {
         true
     }
 
-    /// Decides that this copy is sent from now on, and says whether it can still yield everything.
+    /// Makes this copy the one that is sent, and returns whether it can still yield everything.
     ///
-    /// If it is [intact](TryCopy::is_intact), the original yields nothing more: a connection may still be sending it, and
-    /// would outgrow the cap in the meantime.
+    /// If it is [intact](TryCopy::is_intact), the original yields nothing more. Otherwise a connection that still sends the
+    /// original could exceed the cap in the meantime.
     fn claim(&self) -> bool {
         true
     }

@@ -82,7 +82,7 @@ async fn what_a_body_that_stood_still_holds_is_told_why_it_is_dropped() {
     let reason = told.get().unwrap().unwrap();
     assert_eq!((reason.kind(), reason.outcome()), (Some(error.kind()), error.outcome()));
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
-    assert!(reason.message().contains("stood still"));
+    assert!(reason.message().contains("idle timeout"));
 }
 
 #[tokio::test(start_paused = true)]
