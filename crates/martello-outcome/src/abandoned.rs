@@ -6,15 +6,14 @@ thread_local! {
     static REASON: Cell<Option<Abandoned>> = const { Cell::new(None) };
 }
 
-/// Why a future or a body is dropped before its end: what a layer that gives up says to the layers inside while it drops
-/// them, so that they tell the same of it.
+/// The reason why a layer drops a future or a body before its end. The layers inside read it in their `Drop`, so that their
+/// records agree with the error of the layer that gave up.
 ///
-/// A layer that has a timeout, a deadline or a bound drops what it waits for. What lies inside cannot tell that from a
-/// caller that went away, and would keep a record of something cancelled where the error says timed out.
+/// A layer with a timeout, a deadline or a bound drops what it waits for. Without a reason, the layers inside cannot
+/// distinguish that from a caller that dropped the call, and would record "cancelled" where the error says "timed out".
 ///
-/// The reason is there on the thread that drops, and for as long as the drop takes. It costs neither an allocation nor an
-/// extension, and nothing at all where nothing is given up. Across a task or a channel it says nothing: what another task
-/// drops has no reason, and is cancelled.
+/// The reason is set on the thread that drops, for as long as the drop takes. It needs neither an allocation nor an
+/// extension. It does not cross tasks or channels: what another task drops has no reason and counts as cancelled.
 ///
 /// ```
 /// use martello_outcome::{Abandoned, ErrorKind, Outcome};
@@ -43,51 +42,50 @@ pub struct Abandoned {
 }
 
 impl Abandoned {
-    /// The reason of a layer that fails by itself, as its error has it. The message is in lower case, without a full stop.
+    /// The reason of a layer that fails by itself: the values of its error. The message is in lower case, without a full stop.
     #[must_use]
     pub const fn new(kind: ErrorKind, outcome: Outcome, message: &'static str) -> Self {
         Self { kind: Some(kind), outcome, message }
     }
 
-    /// The reason of a part that is told to stop, and knows how far the request came.
+    /// The reason of a part that is stopped and knows how far the request came.
     #[must_use]
     pub const fn cancelled(outcome: Outcome, message: &'static str) -> Self {
         Self { kind: None, outcome, message }
     }
 
-    /// Calls this, which drops something, and says the reason meanwhile. A reason that was there before is there again
-    /// afterwards, also after a panic.
+    /// Calls `drop` with this reason set. Afterwards, also after a panic, the earlier reason is set again.
     pub fn while_dropping<T>(self, drop: impl FnOnce() -> T) -> T {
         let _restored = Restored(REASON.replace(Some(self)));
         drop()
     }
 
-    /// Why the caller of this, from within a drop, is dropped; `None` if nobody on this thread says so.
+    /// The reason, read from within a `Drop`; `None` if no layer on this thread set one.
     #[must_use]
     pub fn reason() -> Option<Self> {
         REASON.get()
     }
 
-    /// What ended it; `None` if it was cancelled.
+    /// The kind of the error that ended it; `None` if it was cancelled.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.kind
     }
 
-    /// How the attempt ended thereby. A status that had come says more.
+    /// The outcome of the attempt. A status that came before says more.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// What happened, in words.
+    /// What happened, as a sentence.
     #[must_use]
     pub fn message(&self) -> &'static str {
         self.message
     }
 }
 
-/// What was said before.
+/// Sets the earlier reason again when it is dropped.
 struct Restored(Option<Abandoned>);
 
 impl Drop for Restored {

@@ -9,25 +9,35 @@ use http::{Extensions, StatusCode};
 
 use crate::{ErrorText, Outcome, TrackingId};
 
-/// One attempt of a call: one time that the request was put on the wire.
+/// One attempt of a call: the request was sent once.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use martello_outcome::{Attempt, Outcome};
+///
+/// let reset = std::io::Error::other("connection reset");
+/// let attempt = Attempt::new(1, SystemTime::now(), Outcome::Ambiguous).with_fault(&reset);
+/// assert_eq!(attempt.fault.as_deref(), Some("connection reset"));
+/// assert!(attempt.may_be_processed());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
     /// Its place in the call, counted from 1.
     pub number: u32,
-    /// When it started, by this machine's clock.
+    /// When it started, by the clock of this machine.
     pub started: SystemTime,
-    /// From its start to the response's head, or to the fault; under whole responses, to the body's end.
+    /// From its start to the response's head or to the fault. If the retry layer reads whole responses, to the end of the body.
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
-    /// The response's status, if a head came.
+    /// The status, if a response came.
     pub status: Option<StatusCode>,
-    /// The server's name for it, if a tracking layer read one.
+    /// The tracking id of its response, if a tracking layer read one.
     pub tracking_id: Option<TrackingId>,
     /// How long the call had waited before it: backoff or `Retry-After`, and nothing else.
     pub waited: Duration,
-    /// What went wrong where no status says it, in at most [`Attempt::MAX_FAULT`] bytes.
+    /// The error, if there was no response, in at most [`Attempt::MAX_FAULT`] bytes.
     pub fault: Option<Box<str>>,
 }
 
@@ -58,9 +68,9 @@ impl Attempt {
     }
 }
 
-/// What a call went through: its attempts, in order.
+/// The attempts of a call, in order.
 ///
-/// It stands in the response's extensions when the call did not succeed at once, and in
+/// The retry layer puts it into the extensions of the response, unless the first attempt succeeded, and into
 /// [`CallError::attempts`](crate::CallError::attempts). A clone shares the list.
 ///
 /// ```
@@ -74,13 +84,12 @@ impl Attempt {
 pub struct Attempts(Option<Arc<[Attempt]>>);
 
 impl Attempts {
-    /// The attempts that led to this response; `None` if it came at once and is a success, or if the call
-    /// passed no retry layer.
+    /// The attempts that led to this response; `None` if the first attempt succeeded, or without a retry layer.
     pub fn of<B>(response: &http::Response<B>) -> Option<&Self> {
         response.extensions().get()
     }
 
-    /// How the last attempt ended.
+    /// The outcome of the last attempt.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.last().map(|attempt| attempt.outcome)
@@ -116,12 +125,21 @@ impl From<Vec<Attempt>> for Attempts {
     }
 }
 
-/// Which attempt of its call a request is, in the request's extensions from the second attempt on.
+/// The number of the attempt, in the extensions of the request from the second attempt on.
+///
+/// ```
+/// use martello_outcome::AttemptNumber;
+///
+/// let mut request = http::Request::new(());
+/// assert_eq!(AttemptNumber::of(request.extensions()), 1);
+/// request.extensions_mut().insert(AttemptNumber(2));
+/// assert_eq!(AttemptNumber::of(request.extensions()), 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptNumber(pub u32);
 
 impl AttemptNumber {
-    /// The number of the attempt that a request with these extensions makes: 1 if nothing is said.
+    /// The number of the attempt in these extensions of a request; 1 by default.
     #[must_use]
     pub fn of(extensions: &Extensions) -> u32 {
         extensions.get::<Self>().map_or(1, |number| number.0)

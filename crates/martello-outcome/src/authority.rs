@@ -175,7 +175,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of this URI; `None` if it has no scheme or no authority, or if it has userinfo, which would be sent along.
+    /// The origin of this URI; `None` if it has no scheme or no authority, or if it has userinfo, which a client would send.
     #[must_use]
     pub fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?.to_ascii_lowercase();

@@ -1,8 +1,15 @@
 use http::StatusCode;
 
-/// Whether a response with this status has no body, whatever it answers (RFC 9110 §6.4.1): 1xx, 204 and 304.
+/// Whether a response with this status never has a body (RFC 9110 §6.4.1): 1xx, 204 and 304.
 ///
-/// Nor has the response to a HEAD, and what follows a successful one to a CONNECT is a tunnel.
+/// The response to a HEAD has no body either, and a tunnel follows a successful response to a CONNECT.
+///
+/// ```
+/// use http::StatusCode;
+///
+/// assert!(martello_outcome::is_bodiless(StatusCode::NO_CONTENT));
+/// assert!(!martello_outcome::is_bodiless(StatusCode::OK));
+/// ```
 #[must_use]
 pub fn is_bodiless(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::Extensions;
 
-/// What one request asks of the layers it passes, in place of what they are configured to do.
+/// Options of one request. They override the configuration of the layers that it passes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,47 +26,47 @@ impl CallOptions {
         Self::default()
     }
 
-    /// One attempt and no more.
+    /// Makes one attempt only.
     #[must_use]
     pub fn without_retry(mut self) -> Self {
         self.once = true;
         self
     }
 
-    /// This request may be sent again even when an earlier attempt may have been processed.
+    /// Treats this request as idempotent: it may be sent again even if the server may have processed an earlier attempt.
     #[must_use]
     pub fn assume_idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// The call's deadline, from its start to the response's head, in place of the layer's. Zero allows no
-    /// time at all: the call ends at the first moment it would have to wait.
+    /// The deadline of the call, from its start to the response's head, in place of the layer's. With zero, the call ends
+    /// as soon as it would have to wait.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// The options in these extensions of a request, or those that change nothing.
+    /// The options in these extensions of a request; by default, options that change nothing.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or_default()
     }
 
-    /// Whether [`CallOptions::without_retry`] was asked for.
+    /// Whether [`CallOptions::without_retry`] is set.
     #[must_use]
     pub fn is_without_retry(&self) -> bool {
         self.once
     }
 
-    /// Whether [`CallOptions::assume_idempotent`] was asked for.
+    /// Whether [`CallOptions::assume_idempotent`] is set.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.idempotent
     }
 
-    /// The deadline asked for.
+    /// The deadline, if one is set.
     #[must_use]
     pub fn get_deadline(&self) -> Option<Duration> {
         self.deadline

@@ -4,13 +4,23 @@ use http::StatusCode;
 
 use crate::{ConfigError, Outcome, fault::Fault};
 
-/// The lowest status that a [`Classifier`] can be told to call unavailable.
+/// The lowest status that a [`Classifier`] can classify as unavailable.
 const FIRST: u16 = 400;
 
-/// Decides the [`Outcome`] of an attempt, for every part of Martello.
+/// Decides the [`Outcome`] of an attempt from its status or its error. All crates of Martello use it.
 ///
-/// The default calls 503 and 504 unavailable: those are what a load balancer answers in place of a server
-/// that it cannot reach (RFC 9110 §15.6.4 and §15.6.5).
+/// By default, 503 and 504 are unavailable: a load balancer answers them in place of a server that it cannot reach (RFC
+/// 9110 §15.6.4 and §15.6.5).
+///
+/// ```
+/// use http::StatusCode;
+/// use martello_outcome::{Classifier, Outcome};
+///
+/// let classifier = Classifier::unavailable([502, 503, 504])?;
+/// assert_eq!(classifier.status(StatusCode::BAD_GATEWAY), Outcome::Unavailable);
+/// assert_eq!(classifier.status(StatusCode::CONFLICT), Outcome::Rejected);
+/// # Ok::<(), martello_outcome::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Classifier {
     /// One bit per status from 400 to 599.
@@ -18,7 +28,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// A classifier that calls exactly these statuses [`Outcome::Unavailable`].
+    /// A classifier for which exactly these statuses are [`Outcome::Unavailable`].
     ///
     /// # Errors
     ///
@@ -38,7 +48,7 @@ impl Classifier {
         Ok(Self { unavailable: set })
     }
 
-    /// The outcome of an attempt that was answered with this status.
+    /// The outcome of an attempt whose response has this status.
     #[must_use]
     pub fn status(&self, status: StatusCode) -> Outcome {
         let code = status.as_u16();
@@ -57,8 +67,8 @@ impl Classifier {
     /// [`source`](Error::source) chain, proves that the request did not reach the server, and
     /// [`Outcome::Ambiguous`] in every other case.
     ///
-    /// A connection that the operating system refused is recognised when the error is itself that `io::Error`;
-    /// within another error, and whatever else there is, as the [features](crate#features) have it.
+    /// Without features, only an `io::Error` of a refused connection is recognised, and only if it is not inside another
+    /// error. The [features](crate#features) recognise more.
     #[must_use]
     pub fn error(&self, error: &(dyn Error + 'static)) -> Outcome {
         Fault::of(error).outcome()

@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 use crate::Printable;
 
-/// A configuration value that a constructor refused.
+/// An invalid configuration value.
 ///
 /// The message names the field, the value and what is allowed:
 ///
@@ -19,7 +19,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// An error about `field`, which was `value` where only `expected` is allowed.
+    /// An error about `field`, which is `value` but must be `expected`.
     #[must_use]
     pub fn new(field: &'static str, value: impl Display, expected: &'static str) -> Self {
         Self { field, value: value.to_string(), expected }

@@ -7,15 +7,15 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// What cookies once had for a date, and some servers still write.
+/// The date form of old cookies, which some servers still send.
 const WITH_DASHES: &str = "%a, %d-%b-%Y %H:%M:%S GMT";
 
-/// The moment that the `Date` of a response with these headers names: the clock of whoever answered.
+/// Reads the `Date` header of a response: the time by the server's clock.
 ///
-/// It reads the three forms of RFC 9110 §5.6.7, and what servers and proxies write in their place: RFC 5322, with a day of one
-/// digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an offset such as `+0100`; RFC 3339; and the form of
-/// old cookies, `Sun, 06-Nov-1994 08:49:37 GMT`. A date without a zone, in another zone, with a comment or before 1970 is
-/// `None`: a guess would be wrong by hours.
+/// It accepts the three forms of RFC 9110 §5.6.7, and the forms that servers and proxies send in their place: RFC 5322, with a
+/// day of one digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an offset such as `+0100`; RFC 3339; and
+/// the form of old cookies, `Sun, 06-Nov-1994 08:49:37 GMT`. A date without a zone, in another zone, with a comment or before
+/// 1970 is `None`, because a guess could be wrong by hours.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -50,9 +50,9 @@ fn with_dashes(text: &str) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(utc).ok()
 }
 
-/// RFC 5322 §4.3 has a zone that is unknown taken for UTC, and so does the parser.
+/// The parser follows RFC 5322 §4.3 and takes an unknown zone for UTC.
 fn is_in_a_known_zone(text: &str) -> bool {
-    // A comment may say anything, also what looks like a zone.
+    // A comment may contain something that looks like a zone.
     let zone = text.rsplit(' ').next().filter(|_| !text.contains('(')).unwrap_or_default();
     zone.starts_with(['+', '-']) || ["GMT", "UTC", "UT", "Z"].iter().any(|utc| zone.eq_ignore_ascii_case(utc))
 }

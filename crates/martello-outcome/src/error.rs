@@ -2,34 +2,32 @@ use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 
-use crate::{Attempts, Outcome, Printable, fault::Fault, mask_urls};
+use crate::{Attempts, Outcome, Printable, mask_urls};
 
 /// Any error, as tower's own layers pass them.
 pub type BoxError = Box<dyn Error + Send + Sync>;
-
-const NEVER_SENT: &str = "the client cannot send such a request: correct its URL, its method or its version, or use another client";
 
 /// What ended a call without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client failed: no connection, or one that broke before the response's head had come.
+    /// The client failed: it had no connection, or the connection broke before the response's head.
     Transport,
-    /// The client refuses the request, and would refuse it again: its URL has no host or a scheme that the client does not
-    /// speak, or the client cannot make a request of it. It is [unsent](Outcome::Unsent), and no part of Martello sends it
-    /// again by itself.
+    /// The client refuses the request and would refuse it again: its URL has no host or a scheme that the client does not
+    /// support, or the client cannot build a request from it. It is [unsent](Outcome::Unsent), and no part of Martello sends
+    /// it again by itself.
     Unsendable,
-    /// An attempt had no response head within its time.
+    /// The response's head did not come within the attempt timeout.
     AttemptTimeout,
-    /// The call as a whole had no time left, or not enough for another attempt.
+    /// The deadline of the call passed, or left not enough time for another attempt.
     Deadline,
-    /// So many calls wait for a permit already that this one was turned away.
+    /// The queue of the limit was full.
     LimitFull,
-    /// The call got no permit within its time.
+    /// The call got no permit within the wait timeout of the limit.
     LimitWaitTimeout,
-    /// Another attempt would have been safe, but the retry budget had nothing left for it.
+    /// Another attempt would have been safe, but the retry budget was spent.
     Budget,
-    /// A body failed: it broke off, stood still for too long, or was larger than allowed.
+    /// A body failed: it ended early, no frame came within the idle timeout, or it was larger than allowed.
     Body,
 }
 
@@ -68,11 +66,11 @@ impl ErrorKind {
     }
 }
 
-/// Why a call has no response: the one error of every layer of Martello.
+/// Why a call has no response. All layers of Martello have this error type.
 ///
-/// A layer makes one only when something failed, and hands on the one it gets from a layer inside. The error of
-/// the client, or of the user's own layer, is its [`source`](Error::source), as it came: it may quote the
-/// request's URL. To show it with its sources, use [`ErrorText`](crate::ErrorText).
+/// A layer returns the `CallError` of an inner layer as it is. The error of the client, or of your own layer, is its
+/// [`source`](Error::source), unchanged: it may quote the request's URL. To show an error with its sources, use
+/// [`ErrorText`](crate::ErrorText).
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorKind, Outcome};
@@ -95,8 +93,15 @@ struct Inner {
 }
 
 impl CallError {
-    /// An error that a layer raises itself. The message is in lower case, without a full stop, and says what
-    /// to do next; it must not repeat the source.
+    /// An error that a layer raises itself. Write the message in lower case, without a full stop; say what to do next, and
+    /// do not repeat the source.
+    ///
+    /// ```
+    /// use martello_outcome::{CallError, ErrorKind, Outcome};
+    ///
+    /// let error = CallError::new(ErrorKind::Deadline, Outcome::Unsent, "the call's deadline has passed");
+    /// assert_eq!(error.to_string(), "the call's deadline has passed");
+    /// ```
     #[must_use]
     pub fn new(kind: ErrorKind, outcome: Outcome, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
@@ -110,12 +115,12 @@ impl CallError {
         }))
     }
 
-    /// The error of a layer of your own around the client that failed before it called the client: it could not fetch a
-    /// token, or make a signature. Nothing was sent, so that the request may go again whatever its method. Handed on as it is,
-    /// the layer's error would be ambiguous, because nobody else knows when it came about.
+    /// The error of your own layer around the client that failed before it called the client: it could not fetch a token, or
+    /// sign the request. Nothing was sent, so the request may be sent again whatever its method. Without this conversion the
+    /// layer's error would be ambiguous.
     ///
     /// The kind is [`ErrorKind::Transport`] if another attempt may succeed, and [`ErrorKind::Unsendable`] if none ever will.
-    /// Whatever the source is, even a `CallError` of the exchange for the token, it says nothing about this request.
+    /// The source does not count as evidence, not even a `CallError` of the exchange for the token.
     ///
     /// ```
     /// use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -140,30 +145,8 @@ impl CallError {
         error
     }
 
-    /// Converts the error of an inner service: a `CallError`, boxed or not, is handed on as it is. Anything else
-    /// becomes one of kind [`ErrorKind::Transport`] with the outcome that [`Classifier::error`](crate::Classifier::error)
-    /// reads from it; or of kind [`ErrorKind::Unsendable`], if it is the client's own and says that the request can never be
-    /// sent, as the [features](crate#features) have it.
-    #[must_use]
-    pub fn from_source(error: impl Into<BoxError>) -> Self {
-        let source = match Self::unwrapped(error.into()) {
-            Ok(error) => return error,
-            Err(source) => source,
-        };
-        let fault = Fault::of(&*source);
-        let (kind, message) = match (fault, fault.outcome()) {
-            (Fault::Unsendable, _) => (ErrorKind::Unsendable, NEVER_SENT),
-            (_, Outcome::Unsent) => (ErrorKind::Transport, "the request could not be sent"),
-            _ => {
-                let message = "the request failed on its way, and the server may have processed it";
-                (ErrorKind::Transport, message)
-            }
-        };
-        Self::new(kind, fault.outcome(), message).with_source(source)
-    }
-
-    /// Converts an error of readiness: a `CallError`, boxed or not, is handed on as it is. Anything else becomes one
-    /// of kind [`ErrorKind::Transport`] that is [unsent](Outcome::Unsent): no request was given away yet.
+    /// Converts an error of `poll_ready`. A `CallError`, boxed or not, stays as it is. Anything else becomes one of kind
+    /// [`ErrorKind::Transport`] that is [unsent](Outcome::Unsent), because `call` comes later.
     #[must_use]
     pub fn from_readiness(error: impl Into<BoxError>) -> Self {
         Self::unwrapped(error.into()).unwrap_or_else(|source| {
@@ -171,9 +154,8 @@ impl CallError {
         })
     }
 
-    /// Converts the error of a response's body: a `CallError`, boxed or not, is handed on as it is. Anything else
-    /// becomes one of kind [`ErrorKind::Body`], which is [ambiguous](Outcome::Ambiguous): nobody knows what became
-    /// of a call whose answer broke off.
+    /// Converts the error of a response's body. A `CallError`, boxed or not, stays as it is. Anything else becomes one of
+    /// kind [`ErrorKind::Body`] that is [ambiguous](Outcome::Ambiguous).
     #[must_use]
     pub fn from_body(error: impl Into<BoxError>) -> Self {
         Self::unwrapped(error.into()).unwrap_or_else(|source| {
@@ -181,7 +163,8 @@ impl CallError {
         })
     }
 
-    fn unwrapped(error: BoxError) -> Result<Self, BoxError> {
+    /// The `CallError` in this error, or the error itself.
+    pub(crate) fn unwrapped(error: BoxError) -> Result<Self, BoxError> {
         let error = match error.downcast::<Self>() {
             Ok(error) => return Ok(*error),
             Err(error) => error,
@@ -189,15 +172,15 @@ impl CallError {
         error.downcast::<Box<Self>>().map(|error| **error)
     }
 
-    /// This error, caused by `source`.
+    /// Sets the source.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// This error, after these attempts: the outcome of the last becomes [`CallError::outcome`], and the last
-    /// status among them [`CallError::last_status`].
+    /// Sets the attempts. [`CallError::outcome`] becomes the outcome of the last, and [`CallError::last_status`] the last
+    /// status among them.
     #[must_use]
     pub fn with_attempts(mut self, attempts: Attempts) -> Self {
         self.0.last_status = attempts.iter().rev().find_map(|attempt| attempt.status).or(self.0.last_status);
@@ -206,7 +189,7 @@ impl CallError {
         self
     }
 
-    /// This error, about a response that came with this status.
+    /// Sets the status of the last response.
     #[must_use]
     pub fn with_last_status(mut self, status: StatusCode) -> Self {
         self.0.last_status = Some(status);
@@ -219,22 +202,21 @@ impl CallError {
         self.0.kind
     }
 
-    /// How the last attempt ended; for a call that ended before its first attempt, [`Outcome::Unsent`].
+    /// The outcome of the last attempt; [`Outcome::Unsent`] for a call that ended before its first attempt.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
     }
 
-    /// Whether nothing was sent because a layer around the client could not even call it: this error was made with
-    /// [`CallError::unsent`], and no attempt before has reached the server either. It says nothing about how the
-    /// server is.
+    /// Whether the client was not called because a layer around it failed: this error was made with
+    /// [`CallError::unsent`], and no earlier attempt reached the server. Such an error is no evidence about the state of the
+    /// server.
     #[must_use]
     pub fn is_untried(&self) -> bool {
         self.0.untried && self.0.attempts.iter().all(|attempt| attempt.outcome == Outcome::Unsent)
     }
 
-    /// What the call went through, in order; empty without a retry layer, and for a call that never got as
-    /// far as an attempt.
+    /// The attempts of the call, in order; empty without a retry layer, or if the call ended before its first attempt.
     #[must_use]
     pub fn attempts(&self) -> &Attempts {
         &self.0.attempts
@@ -281,7 +263,7 @@ impl Error for CallError {
     }
 }
 
-/// An error of somebody else's.
+/// The error of another crate, with its URLs masked.
 struct Masked<'a>(&'a (dyn Error + Send + Sync));
 
 impl fmt::Debug for Masked<'_> {

@@ -5,14 +5,13 @@ use std::{
 
 use crate::{Printable, mask_urls, truncate};
 
-/// The most that an error and its sources say, in bytes: more is not asked of them.
+/// The most bytes that are read from an error and its sources.
 const MOST: usize = 16 * 1024;
 
-/// An error and its sources in one line, as it may be shown: what is secret in the URLs that they quote is masked as
-/// [`mask_urls`] does it, and what would steer a terminal escaped as by [`Printable`].
+/// Displays an error and its sources on one line. Secrets in the URLs that they quote are masked as by [`mask_urls`], and
+/// control characters are escaped as by [`Printable`].
 ///
-/// The [source](Error::source) of a [`CallError`](crate::CallError) is the client's own error, in the client's
-/// own words.
+/// Use it for errors whose sources come from other crates: some clients quote the URL of the request.
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorText};
@@ -28,7 +27,7 @@ const MOST: usize = 16 * 1024;
 pub struct ErrorText<'a>(&'a (dyn Error + 'static));
 
 impl<'a> ErrorText<'a> {
-    /// Of this error.
+    /// The text of this error and its sources.
     #[must_use]
     pub fn new(error: &'a (dyn Error + 'static)) -> Self {
         Self(error)
@@ -108,7 +107,7 @@ impl Bounded {
         Ok(())
     }
 
-    /// Leaves out a URL that is cut in its authority: what is before the cut may be userinfo.
+    /// Removes a URL that is cut in its authority, because the part before the cut may be userinfo.
     fn end_before_authority(&mut self) {
         let word = self.0.rfind(char::is_whitespace).unwrap_or_default();
         let cut = self.0.rfind(['/', '\\']).filter(|slash| *slash >= word);

@@ -2,13 +2,16 @@
 
 use std::{error::Error, io};
 
-use crate::{CallError, Outcome};
+use crate::{BoxError, CallError, ErrorKind, Outcome};
 
-/// A source chain longer than this is taken to go in circles.
+const UNSENDABLE: &str =
+    "the client refuses this request: correct its URL, its method or its version, or use another client";
+
+/// The most errors of a source chain that are read. A chain may be circular.
 const DEEPEST: usize = 32;
 
-/// Why hyper-util's connector has no connection: whoever built a client on it, such as tonic, hands that on. It is at
-/// work before there is anything to give a request to.
+/// The error of hyper-util's connector, which other clients, such as tonic, return as a source. The connector runs before
+/// there is a connection to send a request on.
 #[cfg(feature = "hyper-util")]
 type ConnectError =
     <hyper_util::client::legacy::connect::HttpConnector as tower_service::Service<http::Uri>>::Error;
@@ -16,7 +19,7 @@ type ConnectError =
 /// What an error proves about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The client refuses it, and would again.
+    /// The client refuses it and would refuse it again.
     #[cfg_attr(
         not(any(feature = "hyper-util", feature = "reqwest")),
         expect(dead_code, reason = "only the errors of these clients prove it")
@@ -29,11 +32,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Walks from the outermost error inwards: the first error that says something decides, because what lies
-    /// below it may speak of something else, such as the stream that a request body was read from.
+    /// Walks from the outermost error inwards. The first error with evidence decides, because its sources may be about
+    /// something else, such as the stream that a request body was read from.
     ///
-    /// What lies below an error of somebody else's may speak of another exchange, such as that for a token, or with the
-    /// `Location` of an answer. That a client refuses a request proves nothing there.
+    /// The sources of an unknown error may be about another exchange, such as that for a token or a redirect. There, the
+    /// refusal of a client proves nothing.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| inner(*error));
         let mut own = true;
@@ -55,6 +58,30 @@ impl Fault {
     }
 }
 
+impl CallError {
+    /// Converts the error of an inner service. A `CallError`, boxed or not, stays as it is. Anything else becomes one of
+    /// kind [`ErrorKind::Transport`], with the outcome that [`Classifier::error`](crate::Classifier::error) reads from it,
+    /// or of kind [`ErrorKind::Unsendable`] if it is the client's own error and says that the client refuses the request
+    /// (the [features](crate#features) decide which errors are recognised).
+    #[must_use]
+    pub fn from_source(error: impl Into<BoxError>) -> Self {
+        let source = match Self::unwrapped(error.into()) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
+        let fault = Fault::of(&*source);
+        let (kind, message) = match (fault, fault.outcome()) {
+            (Fault::Unsendable, _) => (ErrorKind::Unsendable, UNSENDABLE),
+            (_, Outcome::Unsent) => (ErrorKind::Transport, "the request could not be sent"),
+            _ => {
+                let message = "the request failed on its way, and the server may have processed it";
+                (ErrorKind::Transport, message)
+            }
+        };
+        Self::new(kind, fault.outcome(), message).with_source(source)
+    }
+}
+
 /// An `io::Error` that wraps another error leaves it out of its `source`.
 fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
@@ -73,7 +100,7 @@ fn is_of_a_client(error: &(dyn Error + 'static)) -> bool {
     error.is::<io::Error>()
 }
 
-/// `own` says that there is nobody's error around this one but the client's.
+/// `own` is whether only errors of the client are around this one.
 fn evidence(
     error: &(dyn Error + 'static),
     depth: usize,
@@ -115,9 +142,9 @@ fn evidence(
     None
 }
 
-/// Only a refused connection proves anything, and only where it is the client's own word: a reset or an
-/// unreachable host can come in the middle of an exchange, and what lies below another error may speak of a
-/// lazy connection that had taken the request, or of the source of the request's body. An error that merely wraps another (h2 and TLS do so) leaves the word to the one inside.
+/// Only a refused connection proves that the request is unsent, and only if this is the outermost error: a reset or an
+/// unreachable host can come in the middle of an exchange, and a source may be about a lazy connection that had taken the
+/// request, or about the stream of the request's body. If the error only wraps another (h2 and TLS do so), the inner decides.
 fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused if depth == 0 => Some(Fault::Unsent),
@@ -126,8 +153,8 @@ fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     }
 }
 
-/// A request of which reqwest can make none, before anything was done with it. What it met behind a redirect says nothing of
-/// the request, which was answered.
+/// A builder error of reqwest comes before the request is sent. An error after a redirect is ambiguous: the request itself
+/// had an answer.
 #[cfg(feature = "reqwest")]
 fn reqwest_evidence(error: &reqwest::Error, own: bool) -> Option<Fault> {
     match (error.is_redirect(), error.is_builder()) {
@@ -137,12 +164,12 @@ fn reqwest_evidence(error: &reqwest::Error, own: bool) -> Option<Fault> {
     }
 }
 
-/// What the client says of the user's request (no host, a version or method that it does not know) is all that has no
-/// source and is no failure to connect. One more kind without a source, of a connection that gives way to another, ends in
-/// the client itself. With a connection at hand, it is that which does not speak the request's version; the next may.
+/// An error without a source that is not a connect error is the client's refusal of the request: no host, an unknown version
+/// or method. (The client handles one more kind without a source itself.) If the error has a connection, that connection does
+/// not support the request's version, and the next one may: unsent.
 ///
-/// Of what the connector says only the error that is the client's direct source counts: a proxy's tunnel in between has a
-/// target of its own that may be refused.
+/// Of the connector's errors, only the direct source of the client's error counts: a proxy's tunnel in between has its own
+/// target, which may be refused.
 #[cfg(feature = "hyper-util")]
 fn legacy_evidence(error: &hyper_util::client::legacy::Error, own: bool) -> Option<Fault> {
     match (error.is_connect(), error.source()) {
@@ -158,7 +185,7 @@ fn legacy_evidence(error: &hyper_util::client::legacy::Error, own: bool) -> Opti
     }
 }
 
-/// The connector's refusal of a URL: a scheme that it does not speak, or none, or no host. Every other of its errors has a
+/// The connector's refusal of a URL: a scheme that it does not support, no scheme, or no host. All its other errors have a
 /// source.
 #[cfg(feature = "hyper-util")]
 fn refused_target(error: &(dyn Error + 'static), own: bool) -> Option<Fault> {
@@ -172,8 +199,8 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
     if error.is_canceled() || error.is_closed() {
         return Some(Fault::Unsent);
     }
-    // hyper was at work on the request. Only HTTP/2 says more; the source of any other error, such as that of the
-    // user's own request body, is not about whether it was sent.
+    // hyper had begun with the request. Only an HTTP/2 error has more evidence: any other source, such as the error of the
+    // request body, does not tell whether the request was sent.
     #[cfg(feature = "h2")]
     if error.source().is_some_and(<dyn Error>::is::<h2::Error>) {
         return None;
@@ -181,12 +208,12 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
     Some(Fault::Ambiguous)
 }
 
-/// RFC 9113 §8.7: a stream that was refused, and one above the last that a GOAWAY names, were not processed. h2
-/// gives a GOAWAY as the error of those streams.
+/// RFC 9113 §8.7: the server did not process a stream that it refused, or one above the last stream that a GOAWAY names. h2
+/// returns the GOAWAY as the error of those streams.
 ///
-/// But a graceful GOAWAY (NO_ERROR), which first names no stream at all, can also become the error of a request
-/// that has just been sent: hyper asks for readiness once more after it sent one, and hands that request what it
-/// is told. The two cannot be told apart, so a graceful GOAWAY proves nothing.
+/// A graceful GOAWAY (NO_ERROR), which first names no stream, can also become the error of a request that was just sent:
+/// hyper polls for readiness once more after it sent a request, and returns the result for that request. The two cases look
+/// the same, so a graceful GOAWAY proves nothing.
 #[cfg(feature = "h2")]
 fn h2_evidence(error: &h2::Error) -> Option<Fault> {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);

@@ -6,6 +6,16 @@ use crate::HostPort;
 
 /// The head of a request, borrowed, without the type of its body.
 ///
+/// ```
+/// use martello_outcome::RequestHead;
+///
+/// let request = http::Request::delete("https://api.example/orders/1?key=abc").body("any body")?;
+/// let head = RequestHead::from(&request);
+/// assert_eq!(head.uri.path(), "/orders/1");
+/// assert!(!format!("{head:?}").contains("abc"));
+/// # Ok::<(), http::Error>(())
+/// ```
+///
 /// Its `Debug` names the header fields without their values, and leaves out the target's query and userinfo.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -16,7 +26,7 @@ pub struct RequestHead<'a> {
     pub uri: &'a Uri,
     /// The header fields.
     pub headers: &'a HeaderMap,
-    /// What the caller and the layers outside have said about it.
+    /// The extensions.
     pub extensions: &'a Extensions,
 }
 

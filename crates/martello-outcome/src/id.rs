@@ -1,4 +1,4 @@
-//! Names of attempts and calls, checked and bounded so that they can be written anywhere.
+//! The ids of attempts and calls, checked and bounded so that they are safe to write anywhere.
 
 use std::{
     fmt,
@@ -11,13 +11,13 @@ use http::{Extensions, HeaderValue};
 /// The longest id, in bytes.
 const MAX: usize = 128;
 
-/// A text that is no id: empty, longer than 128 bytes, or with a byte that is not visible ASCII.
+/// The error for an invalid id: it is empty, longer than 128 bytes, or has a byte that is not visible ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id has 1 to 128 bytes of visible ASCII")]
+#[error("invalid id: an id has 1 to 128 bytes of visible ASCII")]
 #[non_exhaustive]
 pub struct InvalidId;
 
-/// Held in place: most ids are a UUID, and an allocation for each would cost more than the bytes do.
+/// Stored inline: most ids are UUIDs, for which an allocation costs more than the copy.
 #[derive(Clone, Copy)]
 struct Text {
     length: u8,
@@ -28,8 +28,7 @@ impl Text {
     fn parse(text: &[u8]) -> Result<Self, InvalidId> {
         let mut bytes = [0; MAX];
         bytes.get_mut(..text.len()).ok_or(InvalidId)?.copy_from_slice(text);
-        // To the end in any case: without an early exit the compiler takes sixteen bytes at once, which saves 190
-        // instructions for a UUID.
+        // Without an early exit, so that the compiler can check sixteen bytes at once.
         let visible = text.iter().fold(true, |visible, byte| visible & byte.is_ascii_graphic());
         match u8::try_from(text.len()) {
             Ok(length @ 1..) if visible => Ok(Self { length, bytes }),
@@ -57,8 +56,8 @@ macro_rules! id {
             ///
             /// # Errors
             ///
-            /// When the value is empty, longer than [`Self::MAX`] or has a byte that is not visible ASCII. It
-            /// is never cut: a part of an id finds nothing at a support desk, or the wrong thing.
+            /// If the value is empty, longer than [`Self::MAX`] or has a byte that is not visible ASCII. It is never
+            /// truncated, because a part of an id may match a wrong one.
             pub fn from_header(value: &HeaderValue) -> Result<Self, InvalidId> {
                 Text::parse(value.as_bytes()).map(Self)
             }
@@ -113,16 +112,34 @@ macro_rules! id {
 }
 
 id! {
-    /// The server's own name for one attempt, which its support desk asks for.
+    /// The id that the server assigns to an attempt, for example in the header `Trackingid`.
     ///
     /// A tracking layer puts it into the extensions of each response.
+    ///
+    /// ```
+    /// use martello_outcome::TrackingId;
+    ///
+    /// let mut response = http::Response::new(());
+    /// response.extensions_mut().insert("5f1c-77".parse::<TrackingId>()?);
+    /// assert_eq!(TrackingId::of(&response).map(TrackingId::as_str), Some("5f1c-77"));
+    /// # Ok::<(), martello_outcome::InvalidId>(())
+    /// ```
     TrackingId
 }
 
 id! {
-    /// The caller's own name for a call, to stand beside the server's in every record.
+    /// The caller's own id of a call. Log records contain it next to the server's.
     ///
-    /// Put one into a request's extensions; a tracking layer can send it along in a header of choice.
+    /// Put one into a request's extensions. A tracking layer can send it in a header.
+    ///
+    /// ```
+    /// use martello_outcome::CallerId;
+    ///
+    /// let mut request = http::Request::new(());
+    /// request.extensions_mut().insert("import-42".parse::<CallerId>()?);
+    /// assert!(CallerId::of(request.extensions()).is_some());
+    /// # Ok::<(), martello_outcome::InvalidId>(())
+    /// ```
     CallerId
 }
 
@@ -134,7 +151,7 @@ impl TrackingId {
 }
 
 impl CallerId {
-    /// The id that stands in these extensions of a request.
+    /// The id in these extensions of a request.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
         extensions.get().copied()

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 const MASK: &str = "***";
 
-/// What stands between the parameters of a query, and before it and a fragment.
+/// Separates parameters, and begins a query or a fragment.
 const SEPARATORS: [char; 4] = ['?', '&', ';', '#'];
 
 const SLASHES: [char; 2] = ['/', '\\'];
@@ -11,12 +11,12 @@ const SLASHES: [char; 2] = ['/', '\\'];
 /// What may follow a URL in a sentence, or close what it stands in.
 const TRAILING: [char; 10] = [')', ']', '}', '\'', '`', '.', ',', ':', ';', '!'];
 
-/// A text of whatever origin with what is secret in its URLs masked: userinfo, and the values of queries and
-/// fragments, but for those of the parameters that `shows` says. A path is no secret.
+/// Masks the secrets in the URLs of a text: userinfo, and the values in queries and fragments, except those of the
+/// parameters for which `shows` returns true. Paths are not masked.
 ///
-/// A URL is what looks like one: whole, or from its path on, in quotes, brackets or a sentence. What may be
-/// either is masked. The faults of attempts and the `Debug` of a [`CallError`](crate::CallError) are written
-/// like this, because some clients quote the URL of the request in their errors.
+/// It masks everything that looks like a URL: complete or from its path on, in quotes, in brackets or in a sentence. In doubt,
+/// it masks. The faults of attempts and the `Debug` of a [`CallError`](crate::CallError) are masked like this, because some
+/// clients quote the URL of the request in their errors.
 ///
 /// ```
 /// use martello_outcome::mask_urls;
@@ -53,15 +53,14 @@ fn ends_url(char: char) -> bool {
     char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>')
 }
 
-/// A number sign is one in prose, unless a path stands before it.
+/// A `#` begins a fragment only after a path; otherwise it is prose.
 fn end_of_path(word: &str) -> usize {
     let query = word.find('?').unwrap_or(word.len());
     let fragment = word.find('#').filter(|at| word.find(SLASHES).is_some_and(|slash| slash < *at));
     fragment.map_or(query, |fragment| fragment.min(query))
 }
 
-/// After two slashes stands a host (RFC 3986 §4.2), with a scheme before them or without. Browsers take
-/// backslashes for the same.
+/// A host follows two slashes (RFC 3986 §4.2), with or without a scheme. Browsers treat backslashes as slashes.
 fn mask_userinfo(mut path: &str, out: &mut String) {
     let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
     while let Some(at) = path.as_bytes().windows(2).position(|pair| pair.iter().all(is_slash)) {
@@ -78,7 +77,7 @@ fn mask_userinfo(mut path: &str, out: &mut String) {
     out.push_str(path);
 }
 
-/// Each with what separates it from what is before it. In a URL one without a name may be a token as a whole.
+/// Writes each parameter with its separator. In a URL, a parameter without a name may be a token, and is masked.
 fn mask_parameters(mut rest: &str, in_url: bool, shows: &impl Fn(&str) -> bool, out: &mut String) {
     while let Some(separator) = rest.chars().next() {
         let (_, parameters) = split(rest, separator.len_utf8());

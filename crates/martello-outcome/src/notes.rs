@@ -8,11 +8,21 @@ use std::{
 
 use http::Extensions;
 
-/// What the layers inside tell the record of a call while it is under way, so that it is complete even when
-/// the call is dropped in the middle.
+/// What inner layers report to the log record of a call while the call is in progress, so that the record is complete even
+/// if the call is dropped.
 ///
-/// The log layer puts one into the request's extensions, and only when it is going to write a record; a layer
-/// that finds none says nothing. A clone shares the notes.
+/// The log layer puts one into the request's extensions if it will write a record. A layer that finds none reports nothing.
+/// A clone shares the notes.
+///
+/// ```
+/// use std::time::Duration;
+/// use martello_outcome::CallNotes;
+///
+/// let notes = CallNotes::default();
+/// notes.attempt(2);
+/// notes.waited_for_retry(Duration::from_millis(300));
+/// assert_eq!((notes.attempts(), notes.retry_wait().as_millis()), (2, 300));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CallNotes(Arc<Inner>);
 
@@ -30,22 +40,22 @@ impl CallNotes {
         extensions.get()
     }
 
-    /// Says that the call makes its attempt of this number, counted from 1.
+    /// Reports that the call makes the attempt with this number, counted from 1.
     pub fn attempt(&self, number: u32) {
         self.0.attempts.fetch_max(number, Ordering::Relaxed);
     }
 
-    /// Says that an attempt waited this long for a permit.
+    /// Reports that an attempt waited this long for a permit.
     pub fn waited_for_permit(&self, wait: Duration) {
         add(&self.0.permit_wait_nanos, wait);
     }
 
-    /// Says that the call waited this long before another attempt.
+    /// Reports that the call waited this long before another attempt.
     pub fn waited_for_retry(&self, wait: Duration) {
         add(&self.0.retry_wait_nanos, wait);
     }
 
-    /// How many attempts were made, as far as anybody said: zero where no layer did.
+    /// The number of attempts that were reported; zero if no layer reported any.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts.load(Ordering::Relaxed)
@@ -67,6 +77,6 @@ impl CallNotes {
 fn add(nanos: &AtomicU64, wait: Duration) {
     let wait = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
     let sum = |sum: u64| Some(sum.saturating_add(wait));
-    // The closure always answers, so this cannot fail.
+    // The closure always returns `Some`, so this cannot fail.
     let _ = nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
 }

@@ -2,37 +2,44 @@ use std::{fmt, str::FromStr};
 
 /// How one attempt ended.
 ///
-/// | outcome | what | sent again inline |
+/// | outcome | when | retried |
 /// |---|---|---|
 /// | [`Success`](Self::Success) | 1xx to 3xx | no |
 /// | [`Unavailable`](Self::Unavailable) | 503 and 504, or the list of the user's [`Classifier`](crate::Classifier) | if repeatable |
 /// | [`Faulty`](Self::Faulty) | other 5xx, 408, 425, 429, 401, 407 | not by default |
 /// | [`Rejected`](Self::Rejected) | other 4xx, 501, 505 | never |
-/// | [`Unsent`](Self::Unsent) | a fault that provably came before the request reached the server | unless it [never can be](crate::ErrorKind::Unsendable) |
-/// | [`Ambiguous`](Self::Ambiguous) | a fault after it may have, also a timeout | if repeatable |
+/// | [`Unsent`](Self::Unsent) | a fault that provably occurred before the request reached the server | unless the client [refuses it](crate::ErrorKind::Unsendable) |
+/// | [`Ambiguous`](Self::Ambiguous) | a fault after the request may have reached the server, or a timeout | if repeatable |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The server did what it was asked to, or says where to look: 1xx to 3xx.
+    /// The server processed the request or redirects it: 1xx to 3xx.
     Success,
-    /// The server, or a proxy before it, says that it cannot serve right now.
+    /// The server, or a proxy in front of it, cannot serve right now.
     Unavailable,
-    /// The server failed, or refuses for a reason that may pass: credentials, rate, timeouts.
+    /// The server failed, or refused for a reason that may pass: credentials, rate, timeouts.
     Faulty,
-    /// The server understood and will not: the same request would get the same answer.
+    /// The server refused the request: the same request would get the same answer.
     Rejected,
     /// The request never reached the server.
     Unsent,
-    /// Nobody knows whether the server processed the request.
+    /// It is unknown whether the server processed the request.
     Ambiguous,
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: &[Self] =
         &[Self::Success, Self::Unavailable, Self::Faulty, Self::Rejected, Self::Unsent, Self::Ambiguous];
 
-    /// The outcome's name in lower case, as logs and metrics write it.
+    /// The name of the outcome in lower case, as in logs and metrics. `FromStr` reads it.
+    ///
+    /// ```
+    /// use martello_outcome::Outcome;
+    ///
+    /// assert_eq!(Outcome::Ambiguous.as_str(), "ambiguous");
+    /// assert_eq!("ambiguous".parse(), Ok(Outcome::Ambiguous));
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,9 +65,9 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A word that names no [`Outcome`].
+/// The error for a word that is not the name of an [`Outcome`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an outcome is success, unavailable, faulty, rejected, unsent or ambiguous")]
+#[error("unknown outcome: expected success, unavailable, faulty, rejected, unsent or ambiguous")]
 #[non_exhaustive]
 pub struct UnknownOutcome;
 

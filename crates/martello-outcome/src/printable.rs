@@ -1,11 +1,11 @@
 use std::fmt::{self, Write};
 
-/// Text from outside (a server's, a file's, somebody else's) as it may be written to a terminal: what is not
-/// there to be seen is escaped as `\u{1b}`, `\n` or `\u{202e}`.
+/// Displays text from outside (a server, a file) safely on a terminal: control and invisible characters are escaped as
+/// `\u{1b}`, `\n` or `\u{202e}`.
 ///
-/// So no escape sequence begins in it, nothing turns the direction of what comes after it, and it stays on its
-/// line. All of Martello's own `Display` implementations write text from outside like this; a `String` that a
-/// type hands out is as it came.
+/// The result contains no terminal escape sequence, does not change the direction of the text after it, and stays on one
+/// line. All `Display` implementations of Martello write text from outside like this. A `String` that a type returns is
+/// unchanged.
 ///
 /// ```
 /// use martello_outcome::Printable;
@@ -22,27 +22,27 @@ pub struct Printable<'a> {
 }
 
 impl<'a> Printable<'a> {
-    /// All of it, on one line.
+    /// The whole text, on one line.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self { text, most: usize::MAX, lines: false }
     }
 
-    /// At most so many of its characters, and then `…`.
+    /// Shows at most this many characters, then `…`.
     #[must_use]
     pub fn most(self, characters: usize) -> Self {
         Self { most: characters, ..self }
     }
 
-    /// With its ends of lines and tabs as they are.
+    /// Keeps line ends and tabs.
     #[must_use]
     pub fn lines(self) -> Self {
         Self { lines: true, ..self }
     }
 
-    /// Whether a character can be written as it is. Not so are control characters (C0, DEL, C1), what turns the
-    /// direction of text, ends of lines and paragraphs, and what is invisible; the joiners of letters (U+200C,
-    /// U+200D) are.
+    /// Whether a character is written unchanged. Escaped are control characters (C0, DEL, C1), characters that change the
+    /// direction of text, line and paragraph separators, and invisible characters, except the joiners of letters (U+200C,
+    /// U+200D).
     #[must_use]
     pub const fn allows(char: char) -> bool {
         !matches!(char,

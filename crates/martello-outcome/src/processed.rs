@@ -1,11 +1,11 @@
-//! A call that meets what an earlier attempt of its own has done.
+//! Whether the server may have processed an attempt, and what that means for the outcome of the call.
 
 use http::{Method, StatusCode};
 
 use crate::{Attempt, Attempts, Outcome};
 
-/// Whether a server that answers with this status may have processed the request although it failed: any 5xx but 503. A
-/// server that answers 503 says that it did not begin.
+/// Whether a server that answers with this error status may have processed the request: any 5xx but 503. A server that
+/// answers 503 did not begin.
 ///
 /// ```
 /// use http::StatusCode;
@@ -20,11 +20,11 @@ pub fn status_may_be_processed(status: StatusCode) -> bool {
 }
 
 impl Outcome {
-    /// Whether the server may have done what it was asked to in an attempt that ended so; `status` is that of its response,
-    /// if a head came.
+    /// Whether the server may have processed an attempt with this outcome; `status` is that of its response, if there was
+    /// one.
     ///
-    /// It may have after an ambiguous end, and after any 5xx but 503. A server that answers 503 says that it did not begin,
-    /// and so do 401, 407, 408, 425 and 429.
+    /// It may have after an ambiguous outcome, and after any 5xx but 503. A server that answers 503, 401, 407, 408, 425 or
+    /// 429 did not begin.
     #[must_use]
     pub fn may_be_processed(self, status: Option<StatusCode>) -> bool {
         match self {
@@ -34,16 +34,17 @@ impl Outcome {
         }
     }
 
-    /// How a call ended whose last attempt ended so, with this status, where an earlier attempt of it
-    /// [may have been processed](Self::may_be_processed): its own success may be what the last attempt was rejected for.
+    /// The outcome of a call whose last attempt has this outcome and this status, if the server
+    /// [may have processed](Self::may_be_processed) an earlier attempt: the last attempt may have been rejected because the
+    /// earlier one succeeded.
     ///
-    /// | method | rejected with | the call's outcome |
+    /// | method | rejected with | outcome of the call |
     /// |---|---|---|
-    /// | DELETE | 404, 410 | success: it was to be gone, and is, whoever deleted it |
-    /// | any that is not safe | 409, 412 | ambiguous: it conflicts with the state that it meets (RFC 9110 §15.5.10 and §15.5.13), and nobody can tell whether that is its own |
+    /// | DELETE | 404, 410 | success: the resource is gone |
+    /// | any that is not safe | 409, 412 | ambiguous: the request conflicts with the state of the resource (RFC 9110 §15.5.10 and §15.5.13), which the earlier attempt may have written |
     ///
-    /// Everything else stays what it is: a write does not make 404, and what a rejection says of the request itself, such as 422
-    /// or 428, was true of the earlier attempt, too.
+    /// Every other outcome stays. An earlier write does not cause a 404, and a rejection of the request itself, such as 422 or
+    /// 428, applied to the earlier attempt too.
     ///
     /// ```
     /// use http::{Method, StatusCode};
@@ -69,7 +70,7 @@ impl Outcome {
 }
 
 impl Attempt {
-    /// Whether the server [may have done](Outcome::may_be_processed) in it what it was asked to.
+    /// Whether the server [may have processed](Outcome::may_be_processed) this attempt.
     #[must_use]
     pub fn may_be_processed(&self) -> bool {
         self.outcome.may_be_processed(self.status)
@@ -77,20 +78,20 @@ impl Attempt {
 }
 
 impl Attempts {
-    /// Whether the server [may have done](Outcome::may_be_processed) in one of them what it was asked to.
+    /// Whether the server [may have processed](Outcome::may_be_processed) one of the attempts.
     #[must_use]
     pub fn may_be_processed(&self) -> bool {
         self.iter().any(Attempt::may_be_processed)
     }
 
-    /// Whether the server [may have done](Outcome::may_be_processed) what it was asked to in one before the last.
+    /// Whether the server [may have processed](Outcome::may_be_processed) an attempt before the last.
     #[must_use]
     pub fn earlier_may_be_processed(&self) -> bool {
         self.split_last().is_some_and(|(_, earlier)| earlier.iter().any(Attempt::may_be_processed))
     }
 
-    /// How the call ended, of a request with this method: as its last attempt did, but
-    /// [`Outcome::after_uncertain_attempt`] where an earlier one may have been processed.
+    /// The outcome of the call, for a request with this method: that of its last attempt, or
+    /// [`Outcome::after_uncertain_attempt`] if the server may have processed an earlier one.
     ///
     /// ```
     /// use http::Method;
@@ -98,7 +99,7 @@ impl Attempts {
     ///
     /// # let response = http::Response::new(());
     /// let outcome = Attempts::of(&response).and_then(|attempts| attempts.call_outcome(&Method::DELETE));
-    /// assert!(outcome.is_none_or(Outcome::is_success), "a 404 after a lost answer, too");
+    /// assert!(outcome.is_none_or(Outcome::is_success), "also for a 404 after a lost response");
     /// ```
     #[must_use]
     pub fn call_outcome(&self, method: &Method) -> Option<Outcome> {

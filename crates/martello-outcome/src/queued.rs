@@ -4,22 +4,31 @@ thread_local! {
     static QUEUED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How a layer inside tells a layer outside that the request still stands in a queue, and is not on the wire:
-/// the time of an attempt does not run while it waits for a permit.
+/// Lets an inner layer report to an outer layer that the request waits in a queue and was not sent: the attempt timeout does
+/// not run while a request waits for a permit.
 ///
-/// It speaks from a poll to whoever polls, on the same thread, before the poll returns, and therefore costs
-/// neither an allocation nor an extension. Across a task or a channel it says nothing, and the time runs.
+/// The report goes from a poll to the caller of that poll, on the same thread, so it needs neither an allocation nor an
+/// extension. It does not cross tasks or channels: there the timeout runs.
+///
+/// ```
+/// use std::task::Poll;
+/// use martello_outcome::Queued;
+///
+/// let poll_inner = || { Queued::report(); Poll::<()>::Pending };
+/// let (polled, queued) = Queued::observe(poll_inner);
+/// assert!(polled.is_pending() && queued);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Queued;
 
 impl Queued {
-    /// Says, from within a poll that is about to return pending, that the request is still queued.
+    /// Reports that the request still waits. Call it within a poll that returns `Pending`.
     pub fn report() {
         QUEUED.set(true);
     }
 
-    /// Polls, and tells whether anything within reported that the request is queued.
+    /// Polls, and returns whether an inner layer reported that the request waits.
     pub fn observe<T>(poll: impl FnOnce() -> T) -> (T, bool) {
         let outer = QUEUED.replace(false);
         let result = poll();

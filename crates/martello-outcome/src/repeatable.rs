@@ -2,11 +2,19 @@ use http::HeaderMap;
 
 use crate::{CallOptions, RequestHead};
 
-/// Decides whether a request may be sent again when an earlier attempt may have been processed.
+/// Decides whether a request may be sent again if the server may have processed an earlier attempt.
 ///
-/// It may be when its method is idempotent by RFC 9110 §9.2.2 (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), when
-/// the user says so here or in its [`CallOptions`], or when it bears an `Idempotency-Key` and the user has
-/// said that this server honours one.
+/// It may if its method is idempotent by RFC 9110 §9.2.2 (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), if this policy or its
+/// [`CallOptions`] treat it as idempotent, or if it has an `Idempotency-Key` and this policy honours one.
+///
+/// ```
+/// use martello_outcome::{Repeatable, RequestHead};
+///
+/// let post = http::Request::post("https://api.example/orders").header("idempotency-key", "\"a\"").body(())?;
+/// assert!(!Repeatable::default().allows(RequestHead::from(&post)));
+/// assert!(Repeatable::default().honours_idempotency_key().allows(RequestHead::from(&post)));
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeatable {
     always: bool,
@@ -14,16 +22,15 @@ pub struct Repeatable {
 }
 
 impl Repeatable {
-    /// Takes every request to be idempotent, whatever its method.
+    /// Treats every request as idempotent, whatever its method.
     #[must_use]
     pub fn assume_idempotent(mut self) -> Self {
         self.always = true;
         self
     }
 
-    /// Takes a request with an `Idempotency-Key` header to be idempotent, because this server processes a key
-    /// only once. To a server that does not know the header, the second request is simply a second request:
-    /// hence it is off by default.
+    /// Treats a request with an `Idempotency-Key` header as idempotent, because this server processes a key only once. Off
+    /// by default, because a server that ignores the header processes the request twice.
     #[must_use]
     pub fn honours_idempotency_key(mut self) -> Self {
         self.by_key = true;

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::date;
 
-/// What a `Retry-After` header asks for (RFC 9110 §10.2.3): a number of seconds, or a date.
+/// The wait that a `Retry-After` header asks for (RFC 9110 §10.2.3): a number of seconds, or a date.
 ///
-/// Beyond the RFC it reads what servers send all the same: a number with a decimal fraction, which is rounded up to whole
+/// Servers also send forms that are not in the RFC. It accepts a number with a decimal fraction, which is rounded up to whole
 /// seconds, and the dates that [`http_date`](crate::http_date) lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter {
@@ -14,13 +14,12 @@ pub struct RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the `Retry-After` of a response's headers; `now` is this machine's clock.
+    /// Reads the `Retry-After` from the headers of a response; `now` is the time by the local clock.
     ///
-    /// A date is measured against the response's own `Date` where there is one, so that a difference between
-    /// the two clocks does not count, and against `now` otherwise; a date in the past asks for zero. A number
-    /// too large to count asks for [`Duration::MAX`]. Of several lines the one that asks for most counts, and a
-    /// line that is neither is ignored: a sign, an exponent, a unit, a date without a zone. A proxy may have replaced `Date`: whoever waits needs a cap all
-    /// the same.
+    /// A date is compared with the `Date` of the response, so that a difference between the two clocks does not count, or
+    /// with `now` if there is no `Date`. A date in the past is zero. A number that is too large is [`Duration::MAX`]. Of
+    /// several lines, the longest wait counts. Invalid lines are ignored: a sign, an exponent, a unit, a date without a zone.
+    /// A proxy may have replaced `Date`, so cap the wait: see [`capped_wait`](Self::capped_wait).
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -40,8 +39,8 @@ impl RetryAfter {
         lines.iter().filter_map(|line| parse(line, headers, now)).max().map(|after| Self { after })
     }
 
-    /// What to wait at random beyond a `Retry-After` of this length: up to half of it, and at most 10 s. Whoever was told
-    /// the same time would otherwise come back at the same time. `random` is from 0 to 1.
+    /// A random wait to add to a `Retry-After` of this length: up to half of it, and at most 10 s. It keeps clients with the
+    /// same `Retry-After` from returning at the same time. `random` is from 0 to 1.
     ///
     /// ```
     /// use std::time::Duration;
@@ -87,8 +86,8 @@ fn parse(line: &HeaderValue, headers: &HeaderMap, now: SystemTime) -> Option<Dur
     })
 }
 
-/// A number of seconds. RFC 9110 knows whole ones only, but some servers write what their limiter counts, such as `1.5`:
-/// that is rounded up, because to come back a moment too early is to be refused again.
+/// A number of seconds. RFC 9110 allows whole numbers only, but some servers send a fraction, such as `1.5`. It is rounded up,
+/// because a request that comes too early is refused again.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
