@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use martello_outcome::TrackingId;
 use pin_project_lite::pin_project;
 
-use crate::{header, layer::Config, tracking_ids::StartedAttempt};
+use crate::{config::Config, header, tracking_ids::StartedAttempt};
 
 pin_project! {
     /// The response of a [`Tracking`](crate::Tracking). Dropping it drops the attempt, and nothing is recorded of it.
@@ -21,7 +21,7 @@ pin_project! {
     }
 }
 
-/// What is read from the response, and where it goes.
+/// Reads the ids of the response and records them.
 #[derive(Debug)]
 pub(crate) struct Read {
     config: Arc<Config>,
@@ -55,18 +55,18 @@ impl Read {
         Self { config: Arc::clone(config), tracking_ids }
     }
 
-    /// The attempt's own id; all that the response bears are recorded.
+    /// The id of the attempt. All ids of the response are recorded.
     #[inline]
     fn id(&self, headers: &HeaderMap) -> Option<TrackingId> {
         let line = headers.get(&self.config.reads)?;
         self.read(line, headers)
     }
 
-    /// Apart, so that a response without an id passes at the price of the look-up.
+    /// A separate function, so that a response without an id costs only the look-up.
     #[inline(never)]
     fn read(&self, line: &HeaderValue, headers: &HeaderMap) -> Option<TrackingId> {
         let Some(tracking_ids) = &self.tracking_ids else {
-            // Nearly always: one line that is one id. The iterators that several need cost 400 instructions.
+            // The common case is one line with one id, which needs no iterators.
             return TrackingId::from_header(line).ok().or_else(|| self.ids(headers, None));
         };
         self.ids(headers, Some(tracking_ids))

@@ -1,13 +1,13 @@
-//! The header lines that hold ids.
+//! The header lines that contain ids.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use martello_outcome::{ConfigError, TrackingId};
 
-/// So many ids of one response are read, and so many lines are on a response that ids are handed on with.
+/// The most ids that are read from one response, and the most lines on a response with propagated ids.
 pub(crate) const MAX_IDS: usize = 8;
 
-/// What a proxy joins lines with.
-const JOINT: &str = ", ";
+/// The separator with which a proxy joins lines.
+const SEPARATOR: &str = ", ";
 
 pub(crate) fn default_header() -> HeaderName {
     HeaderName::from_static("trackingid")
@@ -26,21 +26,21 @@ pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName,
 
 /// The ids on the lines of this header, in their order, at most [`MAX_IDS`].
 ///
-/// A line that is neither an id nor several is left out as a whole, and so is a part of several that is none. Its content may be anything a server likes to send, so the
-/// event about it only says how long it was.
+/// Invalid lines, and invalid parts of a joined line, are ignored. The event about an ignored line has its length only,
+/// because its content may be anything.
 pub(crate) fn ids<'a>(headers: &'a HeaderMap, name: &'a HeaderName) -> impl Iterator<Item = TrackingId> + 'a {
     let lines = headers.get_all(name).iter();
     lines.flat_map(move |line| ids_of(line, name)).take(MAX_IDS)
 }
 
-/// Most lines are one id. A proxy may have joined several with a comma and a space (RFC 9110 §5.3), which cannot
-/// be part of an id.
+/// The ids of one line. Most lines are one id. A proxy may have joined several with a comma and a space (RFC 9110 §5.3),
+/// which cannot be part of an id.
 fn ids_of<'a>(line: &'a HeaderValue, name: &'a HeaderName) -> impl Iterator<Item = TrackingId> + 'a {
     let whole = TrackingId::from_header(line).ok();
     let text = if whole.is_some() { "" } else { std::str::from_utf8(line.as_bytes()).unwrap_or_default() };
-    let joined = text.contains(JOINT).then(|| text.split(JOINT).filter_map(|part| part.parse().ok()));
+    let joined = text.contains(SEPARATOR).then(|| text.split(SEPARATOR).filter_map(|part| part.parse().ok()));
     if whole.is_none() && joined.is_none() {
-        tracing::debug!(header = %name, length = line.len(), "ignored a line that is no tracking id");
+        tracing::debug!(header = %name, length = line.len(), "ignored a header line that is not a tracking id");
     }
     whole.into_iter().chain(joined.into_iter().flatten())
 }

@@ -1,41 +1,42 @@
 use std::sync::Arc;
 
-use http::{Extensions, HeaderName};
 use martello_outcome::{CallerId, ConfigError};
 use tower_layer::Layer;
 
-use crate::{Tracking, header};
+use crate::{
+    Tracking,
+    config::{CallerIdSource, Config, Sends},
+    header,
+};
 
-/// Reads the id that the server gives each attempt, and sends the caller's own along.
+/// Reads the tracking id of each response, and optionally sends the caller's own id.
 ///
-/// The default reads `Trackingid` and sends nothing. A clone is the same layer again: there is no state to
-/// share, because what was read belongs to the response and to the request's [`TrackingIds`](crate::TrackingIds).
+/// The default reads `Trackingid` and sends nothing. A clone shares no state: the ids belong to the response and to the
+/// request's [`TrackingIds`](crate::TrackingIds).
+///
+/// ```
+/// use martello_outcome::TrackingId;
+/// use martello_tracking::TrackingLayer;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let client = service_fn(async |_: http::Request<()>| {
+///     http::Response::builder().header("trackingid", "5f1c-77").body(())
+/// });
+/// let api = ServiceBuilder::new().layer(TrackingLayer::default()).service(client);
+/// let response = api.oneshot(http::Request::new(())).await?;
+/// assert_eq!(TrackingId::of(&response).map(TrackingId::as_str), Some("5f1c-77"));
+/// # Ok::<(), tower::BoxError>(()) })?;
+/// # Ok::<(), tower::BoxError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TrackingLayer {
-    // Shared by services and futures: a header's name and what is sent are 88 bytes, which every clone of a service
-    // and every response's future would carry about.
+    // Shared by services and futures: the configuration has 88 bytes, which each clone and each future would copy.
     config: Option<Arc<Config>>,
 }
 
-/// What a layer that is on does.
-#[derive(Debug)]
-pub(crate) struct Config {
-    /// The response's header that holds the server's id.
-    pub(crate) reads: HeaderName,
-    pub(crate) sends: Option<Sends>,
-}
-
-/// How the caller's own id reaches the server.
-#[derive(Debug)]
-pub(crate) struct Sends {
-    pub(crate) header: HeaderName,
-    pub(crate) source: CallerIdSource,
-}
-
-type CallerIdSource = fn(&Extensions) -> Option<CallerId>;
-
 impl TrackingLayer {
-    /// Other headers than the default's.
+    /// A builder, to read another header or to send the caller's id.
     ///
     /// ```
     /// use martello_tracking::TrackingLayer;
@@ -52,7 +53,15 @@ impl TrackingLayer {
         Self { config: Some(Arc::new(config)) }
     }
 
-    /// A layer that passes everything through, for a stack from which tracking is left out at the same type.
+    /// A layer that does nothing, to disable tracking without a change of the stack's type.
+    ///
+    /// ```
+    /// use martello_tracking::TrackingLayer;
+    ///
+    /// let enabled = false;
+    /// let layer = if enabled { TrackingLayer::default() } else { TrackingLayer::off() };
+    /// # let _: TrackingLayer = layer;
+    /// ```
     #[must_use]
     pub fn off() -> Self {
         Self { config: None }
@@ -73,7 +82,14 @@ impl<S> Layer<S> for TrackingLayer {
     }
 }
 
-/// Collects what a [`TrackingLayer`] is to do.
+/// Builds a [`TrackingLayer`]; [`build`](Self::build) checks the header names.
+///
+/// ```
+/// use martello_tracking::TrackingLayer;
+///
+/// let error = TrackingLayer::builder().header("not a name").build().unwrap_err();
+/// assert_eq!(error.field(), "header");
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TrackingBuilder {
@@ -82,25 +98,25 @@ pub struct TrackingBuilder {
 }
 
 impl TrackingBuilder {
-    /// The response's header that holds the server's id, in place of `Trackingid`.
+    /// Sets the response header that contains the server's id; `Trackingid` by default.
     pub fn header(mut self, name: impl AsRef<str>) -> Self {
         self.reads = Some(name.as_ref().to_owned());
         self
     }
 
-    /// The request's header in which the [`CallerId`] of the request's extensions is sent, if there is one.
+    /// Sends the [`CallerId`] of the request's extensions, if there is one, in this request header.
     ///
-    /// A request that bears this header already keeps its own.
+    /// A request that already has this header keeps it.
     pub fn caller_id(self, header: impl AsRef<str>) -> Self {
         self.caller_id_with(header, CallerId::of)
     }
 
-    /// As [`TrackingBuilder::caller_id`], with an id that is found elsewhere in the request's extensions, such
-    /// as tower-http's `RequestId`.
+    /// As [`TrackingBuilder::caller_id`], with an id from elsewhere in the request's extensions, such as tower-http's
+    /// `RequestId`.
     ///
-    /// A [`CallerId`] that stands in the extensions goes before what `source` finds. What it finds is put there
-    /// as a [`CallerId`], for the layers inside. A layer outside, such as a log, has looked already: give it the
-    /// same function, as `Stack::caller_id_with` of the facade does.
+    /// A [`CallerId`] in the extensions takes precedence over `source`. The id that `source` returns is inserted as a
+    /// [`CallerId`], for the inner layers. An outer layer, such as a log, has read the extensions before: pass it the same
+    /// function, as `Stack::caller_id_with` of the facade does.
     ///
     /// ```
     /// use martello_outcome::CallerId;
@@ -118,11 +134,11 @@ impl TrackingBuilder {
         self
     }
 
-    /// The layer.
+    /// Builds the layer.
     ///
     /// # Errors
     ///
-    /// When a header name is none by RFC 9110 §5.1.
+    /// If a header name is invalid (RFC 9110 §5.1).
     pub fn build(self) -> Result<TrackingLayer, ConfigError> {
         let reads = match self.reads {
             Some(name) => header::header_name("header", &name)?,

@@ -9,13 +9,13 @@ use tower_service::Service;
 
 use crate::{
     ResponseFuture, TrackingIds,
+    config::{Config, Sends},
     future::Read,
-    layer::{Config, Sends},
 };
 
-/// A service whose responses bear the server's id: see [`TrackingLayer`](crate::TrackingLayer).
+/// A service that reads the tracking ids of its responses: see [`TrackingLayer`](crate::TrackingLayer).
 ///
-/// Responses, errors and readiness are those of the service inside.
+/// Responses, errors and readiness are those of the inner service.
 #[derive(Clone, Debug)]
 pub struct Tracking<S> {
     inner: S,
@@ -65,7 +65,7 @@ fn send_caller_id<B>(request: &mut Request<B>, sends: &Sends) {
         request.extensions_mut().insert(id);
     }
     if !request.headers().contains_key(&sends.header) {
-        // Fails only where the map is full, and then the request matters more than its id.
+        // It fails only if the map is full; then the request is sent without the id.
         let _ = request.headers_mut().try_insert(sends.header.clone(), id.to_header());
     }
 }

@@ -8,13 +8,13 @@ use std::{
 use http::Extensions;
 use martello_outcome::TrackingId;
 
-/// The ids of all attempts of a call, or of several calls, whatever became of them.
+/// The tracking ids of all attempts of a call, or of several calls, including those of a call that failed.
 ///
-/// Put one into a request's extensions and keep a clone, which shares it. Each response that a
-/// [`TrackingLayer`](crate::TrackingLayer) sees adds its ids while the call is still under way, so they are there
-/// when the call ends in an error, and when it is dropped. An attempt that had no response adds none.
+/// Put one into a request's extensions and keep a clone, which shares the list. A
+/// [`TrackingLayer`](crate::TrackingLayer) adds the ids of each response as soon as it arrives, so they are there even if
+/// the call ends in an error or is dropped. An attempt without a response adds none.
 ///
-/// Entries stand in the order in which their attempts began, even if an answer comes late. The latest
+/// Entries are in the order in which their attempts began, even if a response comes late. The newest
 /// [`TrackingIds::MAX`] are kept.
 ///
 /// ```
@@ -23,7 +23,7 @@ use martello_outcome::TrackingId;
 /// let tracking_ids = TrackingIds::default();
 /// let mut request = http::Request::put("https://api.example/orders/1").body(())?;
 /// request.extensions_mut().insert(tracking_ids.clone());
-/// // ... and when the call is over, however it ended:
+/// // ... after the call, whatever its result:
 /// assert!(tracking_ids.ids().is_empty());
 /// # Ok::<(), http::Error>(())
 /// ```
@@ -36,7 +36,7 @@ pub struct TrackingIds(Arc<Mutex<Entries>>);
 pub struct AttemptTrackingId {
     /// The attempt's place in its call, counted from 1.
     pub attempt: u32,
-    /// An id on its response. The first of an attempt is the answering server's own; others were handed on.
+    /// An id on its response. The first id of an attempt is that of the answering server; it propagated the others.
     pub id: TrackingId,
 }
 
@@ -50,11 +50,11 @@ struct Entries {
 }
 
 impl TrackingIds {
-    /// The most entries that are kept. Of more, those of the oldest attempts go, and [`TrackingIds::dropped`] counts
-    /// them.
+    /// The most entries that are kept. Beyond that, entries of the oldest attempts are dropped, and
+    /// [`TrackingIds::dropped`] counts them.
     pub const MAX: usize = 64;
 
-    /// The tracking_ids in these extensions of a request.
+    /// The tracking ids in these extensions of a request.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
@@ -72,8 +72,8 @@ impl TrackingIds {
         self.lock().kept.iter().map(|(_, entry)| *entry).collect()
     }
 
-    /// The server's id of the newest attempt that had one: not of the latest to answer, and not one that the
-    /// server handed on.
+    /// The server's id of the newest attempt that has one: not of the latest response, and not an id that the server
+    /// propagated.
     #[must_use]
     pub fn last(&self) -> Option<TrackingId> {
         let entries = self.lock();
@@ -82,7 +82,7 @@ impl TrackingIds {
         own.map(|(_, entry)| entry.id)
     }
 
-    /// How many entries went because there were more than [`TrackingIds::MAX`].
+    /// How many entries were dropped because there were more than [`TrackingIds::MAX`].
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
@@ -96,7 +96,7 @@ impl TrackingIds {
         entries.into_iter().map(|(_, entry)| entry.id).collect()
     }
 
-    /// Takes a place for an attempt that begins now.
+    /// Reserves a place for an attempt that begins now.
     pub(crate) fn start(&self, attempt: u32) -> StartedAttempt {
         let mut entries = self.lock();
         let start = entries.started;
@@ -121,8 +121,7 @@ impl fmt::Debug for TrackingIds {
 
 /// An attempt's place in a [`TrackingIds`].
 ///
-/// Taken when the attempt begins, because the order of answers says nothing: an attempt that was given up on may
-/// still answer after the next one did.
+/// It is reserved when the attempt begins: the response of an abandoned attempt may come after that of the next attempt.
 #[derive(Debug)]
 pub(crate) struct StartedAttempt {
     tracking_ids: TrackingIds,
@@ -133,7 +132,7 @@ pub(crate) struct StartedAttempt {
 impl StartedAttempt {
     pub(crate) fn record(&self, ids: impl Iterator<Item = TrackingId>) {
         let attempt = self.attempt;
-        // Read before the lock is taken: reading may write an event, and a subscriber is the user's code.
+        // Read the ids before taking the lock: reading may write an event, and a subscriber is user code.
         let new: Vec<_> = ids.map(|id| (self.start, AttemptTrackingId { attempt, id })).collect();
         let mut entries = self.tracking_ids.lock();
         let place = entries.kept.partition_point(|(start, _)| *start <= self.start);

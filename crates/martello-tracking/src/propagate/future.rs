@@ -46,7 +46,7 @@ fn propagate(tracking_ids: &TrackingIds, name: &HeaderName, headers: &mut Header
         if lines.iter().any(|line| line.as_bytes() == id.as_str().as_bytes()) {
             continue;
         }
-        // A map that is full of other lines takes no more, and the response matters more than its ids.
+        // If the map is full, the response is returned without further ids.
         if lines.iter().count() >= header::MAX_IDS || headers.try_append(name, id.to_header()).is_err() {
             return;
         }

@@ -4,19 +4,18 @@ use tower_layer::Layer;
 
 use crate::{PropagateTrackingId, header};
 
-/// Hands on the ids of the calls that a server makes while it answers a request.
+/// Propagates the tracking ids of the outbound calls of a server to its own responses.
 ///
-/// Each incoming request gets a fresh [`TrackingIds`](crate::TrackingIds) in its extensions. A handler takes it from there and
-/// puts it into the extensions of its outbound requests, which pass a [`TrackingLayer`](crate::TrackingLayer). When the
-/// response comes, the call's ids are added to it as lines of the header, those of the newest attempt first:
-/// if this server gives no id of its own, its caller takes the first line for the attempt's, and the newest
-/// attempt is what most likely decided the answer.
+/// The layer inserts an empty [`TrackingIds`](crate::TrackingIds) into the extensions of each incoming request. A handler puts
+/// it into the extensions of its outbound requests, which pass a [`TrackingLayer`](crate::TrackingLayer). The layer then adds
+/// the ids to the response as header lines, those of the newest attempt first: if this server sets no id of its own, its
+/// caller reads the first line as the id of the attempt, and the newest attempt most likely decided the response.
 ///
-/// Lines that stand on the response already are left as they are, and come first. An id that is among them is
-/// not repeated. There are at most eight lines in all; the ids of the oldest attempts are left out. Where the
-/// service inside ends in an error there is no response to put them on; axum's routes never do.
+/// Lines that are already on the response come first and stay unchanged. An id that is among them is not repeated. There are
+/// at most eight lines in all; the ids of the oldest attempts are left out. If the inner service returns an error, there is
+/// no response to add them to; axum's routes never do.
 ///
-/// A clone is the same layer again; nothing is shared between requests.
+/// A clone shares nothing with the original.
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -37,9 +36,16 @@ pub struct PropagateTrackingIdLayer {
 impl PropagateTrackingIdLayer {
     /// A layer that writes this header in place of `Trackingid`.
     ///
+    /// ```
+    /// use martello_tracking::PropagateTrackingIdLayer;
+    ///
+    /// assert!(PropagateTrackingIdLayer::with_header("x-request-id").is_ok());
+    /// assert!(PropagateTrackingIdLayer::with_header("not a name").is_err());
+    /// ```
+    ///
     /// # Errors
     ///
-    /// When the name is none by RFC 9110 §5.1.
+    /// If the name is invalid (RFC 9110 §5.1).
     pub fn with_header(name: impl AsRef<str>) -> Result<Self, ConfigError> {
         Ok(Self { header: header::header_name("header", name.as_ref())? })
     }

@@ -1,4 +1,4 @@
-//! The server's side: ids of outbound calls go back to whoever called us.
+//! The server side: propagates the ids of outbound calls to the caller.
 
 mod future;
 mod layer;
