@@ -10,11 +10,11 @@ use pin_project_lite::pin_project;
 use crate::pending_record::PendingRecord;
 
 pin_project! {
-    /// The body of a response, with the record that is written when it ends.
+    /// The body of a response, with the record that is written when the body ends.
     ///
-    /// Ended is: the end of the stream, the last frame of a body that says so, trailers, an error, or the drop of
-    /// the body, whichever comes first. Frames, trailers and hints pass through unchanged; an error becomes a
-    /// [`CallError`], and a body that failed is dropped at once, and yields nothing more.
+    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers, an error or its
+    /// drop, whichever comes first. Frames, trailers and hints pass through unchanged. An error becomes a [`CallError`]; a
+    /// body that failed is dropped at once and yields nothing more.
     #[derive(Debug)]
     pub struct LogBody<B> {
         #[pin]
@@ -88,7 +88,7 @@ where
     })
 }
 
-/// Apart, so that a body without a record, the common case, costs 30 instructions less per frame.
+/// A separate function, because most bodies have no record.
 #[inline(never)]
 fn poll_recorded<B>(
     mut body: Pin<&mut Option<B>>,

@@ -9,22 +9,32 @@ use crate::{
     settings::{Config, Kind, Levels, Settings},
 };
 
-/// Names that each list may have: the events of one call are to stay readable.
+/// The most names in each list, so that the events stay readable.
 const NAMES: usize = 32;
 
-/// Collects what a [`LogLayer`] is to write; [`build_calls`](Self::build_calls) and
-/// [`build_attempts`](Self::build_attempts) check it. One builder, cloned, makes both layers of a stack.
+/// Builds a [`LogLayer`]; [`build_calls`](Self::build_calls) and [`build_attempts`](Self::build_attempts) check the values.
+/// Clone one builder to make both layers of a stack.
 ///
 /// | what | default | reason |
 /// |---|---|---|
-/// | successful calls | info | one line per call is what a person reads |
-/// | failed calls | warn | somebody may have to act |
-/// | successful attempts | debug | the call's event says the same |
-/// | failed attempts | info | mostly a retry heals them, and the ids for the support desk stand in them |
-/// | the call's span | debug | it costs as much as half an event, and at info the events say everything |
-/// | headers shown | none | each costs, and may be private |
+/// | successful calls | info | one line per call is enough for a reader |
+/// | failed calls | warn | an operator may have to act |
+/// | successful attempts | debug | the event of the call has the same content |
+/// | failed attempts | info | a retry usually succeeds, and the event has the tracking id for the support desk |
+/// | the call's span | debug | it costs half as much as an event, and at info the events are enough |
+/// | headers shown | none | each has a cost, and may be private |
 /// | query values | masked | they may be secret |
 /// | body excerpts | off | they may be private |
+///
+/// ```
+/// use martello_log::LogLayer;
+/// use tracing::Level;
+///
+/// let log = LogLayer::builder().success_level(Level::DEBUG).failure_level(Level::ERROR);
+/// let (calls, attempts) = (log.clone().build_calls()?, log.build_attempts()?);
+/// # let _: (LogLayer, LogLayer) = (calls, attempts);
+/// # Ok::<(), martello_log::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct LogBuilder {
@@ -35,19 +45,31 @@ pub struct LogBuilder {
 }
 
 impl LogLayer {
-    /// A span and an event per call, for the outermost place of a stack, with the defaults of [`LogBuilder`].
+    /// Writes a span and an event per call, with the defaults of [`LogBuilder`]. Make it the outermost layer of a stack.
+    ///
+    /// ```
+    /// use martello_log::LogLayer;
+    /// use tower::ServiceBuilder;
+    ///
+    /// # let client = tower::service_fn(async |_: http::Request<()>| Ok::<_, std::io::Error>(http::Response::new(())));
+    /// let api = ServiceBuilder::new()
+    ///     .layer(LogLayer::calls())
+    ///     // Retry and limit go here.
+    ///     .layer(LogLayer::attempts())
+    ///     .service(client);
+    /// ```
     #[must_use]
     pub fn calls() -> Self {
         Self::builder().layer(Kind::Call)
     }
 
-    /// An event per attempt, for the place inside retry and limit, with the defaults of [`LogBuilder`].
+    /// Writes an event per attempt, with the defaults of [`LogBuilder`]. Put it inside of retry and limit.
     #[must_use]
     pub fn attempts() -> Self {
         Self::builder().layer(Kind::Attempt)
     }
 
-    /// Other levels, headers and masks than the defaults, for either kind of layer.
+    /// A builder for both kinds of layer: levels, headers, masks.
     ///
     /// ```
     /// use martello_log::LogLayer;
@@ -71,41 +93,59 @@ impl Default for LogBuilder {
 }
 
 impl LogBuilder {
-    /// The level of events of what went well: outcome success, and a body that was not cut short by the server.
-    /// A [`Level`](tracing::Level), or [`LevelFilter::OFF`] for no such events.
+    /// Sets the level of success events: the outcome is success, and the server sent the whole body. Pass a
+    /// [`Level`](tracing::Level), or [`LevelFilter::OFF`] for no such events.
+    ///
+    /// ```
+    /// use martello_log::LogLayer;
+    /// use tracing::level_filters::LevelFilter;
+    ///
+    /// let failures_only = LogLayer::builder().success_level(LevelFilter::OFF).build_calls()?;
+    /// # let _: LogLayer = failures_only;
+    /// # Ok::<(), martello_log::ConfigError>(())
+    /// ```
     pub fn success_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.calls.success = level.into();
         self.attempts.success = self.calls.success;
         self
     }
 
-    /// The level of events of what failed: any other outcome, a future that was dropped, a body that broke.
+    /// Sets the level of failure events: any other outcome, a dropped future, a failed body.
     pub fn failure_level(mut self, level: impl Into<LevelFilter>) -> Self {
         self.calls.failure = level.into();
         self.attempts.failure = self.calls.failure;
         self
     }
 
-    /// The level of a call's span. A layer of attempts has none: its events lie in the span of their call.
+    /// Sets the level of the span of a call. Attempts have no span: their events are in the span of their call.
     pub fn span(mut self, level: impl Into<LevelFilter>) -> Self {
         self.calls.span = level.into();
         self
     }
 
-    /// Shows these headers of the request: at most 32 names, eight lines of each, 256 bytes of each line. What is
-    /// secret (see [`Redaction`]) is masked all the same.
+    /// Shows these request headers: at most 32 names, eight lines of each, 256 bytes of each line. Secrets (see
+    /// [`Redaction`]) are masked.
+    ///
+    /// ```
+    /// use martello_log::LogLayer;
+    ///
+    /// let layer = LogLayer::builder().request_headers(["content-type", "if-match"]).build_calls()?;
+    /// # let _: LogLayer = layer;
+    /// assert!(LogLayer::builder().request_headers(["not a name"]).build_calls().is_err());
+    /// # Ok::<(), martello_log::ConfigError>(())
+    /// ```
     pub fn request_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.config.request_headers = self.names("request_headers", names);
         self
     }
 
-    /// Shows these headers of the response, within the same bounds.
+    /// Shows these response headers, within the same bounds.
     pub fn response_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.config.response_headers = self.names("response_headers", names);
         self
     }
 
-    /// Masks these headers too.
+    /// Masks these headers too; see [`Redaction::hide_header`].
     pub fn hide_headers<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         for name in names {
             match self.config.redaction.clone().hide_header(name) {
@@ -124,17 +164,17 @@ impl LogBuilder {
         self
     }
 
-    /// What is masked, in place of everything said before by [`hide_headers`](Self::hide_headers) and
+    /// Sets what is masked. It replaces earlier calls of [`hide_headers`](Self::hide_headers) and
     /// [`show_query`](Self::show_query).
     pub fn redaction(mut self, redaction: Redaction) -> Self {
         self.config.redaction = redaction;
         self
     }
 
-    /// Shows the first bytes of the response's body, 0 to 4,096, when its status is no success, its type is textual
-    /// and it has no content coding. What the server says there is written as it is, escaped but not masked.
+    /// Shows the first bytes of a response body, 0 to 4,096, if the outcome is not success, the content type is textual and
+    /// there is no content coding. The excerpt is escaped but not masked.
     ///
-    /// There is none of the request: its body would have to change its type, and would be the caller's no more.
+    /// There is no excerpt of request bodies, because that would change the type of the body.
     pub fn excerpt(mut self, bytes: usize) -> Self {
         if bytes > Excerpt::MAX {
             self.refuse(ConfigError::new("excerpt", bytes, "0 to 4096 bytes"));
@@ -143,17 +183,17 @@ impl LogBuilder {
         self
     }
 
-    /// Reads outcomes from statuses. Where a retry layer inside has decided, its word stands.
+    /// Sets the classifier of statuses. The outcome of an inner retry layer takes precedence.
     pub fn classifier(mut self, classifier: Classifier) -> Self {
         self.config.classifier = classifier;
         self
     }
 
-    /// Finds the caller's own id in the request's extensions, in place of [`CallerId::of`]. It is request once per
-    /// record.
+    /// Sets the function that reads the caller's id from the request's extensions; [`CallerId::of`] by default. It is called
+    /// once per record.
     ///
-    /// The log reads the id before a tracking layer, further in, may put one among the extensions: the same function
-    /// belongs on both, as `Stack::caller_id_with` of the facade does it.
+    /// The log reads the id before an inner tracking layer may insert one: pass the same function to both, as
+    /// `Stack::caller_id_with` of the facade does.
     ///
     /// ```
     /// use http::Extensions;
@@ -175,24 +215,24 @@ impl LogBuilder {
         self
     }
 
-    /// Measures too, through the `metrics` facade: see [the crate's page](crate#metrics). Off by default.
+    /// Records metrics through the `metrics` facade: see [the crate's page](crate#metrics). Off by default.
     #[cfg(feature = "metrics")]
     pub fn metrics(mut self, metrics: bool) -> Self {
         self.config.metrics = metrics;
         self
     }
 
-    /// A layer of calls.
+    /// Builds a layer that writes a record per call.
     ///
     /// # Errors
     ///
-    /// When a header name is none by RFC 9110 §5.1, a list is longer than 32 names, or the excerpt is longer than
-    /// 4,096 bytes.
+    /// If a header name is invalid (RFC 9110 §5.1), a list is longer than 32 names, or the excerpt is longer than 4,096
+    /// bytes.
     pub fn build_calls(self) -> Result<LogLayer, ConfigError> {
         self.build(Kind::Call)
     }
 
-    /// A layer of attempts.
+    /// Builds a layer that writes a record per attempt.
     ///
     /// # Errors
     ///
@@ -208,7 +248,7 @@ impl LogBuilder {
         }
     }
 
-    /// The layer, whatever was refused.
+    /// The layer, without the check.
     pub(crate) fn layer(self, kind: Kind) -> LogLayer {
         let levels = match kind {
             Kind::Call => self.calls,
@@ -236,7 +276,7 @@ impl LogBuilder {
         known
     }
 
-    /// The first mistake is the one to mend first.
+    /// Keeps the first error.
     fn refuse(&mut self, error: ConfigError) {
         self.invalid.get_or_insert(error);
     }

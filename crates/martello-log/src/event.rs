@@ -1,5 +1,5 @@
-//! The only room that speaks to `tracing`. Its macros want a level that is known when they are compiled, so each
-//! use is spelled out five times.
+//! Writes spans and events with `tracing`; no other module does. Its macros need a constant level, so each use is expanded
+//! five times.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tracing::{Level, Span, field::Empty, level_filters::LevelFilter};
 use tracing_core::{Kind as MetadataKind, Metadata, callsite::DefaultCallsite, metadata};
 
 use crate::{
-    earlier_ids::EarlierIds,
+    fields::EarlierIds,
     record::Record,
     settings::{Kind, Settings},
     url,
@@ -37,7 +37,7 @@ macro_rules! at_level {
     }};
 }
 
-/// A callsite with the metadata of an event, which is never written: it is there to be asked who is interested.
+/// A callsite with the metadata of an event that is never written. It only answers who is interested.
 macro_rules! probe {
     ($name:literal, $target:expr, $level:expr, $fields:expr) => {{
         static METADATA: Metadata<'static> = metadata! {
@@ -53,15 +53,14 @@ macro_rules! probe {
     }};
 }
 
-/// Makes the event of a record and the question who is interested in it from one list of fields: a filter may look at
-/// their names, so that both must have the same.
+/// Generates the event and the interest check from one list of fields, because a filter may look at field names.
 macro_rules! events {
     (|$record:ident, $notes:ident, $answer:ident| { $($field:literal = $value:expr,)+ }) => {
-        /// Whether anybody is interested in events of this kind and level. One who decides for each event counts.
+        /// Whether a subscriber is interested in events of this kind and level. A subscriber that decides for each event
+        /// counts as interested.
         ///
-        /// It asks what the callsite remembers, and never `tracing::event_enabled!`: filters of single layers of
-        /// tracing-subscriber take that as the beginning of an event, and their layers lose the next that comes,
-        /// whosever it is.
+        /// It reads the cached interest of the callsite. It does not use `tracing::event_enabled!`, because per-layer filters
+        /// of tracing-subscriber take that as the start of an event, and then drop the next event of any callsite.
         pub(crate) fn is_wanted(kind: Kind, level: LevelFilter) -> bool {
             const FIELDS: &[&str] = &[$($field),+];
             let probe = match kind {
@@ -73,8 +72,8 @@ macro_rules! events {
             !probe.interest().is_never()
         }
 
-        /// Writes the event of a record that is complete. A value that says nothing (no retry, no wait, an empty body)
-        /// is left out: each one written costs about a thousand instructions, and the reader's patience.
+        /// Writes the event of a complete record. Values without information (no retry, no wait, an empty body) are left
+        /// out.
         pub(crate) fn write($record: &Record) {
             let levels = &$record.settings.levels;
             let level = if $record.is_success() { levels.success } else { levels.failure };
@@ -133,7 +132,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The span of a call; one that is disabled where nobody listens, or for an attempt.
+/// The span of a call. It is disabled for an attempt, or if no subscriber is interested.
 pub(crate) fn span<B>(settings: &Settings, request: &Request<B>) -> Span {
     at_level!(settings.levels.span, Span::none(), |LEVEL| tracing::span!(
         target: CALL,
@@ -151,7 +150,7 @@ pub(crate) fn span<B>(settings: &Settings, request: &Request<B>) -> Span {
     ))
 }
 
-/// Completes a call's span, for those who export spans.
+/// Adds the result to the span of a call, for exporters.
 pub(crate) fn close_span(span: &Span, record: &Record) {
     if span.is_disabled() {
         return;

@@ -25,8 +25,7 @@ impl Excerpt {
         let chunk = data.chunk();
         let taken = chunk.get(..self.left).unwrap_or(chunk);
         self.bytes.extend_from_slice(taken);
-        // Of a frame in several pieces only the first can be read without taking it from the reader: the
-        // excerpt ends there, so that it has no gap.
+        // Only the first piece of a `Buf` can be read without consuming it. The excerpt ends there, so that it has no gap.
         self.left = if chunk.len() < data.remaining() { 0 } else { self.left - taken.len() };
     }
 

@@ -11,12 +11,12 @@ use pin_project_lite::pin_project;
 use crate::{LogBody, pending_record::PendingRecord};
 
 pin_project! {
-    /// The response of a [`Log`](crate::Log). Dropping it before it is ready writes the record of something
-    /// cancelled, after what is inside was dropped. It must not be polled after it was ready.
+    /// The response future of a [`Log`](crate::Log). Dropping it before it is ready drops the inner future and then writes a
+    /// record with the outcome `cancelled`. Do not poll it after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
-        // Taken out when it is done, in the call's span: what it still holds may have something to say.
+        // Dropped in the span of the call when it is done, because its parts may write events.
         #[pin]
         inner: Option<F>,
         pending: Option<Box<PendingRecord>>,
@@ -54,8 +54,7 @@ where
             return Poll::Pending;
         };
         let entered = this.pending.as_deref().map(PendingRecord::enter);
-        // Looked at where it is, and moved once, to where it goes: `ready!` and `?` move it each time, which comes to
-        // 60 instructions a layer.
+        // Without `ready!` and `?`, which would move the response several times.
         let polled = inner.poll(cx);
         if polled.is_pending() {
             return Poll::Pending;

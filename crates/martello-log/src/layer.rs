@@ -4,18 +4,25 @@ use tower_layer::Layer;
 
 use crate::{Log, settings::Settings};
 
-/// Writes one record per call, or one per attempt.
+/// Writes one record per call, or one record per attempt.
 ///
-/// The two kinds, and the layer that is [`off`](LogLayer::off), make the same type of service. A clone is the same
-/// layer again: there is no state to share, because a record belongs to its call.
+/// Both kinds, and the layer that is [`off`](LogLayer::off), make the same type of service. A clone shares no state.
 #[derive(Clone, Debug)]
 pub struct LogLayer {
     settings: Option<Arc<Settings>>,
 }
 
 impl LogLayer {
-    /// A layer that passes everything through, for a stack from which logging is left out at the same type. Only
-    /// an error becomes a [`CallError`](crate::CallError), as with every other.
+    /// A layer that writes nothing, to disable logging without a change of the stack's type. Errors still become a
+    /// [`CallError`](crate::CallError).
+    ///
+    /// ```
+    /// use martello_log::LogLayer;
+    ///
+    /// let enabled = false;
+    /// let layer = if enabled { LogLayer::calls() } else { LogLayer::off() };
+    /// # let _: LogLayer = layer;
+    /// ```
     #[must_use]
     pub fn off() -> Self {
         Self { settings: None }

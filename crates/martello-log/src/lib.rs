@@ -2,12 +2,11 @@
 
 mod body;
 mod builder;
-mod earlier_ids;
 mod error_text;
 mod event;
 mod excerpt;
+mod fields;
 mod future;
-mod headers;
 mod layer;
 mod masked_value;
 #[cfg(feature = "metrics")]

@@ -4,21 +4,30 @@ use http::{HeaderName, HeaderValue, Uri, header};
 
 use crate::{Redaction, quoted::Quoted, redaction::MASK};
 
-/// Headers that hold a URL, whose query may hold a secret.
+/// Headers that contain a URL, whose query may contain a secret.
 const LINKS: [HeaderName; 5] =
     [header::LOCATION, header::CONTENT_LOCATION, header::REFERER, header::LINK, header::REFRESH];
 
 impl Redaction {
-    /// The value of a header in quotes, masked, escaped, and cut after [`MaskedValue::MAX`] bytes. Where the
-    /// header holds a URL, that is masked as [`Redaction::url`] does it; URLs in any other, as
-    /// [`Redaction::text`] does.
+    /// The value of a header in quotes, masked, escaped, and truncated after [`MaskedValue::MAX`] bytes. If the header
+    /// contains a URL, it is masked as by [`Redaction::url`]; URLs in other headers, as by [`Redaction::text`].
+    ///
+    /// ```
+    /// use http::{HeaderValue, header};
+    /// use martello_log::Redaction;
+    ///
+    /// let redaction = Redaction::default();
+    /// let (json, token) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("Bearer abc"));
+    /// assert_eq!(redaction.value(&header::ACCEPT, &json).to_string(), "\"application/json\"");
+    /// assert_eq!(redaction.value(&header::AUTHORIZATION, &token).to_string(), "***");
+    /// ```
     #[must_use]
     pub fn value<'a>(&'a self, name: &'a HeaderName, value: &'a HeaderValue) -> MaskedValue<'a> {
         MaskedValue { name, value, redaction: self }
     }
 }
 
-/// The value of a header as it may be written into a log: see [`Redaction::value`].
+/// Displays the value of a header with secrets masked: see [`Redaction::value`].
 #[derive(Clone, Copy)]
 pub struct MaskedValue<'a> {
     name: &'a HeaderName,

@@ -1,4 +1,4 @@
-//! Measurements through the `metrics` facade, under OpenTelemetry's names where there is one.
+//! Metrics through the `metrics` facade, with OpenTelemetry's names where they exist.
 
 use std::time::Duration;
 
@@ -14,7 +14,12 @@ const ATTEMPT_DURATION: &str = "http.client.request.duration";
 const CALL_DURATION: &str = "martello.client.call.duration";
 const PERMIT_WAIT: &str = "martello.client.call.permit_wait";
 
-/// Tells the installed recorder what is measured, and in which unit. To be called once, after it was installed.
+/// Describes the metrics and their units to the installed recorder. Call it once, after you install the recorder.
+///
+/// ```
+/// // let recorder = ...; metrics::set_global_recorder(recorder)?;
+/// martello_log::describe_metrics();
+/// ```
 pub fn describe_metrics() {
     describe_gauge!(ACTIVE, Unit::Count, "attempts in flight, including bodies that are being read");
     describe_counter!(ATTEMPTS, Unit::Count, "attempts by outcome");
@@ -72,7 +77,7 @@ fn target_labels(record: &Record) -> Vec<Label> {
     labels
 }
 
-/// The set of methods is open, that of a label must not be.
+/// Clients may send any method, but the values of a label must be a fixed set.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -12,15 +12,16 @@ use crate::{
     settings::{Kind, Settings},
 };
 
-/// A record that is not complete yet. It belongs to the future, then to the body, and whatever becomes of those, its
-/// drop writes the one event: hence exactly one, always.
+/// A record that is not complete yet. The future owns it, then the body. Its drop writes the event, so there is exactly one
+/// event per record.
 pub(crate) struct PendingRecord {
     span: Span,
     pub(crate) record: Record,
 }
 
 impl PendingRecord {
-    /// The record of this request, unless nobody would read it. Then this reads no clock and allocates nothing.
+    /// Starts the record of this request; `None` if no subscriber is interested. Then this reads no clock and allocates
+    /// nothing.
     pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
         let number = match settings.kind {
             Kind::Attempt if !request.extensions().is_empty() => note_attempt(request.extensions()),
@@ -29,7 +30,7 @@ impl PendingRecord {
         if settings.may_be_read() { Self::of(settings, request, number) } else { None }
     }
 
-    /// Apart, so that a call without a record does not save the registers that this one needs: 25 instructions.
+    /// A separate function, so that a call without a record does not save registers for it.
     #[inline(never)]
     fn of<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>, number: u32) -> Option<Box<Self>> {
         let span = event::span(settings, request);
@@ -54,24 +55,24 @@ impl PendingRecord {
         self.span.enter()
     }
 
-    /// Takes down the response's head, and goes on if there is a body to wait for.
+    /// Records the response's head, and returns the record if a body follows.
     pub(crate) fn answered<R: Body>(mut self: Box<Self>, response: &Response<R>) -> Option<Box<Self>> {
         self.record.answered(response).then_some(self)
     }
 
-    /// Takes down the error that stands in place of a response.
+    /// Records the error that came in place of a response.
     pub(crate) fn failed(mut self: Box<Self>, error: &CallError) {
         self.record.failed(error);
     }
 
-    /// Takes down why this is dropped before its end, if whoever drops it says so.
+    /// Records why this is dropped before its end, if the layer that drops it set a reason.
     pub(crate) fn dropped(&mut self) {
         if let Some(reason) = Abandoned::reason() {
             self.record.abandoned(reason);
         }
     }
 
-    /// Takes down what came of the body.
+    /// Records a frame, an error or the end of the body.
     pub(crate) fn read<D: Buf>(&mut self, frame: Option<&Result<Frame<D>, CallError>>, last: bool) {
         match frame {
             Some(Ok(frame)) => self.record.read(frame, last),
@@ -81,7 +82,7 @@ impl PendingRecord {
     }
 }
 
-/// Which attempt this is. Tells the record of the call too, if there is one; it may never come to say so itself.
+/// The number of this attempt. Reports it to the record of the call too, because this attempt may be dropped.
 fn note_attempt(extensions: &Extensions) -> u32 {
     let number = AttemptNumber::of(extensions);
     if let Some(notes) = CallNotes::of(extensions) {
@@ -100,7 +101,7 @@ impl Drop for PendingRecord {
     }
 }
 
-/// Says nothing of the request, which may hold secrets: a user prints responses.
+/// Shows nothing of the request, which may contain secrets: a user may print a response.
 impl fmt::Debug for PendingRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingRecord").finish_non_exhaustive()

@@ -11,56 +11,56 @@ use tokio::time::Instant;
 use crate::{
     Redaction, error_text,
     excerpt::Excerpt,
-    headers,
+    fields::header_lines,
     settings::{Kind, Settings},
 };
 
-/// The outcome of a future that was dropped before it had one.
+/// The outcome of a future that was dropped before its response.
 const CANCELLED: &str = "cancelled";
 
-/// What is known of one call or attempt.
+/// The record of one call or attempt.
 pub(crate) struct Record {
     pub(crate) settings: Arc<Settings>,
     pub(crate) started: Instant,
-    /// The time to the end of all, once that has come.
+    /// The time from the start to the end of the body, set at the end.
     pub(crate) took: Duration,
     pub(crate) request: RequestInfo,
     pub(crate) notes: Option<CallNotes>,
     pub(crate) attempts: Attempts,
-    /// `None` until there is one; a record that never gets one was cancelled.
+    /// `None` until there is a response or an error. A record that stays without an outcome was cancelled.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) answer: Option<ResponseInfo>,
     pub(crate) failure: Option<Failure>,
 }
 
-/// What the request said.
+/// What the record keeps of the request.
 pub(crate) struct RequestInfo {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) size: Option<u64>,
     pub(crate) headers: Option<Box<str>>,
-    /// Boxed: most calls have none, and the room for it, moved with the record, costs 95 instructions.
+    /// Boxed, because most calls have none and the record is moved.
     pub(crate) caller_id: Option<Box<CallerId>>,
     pub(crate) number: u32,
 }
 
-/// What the response said.
+/// What the record keeps of the response.
 pub(crate) struct ResponseInfo {
     pub(crate) status: StatusCode,
     pub(crate) after: Duration,
     pub(crate) tracking_id: Option<TrackingId>,
     pub(crate) headers: Option<Box<str>>,
-    /// Bytes read of the body.
+    /// Bytes of the body that were read.
     pub(crate) size: u64,
-    /// Bytes that it was to have at least.
+    /// The least number of bytes that the body declared.
     declared: u64,
     pub(crate) excerpt: Option<Excerpt>,
-    /// `None` where there is no body.
+    /// `None` if there is no body.
     pub(crate) end: Option<BodyEnd>,
 }
 
 impl ResponseInfo {
-    /// What is to be shown of the body.
+    /// The excerpt, unless it is empty.
     pub(crate) fn excerpt(&self) -> Option<&Excerpt> {
         self.excerpt.as_ref().filter(|excerpt| !excerpt.is_empty())
     }
@@ -69,7 +69,7 @@ impl ResponseInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyEnd {
     Complete,
-    /// Read to its end only to be thrown away.
+    /// Read to its end and discarded.
     Drained,
     Dropped,
     Broken,
@@ -86,9 +86,9 @@ impl BodyEnd {
     }
 }
 
-/// What went wrong, of the call or of its body.
+/// What went wrong with the call or its body.
 pub(crate) struct Failure {
-    /// The name of its kind.
+    /// The name of the error kind.
     pub(crate) kind: &'static str,
     pub(crate) text: Box<str>,
 }
@@ -98,20 +98,20 @@ impl Failure {
         Self { kind: error.kind().as_str(), text: error_text::quote_error(error, uri, redaction) }
     }
 
-    fn said(kind: Option<ErrorKind>, text: &str) -> Self {
+    fn message(kind: Option<ErrorKind>, text: &str) -> Self {
         Self { kind: kind.map_or(CANCELLED, ErrorKind::as_str), text: error_text::quote(text) }
     }
 }
 
 impl Record {
-    /// Of this request, from now on.
+    /// Starts the record of this request.
     pub(crate) fn new<B: Body>(settings: &Arc<Settings>, request: &Request<B>, number: u32) -> Self {
         let config = &settings.config;
         let request = RequestInfo {
             method: request.method().clone(),
             uri: request.uri().clone(),
             size: request.body().size_hint().exact(),
-            headers: headers::shown(request.headers(), &config.request_headers, &config.redaction),
+            headers: header_lines(request.headers(), &config.request_headers, &config.redaction),
             caller_id: (config.caller_id)(request.extensions()).map(Box::new),
             number,
         };
@@ -128,7 +128,7 @@ impl Record {
         }
     }
 
-    /// Takes down the response's head, and says whether there is a body to wait for.
+    /// Records the response's head, and returns whether a body follows.
     pub(crate) fn answered<R: Body>(&mut self, response: &Response<R>) -> bool {
         let config = &self.settings.config;
         let status = response.status();
@@ -141,13 +141,13 @@ impl Record {
             status,
             after: self.started.elapsed(),
             tracking_id: None,
-            headers: headers::shown(response.headers(), &config.response_headers, &config.redaction),
+            headers: header_lines(response.headers(), &config.response_headers, &config.redaction),
             size: 0,
             declared: response.body().size_hint().lower(),
             excerpt: Excerpt::new(response.headers(), excerpt),
             end: (!bodiless).then_some(BodyEnd::Dropped),
         });
-        // Straight to its place: each move of an id is a copy of all its room, 29 instructions.
+        // Written in place, because an id is large to move.
         if let Some(id) = TrackingId::of(response) {
             answer.tracking_id = Some(*id);
         }
@@ -155,14 +155,14 @@ impl Record {
         !bodiless
     }
 
-    /// Takes down the error that stands in place of a response.
+    /// Records the error that came in place of a response.
     pub(crate) fn failed(&mut self, error: &CallError) {
         self.attempts = error.attempts().clone();
         self.outcome = Some(error.outcome());
         self.failure = Some(Failure::of(error, &self.request.uri, &self.settings.config.redaction));
     }
 
-    /// Takes down a frame of the body.
+    /// Records a frame of the body.
     pub(crate) fn read(&mut self, frame: &Frame<impl Buf>, last: bool) {
         if let (Some(answer), Some(data)) = (&mut self.answer, frame.data_ref()) {
             let size = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
@@ -176,10 +176,10 @@ impl Record {
         }
     }
 
-    /// Takes down the end of the body. A client that does not look whether all of it came leaves that to us.
+    /// Records the end of the body. Some clients do not check the declared length, so this does.
     pub(crate) fn body_ended(&mut self) {
         if self.answer.as_ref().is_some_and(|answer| answer.size < answer.declared) {
-            let short = Failure::said(Some(ErrorKind::Body), "the body ended before its declared length");
+            let short = Failure::message(Some(ErrorKind::Body), "the body ended before its declared length");
             return self.broke(Outcome::Ambiguous, short);
         }
         let drained = martello_body::draining();
@@ -191,12 +191,12 @@ impl Record {
         self.broke(error.outcome(), failure);
     }
 
-    /// Takes down why a layer outside gave up what is not at its end.
+    /// Records why an outer layer gave up the call.
     pub(crate) fn abandoned(&mut self, reason: Abandoned) {
-        self.broke(reason.outcome(), Failure::said(reason.kind(), reason.message()));
+        self.broke(reason.outcome(), Failure::message(reason.kind(), reason.message()));
     }
 
-    /// What a failed status said stands.
+    /// Keeps the outcome of a failed status.
     fn broke(&mut self, outcome: Outcome, failure: Failure) {
         self.body_end(BodyEnd::Broken);
         if self.outcome.is_none_or(Outcome::is_success) {
@@ -211,12 +211,12 @@ impl Record {
         }
     }
 
-    /// The name of the outcome, also for a record that has none.
+    /// The name of the outcome; `cancelled` without one.
     pub(crate) fn outcome_name(&self) -> &'static str {
         self.outcome.map_or(CANCELLED, Outcome::as_str)
     }
 
-    /// What failed, as OpenTelemetry's `error.type`: the status, or the kind of the error.
+    /// OpenTelemetry's `error.type`: the status, or the kind of the error.
     pub(crate) fn error_type(&self) -> Option<&str> {
         match (&self.answer, &self.failure) {
             _ if self.outcome.is_none() => Some(CANCELLED),
@@ -225,20 +225,20 @@ impl Record {
         }
     }
 
-    /// The server's name for the attempt, or for the last one of the call.
+    /// The tracking id of the attempt, or of the last attempt of the call.
     pub(crate) fn tracking_id(&self) -> Option<&TrackingId> {
         let answered = self.answer.as_ref().and_then(|answer| answer.tracking_id.as_ref());
         answered.or_else(|| self.attempts.last().and_then(|attempt| attempt.tracking_id.as_ref()))
     }
 
-    /// How many attempts the call made, as far as anybody said.
+    /// The number of attempts of the call, as far as it was reported.
     pub(crate) fn attempt_count(&self) -> u32 {
         let noted = self.notes.as_ref().map_or(0, CallNotes::attempts);
         let listed = self.attempts.last().map_or(0, |attempt| attempt.number);
         noted.max(listed)
     }
 
-    /// Whether the event goes out at the success level.
+    /// Whether the event has the success level.
     pub(crate) fn is_success(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_success) && self.failure.is_none()
     }

@@ -3,10 +3,10 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue};
 use martello_outcome::{ConfigError, mask_urls};
 
-/// What stands in place of a secret.
+/// Replaces a secret.
 pub(crate) const MASK: &str = "***";
 
-/// Headers that carry credentials by their standard, or by wide custom.
+/// Headers that carry credentials by their standard or by convention.
 const SENSITIVE: [&str; 23] = [
     "api-key",
     "apikey",
@@ -33,8 +33,8 @@ const SENSITIVE: [&str; 23] = [
     "x-xsrf-token",
 ];
 
-/// A header whose name is one of these, or ends in one after a hyphen or an underscore, carries a credential by
-/// its name. `key` is none of them: `idempotency-key` and `x-partition-key` name things.
+/// A header whose name is one of these, or ends in one after a hyphen or an underscore, counts as a credential. `key` alone
+/// is not in the list, because of `idempotency-key` and `x-partition-key`.
 const SECRET_WORDS: [&str; 23] = [
     "access-key",
     "api-key",
@@ -61,22 +61,20 @@ const SECRET_WORDS: [&str; 23] = [
     "token",
 ];
 
-/// What is secret, and must not be written down where a person or a machine reads it later.
+/// Decides what is secret and must not be written to logs and stores.
 ///
-/// Secret are the headers that carry credentials, every value that [`HeaderValue::is_sensitive`], the userinfo of
-/// a URL, and the value of every query parameter but those that are shown by name. A path is no secret: keep
-/// tokens out of it.
+/// Secret are headers that carry credentials, every value that [`HeaderValue::is_sensitive`], the userinfo of a URL, and the
+/// values of all query parameters except those that are shown by name. Paths are not secret: keep tokens out of them.
 ///
-/// Headers are known by a list of names (`authorization`, `cookie`, …), and by how their names end: in `token`,
+/// Headers are secret by a list of names (`authorization`, `cookie`, …), and by the endings of their names: `token`,
 /// `secret`, `signature` (also `signature-256`), `password`, `passwd`, `credential`, `credentials`,
 /// `authorization`, `jwt`, `jwt-assertion`, `api-key` (also `api_key` and `apikey`), or `-key` after `access`,
 /// `auth`, `encryption`, `encryption-customer`, `private`, `secret`, `subscription`, `dd-application` or
-/// `rapidapi`. [`hide_header`](Self::hide_header) and
-/// [`hide_ending`](Self::hide_ending) add to that; one that only ends like a secret, and is none,
-/// [`show_header`](Self::show_header) takes out.
+/// `rapidapi`. [`hide_header`](Self::hide_header) and [`hide_ending`](Self::hide_ending) add to that.
+/// [`show_header`](Self::show_header) excludes a header that has such an ending but is not secret.
 ///
-/// What is secret is not stored by an outbox, either, and does not tell runs of upserts, their targets and
-/// sources of polls apart.
+/// An outbox does not store secrets either. Secrets do not count when upsert runs, their targets, or poll sources are
+/// compared.
 ///
 /// ```
 /// use http::{HeaderName, Uri};
@@ -103,27 +101,37 @@ impl Redaction {
     ///
     /// # Errors
     ///
-    /// When the name is none by RFC 9110 §5.1.
+    /// If the name is invalid (RFC 9110 §5.1).
     pub fn hide_header(mut self, name: impl AsRef<str>) -> Result<Self, ConfigError> {
         self.hidden.push(header_name("hide_headers", name.as_ref())?);
         Ok(self)
     }
 
-    /// Hides every header whose name ends like this, such as `-key`.
+    /// Hides every header whose name has this ending, such as `-key`.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use martello_log::Redaction;
+    ///
+    /// let redaction = Redaction::default().hide_ending("-key")?.show_header("x-continuation-token")?;
+    /// assert!(redaction.hides(&HeaderName::from_static("x-partition-key")));
+    /// assert!(!redaction.hides(&HeaderName::from_static("x-continuation-token")));
+    /// # Ok::<(), martello_log::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// When no name can end like this, by RFC 9110 §5.1.
+    /// If no valid name has this ending (RFC 9110 §5.1).
     pub fn hide_ending(mut self, ending: impl AsRef<str>) -> Result<Self, ConfigError> {
         self.endings.push(header_name("hide_ending", ending.as_ref())?.as_str().into());
         Ok(self)
     }
 
-    /// Shows a header that ends like a secret and is none, such as `x-continuation-token`; an outbox then stores it.
+    /// Shows a header that has the ending of a secret but is not one, such as `x-continuation-token`. An outbox then stores it.
     ///
     /// # Errors
     ///
-    /// When the name is none by RFC 9110 §5.1, or is in the list of headers that carry credentials.
+    /// If the name is invalid (RFC 9110 §5.1), or is in the list of headers that carry credentials.
     pub fn show_header(mut self, name: impl AsRef<str>) -> Result<Self, ConfigError> {
         let name = header_name("show_header", name.as_ref())?;
         if SENSITIVE.contains(&name.as_str()) {
@@ -137,15 +145,14 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Shows the value of this query parameter. The name is compared as it stands in the URL, with its case and
-    /// its escapes.
+    /// Shows the value of this query parameter. The name is compared as it is in the URL: case and escapes count.
     #[must_use]
     pub fn show_query(mut self, name: impl AsRef<str>) -> Self {
         self.shown.push(name.as_ref().into());
         self
     }
 
-    /// Whether the values of a header of this name are secret.
+    /// Whether the values of this header are secret.
     #[must_use]
     pub fn hides(&self, name: &HeaderName) -> bool {
         let text = name.as_str();
@@ -157,14 +164,21 @@ impl Redaction {
         ends_like_a_secret && !self.shown_headers.contains(name)
     }
 
-    /// Whether this line of a header is secret: by its name, or because the value was marked as sensitive.
+    /// Whether this header value is secret: by its name, or because it is marked as sensitive.
     #[must_use]
     pub fn hides_value(&self, name: &HeaderName, value: &HeaderValue) -> bool {
         value.is_sensitive() || self.hides(name)
     }
 
-    /// A text with what is secret in the URLs in it masked, as [`mask_urls`] does it, but for the query
-    /// parameters that are shown.
+    /// Masks the secrets in the URLs of a text, as by [`mask_urls`], except the query parameters that are shown.
+    ///
+    /// ```
+    /// use martello_log::Redaction;
+    ///
+    /// let redaction = Redaction::default().show_query("limit");
+    /// let text = redaction.text("GET /orders?limit=5&key=abc failed");
+    /// assert_eq!(text, "GET /orders?limit=5&key=*** failed");
+    /// ```
     #[must_use]
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         mask_urls(text, |name| self.shows_query(name))
@@ -182,6 +196,7 @@ fn is_called_a_secret(name: &str) -> bool {
 }
 
 pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName, ConfigError> {
-    let refused = |_| ConfigError::new(field, format_args!("{name:?}"), "header names by RFC 9110 §5.1");
+    let refused =
+        |_| ConfigError::new(field, format_args!("{name:?}"), "a valid header name (RFC 9110 §5.1)");
     HeaderName::from_bytes(name.as_bytes()).map_err(refused)
 }

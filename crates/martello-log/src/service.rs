@@ -10,9 +10,9 @@ use tower_service::Service;
 
 use crate::{LogBody, ResponseFuture, pending_record::PendingRecord, settings::Settings};
 
-/// A service that writes a record of what passes it: see [`LogLayer`](crate::LogLayer).
+/// A service that writes a record of each call or attempt: see [`LogLayer`](crate::LogLayer).
 ///
-/// Requests and readiness are those of the service inside. A response's body is wrapped, and an error becomes a
+/// Requests and readiness are those of the inner service. The response body is wrapped, and an error becomes a
 /// [`CallError`].
 #[derive(Clone, Debug)]
 pub struct Log<S> {
@@ -44,8 +44,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = self.settings.as_ref();
         let Some(pending) = settings.and_then(|settings| PendingRecord::start(settings, &mut request)) else {
-            // With nothing at hand that a panic would have to drop, the future is made where it goes and not moved
-            // there: 80 instructions a layer.
+            // An early return, so that the future is created in place and not moved.
             return ResponseFuture::new(self.inner.call(request), None);
         };
         let inner = {

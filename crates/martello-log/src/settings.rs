@@ -4,18 +4,18 @@ use tracing::{Level, level_filters::LevelFilter};
 
 use crate::Redaction;
 
-/// Whose records a layer writes.
+/// Which records a layer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Call,
     Attempt,
 }
 
-/// What a layer that is on does.
+/// The configuration of an enabled layer.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) kind: Kind,
-    /// The level from which on a subscriber may read a record; `None` if all are off.
+    /// The most severe level of the layer; `None` if all are off.
     first: Option<Level>,
     pub(crate) levels: Levels,
     pub(crate) config: Config,
@@ -26,14 +26,13 @@ impl Settings {
         Self { kind, first: levels.first(), levels, config }
     }
 
-    /// Whether anybody may read a record, as far as one load and one comparison can tell. To ask its callsites costs
-    /// 80 instructions, which a log that is off need not pay.
+    /// A cheap first check whether a subscriber may read a record: one load and one comparison.
     #[inline]
     pub(crate) fn may_be_read(&self) -> bool {
         self.metrics() || self.first.is_some_and(|first| first <= LevelFilter::current())
     }
 
-    /// Whether the layer measures. Without the feature it does not.
+    /// Whether the layer records metrics; never without the feature.
     pub(crate) fn metrics(&self) -> bool {
         #[cfg(feature = "metrics")]
         let metrics = self.config.metrics;
@@ -65,7 +64,7 @@ impl Levels {
 
 pub(crate) type CallerIdSource = fn(&Extensions) -> Option<CallerId>;
 
-/// What a user chose for both kinds.
+/// The options of both kinds.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) request_headers: Vec<HeaderName>,

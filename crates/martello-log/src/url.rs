@@ -15,18 +15,26 @@ use crate::{
     redaction::MASK,
 };
 
-/// What stands between the parameters of a query; some servers take semicolons.
+/// Separates the parameters of a query; some servers accept semicolons.
 const SEPARATORS: [char; 2] = ['&', ';'];
 
 impl Redaction {
-    /// The URL without userinfo, its query masked, escaped, and cut after [`MaskedUrl::MAX`] bytes.
+    /// The URL without userinfo, its query masked, escaped, and truncated after [`MaskedUrl::MAX`] bytes.
+    ///
+    /// ```
+    /// use martello_log::Redaction;
+    ///
+    /// let uri = "https://me:secret@api.example/orders?key=abc".parse()?;
+    /// assert_eq!(Redaction::default().url(&uri).to_string(), "https://api.example/orders?key=***");
+    /// # Ok::<(), http::uri::InvalidUri>(())
+    /// ```
     #[must_use]
     pub fn url<'a>(&'a self, uri: &'a Uri) -> MaskedUrl<'a> {
         MaskedUrl::new(uri, self)
     }
 }
 
-/// A URL as it may be written into a log: see [`Redaction::url`].
+/// Displays a URL with secrets masked: see [`Redaction::url`].
 #[derive(Clone, Copy)]
 pub struct MaskedUrl<'a> {
     uri: &'a Uri,
@@ -43,7 +51,7 @@ impl<'a> MaskedUrl<'a> {
 }
 
 impl MaskedUrl<'_> {
-    /// Whether it needs neither escapes nor a cut. Masks make it two and a half times as long at most.
+    /// Whether it needs no escapes and fits. Masks make it two and a half times as long at most.
     fn is_plain(&self) -> bool {
         let authority = self.uri.authority().map_or("", Authority::as_str);
         let rest = self.uri.path_and_query().map_or("", PathAndQuery::as_str);
@@ -75,7 +83,7 @@ impl MaskedUrl<'_> {
 }
 
 impl fmt::Display for MaskedUrl<'_> {
-    /// One look at the whole, where nearly every URL is plain: a look at each piece costs 300 instructions more.
+    /// Checks the whole URL once, because nearly every URL is plain.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_plain() { self.write(f) } else { self.write(&mut Escaper::new(f, Self::MAX)) }
     }
@@ -88,12 +96,12 @@ impl fmt::Debug for MaskedUrl<'_> {
     }
 }
 
-/// The host, looked for when it is written and not before: an event may have no reader for it.
+/// The host, parsed only when it is displayed, because an event may have no reader for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Host<'a>(&'a Uri);
 
 impl<'a> Host<'a> {
-    /// `None` where the URL has no authority.
+    /// `None` if the URL has no authority.
     pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
         uri.authority().map(|_| Self(uri))
     }
@@ -116,8 +124,8 @@ pub(crate) fn port(uri: &Uri) -> Option<u16> {
     HostPort::of(uri)?.port()
 }
 
-/// After two slashes stands a host (RFC 3986 §4.2), of which `Uri` knows nothing. Browsers take more slashes and
-/// backslashes for the same.
+/// Writes a path without userinfo. A host follows two slashes (RFC 3986 §4.2), but `Uri` parses it as a path. Browsers treat
+/// more slashes, and backslashes, as two slashes.
 fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
     let named = path.trim_start_matches(['/', '\\']);
     let (slashes, named) = path.split_at(path.len() - named.len());
@@ -130,8 +138,8 @@ fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
     line.write_str(path)
 }
 
-/// What is hidden of this URL, the longest first, to be masked where others quote it. Shorter than four bytes it
-/// could be any word.
+/// The secrets of this URL, the longest first, to mask them in other texts. Secrets shorter than four bytes are left out,
+/// because they may be any word.
 pub(crate) fn secrets<'a>(uri: &'a Uri, redaction: &Redaction) -> Vec<&'a str> {
     let authority = uri.authority().map(Authority::as_str);
     let userinfo = authority.and_then(|authority| authority.rsplit_once('@')).map(|(userinfo, _)| userinfo);
@@ -151,9 +159,8 @@ fn name_and_value(pair: &str) -> (&str, Option<&str>) {
     pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)))
 }
 
-/// A path of this length and the query after it with its question mark, but for what is hidden. In pieces as long as
-/// they come, because each costs a hundred instructions, however short it is. A value must not hide another parameter
-/// behind a semicolon.
+/// Writes a path of this length and the query after it, with the hidden values masked. It writes few, long pieces, because
+/// each has a fixed cost. A semicolon separates parameters too, so that a shown value cannot contain a hidden parameter.
 fn write_masked(out: &mut impl Write, text: &str, path: usize, redaction: &Redaction) -> fmt::Result {
     let mut written = 0;
     let mut start = path + 1;
@@ -163,7 +170,7 @@ fn write_masked(out: &mut impl Write, text: &str, path: usize, redaction: &Redac
         let equals = pair.iter().position(|byte| *byte == b'=');
         let name_end = start + equals.unwrap_or(pair.len());
         if !pair.is_empty() && !redaction.shows_query(text.get(start..name_end).unwrap_or_default()) {
-            // Without a name it may be a token as a whole.
+            // A parameter without a name may be a token.
             let hidden = if equals.is_some() { name_end + 1 } else { start };
             out.write_str(text.get(written..hidden).unwrap_or_default())?;
             out.write_str(MASK)?;

@@ -10,7 +10,7 @@ fn refused(builder: LogBuilder) -> String {
 
 #[test]
 fn header_names_that_are_none_are_refused_by_field() {
-    let rule = "but must be header names by RFC 9110 §5.1";
+    let rule = "but must be a valid header name (RFC 9110 §5.1)";
     let builder = LogLayer::builder;
     assert_eq!(refused(builder().request_headers(["a b"])), format!("`request_headers` is \"a b\", {rule}"));
     assert_eq!(
