@@ -2,22 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use crate::{Attempt, Attempts, Outcome};
-
-/// Whether a server that answers with this error status may have processed the request: any 5xx but 503. A server that
-/// answers 503 did not begin.
-///
-/// ```
-/// use http::StatusCode;
-/// use martello_outcome::status_may_be_processed;
-///
-/// assert!(status_may_be_processed(StatusCode::BAD_GATEWAY));
-/// assert!(!status_may_be_processed(StatusCode::SERVICE_UNAVAILABLE));
-/// ```
-#[must_use]
-pub fn status_may_be_processed(status: StatusCode) -> bool {
-    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
-}
+use crate::{Attempt, Attempts, Outcome, status_may_be_processed};
 
 impl Outcome {
     /// Whether the server may have processed an attempt with this outcome; `status` is that of its response, if there was

@@ -8,7 +8,10 @@ use http::{HeaderMap, HeaderValue, Response};
 use martello_outcome::TrackingId;
 use pin_project_lite::pin_project;
 
-use crate::{config::Config, header, tracking_ids::StartedAttempt};
+use crate::{
+    header::{self, Config},
+    tracking_ids::StartedAttempt,
+};
 
 pin_project! {
     /// The response of a [`Tracking`](crate::Tracking). Dropping it drops the attempt, and nothing is recorded of it.

@@ -1,13 +1,31 @@
-//! The header lines that contain ids.
+//! The headers that contain ids: their configuration and their lines.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use martello_outcome::{ConfigError, TrackingId};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use martello_outcome::{CallerId, ConfigError, TrackingId};
 
 /// The most ids that are read from one response, and the most lines on a response with propagated ids.
 pub(crate) const MAX_IDS: usize = 8;
 
 /// The separator with which a proxy joins lines.
 const SEPARATOR: &str = ", ";
+
+/// The configuration of an enabled layer.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The response header that contains the server's id.
+    pub(crate) reads: HeaderName,
+    pub(crate) sends: Option<Sends>,
+}
+
+/// How the caller's id is sent.
+#[derive(Debug)]
+pub(crate) struct Sends {
+    pub(crate) header: HeaderName,
+    pub(crate) source: CallerIdSource,
+}
+
+/// Finds the caller's id in the extensions of a request.
+pub(crate) type CallerIdSource = fn(&Extensions) -> Option<CallerId>;
 
 pub(crate) fn default_header() -> HeaderName {
     HeaderName::from_static("trackingid")

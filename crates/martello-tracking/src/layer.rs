@@ -5,8 +5,7 @@ use tower_layer::Layer;
 
 use crate::{
     Tracking,
-    config::{CallerIdSource, Config, Sends},
-    header,
+    header::{self, CallerIdSource, Config, Sends},
 };
 
 /// Reads the tracking id of each response, and optionally sends the caller's own id.

@@ -9,8 +9,8 @@ use tower_service::Service;
 
 use crate::{
     ResponseFuture, TrackingIds,
-    config::{Config, Sends},
     future::Read,
+    header::{Config, Sends},
 };
 
 /// A service that reads the tracking ids of its responses: see [`TrackingLayer`](crate::TrackingLayer).

@@ -15,6 +15,21 @@ pub fn is_bodiless(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
+/// Whether a server that answers with this error status may have processed the request: any 5xx but 503. A server that
+/// answers 503 did not begin.
+///
+/// ```
+/// use http::StatusCode;
+/// use martello_outcome::status_may_be_processed;
+///
+/// assert!(status_may_be_processed(StatusCode::BAD_GATEWAY));
+/// assert!(!status_may_be_processed(StatusCode::SERVICE_UNAVAILABLE));
+/// ```
+#[must_use]
+pub fn status_may_be_processed(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
