@@ -1,4 +1,4 @@
-//! What a body holds, and is told of why it goes.
+//! A body that reads the reason of its drop.
 
 use std::sync::{Arc, OnceLock};
 

@@ -21,7 +21,7 @@ use crate::asks::Asks;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_tells_whether_it_came_to_the_end() {
+async fn a_drain_yields_whether_it_reached_the_end() {
     let hundred = || ScriptedBody::new().data(vec![0; 60]).data(vec![0; 40]).end();
     assert!(Drain::new(hundred(), 100, SECOND).await);
     assert!(!Drain::new(hundred(), 99, SECOND).await);
@@ -105,7 +105,7 @@ async fn what_is_too_large_too_short_or_broken_has_no_whole() {
 }
 
 #[tokio::test]
-async fn a_body_that_has_no_whole_is_dropped_though_somebody_keeps_the_future() {
+async fn a_body_that_failed_is_dropped_before_its_future() {
     for script in [
         ScriptedBody::new().data("1234").data("5678").end(),
         ScriptedBody::new().wait().claim_size(SizeHint::with_exact(8)),
@@ -121,7 +121,7 @@ async fn a_body_that_has_no_whole_is_dropped_though_somebody_keeps_the_future() 
 }
 
 #[tokio::test]
-async fn what_a_body_that_is_too_large_or_too_short_holds_is_told_why_it_is_dropped() {
+async fn the_inner_body_reads_why_it_is_dropped_if_too_large_or_too_short() {
     for (script, outcome) in [
         (ScriptedBody::new().data("1234").data("5678").wait(), Outcome::Success),
         (ScriptedBody::new().wait().claim_size(SizeHint::with_exact(8)), Outcome::Success),
@@ -132,7 +132,7 @@ async fn what_a_body_that_is_too_large_or_too_short_holds_is_told_why_it_is_drop
         assert_eq!((reason.kind(), reason.outcome()), (Some(error.kind()), error.outcome()));
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, outcome));
     }
-    // What ends by itself is told nothing: there is no more to drop.
+    // A body that ends by itself gets no reason.
     let (asks, told) = Asks::new();
     let short = ScriptedBody::new().data("123").end().claim_size(SizeHint::with_exact(4));
     let error = Collect::new(Guarded::new(short, Some(asks)), 7).await.unwrap_err();

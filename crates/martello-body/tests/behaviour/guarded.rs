@@ -16,7 +16,7 @@ fn guarded(body: ScriptedBody) -> (Guarded<ScriptedBody, Arc<()>>, impl Fn() -> 
 }
 
 #[tokio::test]
-async fn it_is_held_while_frames_come_and_let_go_at_the_end_of_the_stream() {
+async fn the_guard_is_held_during_frames_and_dropped_at_the_end_of_the_stream() {
     let script = ScriptedBody::new().data("one").pending().data("two").end().claim_end_stream(false);
     let (mut body, held) = guarded(script);
     for _ in 0..2 {
@@ -29,7 +29,7 @@ async fn it_is_held_while_frames_come_and_let_go_at_the_end_of_the_stream() {
 }
 
 #[tokio::test]
-async fn it_is_let_go_with_the_last_frame_of_a_body_that_says_so() {
+async fn the_guard_is_dropped_with_the_last_frame_if_is_end_stream_reports_it() {
     let value = Arc::new(());
     let held = Arc::downgrade(&value);
     let mut body = Guarded::new(http_body_util::Full::new(Bytes::from("all")), Some(value));
@@ -38,7 +38,7 @@ async fn it_is_let_go_with_the_last_frame_of_a_body_that_says_so() {
 }
 
 #[tokio::test]
-async fn it_is_let_go_with_the_trailers() {
+async fn the_guard_is_dropped_with_the_trailers() {
     let (mut body, held) =
         guarded(ScriptedBody::new().data("x").trailers(HeaderMap::new()).end().claim_end_stream(false));
     body.frame().await.unwrap().unwrap();
@@ -48,7 +48,7 @@ async fn it_is_let_go_with_the_trailers() {
 }
 
 #[tokio::test]
-async fn it_is_let_go_with_an_error() {
+async fn the_guard_is_dropped_with_an_error() {
     let (mut body, held) = guarded(ScriptedBody::new().error("reset"));
     assert!(held());
     body.frame().await.unwrap().unwrap_err();
@@ -56,7 +56,7 @@ async fn it_is_let_go_with_an_error() {
 }
 
 #[test]
-fn it_is_let_go_with_the_body() {
+fn the_guard_is_dropped_with_the_body() {
     let (body, held) = guarded(ScriptedBody::new().data("unread").end());
     drop(body);
     assert!(!held());

@@ -1,4 +1,4 @@
-//! Bodies that stand still.
+//! Bodies whose next frame does not come.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn hints_and_errors_pass_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stood_still_or_broke_is_dropped_though_its_reader_keeps_it() {
+async fn a_body_that_timed_out_or_failed_is_dropped_before_its_wrapper() {
     for (script, kind) in [
         (ScriptedBody::new().data("one").wait(), BodyErrorKind::Idle),
         (ScriptedBody::new().data("one").error("reset"), BodyErrorKind::Inner),
@@ -75,7 +75,7 @@ async fn a_body_that_stood_still_or_broke_is_dropped_though_its_reader_keeps_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_body_that_stood_still_holds_is_told_why_it_is_dropped() {
+async fn the_inner_body_reads_the_reason_of_an_idle_timeout() {
     let (asks, told) = Asks::new();
     let mut body = IdleTimeout::new(Guarded::new(ScriptedBody::new().wait(), Some(asks)), TIMEOUT);
     let error = CallError::from(body.frame().await.unwrap().unwrap_err());
@@ -86,7 +86,7 @@ async fn what_a_body_that_stood_still_holds_is_told_why_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_reader_drops_is_told_nothing() {
+async fn a_body_that_a_reader_drops_gets_no_reason() {
     let (asks, told) = Asks::new();
     drop(IdleTimeout::new(Guarded::new(ScriptedBody::new().wait(), Some(asks)), TIMEOUT));
     assert_eq!(told.get(), Some(&None));

@@ -71,7 +71,7 @@ async fn trailers_are_sent_again_too() {
 
 /// A connection sends what it has, and does not ask for what comes after the trailers.
 #[tokio::test]
-async fn trailers_are_sent_again_when_nobody_asked_for_the_end() {
+async fn trailers_are_sent_again_without_a_poll_of_the_end() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", "7".parse().unwrap());
     let script = ScriptedBody::new().data("x").trailers(trailers.clone()).end();
@@ -97,7 +97,7 @@ fn a_claimed_copy_keeps_the_original_from_outgrowing_the_cap() {
 }
 
 #[tokio::test]
-async fn over_the_cap_the_original_goes_on_and_the_copy_says_why_it_cannot() {
+async fn over_the_cap_the_original_continues_and_the_copy_fails_with_the_reason() {
     for frames in [vec!["1234", "5"], vec!["12345"]] {
         let mut script = ScriptedBody::new().claim_size(SizeHint::new());
         for frame in &frames {
@@ -139,7 +139,7 @@ async fn trailers_count_against_the_cap() {
 }
 
 #[test]
-fn a_stream_that_was_read_before_anybody_asked_has_no_copy() {
+fn a_stream_that_was_read_before_the_first_copy_has_no_copy() {
     let mut original = Body::new(ScriptedBody::new().data("one").data("two").end());
     poll(&mut original).is_ready();
     assert!(original.try_copy(CAP).is_none());

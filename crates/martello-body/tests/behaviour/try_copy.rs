@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Either, Empty, Full};
 use martello_body::{Body, TryCopy};
 use martello_testkit::ScriptedBody;
 
-/// What they share with their copies, or have not, takes no room.
+/// Shared or missing bytes do not count towards the cap.
 const NO_ROOM: usize = 0;
 
 async fn bytes<B: http_body::Body<Data = Bytes>>(body: B) -> Option<Bytes> {
@@ -124,7 +124,7 @@ async fn the_last_copy_of_an_either_outlasts_its_others() {
 
 /// Who asks decides nothing: a copy that is not sent in the end must not have cut off its original.
 #[tokio::test]
-async fn a_copy_says_whether_it_is_intact_without_a_claim() {
+async fn a_copy_reports_whether_it_is_intact_without_a_claim() {
     for mut body in sides(stream) {
         let (copy, last) = (body.try_copy(5).unwrap(), body.try_last_copy(5).unwrap());
         assert!(body.is_intact() && copy.is_intact() && last.is_intact());

@@ -1,4 +1,4 @@
-//! What the event of an attempt says, and what an attempt tells its call.
+//! The event of an attempt, and what an attempt reports to its call.
 
 use http::Request;
 use http_body_util::BodyExt;
@@ -18,7 +18,7 @@ fn third() -> (Request<http_body_util::Full<bytes::Bytes>>, CallNotes) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_says_which_one_it_is() {
+async fn the_event_of_an_attempt_has_its_number() {
     let recorder = Recorder::new();
     let (request, notes) = third();
     let client = LogLayer::attempts().layer(answering(|| {
@@ -48,7 +48,7 @@ async fn the_first_attempt_does_not_count_itself() {
 }
 
 #[tokio::test]
-async fn the_call_hears_of_an_attempt_that_nobody_else_does() {
+async fn an_attempt_without_an_event_is_reported_to_its_call() {
     let recorder = Recorder::at(LevelFilter::OFF);
     let (request, notes) = third();
     drop(LogLayer::attempts().layer(answering(|| status(200))).oneshot(request).await.unwrap());
@@ -70,7 +70,7 @@ async fn the_notes_of_the_call_go_on_to_the_layers_inside() {
 }
 
 #[tokio::test]
-async fn a_layer_that_is_off_says_nothing_to_anybody() {
+async fn a_layer_that_is_off_writes_nothing() {
     let recorder = Recorder::new();
     let (request, notes) = third();
     drop(LogLayer::off().layer(answering(|| status(200))).oneshot(request).await.unwrap());

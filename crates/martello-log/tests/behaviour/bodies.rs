@@ -48,7 +48,7 @@ async fn a_body_that_was_read_is_complete() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_nothing_of_its_end_is_complete_at_its_end() {
+async fn a_body_without_is_end_stream_is_complete_at_its_end() {
     let recorder = Recorder::new();
     let mut body = body(ScriptedBody::new().data("some").claim_end_stream(false)).await;
     body.frame().await.unwrap().unwrap();
@@ -109,7 +109,7 @@ async fn a_body_that_was_half_read_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_is_a_failure_that_says_why() {
+async fn a_body_that_fails_is_a_failure_with_its_error() {
     let recorder = Recorder::new();
     let script = ScriptedBody::new().data("some").error("the line went dead").data("more");
     let handle = script.handle();
@@ -156,7 +156,7 @@ async fn a_body_that_ends_before_its_declared_length_is_broken() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_layer_outside_gives_up_is_broken_and_says_why() {
+async fn a_body_that_an_outer_layer_abandons_is_broken_with_the_reason() {
     let late = Abandoned::new(ErrorKind::Deadline, Outcome::Ambiguous, "too late");
     let large = Abandoned::new(ErrorKind::Body, Outcome::Success, "too large");
     for (code, reason, outcome, kind) in [
@@ -186,7 +186,7 @@ async fn a_body_that_had_ended_before_it_was_given_up_is_complete() {
 }
 
 #[tokio::test]
-async fn a_broken_body_reads_the_same_whoever_listens() {
+async fn a_broken_body_yields_the_same_with_and_without_a_subscriber() {
     for layer in [LogLayer::calls(), LogLayer::off()] {
         let _recorder = Recorder::at(LevelFilter::OFF);
         let script = ScriptedBody::new().error("the line went dead").data("more");
@@ -235,7 +235,7 @@ async fn hints_and_frames_pass_unchanged() {
 }
 
 #[tokio::test]
-async fn a_request_whose_length_is_unknown_says_nothing_of_it() {
+async fn a_request_of_unknown_length_has_no_size_field() {
     let recorder = Recorder::new();
     let unknown = ScriptedBody::new().data("some").claim_size(SizeHint::default());
     let request = put("").map(|_| unknown);

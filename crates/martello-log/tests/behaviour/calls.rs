@@ -1,4 +1,4 @@
-//! What the event of a call says.
+//! The event of a call.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ fn attempt(number: u32, outcome: Outcome, id: &str) -> Attempt {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_goes_well_says_only_what_there_is_to_say() {
+async fn the_event_of_a_success_has_no_empty_fields() {
     let recorder = Recorder::new();
     let client = LogLayer::calls().layer(answering(|| status(200)));
     client.oneshot(get("https://api.example/orders")).await.unwrap().into_body().collect().await.unwrap();
@@ -43,7 +43,7 @@ async fn a_call_that_goes_well_says_only_what_there_is_to_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_tells_what_it_went_through() {
+async fn the_event_of_a_call_has_its_attempts() {
     let recorder = Recorder::new();
     let inner = service_fn(async |request: Request<_>| {
         let notes = CallNotes::of(request.extensions()).unwrap();

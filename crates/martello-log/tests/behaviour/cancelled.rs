@@ -49,7 +49,7 @@ async fn a_call_that_is_dropped_before_its_first_poll_leaves_one_event() {
 }
 
 #[tokio::test]
-async fn a_call_that_a_layer_outside_gives_up_says_why() {
+async fn a_call_that_an_outer_layer_abandons_has_the_reason() {
     let late = Abandoned::new(ErrorKind::AttemptTimeout, Outcome::Ambiguous, "no response came in time");
     let stopped = Abandoned::cancelled(Outcome::Unsent, "the worker stops");
     for (reason, outcome, kind) in [(late, "ambiguous", "attempt_timeout"), (stopped, "unsent", "cancelled")]
@@ -126,7 +126,7 @@ async fn what_a_ready_future_still_holds_goes_before_the_event_too() {
 }
 
 #[tokio::test]
-async fn what_a_ready_future_still_holds_goes_at_once_whoever_listens() {
+async fn a_ready_future_drops_its_inner_future_at_once() {
     let recorder = Recorder::at(Level::INFO);
     let levels = LogLayer::builder().success_level(Level::TRACE).failure_level(Level::TRACE);
     for layer in [levels.build_attempts().unwrap(), LogLayer::off()] {

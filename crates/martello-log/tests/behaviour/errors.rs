@@ -31,7 +31,7 @@ async fn the_clients_error_becomes_a_call_error_with_its_cause() {
 }
 
 #[tokio::test]
-async fn an_error_of_this_house_is_handed_on_with_its_history_read() {
+async fn a_call_error_stays_as_it_is_and_its_attempts_are_read() {
     let recorder = Recorder::new();
     let inner = service_fn(async |_: Request<_>| {
         let attempts = [(1, "first"), (2, "second")].map(|(number, id)| {
@@ -56,7 +56,7 @@ async fn an_error_of_this_house_is_handed_on_with_its_history_read() {
 }
 
 #[tokio::test]
-async fn errors_of_layers_that_are_off_or_unheard_are_converted_too() {
+async fn errors_of_layers_that_are_off_or_without_a_subscriber_are_converted_too() {
     let _recorder = Recorder::at(tracing::level_filters::LevelFilter::OFF);
     for layer in [LogLayer::calls(), LogLayer::off()] {
         let client = service_fn(async |_: Request<_>| Answer::Err(BoxError::from("a bug")));
@@ -65,7 +65,7 @@ async fn errors_of_layers_that_are_off_or_unheard_are_converted_too() {
     }
 }
 
-/// As reqwest words it.
+/// The text of reqwest.
 const SENDING: &str =
     "error sending request for url (https://me:hunter2@api.example/a?key=secret&limit=5000&x=y&secret-too)";
 

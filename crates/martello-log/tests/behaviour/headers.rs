@@ -87,7 +87,7 @@ fn urls_in_headers_are_masked_as_urls() {
     for name in ["location", "content-location", "referer"] {
         assert_eq!(masked(name, link), r#""https://api.example/a?key=***""#);
     }
-    // RFC 3986 §4.2: a path for `Uri`, a host for whoever follows it.
+    // RFC 3986 §4.2: a path for `Uri`, a host for a client that follows it.
     assert_eq!(
         masked("location", "//me:secret@api.example/a@b?key=secret"),
         r#""//api.example/a@b?key=***""#
@@ -142,7 +142,7 @@ fn what_is_called_a_secret_is_one() {
     ] {
         assert!(redaction.hides(&HeaderName::from_static(name)), "{name}");
     }
-    // They name something, and give nobody a right.
+    // They name something and are not credentials.
     for name in [
         "idempotency-key",
         "x-partition-key",
@@ -174,7 +174,7 @@ fn what_is_secret_is_the_users_to_say_but_for_credentials() {
     );
 }
 
-/// As some large providers call theirs, and with an ending that is none of the words.
+/// The names of some large providers, with endings that are not in the list.
 #[test]
 fn credentials_of_known_apis_are_secret_by_their_names() {
     let redaction = Redaction::default();

@@ -1,4 +1,4 @@
-//! Who is told, and what it costs where nobody listens.
+//! Which subscribers get events, and the cost without one.
 
 use std::convert::Infallible;
 
@@ -52,7 +52,7 @@ async fn each_level_is_expanded() {
     }
 }
 
-/// What nobody can be interested in is in `filters`.
+/// `filters` tests callsites that no subscriber can be interested in.
 #[tokio::test]
 async fn who_decides_for_each_event_counts_as_interested() {
     for (listens, written) in [(LevelFilter::ERROR, 0), (LevelFilter::WARN, 0), (LevelFilter::INFO, 1)] {

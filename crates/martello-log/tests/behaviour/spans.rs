@@ -12,7 +12,7 @@ use tracing::{Span, info, info_span, level_filters::LevelFilter};
 use crate::support::{Recorder, Written, answering, get, put, status};
 
 #[tokio::test]
-async fn the_span_tells_at_its_end_what_exporters_ask_for() {
+async fn the_span_has_the_fields_for_exporters_at_its_end() {
     let recorder = Recorder::new();
     let client = LogLayer::calls().layer(answering(|| status(503)));
     drop(client.oneshot(get("https://api.example:8443/orders?key=secret")).await.unwrap());

@@ -1,4 +1,4 @@
-//! A subscriber that keeps what it was told, and small services.
+//! A subscriber that keeps its events, and small services.
 //!
 //! It is global, because `tracing` remembers for the whole process whether anybody listens at a place; each thread
 //! has its own collection and its own level, and so has each test.
@@ -57,7 +57,7 @@ thread_local! {
     static COLLECTION: RefCell<Collection> = RefCell::default();
 }
 
-/// What this thread's test has been told.
+/// The events of the test on this thread.
 pub(crate) struct Recorder;
 
 impl Recorder {
@@ -88,7 +88,7 @@ impl Recorder {
         events.into_iter().next().unwrap()
     }
 
-    /// The spans that have ended, with what they said at their end.
+    /// The spans that ended, with their fields.
     pub(crate) fn spans(&self) -> Vec<Written> {
         COLLECTION.with_borrow(|collection| collection.closed.clone())
     }

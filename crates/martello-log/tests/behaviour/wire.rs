@@ -72,7 +72,7 @@ async fn answers_without_a_body_end_at_the_head() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_says_so() {
+async fn the_event_of_a_refused_connection_has_the_error() {
     let recorder = Recorder::new();
     let refused = Server::refused().unwrap();
     call(put(refused.uri("/orders/1"))).await.unwrap_err();

@@ -47,7 +47,7 @@ fn all() -> Vec<Seen> {
             write(|log| log.build_attempts().unwrap(), level);
         }
     });
-    // One that comes later is told of all that there are.
+    // A later subscriber is registered with all callsites.
     let callsites = Callsites::default();
     let _told = tracing::Dispatch::new(Registry::default().with(callsites.clone()));
     let seen = callsites.0.lock().unwrap();

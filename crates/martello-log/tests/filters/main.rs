@@ -73,7 +73,7 @@ fn a_filter_by_the_name_of_a_field_finds_the_records_that_have_it() {
 }
 
 #[test]
-fn a_request_that_nobody_can_be_interested_in_passes_untouched() {
+fn a_request_without_an_interested_subscriber_is_unchanged() {
     let _one = one_at_a_time();
     let none_of_ours = || -> AnyFilter<Registry> {
         Box::new(dynamic_filter_fn(|metadata, _| !metadata.target().starts_with("martello")))
@@ -87,7 +87,7 @@ fn a_request_that_nobody_can_be_interested_in_passes_untouched() {
         ("martello alone", true),
         ("events with an outcome", true),
         ("by a function, events with an outcome", true),
-        // It decides for each event, and so it is not known before that it will want none.
+        // It decides for each event, so its interest is not known before.
         ("none of ours", true),
     ] {
         let inner = service_fn(move |request: Request<Empty<&'static [u8]>>| {

@@ -130,7 +130,7 @@ impl Kept {
     }
 }
 
-/// What must reach a layer with this filter, of which `alone` says what reaches it without others.
+/// The lines that must reach a layer with this filter; `alone` are those that reach it without other layers.
 pub(crate) fn expected(name: &str, alone: impl Fn(&[LogLayer; 2]) -> Lines) -> Lines {
     let with_log = alone(&[LogLayer::calls(), LogLayer::attempts()]);
     let theirs = if name == IN_A_CALL {
@@ -177,7 +177,7 @@ impl Visit for Text {
     }
 }
 
-/// How the program says something.
+/// How the program writes an event.
 pub(crate) type Say = fn(&str);
 
 /// What may be the next to be written after something that the log did.
@@ -190,7 +190,7 @@ pub(crate) const SAYS: &[Say] = &[
     |what| info_span!("work").in_scope(|| error!("{what}")),
 ];
 
-/// Makes calls through these layers, outside and inside, and says something after each thing that a log does at them. The
+/// Makes calls through these layers, outer and inner, and writes an event after each step of a log. The
 /// calls are polled and dropped under a subscriber of their own, if there is one.
 pub(crate) fn program([calls, attempts]: &[LogLayer; 2], say: Say, under: Option<&Dispatch>) {
     let entered = || under.map(set_default);

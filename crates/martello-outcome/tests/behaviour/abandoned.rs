@@ -1,4 +1,4 @@
-//! What a layer that gives up says while it drops.
+//! The reason of a layer that gives up, during the drop.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

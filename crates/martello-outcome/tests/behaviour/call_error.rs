@@ -17,7 +17,7 @@ fn full() -> CallError {
 }
 
 #[test]
-fn a_call_error_is_handed_on_as_it_is_boxed_or_not() {
+fn a_call_error_stays_as_it_is_boxed_or_not() {
     let with = |error: CallError| error.with_attempts(attempts());
     let handed_on = [
         CallError::from_source(with(full())),
@@ -53,7 +53,7 @@ fn a_text_will_do_as_the_error_of_a_users_layer() {
 }
 
 #[test]
-fn a_users_layer_says_in_a_line_that_nothing_was_sent() {
+fn an_outer_layer_reports_in_one_line_that_nothing_was_sent() {
     let error = CallError::unsent(ErrorKind::Transport, "no credentials");
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
     assert_eq!(error.source().unwrap().to_string(), "no credentials");
@@ -92,7 +92,7 @@ fn a_call_is_untried_if_its_client_was_not_called_and_no_attempt_reached_the_ser
     }
 }
 
-/// The exchange for a token has attempts of its own, and what became of it says nothing about the request.
+/// The exchange for a token has its own attempts, and its result is no evidence about the request.
 #[test]
 fn what_another_exchange_ended_with_is_only_the_source_of_what_was_not_sent() {
     let of_the_token = full().with_attempts(attempts());
@@ -104,7 +104,7 @@ fn what_another_exchange_ended_with_is_only_the_source_of_what_was_not_sent() {
 }
 
 #[test]
-fn a_body_that_failed_is_ambiguous_whatever_its_error_says() {
+fn a_body_that_failed_is_ambiguous_whatever_its_error() {
     let error = CallError::from_body(io::Error::from(io::ErrorKind::ConnectionRefused));
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
     assert!(error.source().unwrap().is::<io::Error>());

@@ -46,7 +46,7 @@ fn a_chain_that_goes_in_circles_ends() {
 }
 
 #[test]
-fn an_error_that_nobody_knows_is_ambiguous() {
+fn an_unknown_error_is_ambiguous() {
     assert_eq!(outcome("something"), Outcome::Ambiguous);
     assert_eq!(outcome(Wrapped("something".into())), Outcome::Ambiguous);
     assert_eq!(outcome(io::Error::other("something")), Outcome::Ambiguous);
@@ -66,7 +66,7 @@ fn of_all_io_errors_only_a_refused_connection_is_unsent() {
 }
 
 #[test]
-fn the_outermost_error_that_says_something_decides() {
+fn the_outermost_error_with_evidence_decides() {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     let timed_out = CallError::new(ErrorKind::AttemptTimeout, Outcome::Ambiguous, "timed out");
     assert_eq!(outcome(Wrapped(timed_out.with_source(refused()).into())), Outcome::Ambiguous);

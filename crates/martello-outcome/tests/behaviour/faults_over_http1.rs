@@ -29,7 +29,7 @@ use tower::ServiceExt;
 
 use super::fault_chains::{Wrapped, outcome};
 
-/// A body whose own source, another server, refuses the connection, once it is told to.
+/// A body whose source, another server, refuses the connection after a signal.
 pub(super) fn broken_body() -> (oneshot::Sender<()>, impl Body<Data = Bytes, Error = io::Error> + Send + Unpin)
 {
     body_that_fails_with(io::ErrorKind::ConnectionRefused.into())
@@ -47,7 +47,7 @@ fn body_that_fails_with(
     (fail, StreamBody::new(start.chain(end).boxed()))
 }
 
-/// What hyper-util's connector says of a port that nobody listens on.
+/// The error of hyper-util's connector for a port without a listener.
 async fn connect_error() -> BoxError {
     let refused = Server::refused().unwrap();
     HttpConnector::new().oneshot(refused.uri("/")).await.unwrap_err().into()
@@ -90,7 +90,7 @@ async fn a_host_without_an_address_is_unsent() {
 
 /// As tonic's channel and a client of the user's own hand it on.
 #[tokio::test]
-async fn a_connection_that_the_connector_could_not_make_is_unsent_whichever_client_says_so() {
+async fn a_connection_that_the_connector_could_not_make_is_unsent_with_every_client() {
     assert_eq!(outcome(connect_error().await), Outcome::Unsent);
     assert_eq!(outcome(Wrapped(connect_error().await)), Outcome::Unsent);
     assert_eq!(outcome(io::Error::other(connect_error().await)), Outcome::Unsent);
@@ -112,7 +112,7 @@ async fn an_answer_that_is_not_http_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_request_body_that_fails_is_ambiguous_whatever_its_own_source_says() {
+async fn a_request_body_that_fails_is_ambiguous_whatever_its_source() {
     for error in [io::ErrorKind::ConnectionRefused.into(), io::Error::other(connect_error().await)] {
         let server = Server::start().await.unwrap();
         let (fail, body) = body_that_fails_with(error);
@@ -126,7 +126,7 @@ async fn a_request_body_that_fails_is_ambiguous_whatever_its_own_source_says() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_handed_back_is_unsent() {
+async fn a_request_that_hyper_returns_is_unsent() {
     let server = Server::start().await.unwrap();
     let stream = TokioIo::new(TcpStream::connect(server.address()).await.unwrap());
     let (mut sender, connection) = http1::handshake(stream).await.unwrap();

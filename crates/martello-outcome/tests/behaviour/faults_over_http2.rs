@@ -36,7 +36,7 @@ async fn resetting(listener: TcpListener, reason: Reason) {
     }
 }
 
-/// What hyper-util's client says of a stream that the server resets.
+/// The error of hyper-util's client for a stream that the server resets.
 async fn reset(reason: Reason) -> hyper_util::client::legacy::Error {
     let (listener, address) = listen().await;
     let mut server = JoinSet::new();
@@ -145,7 +145,7 @@ async fn of_a_connection_that_goes_away_only_streams_above_the_last_are_unsent()
         let mut taken = std::pin::pin!(first.send_request(get(address)));
         let mut above = std::pin::pin!(second.send_request(get(address)));
 
-        // Streams 1 and 3; the server says that it took no more than stream 1.
+        // Streams 1 and 3; the server reports that it processed stream 1 only.
         tokio::select! {
             () = server.requests(2) => {}
             _ = &mut taken => unreachable!("the server has not answered"),
@@ -161,7 +161,7 @@ async fn of_a_connection_that_goes_away_only_streams_above_the_last_are_unsent()
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_off_without_a_word_is_ambiguous() {
+async fn a_connection_that_closes_without_a_response_is_ambiguous() {
     let (listener, address) = listen().await;
     let mut tasks = JoinSet::new();
     let (mut sender, mut server) = tokio::join!(connect(address, &mut tasks), Frames::accept(&listener));
@@ -189,7 +189,7 @@ async fn a_server_that_breaks_the_protocol_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn a_request_body_that_fails_is_ambiguous_whatever_its_own_source_says() {
+async fn a_request_body_that_fails_is_ambiguous_whatever_its_source() {
     let (listener, address) = listen().await;
     let mut tasks = JoinSet::new();
     let (mut sender, mut server) = tokio::join!(connect(address, &mut tasks), Frames::accept(&listener));
@@ -203,7 +203,7 @@ async fn a_request_body_that_fails_is_ambiguous_whatever_its_own_source_says() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_handed_back_is_unsent() {
+async fn a_request_that_hyper_returns_is_unsent() {
     let (listener, address) = listen().await;
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (mut sender, connection) =

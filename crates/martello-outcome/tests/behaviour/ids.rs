@@ -1,4 +1,4 @@
-//! What is an id, and what is none.
+//! Which texts are valid ids.
 
 use http::{HeaderValue, Request, Response};
 use martello_outcome::{CallerId, InvalidId, TrackingId};

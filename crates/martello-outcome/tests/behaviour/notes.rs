@@ -1,4 +1,4 @@
-//! What the layers inside tell the record of a call.
+//! What inner layers report to the record of a call.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ fn an_attempt_may_be_processed_unless_the_server_refused_to_begin() {
     assert!(Outcome::Success.may_be_processed(code(202)));
     assert!(Outcome::Ambiguous.may_be_processed(None) && Outcome::Ambiguous.may_be_processed(code(404)));
     assert!(!Outcome::Unsent.may_be_processed(None));
-    // Without a status nothing says that it was not.
+    // Without a status, nothing proves that it was not.
     assert!(Outcome::Unavailable.may_be_processed(None));
 }
 
@@ -61,7 +61,7 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_is_a_success() {
 }
 
 #[test]
-fn a_call_that_nobody_can_have_processed_before_ends_as_its_last_attempt() {
+fn a_call_without_a_processed_attempt_has_the_outcome_of_its_last() {
     for answers in [&[404][..], &[503, 404], &[1, 404], &[429, 404], &[0, 422], &[0, 503], &[0, 0], &[0, 204]]
     {
         assert_eq!(call(answers).call_outcome(&Method::DELETE), call(answers).outcome(), "{answers:?}");

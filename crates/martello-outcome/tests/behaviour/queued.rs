@@ -1,9 +1,9 @@
-//! How a layer inside says that the request is still queued.
+//! How an inner layer reports that the request waits.
 
 use martello_outcome::Queued;
 
 #[test]
-fn a_report_is_seen_by_whoever_polls_and_by_nobody_later() {
+fn only_the_caller_of_the_poll_sees_a_report() {
     assert_eq!(Queued::observe(|| 1), (1, false));
     assert_eq!(Queued::observe(Queued::report), ((), true));
     assert_eq!(Queued::observe(|| 2), (2, false));

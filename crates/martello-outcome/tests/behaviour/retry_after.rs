@@ -94,7 +94,7 @@ fn a_date_as_servers_write_it_counts_too() {
     assert_eq!(asked(&["1994-11-06T08:49:37.25Z"]), Some(Duration::from_millis(250)));
 }
 
-/// Nobody knows what it says: to read it as UTC would be a guess.
+/// Its zone is unknown; UTC would be a guess.
 #[test]
 fn a_date_without_a_zone_that_is_known_is_ignored() {
     let dates = [
@@ -207,7 +207,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fraction_never_asks_for_less_than_it_says(whole in 0..u64::MAX, fraction in "[0-9]{1,20}") {
+    fn a_fraction_is_never_rounded_down(whole in 0..u64::MAX, fraction in "[0-9]{1,20}") {
         let up = u64::from(fraction.bytes().any(|digit| digit != b'0'));
         prop_assert_eq!(asked(&[&format!("{whole}.{fraction}")]), seconds(whole + up));
     }

@@ -46,7 +46,7 @@ fn errors_do_not_steer_a_terminal() {
     assert!(shown.starts_with("`name` is a\\u{1b}]52"), "{shown}");
 }
 
-/// What is secret in them, in the words of clients that quote what they were asked for.
+/// Secrets in the texts of clients that quote the request.
 const QUOTING: [&str; 9] = [
     "error sending request for url (https://me:s3cret@api.example/orders?key=s3cret&limit=5): connection closed",
     "GET /orders?key=s3cret: timed out",
@@ -118,7 +118,7 @@ fn even_the_debug_of_an_error_masks_the_urls_in_its_source() {
     }
 }
 
-/// What is cut off is not asked for, and neither is what would say that it was a secret.
+/// Neither the text after the cut is read, nor the part that shows that it was a secret.
 #[test]
 fn userinfo_is_no_less_secret_where_a_long_text_is_cut() {
     for before in 16_340..16_400 {

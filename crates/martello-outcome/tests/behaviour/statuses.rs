@@ -1,4 +1,4 @@
-//! What a status says about an attempt.
+//! The outcome of each status.
 
 use http::StatusCode;
 use martello_outcome::{Classifier, Outcome};

@@ -175,20 +175,20 @@ async fn a_target_without_scheme_or_host_is_refused_by_the_connector_itself() {
 }
 
 #[tokio::test]
-async fn an_io_error_hands_on_what_it_wraps() {
+async fn an_io_error_leaves_the_decision_to_the_error_that_it_wraps() {
     assert_eq!(read(io::Error::other(sent(get("/orders/1")).await)), NEVER);
     assert_eq!(read(io::Error::other(sent(get("https://127.0.0.1:1/")).await)), NEVER);
 }
 
 /// It may speak of a second exchange, such as that with the `Location` of an answer: the request itself was processed then.
 #[tokio::test]
-async fn a_request_that_is_refused_below_an_error_of_somebody_elses_need_not_be_this_one() {
+async fn a_refused_request_below_an_unknown_error_is_ambiguous() {
     assert_eq!(read(Wrapped(sent(get("/orders/1")).await.into())), NOBODY_KNOWS);
 }
 
 /// To give a request up for good would be a guess.
 #[tokio::test]
-async fn a_target_that_is_refused_below_an_error_of_somebody_elses_is_unsent_and_no_more() {
+async fn a_refused_target_below_an_unknown_error_is_unsent_and_not_unsendable() {
     assert_eq!(read(Wrapped(sent(get("https://127.0.0.1:1/")).await.into())), NOT_NOW);
 }
 
@@ -228,11 +228,11 @@ async fn a_host_that_has_no_address_may_have_one_the_next_time() {
         assert_eq!(read(connected(connector(), "http://api.example/").await), NOT_NOW);
         assert_eq!(read(sent_by(connector(), get("http://api.example/")).await), NOT_NOW);
     }
-    // Not even a name, but it is the resolver that says so.
+    // It is not a name, but it is the resolver that fails.
     assert_eq!(read(sent(get("http://:1/")).await), NOT_NOW);
 }
 
-/// It is an error of rustls's connector that says so, and nothing but its text tells it from a broken connection.
+/// It is an error of rustls's connector, and only its text differs from that of a broken connection.
 #[tokio::test]
 async fn a_scheme_that_a_connector_of_tls_does_not_speak_is_not_recognised() {
     assert_eq!(read(sent_by(https(any_scheme()), get("ftp://127.0.0.1:1/")).await), NOT_NOW);
@@ -247,7 +247,7 @@ async fn what_happens_on_a_connection_is_never_for_good() {
     }
 }
 
-/// Runs a client's connections, until it is told to drop them.
+/// Runs the connections of a client until a signal to drop them.
 #[derive(Clone, Default)]
 struct Connections(Arc<Mutex<JoinSet<()>>>);
 
@@ -263,7 +263,7 @@ where
 }
 
 #[tokio::test]
-async fn a_request_that_an_idle_connection_hands_back_may_be_sent_the_next_time() {
+async fn a_request_that_an_idle_connection_returns_may_be_sent_the_next_time() {
     let (server, connections) = (Server::start().await.unwrap(), Connections::default());
     let client = Client::builder(connections.clone()).retry_canceled_requests(false).build_http();
     client.request(get(server.uri("/"))).await.unwrap();

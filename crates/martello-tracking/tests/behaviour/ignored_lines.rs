@@ -1,4 +1,4 @@
-//! What is said about lines that are no ids: that there was one, and nothing of what it held.
+//! The event about an invalid line: it has no content of the line.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ impl io::Write for Output {
     }
 }
 
-/// What is said of a response with these lines, to a request of which all ids are kept, or only that of the attempt.
+/// The log of a response with these lines, to a request with or without `TrackingIds`.
 async fn logged(lines: &'static [&'static str], tracking_ids: Option<TrackingIds>) -> String {
     let output = Output::default();
     let writer = output.clone();

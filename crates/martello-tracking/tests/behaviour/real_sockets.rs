@@ -68,7 +68,7 @@ async fn front(
 }
 
 #[tokio::test]
-async fn an_axum_service_hands_on_the_ids_of_the_server_behind_it() {
+async fn an_axum_service_propagates_the_ids_of_the_server_behind_it() {
     let behind = Server::start().await.expect("a server");
     behind.replies(["behind-1", "behind-2"].map(|id| Reply::ok().header("Trackingid", id)));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
