@@ -18,9 +18,10 @@ pin_project! {
     /// A future that reads a body to its end and yields it as [`Whole`].
     ///
     /// It fails as soon as the body is, or declares to be, larger than the cap ([`BodyErrorKind::TooLarge`]),
-    /// when the body fails, and when it ends before the length that it declared ([`BodyErrorKind::Truncated`]).
-    /// Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the time. The body is dropped when the future is
-    /// ready or is dropped. If the future failed, [`Abandoned`](martello_outcome::Abandoned) has the reason during that drop.
+    /// when the body fails, and when it ends before the length that it declared
+    /// ([`BodyErrorKind::Truncated`]). Wrap the body in an [`IdleTimeout`](crate::IdleTimeout) to bound the
+    /// time. The body is dropped when the future is ready or is dropped. If the future failed,
+    /// [`Abandoned`](martello_outcome::Abandoned) has the reason during that drop.
     ///
     /// ```
     /// use martello_body::{Body, BodyErrorKind, Collect};

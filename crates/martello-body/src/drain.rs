@@ -33,12 +33,12 @@ pub fn draining() -> bool {
 }
 
 pin_project! {
-    /// A future that reads a body to its end and discards it, so that its HTTP/1 connection can be reused. It yields
-    /// whether it reached the end.
+    /// A future that reads a body to its end and discards it, so that its HTTP/1 connection can be reused. It
+    /// yields whether it reached the end.
     ///
-    /// It stops early at a bound: of bytes, also if the body declares more, and of time, which starts when it first has
-    /// to wait. It yields `false` for a body that fails. Dropping the future drops the body, and over HTTP/1 that closes
-    /// the connection.
+    /// It stops early at a bound: of bytes, also if the body declares more, and of time, which starts when it
+    /// first has to wait. It yields `false` for a body that fails. Dropping the future drops the body, and
+    /// over HTTP/1 that closes the connection.
     ///
     /// ```
     /// use std::time::Duration;

@@ -33,8 +33,8 @@ pub enum BodyErrorKind {
 }
 
 impl BodyErrorKind {
-    /// The outcome of an attempt whose response body failed with this kind. It is a success if the body was too large:
-    /// the server did its part. Otherwise it is ambiguous.
+    /// The outcome of an attempt whose response body failed with this kind. It is a success if the body was
+    /// too large: the server did its part. Otherwise it is ambiguous.
     #[must_use]
     pub const fn outcome(self) -> Outcome {
         match self {

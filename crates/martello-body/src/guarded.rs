@@ -9,9 +9,9 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// A body that holds a value, a permit for example, and drops it when the body ends.
     ///
-    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers, an error or
-    /// its drop, whichever comes first. An empty body has ended before it is polled. The inner body is dropped before the
-    /// value. Frames, trailers and hints pass through unchanged.
+    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers,
+    /// an error or its drop, whichever comes first. An empty body has ended before it is polled. The inner
+    /// body is dropped before the value. Frames, trailers and hints pass through unchanged.
     ///
     /// ```
     /// use std::sync::Arc;

@@ -14,8 +14,8 @@ use crate::{BodyError, BodyErrorKind, error::BoxError};
 pin_project! {
     /// A body that fails with [`BodyErrorKind::Idle`] when its next frame takes longer than a timeout.
     ///
-    /// The time runs only while a reader waits for a frame: a slow reader causes no timeout. A body that failed is
-    /// dropped at once and yields nothing more. During a drop after a timeout,
+    /// The time runs only while a reader waits for a frame: a slow reader causes no timeout. A body that
+    /// failed is dropped at once and yields nothing more. During a drop after a timeout,
     /// [`Abandoned`](martello_outcome::Abandoned) has the reason.
     ///
     /// ```
@@ -39,8 +39,8 @@ pin_project! {
         #[pin]
         body: Option<B>,
         timeout: Option<Duration>,
-        // Created when the reader first has to wait: a body whose frames are ready needs no timer. Boxed, so that this
-        // body is `Unpin` if the inner body is, and `frame().await` on a response works.
+        // Created when the reader first has to wait: a body whose frames are ready needs no timer. Boxed, so
+        // that this body is `Unpin` if the inner body is, and `frame().await` on a response works.
         timer: Option<Pin<Box<Sleep>>>,
         running: bool,
     }

@@ -1,7 +1,8 @@
 //! A stream that several handles read, one after the other, each from the start.
 //!
-//! All handles are equal: each has a position, and the one that has read all recorded bytes pulls from the stream. So it
-//! does not matter whether the first handle was polled, dropped, or is still being sent when the next one starts.
+//! All handles are equal: each has a position, and the one that has read all recorded bytes pulls from the
+//! stream. So it does not matter whether the first handle was polled, dropped, or is still being sent when
+//! the next one starts.
 
 use std::{
     error::Error,

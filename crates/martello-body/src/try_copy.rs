@@ -21,30 +21,31 @@ use http_body_util::{Either, Empty, Full};
 /// assert!(Json(Bytes::from("{}")).try_copy(0).is_some());
 /// ```
 pub trait TryCopy: Sized {
-    /// A body that yields from the start what this one, not yet polled, will yield; `None` if there can be none.
+    /// A body that yields from the start what this one, not yet polled, will yield; `None` if there can be
+    /// none.
     ///
     /// `cap` is the most that may be kept in memory to make the copy possible, in bytes. A body that shares
     /// its bytes with its copy keeps nothing for it.
     fn try_copy(&self, cap: usize) -> Option<Self>;
 
-    /// A copy to read after all others, whichever of them were sent. An outbox asks for it before the first attempt, to
-    /// store a request that could not be sent. `cap` is that of [`TryCopy::try_copy`].
+    /// A copy to read after all others, whichever of them were sent. An outbox asks for it before the first
+    /// attempt, to store a request that could not be sent. `cap` is that of [`TryCopy::try_copy`].
     fn try_last_copy(&self, cap: usize) -> Option<Self> {
         self.try_copy(cap)
     }
 
     /// Whether this copy can still yield everything. It changes nothing.
     ///
-    /// A copy that depends on a recording loses it when the original is longer than the cap or fails. Call this before
-    /// you pay for another attempt, and [`TryCopy::claim`] before you send it.
+    /// A copy that depends on a recording loses it when the original is longer than the cap or fails. Call
+    /// this before you pay for another attempt, and [`TryCopy::claim`] before you send it.
     fn is_intact(&self) -> bool {
         true
     }
 
     /// Makes this copy the one that is sent, and returns whether it can still yield everything.
     ///
-    /// If it is [intact](TryCopy::is_intact), the original yields nothing more. Otherwise a connection that still sends the
-    /// original could exceed the cap in the meantime.
+    /// If it is [intact](TryCopy::is_intact), the original yields nothing more. Otherwise a connection that
+    /// still sends the original could exceed the cap in the meantime.
     fn claim(&self) -> bool {
         true
     }

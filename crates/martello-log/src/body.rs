@@ -12,9 +12,9 @@ use crate::pending_record::PendingRecord;
 pin_project! {
     /// The body of a response, with the record that is written when the body ends.
     ///
-    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers, an error or its
-    /// drop, whichever comes first. Frames, trailers and hints pass through unchanged. An error becomes a [`CallError`]; a
-    /// body that failed is dropped at once and yields nothing more.
+    /// A body ends with the end of its stream, its last frame (if `is_end_stream` reports it), its trailers,
+    /// an error or its drop, whichever comes first. Frames, trailers and hints pass through unchanged. An
+    /// error becomes a [`CallError`]; a body that failed is dropped at once and yields nothing more.
     #[derive(Debug)]
     pub struct LogBody<B> {
         #[pin]

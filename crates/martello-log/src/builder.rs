@@ -12,8 +12,8 @@ use crate::{
 /// The most names in each list, so that the events stay readable.
 const NAMES: usize = 32;
 
-/// Builds a [`LogLayer`]; [`build_calls`](Self::build_calls) and [`build_attempts`](Self::build_attempts) check the values.
-/// Clone one builder to make both layers of a stack.
+/// Builds a [`LogLayer`]; [`build_calls`](Self::build_calls) and [`build_attempts`](Self::build_attempts)
+/// check the values. Clone one builder to make both layers of a stack.
 ///
 /// | what | default | reason |
 /// |---|---|---|
@@ -45,7 +45,8 @@ pub struct LogBuilder {
 }
 
 impl LogLayer {
-    /// Writes a span and an event per call, with the defaults of [`LogBuilder`]. Make it the outermost layer of a stack.
+    /// Writes a span and an event per call, with the defaults of [`LogBuilder`]. Make it the outermost layer
+    /// of a stack.
     ///
     /// ```
     /// use martello_log::LogLayer;
@@ -117,14 +118,15 @@ impl LogBuilder {
         self
     }
 
-    /// Sets the level of the span of a call. Attempts have no span: their events are in the span of their call.
+    /// Sets the level of the span of a call. Attempts have no span: their events are in the span of their
+    /// call.
     pub fn span(mut self, level: impl Into<LevelFilter>) -> Self {
         self.calls.span = level.into();
         self
     }
 
-    /// Shows these request headers: at most 32 names, eight lines of each, 256 bytes of each line. Secrets (see
-    /// [`Redaction`]) are masked.
+    /// Shows these request headers: at most 32 names, eight lines of each, 256 bytes of each line. Secrets
+    /// (see [`Redaction`]) are masked.
     ///
     /// ```
     /// use martello_log::LogLayer;
@@ -171,8 +173,8 @@ impl LogBuilder {
         self
     }
 
-    /// Shows the first bytes of a response body, 0 to 4,096, if the outcome is not success, the content type is textual and
-    /// there is no content coding. The excerpt is escaped but not masked.
+    /// Shows the first bytes of a response body, 0 to 4,096, if the outcome is not success, the content type
+    /// is textual and there is no content coding. The excerpt is escaped but not masked.
     ///
     /// There is no excerpt of request bodies, because that would change the type of the body.
     pub fn excerpt(mut self, bytes: usize) -> Self {
@@ -189,8 +191,8 @@ impl LogBuilder {
         self
     }
 
-    /// Sets the function that reads the caller's id from the request's extensions; [`CallerId::of`] by default. It is called
-    /// once per record.
+    /// Sets the function that reads the caller's id from the request's extensions; [`CallerId::of`] by
+    /// default. It is called once per record.
     ///
     /// The log reads the id before an inner tracking layer may insert one: pass the same function to both, as
     /// `Stack::caller_id_with` of the facade does.
@@ -226,8 +228,8 @@ impl LogBuilder {
     ///
     /// # Errors
     ///
-    /// If a header name is invalid (RFC 9110 §5.1), a list is longer than 32 names, or the excerpt is longer than 4,096
-    /// bytes.
+    /// If a header name is invalid (RFC 9110 §5.1), a list is longer than 32 names, or the excerpt is longer
+    /// than 4,096 bytes.
     pub fn build_calls(self) -> Result<LogLayer, ConfigError> {
         self.build(Kind::Call)
     }

@@ -12,8 +12,8 @@ const BOUND: usize = 512;
 /// The most errors of a source chain that are read. A chain may be circular.
 const DEEPEST: usize = 32;
 
-/// The error and its sources. Some clients quote the URL of the request or of a redirect, so the secrets of URLs are masked
-/// before the text is cut. The secrets of the request's own URL are masked everywhere.
+/// The error and its sources. Some clients quote the URL of the request or of a redirect, so the secrets of
+/// URLs are masked before the text is cut. The secrets of the request's own URL are masked everywhere.
 pub(crate) fn quote_error(error: &(dyn Error + 'static), uri: &Uri, redaction: &Redaction) -> Box<str> {
     let chain = std::iter::successors(Some(error), |error| Error::source(*error));
     let mut text = String::new();

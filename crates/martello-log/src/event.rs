@@ -1,5 +1,5 @@
-//! Writes spans and events with `tracing`; no other module does. Its macros need a constant level, so each use is expanded
-//! five times.
+//! Writes spans and events with `tracing`; no other module does. Its macros need a constant level, so each
+//! use is expanded five times.
 
 use std::time::Duration;
 
@@ -53,14 +53,16 @@ macro_rules! probe {
     }};
 }
 
-/// Generates the event and the interest check from one list of fields, because a filter may look at field names.
+/// Generates the event and the interest check from one list of fields, because a filter may look at field
+/// names.
 macro_rules! events {
     (|$record:ident, $notes:ident, $answer:ident| { $($field:literal = $value:expr,)+ }) => {
-        /// Whether a subscriber is interested in events of this kind and level. A subscriber that decides for each event
-        /// counts as interested.
+        /// Whether a subscriber is interested in events of this kind and level. A subscriber that decides for
+        /// each event counts as interested.
         ///
-        /// It reads the cached interest of the callsite. It does not use `tracing::event_enabled!`, because per-layer filters
-        /// of tracing-subscriber take that as the start of an event, and then drop the next event of any callsite.
+        /// It reads the cached interest of the callsite. It does not use `tracing::event_enabled!`, because
+        /// per-layer filters of tracing-subscriber take that as the start of an event, and then drop the next
+        /// event of any callsite.
         pub(crate) fn is_wanted(kind: Kind, level: LevelFilter) -> bool {
             const FIELDS: &[&str] = &[$($field),+];
             let probe = match kind {
@@ -72,8 +74,8 @@ macro_rules! events {
             !probe.interest().is_never()
         }
 
-        /// Writes the event of a complete record. Values without information (no retry, no wait, an empty body) are left
-        /// out.
+        /// Writes the event of a complete record. Values without information (no retry, no wait, an empty
+        /// body) are left out.
         pub(crate) fn write($record: &Record) {
             let levels = &$record.settings.levels;
             let level = if $record.is_success() { levels.success } else { levels.failure };

@@ -25,7 +25,8 @@ impl Excerpt {
         let chunk = data.chunk();
         let taken = chunk.get(..self.left).unwrap_or(chunk);
         self.bytes.extend_from_slice(taken);
-        // Only the first piece of a `Buf` can be read without consuming it. The excerpt ends there, so that it has no gap.
+        // Only the first piece of a `Buf` can be read without consuming it. The excerpt ends there, so that
+        // it has no gap.
         self.left = if chunk.len() < data.remaining() { 0 } else { self.left - taken.len() };
     }
 

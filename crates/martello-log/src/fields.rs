@@ -10,8 +10,8 @@ use crate::Redaction;
 /// The most lines of one name that are written; a server may send thousands.
 const MAX_LINES: usize = 8;
 
-/// The lines of these names as `name: "value", name: "value"`; `None` if there are none. They are formatted at once, so that
-/// the record keeps no secrets and no buffer of the connection.
+/// The lines of these names as `name: "value", name: "value"`; `None` if there are none. They are formatted
+/// at once, so that the record keeps no secrets and no buffer of the connection.
 #[inline]
 pub(crate) fn header_lines(
     headers: &HeaderMap,

@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use crate::{LogBody, pending_record::PendingRecord};
 
 pin_project! {
-    /// The response future of a [`Log`](crate::Log). Dropping it before it is ready drops the inner future and then writes a
-    /// record with the outcome `cancelled`. Do not poll it after it was ready.
+    /// The response future of a [`Log`](crate::Log). Dropping it before it is ready drops the inner future
+    /// and then writes a record with the outcome `cancelled`. Do not poll it after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {

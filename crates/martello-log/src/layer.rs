@@ -6,15 +6,16 @@ use crate::{Log, settings::Settings};
 
 /// Writes one record per call, or one record per attempt.
 ///
-/// Both kinds, and the layer that is [`off`](LogLayer::off), make the same type of service. A clone shares no state.
+/// Both kinds, and the layer that is [`off`](LogLayer::off), make the same type of service. A clone shares no
+/// state.
 #[derive(Clone, Debug)]
 pub struct LogLayer {
     settings: Option<Arc<Settings>>,
 }
 
 impl LogLayer {
-    /// A layer that writes nothing, to disable logging without a change of the stack's type. Errors still become a
-    /// [`CallError`](crate::CallError).
+    /// A layer that writes nothing, to disable logging without a change of the stack's type. Errors still
+    /// become a [`CallError`](crate::CallError).
     ///
     /// ```
     /// use martello_log::LogLayer;

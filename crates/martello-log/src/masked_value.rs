@@ -9,8 +9,9 @@ const LINKS: [HeaderName; 5] =
     [header::LOCATION, header::CONTENT_LOCATION, header::REFERER, header::LINK, header::REFRESH];
 
 impl Redaction {
-    /// The value of a header in quotes, masked, escaped, and truncated after [`MaskedValue::MAX`] bytes. If the header
-    /// contains a URL, it is masked as by [`Redaction::url`]; URLs in other headers, as by [`Redaction::text`].
+    /// The value of a header in quotes, masked, escaped, and truncated after [`MaskedValue::MAX`] bytes. If
+    /// the header contains a URL, it is masked as by [`Redaction::url`]; URLs in other headers, as by
+    /// [`Redaction::text`].
     ///
     /// ```
     /// use http::{HeaderValue, header};

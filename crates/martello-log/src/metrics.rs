@@ -14,7 +14,8 @@ const ATTEMPT_DURATION: &str = "http.client.request.duration";
 const CALL_DURATION: &str = "martello.client.call.duration";
 const PERMIT_WAIT: &str = "martello.client.call.permit_wait";
 
-/// Describes the metrics and their units to the installed recorder. Call it once, after you install the recorder.
+/// Describes the metrics and their units to the installed recorder. Call it once, after you install the
+/// recorder.
 ///
 /// ```
 /// // let recorder = ...; metrics::set_global_recorder(recorder)?;

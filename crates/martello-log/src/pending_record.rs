@@ -12,16 +12,16 @@ use crate::{
     settings::{Kind, Settings},
 };
 
-/// A record that is not complete yet. The future owns it, then the body. Its drop writes the event, so there is exactly one
-/// event per record.
+/// A record that is not complete yet. The future owns it, then the body. Its drop writes the event, so there
+/// is exactly one event per record.
 pub(crate) struct PendingRecord {
     span: Span,
     pub(crate) record: Record,
 }
 
 impl PendingRecord {
-    /// Starts the record of this request; `None` if no subscriber is interested. Then this reads no clock and allocates
-    /// nothing.
+    /// Starts the record of this request; `None` if no subscriber is interested. Then this reads no clock and
+    /// allocates nothing.
     pub(crate) fn start<B: Body>(settings: &Arc<Settings>, request: &mut Request<B>) -> Option<Box<Self>> {
         let number = match settings.kind {
             Kind::Attempt if !request.extensions().is_empty() => note_attempt(request.extensions()),

@@ -1,7 +1,7 @@
 use std::fmt::{self, Write};
 
-/// Writes text from outside on one line and within a bound: it escapes control and unprintable characters, quotes and
-/// backslashes, and ends text that is too long with `…`.
+/// Writes text from outside on one line and within a bound: it escapes control and unprintable characters,
+/// quotes and backslashes, and ends text that is too long with `…`.
 #[derive(Debug)]
 pub(crate) struct Escaper<W> {
     out: W,
@@ -67,7 +67,8 @@ impl<W: Write> Write for Escaper<W> {
     }
 }
 
-/// Whether a text needs no escapes. Without an early exit, so that the compiler can check several bytes at once.
+/// Whether a text needs no escapes. Without an early exit, so that the compiler can check several bytes at
+/// once.
 pub(crate) fn is_plain_text(text: &str) -> bool {
     text.bytes().fold(true, |plain, byte| plain & is_plain(byte.into()))
 }

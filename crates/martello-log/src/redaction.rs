@@ -33,8 +33,8 @@ const SENSITIVE: [&str; 23] = [
     "x-xsrf-token",
 ];
 
-/// A header whose name is one of these, or ends in one after a hyphen or an underscore, counts as a credential. `key` alone
-/// is not in the list, because of `idempotency-key` and `x-partition-key`.
+/// A header whose name is one of these, or ends in one after a hyphen or an underscore, counts as a
+/// credential. `key` alone is not in the list, because of `idempotency-key` and `x-partition-key`.
 const SECRET_WORDS: [&str; 23] = [
     "access-key",
     "api-key",
@@ -63,18 +63,20 @@ const SECRET_WORDS: [&str; 23] = [
 
 /// Decides what is secret and must not be written to logs and stores.
 ///
-/// Secret are headers that carry credentials, every value that [`HeaderValue::is_sensitive`], the userinfo of a URL, and the
-/// values of all query parameters except those that are shown by name. Paths are not secret: keep tokens out of them.
+/// Secret are headers that carry credentials, every value that [`HeaderValue::is_sensitive`], the userinfo of
+/// a URL, and the values of all query parameters except those that are shown by name. Paths are not secret:
+/// keep tokens out of them.
 ///
-/// Headers are secret by a list of names (`authorization`, `cookie`, …), and by the endings of their names: `token`,
-/// `secret`, `signature` (also `signature-256`), `password`, `passwd`, `credential`, `credentials`,
-/// `authorization`, `jwt`, `jwt-assertion`, `api-key` (also `api_key` and `apikey`), or `-key` after `access`,
-/// `auth`, `encryption`, `encryption-customer`, `private`, `secret`, `subscription`, `dd-application` or
-/// `rapidapi`. [`hide_header`](Self::hide_header) and [`hide_ending`](Self::hide_ending) add to that.
-/// [`show_header`](Self::show_header) excludes a header that has such an ending but is not secret.
+/// Headers are secret by a list of names (`authorization`, `cookie`, …), and by the endings of their names:
+/// `token`, `secret`, `signature` (also `signature-256`), `password`, `passwd`, `credential`, `credentials`,
+/// `authorization`, `jwt`, `jwt-assertion`, `api-key` (also `api_key` and `apikey`), or `-key` after
+/// `access`, `auth`, `encryption`, `encryption-customer`, `private`, `secret`, `subscription`,
+/// `dd-application` or `rapidapi`. [`hide_header`](Self::hide_header) and [`hide_ending`](Self::hide_ending)
+/// add to that. [`show_header`](Self::show_header) excludes a header that has such an ending but is not
+/// secret.
 ///
-/// An outbox does not store secrets either. Secrets do not count when upsert runs, their targets, or poll sources are
-/// compared.
+/// An outbox does not store secrets either. Secrets do not count when upsert runs, their targets, or poll
+/// sources are compared.
 ///
 /// ```
 /// use http::{HeaderName, Uri};
@@ -127,7 +129,8 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Shows a header that has the ending of a secret but is not one, such as `x-continuation-token`. An outbox then stores it.
+    /// Shows a header that has the ending of a secret but is not one, such as `x-continuation-token`. An
+    /// outbox then stores it.
     ///
     /// # Errors
     ///
@@ -145,7 +148,8 @@ impl Redaction {
         Ok(self)
     }
 
-    /// Shows the value of this query parameter. The name is compared as it is in the URL: case and escapes count.
+    /// Shows the value of this query parameter. The name is compared as it is in the URL: case and escapes
+    /// count.
     #[must_use]
     pub fn show_query(mut self, name: impl AsRef<str>) -> Self {
         self.shown.push(name.as_ref().into());
@@ -170,7 +174,8 @@ impl Redaction {
         value.is_sensitive() || self.hides(name)
     }
 
-    /// Masks the secrets in the URLs of a text, as by [`mask_urls`], except the query parameters that are shown.
+    /// Masks the secrets in the URLs of a text, as by [`mask_urls`], except the query parameters that are
+    /// shown.
     ///
     /// ```
     /// use martello_log::Redaction;

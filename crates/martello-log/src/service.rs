@@ -12,8 +12,8 @@ use crate::{LogBody, ResponseFuture, pending_record::PendingRecord, settings::Se
 
 /// A service that writes a record of each call or attempt: see [`LogLayer`](crate::LogLayer).
 ///
-/// Requests and readiness are those of the inner service. The response body is wrapped, and an error becomes a
-/// [`CallError`].
+/// Requests and readiness are those of the inner service. The response body is wrapped, and an error becomes
+/// a [`CallError`].
 #[derive(Clone, Debug)]
 pub struct Log<S> {
     inner: S,

@@ -124,8 +124,8 @@ pub(crate) fn port(uri: &Uri) -> Option<u16> {
     HostPort::of(uri)?.port()
 }
 
-/// Writes a path without userinfo. A host follows two slashes (RFC 3986 §4.2), but `Uri` parses it as a path. Browsers treat
-/// more slashes, and backslashes, as two slashes.
+/// Writes a path without userinfo. A host follows two slashes (RFC 3986 §4.2), but `Uri` parses it as a path.
+/// Browsers treat more slashes, and backslashes, as two slashes.
 fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
     let named = path.trim_start_matches(['/', '\\']);
     let (slashes, named) = path.split_at(path.len() - named.len());
@@ -138,8 +138,8 @@ fn write_path(line: &mut impl Write, path: &str) -> fmt::Result {
     line.write_str(path)
 }
 
-/// The secrets of this URL, the longest first, to mask them in other texts. Secrets shorter than four bytes are left out,
-/// because they may be any word.
+/// The secrets of this URL, the longest first, to mask them in other texts. Secrets shorter than four bytes
+/// are left out, because they may be any word.
 pub(crate) fn secrets<'a>(uri: &'a Uri, redaction: &Redaction) -> Vec<&'a str> {
     let authority = uri.authority().map(Authority::as_str);
     let userinfo = authority.and_then(|authority| authority.rsplit_once('@')).map(|(userinfo, _)| userinfo);
@@ -159,8 +159,9 @@ fn name_and_value(pair: &str) -> (&str, Option<&str>) {
     pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)))
 }
 
-/// Writes a path of this length and the query after it, with the hidden values masked. It writes few, long pieces, because
-/// each has a fixed cost. A semicolon separates parameters too, so that a shown value cannot contain a hidden parameter.
+/// Writes a path of this length and the query after it, with the hidden values masked. It writes few, long
+/// pieces, because each has a fixed cost. A semicolon separates parameters too, so that a shown value cannot
+/// contain a hidden parameter.
 fn write_masked(out: &mut impl Write, text: &str, path: usize, redaction: &Redaction) -> fmt::Result {
     let mut written = 0;
     let mut start = path + 1;

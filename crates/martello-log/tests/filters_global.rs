@@ -1,5 +1,5 @@
-//! As `filters`, where the subscriber is that of the whole process, and its filters are reloaded; beside another one that a
-//! thread has for a while. A binary of its own, because there is one such subscriber.
+//! As `filters`, where the subscriber is that of the whole process, and its filters are reloaded; beside
+//! another one that a thread has for a while. A binary of its own, because there is one such subscriber.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[path = "filters/program.rs"]

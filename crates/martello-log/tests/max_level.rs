@@ -1,4 +1,5 @@
-//! The level of a whole process, below which nothing is asked: a binary of its own, because there is one of it.
+//! The level of a whole process, below which nothing is asked: a binary of its own, because there is one of
+//! it.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::{

@@ -6,14 +6,16 @@ thread_local! {
     static REASON: Cell<Option<Abandoned>> = const { Cell::new(None) };
 }
 
-/// The reason why a layer drops a future or a body before its end. The layers inside read it in their `Drop`, so that their
-/// records agree with the error of the layer that gave up.
+/// The reason why a layer drops a future or a body before its end. The layers inside read it in their `Drop`,
+/// so that their records agree with the error of the layer that gave up.
 ///
-/// A layer with a timeout, a deadline or a bound drops what it waits for. Without a reason, the layers inside cannot
-/// distinguish that from a caller that dropped the call, and would record "cancelled" where the error says "timed out".
+/// A layer with a timeout, a deadline or a bound drops what it waits for. Without a reason, the layers inside
+/// cannot distinguish that from a caller that dropped the call, and would record "cancelled" where the error
+/// says "timed out".
 ///
-/// The reason is set on the thread that drops, for as long as the drop takes. It needs neither an allocation nor an
-/// extension. It does not cross tasks or channels: what another task drops has no reason and counts as cancelled.
+/// The reason is set on the thread that drops, for as long as the drop takes. It needs neither an allocation
+/// nor an extension. It does not cross tasks or channels: what another task drops has no reason and counts as
+/// cancelled.
 ///
 /// ```
 /// use martello_outcome::{Abandoned, ErrorKind, Outcome};
@@ -42,7 +44,8 @@ pub struct Abandoned {
 }
 
 impl Abandoned {
-    /// The reason of a layer that fails by itself: the values of its error. The message is in lower case, without a full stop.
+    /// The reason of a layer that fails by itself: the values of its error. The message is in lower case,
+    /// without a full stop.
     #[must_use]
     pub const fn new(kind: ErrorKind, outcome: Outcome, message: &'static str) -> Self {
         Self { kind: Some(kind), outcome, message }

@@ -27,7 +27,8 @@ pub struct Attempt {
     pub number: u32,
     /// When it started, by the clock of this machine.
     pub started: SystemTime,
-    /// From its start to the response's head or to the fault. If the retry layer reads whole responses, to the end of the body.
+    /// From its start to the response's head or to the fault. If the retry layer reads whole responses, to
+    /// the end of the body.
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
@@ -84,7 +85,8 @@ impl Attempt {
 pub struct Attempts(Option<Arc<[Attempt]>>);
 
 impl Attempts {
-    /// The attempts that led to this response; `None` if the first attempt succeeded, or without a retry layer.
+    /// The attempts that led to this response; `None` if the first attempt succeeded, or without a retry
+    /// layer.
     pub fn of<B>(response: &http::Response<B>) -> Option<&Self> {
         response.extensions().get()
     }

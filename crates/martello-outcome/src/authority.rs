@@ -13,7 +13,8 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-/// The default port of a URI scheme: 80 for http, 443 for https (RFC 9110 §4.2.1 and §4.2.2), `None` for every other.
+/// The default port of a URI scheme: 80 for http, 443 for https (RFC 9110 §4.2.1 and §4.2.2), `None` for
+/// every other.
 ///
 /// ```
 /// assert_eq!(martello_outcome::default_port(Some("https")), Some(443));
@@ -42,7 +43,8 @@ pub fn strip_userinfo(authority: &str) -> &str {
     authority.get(start..).unwrap_or_default()
 }
 
-/// Whether the authority of this URI has userinfo (`user:password@`), which may be a credential. Empty userinfo counts.
+/// Whether the authority of this URI has userinfo (`user:password@`), which may be a credential. Empty
+/// userinfo counts.
 ///
 /// ```
 /// assert!(martello_outcome::has_userinfo(&"https://user@api.example/".parse()?));
@@ -72,7 +74,8 @@ pub struct HostPort<'a> {
 }
 
 impl<'a> HostPort<'a> {
-    /// The host and the port of an authority or of a `Host` header. The scheme decides which port is the default.
+    /// The host and the port of an authority or of a `Host` header. The scheme decides which port is the
+    /// default.
     #[inline]
     #[must_use]
     pub fn new(scheme: Option<&'a Scheme>, authority: &'a str) -> Self {
@@ -108,9 +111,10 @@ impl<'a> HostPort<'a> {
         self.port().or_else(|| default_port(self.scheme.map(Scheme::as_str)))
     }
 
-    /// One text for all ways to write the same authority: the host in lower case, without userinfo, without zeros before
-    /// the port, and without a port that is empty, 0 or the default of the scheme (RFC 9110 §4.2.3). Without a scheme the
-    /// default ports of both http and https are left out. `None` if the host is empty.
+    /// One text for all ways to write the same authority: the host in lower case, without userinfo, without
+    /// zeros before the port, and without a port that is empty, 0 or the default of the scheme (RFC 9110
+    /// §4.2.3). Without a scheme the default ports of both http and https are left out. `None` if the host is
+    /// empty.
     ///
     /// Stores keep this text: the rule does not change.
     #[must_use]
@@ -147,8 +151,8 @@ impl fmt::Debug for HostPort<'_> {
     }
 }
 
-/// Splits off the port, which is a colon and digits, or a colon alone. Most authorities have none and end in a letter, so
-/// the last byte is looked at first.
+/// Splits off the port, which is a colon and digits, or a colon alone. Most authorities have none and end in
+/// a letter, so the last byte is looked at first.
 #[inline]
 fn split_port(authority: &str) -> Option<(&str, &str)> {
     authority.as_bytes().last().filter(|last| last.is_ascii_digit() || **last == b':')?;
@@ -157,7 +161,8 @@ fn split_port(authority: &str) -> Option<(&str, &str)> {
     Some((host.strip_suffix(':')?, port))
 }
 
-/// The origin of a URI: scheme, host and port (RFC 6454 §4). Two URIs with equal origins go to the same server.
+/// The origin of a URI: scheme, host and port (RFC 6454 §4). Two URIs with equal origins go to the same
+/// server.
 ///
 /// ```
 /// use martello_outcome::Origin;
@@ -175,7 +180,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of this URI; `None` if it has no scheme or no authority, or if it has userinfo, which a client would send.
+    /// The origin of this URI; `None` if it has no scheme or no authority, or if it has userinfo, which a
+    /// client would send.
     #[must_use]
     pub fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?.to_ascii_lowercase();

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// Exponential backoff: the wait doubles after each failure, from a base to a cap, and a part of it is random.
+/// Exponential backoff: the wait doubles after each failure, from a base to a cap, and a part of it is
+/// random.
 ///
 /// It is a value without clock and generator: the caller passes a random number from 0 to 1.
 ///
@@ -25,8 +26,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A backoff from `base` to `cap` with full jitter: see
-    /// [“Exponential Backoff And Jitter”](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+    /// A backoff from `base` to `cap` with full jitter: see [“Exponential Backoff And
+    /// Jitter”](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     #[must_use]
     pub const fn new(base: Duration, cap: Duration) -> Self {
         Self { base, cap, jitter: 1.0 }
@@ -57,23 +58,23 @@ impl Backoff {
         self.jitter
     }
 
-    /// The longest wait after this many failures in a row, counted from 1: the base, doubled for each failure after the
-    /// first, and no more than the cap. Zero failures count as one.
+    /// The longest wait after this many failures in a row, counted from 1: the base, doubled for each failure
+    /// after the first, and no more than the cap. Zero failures count as one.
     #[must_use]
     pub fn ceiling(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.base.saturating_mul(1 << doublings).min(self.cap)
     }
 
-    /// The wait after this many failures in a row: the [ceiling](Self::ceiling), shortened by up to its jitter. `random` is
-    /// from 0 to 1; 1 is the shortest wait.
+    /// The wait after this many failures in a row: the [ceiling](Self::ceiling), shortened by up to its
+    /// jitter. `random` is from 0 to 1; 1 is the shortest wait.
     #[must_use]
     pub fn wait(&self, failures: u32, random: f64) -> Duration {
         scaled(self.ceiling(failures), 1.0 - unit(self.jitter) * unit(random))
     }
 
-    /// The wait after this many failures in a row: the [ceiling](Self::ceiling), shortened or lengthened by up to its
-    /// jitter, so that it is the mean. `random` is from 0 to 1; 1 is the longest wait.
+    /// The wait after this many failures in a row: the [ceiling](Self::ceiling), shortened or lengthened by
+    /// up to its jitter, so that it is the mean. `random` is from 0 to 1; 1 is the longest wait.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -33,15 +33,16 @@ impl CallOptions {
         self
     }
 
-    /// Treats this request as idempotent: it may be sent again even if the server may have processed an earlier attempt.
+    /// Treats this request as idempotent: it may be sent again even if the server may have processed an
+    /// earlier attempt.
     #[must_use]
     pub fn assume_idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// The deadline of the call, from its start to the response's head, in place of the layer's. With zero, the call ends
-    /// as soon as it would have to wait.
+    /// The deadline of the call, from its start to the response's head, in place of the layer's. With zero,
+    /// the call ends as soon as it would have to wait.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);

@@ -9,8 +9,8 @@ const FIRST: u16 = 400;
 
 /// Decides the [`Outcome`] of an attempt from its status or its error. All crates of Martello use it.
 ///
-/// By default, 503 and 504 are unavailable: a load balancer answers them in place of a server that it cannot reach (RFC
-/// 9110 §15.6.4 and §15.6.5).
+/// By default, 503 and 504 are unavailable: a load balancer answers them in place of a server that it cannot
+/// reach (RFC 9110 §15.6.4 and §15.6.5).
 ///
 /// ```
 /// use http::StatusCode;
@@ -67,8 +67,8 @@ impl Classifier {
     /// [`source`](Error::source) chain, proves that the request did not reach the server, and
     /// [`Outcome::Ambiguous`] in every other case.
     ///
-    /// Without features, only an `io::Error` of a refused connection is recognised, and only if it is not inside another
-    /// error. The [features](crate#features) recognise more.
+    /// Without features, only an `io::Error` of a refused connection is recognised, and only if it is not
+    /// inside another error. The [features](crate#features) recognise more.
     #[must_use]
     pub fn error(&self, error: &(dyn Error + 'static)) -> Outcome {
         Fault::of(error).outcome()

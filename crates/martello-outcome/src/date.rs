@@ -12,10 +12,11 @@ const WITH_DASHES: &str = "%a, %d-%b-%Y %H:%M:%S GMT";
 
 /// Reads the `Date` header of a response: the time by the server's clock.
 ///
-/// It accepts the three forms of RFC 9110 §5.6.7, and the forms that servers and proxies send in their place: RFC 5322, with a
-/// day of one digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an offset such as `+0100`; RFC 3339; and
-/// the form of old cookies, `Sun, 06-Nov-1994 08:49:37 GMT`. A date without a zone, in another zone, with a comment or before
-/// 1970 is `None`, because a guess could be wrong by hours.
+/// It accepts the three forms of RFC 9110 §5.6.7, and the forms that servers and proxies send in their place:
+/// RFC 5322, with a day of one digit, without a weekday or with the wrong one, in `UTC`, `UT`, `Z` or an
+/// offset such as `+0100`; RFC 3339; and the form of old cookies, `Sun, 06-Nov-1994 08:49:37 GMT`. A date
+/// without a zone, in another zone, with a comment or before 1970 is `None`, because a guess could be wrong
+/// by hours.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -13,9 +13,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub enum ErrorKind {
     /// The client failed: it had no connection, or the connection broke before the response's head.
     Transport,
-    /// The client refuses the request and would refuse it again: its URL has no host or a scheme that the client does not
-    /// support, or the client cannot build a request from it. It is [unsent](Outcome::Unsent), and no part of Martello sends
-    /// it again by itself.
+    /// The client refuses the request and would refuse it again: its URL has no host or a scheme that the
+    /// client does not support, or the client cannot build a request from it. It is
+    /// [unsent](Outcome::Unsent), and no part of Martello sends it again by itself.
     Unsendable,
     /// The response's head did not come within the attempt timeout.
     AttemptTimeout,
@@ -47,8 +47,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether a call that ended so made an attempt: the client was called, or a layer around it. `false` if a layer of
-    /// Martello ended the call by itself: its deadline, its limit or its retry budget. Then only
+    /// Whether a call that ended so made an attempt: the client was called, or a layer around it. `false` if
+    /// a layer of Martello ended the call by itself: its deadline, its limit or its retry budget. Then only
     /// [`CallError::attempts`] says whether there were attempts before.
     ///
     /// ```
@@ -68,9 +68,9 @@ impl ErrorKind {
 
 /// Why a call has no response. All layers of Martello have this error type.
 ///
-/// A layer returns the `CallError` of an inner layer as it is. The error of the client, or of your own layer, is its
-/// [`source`](Error::source), unchanged: it may quote the request's URL. To show an error with its sources, use
-/// [`ErrorText`](crate::ErrorText).
+/// A layer returns the `CallError` of an inner layer as it is. The error of the client, or of your own layer,
+/// is its [`source`](Error::source), unchanged: it may quote the request's URL. To show an error with its
+/// sources, use [`ErrorText`](crate::ErrorText).
 ///
 /// ```
 /// use martello_outcome::{CallError, ErrorKind, Outcome};
@@ -93,8 +93,8 @@ struct Inner {
 }
 
 impl CallError {
-    /// An error that a layer raises itself. Write the message in lower case, without a full stop; say what to do next, and
-    /// do not repeat the source.
+    /// An error that a layer raises itself. Write the message in lower case, without a full stop; say what to
+    /// do next, and do not repeat the source.
     ///
     /// ```
     /// use martello_outcome::{CallError, ErrorKind, Outcome};
@@ -115,12 +115,13 @@ impl CallError {
         }))
     }
 
-    /// The error of your own layer around the client that failed before it called the client: it could not fetch a token, or
-    /// sign the request. Nothing was sent, so the request may be sent again whatever its method. Without this conversion the
-    /// layer's error would be ambiguous.
+    /// The error of your own layer around the client that failed before it called the client: it could not
+    /// fetch a token, or sign the request. Nothing was sent, so the request may be sent again whatever its
+    /// method. Without this conversion the layer's error would be ambiguous.
     ///
-    /// The kind is [`ErrorKind::Transport`] if another attempt may succeed, and [`ErrorKind::Unsendable`] if none ever will.
-    /// The source does not count as evidence, not even a `CallError` of the exchange for the token.
+    /// The kind is [`ErrorKind::Transport`] if another attempt may succeed, and [`ErrorKind::Unsendable`] if
+    /// none ever will. The source does not count as evidence, not even a `CallError` of the exchange for the
+    /// token.
     ///
     /// ```
     /// use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -145,8 +146,8 @@ impl CallError {
         error
     }
 
-    /// Converts an error of `poll_ready`. A `CallError`, boxed or not, stays as it is. Anything else becomes one of kind
-    /// [`ErrorKind::Transport`] that is [unsent](Outcome::Unsent), because `call` comes later.
+    /// Converts an error of `poll_ready`. A `CallError`, boxed or not, stays as it is. Anything else becomes
+    /// one of kind [`ErrorKind::Transport`] that is [unsent](Outcome::Unsent), because `call` comes later.
     #[must_use]
     pub fn from_readiness(error: impl Into<BoxError>) -> Self {
         Self::unwrapped(error.into()).unwrap_or_else(|source| {
@@ -154,8 +155,8 @@ impl CallError {
         })
     }
 
-    /// Converts the error of a response's body. A `CallError`, boxed or not, stays as it is. Anything else becomes one of
-    /// kind [`ErrorKind::Body`] that is [ambiguous](Outcome::Ambiguous).
+    /// Converts the error of a response's body. A `CallError`, boxed or not, stays as it is. Anything else
+    /// becomes one of kind [`ErrorKind::Body`] that is [ambiguous](Outcome::Ambiguous).
     #[must_use]
     pub fn from_body(error: impl Into<BoxError>) -> Self {
         Self::unwrapped(error.into()).unwrap_or_else(|source| {
@@ -179,8 +180,8 @@ impl CallError {
         self
     }
 
-    /// Sets the attempts. [`CallError::outcome`] becomes the outcome of the last, and [`CallError::last_status`] the last
-    /// status among them.
+    /// Sets the attempts. [`CallError::outcome`] becomes the outcome of the last, and
+    /// [`CallError::last_status`] the last status among them.
     #[must_use]
     pub fn with_attempts(mut self, attempts: Attempts) -> Self {
         self.0.last_status = attempts.iter().rev().find_map(|attempt| attempt.status).or(self.0.last_status);
@@ -209,14 +210,15 @@ impl CallError {
     }
 
     /// Whether the client was not called because a layer around it failed: this error was made with
-    /// [`CallError::unsent`], and no earlier attempt reached the server. Such an error is no evidence about the state of the
-    /// server.
+    /// [`CallError::unsent`], and no earlier attempt reached the server. Such an error is no evidence about
+    /// the state of the server.
     #[must_use]
     pub fn is_untried(&self) -> bool {
         self.0.untried && self.0.attempts.iter().all(|attempt| attempt.outcome == Outcome::Unsent)
     }
 
-    /// The attempts of the call, in order; empty without a retry layer, or if the call ended before its first attempt.
+    /// The attempts of the call, in order; empty without a retry layer, or if the call ended before its first
+    /// attempt.
     #[must_use]
     pub fn attempts(&self) -> &Attempts {
         &self.0.attempts

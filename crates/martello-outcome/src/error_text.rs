@@ -8,8 +8,8 @@ use crate::{Printable, mask_urls, truncate};
 /// The most bytes that are read from an error and its sources.
 const MOST: usize = 16 * 1024;
 
-/// Displays an error and its sources on one line. Secrets in the URLs that they quote are masked as by [`mask_urls`], and
-/// control characters are escaped as by [`Printable`].
+/// Displays an error and its sources on one line. Secrets in the URLs that they quote are masked as by
+/// [`mask_urls`], and control characters are escaped as by [`Printable`].
 ///
 /// Use it for errors whose sources come from other crates: some clients quote the URL of the request.
 ///
@@ -33,8 +33,8 @@ impl<'a> ErrorText<'a> {
         Self(error)
     }
 
-    /// The text in at most this many bytes, cut between characters: URLs masked, and a space in place of each character
-    /// that is not [printable](Printable::allows). So is [`Attempt::fault`](crate::Attempt::fault).
+    /// The text in at most this many bytes, cut between characters: URLs masked, and a space in place of each
+    /// character that is not [printable](Printable::allows). So is [`Attempt::fault`](crate::Attempt::fault).
     ///
     /// ```
     /// # use martello_outcome::ErrorText;
@@ -53,8 +53,8 @@ impl<'a> ErrorText<'a> {
     }
 }
 
-/// A text from outside in the form of [`ErrorText::single_line`]: at most this many bytes, URLs masked, and a space in
-/// place of each character that is not [printable](Printable::allows).
+/// A text from outside in the form of [`ErrorText::single_line`]: at most this many bytes, URLs masked, and a
+/// space in place of each character that is not [printable](Printable::allows).
 ///
 /// ```
 /// use martello_outcome::single_line;

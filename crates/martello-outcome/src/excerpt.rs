@@ -13,8 +13,8 @@ pub fn truncate(text: &str, max_bytes: usize) -> &str {
     (0..=max_bytes.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }
 
-/// The first bytes of a body, on one line, escaped as by [`Printable`]; what is not UTF-8 is `�`, and `…` follows what
-/// was cut.
+/// The first bytes of a body, on one line, escaped as by [`Printable`]; what is not UTF-8 is `�`, and `…`
+/// follows what was cut.
 ///
 /// ```
 /// use martello_outcome::Excerpt;

@@ -10,8 +10,8 @@ const UNSENDABLE: &str =
 /// The most errors of a source chain that are read. A chain may be circular.
 const DEEPEST: usize = 32;
 
-/// The error of hyper-util's connector, which other clients, such as tonic, return as a source. The connector runs before
-/// there is a connection to send a request on.
+/// The error of hyper-util's connector, which other clients, such as tonic, return as a source. The connector
+/// runs before there is a connection to send a request on.
 #[cfg(feature = "hyper-util")]
 type ConnectError =
     <hyper_util::client::legacy::connect::HttpConnector as tower_service::Service<http::Uri>>::Error;
@@ -32,11 +32,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Walks from the outermost error inwards. The first error with evidence decides, because its sources may be about
-    /// something else, such as the stream that a request body was read from.
+    /// Walks from the outermost error inwards. The first error with evidence decides, because its sources may
+    /// be about something else, such as the stream that a request body was read from.
     ///
-    /// The sources of an unknown error may be about another exchange, such as that for a token or a redirect. There, the
-    /// refusal of a client proves nothing.
+    /// The sources of an unknown error may be about another exchange, such as that for a token or a redirect.
+    /// There, the refusal of a client proves nothing.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |error| inner(*error));
         let mut own = true;
@@ -59,10 +59,11 @@ impl Fault {
 }
 
 impl CallError {
-    /// Converts the error of an inner service. A `CallError`, boxed or not, stays as it is. Anything else becomes one of
-    /// kind [`ErrorKind::Transport`], with the outcome that [`Classifier::error`](crate::Classifier::error) reads from it,
-    /// or of kind [`ErrorKind::Unsendable`] if it is the client's own error and says that the client refuses the request
-    /// (the [features](crate#features) decide which errors are recognised).
+    /// Converts the error of an inner service. A `CallError`, boxed or not, stays as it is. Anything else
+    /// becomes one of kind [`ErrorKind::Transport`], with the outcome that
+    /// [`Classifier::error`](crate::Classifier::error) reads from it, or of kind [`ErrorKind::Unsendable`] if
+    /// it is the client's own error and says that the client refuses the request (the
+    /// [features](crate#features) decide which errors are recognised).
     #[must_use]
     pub fn from_source(error: impl Into<BoxError>) -> Self {
         let source = match Self::unwrapped(error.into()) {
@@ -142,9 +143,10 @@ fn evidence(
     None
 }
 
-/// Only a refused connection proves that the request is unsent, and only if this is the outermost error: a reset or an
-/// unreachable host can come in the middle of an exchange, and a source may be about a lazy connection that had taken the
-/// request, or about the stream of the request's body. If the error only wraps another (h2 and TLS do so), the inner decides.
+/// Only a refused connection proves that the request is unsent, and only if this is the outermost error: a
+/// reset or an unreachable host can come in the middle of an exchange, and a source may be about a lazy
+/// connection that had taken the request, or about the stream of the request's body. If the error only wraps
+/// another (h2 and TLS do so), the inner decides.
 fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused if depth == 0 => Some(Fault::Unsent),
@@ -153,8 +155,8 @@ fn io_evidence(error: &io::Error, depth: usize) -> Option<Fault> {
     }
 }
 
-/// A builder error of reqwest comes before the request is sent. An error after a redirect is ambiguous: the request itself
-/// had an answer.
+/// A builder error of reqwest comes before the request is sent. An error after a redirect is ambiguous: the
+/// request itself had an answer.
 #[cfg(feature = "reqwest")]
 fn reqwest_evidence(error: &reqwest::Error, own: bool) -> Option<Fault> {
     match (error.is_redirect(), error.is_builder()) {
@@ -164,12 +166,12 @@ fn reqwest_evidence(error: &reqwest::Error, own: bool) -> Option<Fault> {
     }
 }
 
-/// An error without a source that is not a connect error is the client's refusal of the request: no host, an unknown version
-/// or method. (The client handles one more kind without a source itself.) If the error has a connection, that connection does
-/// not support the request's version, and the next one may: unsent.
+/// An error without a source that is not a connect error is the client's refusal of the request: no host, an
+/// unknown version or method. (The client handles one more kind without a source itself.) If the error has a
+/// connection, that connection does not support the request's version, and the next one may: unsent.
 ///
-/// Of the connector's errors, only the direct source of the client's error counts: a proxy's tunnel in between has its own
-/// target, which may be refused.
+/// Of the connector's errors, only the direct source of the client's error counts: a proxy's tunnel in
+/// between has its own target, which may be refused.
 #[cfg(feature = "hyper-util")]
 fn legacy_evidence(error: &hyper_util::client::legacy::Error, own: bool) -> Option<Fault> {
     match (error.is_connect(), error.source()) {
@@ -185,8 +187,8 @@ fn legacy_evidence(error: &hyper_util::client::legacy::Error, own: bool) -> Opti
     }
 }
 
-/// The connector's refusal of a URL: a scheme that it does not support, no scheme, or no host. All its other errors have a
-/// source.
+/// The connector's refusal of a URL: a scheme that it does not support, no scheme, or no host. All its other
+/// errors have a source.
 #[cfg(feature = "hyper-util")]
 fn refused_target(error: &(dyn Error + 'static), own: bool) -> Option<Fault> {
     let refused = error.is::<ConnectError>() && error.source().is_none();
@@ -199,8 +201,8 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
     if error.is_canceled() || error.is_closed() {
         return Some(Fault::Unsent);
     }
-    // hyper had begun with the request. Only an HTTP/2 error has more evidence: any other source, such as the error of the
-    // request body, does not tell whether the request was sent.
+    // hyper had begun with the request. Only an HTTP/2 error has more evidence: any other source, such as the
+    // error of the request body, does not tell whether the request was sent.
     #[cfg(feature = "h2")]
     if error.source().is_some_and(<dyn Error>::is::<h2::Error>) {
         return None;
@@ -208,12 +210,12 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
     Some(Fault::Ambiguous)
 }
 
-/// RFC 9113 §8.7: the server did not process a stream that it refused, or one above the last stream that a GOAWAY names. h2
-/// returns the GOAWAY as the error of those streams.
+/// RFC 9113 §8.7: the server did not process a stream that it refused, or one above the last stream that a
+/// GOAWAY names. h2 returns the GOAWAY as the error of those streams.
 ///
-/// A graceful GOAWAY (NO_ERROR), which first names no stream, can also become the error of a request that was just sent:
-/// hyper polls for readiness once more after it sent a request, and returns the result for that request. The two cases look
-/// the same, so a graceful GOAWAY proves nothing.
+/// A graceful GOAWAY (NO_ERROR), which first names no stream, can also become the error of a request that was
+/// just sent: hyper polls for readiness once more after it sent a request, and returns the result for that
+/// request. The two cases look the same, so a graceful GOAWAY proves nothing.
 #[cfg(feature = "h2")]
 fn h2_evidence(error: &h2::Error) -> Option<Fault> {
     let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);

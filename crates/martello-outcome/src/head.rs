@@ -31,8 +31,8 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The authority that the request goes to, in its [canonical form](HostPort::canonical): that of its URI, or of its
-    /// `Host` header if the URI has none.
+    /// The authority that the request goes to, in its [canonical form](HostPort::canonical): that of its URI,
+    /// or of its `Host` header if the URI has none.
     ///
     /// ```
     /// # use martello_outcome::RequestHead;

@@ -56,8 +56,8 @@ macro_rules! id {
             ///
             /// # Errors
             ///
-            /// If the value is empty, longer than [`Self::MAX`] or has a byte that is not visible ASCII. It is never
-            /// truncated, because a part of an id may match a wrong one.
+            /// If the value is empty, longer than [`Self::MAX`] or has a byte that is not visible ASCII. It
+            /// is never truncated, because a part of an id may match a wrong one.
             pub fn from_header(value: &HeaderValue) -> Result<Self, InvalidId> {
                 Text::parse(value.as_bytes()).map(Self)
             }

@@ -11,12 +11,12 @@ const SLASHES: [char; 2] = ['/', '\\'];
 /// What may follow a URL in a sentence, or close what it stands in.
 const TRAILING: [char; 10] = [')', ']', '}', '\'', '`', '.', ',', ':', ';', '!'];
 
-/// Masks the secrets in the URLs of a text: userinfo, and the values in queries and fragments, except those of the
-/// parameters for which `shows` returns true. Paths are not masked.
+/// Masks the secrets in the URLs of a text: userinfo, and the values in queries and fragments, except those
+/// of the parameters for which `shows` returns true. Paths are not masked.
 ///
-/// It masks everything that looks like a URL: complete or from its path on, in quotes, in brackets or in a sentence. In doubt,
-/// it masks. The faults of attempts and the `Debug` of a [`CallError`](crate::CallError) are masked like this, because some
-/// clients quote the URL of the request in their errors.
+/// It masks everything that looks like a URL: complete or from its path on, in quotes, in brackets or in a
+/// sentence. In doubt, it masks. The faults of attempts and the `Debug` of a [`CallError`](crate::CallError)
+/// are masked like this, because some clients quote the URL of the request in their errors.
 ///
 /// ```
 /// use martello_outcome::mask_urls;
@@ -60,7 +60,8 @@ fn end_of_path(word: &str) -> usize {
     fragment.map_or(query, |fragment| fragment.min(query))
 }
 
-/// A host follows two slashes (RFC 3986 §4.2), with or without a scheme. Browsers treat backslashes as slashes.
+/// A host follows two slashes (RFC 3986 §4.2), with or without a scheme. Browsers treat backslashes as
+/// slashes.
 fn mask_userinfo(mut path: &str, out: &mut String) {
     let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
     while let Some(at) = path.as_bytes().windows(2).position(|pair| pair.iter().all(is_slash)) {
@@ -77,7 +78,8 @@ fn mask_userinfo(mut path: &str, out: &mut String) {
     out.push_str(path);
 }
 
-/// Writes each parameter with its separator. In a URL, a parameter without a name may be a token, and is masked.
+/// Writes each parameter with its separator. In a URL, a parameter without a name may be a token, and is
+/// masked.
 fn mask_parameters(mut rest: &str, in_url: bool, shows: &impl Fn(&str) -> bool, out: &mut String) {
     while let Some(separator) = rest.chars().next() {
         let (_, parameters) = split(rest, separator.len_utf8());

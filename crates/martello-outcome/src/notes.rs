@@ -8,11 +8,11 @@ use std::{
 
 use http::Extensions;
 
-/// What inner layers report to the log record of a call while the call is in progress, so that the record is complete even
-/// if the call is dropped.
+/// What inner layers report to the log record of a call while the call is in progress, so that the record is
+/// complete even if the call is dropped.
 ///
-/// The log layer puts one into the request's extensions if it will write a record. A layer that finds none reports nothing.
-/// A clone shares the notes.
+/// The log layer puts one into the request's extensions if it will write a record. A layer that finds none
+/// reports nothing. A clone shares the notes.
 ///
 /// ```
 /// use std::time::Duration;

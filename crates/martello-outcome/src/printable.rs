@@ -1,11 +1,11 @@
 use std::fmt::{self, Write};
 
-/// Displays text from outside (a server, a file) safely on a terminal: control and invisible characters are escaped as
-/// `\u{1b}`, `\n` or `\u{202e}`.
+/// Displays text from outside (a server, a file) safely on a terminal: control and invisible characters are
+/// escaped as `\u{1b}`, `\n` or `\u{202e}`.
 ///
-/// The result contains no terminal escape sequence, does not change the direction of the text after it, and stays on one
-/// line. All `Display` implementations of Martello write text from outside like this. A `String` that a type returns is
-/// unchanged.
+/// The result contains no terminal escape sequence, does not change the direction of the text after it, and
+/// stays on one line. All `Display` implementations of Martello write text from outside like this. A `String`
+/// that a type returns is unchanged.
 ///
 /// ```
 /// use martello_outcome::Printable;
@@ -40,9 +40,9 @@ impl<'a> Printable<'a> {
         Self { lines: true, ..self }
     }
 
-    /// Whether a character is written unchanged. Escaped are control characters (C0, DEL, C1), characters that change the
-    /// direction of text, line and paragraph separators, and invisible characters, except the joiners of letters (U+200C,
-    /// U+200D).
+    /// Whether a character is written unchanged. Escaped are control characters (C0, DEL, C1), characters
+    /// that change the direction of text, line and paragraph separators, and invisible characters, except the
+    /// joiners of letters (U+200C, U+200D).
     #[must_use]
     pub const fn allows(char: char) -> bool {
         !matches!(char,

@@ -5,11 +5,11 @@ use http::{Method, StatusCode};
 use crate::{Attempt, Attempts, Outcome, status_may_be_processed};
 
 impl Outcome {
-    /// Whether the server may have processed an attempt with this outcome; `status` is that of its response, if there was
-    /// one.
+    /// Whether the server may have processed an attempt with this outcome; `status` is that of its response,
+    /// if there was one.
     ///
-    /// It may have after an ambiguous outcome, and after any 5xx but 503. A server that answers 503, 401, 407, 408, 425 or
-    /// 429 did not begin.
+    /// It may have after an ambiguous outcome, and after any 5xx but 503. A server that answers 503, 401,
+    /// 407, 408, 425 or 429 did not begin.
     #[must_use]
     pub fn may_be_processed(self, status: Option<StatusCode>) -> bool {
         match self {
@@ -19,17 +19,17 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a call whose last attempt has this outcome and this status, if the server
-    /// [may have processed](Self::may_be_processed) an earlier attempt: the last attempt may have been rejected because the
-    /// earlier one succeeded.
+    /// The outcome of a call whose last attempt has this outcome and this status, if the server [may have
+    /// processed](Self::may_be_processed) an earlier attempt: the last attempt may have been rejected because
+    /// the earlier one succeeded.
     ///
     /// | method | rejected with | outcome of the call |
     /// |---|---|---|
     /// | DELETE | 404, 410 | success: the resource is gone |
     /// | any that is not safe | 409, 412 | ambiguous: the request conflicts with the state of the resource (RFC 9110 §15.5.10 and §15.5.13), which the earlier attempt may have written |
     ///
-    /// Every other outcome stays. An earlier write does not cause a 404, and a rejection of the request itself, such as 422 or
-    /// 428, applied to the earlier attempt too.
+    /// Every other outcome stays. An earlier write does not cause a 404, and a rejection of the request
+    /// itself, such as 422 or 428, applied to the earlier attempt too.
     ///
     /// ```
     /// use http::{Method, StatusCode};

@@ -4,11 +4,11 @@ thread_local! {
     static QUEUED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lets an inner layer report to an outer layer that the request waits in a queue and was not sent: the attempt timeout does
-/// not run while a request waits for a permit.
+/// Lets an inner layer report to an outer layer that the request waits in a queue and was not sent: the
+/// attempt timeout does not run while a request waits for a permit.
 ///
-/// The report goes from a poll to the caller of that poll, on the same thread, so it needs neither an allocation nor an
-/// extension. It does not cross tasks or channels: there the timeout runs.
+/// The report goes from a poll to the caller of that poll, on the same thread, so it needs neither an
+/// allocation nor an extension. It does not cross tasks or channels: there the timeout runs.
 ///
 /// ```
 /// use std::task::Poll;

@@ -4,8 +4,9 @@ use crate::{CallOptions, RequestHead};
 
 /// Decides whether a request may be sent again if the server may have processed an earlier attempt.
 ///
-/// It may if its method is idempotent by RFC 9110 §9.2.2 (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), if this policy or its
-/// [`CallOptions`] treat it as idempotent, or if it has an `Idempotency-Key` and this policy honours one.
+/// It may if its method is idempotent by RFC 9110 §9.2.2 (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), if this
+/// policy or its [`CallOptions`] treat it as idempotent, or if it has an `Idempotency-Key` and this policy
+/// honours one.
 ///
 /// ```
 /// use martello_outcome::{Repeatable, RequestHead};
@@ -29,8 +30,8 @@ impl Repeatable {
         self
     }
 
-    /// Treats a request with an `Idempotency-Key` header as idempotent, because this server processes a key only once. Off
-    /// by default, because a server that ignores the header processes the request twice.
+    /// Treats a request with an `Idempotency-Key` header as idempotent, because this server processes a key
+    /// only once. Off by default, because a server that ignores the header processes the request twice.
     #[must_use]
     pub fn honours_idempotency_key(mut self) -> Self {
         self.by_key = true;

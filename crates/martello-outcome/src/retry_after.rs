@@ -6,8 +6,8 @@ use crate::date;
 
 /// The wait that a `Retry-After` header asks for (RFC 9110 §10.2.3): a number of seconds, or a date.
 ///
-/// Servers also send forms that are not in the RFC. It accepts a number with a decimal fraction, which is rounded up to whole
-/// seconds, and the dates that [`http_date`](crate::http_date) lists.
+/// Servers also send forms that are not in the RFC. It accepts a number with a decimal fraction, which is
+/// rounded up to whole seconds, and the dates that [`http_date`](crate::http_date) lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter {
     after: Duration,
@@ -16,10 +16,11 @@ pub struct RetryAfter {
 impl RetryAfter {
     /// Reads the `Retry-After` from the headers of a response; `now` is the time by the local clock.
     ///
-    /// A date is compared with the `Date` of the response, so that a difference between the two clocks does not count, or
-    /// with `now` if there is no `Date`. A date in the past is zero. A number that is too large is [`Duration::MAX`]. Of
-    /// several lines, the longest wait counts. Invalid lines are ignored: a sign, an exponent, a unit, a date without a zone.
-    /// A proxy may have replaced `Date`, so cap the wait: see [`capped_wait`](Self::capped_wait).
+    /// A date is compared with the `Date` of the response, so that a difference between the two clocks does
+    /// not count, or with `now` if there is no `Date`. A date in the past is zero. A number that is too large
+    /// is [`Duration::MAX`]. Of several lines, the longest wait counts. Invalid lines are ignored: a sign, an
+    /// exponent, a unit, a date without a zone. A proxy may have replaced `Date`, so cap the wait: see
+    /// [`capped_wait`](Self::capped_wait).
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -39,8 +40,8 @@ impl RetryAfter {
         lines.iter().filter_map(|line| parse(line, headers, now)).max().map(|after| Self { after })
     }
 
-    /// A random wait to add to a `Retry-After` of this length: up to half of it, and at most 10 s. It keeps clients with the
-    /// same `Retry-After` from returning at the same time. `random` is from 0 to 1.
+    /// A random wait to add to a `Retry-After` of this length: up to half of it, and at most 10 s. It keeps
+    /// clients with the same `Retry-After` from returning at the same time. `random` is from 0 to 1.
     ///
     /// ```
     /// use std::time::Duration;
@@ -55,7 +56,8 @@ impl RetryAfter {
         (asked / 2).min(Duration::from_secs(10)).mul_f64(random)
     }
 
-    /// How long to wait for a `Retry-After` of this length: at most `cap`, and the [jitter](Self::jitter) of that beyond it.
+    /// How long to wait for a `Retry-After` of this length: at most `cap`, and the [jitter](Self::jitter) of
+    /// that beyond it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -86,8 +88,8 @@ fn parse(line: &HeaderValue, headers: &HeaderMap, now: SystemTime) -> Option<Dur
     })
 }
 
-/// A number of seconds. RFC 9110 allows whole numbers only, but some servers send a fraction, such as `1.5`. It is rounded up,
-/// because a request that comes too early is refused again.
+/// A number of seconds. RFC 9110 allows whole numbers only, but some servers send a fraction, such as `1.5`.
+/// It is rounded up, because a request that comes too early is refused again.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

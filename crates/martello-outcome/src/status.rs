@@ -15,8 +15,8 @@ pub fn is_bodiless(status: StatusCode) -> bool {
     status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// Whether a server that answers with this error status may have processed the request: any 5xx but 503. A server that
-/// answers 503 did not begin.
+/// Whether a server that answers with this error status may have processed the request: any 5xx but 503. A
+/// server that answers 503 did not begin.
 ///
 /// ```
 /// use http::StatusCode;

@@ -14,7 +14,8 @@ use crate::{
 };
 
 pin_project! {
-    /// The response of a [`Tracking`](crate::Tracking). Dropping it drops the attempt, and nothing is recorded of it.
+    /// The response of a [`Tracking`](crate::Tracking). Dropping it drops the attempt, and nothing is
+    /// recorded of it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {

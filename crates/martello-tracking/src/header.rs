@@ -44,15 +44,15 @@ pub(crate) fn header_name(field: &'static str, name: &str) -> Result<HeaderName,
 
 /// The ids on the lines of this header, in their order, at most [`MAX_IDS`].
 ///
-/// Invalid lines, and invalid parts of a joined line, are ignored. The event about an ignored line has its length only,
-/// because its content may be anything.
+/// Invalid lines, and invalid parts of a joined line, are ignored. The event about an ignored line has its
+/// length only, because its content may be anything.
 pub(crate) fn ids<'a>(headers: &'a HeaderMap, name: &'a HeaderName) -> impl Iterator<Item = TrackingId> + 'a {
     let lines = headers.get_all(name).iter();
     lines.flat_map(move |line| ids_of(line, name)).take(MAX_IDS)
 }
 
-/// The ids of one line. Most lines are one id. A proxy may have joined several with a comma and a space (RFC 9110 §5.3),
-/// which cannot be part of an id.
+/// The ids of one line. Most lines are one id. A proxy may have joined several with a comma and a space (RFC
+/// 9110 §5.3), which cannot be part of an id.
 fn ids_of<'a>(line: &'a HeaderValue, name: &'a HeaderName) -> impl Iterator<Item = TrackingId> + 'a {
     let whole = TrackingId::from_header(line).ok();
     let text = if whole.is_some() { "" } else { std::str::from_utf8(line.as_bytes()).unwrap_or_default() };

@@ -10,8 +10,8 @@ use crate::{
 
 /// Reads the tracking id of each response, and optionally sends the caller's own id.
 ///
-/// The default reads `Trackingid` and sends nothing. A clone shares no state: the ids belong to the response and to the
-/// request's [`TrackingIds`](crate::TrackingIds).
+/// The default reads `Trackingid` and sends nothing. A clone shares no state: the ids belong to the response
+/// and to the request's [`TrackingIds`](crate::TrackingIds).
 ///
 /// ```
 /// use martello_outcome::TrackingId;
@@ -30,7 +30,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct TrackingLayer {
-    // Shared by services and futures: the configuration has 88 bytes, which each clone and each future would copy.
+    // Shared by services and futures: the configuration has 88 bytes, which each clone and each future would
+    // copy.
     config: Option<Arc<Config>>,
 }
 
@@ -110,12 +111,12 @@ impl TrackingBuilder {
         self.caller_id_with(header, CallerId::of)
     }
 
-    /// As [`TrackingBuilder::caller_id`], with an id from elsewhere in the request's extensions, such as tower-http's
-    /// `RequestId`.
+    /// As [`TrackingBuilder::caller_id`], with an id from elsewhere in the request's extensions, such as
+    /// tower-http's `RequestId`.
     ///
-    /// A [`CallerId`] in the extensions takes precedence over `source`. The id that `source` returns is inserted as a
-    /// [`CallerId`], for the inner layers. An outer layer, such as a log, has read the extensions before: pass it the same
-    /// function, as `Stack::caller_id_with` of the facade does.
+    /// A [`CallerId`] in the extensions takes precedence over `source`. The id that `source` returns is
+    /// inserted as a [`CallerId`], for the inner layers. An outer layer, such as a log, has read the
+    /// extensions before: pass it the same function, as `Stack::caller_id_with` of the facade does.
     ///
     /// ```
     /// use martello_outcome::CallerId;

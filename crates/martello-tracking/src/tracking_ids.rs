@@ -11,8 +11,8 @@ use martello_outcome::TrackingId;
 /// The tracking ids of all attempts of a call, or of several calls, including those of a call that failed.
 ///
 /// Put one into a request's extensions and keep a clone, which shares the list. A
-/// [`TrackingLayer`](crate::TrackingLayer) adds the ids of each response as soon as it arrives, so they are there even if
-/// the call ends in an error or is dropped. An attempt without a response adds none.
+/// [`TrackingLayer`](crate::TrackingLayer) adds the ids of each response as soon as it arrives, so they are
+/// there even if the call ends in an error or is dropped. An attempt without a response adds none.
 ///
 /// Entries are in the order in which their attempts began, even if a response comes late. The newest
 /// [`TrackingIds::MAX`] are kept.
@@ -36,7 +36,8 @@ pub struct TrackingIds(Arc<Mutex<Entries>>);
 pub struct AttemptTrackingId {
     /// The attempt's place in its call, counted from 1.
     pub attempt: u32,
-    /// An id on its response. The first id of an attempt is that of the answering server; it propagated the others.
+    /// An id on its response. The first id of an attempt is that of the answering server; it propagated the
+    /// others.
     pub id: TrackingId,
 }
 
@@ -72,8 +73,8 @@ impl TrackingIds {
         self.lock().kept.iter().map(|(_, entry)| *entry).collect()
     }
 
-    /// The server's id of the newest attempt that has one: not of the latest response, and not an id that the server
-    /// propagated.
+    /// The server's id of the newest attempt that has one: not of the latest response, and not an id that the
+    /// server propagated.
     #[must_use]
     pub fn last(&self) -> Option<TrackingId> {
         let entries = self.lock();
@@ -121,7 +122,8 @@ impl fmt::Debug for TrackingIds {
 
 /// An attempt's place in a [`TrackingIds`].
 ///
-/// It is reserved when the attempt begins: the response of an abandoned attempt may come after that of the next attempt.
+/// It is reserved when the attempt begins: the response of an abandoned attempt may come after that of the
+/// next attempt.
 #[derive(Debug)]
 pub(crate) struct StartedAttempt {
     tracking_ids: TrackingIds,

@@ -234,8 +234,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever order frames, drops, copies and polls come in: nothing panics, and a handle yields a prefix of
-    /// the stream, and all of it if it ends well.
+    /// Whatever order frames, drops, copies and polls come in: nothing panics, and a handle yields a prefix
+    /// of the stream, and all of it if it ends well.
     #[test]
     fn any_order_of_polls_copies_and_drops_yields_the_stream_or_an_error(
         frames in proptest::collection::vec(proptest::option::of("[a-z]{0,9}"), 0..12),

@@ -1,7 +1,7 @@
 //! A subscriber that keeps its events, and small services.
 //!
-//! It is global, because `tracing` remembers for the whole process whether anybody listens at a place; each thread
-//! has its own collection and its own level, and so has each test.
+//! It is global, because `tracing` remembers for the whole process whether anybody listens at a place; each
+//! thread has its own collection and its own level, and so has each test.
 
 use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, fmt::Debug, sync::OnceLock};
 

@@ -76,7 +76,8 @@ fn each_event_has_a_callsite_that_is_asked_and_one_that_writes_and_they_are_alik
     assert!(alike.values().all(|count| *count == 2), "{alike:#?}");
 }
 
-/// Where dots are expanded, as Elasticsearch does it, such a field would have to be a text and an object at once.
+/// Where dots are expanded, as Elasticsearch does it, such a field would have to be a text and an object at
+/// once.
 #[test]
 fn the_name_of_no_field_is_the_beginning_of_another() {
     let _one = one_at_a_time();

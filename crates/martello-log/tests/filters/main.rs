@@ -1,5 +1,6 @@
-//! Layers with filters of their own, beside each other: the log takes nothing from any of them. A binary of its own, with
-//! one test at a time, because `tracing` remembers for the whole process who is interested in what.
+//! Layers with filters of their own, beside each other: the log takes nothing from any of them. A binary of
+//! its own, with one test at a time, because `tracing` remembers for the whole process who is interested in
+//! what.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod callsites;

@@ -180,7 +180,8 @@ async fn an_io_error_leaves_the_decision_to_the_error_that_it_wraps() {
     assert_eq!(read(io::Error::other(sent(get("https://127.0.0.1:1/")).await)), NEVER);
 }
 
-/// It may speak of a second exchange, such as that with the `Location` of an answer: the request itself was processed then.
+/// It may speak of a second exchange, such as that with the `Location` of an answer: the request itself was
+/// processed then.
 #[tokio::test]
 async fn a_refused_request_below_an_unknown_error_is_ambiguous() {
     assert_eq!(read(Wrapped(sent(get("/orders/1")).await.into())), NOBODY_KNOWS);
@@ -275,8 +276,8 @@ async fn a_request_that_an_idle_connection_returns_may_be_sent_the_next_time() {
     assert_eq!((read(error), server.requests().len()), (NOT_NOW, 1));
 }
 
-/// While one request connects over HTTP/2, the others wait for it; their own attempts to connect are given up, with an error that has
-/// no source and comes to nobody.
+/// While one request connects over HTTP/2, the others wait for it; their own attempts to connect are given
+/// up, with an error that has no source and comes to nobody.
 #[tokio::test]
 async fn requests_that_wait_for_one_connection_of_http2_may_be_sent_the_next_time() {
     for retries in [true, false] {

@@ -6,14 +6,15 @@ use crate::{PropagateTrackingId, header};
 
 /// Propagates the tracking ids of the outbound calls of a server to its own responses.
 ///
-/// The layer inserts an empty [`TrackingIds`](crate::TrackingIds) into the extensions of each incoming request. A handler puts
-/// it into the extensions of its outbound requests, which pass a [`TrackingLayer`](crate::TrackingLayer). The layer then adds
-/// the ids to the response as header lines, those of the newest attempt first: if this server sets no id of its own, its
-/// caller reads the first line as the id of the attempt, and the newest attempt most likely decided the response.
+/// The layer inserts an empty [`TrackingIds`](crate::TrackingIds) into the extensions of each incoming
+/// request. A handler puts it into the extensions of its outbound requests, which pass a
+/// [`TrackingLayer`](crate::TrackingLayer). The layer then adds the ids to the response as header lines,
+/// those of the newest attempt first: if this server sets no id of its own, its caller reads the first line
+/// as the id of the attempt, and the newest attempt most likely decided the response.
 ///
-/// Lines that are already on the response come first and stay unchanged. An id that is among them is not repeated. There are
-/// at most eight lines in all; the ids of the oldest attempts are left out. If the inner service returns an error, there is
-/// no response to add them to; axum's routes never do.
+/// Lines that are already on the response come first and stay unchanged. An id that is among them is not
+/// repeated. There are at most eight lines in all; the ids of the oldest attempts are left out. If the inner
+/// service returns an error, there is no response to add them to; axum's routes never do.
 ///
 /// A clone shares nothing with the original.
 ///

@@ -5,7 +5,8 @@ use tower_service::Service;
 
 use crate::{PropagateTrackingIdFuture, TrackingIds};
 
-/// A service that propagates the ids of its outbound calls: see [`PropagateTrackingIdLayer`](crate::PropagateTrackingIdLayer).
+/// A service that propagates the ids of its outbound calls: see
+/// [`PropagateTrackingIdLayer`](crate::PropagateTrackingIdLayer).
 ///
 /// Errors and readiness are those of the inner service.
 #[derive(Clone, Debug)]
