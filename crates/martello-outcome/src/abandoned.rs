@@ -75,7 +75,7 @@ impl Abandoned {
         self.kind
     }
 
-    /// The outcome of the attempt. A status that came before says more.
+    /// The outcome of the attempt. The outcome of a status that came before takes precedence.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome

@@ -8,7 +8,7 @@ const SEPARATORS: [char; 4] = ['?', '&', ';', '#'];
 
 const SLASHES: [char; 2] = ['/', '\\'];
 
-/// What may follow a URL in a sentence, or close what it stands in.
+/// Characters after a URL in a sentence or in brackets, which are not part of it.
 const TRAILING: [char; 10] = [')', ']', '}', '\'', '`', '.', ',', ':', ';', '!'];
 
 /// Masks the secrets in the URLs of a text: userinfo, and the values in queries and fragments, except those
