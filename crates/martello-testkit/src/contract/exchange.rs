@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{original::Original, violation::Fault};
+use super::{expected_body::ExpectedBody, violation::Fault};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -27,7 +27,7 @@ where
 }
 
 /// Reads a body to its end, and checks that it keeps its own word and, where that is known, brings what it was given.
-pub(super) async fn read<R>(body: R, mut original: Option<Original>) -> Result<(), Fault>
+pub(super) async fn read<R>(body: R, mut original: Option<ExpectedBody>) -> Result<(), Fault>
 where
     R: Body<Error: Into<BoxError>>,
 {
@@ -57,7 +57,7 @@ where
 pub(super) async fn whole<S, B, R>(
     mut service: S,
     request: Request<B>,
-    original: Option<Original>,
+    original: Option<ExpectedBody>,
 ) -> Result<(), Fault>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,

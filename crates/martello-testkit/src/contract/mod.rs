@@ -26,11 +26,11 @@
 //! The probe needs a tokio runtime with time. A call that nobody wakes is taken to hang after 30 seconds; with a paused clock
 //! (`#[tokio::test(start_paused = true)]`) this is at once, and the layer's own timers elapse as they should.
 
-mod driver;
 mod exchange;
+mod expected_body;
+mod fixture;
 mod memory;
-mod original;
-mod stage;
+mod polling;
 mod strict;
 mod violation;
 
@@ -42,7 +42,7 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::stage::Stage;
+use self::fixture::Fixture;
 pub use self::{
     memory::{Memory, MemoryBody, MemoryError, MemoryFuture},
     strict::{Misuse, Strict, StrictFuture},
@@ -93,8 +93,8 @@ where
     for (scenario, memory) in prompt.chain(only_here).chain(pending) {
         let strict = Strict::new(memory.clone());
         let service = layer.layer(strict.clone());
-        let stage = Stage { service, memory: Some(&memory), make_request: &make_request };
-        judge(scenario, &stage, || strict.misuses()).await?;
+        let fixture = Fixture { service, memory: Some(&memory), make_request: &make_request };
+        run_scenario(scenario, &fixture, || strict.misuses()).await?;
     }
     Ok(())
 }
@@ -116,9 +116,9 @@ where
     R: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
 {
     let strict = Strict::new(service);
-    let stage = Stage { service: layer.layer(strict.clone()), memory: None, make_request: &make_request };
+    let fixture = Fixture { service: layer.layer(strict.clone()), memory: None, make_request: &make_request };
     for scenario in ANYWHERE {
-        judge(scenario, &stage, || strict.misuses()).await?;
+        run_scenario(scenario, &fixture, || strict.misuses()).await?;
     }
     Ok(())
 }
@@ -135,17 +135,17 @@ where
     M: Fn() -> Request<B>,
     R: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
 {
-    let stage = Stage { service, memory: None, make_request: &make_request };
+    let fixture = Fixture { service, memory: None, make_request: &make_request };
     for scenario in ANYWHERE {
-        judge(scenario, &stage, Vec::new).await?;
+        run_scenario(scenario, &fixture, Vec::new).await?;
     }
     Ok(())
 }
 
 /// Plays a scenario. A misuse of the inner service explains whatever else went wrong, so it comes first.
-async fn judge<T, M, B, R>(
+async fn run_scenario<T, M, B, R>(
     scenario: Scenario,
-    stage: &Stage<'_, T, M>,
+    fixture: &Fixture<'_, T, M>,
     misuses: impl Fn() -> Vec<Misuse>,
 ) -> Result<(), Violation>
 where
@@ -153,8 +153,8 @@ where
     M: Fn() -> Request<B>,
     R: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
 {
-    let played = AssertUnwindSafe(stage.play(scenario)).catch_unwind().await;
-    let fault = match (misuses().first(), played) {
+    let result = AssertUnwindSafe(fixture.run(scenario)).catch_unwind().await;
+    let fault = match (misuses().first(), result) {
         (Some(misuse), _) => Fault::Misused(*misuse),
         (None, Err(panic)) => Fault::Panicked(message(panic.as_ref())),
         (None, Ok(Err(fault))) => fault,

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Misuse, driver::Hung};
+use super::{Misuse, polling::Hung};
 
 /// The first promise that a layer was found to break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,10 +7,10 @@ use tokio::net::TcpStream;
 
 use super::{
     Reply,
-    journal::{InFlight, Shared},
     reply::{At, End},
     request::{Head, Unreadable},
     response::{Pieces, interim},
+    state::{InFlight, Shared},
     wire::Wire,
 };
 

@@ -1,13 +1,13 @@
 //! A scripted HTTP/1.1 server on a real socket.
 
 mod connection;
-mod journal;
-mod patience;
 mod received;
 mod refused;
 mod reply;
 mod request;
 mod response;
+mod state;
+mod wait;
 mod wire;
 
 use std::{
@@ -21,11 +21,11 @@ use std::{
 use http::Uri;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 
-use self::{
-    journal::{Journal, Shared},
-    patience::{GivenUp, within},
-};
 pub use self::{received::Received, refused::Refused, reply::Reply};
+use self::{
+    state::{ServerState, Shared},
+    wait::{WaitTimedOut, within},
+};
 
 /// A scripted HTTP/1.1 server on a loopback socket, which behaves as badly as it is told.
 ///
@@ -40,7 +40,7 @@ pub use self::{received::Received, refused::Refused, reply::Reply};
 /// A request's head of more than 64 KiB is answered with 431, a body of more than 16 MiB with 413.
 ///
 /// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for ever: a test that waits in
-/// vain fails within [`PATIENCE`](Self::PATIENCE), and says what came until then. They count by the machine's clock, also where tokio's is
+/// vain fails within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT), and says what came until then. They count by the machine's clock, also where tokio's is
 /// paused.
 pub struct Server {
     address: SocketAddr,
@@ -50,9 +50,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless [`set_patience`](Self::set_patience)
+    /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless [`set_wait_timeout`](Self::set_wait_timeout)
     /// says otherwise: 10 s, which is more than a test on a busy machine takes, and less than anybody waits for one that hangs.
-    pub const PATIENCE: Duration = Duration::from_secs(10);
+    pub const WAIT_TIMEOUT: Duration = state::WAIT_TIMEOUT;
 
     /// Starts a server on a free port of 127.0.0.1 that answers 200 with an empty body until told otherwise.
     ///
@@ -102,26 +102,26 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When that takes longer than [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience), because the handler does not
+    /// When that takes longer than [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout), because the handler does not
     /// return. On a runtime of one thread such a handler keeps this from returning, too.
     #[track_caller]
     pub fn stop(mut self) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
             drop(self.stop);
-            let patience = self.shared.patience();
+            let wait_timeout = self.shared.wait_timeout();
             let stopping = async { while self.accepting.join_next().await.is_some() {} };
-            if within(patience, stopping).await.is_none() {
-                let given_up = GivenUp::stopping(&self.shared.journal.borrow(), patience);
-                given_up.fail(caller);
+            if within(wait_timeout, stopping).await.is_none() {
+                let timed_out = WaitTimedOut::stopping(&self.shared.state.borrow(), wait_timeout);
+                timed_out.fail(caller);
             }
         }
     }
 
     /// Lets [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait so long from now on, instead of
-    /// [`PATIENCE`](Self::PATIENCE): longer for requests that come late, such as those of a process that has yet to start.
-    pub fn set_patience(&self, patience: Duration) {
-        self.shared.journal.send_modify(|journal| journal.patience = Some(patience));
+    /// [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT): longer for requests that come late, such as those of a process that has yet to start.
+    pub fn set_wait_timeout(&self, wait_timeout: Duration) {
+        self.shared.state.send_modify(|state| state.wait_timeout = Some(wait_timeout));
     }
 
     /// Scripts the reply to the next request for which none is scripted yet.
@@ -132,7 +132,7 @@ impl Server {
     /// Scripts the replies to the next requests, in this order.
     pub fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
         let replies: Vec<_> = replies.into_iter().collect();
-        self.shared.journal.send_modify(|journal| journal.script.extend(replies));
+        self.shared.state.send_modify(|state| state.script.extend(replies));
     }
 
     /// The address on which the server listens.
@@ -152,13 +152,13 @@ impl Server {
     /// The requests so far, in the order in which their heads arrived.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
-        self.shared.journal.borrow().requests.iter().cloned().collect()
+        self.shared.state.borrow().requests.iter().cloned().collect()
     }
 
     /// How many connections have been accepted in total.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.shared.journal.borrow().connections
+        self.shared.state.borrow().connections
     }
 
     /// How many requests are in flight: from the arrival of the head until the last byte of the response's body is handed to
@@ -168,7 +168,7 @@ impl Server {
     /// (some megabytes on loopback). A peer that closes its sending side is taken to have left.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared.journal.borrow().in_flight.len()
+        self.shared.state.borrow().in_flight.len()
     }
 
     /// The most requests that were ever in flight at once.
@@ -177,20 +177,20 @@ impl Server {
     /// in which it writes the last byte.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
-        self.shared.journal.borrow().most_in_flight
+        self.shared.state.borrow().most_in_flight
     }
 
     /// Waits until so many requests have arrived in total.
     ///
     /// # Panics
     ///
-    /// When they have not within [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience). The message says how many have, and
+    /// When they have not within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout). The message says how many have, and
     /// the method and path of the latest.
     #[track_caller]
     pub fn received(&self, requests: usize) -> impl Future<Output = ()> {
         self.wait_until(
-            move |journal| journal.received >= requests,
-            move |journal, patience| GivenUp::receiving(journal, requests, patience),
+            move |state| state.received >= requests,
+            move |state, wait_timeout| WaitTimedOut::receiving(state, requests, wait_timeout),
         )
     }
 
@@ -198,28 +198,28 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When some still are after [`PATIENCE`](Self::PATIENCE) or what was [set](Self::set_patience). The message names them by method and
+    /// When some still are after [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout). The message names them by method and
     /// path, the oldest first.
     #[track_caller]
     pub fn idle(&self) -> impl Future<Output = ()> {
-        self.wait_until(|journal| journal.in_flight.is_empty(), GivenUp::idling)
+        self.wait_until(|state| state.in_flight.is_empty(), WaitTimedOut::idling)
     }
 
     #[track_caller]
     fn wait_until(
         &self,
-        condition: impl Fn(&Journal) -> bool,
-        give_up: impl Fn(&Journal, Duration) -> GivenUp,
+        condition: impl Fn(&ServerState) -> bool,
+        on_timeout: impl Fn(&ServerState, Duration) -> WaitTimedOut,
     ) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
-            let patience = self.shared.patience();
-            let mut journal = self.shared.journal.subscribe();
+            let wait_timeout = self.shared.wait_timeout();
+            let mut state = self.shared.state.subscribe();
             // Fails only when the sender is gone, and `self` holds it.
-            let come = async { journal.wait_for(condition).await.is_ok() };
-            if within(patience, come).await.is_none() {
-                let given_up = give_up(&self.shared.journal.borrow(), patience);
-                given_up.fail(caller);
+            let come = async { state.wait_for(condition).await.is_ok() };
+            if within(wait_timeout, come).await.is_none() {
+                let timed_out = on_timeout(&self.shared.state.borrow(), wait_timeout);
+                timed_out.fail(caller);
             }
         }
     }
@@ -230,7 +230,7 @@ impl fmt::Debug for Server {
         formatter
             .debug_struct("Server")
             .field("address", &self.address)
-            .field("patience", &self.shared.patience())
+            .field("wait_timeout", &self.shared.wait_timeout())
             .finish_non_exhaustive()
     }
 }
@@ -260,14 +260,14 @@ fn any_port() -> SocketAddr {
 }
 
 /// The most that [`Uri`] holds.
-const MOST_URI_BYTES: usize = 65_534;
+const MAX_URI_BYTES: usize = 65_534;
 
 fn uri(address: SocketAddr, path: &str) -> Uri {
     let mut text = format!("http://{address}/");
     for byte in path.strip_prefix('/').unwrap_or(path).bytes() {
         let as_it_is = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte);
         let piece = if as_it_is { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-        if text.len() + piece.len() > MOST_URI_BYTES {
+        if text.len() + piece.len() > MAX_URI_BYTES {
             break;
         }
         text.push_str(&piece);

@@ -9,7 +9,7 @@ use super::{Received, response::interim, wire::Wire};
 
 const MOST_HEADERS: usize = 128;
 const MOST_HEAD_BYTES: usize = 64 * 1024;
-const MOST_BODY_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a request could not be read.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ async fn more(wire: &mut Wire, bound: usize, beyond: Unreadable) -> Result<(), U
 /// Moves so many bytes of the wire to the body.
 async fn take(wire: &mut Wire, length: usize, body: &mut BytesMut) -> Result<(), Unreadable> {
     let mut missing = length;
-    if missing > MOST_BODY_BYTES - body.len() {
+    if missing > MAX_BODY_BYTES - body.len() {
         return Err(Unreadable::Refuse(413));
     }
     loop {
@@ -172,7 +172,7 @@ async fn take(wire: &mut Wire, length: usize, body: &mut BytesMut) -> Result<(),
         if missing == 0 {
             return Ok(());
         }
-        more(wire, MOST_BODY_BYTES, MALFORMED).await?;
+        more(wire, MAX_BODY_BYTES, MALFORMED).await?;
     }
 }
 

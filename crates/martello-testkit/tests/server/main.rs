@@ -3,6 +3,6 @@
 
 mod counts;
 mod faults;
-mod patience;
 mod protocol;
 mod support;
+mod waiting;

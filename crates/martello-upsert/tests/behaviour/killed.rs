@@ -75,7 +75,7 @@ async fn a_run_killed_at_random_moments_repeats_only_what_was_in_flight() {
     let planner = Planner::builder().latency(Duration::from_millis(1)).start().await.unwrap();
     let server = planner.server();
     // A child has a minute, and is killed if it takes longer.
-    server.set_patience(2 * MINUTE);
+    server.set_wait_timeout(2 * MINUTE);
     let place = tempfile::tempdir().unwrap();
     let journal = place.path().join("journal");
     let seed = fastrand::u64(..);

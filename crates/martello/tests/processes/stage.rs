@@ -46,7 +46,7 @@ impl Stage {
     ) -> Self {
         let ledger = Ledger::default();
         let server = ledger.serve(delays, seed).await;
-        server.set_patience(WITHIN);
+        server.set_wait_timeout(WITHIN);
         Self {
             server,
             ledger,

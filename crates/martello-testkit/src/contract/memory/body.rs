@@ -9,26 +9,26 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{super::original::Original, pulse::Gate};
+use super::{super::expected_body::ExpectedBody, ticker::TickDelay};
 
 const FRAMES: [&str; 2] = ["mar", "tello"];
 
 /// The body of a [`Memory`](super::Memory)'s response: two frames of data and one of trailers.
 #[derive(Debug)]
 pub struct MemoryBody {
-    gate: Gate,
+    delay: TickDelay,
     sent: usize,
     /// Held for the count of living bodies.
     _alive: Arc<()>,
 }
 
 impl MemoryBody {
-    pub(super) fn new(gate: Gate, alive: &Arc<()>) -> Self {
-        Self { gate, sent: 0, _alive: Arc::clone(alive) }
+    pub(super) fn new(delay: TickDelay, alive: &Arc<()>) -> Self {
+        Self { delay, sent: 0, _alive: Arc::clone(alive) }
     }
 
-    pub(in crate::contract) fn original() -> Original {
-        Original::new(FRAMES.concat().into(), trailers())
+    pub(crate) fn expected() -> ExpectedBody {
+        ExpectedBody::new(FRAMES.concat().into(), trailers())
     }
 }
 
@@ -43,8 +43,8 @@ impl Body for MemoryBody {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }
-        ready!(self.gate.poll(cx));
-        self.gate.close();
+        ready!(self.delay.poll(cx));
+        self.delay.restart();
         let frame = FRAMES.get(self.sent).map(|data| Frame::data(Bytes::from_static(data.as_bytes())));
         self.sent += 1;
         Poll::Ready(Some(Ok(frame.unwrap_or_else(|| Frame::trailers(trailers())))))

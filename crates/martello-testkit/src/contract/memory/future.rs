@@ -9,12 +9,12 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 
-use super::{MemoryBody, MemoryError, Shared, Steps, pulse::Gate};
+use super::{MemoryBody, MemoryError, Shared, Steps, ticker::TickDelay};
 
 /// The response future of a [`Memory`](super::Memory).
 pub struct MemoryFuture<B> {
     request: Option<Pin<Box<B>>>,
-    gate: Gate,
+    delay: TickDelay,
     answered: bool,
     steps: Steps,
     shared: Arc<Shared>,
@@ -26,7 +26,7 @@ impl<B> MemoryFuture<B> {
     pub(super) fn new(request: Request<B>, steps: Steps, shared: &Arc<Shared>) -> Self {
         Self {
             request: Some(Box::pin(request.into_body())),
-            gate: Gate::new(&shared.pulse, steps.head),
+            delay: TickDelay::new(&shared.ticker, steps.head),
             answered: false,
             steps,
             shared: Arc::clone(shared),
@@ -50,13 +50,13 @@ where
                 None => self.request = None,
             }
         }
-        ready!(self.gate.poll(cx));
+        ready!(self.delay.poll(cx));
         if mem::replace(&mut self.answered, true) {
             // `Strict` notices who polls on.
             return Poll::Pending;
         }
-        let gate = Gate::new(&self.shared.pulse, self.steps.frame);
-        Poll::Ready(Ok(Response::new(MemoryBody::new(gate, &self.shared.bodies))))
+        let delay = TickDelay::new(&self.shared.ticker, self.steps.frame);
+        Poll::Ready(Ok(Response::new(MemoryBody::new(delay, &self.shared.bodies))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod body;
 mod future;
-mod pulse;
+mod ticker;
 
 use std::{
     error::Error,
@@ -17,7 +17,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use self::pulse::{Gate, Pulse};
+use self::ticker::{TickDelay, Ticker};
 pub use self::{body::MemoryBody, future::MemoryFuture};
 
 /// An HTTP service in memory: reads a request's body to its end and answers 200 with a short body and trailers.
@@ -30,7 +30,7 @@ pub use self::{body::MemoryBody, future::MemoryFuture};
 #[derive(Debug)]
 pub struct Memory {
     steps: Steps,
-    readiness: Gate,
+    readiness: TickDelay,
     shared: Arc<Shared>,
 }
 
@@ -44,7 +44,7 @@ struct Steps {
 
 #[derive(Debug, Default)]
 struct Shared {
-    pulse: Arc<Pulse>,
+    ticker: Arc<Ticker>,
     calls: AtomicUsize,
     /// Every future that lives holds a clone, and every body of the other.
     futures: Arc<()>,
@@ -68,28 +68,28 @@ impl Memory {
     #[must_use]
     pub fn new() -> Self {
         let shared = Arc::new(Shared::default());
-        Self { steps: Steps::default(), readiness: Gate::new(&shared.pulse, 0), shared }
+        Self { steps: Steps::default(), readiness: TickDelay::new(&shared.ticker, 0), shared }
     }
 
     /// Makes each readiness pending for so many beats.
     #[must_use]
-    pub fn ready_after(mut self, beats: u32) -> Self {
-        self.steps.ready = beats;
-        self.readiness = Gate::new(&self.shared.pulse, beats);
+    pub fn ready_after(mut self, ticks: u32) -> Self {
+        self.steps.ready = ticks;
+        self.readiness = TickDelay::new(&self.shared.ticker, ticks);
         self
     }
 
     /// Makes each response's head pending for so many beats, after the request has been read.
     #[must_use]
-    pub fn head_after(mut self, beats: u32) -> Self {
-        self.steps.head = beats;
+    pub fn head_after(mut self, ticks: u32) -> Self {
+        self.steps.head = ticks;
         self
     }
 
     /// Makes each frame of a response's body pending for so many beats.
     #[must_use]
-    pub fn frame_after(mut self, beats: u32) -> Self {
-        self.steps.frame = beats;
+    pub fn frame_after(mut self, ticks: u32) -> Self {
+        self.steps.frame = ticks;
         self
     }
 
@@ -101,8 +101,8 @@ impl Memory {
     }
 
     /// Lets everything that is pending take one step.
-    pub fn beat(&self) {
-        self.shared.pulse.beat();
+    pub fn tick(&self) {
+        self.shared.ticker.tick();
     }
 
     /// How many calls there were.
@@ -123,8 +123,8 @@ impl Memory {
         Arc::strong_count(&self.shared.bodies) - 1
     }
 
-    pub(super) fn attend(&self, cx: &Context<'_>) {
-        self.shared.pulse.attend(cx);
+    pub(super) fn tick_if_waiting(&self, cx: &Context<'_>) {
+        self.shared.ticker.tick_if_waiting(cx);
     }
 }
 
@@ -136,7 +136,7 @@ impl Default for Memory {
 
 impl Clone for Memory {
     fn clone(&self) -> Self {
-        let readiness = Gate::new(&self.shared.pulse, self.steps.ready);
+        let readiness = TickDelay::new(&self.shared.ticker, self.steps.ready);
         Self { steps: self.steps, readiness, shared: Arc::clone(&self.shared) }
     }
 }
@@ -156,7 +156,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> MemoryFuture<B> {
         self.shared.calls.fetch_add(1, Ordering::SeqCst);
-        self.readiness.close();
+        self.readiness.restart();
         MemoryFuture::new(request, self.steps, &self.shared)
     }
 }

@@ -7,12 +7,12 @@ use super::violation::Fault;
 /// What the service inside puts into a body, to be held against what comes out of the layer.
 ///
 /// How it is cut into frames is the layer's own affair, and so are further trailers.
-pub(super) struct Original {
+pub(super) struct ExpectedBody {
     data: Bytes,
     trailers: HeaderMap,
 }
 
-impl Original {
+impl ExpectedBody {
     pub(super) fn new(data: Bytes, trailers: HeaderMap) -> Self {
         Self { data, trailers }
     }

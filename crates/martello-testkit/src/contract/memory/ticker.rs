@@ -11,25 +11,25 @@ use futures_util::task::AtomicWaker;
 
 /// The beat by which everything pending advances.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct Ticker {
     state: Mutex<State>,
     /// Whoever beats, woken when somebody begins to wait.
-    attendant: AtomicWaker,
+    observer: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    beats: u64,
-    next_gate: u64,
+    ticks: u64,
+    next_delay: u64,
     /// Of each gate, the waker of its latest poll and no other.
     waiting: BTreeMap<u64, Waker>,
 }
 
-impl Pulse {
-    pub(super) fn beat(&self) {
+impl Ticker {
+    pub(super) fn tick(&self) {
         let woken = {
             let mut state = self.lock();
-            state.beats += 1;
+            state.ticks += 1;
             mem::take(&mut state.waiting)
         };
         for waker in woken.into_values() {
@@ -38,11 +38,11 @@ impl Pulse {
     }
 
     /// Beats if anybody waits, and has this task woken when somebody begins to.
-    pub(super) fn attend(&self, cx: &Context<'_>) {
-        self.attendant.register(cx.waker());
+    pub(super) fn tick_if_waiting(&self, cx: &Context<'_>) {
+        self.observer.register(cx.waker());
         let waited_for = !self.lock().waiting.is_empty();
         if waited_for {
-            self.beat();
+            self.tick();
         }
     }
 
@@ -53,45 +53,45 @@ impl Pulse {
 
 /// Pending until so many beats after its first poll.
 #[derive(Debug)]
-pub(super) struct Gate {
-    pulse: Arc<Pulse>,
+pub(super) struct TickDelay {
+    ticker: Arc<Ticker>,
     number: u64,
-    beats: u32,
-    opens_at: Option<u64>,
+    ticks: u32,
+    due_at: Option<u64>,
 }
 
-impl Gate {
-    pub(super) fn new(pulse: &Arc<Pulse>, beats: u32) -> Self {
+impl TickDelay {
+    pub(super) fn new(ticker: &Arc<Ticker>, ticks: u32) -> Self {
         let number = {
-            let mut state = pulse.lock();
-            state.next_gate += 1;
-            state.next_gate
+            let mut state = ticker.lock();
+            state.next_delay += 1;
+            state.next_delay
         };
-        Self { pulse: Arc::clone(pulse), number, beats, opens_at: None }
+        Self { ticker: Arc::clone(ticker), number, ticks, due_at: None }
     }
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
         {
-            let mut state = self.pulse.lock();
-            let opens_at = *self.opens_at.get_or_insert(state.beats + u64::from(self.beats));
-            if state.beats >= opens_at {
+            let mut state = self.ticker.lock();
+            let due_at = *self.due_at.get_or_insert(state.ticks + u64::from(self.ticks));
+            if state.ticks >= due_at {
                 return Poll::Ready(());
             }
             state.waiting.insert(self.number, cx.waker().clone());
         }
-        self.pulse.attendant.wake();
+        self.ticker.observer.wake();
         Poll::Pending
     }
 
     /// Closes the gate for as many beats again.
-    pub(super) fn close(&mut self) {
-        self.opens_at = None;
+    pub(super) fn restart(&mut self) {
+        self.due_at = None;
     }
 }
 
-impl Drop for Gate {
+impl Drop for TickDelay {
     fn drop(&mut self) {
-        let forgotten = self.pulse.lock().waiting.remove(&self.number);
+        let forgotten = self.ticker.lock().waiting.remove(&self.number);
         drop(forgotten);
     }
 }

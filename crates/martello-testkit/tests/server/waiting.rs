@@ -24,22 +24,22 @@ async fn failure(wait: impl Future<Output = ()>) -> String {
 #[tokio::test]
 async fn it_waits_for_ten_seconds_unless_it_is_told_otherwise() {
     let server = Server::start().await.unwrap();
-    assert_eq!(Server::PATIENCE, Duration::from_secs(10));
-    assert!(format!("{server:?}").contains("patience: 10s"), "{server:?}");
-    server.set_patience(SHORT);
-    assert!(format!("{server:?}").contains("patience: 100ms"), "{server:?}");
+    assert_eq!(Server::WAIT_TIMEOUT, Duration::from_secs(10));
+    assert!(format!("{server:?}").contains("wait_timeout: 10s"), "{server:?}");
+    server.set_wait_timeout(SHORT);
+    assert!(format!("{server:?}").contains("wait_timeout: 100ms"), "{server:?}");
 }
 
 #[tokio::test]
 async fn a_wait_for_requests_fails_with_how_many_came_and_the_latest() {
     let server = Server::start().await.unwrap();
-    server.set_patience(SHORT);
+    server.set_wait_timeout(SHORT);
     let (message, line) = (failure(server.received(1)).await, line!());
     let place = format!("{}:{line}:", file!());
     let expected =
         format!("0 of 1 request arrived within 100ms, over 0 connections; it was waited for at {place}");
     assert!(message.starts_with(&expected), "{message}");
-    assert!(message.ends_with(", and `Server::set_patience` allows more time"), "{message}");
+    assert!(message.ends_with(", and `Server::set_wait_timeout` allows more time"), "{message}");
 
     let client = client();
     client.get(server.uri("/orders/1?key=s3cret")).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
             () = server.received(call) => calls.push(request),
         }
     }
-    server.set_patience(SHORT);
+    server.set_wait_timeout(SHORT);
     let message = failure(server.idle()).await;
     let oldest = (1..=5).map(|call| format!("POST /calls/{call}, ")).collect::<String>();
     let expected =
@@ -92,7 +92,7 @@ async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
     let message = failure(server.idle()).await;
     assert!(message.starts_with("1 request is still in flight after 100ms: POST /calls/1; it"), "{message}");
     calls.clear();
-    server.set_patience(Server::PATIENCE);
+    server.set_wait_timeout(Server::WAIT_TIMEOUT);
     server.idle().await;
 }
 
@@ -111,7 +111,7 @@ async fn a_stop_fails_where_a_handler_does_not_return() {
         _ = &mut call => panic!("the handler is stuck"),
         () = server.received(1) => {}
     }
-    server.set_patience(SHORT);
+    server.set_wait_timeout(SHORT);
     let message = failure(server.stop()).await;
     let expected =
         "the server has not stopped within 100ms, because its handler has not returned: GET /stuck; it was";
@@ -139,7 +139,7 @@ async fn a_paused_clock_shortens_no_wait_and_is_moved_by_none() {
     client.join().unwrap().unwrap();
     drop(pause);
 
-    server.set_patience(SHORT);
+    server.set_wait_timeout(SHORT);
     let message = failure(server.received(2)).await;
     assert!(message.starts_with("1 of 2 requests arrived within 100ms"), "{message}");
 }

@@ -16,9 +16,9 @@ use futures_util::task::AtomicWaker;
 use super::Memory;
 
 /// Whoever is not woken within this time hangs.
-pub(super) const BOUND: Duration = Duration::from_secs(30);
+pub(super) const HANG_TIMEOUT: Duration = Duration::from_secs(30);
 /// Whoever has not completed after so many rounds only wakes itself.
-const MOST_ROUNDS: usize = 100_000;
+const MAX_ROUNDS: usize = 100_000;
 
 /// Nobody woke the future, or it woke itself without ever completing.
 #[derive(Debug)]
@@ -47,14 +47,14 @@ impl Wake for Flag {
 }
 
 /// A future under way. Dropping it drops the future.
-pub(super) struct Driven<F: Future> {
+pub(super) struct PolledFuture<F: Future> {
     future: Option<Pin<Box<F>>>,
     output: Option<F::Output>,
     wakers: Wakers,
     flag: Arc<Flag>,
 }
 
-impl<F: Future> Driven<F> {
+impl<F: Future> PolledFuture<F> {
     pub(super) fn new(future: F, wakers: Wakers) -> Self {
         let flag = Arc::new(Flag { woken: AtomicBool::new(true), ..Flag::default() });
         Self { future: Some(Box::pin(future)), output: None, wakers, flag }
@@ -99,21 +99,24 @@ impl<F: Future> Driven<F> {
 }
 
 /// Drives all of these to completion.
-pub(super) async fn run<F: Future>(futures: &mut [Driven<F>], memory: Option<&Memory>) -> Result<(), Hung> {
-    for _ in 0..MOST_ROUNDS {
+pub(super) async fn run<F: Future>(
+    futures: &mut [PolledFuture<F>],
+    memory: Option<&Memory>,
+) -> Result<(), Hung> {
+    for _ in 0..MAX_ROUNDS {
         let mut woken = false;
-        for driven in futures.iter_mut().filter(|driven| driven.unfinished() && driven.woken()) {
-            driven.step();
+        for future in futures.iter_mut().filter(|future| future.unfinished() && future.woken()) {
+            future.step();
             woken = true;
         }
-        if !futures.iter().any(Driven::unfinished) {
+        if !futures.iter().any(PolledFuture::unfinished) {
             return Ok(());
         }
         if woken {
             // What it waits for may be another task's to do.
             tokio::task::yield_now().await;
         } else {
-            woken_within_bound(futures, memory).await?;
+            wait_for_wake(futures, memory).await?;
         }
     }
     Err(Hung)
@@ -125,10 +128,10 @@ pub(super) async fn complete<F: Future>(
     wakers: Wakers,
     memory: Option<&Memory>,
 ) -> Result<F::Output, Hung> {
-    let mut driven = [Driven::new(future, wakers)];
-    run(&mut driven, memory).await?;
-    let [mut driven] = driven;
-    driven.output().ok_or(Hung)
+    let mut future = [PolledFuture::new(future, wakers)];
+    run(&mut future, memory).await?;
+    let [mut future] = future;
+    future.output().ok_or(Hung)
 }
 
 /// Polls a future so many times, each time when it was woken, and drops it. True if it completed.
@@ -137,29 +140,29 @@ pub(super) async fn drop_after<F: Future>(
     polls: usize,
     memory: Option<&Memory>,
 ) -> Result<bool, Hung> {
-    let mut driven = [Driven::new(future, Wakers::Same)];
+    let mut future = [PolledFuture::new(future, Wakers::Same)];
     for _ in 0..polls {
-        if driven.iter().all(|driven| !driven.woken()) {
-            woken_within_bound(&driven, memory).await?;
+        if future.iter().all(|future| !future.woken()) {
+            wait_for_wake(&future, memory).await?;
         }
-        driven.iter_mut().for_each(Driven::step);
-        if !driven.iter().any(Driven::unfinished) {
+        future.iter_mut().for_each(PolledFuture::step);
+        if !future.iter().any(PolledFuture::unfinished) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-async fn woken_within_bound<F: Future>(futures: &[Driven<F>], memory: Option<&Memory>) -> Result<(), Hung> {
+async fn wait_for_wake<F: Future>(futures: &[PolledFuture<F>], memory: Option<&Memory>) -> Result<(), Hung> {
     let woken = poll_fn(|cx| {
-        let waiting = || futures.iter().filter(|driven| driven.unfinished());
-        for driven in waiting() {
-            driven.flag.probe.register(cx.waker());
+        let waiting = || futures.iter().filter(|future| future.unfinished());
+        for future in waiting() {
+            future.flag.probe.register(cx.waker());
         }
         if let Some(memory) = memory {
-            memory.attend(cx);
+            memory.tick_if_waiting(cx);
         }
-        if waiting().any(Driven::woken) { Poll::Ready(()) } else { Poll::Pending }
+        if waiting().any(PolledFuture::woken) { Poll::Ready(()) } else { Poll::Pending }
     });
-    tokio::time::timeout(BOUND, woken).await.map_err(|_| Hung)
+    tokio::time::timeout(HANG_TIMEOUT, woken).await.map_err(|_| Hung)
 }

@@ -8,9 +8,9 @@ use tower_service::Service;
 
 use super::{
     Memory, MemoryBody,
-    driver::{self, Driven, Wakers},
     exchange::{call, read, ready, whole},
-    original::Original,
+    expected_body::ExpectedBody,
+    polling::{self, PolledFuture, Wakers},
     violation::{Fault, Scenario},
 };
 
@@ -20,21 +20,21 @@ type BoxError = Box<dyn Error + Send + Sync>;
 const ABANDONED: usize = 8;
 const CROWD: usize = 32;
 /// Calls are dropped at so many points; whoever takes more polls is not tried further.
-const MOST_POLLS: usize = 100;
+const MAX_POLLS: usize = 100;
 
-pub(super) struct Stage<'a, T, M> {
+pub(super) struct Fixture<'a, T, M> {
     pub(super) service: T,
     pub(super) memory: Option<&'a Memory>,
     pub(super) make_request: &'a M,
 }
 
-impl<T, M, B, R> Stage<'_, T, M>
+impl<T, M, B, R> Fixture<'_, T, M>
 where
     T: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>> + Clone,
     M: Fn() -> Request<B>,
     R: Body<Error: Into<BoxError>>,
 {
-    pub(super) async fn play(&self, scenario: Scenario) -> Result<(), Fault> {
+    pub(super) async fn run(&self, scenario: Scenario) -> Result<(), Fault> {
         match scenario {
             Scenario::ReadyThenCall => self.complete(self.whole(), Wakers::Same).await?,
             Scenario::PendingReadiness => self.complete(self.whole(), Wakers::Changing).await?,
@@ -59,11 +59,11 @@ where
     }
 
     fn whole(&self) -> impl Future<Output = Result<(), Fault>> + use<T, M, B, R> {
-        whole(self.service.clone(), (self.make_request)(), self.original())
+        whole(self.service.clone(), (self.make_request)(), self.expected_body())
     }
 
-    fn original(&self) -> Option<Original> {
-        self.memory.map(|_| MemoryBody::original())
+    fn expected_body(&self) -> Option<ExpectedBody> {
+        self.memory.map(|_| MemoryBody::expected())
     }
 
     async fn complete<V>(
@@ -71,14 +71,14 @@ where
         future: impl Future<Output = Result<V, Fault>>,
         wakers: Wakers,
     ) -> Result<V, Fault> {
-        driver::complete(future, wakers, self.memory).await?
+        polling::complete(future, wakers, self.memory).await?
     }
 
     async fn abandoned_handles(&self) -> Result<(), Fault> {
         let mut handles = vec![self.service.clone(); ABANDONED];
         for handle in &mut handles {
             let once = poll_fn(|cx| Poll::Ready(handle.poll_ready(cx).is_ready()));
-            driver::drop_after(once, 1, self.memory).await?;
+            polling::drop_after(once, 1, self.memory).await?;
         }
         self.complete(self.whole(), Wakers::Same).await?;
         drop(handles);
@@ -88,10 +88,10 @@ where
     async fn call_on_clone(&self) -> Result<(), Fault> {
         let mut original = self.service.clone();
         self.complete(ready(&mut original), Wakers::Same).await?;
-        let clone = whole(original.clone(), (self.make_request)(), self.original());
+        let clone = whole(original.clone(), (self.make_request)(), self.expected_body());
         self.complete(clone, Wakers::Same).await?;
         let body = self.complete(call(&mut original, (self.make_request)()), Wakers::Same).await?;
-        self.complete(read(body, self.original()), Wakers::Same).await
+        self.complete(read(body, self.expected_body()), Wakers::Same).await
     }
 
     async fn refused_readiness(&self) -> Result<(), Fault> {
@@ -104,14 +104,14 @@ where
     }
 
     async fn crowd(&self, dropped: usize, wakers: Wakers) -> Result<(), Fault> {
-        let mut calls: Vec<_> = (0..CROWD).map(|_| Driven::new(self.whole(), wakers)).collect();
-        calls.iter_mut().for_each(Driven::step);
+        let mut calls: Vec<_> = (0..CROWD).map(|_| PolledFuture::new(self.whole(), wakers)).collect();
+        calls.iter_mut().for_each(PolledFuture::step);
         // First some that wait in the middle. Then those in front, one by one: the turn that the first gives back goes to one that
         // is dropped next, without having been polled.
         calls.drain(dropped / 2..dropped).for_each(drop);
         calls.drain(..dropped / 2).for_each(drop);
-        driver::run(&mut calls, self.memory).await?;
-        calls.iter_mut().filter_map(Driven::output).collect()
+        polling::run(&mut calls, self.memory).await?;
+        calls.iter_mut().filter_map(PolledFuture::output).collect()
     }
 
     async fn unread_bodies(&self) -> Result<(), Fault> {
@@ -127,10 +127,10 @@ where
     }
 
     async fn dropped_calls(&self) -> Result<(), Fault> {
-        for polls in 0..MOST_POLLS {
+        for polls in 0..MAX_POLLS {
             let mut all_completed = true;
             for _ in 0..ABANDONED {
-                all_completed &= driver::drop_after(self.whole(), polls, self.memory).await?;
+                all_completed &= polling::drop_after(self.whole(), polls, self.memory).await?;
             }
             self.nothing_stranded().await?;
             match self.complete(self.whole(), Wakers::Same).await {
@@ -151,7 +151,7 @@ where
             if memory.live_futures() + memory.live_bodies() == 0 {
                 return Ok(());
             }
-            memory.beat();
+            memory.tick();
             tokio::task::yield_now().await;
         }
         Err(Fault::Stranded { futures: memory.live_futures(), bodies: memory.live_bodies() })

@@ -11,25 +11,28 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use tokio::{net::TcpStream, sync::watch};
 
-use super::{Received, Reply, Server};
+use super::{Received, Reply};
 
 /// So many requests are remembered, the newest ones.
-const MOST_REQUESTS: usize = 10_000;
+const MAX_REQUESTS: usize = 10_000;
 /// So many bytes of their bodies are remembered.
-const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a wait of a test lasts at most, by default.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type Handler = Box<dyn FnMut(&Received) -> Reply + Send>;
 
 /// What the server and its connections share.
 pub(super) struct Shared {
-    pub(super) journal: watch::Sender<Journal>,
+    pub(super) state: watch::Sender<ServerState>,
     handler: Mutex<Handler>,
 }
 
 #[derive(Default)]
-pub(super) struct Journal {
+pub(super) struct ServerState {
     /// How long who waits for something waits at most, where that is not the default.
-    pub(super) patience: Option<Duration>,
+    pub(super) wait_timeout: Option<Duration>,
     pub(super) connections: usize,
     pub(super) received: usize,
     /// Those in flight, by their place in the order of arrival.
@@ -42,19 +45,19 @@ pub(super) struct Journal {
 
 impl Shared {
     pub(super) fn new(handler: Handler) -> Self {
-        Self { journal: watch::Sender::new(Journal::default()), handler: Mutex::new(handler) }
+        Self { state: watch::Sender::new(ServerState::default()), handler: Mutex::new(handler) }
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.journal.borrow().patience.unwrap_or(Server::PATIENCE)
+    pub(super) fn wait_timeout(&self) -> Duration {
+        self.state.borrow().wait_timeout.unwrap_or(WAIT_TIMEOUT)
     }
 
     /// Counts a connection and returns its number.
     pub(super) fn connected(&self) -> usize {
         let mut number = 0;
-        self.journal.send_modify(|journal| {
-            journal.connections += 1;
-            number = journal.connections;
+        self.state.send_modify(|state| {
+            state.connections += 1;
+            number = state.connections;
         });
         number
     }
@@ -62,27 +65,27 @@ impl Shared {
     /// Records a request whose head has arrived, gives it its number, and takes the next scripted reply for it.
     pub(super) fn arrived(self: &Arc<Self>, request: &mut Received) -> (InFlight, Option<Reply>) {
         let mut reply = None;
-        self.journal.send_modify(|journal| {
-            journal.received += 1;
-            request.sequence = journal.received;
-            journal.in_flight.insert(request.sequence, (request.method.clone(), request.uri.clone()));
-            journal.most_in_flight = journal.most_in_flight.max(journal.in_flight.len());
-            reply = journal.script.pop_front();
-            journal.requests.push_back(request.clone());
-            journal.forget_the_oldest();
+        self.state.send_modify(|state| {
+            state.received += 1;
+            request.sequence = state.received;
+            state.in_flight.insert(request.sequence, (request.method.clone(), request.uri.clone()));
+            state.most_in_flight = state.most_in_flight.max(state.in_flight.len());
+            reply = state.script.pop_front();
+            state.requests.push_back(request.clone());
+            state.drop_oldest();
         });
         (InFlight { shared: Arc::clone(self), sequence: request.sequence, counted: true }, reply)
     }
 
     /// Completes the record of a request with what was read of its body.
     pub(super) fn body_read(&self, request: &Received) {
-        self.journal.send_modify(|journal| {
-            let mut newest_first = journal.requests.iter_mut().rev();
+        self.state.send_modify(|state| {
+            let mut newest_first = state.requests.iter_mut().rev();
             if let Some(record) = newest_first.find(|record| record.sequence == request.sequence) {
-                journal.body_bytes += request.body.len();
+                state.body_bytes += request.body.len();
                 record.clone_from(request);
             }
-            journal.forget_the_oldest();
+            state.drop_oldest();
         });
     }
 
@@ -92,9 +95,9 @@ impl Shared {
     }
 }
 
-impl Journal {
-    fn forget_the_oldest(&mut self) {
-        while self.requests.len() > MOST_REQUESTS || self.body_bytes > MOST_BODY_BYTES {
+impl ServerState {
+    fn drop_oldest(&mut self) {
+        while self.requests.len() > MAX_REQUESTS || self.body_bytes > MAX_BODY_BYTES {
             let Some(oldest) = self.requests.pop_front() else {
                 return;
             };
@@ -119,11 +122,11 @@ impl InFlight {
         while !last.is_empty() {
             stream.writable().await?;
             let mut written = Ok(0);
-            self.shared.journal.send_if_modified(|journal| {
+            self.shared.state.send_if_modified(|state| {
                 written = stream.try_write(&last);
                 let finished = matches!(written, Ok(n) if n == last.len());
                 if finished {
-                    journal.in_flight.remove(&self.sequence);
+                    state.in_flight.remove(&self.sequence);
                     self.counted = false;
                 }
                 finished
@@ -141,8 +144,8 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.counted {
-            self.shared.journal.send_modify(|journal| {
-                journal.in_flight.remove(&self.sequence);
+            self.shared.state.send_modify(|state| {
+                state.in_flight.remove(&self.sequence);
             });
         }
     }

@@ -5,49 +5,49 @@ use std::{convert::Infallible, fmt, panic::Location, sync::mpsc, thread, time::D
 use http::{Method, Uri, uri::Authority};
 use tokio::sync::oneshot;
 
-use super::journal::Journal;
+use super::state::ServerState;
 
 /// So many requests are named.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// What was the case when a wait was given up.
-pub(super) struct GivenUp(String);
+pub(super) struct WaitTimedOut(String);
 
-impl GivenUp {
-    pub(super) fn receiving(journal: &Journal, requests: usize, patience: Duration) -> Self {
-        let (came, wanted) = (journal.received, Count(requests, "request"));
-        let connections = Count(journal.connections, "connection");
-        let unnamed = journal.requests.len().saturating_sub(MOST_NAMED);
-        let latest = journal.requests.iter().skip(unnamed).map(|request| name(&request.method, &request.uri));
+impl WaitTimedOut {
+    pub(super) fn receiving(state: &ServerState, requests: usize, wait_timeout: Duration) -> Self {
+        let (came, wanted) = (state.received, Count(requests, "request"));
+        let connections = Count(state.connections, "connection");
+        let unnamed = state.requests.len().saturating_sub(MAX_NAMED);
+        let latest = state.requests.iter().skip(unnamed).map(|request| name(&request.method, &request.uri));
         let latest = latest.collect::<Vec<_>>().join(", ");
         let latest = if latest.is_empty() { latest } else { format!("; the latest: {latest}") };
-        Self(format!("{came} of {wanted} arrived within {patience:?}, over {connections}{latest}"))
+        Self(format!("{came} of {wanted} arrived within {wait_timeout:?}, over {connections}{latest}"))
     }
 
-    pub(super) fn idling(journal: &Journal, patience: Duration) -> Self {
-        let requests = Count(journal.in_flight.len(), "request");
+    pub(super) fn idling(state: &ServerState, wait_timeout: Duration) -> Self {
+        let requests = Count(state.in_flight.len(), "request");
         let are = if requests.0 == 1 { "is" } else { "are" };
-        Self(format!("{requests} {are} still in flight after {patience:?}: {}", oldest_in_flight(journal)))
+        Self(format!("{requests} {are} still in flight after {wait_timeout:?}: {}", oldest_in_flight(state)))
     }
 
-    pub(super) fn stopping(journal: &Journal, patience: Duration) -> Self {
-        let requests = oldest_in_flight(journal);
+    pub(super) fn stopping(state: &ServerState, wait_timeout: Duration) -> Self {
+        let requests = oldest_in_flight(state);
         Self(format!(
-            "the server has not stopped within {patience:?}, because its handler has not returned: {requests}"
+            "the server has not stopped within {wait_timeout:?}, because its handler has not returned: {requests}"
         ))
     }
 
     /// Fails the test that has waited.
     #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
     pub(super) fn fail(self, caller: &Location<'_>) -> ! {
-        panic!("{}; it was waited for at {caller}, and `Server::set_patience` allows more time", self.0)
+        panic!("{}; it was waited for at {caller}, and `Server::set_wait_timeout` allows more time", self.0)
     }
 }
 
-fn oldest_in_flight(journal: &Journal) -> String {
-    let requests = journal.in_flight.values().take(MOST_NAMED);
+fn oldest_in_flight(state: &ServerState) -> String {
+    let requests = state.in_flight.values().take(MAX_NAMED);
     let oldest = requests.map(|(method, uri)| name(method, uri)).collect::<Vec<_>>().join(", ");
-    match journal.in_flight.len().saturating_sub(MOST_NAMED) {
+    match state.in_flight.len().saturating_sub(MAX_NAMED) {
         0 => oldest,
         more => format!("{oldest}, and {more} more"),
     }
