@@ -8,10 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{
-    handle::ScriptHandle,
-    step::{ScriptedError, Step},
-};
+use super::{ScriptedError, Step, handle::ScriptHandle};
 
 /// A body whose every poll is decided beforehand, and which can be watched through a [`ScriptHandle`].
 ///

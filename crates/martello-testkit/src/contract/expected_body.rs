@@ -7,7 +7,7 @@ use super::violation::Fault;
 /// What the service inside puts into a body, to be held against what comes out of the layer.
 ///
 /// How it is cut into frames is the layer's own affair, and so are further trailers.
-pub(super) struct ExpectedBody {
+pub(crate) struct ExpectedBody {
     data: Bytes,
     trailers: HeaderMap,
 }
