@@ -8,9 +8,17 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// Observes a [`ScriptedBody`](super::ScriptedBody), wherever it has gone, and releases its waits.
+/// Observes a [`ScriptedBody`](super::ScriptedBody) after it was moved, and releases its waits. A clone observes the same
+/// body.
 ///
-/// Clones observe the same body.
+/// ```
+/// use martello_testkit::ScriptedBody;
+///
+/// let body = ScriptedBody::new().data("abc");
+/// let handle = body.handle();
+/// drop(body);
+/// assert!(handle.dropped() && handle.polls() == 0);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ScriptHandle {
     seen: Arc<Seen>,
@@ -28,19 +36,19 @@ struct Seen {
 }
 
 impl ScriptHandle {
-    /// How often the body's frames were polled for.
+    /// How often the body was polled for a frame.
     #[must_use]
     pub fn polls(&self) -> usize {
         self.seen.polls.load(Ordering::SeqCst)
     }
 
-    /// How many frames were taken, data and trailers.
+    /// How many frames were returned, data and trailers.
     #[must_use]
     pub fn frames(&self) -> usize {
         self.seen.frames.load(Ordering::SeqCst)
     }
 
-    /// Whether the body has told its end, or its first error.
+    /// Whether the body has returned its end or its first error.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.seen.ended.load(Ordering::SeqCst)
@@ -58,7 +66,7 @@ impl ScriptHandle {
         self.seen.dropped.load(Ordering::SeqCst)
     }
 
-    /// Lets the body past one [`wait`](super::ScriptedBody::wait): the one it stands at, or else the next.
+    /// Releases one [`wait`](super::ScriptedBody::wait): the current one, or else the next.
     pub fn release(&self) {
         self.seen.releases.fetch_add(1, Ordering::SeqCst);
         self.seen.waiting.wake();

@@ -1,4 +1,4 @@
-//! A body whose every poll is decided.
+//! A body that follows a script.
 
 mod handle;
 mod scripted;
@@ -8,7 +8,7 @@ use http::HeaderMap;
 
 pub use self::{handle::ScriptHandle, scripted::ScriptedBody};
 
-/// What one poll of a [`ScriptedBody`](ScriptedBody) comes upon.
+/// One step of a [`ScriptedBody`].
 #[derive(Debug, Clone)]
 enum Step {
     Data(Bytes),
@@ -19,13 +19,19 @@ enum Step {
     End,
 }
 
-/// The error that a [`ScriptedBody`](ScriptedBody) was told to fail with.
+/// The error of a [`ScriptedBody`].
+///
+/// ```
+/// use martello_testkit::ScriptedError;
+///
+/// assert_eq!(ScriptedError::new("reset").to_string(), "reset");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScriptedError(String);
 
 impl ScriptedError {
-    /// An error that displays as this message.
+    /// An error with this message.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

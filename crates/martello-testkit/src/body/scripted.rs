@@ -10,13 +10,25 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{ScriptedError, Step, handle::ScriptHandle};
 
-/// A body whose every poll is decided beforehand, and which can be watched through a [`ScriptHandle`].
+/// A body that follows a script, and that a [`ScriptHandle`] observes.
 ///
-/// The steps are taken in the order in which they were added. After the last one the body is at its end. Steps behind an
-/// [`end`](Self::end) or an [`error`](Self::error) are taken too, by whoever polls on: so a body can be made that breaks the contract.
+/// Each poll takes the next step, in the order in which they were added. After the last one the body has ended. If it is polled
+/// after an [`end`](Self::end) or an [`error`](Self::error), it takes the steps after that, so a script can break the contract.
 ///
-/// Size hint and end of stream are told honestly, unless [`claim_size`](Self::claim_size) or
-/// [`claim_end_stream`](Self::claim_end_stream) says otherwise.
+/// Size hint and end of stream are correct by default; [`claim_size`](Self::claim_size) and
+/// [`claim_end_stream`](Self::claim_end_stream) replace them.
+///
+/// ```
+/// use http_body_util::BodyExt;
+/// use martello_testkit::ScriptedBody;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let body = ScriptedBody::new().data("half").pending().error("reset");
+/// let error = body.collect().await.unwrap_err();
+/// assert_eq!(error.to_string(), "reset");
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct ScriptedBody {
     steps: VecDeque<Step>,
@@ -26,7 +38,7 @@ pub struct ScriptedBody {
 }
 
 impl ScriptedBody {
-    /// A body without steps: empty.
+    /// A body without steps, which is empty.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -44,7 +56,7 @@ impl ScriptedBody {
         self.step(Step::Trailers(trailers))
     }
 
-    /// Adds a poll that is pending and wakes its task at once.
+    /// Adds a poll that is pending and wakes its task immediately.
     #[must_use]
     pub fn pending(self) -> Self {
         self.step(Step::Pending)
@@ -62,20 +74,20 @@ impl ScriptedBody {
         self.step(Step::Error(ScriptedError::new(message)))
     }
 
-    /// Adds an end of the stream; the last step is followed by one anyway.
+    /// Adds an end of the stream. The script ends with one in any case.
     #[must_use]
     pub fn end(self) -> Self {
         self.step(Step::End)
     }
 
-    /// Tells this size hint from now on, whatever is true.
+    /// Returns this size hint from now on, even if it is wrong.
     #[must_use]
     pub fn claim_size(mut self, size: SizeHint) -> Self {
         self.size = Some(size);
         self
     }
 
-    /// Tells this from `is_end_stream` from now on, whatever is true.
+    /// Returns this from `is_end_stream` from now on, even if it is wrong.
     #[must_use]
     pub fn claim_end_stream(mut self, end_stream: bool) -> Self {
         self.end_stream = Some(end_stream);
@@ -93,7 +105,7 @@ impl ScriptedBody {
         self
     }
 
-    /// How much data comes before the end or an error, and whether that is all there is to say.
+    /// How much data comes before the end or an error, and whether nothing follows it.
     fn honest_size(&self) -> SizeHint {
         let mut bytes = 0_u64;
         for step in &self.steps {

@@ -1,4 +1,4 @@
-//! One call, the way a user makes it.
+//! One call, as a user makes it.
 
 use std::{error::Error, future::poll_fn, pin::pin};
 
@@ -26,7 +26,7 @@ where
     service.call(request).await.map(Response::into_body).map_err(failed)
 }
 
-/// Reads a body to its end, and checks that it keeps its own word and, where that is known, brings what it was given.
+/// Reads a body to its end. Checks its size hint and `is_end_stream`, and its content if that is known.
 pub(super) async fn read<R>(body: R, mut original: Option<ExpectedBody>) -> Result<(), Fault>
 where
     R: Body<Error: Into<BoxError>>,

@@ -4,9 +4,9 @@ use http_body::Frame;
 
 use super::violation::Fault;
 
-/// What the service inside puts into a body, to be held against what comes out of the layer.
+/// The body of the inner service, to compare with the body of the layer.
 ///
-/// How it is cut into frames is the layer's own affair, and so are further trailers.
+/// A layer may split it into other frames and add trailers.
 pub(crate) struct ExpectedBody {
     data: Bytes,
     trailers: HeaderMap,
@@ -17,7 +17,7 @@ impl ExpectedBody {
         Self { data, trailers }
     }
 
-    /// Strikes out what this frame brings.
+    /// Removes the content of this frame.
     pub(super) fn take(&mut self, frame: Frame<impl Buf>) -> Result<(), Fault> {
         match frame.into_data() {
             Ok(mut data) => {
@@ -41,7 +41,7 @@ impl ExpectedBody {
         Ok(())
     }
 
-    /// Nothing may be left at the end.
+    /// Fails if anything is left at the end.
     pub(super) fn end(&self) -> Result<(), Fault> {
         if !self.data.is_empty() {
             Err(Fault::ChangedBody)

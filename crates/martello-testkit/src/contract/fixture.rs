@@ -1,4 +1,4 @@
-//! The scenarios, each on a stage of its own: a layered service, and the service in memory inside it where there is one.
+//! The scenarios. Each runs on its own fixture: a layered service, and the in-memory service inside it, if there is one.
 
 use std::{error::Error, future::poll_fn, task::Poll};
 
@@ -16,10 +16,10 @@ use super::{
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How many handles or calls are abandoned before the others have to go on: more than a usual limit has permits.
+/// How many clones or calls are abandoned before other calls must complete: more than a usual limit has permits.
 const ABANDONED: usize = 8;
 const CROWD: usize = 32;
-/// Calls are dropped at so many points; whoever takes more polls is not tried further.
+/// The most polls after which a call is dropped.
 const MAX_POLLS: usize = 100;
 
 pub(super) struct Fixture<'a, T, M> {
@@ -40,7 +40,7 @@ where
             Scenario::PendingReadiness => self.complete(self.whole(), Wakers::Changing).await?,
             Scenario::ChangingWakers => {
                 self.complete(self.whole(), Wakers::Changing).await?;
-                // Only in a crowd does a call wait in the layer's own queue.
+                // A call waits in the layer's own queue only among many calls.
                 self.crowd(0, Wakers::Changing).await?;
             }
             Scenario::AbandonedHandles => self.abandoned_handles().await?,
@@ -106,8 +106,8 @@ where
     async fn crowd(&self, dropped: usize, wakers: Wakers) -> Result<(), Fault> {
         let mut calls: Vec<_> = (0..CROWD).map(|_| PolledFuture::new(self.whole(), wakers)).collect();
         calls.iter_mut().for_each(PolledFuture::step);
-        // First some that wait in the middle. Then those in front, one by one: the turn that the first gives back goes to one that
-        // is dropped next, without having been polled.
+        // Drops some calls in the middle of the queue, then those at its front, one by one: the turn of the first passes to one
+        // that is dropped next, before it is polled.
         calls.drain(dropped / 2..dropped).for_each(drop);
         calls.drain(..dropped / 2).for_each(drop);
         polling::run(&mut calls, self.memory).await?;
@@ -144,7 +144,7 @@ where
         Ok(())
     }
 
-    /// Everything of the calls is gone, at the latest when other tasks have had their turns.
+    /// Checks that all futures and bodies of the calls are dropped, after other tasks had time to run.
     async fn nothing_stranded(&self) -> Result<(), Fault> {
         let Some(memory) = self.memory else { return Ok(()) };
         for _ in 0..ABANDONED * CROWD {

@@ -1,9 +1,9 @@
-//! A probe of the [`Service`] contract, which any layer can be put through.
+//! Tests whether a layer keeps the [`Service`] contract.
 //!
-//! What `tower_service::Service` asks for stands in its documentation; what goes wrong stands in issue trackers: a clone called on
-//! the original's readiness, a permit held by a handle that nobody calls, a waker that is never woken, a permit
-//! lost with a dropped future. None of these shows in a test that makes one call after the other. The probe drives a layer
-//! through the [`Scenario`]s in which they do, poll by poll, and names the first promise that is broken.
+//! Layers break the contract in known ways: they call a clone after they polled the original for readiness, a clone that is not
+//! called keeps a permit, a waker is never woken, a dropped future loses a permit. A test that makes one call after the other
+//! finds none of these. The probe runs a layer through the [`Scenario`]s that do, poll by poll, and reports the first broken
+//! promise.
 //!
 //! ```
 //! use http::Request;
@@ -21,10 +21,10 @@
 //! # }
 //! ```
 //!
-//! A layer that bounds something shows its faults best with a bound of one: what is stranded eight times is missed by no one then.
+//! Test a layer with a limit at a limit of one, where a single lost permit blocks the next call.
 //!
-//! The probe needs a tokio runtime with time. A call that nobody wakes is taken to hang after 30 seconds; with a paused clock
-//! (`#[tokio::test(start_paused = true)]`) this is at once, and the layer's own timers elapse as they should.
+//! The probe needs a tokio runtime with time. A call that is not woken for 30 seconds counts as hung. With a paused clock
+//! (`#[tokio::test(start_paused = true)]`) this takes no time, and the layer's own timers work as usual.
 
 mod exchange;
 mod expected_body;
@@ -49,28 +49,29 @@ pub use self::{
     violation::{Fault, Scenario, Violation},
 };
 
-/// The scenarios that need nothing but a service.
+/// The scenarios that work with any service.
 const ANYWHERE: [Scenario; 8] = [
     Scenario::ReadyThenCall,
     Scenario::AbandonedHandles,
     Scenario::CallOnClone,
     Scenario::ManyCalls,
-    // Behind the crowd that keeps its wakers: a call that hangs only here hangs because of them.
+    // After `ManyCalls`: a call that hangs only here hangs because of the wakers.
     Scenario::ChangingWakers,
     Scenario::UnreadBodies,
     Scenario::DroppedCalls,
     Scenario::DroppedCrowd,
 ];
 
-/// Puts a layer through every scenario, over a service in memory.
+/// Runs every scenario on a layer, over a service in memory.
 ///
-/// Each scenario layers a new service; the layer's own state is shared by all of them.
+/// Each scenario layers a new service. All of them share the state of the layer.
 ///
-/// What is read has to be what the service gave: its bytes in any frames, and its trailers among any others. A layer that means to change bodies
-/// is for [`check_layer_over`] instead, where this is not looked at: over a [`Memory`], for example.
+/// The body must have the bytes of the inner service, in any frames, and its trailers. Test a layer that changes bodies with
+/// [`check_layer_over`], for example over a [`Memory`]: it does not compare bodies.
 ///
 /// # Errors
-/// The first promise that is broken.
+///
+/// The first broken promise.
 pub async fn check_layer<L, M, B, R>(layer: L, make_request: M) -> Result<(), Violation>
 where
     L: Layer<Strict<Memory>>,
@@ -99,13 +100,14 @@ where
     Ok(())
 }
 
-/// Puts a layer through the scenarios that any inner service allows, over this service: a client and its sockets, for example.
+/// Runs the scenarios that work with any inner service on a layer over this service, for example a client with sockets.
 ///
-/// The service inside has to answer every request. See [`Server`](crate::Server), which does unless told otherwise. What
-/// its bodies bring is not compared with anything.
+/// The inner service must answer every request, as a [`Server`](crate::Server) does by default. The content of bodies is not
+/// compared.
 ///
 /// # Errors
-/// The first promise that is broken.
+///
+/// The first broken promise.
 pub async fn check_layer_over<L, S, M, B, R>(layer: L, service: S, make_request: M) -> Result<(), Violation>
 where
     L: Layer<Strict<S>>,
@@ -123,12 +125,23 @@ where
     Ok(())
 }
 
-/// Puts a finished service through the scenarios that any service allows.
+/// Runs the scenarios that work with any service on a finished service.
 ///
-/// What it does to the services inside it is not seen; [`check_layer`] and [`check_layer_over`] see it.
+/// It does not see how the service treats its inner services; [`check_layer`] and [`check_layer_over`] do.
+///
+/// ```
+/// use http::Request;
+/// use martello_testkit::contract::{Memory, Violation, check_service};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Violation> {
+/// check_service(Memory::new(), || Request::new(String::new())).await
+/// # }
+/// ```
 ///
 /// # Errors
-/// The first promise that is broken.
+///
+/// The first broken promise.
 pub async fn check_service<T, M, B, R>(service: T, make_request: M) -> Result<(), Violation>
 where
     T: Service<Request<B>, Response = Response<R>, Error: Into<Box<dyn Error + Send + Sync>>> + Clone,
@@ -142,7 +155,7 @@ where
     Ok(())
 }
 
-/// Plays a scenario. A misuse of the inner service explains whatever else went wrong, so it comes first.
+/// Runs a scenario. Reports a misuse of the inner service first, because it explains any other failure.
 async fn run_scenario<T, M, B, R>(
     scenario: Scenario,
     fixture: &Fixture<'_, T, M>,

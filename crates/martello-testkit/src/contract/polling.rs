@@ -1,4 +1,4 @@
-//! Polls futures by hand: only those that were woken, with a waker of choice, so many times, and no longer than a bound.
+//! Polls futures manually: only woken ones, with a chosen waker, a limited number of times, within a time limit.
 
 use std::{
     future::poll_fn,
@@ -15,21 +15,21 @@ use futures_util::task::AtomicWaker;
 
 use super::Memory;
 
-/// Whoever is not woken within this time hangs.
+/// A future that is not woken within this time hangs.
 pub(super) const HANG_TIMEOUT: Duration = Duration::from_secs(30);
-/// Whoever has not completed after so many rounds only wakes itself.
+/// A future that has not completed after this many rounds only wakes itself.
 const MAX_ROUNDS: usize = 100_000;
 
-/// Nobody woke the future, or it woke itself without ever completing.
+/// The future was not woken, or it woke itself without ever completing.
 #[derive(Debug)]
 pub(super) struct Hung;
 
-/// Which waker a poll brings along.
+/// Which waker a poll uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wakers {
     /// The same at every poll.
     Same,
-    /// A new one at every poll, and every poll is followed by another one that nobody asked for. Only the last waker counts.
+    /// A new one at every poll. Every poll is followed by a second one without a wake. Only the last waker is valid.
     Changing,
 }
 
@@ -46,7 +46,7 @@ impl Wake for Flag {
     }
 }
 
-/// A future under way. Dropping it drops the future.
+/// A future in progress. Dropping this drops the future.
 pub(super) struct PolledFuture<F: Future> {
     future: Option<Pin<Box<F>>>,
     output: Option<F::Output>,
@@ -98,7 +98,7 @@ impl<F: Future> PolledFuture<F> {
     }
 }
 
-/// Drives all of these to completion.
+/// Polls all futures to completion.
 pub(super) async fn run<F: Future>(
     futures: &mut [PolledFuture<F>],
     memory: Option<&Memory>,
@@ -113,7 +113,7 @@ pub(super) async fn run<F: Future>(
             return Ok(());
         }
         if woken {
-            // What it waits for may be another task's to do.
+            // The future may wait for another task.
             tokio::task::yield_now().await;
         } else {
             wait_for_wake(futures, memory).await?;
@@ -122,7 +122,7 @@ pub(super) async fn run<F: Future>(
     Err(Hung)
 }
 
-/// Drives one future to completion.
+/// Polls one future to completion.
 pub(super) async fn complete<F: Future>(
     future: F,
     wakers: Wakers,
@@ -134,7 +134,7 @@ pub(super) async fn complete<F: Future>(
     future.output().ok_or(Hung)
 }
 
-/// Polls a future so many times, each time when it was woken, and drops it. True if it completed.
+/// Polls a future this many times, each time after a wake, and drops it. Returns whether it completed.
 pub(super) async fn drop_after<F: Future>(
     future: F,
     polls: usize,

@@ -8,9 +8,22 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// A service that notices when its user breaks the contract of [`Service`], and serves it all the same.
+/// Wraps a service and records how its caller breaks the contract of [`Service`]. It forwards the calls in any case.
 ///
-/// Clones share the record. A clone is not ready, whatever the original is.
+/// Clones share the record. A clone is never ready, even if the original is.
+///
+/// ```
+/// use http::Request;
+/// use martello_testkit::contract::{Memory, Misuse, Strict};
+/// use tower::Service;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let mut service = Strict::new(Memory::new());
+/// let _ = service.call(Request::new(http_body_util::Empty::<bytes::Bytes>::new())).await; // without `poll_ready`
+/// assert_eq!(service.misuses(), [Misuse::CalledUnready]);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Strict<S> {
     inner: S,
@@ -22,17 +35,17 @@ pub struct Strict<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// `call` on an instance that `poll_ready` never readied.
+    /// `call` without a `poll_ready` before it.
     CalledUnready,
-    /// `call` on an unready clone of an instance that is ready: readiness does not pass to clones.
+    /// `call` on an unready clone of a ready instance. Readiness belongs to one instance.
     CalledClone,
-    /// A second `call` on one readiness.
+    /// A second `call` after one `poll_ready`.
     CalledTwice,
-    /// `call` although the last `poll_ready` was pending.
+    /// `call` after a `poll_ready` that was pending.
     CalledPending,
-    /// `call` after `poll_ready` answered with an error.
+    /// `call` after a `poll_ready` that returned an error.
     CalledAfterError,
-    /// A response future polled after it had completed.
+    /// A poll of a response future after it completed.
     PolledAfterCompletion,
 }
 
@@ -59,7 +72,7 @@ enum Readiness {
     Failed,
 }
 
-/// Each kind of misuse is kept once, so the record is bounded.
+/// Each kind of misuse is recorded once, so the record is bounded.
 #[derive(Debug, Clone, Default)]
 struct Misuses(Arc<Mutex<Vec<Misuse>>>);
 
@@ -73,12 +86,12 @@ impl Misuses {
 }
 
 impl<S> Strict<S> {
-    /// Watches over this service.
+    /// Wraps this service.
     pub fn new(inner: S) -> Self {
         Self { inner, readiness: Readiness::Unknown, misuses: Misuses::default() }
     }
 
-    /// The ways in which this service or a clone of it was misused so far, each once, the first one first.
+    /// The misuses of this service and its clones so far, each kind once, in the order of their first time.
     #[must_use]
     pub fn misuses(&self) -> Vec<Misuse> {
         self.misuses.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -133,7 +146,7 @@ where
 pin_project! {
     /// The response future of a [`Strict`] service.
     ///
-    /// Polled after its completion it is pending for ever, and the misuse is noted.
+    /// After its completion it is pending for ever, and records the misuse.
     #[derive(Debug)]
     pub struct StrictFuture<F> {
         #[pin]

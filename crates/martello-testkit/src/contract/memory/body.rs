@@ -18,7 +18,7 @@ const FRAMES: [&str; 2] = ["mar", "tello"];
 pub struct MemoryBody {
     delay: TickDelay,
     sent: usize,
-    /// Held for the count of living bodies.
+    /// Counts the live bodies.
     _alive: Arc<()>,
 }
 

@@ -18,7 +18,7 @@ pub struct MemoryFuture<B> {
     answered: bool,
     steps: Steps,
     shared: Arc<Shared>,
-    /// Held for the count of living futures.
+    /// Counts the live futures.
     _alive: Arc<()>,
 }
 
@@ -52,7 +52,7 @@ where
         }
         ready!(self.delay.poll(cx));
         if mem::replace(&mut self.answered, true) {
-            // `Strict` notices who polls on.
+            // `Strict` records a poll after completion.
             return Poll::Pending;
         }
         let delay = TickDelay::new(&self.shared.ticker, self.steps.frame);

@@ -1,4 +1,4 @@
-//! A service without a network, whose every step is in the hands of the test.
+//! A service without a network that advances only when the test says so.
 
 mod body;
 mod future;
@@ -20,13 +20,26 @@ use tower_service::Service;
 use self::ticker::{TickDelay, Ticker};
 pub use self::{body::MemoryBody, future::MemoryFuture};
 
-/// An HTTP service in memory: reads a request's body to its end and answers 200 with a short body and trailers.
+/// An HTTP service in memory. It reads the whole body of a request, and responds with 200, a short body and trailers.
 ///
-/// Readiness, head and each frame of the body can be made pending for so many [`beat`](Self::beat)s. A beat wakes the waker of the
-/// latest poll and no other. Nothing advances without beats, so a service with steps needs somebody who beats; a
-/// service without steps is never pending.
+/// Readiness, the head, and each frame of the body can be made pending for a number of [`tick`](Self::tick)s. A tick wakes the
+/// waker of the latest poll and no other. A service with delays advances only when the test ticks; one without is never
+/// pending.
 ///
-/// Clones share the counts and the beat. Each clone has a readiness of its own.
+/// Clones share the counts and the ticks. Each clone has its own readiness.
+///
+/// ```
+/// use http::Request;
+/// use martello_testkit::contract::Memory;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let service = Memory::new();
+/// let response = service.clone().oneshot(Request::new(String::new())).await.unwrap();
+/// assert_eq!((response.status().as_u16(), service.calls()), (200, 1));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Memory {
     steps: Steps,
@@ -46,19 +59,19 @@ struct Steps {
 struct Shared {
     ticker: Arc<Ticker>,
     calls: AtomicUsize,
-    /// Every future that lives holds a clone, and every body of the other.
+    /// Every live future holds a clone of the first, and every live body one of the second.
     futures: Arc<()>,
     bodies: Arc<()>,
 }
 
-/// Why a [`Memory`] did not answer.
+/// Why a call of a [`Memory`] failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// It was told to refuse readiness.
+    /// The service is set to fail readiness.
     #[error("the in-memory service refuses to become ready")]
     Refused,
-    /// The request's body broke.
+    /// The body of the request failed.
     #[error("the request's body broke")]
     RequestBody(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -71,7 +84,7 @@ impl Memory {
         Self { steps: Steps::default(), readiness: TickDelay::new(&shared.ticker, 0), shared }
     }
 
-    /// Makes each readiness pending for so many beats.
+    /// Makes each readiness pending for this many ticks.
     #[must_use]
     pub fn ready_after(mut self, ticks: u32) -> Self {
         self.steps.ready = ticks;
@@ -79,33 +92,33 @@ impl Memory {
         self
     }
 
-    /// Makes each response's head pending for so many beats, after the request has been read.
+    /// Makes the head of each response pending for this many ticks, after the request has been read.
     #[must_use]
     pub fn head_after(mut self, ticks: u32) -> Self {
         self.steps.head = ticks;
         self
     }
 
-    /// Makes each frame of a response's body pending for so many beats.
+    /// Makes each frame of a response body pending for this many ticks.
     #[must_use]
     pub fn frame_after(mut self, ticks: u32) -> Self {
         self.steps.frame = ticks;
         self
     }
 
-    /// Answers readiness with an error.
+    /// Returns an error from `poll_ready`.
     #[must_use]
     pub fn refusing(mut self) -> Self {
         self.steps.refuses = true;
         self
     }
 
-    /// Lets everything that is pending take one step.
+    /// Advances everything that is pending by one step.
     pub fn tick(&self) {
         self.shared.ticker.tick();
     }
 
-    /// How many calls there were.
+    /// The number of calls so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.shared.calls.load(Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! Steps that are taken from outside, one at a time.
+//! Delays that the test ends, one tick at a time.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,11 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// The beat by which everything pending advances.
+/// The clock of a [`Memory`](super::Memory): every tick advances everything that is pending.
 #[derive(Debug, Default)]
 pub(super) struct Ticker {
     state: Mutex<State>,
-    /// Whoever beats, woken when somebody begins to wait.
+    /// The task that ticks. It is woken when a delay starts.
     observer: AtomicWaker,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Ticker {
 struct State {
     ticks: u64,
     next_delay: u64,
-    /// Of each gate, the waker of its latest poll and no other.
+    /// The waker of the latest poll of each delay.
     waiting: BTreeMap<u64, Waker>,
 }
 
@@ -37,7 +37,7 @@ impl Ticker {
         }
     }
 
-    /// Beats if anybody waits, and has this task woken when somebody begins to.
+    /// Ticks if a delay is pending, and wakes this task when the next one starts.
     pub(super) fn tick_if_waiting(&self, cx: &Context<'_>) {
         self.observer.register(cx.waker());
         let waited_for = !self.lock().waiting.is_empty();
@@ -51,7 +51,7 @@ impl Ticker {
     }
 }
 
-/// Pending until so many beats after its first poll.
+/// Pending until this many ticks after its first poll.
 #[derive(Debug)]
 pub(super) struct TickDelay {
     ticker: Arc<Ticker>,
@@ -83,7 +83,7 @@ impl TickDelay {
         Poll::Pending
     }
 
-    /// Closes the gate for as many beats again.
+    /// Starts the delay again.
     pub(super) fn restart(&mut self) {
         self.due_at = None;
     }
