@@ -27,20 +27,20 @@ use self::{
     wait::{WaitTimedOut, within},
 };
 
-/// A scripted HTTP/1.1 server on a loopback socket, which behaves as badly as it is told.
+/// A scripted HTTP/1.1 server on a loopback socket.
 ///
-/// Each request takes the next scripted [`Reply`], first in, first out. Without one it is answered by the handler, which is
-/// where a simulator keeps its state, or with an empty 200.
+/// Each request takes the next scripted [`Reply`], first in, first out. Without one, the handler replies, which can keep state; without a
+/// handler, the reply is an empty 200.
 ///
 /// The value owns the server: dropping it closes the port and every connection, at the runtime's next turn; [`stop`](Self::stop)
 /// waits for that. The server needs a tokio runtime with I/O and time. Its delays are tokio's: under a paused clock they pass as soon
 /// as the runtime is idle, and a runtime that waits for a socket counts as idle, so tests with real sockets let the clock run.
 ///
-/// The latest 10,000 requests are kept, with at most 64 MiB of bodies; the counts go on beyond that.
-/// A request's head of more than 64 KiB is answered with 431, a body of more than 16 MiB with 413.
+/// It keeps the latest 10,000 requests, with at most 64 MiB of bodies; the counts have no limit. It replies 431 to a head of more
+/// than 64 KiB, and 413 to a body of more than 16 MiB.
 ///
-/// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for ever: a test that waits in
-/// vain fails within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT), and says what came until then. They count by the machine's clock, also where tokio's is
+/// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for ever: such a
+/// test fails within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT), and says what came until then. They count by the machine's clock, also where tokio's is
 /// paused.
 pub struct Server {
     address: SocketAddr,
@@ -54,7 +54,7 @@ impl Server {
     /// says otherwise: 10 s, which is more than a test on a busy machine takes, and less than anybody waits for one that hangs.
     pub const WAIT_TIMEOUT: Duration = state::WAIT_TIMEOUT;
 
-    /// Starts a server on a free port of 127.0.0.1 that answers 200 with an empty body until told otherwise.
+    /// Starts a server on a free port of 127.0.0.1 that replies 200 with an empty body by default.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -62,7 +62,7 @@ impl Server {
         Self::with(|_| Reply::ok()).await
     }
 
-    /// Starts a server on a free port of 127.0.0.1 whose handler decides about each request without a scripted reply.
+    /// Starts a server on a free port of 127.0.0.1 whose handler replies to each request without a scripted reply.
     ///
     /// The handler is called once the request's body has been read, for one request at a time, in no particular order between
     /// connections. If it panics, the connection closes.
@@ -98,7 +98,7 @@ impl Server {
         Refused::bind()
     }
 
-    /// Stops listening, breaks off every connection, and returns when all that is done.
+    /// Stops listening, closes every connection, and returns after that.
     ///
     /// # Panics
     ///
