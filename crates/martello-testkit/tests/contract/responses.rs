@@ -219,6 +219,6 @@ async fn a_layer_that_fails_is_named_with_its_error() {
     )
     .await
     .unwrap_err();
-    let said = "ReadyThenCall: a service that is ready answers a call, but a call failed: out of stones";
+    let said = "ReadyThenCall: a ready service answers a call, but a call failed: out of stones";
     assert_eq!(violation.to_string(), said);
 }
