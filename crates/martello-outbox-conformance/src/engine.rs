@@ -1,7 +1,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use super::{BoxError, Scenario, Violation};
-use martello_outbox::{Clock, Store};
+use martello_outbox::{Store, store::Clock};
 
 /// An engine under test: data of its own, apart from all other, that stores can be opened on.
 pub trait Engine: Sized {

@@ -18,9 +18,9 @@ use super::{
     violation::Fault,
 };
 use martello_outbox::{
-    AttemptRecord, Claimed, Clock, Detail, End, Enqueued, Entry, EntryId, Hold, Lease, ManualClock, NewEntry,
-    OrderKey, Outcome, QueueName, QueueStats, Reason, Settled, Settlement, State, Store, StoredRequest, Turn,
-    Turned, WorkerId,
+    AttemptRecord, Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, Outcome, QueueName, QueueStats,
+    Reason, State, Store, StoredRequest,
+    store::{Claimed, Clock, End, Hold, Lease, ManualClock, Settled, Settlement, Turn, Turned, WorkerId},
 };
 
 /// A clock, and two stores on the same data that take turns.

@@ -15,14 +15,14 @@ mod order;
 mod outbox;
 mod seal;
 mod sent;
-mod store;
+pub mod store;
 mod ticket;
 mod worker;
 
 pub use builder::OutboxBuilder;
 pub use entry::{
-    AttemptRecord, Detail, Enqueued, Entry, EntryEvent, EntryId, EventKind, InvalidEntry, KeyState, NewEntry,
-    OrderKey, Overtaken, QueueName, Reason, Revision, State, StoredRequest, WhenOvertaken, WhenPending,
+    AttemptRecord, Detail, Enqueued, Entry, EntryEvent, EntryId, EventKind, InvalidEntry, NewEntry, OrderKey,
+    Overtaken, QueueName, Reason, Revision, State, StoredRequest, WhenOvertaken, WhenPending,
 };
 pub use layer::{OutboxFuture, OutboxLayer, OutboxService};
 pub use martello_outcome::{ConfigError, Outcome, TrackingId};
@@ -33,10 +33,10 @@ pub use options::OutboxOptions;
 pub use outbox::Outbox;
 pub use seal::Sealing;
 pub use sent::Sent;
+#[doc(inline)]
 pub use store::{
-    Change, Claimed, Clock, Cursor, End, Filter, Finding, Held, Hold, JobId, Lease, ManualClock, MemoryStore,
-    Page, Purge, QueueStats, ReplayJob, Settled, Settlement, Store, StoreError, StoreErrorKind, StoreFuture,
-    Turn, Turned, Watch, WorkerId,
+    Change, Cursor, Filter, Finding, Held, JobId, MemoryStore, Page, Purge, QueueStats, ReplayJob, Store,
+    StoreError, StoreErrorKind,
 };
 pub use ticket::Ticket;
 pub use worker::{

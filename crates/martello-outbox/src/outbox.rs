@@ -6,9 +6,11 @@ use martello_body::Collect;
 use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
-    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, KeyState, NewEntry, NotStored, NotStoredKind,
-    OrderKey, OutboxBuilder, OutboxOptions, Overtaken, QueueName, Store, StoreError, StoreFuture,
-    StoredRequest, Ticket, builder::Settings, key_lock::KeyGuard,
+    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
+    OutboxBuilder, OutboxOptions, Overtaken, QueueName, Store, StoreError, StoredRequest, Ticket,
+    builder::Settings,
+    key_lock::KeyGuard,
+    store::{KeyState, StoreFuture},
 };
 
 /// How long a caller waits for the store.

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use crate::{Detail, Entry, EntryId, Outbox, StoreError, StoreErrorKind, Watch};
+use crate::{Detail, Entry, EntryId, Outbox, StoreError, StoreErrorKind, store::Watch};
 
 /// How long a wait for an end goes without looking: some ends are made by who cannot tell.
 const LOOK: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
+use martello_outbox::{ConfigError, StoreError, StoreErrorKind, store::Clock};
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::{

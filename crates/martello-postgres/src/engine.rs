@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use martello_outbox::{Clock, Watch, engine::Notifier};
+use martello_outbox::{
+    engine::Notifier,
+    store::{Clock, Watch},
+};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{
     sync::watch,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use martello_outbox::Lease;
+use martello_outbox::store::Lease;
 use uuid::Uuid;
 
 /// A fence, taken apart.

@@ -1,6 +1,6 @@
 use martello_outbox::{
-    Clock,
     engine::{Changes, Notifier},
+    store::Clock,
 };
 
 use crate::{connections::Connections, notifications::Publisher, schema::Schema, statement::Statement};

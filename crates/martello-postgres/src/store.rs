@@ -1,9 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
-    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, StoreFuture, Turn,
-    Turned, Watch, WhenOvertaken,
+    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, NewEntry, OrderKey, Overtaken,
+    Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, WhenOvertaken,
+    store::{KeyState, Lease, StoreFuture, Turn, Turned, Watch},
 };
 use sqlx::PgConnection;
 use tokio::sync::watch;

@@ -8,8 +8,8 @@ use std::{
 };
 
 use martello_outbox::{
-    Claimed, Clock, End, Hold, ManualClock, NewEntry, QueueName, Settlement, Store, StoredRequest, Turn,
-    WorkerId,
+    NewEntry, QueueName, Store, StoredRequest,
+    store::{Claimed, Clock, End, Hold, ManualClock, Settlement, Turn, WorkerId},
 };
 use martello_poll::{Acquired, Checkpoint, CheckpointStore, NewParked, Save, Saved};
 use rusqlite::{

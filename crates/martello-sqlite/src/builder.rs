@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::{Clock, ConfigError, StoreError, StoreErrorKind};
+use martello_outbox::{ConfigError, StoreError, StoreErrorKind, store::Clock};
 
 use crate::{
     SqliteStore,

@@ -7,8 +7,9 @@ use std::{
 };
 
 use martello_outbox::{
-    Clock, StoreError, StoreErrorKind, Watch,
+    StoreError, StoreErrorKind,
     engine::{Notifier, closed},
+    store::{Clock, Watch},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -152,7 +153,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 mod tests {
     use std::time::Duration;
 
-    use martello_outbox::{Clock, StoreErrorKind};
+    use martello_outbox::{StoreErrorKind, store::Clock};
 
     use super::{DatabasePath, Engine, Options};
 

@@ -7,8 +7,9 @@ use std::{
 };
 
 use martello_outbox::{
-    Change, Clock, End, Enqueued, EntryId, Filter, Hold, ManualClock, NewEntry, OrderKey, Overtaken,
-    QueueName, Reason, Settlement, State, Store, StoredRequest, Turn, WhenOvertaken, WhenPending, WorkerId,
+    Change, Enqueued, EntryId, Filter, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store,
+    StoredRequest, WhenOvertaken, WhenPending,
+    store::{Clock, End, Hold, ManualClock, Settlement, Turn, WorkerId},
 };
 use rusqlite::{
     Connection, StatementStatus,

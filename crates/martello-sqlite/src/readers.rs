@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use martello_outbox::{Clock, StoreError};
+use martello_outbox::{StoreError, store::Clock};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 

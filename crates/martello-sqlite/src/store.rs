@@ -1,9 +1,9 @@
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, KeyState, Lease, NewEntry,
-    OrderKey, Overtaken, Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreFuture, Turn, Turned,
-    Watch, WhenOvertaken,
+    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, NewEntry, OrderKey, Overtaken,
+    Page, Purge, QueueName, QueueStats, ReplayJob, Store, WhenOvertaken,
+    store::{KeyState, Lease, StoreFuture, Turn, Turned, Watch},
 };
 use tokio::sync::watch;
 

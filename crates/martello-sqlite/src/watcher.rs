@@ -88,7 +88,7 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
-    use martello_outbox::Watch;
+    use martello_outbox::store::Watch;
     use rusqlite::Connection;
 
     use super::{Notifier, watcher};

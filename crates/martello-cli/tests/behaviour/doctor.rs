@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::Hold;
+use martello_outbox::store::Hold;
 
 use crate::support::{StoreFixture, waiting};
 

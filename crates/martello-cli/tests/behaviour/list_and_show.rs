@@ -1,4 +1,4 @@
-use martello_outbox::{Change, End, Reason};
+use martello_outbox::{Change, Reason, store::End};
 use serde_json::json;
 
 use crate::support::{StoreFixture, dead};

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use martello_outbox::{End, State};
+use martello_outbox::{State, store::End};
 use martello_postgres::PostgresStore;
 
 use crate::support::{RunResult, StoreFixture, bare};

@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::{End, Hold, Reason, State};
+use martello_outbox::{
+    Reason, State,
+    store::{End, Hold},
+};
 use serde_json::json;
 
 use crate::support::{RunResult, StoreFixture, dead, waiting};

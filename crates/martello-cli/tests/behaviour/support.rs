@@ -10,8 +10,9 @@ use std::{
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Change, End, EntryId, Hold, NewEntry, OrderKey, Outcome, QueueName, Reason, Settlement,
-    State, Store, StoredRequest, Turn, WorkerId,
+    AttemptRecord, Change, EntryId, NewEntry, OrderKey, Outcome, QueueName, Reason, State, Store,
+    StoredRequest,
+    store::{End, Hold, Settlement, Turn, WorkerId},
 };
 use martello_sqlite::SqliteStore;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use super::{
     super::stage::request,
     act::{Changing, Holding},
 };
-use martello_outbox::{Change, Hold, OrderKey, QueueName, StoredRequest};
+use martello_outbox::{Change, OrderKey, QueueName, StoredRequest, store::Hold};
 
 const QUEUES: [&str; 2] = ["default", "other"];
 /// Two of one authority.

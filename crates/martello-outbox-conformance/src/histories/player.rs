@@ -14,9 +14,9 @@ use super::{
     renamed::Jobs,
 };
 use martello_outbox::{
-    AttemptRecord, Claimed, Clock, Cursor, End, EntryId, Filter, Lease, ManualClock, MemoryStore, NewEntry,
-    Outcome, Purge, QueueStats, Settled, Settlement, Store, StoreError, StoreErrorKind, Turn, WhenOvertaken,
-    WhenPending,
+    AttemptRecord, Cursor, EntryId, Filter, MemoryStore, NewEntry, Outcome, Purge, QueueStats, Store,
+    StoreError, StoreErrorKind, WhenOvertaken, WhenPending,
+    store::{Claimed, Clock, End, Lease, ManualClock, Settled, Settlement, Turn},
 };
 
 /// Plays steps on an engine and on the model.

@@ -6,8 +6,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, End, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, State, StoreErrorKind,
-    StoredRequest, WhenOvertaken,
+    Change, EntryEvent, EntryId, EventKind, NewEntry, Reason, Revision, State, StoreErrorKind, StoredRequest,
+    WhenOvertaken, store::End,
 };
 
 fn corrected() -> StoredRequest {

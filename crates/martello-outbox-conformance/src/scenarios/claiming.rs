@@ -3,7 +3,10 @@ use super::super::{
     stage::{LEASE, MOMENT, Stage, entry, ids, keyed, queue, request, seconds, turn, worker},
     violation::Played,
 };
-use martello_outbox::{Change, End, NewEntry, Settled, State, StoreErrorKind, Turn};
+use martello_outbox::{
+    Change, NewEntry, State, StoreErrorKind,
+    store::{End, Settled, Turn},
+};
 
 pub(in super::super) async fn a_claim_counts_the_attempt(stage: &Stage<'_>) -> Played {
     let door = super::enqueueing::at_the_door();

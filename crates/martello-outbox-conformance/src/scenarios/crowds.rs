@@ -14,8 +14,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, Claimed, End, Enqueued, EntryId, Filter, NewEntry, OrderKey, Settled, State, Store,
-    StoreErrorKind, Turn,
+    Change, Enqueued, EntryId, Filter, NewEntry, OrderKey, State, Store, StoreErrorKind,
+    store::{Claimed, End, Settled, Turn},
 };
 
 const CAP: usize = 5;

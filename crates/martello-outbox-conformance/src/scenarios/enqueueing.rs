@@ -139,7 +139,7 @@ pub(in super::super) async fn a_dedup_key_is_stored_once_in_a_queue(stage: &Stag
 }
 
 pub(in super::super) async fn a_dedup_key_is_taken_in_whatever_state(stage: &Stage<'_>) -> Played {
-    use martello_outbox::{Change::Cancel, End};
+    use martello_outbox::{Change::Cancel, store::End};
     let leased = stage.put(dedup("leased")).await?;
     let claimed = stage.claim_one().await?;
     let dead = stage.put_dead(dedup("dead")).await?;
@@ -238,7 +238,10 @@ pub(in super::super) async fn an_entry_can_be_dead_at_the_door(stage: &Stage<'_>
 pub(in super::super) async fn a_key_is_pending_while_one_of_it_is_ready_or_leased(
     stage: &Stage<'_>,
 ) -> Played {
-    use martello_outbox::{End, KeyState, OrderKey, QueueName};
+    use martello_outbox::{
+        OrderKey, QueueName,
+        store::{End, KeyState},
+    };
     let (default, other) = (QueueName::default(), queue("other"));
     let Some(key) = keyed("k").order_key else { return Ok(()) };
     let pending = |at: &'static str, expected: bool| {
@@ -271,13 +274,15 @@ pub(in super::super) async fn times_end_with_the_last_that_can_be_told(stage: &S
     let found = stage.entry(late).await?;
     same("when it is due and expires", (found.due_at, found.expires_at), (last, last))?;
     let early = stage.put(NewEntry { expires_in: ever, ..entry() }).await?;
-    let claimed =
-        stage.turn(martello_outbox::Turn { lease: ever, ..super::super::stage::turn(1) }).await?.claimed;
+    let claimed = stage
+        .turn(martello_outbox::store::Turn { lease: ever, ..super::super::stage::turn(1) })
+        .await?
+        .claimed;
     same("the lease", claimed.first().map(|claimed| claimed.until), Some(last))?;
     let leases = super::super::stage::lease(&claimed);
     same("a heartbeat", stage.store().heartbeat(leases, ever).await?, vec![true])?;
     for claimed in &claimed {
-        stage.settle(claimed, martello_outbox::End::Again { after: ever, counts: true }).await?;
+        stage.settle(claimed, martello_outbox::store::End::Again { after: ever, counts: true }).await?;
     }
     same("when it is due again", stage.entry(early).await?.due_at, last)?;
     let default = martello_outbox::QueueName::default();

@@ -8,8 +8,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, Claimed, End, EntryId, Held, Hold, NewEntry, QueueName, Reason, Settled, Settlement,
-    StoredRequest, Turn, WhenOvertaken,
+    Change, EntryId, Held, NewEntry, QueueName, Reason, StoredRequest, WhenOvertaken,
+    store::{Claimed, End, Hold, Settled, Settlement, Turn},
 };
 
 /// An entry that goes to this URL.

@@ -5,7 +5,10 @@ use super::super::{
     stage::{LEASE, Stage, keyed, queue, seconds, turn},
     violation::Played,
 };
-use martello_outbox::{Change, End, Filter, Finding, NewEntry, Reason, Settled, WhenOvertaken};
+use martello_outbox::{
+    Change, Filter, Finding, NewEntry, Reason, WhenOvertaken,
+    store::{End, Settled},
+};
 
 pub(in super::super) async fn what_was_acknowledged_is_there_for_whoever_opens_the_store_next(
     stage: &Stage<'_>,
@@ -27,7 +30,7 @@ pub(in super::super) async fn what_was_acknowledged_is_there_for_whoever_opens_t
     }
     for claimed in &claimed {
         let settle = vec![super::super::stage::settlement(claimed, End::Done, stage.now())];
-        let turned = third.turn(martello_outbox::Turn { settle, ..turn(0) }).await?;
+        let turned = third.turn(martello_outbox::store::Turn { settle, ..turn(0) }).await?;
         same("a lease of before", turned.settled, vec![Settled::Applied])?;
     }
     drop(third);

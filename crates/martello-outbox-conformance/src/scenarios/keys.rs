@@ -3,7 +3,10 @@ use super::super::{
     stage::{LEASE, Stage, entry, ids, keyed, queue, seconds, turn},
     violation::Played,
 };
-use martello_outbox::{Change, End, EntryId, NewEntry, Reason, Turn, WhenOvertaken, WhenPending};
+use martello_outbox::{
+    Change, EntryId, NewEntry, Reason, WhenOvertaken, WhenPending,
+    store::{End, Turn},
+};
 
 /// Two entries of one key, the older first.
 async fn two(stage: &Stage<'_>) -> Result<[EntryId; 2], super::super::violation::Fault> {

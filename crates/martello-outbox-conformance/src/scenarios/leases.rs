@@ -4,7 +4,8 @@ use super::super::{
     violation::Played,
 };
 use martello_outbox::{
-    AttemptRecord, End, EntryEvent, EventKind, Lease, NewEntry, Outcome, Reason, Settled, State, Turn,
+    AttemptRecord, EntryEvent, EventKind, NewEntry, Outcome, Reason, State,
+    store::{End, Lease, Settled, Turn},
 };
 
 pub(in super::super) async fn a_lease_lasts_to_its_end(stage: &Stage<'_>) -> Played {

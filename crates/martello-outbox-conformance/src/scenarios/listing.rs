@@ -7,8 +7,9 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, Cursor, End, EntryId, Filter, JobId, NewEntry, Outcome, Reason, Settlement, State,
-    StoreErrorKind, StoredRequest, Turn, WhenOvertaken,
+    Change, Cursor, EntryId, Filter, JobId, NewEntry, Outcome, Reason, State, StoreErrorKind, StoredRequest,
+    WhenOvertaken,
+    store::{End, Settlement, Turn},
 };
 
 /// What passes, by list and by count, the newest first.

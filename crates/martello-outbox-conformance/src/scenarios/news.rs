@@ -8,7 +8,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, End, Filter, NewEntry, QueueName, Reason, Turn, Watch, WhenOvertaken, WhenPending,
+    Change, Filter, NewEntry, QueueName, Reason, WhenOvertaken, WhenPending,
+    store::{End, Turn, Watch},
 };
 
 /// A second is what is promised, and the rest is for a machine that is busy.

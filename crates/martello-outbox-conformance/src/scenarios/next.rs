@@ -5,7 +5,10 @@ use super::super::{
     stage::{LEASE, Stage, entry, hold, keyed, queue, seconds, turn},
     violation::Played,
 };
-use martello_outbox::{Change, End, NewEntry, Turn};
+use martello_outbox::{
+    Change, NewEntry,
+    store::{End, Turn},
+};
 
 async fn next(stage: &Stage<'_>, what: &str, expected: Option<Duration>) -> Played {
     same(what, stage.turn(turn(5)).await?.next, expected)

@@ -6,8 +6,9 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    AttemptRecord, Change, Claimed, End, EntryId, Filter, KeyState, NewEntry, OrderKey, Outcome, Overtaken,
-    Purge, QueueName, Reason, Settled, State, StoreError, Turn, WhenOvertaken,
+    AttemptRecord, Change, EntryId, Filter, NewEntry, OrderKey, Outcome, Overtaken, Purge, QueueName, Reason,
+    State, StoreError, WhenOvertaken,
+    store::{Claimed, End, KeyState, Settled, Turn},
 };
 
 const REPLAY: Change = Change::Replay(WhenOvertaken::Refuse);

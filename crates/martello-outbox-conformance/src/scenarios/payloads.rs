@@ -15,7 +15,7 @@ async fn survives(stage: &Stage<'_>, what: &str, request: StoredRequest) -> Play
     alike(&format!("{what}, claimed"), &claimed.request, &request)?;
     same("its method and URL", (&claimed.entry.method, &claimed.entry.uri), (&request.method, &request.uri))?;
     alike(&format!("{what}, in detail"), &last_revision(stage, id).await?, &request)?;
-    stage.settle(&claimed, martello_outbox::End::Done).await?;
+    stage.settle(&claimed, martello_outbox::store::End::Done).await?;
     let dead = stage.put_dead(entry()).await?;
     stage.store().change(dead, Change::Edit { on: 1, request: Box::new(request.clone()) }).await?;
     alike(&format!("{what}, as a correction"), &last_revision(stage, dead).await?, &request)

@@ -6,7 +6,10 @@ use super::{
     },
     holding::{A, B, a_held, held, in_row, probes, put_to, to},
 };
-use martello_outbox::{Change, End, Hold, NewEntry, QueueName, Reason, Settled, Settlement, State, Turn};
+use martello_outbox::{
+    Change, NewEntry, QueueName, Reason, State,
+    store::{End, Hold, Settled, Settlement, Turn},
+};
 
 const AGAIN: End = End::Again { after: seconds(0), counts: true };
 

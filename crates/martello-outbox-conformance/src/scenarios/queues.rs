@@ -3,7 +3,10 @@ use super::super::{
     stage::{LEASE, Stage, entry, ids, keyed, lease, queue, seconds, turn},
     violation::Played,
 };
-use martello_outbox::{Change, End, NewEntry, QueueName, Settled, Turn};
+use martello_outbox::{
+    Change, NewEntry, QueueName,
+    store::{End, Settled, Turn},
+};
 
 pub(in super::super) async fn a_paused_queue_claims_nothing_until_it_is_resumed(stage: &Stage<'_>) -> Played {
     let default = QueueName::default();

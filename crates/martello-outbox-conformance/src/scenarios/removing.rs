@@ -4,8 +4,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, End, EntryId, Filter, InvalidEntry, NewEntry, Purge, Reason, Settled, State, StoreErrorKind,
-    WhenOvertaken,
+    Change, EntryId, Filter, InvalidEntry, NewEntry, Purge, Reason, State, StoreErrorKind, WhenOvertaken,
+    store::{End, Settled},
 };
 
 async fn left(stage: &Stage<'_>) -> Result<Vec<EntryId>, Fault> {

@@ -4,8 +4,9 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, End, EntryEvent, EntryId, EventKind, Filter, JobId, NewEntry, Reason, ReplayJob, State,
-    StoreErrorKind, Turn, WhenOvertaken,
+    Change, EntryEvent, EntryId, EventKind, Filter, JobId, NewEntry, Reason, ReplayJob, State,
+    StoreErrorKind, WhenOvertaken,
+    store::{End, Turn},
 };
 
 async fn dead(stage: &Stage<'_>, many: usize) -> Result<Vec<EntryId>, Fault> {

@@ -6,8 +6,8 @@ use super::super::{
     violation::Played,
 };
 use martello_outbox::{
-    AttemptRecord, Change, End, EntryEvent, EntryId, EventKind, Hold, Lease, NewEntry, Outcome, Reason,
-    Settled, Settlement, State, Turn, WhenOvertaken,
+    AttemptRecord, Change, EntryEvent, EntryId, EventKind, NewEntry, Outcome, Reason, State, WhenOvertaken,
+    store::{End, Hold, Lease, Settled, Settlement, Turn},
 };
 
 pub(in super::super) async fn a_settlement_ends_an_entry_and_writes_its_attempt_down(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{later, timestamp};
 use crate::Finding;
-pub use crate::store::expired_leases as leases;
+pub use crate::store::arguments::expired_leases as leases;
 
 /// How far a stored time may lie ahead of the clock before [`clock`] reports that the clock went back.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-use crate::{State, Watch};
+use crate::{State, store::Watch};
 
 /// What a transaction may have changed, for those who [watch](crate::Store::watch) a store.
 ///
@@ -53,7 +53,7 @@ impl Changes {
 /// The watch channels of a store, one for each [`Watch`]. A clone shares the channels.
 ///
 /// ```
-/// use martello_outbox::{Watch, engine::{Changes, Notifier}};
+/// use martello_outbox::{engine::{Changes, Notifier}, store::Watch};
 ///
 /// let notifier = Notifier::default();
 /// let mut ended = notifier.subscribe(Watch::Ended);

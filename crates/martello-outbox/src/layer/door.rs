@@ -8,7 +8,7 @@ use tower_service::Service;
 
 use super::ending::{Began, Ending};
 use crate::{
-    AttemptRecord, KeyState, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key,
+    AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key, store::KeyState,
 };
 
 /// How long the stack may take to be ready: as long as a request waits for a permit.

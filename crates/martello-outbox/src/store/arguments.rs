@@ -13,7 +13,7 @@ pub fn check_list_limit(limit: usize) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
 
-/// Checks the cap of a [`Turn`](crate::Turn): 1 or more.
+/// Checks the cap of a [`Turn`](crate::store::Turn): 1 or more.
 ///
 /// # Errors
 ///

@@ -1,6 +1,8 @@
-//! What an engine does for the outbox.
+//! The contract between the outbox and an engine: [`Store`], and the types that only an engine and a worker name.
+//!
+//! The types that every user meets are also at the root of the crate.
 
-mod arguments;
+pub(crate) mod arguments;
 mod clock;
 mod error;
 mod filter;
@@ -13,9 +15,6 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use tokio::sync::watch;
 
-pub use arguments::{
-    check_cap, check_list_limit, check_replay_rate, expired_leases, purge_filter, required_state,
-};
 pub use clock::{Clock, ManualClock};
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
@@ -24,9 +23,9 @@ pub use memory::MemoryStore;
 pub use stats::{Finding, Held, QueueStats};
 pub use turn::{Claimed, End, Hold, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
+pub use crate::entry::KeyState;
 use crate::{
-    Detail, Enqueued, Entry, EntryId, KeyState, NewEntry, OrderKey, Overtaken, QueueName, StoredRequest,
-    WhenOvertaken,
+    Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, Overtaken, QueueName, StoredRequest, WhenOvertaken,
 };
 
 /// The future of a store's operation.

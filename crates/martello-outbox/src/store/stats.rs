@@ -32,8 +32,8 @@ pub struct QueueStats {
 /// A hold of an authority in a queue: an API that was down when it was last asked.
 ///
 /// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a time is
-/// claimed, as a probe, until a probe [ends](crate::Hold::End) the hold. Of a queue, at most half of the
-/// [cap](crate::Turn::cap), and at least one, are probes, so that the other APIs go on.
+/// claimed, as a probe, until a probe [ends](crate::store::Hold::End) the hold. Of a queue, at most half of the
+/// [cap](crate::store::Turn::cap), and at least one, are probes, so that the other APIs go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// The [authority](crate::StoredRequest::authority) that is held.

@@ -3,7 +3,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{claim_pause::ClaimPause, failure_backoff::FailureBackoff, in_flight::InFlight};
-use crate::{Claimed, StoreError, Turned};
+use crate::{
+    StoreError,
+    store::{Claimed, Turned},
+};
 
 /// The shortest wait after a turn that changed nothing, whatever the store suggests.
 const IDLE_WAIT: Duration = Duration::from_millis(5);
@@ -137,7 +140,8 @@ impl Claims {
 mod tests {
     use super::*;
     use crate::{
-        Settled, StoreErrorKind,
+        StoreErrorKind,
+        store::Settled,
         worker::test_support::{LEASE, claimed},
     };
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::{
     attempt_result::AttemptResult, in_flight::InFlight, policy::RETRY_AFTER_CAP, streaks::FailureStreaks,
 };
-use crate::Hold;
+use crate::store::Hold;
 
 /// How long a hold lasts without a `Retry-After`.
 const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

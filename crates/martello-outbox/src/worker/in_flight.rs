@@ -3,7 +3,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{Claimed, Entry, Lease};
+use crate::{
+    Entry,
+    store::{Claimed, Lease},
+};
 
 /// An entry that this worker has claimed and not settled yet.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::{
     failure_backoff::FailureBackoff,
     in_flight::{InFlight, safe},
 };
-use crate::{EntryId, Lease, StoreError};
+use crate::{EntryId, StoreError, store::Lease};
 
 /// The entries in flight, by the task that delivers each, and the heartbeat that renews their leases.
 ///

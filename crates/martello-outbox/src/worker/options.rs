@@ -2,7 +2,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use martello_outcome::{Backoff, ConfigError};
 
-use crate::WorkerId;
+use crate::store::WorkerId;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);

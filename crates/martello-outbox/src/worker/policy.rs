@@ -6,7 +6,7 @@ use std::time::Duration;
 use martello_outcome::{Backoff, RetryAfter};
 
 use super::attempt_result::AttemptResult;
-use crate::{End, Entry, Reason, disposition::Disposition};
+use crate::{Entry, Reason, disposition::Disposition, store::End};
 
 /// The longest `Retry-After` that a worker follows: a proxy's date may be far off.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);

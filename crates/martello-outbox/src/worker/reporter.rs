@@ -8,7 +8,10 @@ use super::{
     monitor::WorkerMonitor,
     settlements::PendingSettlement,
 };
-use crate::{End, Entry, Hold, Outbox, Settled};
+use crate::{
+    Entry, Outbox,
+    store::{End, Hold, Settled},
+};
 
 /// Reports what the worker does: to the log, the [health](super::WorkerHealth), the metrics and the hook for
 /// dead letters. It decides nothing.

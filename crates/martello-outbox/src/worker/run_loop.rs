@@ -24,7 +24,10 @@ use super::{
     stop::Stop,
     store_op::StoreOp,
 };
-use crate::{Claimed, End, Hold, Outbox, Outcome, StoreError, Turn, Turned, Watch, WorkerId};
+use crate::{
+    Outbox, Outcome, StoreError,
+    store::{Claimed, End, Hold, Turn, Turned, Watch, WorkerId},
+};
 
 /// Waits for the next event, asks the worker's parts what follows from it, and does that.
 ///

@@ -1,7 +1,10 @@
 use tokio::time::Instant;
 
 use super::{attempt_result::AttemptResult, in_flight::InFlight};
-use crate::{End, Entry, Hold, Settled, Settlement, State, StoreErrorKind};
+use crate::{
+    Entry, State, StoreErrorKind,
+    store::{End, Hold, Settled, Settlement},
+};
 
 /// A settlement that the store has not acknowledged yet.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 use std::{future::pending, time::Duration};
 
-use crate::{StoreError, StoreFuture};
+use crate::{StoreError, store::StoreFuture};
 
 /// A store operation of which at most one runs at a time.
 pub(super) struct StoreOp<'a, T>(Option<StoreFuture<'a, T>>);

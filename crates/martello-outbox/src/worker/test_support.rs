@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::in_flight::InFlight;
-use crate::{Claimed, Lease, NewEntry, QueueName, StoredRequest, WorkerId};
+use crate::{
+    NewEntry, QueueName, StoredRequest,
+    store::{Claimed, Lease, WorkerId},
+};
 
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 

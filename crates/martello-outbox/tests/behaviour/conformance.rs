@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use martello_outbox::{Clock, MemoryStore};
+use martello_outbox::{MemoryStore, store::Clock};
 use martello_outbox_conformance::{self as conformance, BoxError};
 
 /// Data in memory: whoever opens it again gets the same.

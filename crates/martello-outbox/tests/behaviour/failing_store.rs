@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::*;
+use martello_outbox::{store::*, *};
 use martello_outcome::Outcome;
 use tokio::sync::watch;
 use tower::ServiceExt;

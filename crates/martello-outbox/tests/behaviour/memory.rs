@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Filter, MemoryStore, NewEntry, QueueName, State, Store, StoredRequest, Turn, Watch, WorkerId,
+    Filter, MemoryStore, NewEntry, QueueName, State, Store, StoredRequest,
+    store::{Turn, Watch, WorkerId},
 };
 
 fn entry() -> NewEntry {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::*;
+use martello_outbox::{store::*, *};
 use tokio::sync::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

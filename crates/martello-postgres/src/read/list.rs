@@ -1,6 +1,7 @@
 use martello_outbox::{
-    Cursor, Filter, KeyState, OrderKey, Page, QueueName, StoreError,
+    Cursor, Filter, OrderKey, Page, QueueName, StoreError,
     engine::{check_list_limit, corrupt},
+    store::KeyState,
 };
 use sqlx::Row;
 

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
 use martello_outbox::{
-    End, Hold, Reason, Settled, Settlement, State, StoreError,
+    Reason, State, StoreError,
     engine::{corrupt, micros, overtaken_code, state_code},
+    store::{End, Hold, Settled, Settlement},
 };
 use serde::Serialize;
 use uuid::Uuid;

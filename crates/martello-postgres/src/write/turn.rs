@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Claimed, End, Lease, Settled, State, StoreError, StoreErrorKind, Turn, Turned,
+    AttemptRecord, State, StoreError, StoreErrorKind,
     engine::{Changes, Columns as _, corrupt, duration, entry, micros, stored_request},
+    store::{Claimed, End, Lease, Settled, Turn, Turned},
 };
 use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;

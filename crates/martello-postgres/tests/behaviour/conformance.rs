@@ -1,6 +1,6 @@
 //! It keeps what every store promises.
 
-use martello_outbox::Clock;
+use martello_outbox::store::Clock;
 use martello_outbox_conformance::{self as conformance, BoxError, Engine};
 use martello_postgres::PostgresStore;
 

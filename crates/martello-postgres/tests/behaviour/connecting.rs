@@ -188,7 +188,7 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
     let url = format!("{}{sign}application_name={name}", test.url);
     let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     store.enqueue(vec![entry()]).await.unwrap();
-    drop(store.watch(martello_outbox::Watch::Ready));
+    drop(store.watch(martello_outbox::store::Watch::Ready));
     let mut connection = PgConnection::connect(&test.url).await.unwrap();
     let mut count = async || -> i64 {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
@@ -202,7 +202,7 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
 
     // Closed, it leaves none either, though somebody has it still and watches.
     let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
-    let mut watch = store.watch(martello_outbox::Watch::Ready);
+    let mut watch = store.watch(martello_outbox::store::Watch::Ready);
     // It listens once it has told of what it may have missed.
     tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     store.close().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Enqueued, Filter, NewEntry, State, Store, StoreErrorKind, Watch, WhenPending};
+use martello_outbox::{Enqueued, Filter, NewEntry, State, Store, StoreErrorKind, WhenPending, store::Watch};
 use sqlx::Connection;
 
 use crate::support::{TestSchema, claimed, entry, keyed};
@@ -70,7 +70,7 @@ async fn entries_of_a_key_are_in_the_order_of_their_commits() {
             let leases: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.id).collect();
             assert_eq!(leases, [id], "{isolation}");
             let settle = turned.claimed.iter().map(crate::support::done).collect();
-            store.turn(martello_outbox::Turn { settle, ..crate::support::claim(0) }).await.unwrap();
+            store.turn(martello_outbox::store::Turn { settle, ..crate::support::claim(0) }).await.unwrap();
         }
         let detail = store.detail(early).await.unwrap().unwrap();
         assert_eq!((detail.revisions.len(), detail.attempts.len()), (1, 1), "what belongs to it came along");
@@ -89,7 +89,7 @@ async fn an_open_transaction_keeps_nobody_from_its_key() {
     let mut transaction = connection.begin().await.unwrap();
     let external = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     let settle = turned.claimed.iter().map(crate::support::done).collect();
-    store.turn(martello_outbox::Turn { settle, ..crate::support::claim(5) }).await.unwrap();
+    store.turn(martello_outbox::store::Turn { settle, ..crate::support::claim(5) }).await.unwrap();
     assert_eq!(store.entry(ahead).await.unwrap().unwrap().state, State::Done);
     store.enqueue(vec![keyed("k")]).await.unwrap();
     let between = claimed(&store, 5).await;

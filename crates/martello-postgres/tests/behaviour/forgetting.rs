@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Store, Turn};
+use martello_outbox::{Store, store::Turn};
 use sqlx::Connection;
 
 use crate::{

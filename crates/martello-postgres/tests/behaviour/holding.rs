@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use martello_outbox::{
-    Claimed, Clock, End, Enqueued, Hold, ManualClock, NewEntry, Settlement, Store, Turn, Turned,
+    Enqueued, NewEntry, Store,
+    store::{Claimed, Clock, End, Hold, ManualClock, Settlement, Turn, Turned},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

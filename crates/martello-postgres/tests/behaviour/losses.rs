@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Filter, State, Store, StoreErrorKind, Turn, Watch};
+use martello_outbox::{
+    Filter, State, Store, StoreErrorKind,
+    store::{Turn, Watch},
+};
 use martello_postgres::PostgresStore;
 use tokio::task::JoinSet;
 

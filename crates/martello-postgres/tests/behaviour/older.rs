@@ -1,6 +1,9 @@
 //! A store of an older version of the schema, and the statements of the program that it is of.
 
-use martello_outbox::{EntryId, Lease, NewEntry, OrderKey, Reason, WorkerId};
+use martello_outbox::{
+    EntryId, NewEntry, OrderKey, Reason,
+    store::{Lease, WorkerId},
+};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, postgres::PgRow};
 
 use crate::support::TestSchema;

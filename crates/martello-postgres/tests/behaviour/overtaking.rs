@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Change, Enqueued, Filter, Store, StoreError, StoreErrorKind, Turn, WhenOvertaken};
+use martello_outbox::{
+    Change, Enqueued, Filter, Store, StoreError, StoreErrorKind, WhenOvertaken, store::Turn,
+};
 use sqlx::Connection;
 
 use crate::{

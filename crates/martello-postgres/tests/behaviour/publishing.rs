@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use martello_outbox::{Change, Purge, Store, Turn};
+use martello_outbox::{Change, Purge, Store, store::Turn};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor};
 

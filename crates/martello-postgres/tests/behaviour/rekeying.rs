@@ -2,8 +2,9 @@
 
 use http::Method;
 use martello_outbox::{
-    Change, End, EntryId, Hold, Lease, NewEntry, OrderKey, Overtaken, QueueName, Reason, Settled, Settlement,
-    State, Store, StoreErrorKind, StoredRequest, Turn, WhenOvertaken,
+    Change, EntryId, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store, StoreErrorKind,
+    StoredRequest, WhenOvertaken,
+    store::{End, Hold, Lease, Settled, Settlement, Turn},
 };
 use martello_postgres::PostgresStore;
 

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use martello_outbox::{Claimed, End, Filter, Hold, Settled, Settlement, State, Store, Turn};
+use martello_outbox::{
+    Filter, State, Store,
+    store::{Claimed, End, Hold, Settled, Settlement, Turn},
+};
 
 use crate::support::{TestSchema, claim, done, entry, keyed};
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use martello_outbox::{
-    AttemptRecord, Claimed, End, EntryId, Hold, NewEntry, OrderKey, Outcome, QueueName, Settlement, Store,
-    StoredRequest, Turn, WorkerId,
+    AttemptRecord, EntryId, NewEntry, OrderKey, Outcome, QueueName, Store, StoredRequest,
+    store::{Claimed, End, Hold, Settlement, Turn, WorkerId},
 };
 use martello_postgres::{PostgresStore, PostgresStoreBuilder};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Change, End, Entry, EntryId, Filter, Hold, Lease, Overtaken, Reason, Settled, Settlement, State, Store,
-    StoreErrorKind, Turn, WhenOvertaken,
+    Change, Entry, EntryId, Filter, Overtaken, Reason, State, Store, StoreErrorKind, WhenOvertaken,
+    store::{End, Hold, Lease, Settled, Settlement, Turn},
 };
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor, Row, error::DatabaseError};

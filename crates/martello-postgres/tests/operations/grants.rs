@@ -1,6 +1,6 @@
 //! A role that may do what the README grants it, and no more, can use a store.
 
-use martello_outbox::{Clock, Store};
+use martello_outbox::{Store, store::Clock};
 use martello_outbox_conformance::{BoxError, Engine, Scenario};
 use martello_poll::{Acquired, CheckpointStore};
 use martello_postgres::PostgresStore;

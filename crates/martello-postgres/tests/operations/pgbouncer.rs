@@ -4,7 +4,10 @@
 use std::{env, time::Duration};
 
 use futures_util::{StreamExt, future::join_all, stream};
-use martello_outbox::{Clock, Enqueued, Filter, State, Store, StoreErrorKind, Watch};
+use martello_outbox::{
+    Enqueued, Filter, State, Store, StoreErrorKind,
+    store::{Clock, Watch},
+};
 use martello_outbox_conformance::{BoxError, Engine, Scenario};
 use martello_postgres::PostgresStore;
 use sqlx::{

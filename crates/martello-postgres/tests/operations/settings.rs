@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use martello_outbox::{Filter, Lease, OrderKey, Overtaken, QueueName, Store, Turn, WhenOvertaken};
+use martello_outbox::{
+    Filter, OrderKey, Overtaken, QueueName, Store, WhenOvertaken,
+    store::{Lease, Turn},
+};
 use martello_poll::{Acquired, CheckpointStore};
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use martello_outbox::{Filter, Store, StoreErrorKind, Watch};
+use martello_outbox::{Filter, Store, StoreErrorKind, store::Watch};
 use martello_postgres::PostgresStore;
 use tokio::time::{Instant, sleep, timeout};
 

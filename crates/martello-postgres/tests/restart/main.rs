@@ -8,7 +8,10 @@ mod support;
 
 use std::time::Duration;
 
-use martello_outbox::{Enqueued, Filter, Settled, State, Store, StoreErrorKind, Turn, Watch};
+use martello_outbox::{
+    Enqueued, Filter, State, Store, StoreErrorKind,
+    store::{Settled, Turn, Watch},
+};
 use tokio::{process::Command, task::JoinSet};
 
 use crate::support::{TestSchema, claim, done, entry};

@@ -1,6 +1,7 @@
 use martello_outbox::{
-    Cursor, Filter, KeyState, OrderKey, Page, QueueName, State,
+    Cursor, Filter, OrderKey, Page, QueueName, State,
     engine::{ceil_micros, check_list_limit, state_code},
+    store::KeyState,
 };
 use rusqlite::{params, params_from_iter, types::Value};
 

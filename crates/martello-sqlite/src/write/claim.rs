@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Claimed, Entry, Lease, State, Turn,
+    Entry, State,
     engine::{corrupt, duration, later, timestamp},
+    store::{Claimed, Lease, Turn},
 };
 use rusqlite::{Row, params};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use martello_outbox::{Held, Hold, QueueName, engine::later};
+use martello_outbox::{Held, QueueName, engine::later, store::Hold};
 use rusqlite::{Row, params};
 
 use crate::{fault::Fault, sql, writer::Tx};

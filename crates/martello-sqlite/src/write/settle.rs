@@ -1,6 +1,7 @@
 use martello_outbox::{
-    AttemptRecord, End, EventKind, OrderKey, QueueName, Settled, Settlement, State,
+    AttemptRecord, EventKind, OrderKey, QueueName, State,
     engine::{Columns, later, state_code},
+    store::{End, Settled, Settlement},
 };
 use rusqlite::{Row, params};
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Lease, Turn, Turned,
     engine::{check_cap, later},
+    store::{Lease, Turn, Turned},
 };
 use rusqlite::params;
 

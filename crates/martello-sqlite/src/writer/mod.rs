@@ -6,7 +6,7 @@ mod tx;
 mod wal;
 mod work;
 
-use martello_outbox::{Clock, engine::Notifier};
+use martello_outbox::{engine::Notifier, store::Clock};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 

@@ -1,6 +1,6 @@
 //! A store closes with its last clone, or on request. Everything that it acknowledged is in the file.
 
-use martello_outbox::{Filter, State, Store, StoreErrorKind, Watch};
+use martello_outbox::{Filter, State, Store, StoreErrorKind, store::Watch};
 use martello_sqlite::SqliteStore;
 
 use crate::support::{entry, temp_store_path};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use martello_outbox::Clock;
+use martello_outbox::store::Clock;
 use martello_outbox_conformance::{self as conformance, BoxError};
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;

@@ -1,7 +1,8 @@
 //! A full store reports it, keeps its entries, and works again when there is space.
 
 use martello_outbox::{
-    Change, End, Filter, Hold, NewEntry, Purge, Settled, Settlement, State, Store, StoreErrorKind, Turn,
+    Change, Filter, NewEntry, Purge, State, Store, StoreErrorKind,
+    store::{End, Hold, Settled, Settlement, Turn},
 };
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;

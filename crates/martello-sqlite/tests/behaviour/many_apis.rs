@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use martello_outbox::{
-    Clock, End, EntryId, Hold, ManualClock, NewEntry, QueueName, Settlement, Store, Turn, Turned,
+    EntryId, NewEntry, QueueName, Store,
+    store::{Clock, End, Hold, ManualClock, Settlement, Turn, Turned},
 };
 use martello_sqlite::SqliteStore;
 

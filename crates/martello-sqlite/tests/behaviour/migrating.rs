@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
-use martello_outbox::{Clock, Filter, ManualClock, Store, StoreErrorKind};
+use martello_outbox::{
+    Filter, Store, StoreErrorKind,
+    store::{Clock, ManualClock},
+};
 use martello_poll::{Acquired, CheckpointStore};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;

@@ -1,6 +1,9 @@
 //! When the file is migrated while an older program has it open, that program's operations fail completely.
 
-use martello_outbox::{End, Filter, Hold, Reason, Settlement, State, Store, StoreErrorKind};
+use martello_outbox::{
+    Filter, Reason, State, Store, StoreErrorKind,
+    store::{End, Hold, Settlement},
+};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 
@@ -98,7 +101,7 @@ async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_i
     assert_eq!(rows(&Connection::open(&file).unwrap()), before);
 
     let done = Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep };
-    let turned = store.turn(martello_outbox::Turn { settle: vec![done], ..claim(5) }).await.unwrap();
+    let turned = store.turn(martello_outbox::store::Turn { settle: vec![done], ..claim(5) }).await.unwrap();
     assert_eq!(turned.claimed.len(), 2, "the next of the key, and the one without");
     let count = async |state| store.count(Filter::state(state)).await.unwrap();
     assert_eq!((count(State::Dead).await, count(State::Done).await), (1, 1));

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::{End, Filter, Hold, Settlement, State, Store, Turn, Watch};
+use martello_outbox::{
+    Filter, State, Store,
+    store::{End, Hold, Settlement, Turn, Watch},
+};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tokio::time::Instant;

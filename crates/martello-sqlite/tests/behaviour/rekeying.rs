@@ -4,8 +4,9 @@ use std::path::Path;
 
 use http::Method;
 use martello_outbox::{
-    Change, Claimed, End, EntryId, Hold, NewEntry, OrderKey, Overtaken, QueueName, Reason, Settled,
-    Settlement, State, Store, StoredRequest, Turn, WhenOvertaken,
+    Change, EntryId, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store, StoredRequest,
+    WhenOvertaken,
+    store::{Claimed, End, Hold, Settled, Settlement, Turn},
 };
 use martello_sqlite::SqliteStore;
 

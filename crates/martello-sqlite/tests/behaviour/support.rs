@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use martello_outbox::{NewEntry, OrderKey, QueueName, Store, StoredRequest, Turn, WorkerId};
+use martello_outbox::{
+    NewEntry, OrderKey, QueueName, Store, StoredRequest,
+    store::{Turn, WorkerId},
+};
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;

@@ -4,8 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use martello_outbox::{
-    AttemptRecord, Change, Claimed, Clock, End, EntryId, Filter, Hold, ManualClock, NewEntry, OrderKey,
-    Outcome, Overtaken, QueueName, Reason, Settled, Settlement, State, Store, Turn, Turned, WhenOvertaken,
+    AttemptRecord, Change, EntryId, Filter, NewEntry, OrderKey, Outcome, Overtaken, QueueName, Reason, State,
+    Store, WhenOvertaken,
+    store::{Claimed, Clock, End, Hold, ManualClock, Settled, Settlement, Turn, Turned},
 };
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;

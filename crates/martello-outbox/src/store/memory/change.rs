@@ -1,7 +1,7 @@
 use super::{data::Data, row::Moment};
 use crate::{
     Change, Entry, EntryId, EventKind, Reason, Revision, State, StoreError, WhenOvertaken,
-    store::required_state,
+    store::arguments::required_state,
 };
 
 impl Data {

@@ -3,7 +3,8 @@ use super::{
     row::{Moment, Row},
 };
 use crate::{
-    Enqueued, EntryId, EventKind, KeyState, NewEntry, OrderKey, QueueName, State, StoreError, WhenPending,
+    Enqueued, EntryId, EventKind, NewEntry, OrderKey, QueueName, State, StoreError, WhenPending,
+    store::KeyState,
 };
 
 impl Data {

@@ -6,7 +6,10 @@ use super::{
     data::{Data, Queue},
     row::{Moment, Row},
 };
-use crate::{Held, Hold, QueueName, Settlement, Turn};
+use crate::{
+    Held, QueueName,
+    store::{Hold, Settlement, Turn},
+};
 
 /// The holds of a queue, and its probes.
 pub(super) struct Holds<'a> {

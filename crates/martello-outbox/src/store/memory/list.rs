@@ -1,5 +1,5 @@
 use super::{data::Data, row::Row};
-use crate::{Cursor, Entry, Filter, Page, StoreError, store::check_list_limit};
+use crate::{Cursor, Entry, Filter, Page, StoreError, store::arguments::check_list_limit};
 
 impl Data {
     pub(super) fn list(

@@ -27,7 +27,8 @@ use super::{
     StoreError, StoreFuture, Turn, Turned, Watch,
 };
 use crate::{
-    Detail, Enqueued, Entry, EntryId, KeyState, NewEntry, OrderKey, Overtaken, QueueName, WhenOvertaken,
+    Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, Overtaken, QueueName, WhenOvertaken,
+    store::KeyState,
 };
 
 /// A store in memory: the shortest engine, and the model that others are compared with. For tests, and for work that

@@ -7,7 +7,7 @@ use super::{
     list::passes,
     row::{Moment, Row, after},
 };
-use crate::{Held, Purge, State, StoreError, store::purge_filter};
+use crate::{Held, Purge, State, StoreError, store::arguments::purge_filter};
 
 impl Data {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<u64, StoreError> {

@@ -6,7 +6,8 @@ use super::{
     row::{Moment, Row},
 };
 use crate::{
-    EntryId, EventKind, Filter, JobId, ReplayJob, State, StoreError, WhenOvertaken, store::check_replay_rate,
+    EntryId, EventKind, Filter, JobId, ReplayJob, State, StoreError, WhenOvertaken,
+    store::arguments::check_replay_rate,
 };
 
 impl Data {

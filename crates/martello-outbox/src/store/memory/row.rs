@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     AttemptRecord, Entry, EntryEvent, EventKind, NewEntry, OrderKey, Overtaken, QueueName, Reason, Revision,
-    State, WorkerId,
+    State, store::WorkerId,
 };
 
 /// A moment at which something is done, and what has come of it for those who watch.

@@ -2,7 +2,7 @@ use super::{
     data::{Data, Queue},
     row::Moment,
 };
-use crate::{Finding, QueueName, QueueStats, State, store::expired_leases};
+use crate::{Finding, QueueName, QueueStats, State, store::arguments::expired_leases};
 
 impl Data {
     pub(super) fn pause(&mut self, queue: &QueueName, why: &str) {

@@ -8,8 +8,8 @@ use super::{
     row::{Held, Moment, Row},
 };
 use crate::{
-    AttemptRecord, Claimed, End, Entry, Lease, OrderKey, Overtaken, QueueName, Reason, Settled, Settlement,
-    State, StoreError, Turn, Turned, store::check_cap,
+    AttemptRecord, Entry, OrderKey, Overtaken, QueueName, Reason, State, StoreError,
+    store::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, check_cap},
 };
 
 /// How many expired entries one turn moves.

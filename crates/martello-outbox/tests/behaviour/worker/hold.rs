@@ -11,7 +11,8 @@ use std::{
 use http::{HeaderValue, Request};
 use martello_body::Body;
 use martello_outbox::{
-    End, Filter, Held, Hold, MemoryStore, Outbox, Reason, Settlement, State, Turn, WorkerId,
+    Filter, Held, MemoryStore, Outbox, Reason, State,
+    store::{End, Hold, Settlement, Turn, WorkerId},
 };
 use martello_outcome::{CallError, ErrorKind, Outcome};
 use tokio::time::{Instant, sleep};
