@@ -7,21 +7,21 @@ use crate::Ticket;
 pub enum Sent<B> {
     /// The server has answered, and it is the caller's to say what that means: a success, or a rejection that the same
     /// request would meet again.
-    Delivered(Response<B>),
+    Answered(Response<B>),
     /// It could not be delivered now, is stored, and will be delivered by a worker.
     Deferred(Ticket),
     /// Nobody knows whether the server has processed it, and it must not be sent again, or would only meet
     /// what it has done: it is stored as a dead letter.
-    Parked(Ticket),
+    DeadLettered(Ticket),
 }
 
 impl<B> Sent<B> {
     /// The response, if there is one.
     #[must_use]
-    pub fn delivered(self) -> Option<Response<B>> {
+    pub fn answered(self) -> Option<Response<B>> {
         match self {
-            Self::Delivered(response) => Some(response),
-            Self::Deferred(_) | Self::Parked(_) => None,
+            Self::Answered(response) => Some(response),
+            Self::Deferred(_) | Self::DeadLettered(_) => None,
         }
     }
 
@@ -29,8 +29,8 @@ impl<B> Sent<B> {
     #[must_use]
     pub fn ticket(&self) -> Option<&Ticket> {
         match self {
-            Self::Delivered(_) => None,
-            Self::Deferred(ticket) | Self::Parked(ticket) => Some(ticket),
+            Self::Answered(_) => None,
+            Self::Deferred(ticket) | Self::DeadLettered(ticket) => Some(ticket),
         }
     }
 }

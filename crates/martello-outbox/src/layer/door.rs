@@ -62,7 +62,7 @@ where
     }
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
     let dead = match (ending.stored_as(repeatable), answer) {
-        (None, Ok(response)) => return Ok(Sent::Delivered(response)),
+        (None, Ok(response)) => return Ok(Sent::Answered(response)),
         (None, Err(error)) => {
             let message = "its error says that another attempt would meet the same";
             return Err(NotStored::new(NotStoredKind::Request, message).failed(error));
@@ -74,7 +74,7 @@ where
     let stored = store(&outbox, &request, copy, Some(&ending), dead).await;
     match (stored, error) {
         (Ok(ticket), _) if dead.is_none() => Ok(Sent::Deferred(ticket)),
-        (Ok(ticket), _) => Ok(Sent::Parked(ticket)),
+        (Ok(ticket), _) => Ok(Sent::DeadLettered(ticket)),
         (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
         (Err(not_stored), None) => Err(not_stored.answered(ending)),
     }

@@ -34,9 +34,9 @@ use crate::Outbox;
 ///
 /// let request = Request::put("https://api.example/orders/17").body(Body::from(r#"{"stops":3}"#))?;
 /// match orders.oneshot(request).await? {
-///     Sent::Delivered(response) => println!("the server says {}", response.status()),
+///     Sent::Answered(response) => println!("the server says {}", response.status()),
 ///     Sent::Deferred(ticket) => println!("it will be delivered: {}", ticket.id()),
-///     Sent::Parked(ticket) => println!("somebody has to look at it: {}", ticket.id()),
+///     Sent::DeadLettered(ticket) => println!("somebody has to look at it: {}", ticket.id()),
 /// }
 /// # Ok(())
 /// # }

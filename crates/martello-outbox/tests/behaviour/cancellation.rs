@@ -84,9 +84,9 @@ async fn dropped_after(time: Duration) -> bool {
     // Its turn is free within the time; and what it stored, if anything, is before the next.
     let next = timeout(seconds(5), send(&outbox, &Api::statuses([200]), put())).await;
     match next.unwrap() {
-        Sent::Delivered(_) => assert_eq!(entries.len(), 0),
+        Sent::Answered(_) => assert_eq!(entries.len(), 0),
         Sent::Deferred(_) => assert_eq!(entries.len(), 1),
-        Sent::Parked(ticket) => panic!("{ticket:?}"),
+        Sent::DeadLettered(ticket) => panic!("{ticket:?}"),
     }
     ended
 }

@@ -46,7 +46,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let sent = self.0.call(request);
-        Box::pin(async move { sent.await?.delivered().ok_or_else(|| "it was stored".into()) })
+        Box::pin(async move { sent.await?.answered().ok_or_else(|| "it was stored".into()) })
     }
 }
 

@@ -26,7 +26,7 @@ async fn what_the_server_answers_for_good_is_handed_to_the_caller() {
     let outbox = Outbox::new(MemoryStore::new());
     for expected in [200, 303, 404, 422, 501] {
         let sent = send(&outbox, &Api::statuses([expected]), post("/orders")).await;
-        assert_eq!(sent.delivered().unwrap().status(), expected);
+        assert_eq!(sent.answered().unwrap().status(), expected);
     }
     assert_eq!(stored(&outbox).await, []);
 }
@@ -49,7 +49,8 @@ async fn what_may_have_been_processed_is_parked_unless_it_may_be_repeated() {
     let keyed = Outbox::builder(MemoryStore::new()).honours_idempotency_key().build().unwrap();
     let plain = Outbox::new(MemoryStore::new());
     for answer in [|| status(500), || status(502), || status(504), broken] {
-        let Sent::Parked(ticket) = send(&plain, &Api::answering([answer()]), post("/orders")).await else {
+        let Sent::DeadLettered(ticket) = send(&plain, &Api::answering([answer()]), post("/orders")).await
+        else {
             panic!("not parked");
         };
         let entry = ticket.status().await.unwrap();
@@ -274,7 +275,7 @@ async fn a_dead_letter_at_the_door_is_told_to_the_hook_and_a_panic_of_it_is_caug
         .build()
         .unwrap();
     let sent = send(&outbox, &Api::answering([broken()]), post("/orders")).await;
-    assert!(matches!(sent, Sent::Parked(_)));
+    assert!(matches!(sent, Sent::DeadLettered(_)));
     let id = sent.ticket().unwrap().id();
     assert_eq!(*told.lock().unwrap(), [(id, Some(Reason::Ambiguous))]);
 }
@@ -289,7 +290,7 @@ async fn a_duplicate_does_not_die_again() {
     for deaths in [1, 1] {
         let mut request = post("/orders");
         request.extensions_mut().insert(OutboxOptions::new().dedup_key("one"));
-        assert!(matches!(send(&outbox, &Api::answering([broken()]), request).await, Sent::Parked(_)));
+        assert!(matches!(send(&outbox, &Api::answering([broken()]), request).await, Sent::DeadLettered(_)));
         assert_eq!(*told.lock().unwrap(), deaths);
     }
 }
@@ -307,7 +308,7 @@ async fn a_call_that_is_dropped_is_not_stored() {
     assert_eq!(stored(&outbox).await, []);
     // And its turn is free.
     let sent = send(&outbox, &Api::statuses([200]), put("/orders/1")).await;
-    assert!(sent.delivered().is_some());
+    assert!(sent.answered().is_some());
 }
 
 #[tokio::test(start_paused = true)]

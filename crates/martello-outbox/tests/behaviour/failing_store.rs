@@ -143,7 +143,7 @@ async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
     assert_eq!((error.kind(), error.outcome(), api.seen().len()), (NotStoredKind::Store, Outcome::Unsent, 0));
     assert!(error.to_string().contains("not sent"), "{error}");
     let sent = door(&outbox, &api).oneshot(post("/orders")).await.unwrap();
-    assert!(sent.delivered().is_some(), "what has no order does not ask");
+    assert!(sent.answered().is_some(), "what has no order does not ask");
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ async fn a_delete_that_finds_nothing_after_a_reset_is_a_success_of_the_call() {
     let outbox = Outbox::new(MemoryStore::new());
     for status in [404, 410] {
         let sent = sent(&outbox, Method::DELETE, [Reply::reset(), Reply::status(status)]).await;
-        let response = sent.delivered().unwrap();
+        let response = sent.answered().unwrap();
         let attempts = Attempts::of(&response).unwrap();
         assert_eq!((response.status().as_u16(), attempts.outcome()), (status, Some(Outcome::Rejected)));
         assert_eq!(attempts.call_outcome(&Method::DELETE), Some(Outcome::Success));
@@ -49,7 +49,7 @@ async fn a_conflict_after_a_reset_is_parked_whether_or_not_it_may_be_repeated() 
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
         for status in [409, 412] {
             let sent = sent(&outbox, method.clone(), [Reply::reset(), Reply::status(status)]).await;
-            let Sent::Parked(ticket) = sent else { panic!("not parked: {method} {status}") };
+            let Sent::DeadLettered(ticket) = sent else { panic!("not parked: {method} {status}") };
             let entry = ticket.status().await.unwrap();
             assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
             let attempts = ticket.detail().await.unwrap().attempts;
@@ -64,7 +64,7 @@ async fn a_conflict_that_nothing_of_its_own_can_have_made_is_handed_to_the_calle
     let outbox = Outbox::new(MemoryStore::new());
     for (first, second) in [(503, 409), (503, 412), (504, 422)] {
         let sent = sent(&outbox, Method::POST, [Reply::status(first), Reply::status(second)]).await;
-        assert_eq!(sent.delivered().unwrap().status(), second);
+        assert_eq!(sent.answered().unwrap().status(), second);
     }
     assert_eq!(stored(&outbox).await, []);
 }

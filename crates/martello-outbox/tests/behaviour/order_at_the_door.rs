@@ -20,11 +20,11 @@ async fn a_newer_write_goes_behind_a_stored_one_of_its_key_and_is_not_sent() {
     assert_eq!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [newer, older]);
 
     // Another resource, another method of the same: the one is sent, the other waits.
-    assert!(send(&outbox, &api, put("/orders/2")).await.delivered().is_some());
+    assert!(send(&outbox, &api, put("/orders/2")).await.answered().is_some());
     let delete = Request::delete("https://API.example/orders/1").body(Body::empty()).unwrap();
     deferred(send(&outbox, &api, delete).await);
     assert!(
-        send(&outbox, &api, post("/orders/1")).await.delivered().is_some(),
+        send(&outbox, &api, post("/orders/1")).await.answered().is_some(),
         "a POST has no order of its own"
     );
 }
@@ -41,7 +41,7 @@ async fn a_newer_write_waits_until_the_older_is_answered_or_stored() {
     assert_eq!(api.seen().len(), 1);
 
     api.release(1);
-    assert!(matches!(assert_ready!(first.poll()), Ok(Sent::Delivered(_))));
+    assert!(matches!(assert_ready!(first.poll()), Ok(Sent::Answered(_))));
     assert!(second.is_woken());
     assert_pending!(third.poll());
     assert_pending!(second.poll());
@@ -66,7 +66,7 @@ async fn a_call_that_gives_up_its_wait_lets_the_next_go() {
     drop(second);
     drop(first);
     api.release(2);
-    assert!(matches!(assert_ready!(third.poll()), Ok(Sent::Delivered(_))));
+    assert!(matches!(assert_ready!(third.poll()), Ok(Sent::Answered(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ async fn the_callers_key_orders_what_has_none_and_the_caller_can_have_none() {
     deferred(send(&outbox, &api, put("/orders/1")).await);
     let mut free = put("/orders/1");
     free.extensions_mut().insert(OutboxOptions::new().unordered());
-    assert!(send(&outbox, &api, free).await.delivered().is_some());
+    assert!(send(&outbox, &api, free).await.answered().is_some());
 
     let by_host = Outbox::builder(MemoryStore::new())
         .order_by(|head| head.uri.host().and_then(|host| OrderKey::new(host).ok()))

@@ -109,7 +109,7 @@ async fn what_is_stored_holds_back_its_own_query_and_no_other() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503]);
     deferred(send(&outbox, &api, put("/orders?id=a")).await);
-    assert!(send(&outbox, &api, put("/orders?id=b")).await.delivered().is_some());
+    assert!(send(&outbox, &api, put("/orders?id=b")).await.answered().is_some());
     let mut same = put("/orders?id=a");
     *same.uri_mut() = "https://api.example:443/orders?id=a".parse().unwrap();
     deferred(send(&outbox, &api, same).await);

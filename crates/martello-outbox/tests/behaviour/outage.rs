@@ -65,7 +65,7 @@ async fn a_newer_write_after_an_outage_waits_behind_the_one_that_was_deferred_in
     let (written, http, outbox) = (Written::default(), client(), Outbox::new(MemoryStore::new()));
     let server = Server::with(written.write()).await.unwrap();
     let (address, uri) = (server.address(), server.uri("/orders/17"));
-    assert!(send(&outbox, &http, put(&uri, 1)).await.delivered().is_some());
+    assert!(send(&outbox, &http, put(&uri, 1)).await.answered().is_some());
 
     server.stop().await;
     let Sent::Deferred(second) = send(&outbox, &http, put(&uri, 2)).await else { panic!("not deferred") };
@@ -82,7 +82,7 @@ async fn a_newer_write_after_an_outage_waits_behind_the_one_that_was_deferred_in
         assert_eq!(entry.state, State::Done);
     }
     assert_eq!(written.now(), [1, 2, 3]);
-    assert!(send(&outbox, &http, put(&uri, 4)).await.delivered().is_some(), "the way is free again");
+    assert!(send(&outbox, &http, put(&uri, 4)).await.answered().is_some(), "the way is free again");
 }
 
 /// A caller writes on and on, while the API comes and goes and a worker delivers.

@@ -37,7 +37,7 @@ async fn replay_is_refused(outbox: &Outbox, id: EntryId) -> bool {
 #[tokio::test(start_paused = true)]
 async fn by_a_call_that_was_delivered_at_once() {
     let (outbox, dead) = with_a_dead_letter().await;
-    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.delivered().is_some());
+    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.answered().is_some());
     assert!(replay_is_refused(&outbox, dead).await, "it would overwrite what was written since");
 }
 
@@ -57,7 +57,7 @@ async fn the_mark_is_there_before_the_answer() {
     let (outbox, dead) = with_a_dead_letter_in(store.clone()).await;
     store.set(Op::Overtake, Fault::Late(seconds(9)));
     let start = Instant::now();
-    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.delivered().is_some());
+    assert!(send(&outbox, &Api::statuses([]), put(KEY)).await.answered().is_some());
     assert_eq!(start.elapsed().as_secs(), 9);
     let marked = outbox.store().entry(dead).await.unwrap().unwrap().overtaken;
     assert_eq!(marked, Some(Overtaken::Certainly));
@@ -73,7 +73,7 @@ async fn the_answer_stands_where_the_mark_fails() {
             store.set(Op::Overtake, fault);
             let start = Instant::now();
             let sent = send(&outbox, &Api::statuses([answer]), put(KEY)).await;
-            assert_eq!(sent.delivered().is_some(), is_delivered);
+            assert_eq!(sent.answered().is_some(), is_delivered);
             assert_eq!(start.elapsed().as_secs(), seconds);
         }
         let errors = errors();

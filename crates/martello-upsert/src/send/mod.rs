@@ -67,12 +67,12 @@ impl Sender {
 /// Adds what the outbox did with the request.
 fn add_outbox_result(record: &mut Record, sent: Result<Sent<Body>, martello_outbox::NotStored>) {
     match sent {
-        Ok(Sent::Delivered(_)) => {}
+        Ok(Sent::Answered(_)) => {}
         Ok(Sent::Deferred(ticket)) => {
             record.outcome = UpsertOutcome::Deferred;
             record.entry = Some(ticket.id());
         }
-        Ok(Sent::Parked(ticket)) => {
+        Ok(Sent::DeadLettered(ticket)) => {
             record.outcome = UpsertOutcome::Ambiguous;
             record.entry = Some(ticket.id());
         }

@@ -41,8 +41,8 @@ async fn run(part: &Part, outbox: &Outbox, lane: u64) {
 async fn call(part: &Part, outbox: &Outbox, random: &mut fastrand::Rng, key: &str) {
     let door = OutboxLayer::new(outbox.clone()).layer(client(&part.name));
     match door.oneshot(request(part, random, key)).await.unwrap() {
-        Sent::Delivered(response) => say(&format!("answered {key} {}", response.status().as_u16())),
-        Sent::Deferred(ticket) | Sent::Parked(ticket) => say(&format!("stored {key} {}", ticket.id())),
+        Sent::Answered(response) => say(&format!("answered {key} {}", response.status().as_u16())),
+        Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => say(&format!("stored {key} {}", ticket.id())),
     }
 }
 
