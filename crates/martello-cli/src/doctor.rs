@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use martello_outbox::{Finding, QueueStats};
+use martello_outbox::{Check, QueueStats};
 use serde_json::json;
 
 use crate::{
@@ -16,58 +16,58 @@ use crate::{
 
 /// Examines the store and its queues.
 pub(crate) async fn run(context: &mut Context, args: &DoctorArgs) -> Result<Exit, CommandError> {
-    let mut findings = context.store.examine().await?;
+    let mut findings = context.store.check_health().await?;
     for mut queue in context.store.queues().await? {
         // One that is over is tried, and forgotten some time after the last of its requests.
         queue.holds.retain(|held| held.until > Timestamp::now());
         findings.extend([open(&queue), due(&queue, args.oldest), dead(&queue, args.dead)]);
     }
-    let well = findings.iter().all(|finding| finding.well);
+    let well = findings.iter().all(|finding| finding.passed);
     tell(context, &findings, well)?;
     Ok(if well { Exit::Success } else { Exit::Partial })
 }
 
-fn tell(context: &mut Context, findings: &[Finding], well: bool) -> Result<(), CommandError> {
+fn tell(context: &mut Context, findings: &[Check], well: bool) -> Result<(), CommandError> {
     let out = &mut context.out;
     if out.is_json() {
         return Ok(out.document(&json!({ "well": well, "findings": findings }))?);
     }
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or_default();
     for finding in findings {
-        let mark = if finding.well { "ok  " } else { "LOOK" };
+        let mark = if finding.passed { "ok  " } else { "LOOK" };
         let (what, seen) = (Printable::new(&finding.what), Printable::new(&finding.seen));
         out.line(format_args!("{mark}  {:<width$}  {seen}", what.to_string()))?;
     }
     Ok(())
 }
 
-fn open(queue: &QueueStats) -> Finding {
+fn open(queue: &QueueStats) -> Check {
     let what = format!("queue {}", queue.queue);
     if queue.paused.is_none() && queue.holds.is_empty() {
-        return Finding::well(what, "open");
+        return Check::passed(what, "open");
     }
     let seen = format!("{}; `martello outbox resume {}` ends that", condition(queue), queue.queue);
-    Finding::unwell(what, seen)
+    Check::failed(what, seen)
 }
 
-fn due(queue: &QueueStats, most: Duration) -> Finding {
+fn due(queue: &QueueStats, most: Duration) -> Check {
     let what = format!("waiting in {}", queue.queue);
     let many = queue.ready;
     match queue.oldest_due {
         Some(oldest) if oldest > most => {
             let seen = format!("{many}, the oldest due for {}; see that a worker runs", span(oldest));
-            Finding::unwell(what, seen)
+            Check::failed(what, seen)
         }
-        Some(oldest) => Finding::well(what, format!("{many}, the oldest due for {}", span(oldest))),
-        None => Finding::well(what, format!("{many}, none due")),
+        Some(oldest) => Check::passed(what, format!("{many}, the oldest due for {}", span(oldest))),
+        None => Check::passed(what, format!("{many}, none due")),
     }
 }
 
-fn dead(queue: &QueueStats, most: u64) -> Finding {
+fn dead(queue: &QueueStats, most: u64) -> Check {
     let (what, many) = (format!("dead letters in {}", queue.queue), queue.dead);
     if many <= most {
-        return Finding::well(what, many.to_string());
+        return Check::passed(what, many.to_string());
     }
     let seen = format!("{many}; `martello dead list --queue {}` shows them", queue.queue);
-    Finding::unwell(what, seen)
+    Check::failed(what, seen)
 }

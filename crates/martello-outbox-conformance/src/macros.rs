@@ -175,7 +175,7 @@ macro_rules! __outbox_scenarios {
             news::what_comes_to_an_end_is_told,
             keeping::what_was_acknowledged_is_there_for_whoever_opens_the_store_next,
             keeping::an_operation_that_is_dropped_takes_place_whole_or_not,
-            keeping::an_examination_finds_leases_that_have_run_out,
+            keeping::a_health_check_finds_leases_that_have_run_out,
             crowds::many_workers_at_once_keep_the_cap_and_the_order,
             crowds::many_at_once_store_all_that_they_are_told,
             crowds::many_at_once_store_a_dedup_key_once,

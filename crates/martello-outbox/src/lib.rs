@@ -35,7 +35,7 @@ pub use seal::Sealing;
 pub use sent::Sent;
 #[doc(inline)]
 pub use store::{
-    Change, Cursor, Filter, Finding, Held, JobId, MemoryStore, Page, Purge, QueueStats, ReplayJob, Store,
+    Change, Check, Cursor, Filter, Held, JobId, MemoryStore, Page, Purge, QueueStats, ReplayJob, Store,
     StoreError, StoreErrorKind,
 };
 pub use ticket::Ticket;

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, NewEntry, OrderKey, Overtaken,
+    Change, Check, Cursor, Detail, Enqueued, Entry, EntryId, Filter, JobId, NewEntry, OrderKey, Overtaken,
     Page, Purge, QueueName, QueueStats, ReplayJob, Store, StoreError, WhenOvertaken,
     store::{KeyState, Lease, StoreFuture, Turn, Turned, Watch},
 };
@@ -229,7 +229,7 @@ impl Store for PostgresStore {
         self.engine.watch(what)
     }
 
-    fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
+    fn check_health(&self) -> StoreFuture<'_, Vec<Check>> {
         Box::pin(read::check_health(&self.engine.shared))
     }
 }

@@ -1,7 +1,7 @@
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use martello_outbox::{
-    Change, Cursor, Detail, Enqueued, Entry, EntryId, Filter, Finding, JobId, NewEntry, OrderKey, Overtaken,
+    Change, Check, Cursor, Detail, Enqueued, Entry, EntryId, Filter, JobId, NewEntry, OrderKey, Overtaken,
     Page, Purge, QueueName, QueueStats, ReplayJob, Store, WhenOvertaken,
     store::{KeyState, Lease, StoreFuture, Turn, Turned, Watch},
 };
@@ -177,7 +177,7 @@ impl Store for SqliteStore {
         self.engine.watch(what)
     }
 
-    fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
+    fn check_health(&self) -> StoreFuture<'_, Vec<Check>> {
         Box::pin(self.engine.read(read::check_health))
     }
 }

@@ -6,7 +6,7 @@ use super::super::{
     violation::Played,
 };
 use martello_outbox::{
-    Change, Filter, Finding, NewEntry, Reason, WhenOvertaken,
+    Change, Check, Filter, NewEntry, Reason, WhenOvertaken,
     store::{End, Settled},
 };
 
@@ -60,17 +60,17 @@ pub(in super::super) async fn an_operation_that_is_dropped_takes_place_whole_or_
     Ok(())
 }
 
-pub(in super::super) async fn an_examination_finds_leases_that_have_run_out(stage: &Stage<'_>) -> Played {
-    let unwell = |findings: Vec<Finding>| findings.into_iter().filter(|finding| !finding.well).count();
+pub(in super::super) async fn a_health_check_finds_leases_that_have_run_out(stage: &Stage<'_>) -> Played {
+    let failed = |checks: Vec<Check>| checks.into_iter().filter(|check| !check.passed).count();
     stage.put_some(2).await?;
     let id = stage.claim(1).await?.first().map(|claimed| claimed.entry.id);
-    let before = stage.store().examine().await?;
-    holds("something was examined", !before.is_empty())?;
+    let before = stage.store().check_health().await?;
+    holds("at least one check was made", !before.is_empty())?;
     stage.pass(LEASE);
-    let late = unwell(stage.store().examine().await?);
-    holds("a lease that has run out is found", late > unwell(before))?;
+    let late = failed(stage.store().check_health().await?);
+    holds("a lease that has run out is found", late > failed(before))?;
     stage.turn(turn(0)).await?;
-    holds("one that was taken is not", unwell(stage.store().examine().await?) < late)?;
+    holds("one that was taken is not", failed(stage.store().check_health().await?) < late)?;
     if let Some(id) = id {
         stage.store().change(id, Change::Cancel).await?;
     }

@@ -1,4 +1,4 @@
-use crate::{Change, Filter, Finding, Purge, State, StoreError, StoreErrorKind};
+use crate::{Change, Check, Filter, Purge, State, StoreError, StoreErrorKind};
 
 /// Checks the limit of [`Store::list`](crate::Store::list): 1 to 1,000.
 ///
@@ -65,12 +65,12 @@ pub fn required_state(change: &Change) -> State {
 
 /// Reports how many leases have expired.
 #[must_use]
-pub fn expired_leases(expired: u64) -> Finding {
+pub fn expired_leases(expired: u64) -> Check {
     let seen = match expired {
-        0 => return Finding::well("leases", "no lease has expired"),
+        0 => return Check::passed("leases", "no lease has expired"),
         1 => "1 lease has expired".to_owned(),
         _ => format!("{expired} leases have expired"),
     };
     let next = "a worker takes expired leases back at its next turn, so check that one runs";
-    Finding::unwell("leases", format!("{seen}: {next}"))
+    Check::failed("leases", format!("{seen}: {next}"))
 }

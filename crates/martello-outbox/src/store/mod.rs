@@ -20,7 +20,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
 pub use job::{JobId, ReplayJob};
 pub use memory::MemoryStore;
-pub use stats::{Finding, Held, QueueStats};
+pub use stats::{Check, Held, QueueStats};
 pub use turn::{Claimed, End, Hold, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
 pub use crate::entry::KeyState;
@@ -186,8 +186,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// second. It may change for nothing.
     fn watch(&self, what: Watch) -> watch::Receiver<u64>;
 
-    /// Examines the data: the schema, its integrity, leases that have run out, the clock.
-    fn examine(&self) -> StoreFuture<'_, Vec<Finding>>;
+    /// Checks the data: the schema, its integrity, leases that have run out, the clock.
+    fn check_health(&self) -> StoreFuture<'_, Vec<Check>>;
 }
 
 /// What to watch for.

@@ -61,27 +61,30 @@ fn seconds<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> 
     duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
-/// Something that an examination of a store looked at.
+/// The result of one health check of a store.
+///
+/// Serialized, it is an object with the keys `what`, `well` (a boolean) and `seen`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What was looked at, in a word or two.
+pub struct Check {
+    /// The subject of the check, in one or two words.
     pub what: String,
-    /// Whether all is well.
-    pub well: bool,
-    /// What was seen, and what to do about it if it is not well.
+    /// Whether the check passed.
+    #[serde(rename = "well")]
+    pub passed: bool,
+    /// What the check found, and what to do about it if it failed.
     pub seen: String,
 }
 
-impl Finding {
-    /// Something that is well.
+impl Check {
+    /// A check that passed.
     #[must_use]
-    pub fn well(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), well: true, seen: seen.into() }
+    pub fn passed(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), passed: true, seen: seen.into() }
     }
 
-    /// Something that is not.
+    /// A check that failed.
     #[must_use]
-    pub fn unwell(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), well: false, seen: seen.into() }
+    pub fn failed(what: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { what: what.into(), passed: false, seen: seen.into() }
     }
 }

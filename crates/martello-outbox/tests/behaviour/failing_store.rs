@@ -80,7 +80,7 @@ impl Store for Failing {
         cancel_replay(job: JobId) -> ReplayJob;
         purge(purge: Purge) -> u64;
         prune(age: Duration, limit: usize) -> u64;
-        examine() -> Vec<Finding>;
+        check_health() -> Vec<Check>;
     }
 }
 

@@ -185,6 +185,6 @@ impl Store for Steered {
         replays() -> Vec<ReplayJob>;
         cancel_replay(job: JobId) -> ReplayJob;
         purge(purge: Purge) -> u64;
-        examine() -> Vec<Finding>;
+        check_health() -> Vec<Check>;
     }
 }

@@ -1,10 +1,10 @@
-use martello_outbox::{Finding, StoreError, engine::health};
+use martello_outbox::{Check, StoreError, engine::health};
 use sqlx::{Decode, Postgres, Row, Type};
 
 use crate::{explain::explain, migrate::NEWEST, shared::Shared};
 
 /// Examines the schema. It reads all entries.
-pub(crate) async fn check_health(shared: &Shared) -> Result<Vec<Finding>, StoreError> {
+pub(crate) async fn check_health(shared: &Shared) -> Result<Vec<Check>, StoreError> {
     let check = HealthCheck { shared };
     Ok(vec![
         check.schema().await?,
@@ -34,24 +34,24 @@ impl HealthCheck<'_> {
         Ok(self.ask::<i64>(sql).await?.try_into().unwrap_or_default())
     }
 
-    async fn schema(&self) -> Result<Finding, StoreError> {
+    async fn schema(&self) -> Result<Check, StoreError> {
         let version: i32 = self.ask("SELECT max(version) FROM __.martello_migration").await?;
         Ok(health::schema(version.into(), NEWEST.into()))
     }
 
-    async fn durability(&self) -> Result<Finding, StoreError> {
+    async fn durability(&self) -> Result<Check, StoreError> {
         let sql = "SELECT concat('fsync ', current_setting('fsync'), ', full_page_writes ',
              current_setting('full_page_writes'), ', synchronous_commit ', current_setting('synchronous_commit'))
              FROM __.begin_write(NULL)";
         let seen: String = self.ask(sql).await?;
         if seen.contains(" off") {
             let seen = format!("{seen}: a crash of the server may lose acknowledged entries, so set them on");
-            return Ok(Finding::unwell("durability", seen));
+            return Ok(Check::failed("durability", seen));
         }
-        Ok(Finding::well("durability", seen))
+        Ok(Check::passed("durability", seen))
     }
 
-    async fn counts(&self) -> Result<Finding, StoreError> {
+    async fn counts(&self) -> Result<Check, StoreError> {
         let sql = "SELECT count(*) FROM (SELECT queue, sum(pending) AS p, sum(done) AS o, sum(dead) AS d,
                  sum(cancelled) AS c FROM __.tally GROUP BY queue) AS counted
              FULL JOIN (SELECT queue, count(*) FILTER (WHERE state = 0) AS p, count(*) FILTER (WHERE state = 2) AS o,
@@ -62,7 +62,7 @@ impl HealthCheck<'_> {
         Ok(health::counts(self.count(sql).await?))
     }
 
-    async fn order(&self) -> Result<Finding, StoreError> {
+    async fn order(&self) -> Result<Check, StoreError> {
         // Of each key, the oldest that is pending is at the head, unless another is leased; what has just arrived waits.
         let sql = "SELECT count(*) FROM __.entry e LEFT JOIN __.ready r
                  ON r.queue = e.queue AND r.due_at = e.due_at AND r.seq = e.seq
@@ -75,13 +75,13 @@ impl HealthCheck<'_> {
         Ok(health::order(self.count(sql).await?))
     }
 
-    async fn requests(&self) -> Result<Finding, StoreError> {
+    async fn requests(&self) -> Result<Check, StoreError> {
         let sql = "SELECT count(*) FROM __.entry e
              WHERE NOT EXISTS (SELECT FROM __.request WHERE entry = e.seq AND number = e.revision)";
         Ok(health::requests(self.count(sql).await?))
     }
 
-    async fn leases(&self) -> Result<Finding, StoreError> {
+    async fn leases(&self) -> Result<Check, StoreError> {
         let sql = "SELECT count(*) FROM __.slot WHERE until <= __.moment($1)";
         let statement = self.shared.statement(sql).bind(self.shared.now()).repeatable();
         let rows = self.shared.connections.rows(&statement).await?;
@@ -89,7 +89,7 @@ impl HealthCheck<'_> {
         Ok(health::leases(expired.try_into().unwrap_or_default()))
     }
 
-    async fn clock(&self) -> Result<Finding, StoreError> {
+    async fn clock(&self) -> Result<Check, StoreError> {
         let sql = "SELECT __.moment($1), coalesce(max(changed_at), 0) FROM __.entry";
         let statement = self.shared.statement(sql).bind(self.shared.now()).repeatable();
         let rows = self.shared.connections.rows(&statement).await?;

@@ -156,7 +156,7 @@ async fn commits_are_durable_whatever_the_role_is_set_to() {
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20synchronous_commit%3Doff", test.url);
     let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
-    let findings = store.examine().await.unwrap();
+    let findings = store.check_health().await.unwrap();
     let durability = findings.into_iter().find(|finding| finding.what == "durability").unwrap();
     assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
     test.drop().await;

@@ -45,7 +45,12 @@ async fn what_is_committed_is_told_and_claimed_with_all_that_belongs_to_it() {
     assert_eq!(store.queues().await.unwrap()[0].ready, 2);
     assert_eq!(claimed(&other, 5).await, ids);
     assert!(
-        store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
+        store
+            .check_health()
+            .await
+            .unwrap()
+            .iter()
+            .all(|finding| finding.passed || finding.what == "durability")
     );
     test.drop().await;
 }

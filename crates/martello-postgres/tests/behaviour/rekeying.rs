@@ -60,14 +60,14 @@ fn ended(lease: &Lease, end: End) -> Settlement {
 
 async fn assert_well(store: &PostgresStore) {
     // The server of the tests may be faster than it is durable.
-    let findings = store.examine().await.unwrap();
-    assert!(findings.iter().all(|finding| finding.well || finding.what == "durability"), "{findings:?}");
+    let findings = store.check_health().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
 }
 
 async fn assert_in_order(store: &PostgresStore) {
-    let findings = store.examine().await.unwrap();
+    let findings = store.check_health().await.unwrap();
     let order = findings.iter().find(|finding| finding.what == "order").unwrap();
-    assert!(order.well, "{order:?}");
+    assert!(order.passed, "{order:?}");
 }
 
 #[tokio::test]

@@ -92,7 +92,12 @@ async fn many_external_transactions_and_workers_lose_nothing() {
     }
     assert_eq!(store.count(Filter::state(State::Done)).await.unwrap(), 120);
     assert!(
-        store.examine().await.unwrap().iter().all(|finding| finding.well || finding.what == "durability")
+        store
+            .check_health()
+            .await
+            .unwrap()
+            .iter()
+            .all(|finding| finding.passed || finding.what == "durability")
     );
     test.drop().await;
 }

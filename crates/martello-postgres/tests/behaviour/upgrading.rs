@@ -36,8 +36,8 @@ async fn all(store: &PostgresStore) -> Vec<Entry> {
 
 async fn assert_well(store: &PostgresStore) {
     // The server of the tests may be faster than it is durable.
-    let findings = store.examine().await.unwrap();
-    assert!(findings.iter().all(|finding| finding.well || finding.what == "durability"), "{findings:?}");
+    let findings = store.check_health().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
 }
 
 #[tokio::test]

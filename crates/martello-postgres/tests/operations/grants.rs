@@ -104,7 +104,7 @@ async fn the_grants_of_the_readme_suffice_where_no_function_is_everybodys() {
     connection.execute(AssertSqlSafe(format!("SET ROLE {}", granted.user))).await.unwrap();
     store.enqueue_in(&mut connection, keyed("k")).await.unwrap();
     assert_eq!(crate::support::claimed(&store, 1).await.len(), 1);
-    let unwell: Vec<_> = store.examine().await.unwrap().into_iter().filter(|it| !it.well).collect();
+    let unwell: Vec<_> = store.check_health().await.unwrap().into_iter().filter(|it| !it.passed).collect();
     assert!(unwell.iter().all(|finding| finding.what == "durability"), "{unwell:?}");
     let checkpoint = store.checkpoint(&fresh_schema()).unwrap();
     let lease = std::time::Duration::from_secs(60);

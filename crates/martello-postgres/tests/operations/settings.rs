@@ -134,7 +134,7 @@ async fn durable_through(url: &str) {
         seen.iter().all(|(durable, isolation, _)| durable == "on" && isolation == "read committed"),
         "{seen:?}"
     );
-    let findings = store.examine().await.unwrap();
+    let findings = store.check_health().await.unwrap();
     let durability = findings.iter().find(|finding| finding.what == "durability").unwrap();
     assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
 

@@ -1,10 +1,10 @@
-use martello_outbox::{Finding, engine::health};
+use martello_outbox::{Check, engine::health};
 use rusqlite::{Params, params};
 
 use crate::{fault::Fault, open::NEWEST, readers::Reader};
 
 /// Checks the health of the file. This reads all of it.
-pub(crate) fn check_health(reader: &Reader) -> Result<Vec<Finding>, Fault> {
+pub(crate) fn check_health(reader: &Reader) -> Result<Vec<Check>, Fault> {
     let check = HealthCheck { reader };
     Ok(vec![
         check.schema()?,
@@ -35,33 +35,33 @@ impl HealthCheck<'_> {
         Ok(self.reader.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
-    fn schema(&self) -> Result<Finding, Fault> {
+    fn schema(&self) -> Result<Check, Fault> {
         Ok(health::schema(self.number("PRAGMA user_version")?, i64::from(NEWEST)))
     }
 
-    fn integrity(&self) -> Result<Finding, Fault> {
+    fn integrity(&self) -> Result<Check, Fault> {
         let check = self.text("PRAGMA integrity_check(1)")?;
         if check == "ok" {
-            return Ok(Finding::well("integrity", "SQLite finds no error in the file"));
+            return Ok(Check::passed("integrity", "SQLite finds no error in the file"));
         }
         // SQLite's text names tables and pages, not values.
         let seen =
             format!("{check}: stop all programs that use the file, keep a copy, then restore a backup");
-        Ok(Finding::unwell("integrity", seen))
+        Ok(Check::failed("integrity", seen))
     }
 
-    fn durability(&self) -> Result<Finding, Fault> {
+    fn durability(&self) -> Result<Check, Fault> {
         let (mode, level) = (self.text("PRAGMA journal_mode")?, self.number("PRAGMA synchronous")?);
         if mode == "wal" && level >= 2 {
-            return Ok(Finding::well("durability", "write-ahead log, synchronous on every commit"));
+            return Ok(Check::passed("durability", "write-ahead log, synchronous on every commit"));
         }
         let seen = format!(
             "journal_mode is {mode} and synchronous is {level}: close the store and open it again to reset them"
         );
-        Ok(Finding::unwell("durability", seen))
+        Ok(Check::failed("durability", seen))
     }
 
-    fn counts(&self) -> Result<Finding, Fault> {
+    fn counts(&self) -> Result<Check, Fault> {
         let sql = "SELECT count(*) FROM queue LEFT JOIN (
                  SELECT queue, sum(state = 0) AS r, sum(state = 1) AS l, sum(state = 2) AS o, sum(state = 3) AS d,
                      sum(state = 4) AS c
@@ -71,7 +71,7 @@ impl HealthCheck<'_> {
         Ok(health::counts(self.count(sql, [])?))
     }
 
-    fn order(&self) -> Result<Finding, Fault> {
+    fn order(&self) -> Result<Check, Fault> {
         // The head of a key is its oldest pending entry if that is ready and no other is leased.
         let sql = "SELECT count(*) FROM outbox AS e WHERE state = 0 AND head IS NOT (order_key IS NULL OR NOT EXISTS (
                  SELECT 1 FROM outbox AS o WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.pending = 1
@@ -79,12 +79,12 @@ impl HealthCheck<'_> {
         Ok(health::order(self.count(sql, [])?))
     }
 
-    fn leases(&self) -> Result<Finding, Fault> {
+    fn leases(&self) -> Result<Check, Fault> {
         let sql = "SELECT count(*) FROM outbox WHERE state = 1 AND lease_until <= ?1";
         Ok(health::leases(self.count(sql, params![self.reader.now()])?))
     }
 
-    fn clock(&self) -> Result<Finding, Fault> {
+    fn clock(&self) -> Result<Check, Fault> {
         let newest = self.number("SELECT coalesce(max(changed_at), 0) FROM outbox")?;
         Ok(health::clock(self.reader.now(), newest, "machine"))
     }

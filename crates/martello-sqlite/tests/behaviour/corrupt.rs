@@ -53,8 +53,8 @@ async fn an_unreadable_page_is_reported_and_nothing_is_written() {
     for error in [claimed, listed, stored].map(Result::unwrap_err) {
         assert_eq!((error.kind(), error.to_string().as_str()), (StoreErrorKind::Unusable, DAMAGED));
     }
-    let findings = store.examine().await.unwrap();
-    assert!(findings.iter().any(|finding| finding.what == "integrity" && !finding.well), "{findings:?}");
+    let findings = store.check_health().await.unwrap();
+    assert!(findings.iter().any(|finding| finding.what == "integrity" && !finding.passed), "{findings:?}");
     store.close().await;
     assert!(contents(directory.path()) == before, "something was written");
 }

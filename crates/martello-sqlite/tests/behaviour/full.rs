@@ -34,7 +34,7 @@ async fn a_full_store_refuses_entries_and_loses_none() {
     store.change(ids[0], Change::Bury).await.unwrap();
     assert_eq!(store.purge(Purge::All).await.unwrap(), 1);
     store.enqueue(vec![large(100 * 1024)]).await.unwrap();
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn an_entry_that_does_not_fit_does_not_affect_others_of_its_batch() {
     assert_eq!(done.4.unwrap().state, State::Cancelled);
     let stats = store.queues().await.unwrap().remove(0);
     assert_eq!((stats.ready, stats.cancelled, stats.dead), (2, 1, 0));
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn a_store_opens_completely_after_a_crash_during_a_checkpoint() {
     let (_directory, path) = interrupted().await;
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 20);
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[cfg(unix)]

@@ -48,7 +48,7 @@ async fn a_file_of_version_1_is_brought_forward_and_loses_nothing() {
     for entry in &before.0 {
         assert!(store.detail(entry.id).await.unwrap().is_some());
     }
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
     let acquired = store.checkpoint("plannings").unwrap().acquire(Duration::from_secs(60)).await.unwrap();
     assert!(matches!(acquired, Acquired::Held(_)));
     store.enqueue(vec![entry()]).await.unwrap();

@@ -105,7 +105,7 @@ async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_i
     assert_eq!(turned.claimed.len(), 2, "the next of the key, and the one without");
     let count = async |state| store.count(Filter::state(state)).await.unwrap();
     assert_eq!((count(State::Dead).await, count(State::Done).await), (1, 1));
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[tokio::test]
@@ -122,6 +122,6 @@ async fn an_older_store_writes_no_more_after_a_migration_to_a_newer_version() {
         assert_eq!(error.to_string(), format!("{} {what}", path.display()));
     }
     assert_eq!(store.queues().await.unwrap()[0].ready, 1, "nothing was stored or claimed");
-    let schema = store.examine().await.unwrap().remove(0);
-    assert!(!schema.well && schema.seen.contains("update this"), "{schema:?}");
+    let schema = store.check_health().await.unwrap().remove(0);
+    assert!(!schema.passed && schema.seen.contains("update this"), "{schema:?}");
 }

@@ -138,7 +138,7 @@ async fn four_processes_share_the_work_and_the_cap() {
     }
     assert_eq!((claims, claimed.len()), (ENTRIES, ENTRIES), "each was claimed once");
     assert_eq!(store.queues().await.unwrap()[0].done, u64::try_from(ENTRIES).unwrap());
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[tokio::test]
@@ -179,5 +179,5 @@ async fn a_process_killed_during_a_write_has_written_nothing() {
     stored.unwrap();
     killed.unwrap();
     assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), 2);
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }

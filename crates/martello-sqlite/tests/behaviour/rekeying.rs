@@ -70,9 +70,9 @@ fn ended(claimed: &Claimed, end: End) -> Settlement {
 }
 
 async fn assert_in_order(store: &SqliteStore) {
-    let findings = store.examine().await.unwrap();
+    let findings = store.check_health().await.unwrap();
     let order = findings.iter().find(|finding| finding.what == "order").unwrap();
-    assert!(order.well, "{order:?}");
+    assert!(order.passed, "{order:?}");
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn pending_entries_get_keys_of_the_present_rule_and_are_claimed_in_order()
     let (one, own) = (Some("h/1".to_owned()), Some("the caller's own".to_owned()));
     assert_eq!(keys, [&one, &one, &a, &b, &long, &long, &own, &None, &None, &a].map(Clone::clone));
     assert!(a != b && a.is_some() && long.is_some());
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
     let (_, mut claimed) = turn(&store, Vec::new(), 20).await;
     claimed.sort();
     let mut heads: Vec<EntryId> = [0, 2, 3, 4, 6, 7, 8].map(|nth| ids[nth]).into();
@@ -121,7 +121,7 @@ async fn a_leased_entry_goes_before_entries_that_share_its_new_key() {
     let store = upgraded(2, store, &path).await;
 
     assert_eq!(key(&store, first[0]).await.as_deref(), Some("h/1"));
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
     assert_eq!(turn(&store, Vec::new(), 5).await.1, []);
     let delivered = ended(&lease, End::Done);
     assert_eq!(turn(&store, vec![delivered], 5).await, (vec![Settled::Applied], vec![second_id]));
@@ -166,7 +166,7 @@ async fn a_dead_letter_gets_the_key_of_its_first_request_and_its_overtaken_mark(
     assert_eq!((overtaken(ids[0]).await, overtaken(ids[1]).await), (Some(Overtaken::Certainly), None));
     store.change(ids[0], Change::Replay(WhenOvertaken::Refuse)).await.unwrap_err();
     store.change(ids[0], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn more_entries_than_one_batch_are_all_rekeyed() {
     for (nth, id) in ids.iter().enumerate() {
         assert_eq!(key(&store, *id).await, Some(format!("h/{}", nth / 2)));
     }
-    assert!(store.examine().await.unwrap().iter().all(|finding| finding.well));
+    assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));
 }
 
 /// An outage has filled the file, and nothing can be deleted before it opens.
@@ -196,11 +196,11 @@ async fn a_file_of_the_maximum_size_is_migrated() {
     assert_eq!(key(&store, ids[7]).await, key_of("https://h/o?id=7"));
     assert!(
         store
-            .examine()
+            .check_health()
             .await
             .unwrap()
             .iter()
             .filter(|finding| finding.what == "order")
-            .all(|finding| finding.well)
+            .all(|finding| finding.passed)
     );
 }

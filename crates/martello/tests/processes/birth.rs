@@ -63,8 +63,8 @@ impl Births {
         let outbox = ground.outbox(|outbox| outbox).await;
         let request = Request::put("http://api.example/orders/1").body(Body::from("{}"));
         outbox.enqueue(request.unwrap()).await.unwrap();
-        let findings = outbox.store().examine().await.unwrap();
-        assert!(findings.iter().all(|finding| finding.well), "{findings:?}");
+        let findings = outbox.store().check_health().await.unwrap();
+        assert!(findings.iter().all(|finding| finding.passed), "{findings:?}");
     }
 
     fn tell(&self, what: &str) {

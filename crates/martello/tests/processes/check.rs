@@ -60,8 +60,8 @@ pub(crate) async fn check(
         Check { receipts: by_key, deaths, tally, stored: HashSet::new(), order: Order::default() };
     check.entries(store).await;
     check.promises(said);
-    for finding in store.examine().await.unwrap() {
-        if !finding.well {
+    for finding in store.check_health().await.unwrap() {
+        if !finding.passed {
             check.tally.wrong.push(format!("examined {}: {}", finding.what, finding.seen));
         }
     }

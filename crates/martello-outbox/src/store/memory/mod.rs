@@ -23,7 +23,7 @@ use tokio::{sync::watch, time::Instant};
 
 use self::{data::Data, row::Moment};
 use super::{
-    Change, Clock, Cursor, Filter, Finding, JobId, Lease, Page, Purge, QueueStats, ReplayJob, Store,
+    Change, Check, Clock, Cursor, Filter, JobId, Lease, Page, Purge, QueueStats, ReplayJob, Store,
     StoreError, StoreFuture, Turn, Turned, Watch,
 };
 use crate::{
@@ -227,7 +227,7 @@ impl Store for MemoryStore {
         }
     }
 
-    fn examine(&self) -> StoreFuture<'_, Vec<Finding>> {
-        self.later(|data, at| Ok(data.examine(at)))
+    fn check_health(&self) -> StoreFuture<'_, Vec<Check>> {
+        self.later(|data, at| Ok(data.check_health(at)))
     }
 }

@@ -2,7 +2,7 @@ use super::{
     data::{Data, Queue},
     row::Moment,
 };
-use crate::{Finding, QueueName, QueueStats, State, store::arguments::expired_leases};
+use crate::{Check, QueueName, QueueStats, State, store::arguments::expired_leases};
 
 impl Data {
     pub(super) fn pause(&mut self, queue: &QueueName, why: &str) {
@@ -38,8 +38,8 @@ impl Data {
         }
     }
 
-    pub(super) fn examine(&self, at: &Moment) -> Vec<Finding> {
+    pub(super) fn check_health(&self, at: &Moment) -> Vec<Check> {
         let late = self.count(|row| row.held.as_ref().is_some_and(|held| held.until <= at.now));
-        vec![Finding::well("data", format!("{} entries in memory", self.rows.len())), expired_leases(late)]
+        vec![Check::passed("data", format!("{} entries in memory", self.rows.len())), expired_leases(late)]
     }
 }
