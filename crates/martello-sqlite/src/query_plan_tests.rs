@@ -114,15 +114,15 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
 
 /// What operators do.
 async fn look_after(store: &SqliteStore, clock: &ManualClock, ids: &[EntryId]) {
-    for (id, change) in [(ids[19], Change::Bury), (ids[18], Change::Cancel)] {
+    for (id, change) in [(ids[19], Change::DeadLetter), (ids[18], Change::Cancel)] {
         store.change(id, change).await.unwrap();
     }
     let dead = ids[19];
     let edit = Change::Edit { on: 1, request: Box::new(entry("").request) };
-    for change in [Change::Keep, edit, Change::Unkeep, Change::Replay(REFUSE)] {
+    for change in [Change::Protect, edit, Change::Unprotect, Change::Replay(REFUSE)] {
         store.change(dead, change).await.unwrap();
     }
-    store.change(dead, Change::Bury).await.unwrap();
+    store.change(dead, Change::DeadLetter).await.unwrap();
     let queue = QueueName::default();
     store.pause(&queue, "to see").await.unwrap();
     store.resume(&queue).await.unwrap();

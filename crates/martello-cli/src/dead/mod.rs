@@ -32,6 +32,10 @@ pub(crate) async fn run(context: &mut Context, verb: DeadCommand) -> Result<Exit
     }
 }
 
-const KEEP: BulkAction = BulkAction { change: Change::Keep, of: State::Dead, verb: "keep", past: "kept" };
-const UNKEEP: BulkAction =
-    BulkAction { change: Change::Unkeep, of: State::Dead, verb: "no longer keep", past: "no longer kept:" };
+const KEEP: BulkAction = BulkAction { change: Change::Protect, of: State::Dead, verb: "keep", past: "kept" };
+const UNKEEP: BulkAction = BulkAction {
+    change: Change::Unprotect,
+    of: State::Dead,
+    verb: "no longer keep",
+    past: "no longer kept:",
+};

@@ -30,7 +30,7 @@ async fn named(context: &mut Context, ids: Vec<EntryId>, dry_run: bool) -> Resul
 
 async fn one(store: &dyn Store, id: EntryId, dry_run: bool) -> Result<Entry, StoreError> {
     let entry = look(store, id, State::Dead).await?;
-    if entry.kept {
+    if entry.protected {
         let why = format!("entry {id} is kept: `martello dead unkeep` ends that");
         return Err(StoreError::new(StoreErrorKind::Conflict, why));
     }
@@ -78,7 +78,7 @@ async fn matching(context: &mut Context, filter: Filter, bulk: BulkArgs) -> Resu
 async fn kept(store: &dyn Store, filter: &Filter) -> Result<u64, CommandError> {
     let (mut kept, mut pages) = (0, EntryPages::new(store, filter, 1_000));
     while let Some(page) = pages.next().await? {
-        kept += page.iter().map(|entry| u64::from(entry.kept)).sum::<u64>();
+        kept += page.iter().map(|entry| u64::from(entry.protected)).sum::<u64>();
     }
     Ok(kept)
 }

@@ -52,7 +52,7 @@ fn table(entries: &[Entry], dead: bool, reveal: bool) -> Table {
 
 fn reason(entry: &Entry) -> String {
     let reason = entry.reason.map_or("", |reason| reason.as_str());
-    format!("{reason}{}", if entry.kept { ", kept" } else { "" })
+    format!("{reason}{}", if entry.protected { ", kept" } else { "" })
 }
 
 /// The status says more than the outcome, where there is one.

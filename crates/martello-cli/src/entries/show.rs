@@ -70,7 +70,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Command
         field("due", &Time(entry.due_at))?;
         field("expires", &Time(entry.expires_at))?;
     }
-    if entry.kept {
+    if entry.protected {
         field("kept", &"yes: no purge deletes it")?;
     }
     if let Some(job) = entry.job {

@@ -59,7 +59,7 @@ fn happened(event: &EntryEvent) -> String {
         EventKind::Replayed if event.detail.is_some() => format!("replayed by {detail}"),
         EventKind::Replayed => "replayed".to_owned(),
         EventKind::Returned => format!("dead again: the replay {detail} was cancelled"),
-        EventKind::Kept => "kept from purges".to_owned(),
-        EventKind::Unkept => "no longer kept from purges".to_owned(),
+        EventKind::Protected => "kept from purges".to_owned(),
+        EventKind::Unprotected => "no longer kept from purges".to_owned(),
     }
 }

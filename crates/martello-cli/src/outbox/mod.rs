@@ -31,4 +31,5 @@ pub(crate) async fn run(context: &mut Context, verb: OutboxCommand) -> Result<Ex
 
 const CANCEL: BulkAction =
     BulkAction { change: Change::Cancel, of: State::Ready, verb: "cancel", past: "cancelled" };
-const BURY: BulkAction = BulkAction { change: Change::Bury, of: State::Ready, verb: "bury", past: "buried" };
+const BURY: BulkAction =
+    BulkAction { change: Change::DeadLetter, of: State::Ready, verb: "bury", past: "buried" };

@@ -62,7 +62,7 @@ impl<'a> EntryShape<'a> {
             last_outcome: entry.last_outcome.map(martello_outbox::Outcome::as_str),
             last_status: entry.last_status.map(|status| status.as_u16()),
             last_tracking_id: entry.last_tracking_id.as_ref().map(ToString::to_string),
-            kept: entry.kept,
+            kept: entry.protected,
             job: entry.job,
             superseded_by: entry.superseded_by,
             overtaken: entry.overtaken,

@@ -136,7 +136,7 @@ async fn a_watched_replay_is_left_alone() {
             }
             let ran = end(child, signal).await;
             assert!(ran.stderr.contains("goes on: `martello "), "{ran:?}");
-            fixture.change(ids[0], martello_outbox::Change::Bury).await;
+            fixture.change(ids[0], martello_outbox::Change::DeadLetter).await;
         }
     }
 }

@@ -63,7 +63,7 @@ async fn that_nothing_matches_is_an_answer_to_a_list() {
 async fn a_dead_letter_shows_its_timeline_and_its_request() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0];
-    fixture.change(id, Change::Keep).await;
+    fixture.change(id, Change::Protect).await;
     let shown = fixture.run(&["dead", "show", &id.to_string()]).stdout;
     let expected = [
         format!("{id} is dead: rejected"),

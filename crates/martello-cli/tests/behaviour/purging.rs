@@ -18,7 +18,7 @@ async fn nothing_is_purged_without_a_filter() {
 #[tokio::test]
 async fn a_purge_deletes_what_matches_and_is_not_kept() {
     let (fixture, ids) = StoreFixture::filled().await;
-    fixture.change(ids[0], Change::Keep).await;
+    fixture.change(ids[0], Change::Protect).await;
     let dry = fixture.run(&["dead", "purge", "--status", "422", "--dry-run"]);
     assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 1 dead letter (1 more are kept)\n"));
     let output = fixture.json(&["dead", "purge", "--status", "422", "--yes"]);
@@ -43,7 +43,7 @@ async fn a_purge_of_nothing_says_so() {
 async fn some_are_purged_by_their_ids() {
     let (fixture, ids) = StoreFixture::filled().await;
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    fixture.change(ids[1], Change::Keep).await;
+    fixture.change(ids[1], Change::Protect).await;
     let dry = fixture.run(&["dead", "purge", &texts[0], &texts[2], "--dry-run"]);
     assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 2 dead letters\n"));
     let output = fixture.json(&["dead", "purge", &texts[0]]);

@@ -215,7 +215,7 @@ pub(crate) fn attempt(number: u32, status: u16) -> AttemptRecord {
 
 impl StoreFixture {
     pub(crate) async fn store_keeps(&self, at: usize, ids: &[EntryId]) -> bool {
-        self.store.entry(ids[at]).await.unwrap().unwrap().kept
+        self.store.entry(ids[at]).await.unwrap().unwrap().protected
     }
 }
 

@@ -82,12 +82,12 @@ pub(super) enum Holding {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Changing {
     Cancel,
-    Bury,
+    DeadLetter,
     Replay(WhenOvertaken),
     /// To this host, on the last revision or on one before or after it.
     Edit(u8, i8),
-    Keep,
-    Unkeep,
+    Protect,
+    Unprotect,
 }
 
 /// A filter, whose job is one of those there are.
@@ -189,11 +189,11 @@ fn overtaken() -> impl Strategy<Value = WhenOvertaken> {
 fn changing() -> impl Strategy<Value = Changing> {
     prop_oneof![
         1 => Just(Changing::Cancel),
-        1 => Just(Changing::Bury),
+        1 => Just(Changing::DeadLetter),
         3 => overtaken().prop_map(Changing::Replay),
         1 => (0..3_u8, select(vec![0, 0, 0, -1, 1])).prop_map(|(host, off)| Changing::Edit(host, off)),
-        1 => Just(Changing::Keep),
-        1 => Just(Changing::Unkeep),
+        1 => Just(Changing::Protect),
+        1 => Just(Changing::Unprotect),
     ]
 }
 

@@ -33,14 +33,14 @@ pub(super) fn to(host: u8) -> StoredRequest {
 pub(super) fn change(changing: Changing, last: u32) -> Change {
     match changing {
         Changing::Cancel => Change::Cancel,
-        Changing::Bury => Change::Bury,
+        Changing::DeadLetter => Change::DeadLetter,
         Changing::Replay(overtaken) => Change::Replay(overtaken),
         Changing::Edit(host, off) => Change::Edit {
             on: last.saturating_add_signed(off.into()),
             request: Box::new(StoredRequest { body: "edited".into(), ..to(host) }),
         },
-        Changing::Keep => Change::Keep,
-        Changing::Unkeep => Change::Unkeep,
+        Changing::Protect => Change::Protect,
+        Changing::Unprotect => Change::Unprotect,
     }
 }
 

@@ -26,11 +26,11 @@ fn edit(on: u32, request: StoredRequest) -> Change {
 fn every_change() -> [(Change, State); 6] {
     [
         (Change::Cancel, State::Ready),
-        (Change::Bury, State::Ready),
+        (Change::DeadLetter, State::Ready),
         (Change::Replay(WhenOvertaken::Refuse), State::Dead),
         (edit(1, corrected()), State::Dead),
-        (Change::Keep, State::Dead),
-        (Change::Unkeep, State::Dead),
+        (Change::Protect, State::Dead),
+        (Change::Unprotect, State::Dead),
     ]
 }
 
@@ -74,7 +74,7 @@ pub(in super::super) async fn a_change_of_nothing_is_refused(stage: &Stage<'_>) 
 pub(in super::super) async fn what_is_ready_can_be_cancelled_or_buried(stage: &Stage<'_>) -> Played {
     for (change, state, reason, event, told) in [
         (Change::Cancel, State::Cancelled, None, EventKind::Cancelled, None),
-        (Change::Bury, State::Dead, Some(Reason::ByHand), EventKind::Died, Some("by_hand".into())),
+        (Change::DeadLetter, State::Dead, Some(Reason::ByHand), EventKind::Died, Some("by_hand".into())),
     ] {
         let id = one(stage, State::Ready).await?;
         stage.pass(seconds(1));
@@ -98,7 +98,7 @@ pub(in super::super) async fn a_replay_puts_a_dead_letter_back_as_it_was(stage: 
     let id = stage.put(new).await?;
     stage.pass(seconds(10));
     stage.end(End::Dead(Reason::Exhausted)).await?;
-    stage.store().change(id, Change::Keep).await?;
+    stage.store().change(id, Change::Protect).await?;
     let mut expected = stage.detail(id).await?;
     stage.pass(seconds(500));
     let entry = stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
@@ -171,15 +171,15 @@ pub(in super::super) async fn keeping_is_on_or_off(stage: &Stage<'_>) -> Played 
     stage.pass(seconds(1));
     let mut events = stage.detail(id).await?.events;
     for (change, kept, event) in [
-        (Change::Unkeep, false, None),
-        (Change::Keep, true, Some(EventKind::Kept)),
-        (Change::Keep, true, None),
-        (Change::Unkeep, false, Some(EventKind::Unkept)),
+        (Change::Unprotect, false, None),
+        (Change::Protect, true, Some(EventKind::Protected)),
+        (Change::Protect, true, None),
+        (Change::Unprotect, false, Some(EventKind::Unprotected)),
     ] {
         let what = format!("after {change:?}");
         let entry = stage.store().change(id, change).await?;
         events.extend(event.map(|kind| EntryEvent { at: stage.now(), kind, detail: None }));
-        same(&what, (entry.kept, entry.state, entry.changed_at), (kept, State::Dead, since))?;
+        same(&what, (entry.protected, entry.state, entry.changed_at), (kept, State::Dead, since))?;
         same("its events", stage.detail(id).await?.events, events.clone())?;
     }
     Ok(())

@@ -85,7 +85,7 @@ pub(in super::super) async fn what_has_ended_is_not_claimed(stage: &Stage<'_>) -
     }
     let [cancelled, buried] = [stage.put(entry()).await?, stage.put(entry()).await?];
     stage.store().change(cancelled, Change::Cancel).await?;
-    stage.store().change(buried, Change::Bury).await?;
+    stage.store().change(buried, Change::DeadLetter).await?;
     stage.put_dead(entry()).await?;
     stage.pass(seconds(3600));
     same("what can be claimed", stage.claimable().await?, Vec::new())

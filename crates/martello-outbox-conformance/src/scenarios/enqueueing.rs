@@ -66,7 +66,7 @@ pub(in super::super) async fn entries_are_stored_as_they_were_given(stage: &Stag
     same("its last outcome", found.last_outcome, Some(Outcome::Unavailable))?;
     same("its last status", found.last_status, Some(StatusCode::GATEWAY_TIMEOUT))?;
     same("its last tracking id", found.last_tracking_id.map(|id| id.to_string()), Some("door-2".to_owned()))?;
-    holds("it may be repeated and is not kept", found.repeatable && !found.kept)?;
+    holds("it may be repeated and is not protected", found.repeatable && !found.protected)?;
     same("its job and its successor", (found.job, found.superseded_by), (None, None))?;
     let revision = Revision { number: 1, at: start(), request: new.request };
     same("its revisions", detail.revisions, vec![revision])?;

@@ -65,7 +65,7 @@ pub(in super::super) async fn a_key_goes_on_when_its_head_is_settled(stage: &Sta
 }
 
 pub(in super::super) async fn a_key_goes_on_when_its_head_is_called_off(stage: &Stage<'_>) -> Played {
-    for change in [Change::Cancel, Change::Bury] {
+    for change in [Change::Cancel, Change::DeadLetter] {
         let [older, newer] = two(stage).await?;
         stage.store().change(older, change).await?;
         same("the head after it", stage.end(End::Done).await?, newer)?;

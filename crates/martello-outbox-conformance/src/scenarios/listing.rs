@@ -161,7 +161,7 @@ pub(in super::super) async fn a_filter_tells_since_when_an_entry_is_in_its_state
     let middle = stage.put(entry()).await?;
     let moment = stage.now();
     stage.pass(seconds(10));
-    stage.store().change(early, Change::Bury).await?;
+    stage.store().change(early, Change::DeadLetter).await?;
     let of = |changed_since, changed_before| Filter { changed_since, changed_before, ..Filter::default() };
     let at = |time: Timestamp| Some(time);
     for (what, filter, expected) in [

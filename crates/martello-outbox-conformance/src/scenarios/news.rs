@@ -91,7 +91,7 @@ pub(in super::super) async fn what_comes_to_an_end_is_told(stage: &Stage<'_>) ->
     let [done, _, cancelled, buried] = ids.as_slice() else { return Ok(()) };
     told!(ears,
         "cancelled": store.change(*cancelled, Change::Cancel).await?;
-        "buried": store.change(*buried, Change::Bury).await?;
+        "buried": store.change(*buried, Change::DeadLetter).await?;
     );
     let claimed = stage.claim(2).await?;
     for claimed in &claimed {

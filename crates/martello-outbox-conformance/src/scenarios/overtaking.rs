@@ -124,7 +124,7 @@ pub(in super::super) async fn a_settlement_that_is_sent_again_overtakes_nothing_
 ) -> Played {
     let dead = stage.put(keyed("k")).await?;
     let waiting = stage.put(keyed("k")).await?;
-    stage.store().change(dead, Change::Bury).await?;
+    stage.store().change(dead, Change::DeadLetter).await?;
     let claimed = stage.claim_one().await?;
     same("what was claimed", claimed.entry.id, waiting)?;
     stage.store().change(dead, OVERWRITE).await?;
@@ -297,7 +297,7 @@ pub(in super::super) async fn what_is_replayed_over_a_newer_lease_is_possibly_ov
         } else {
             stage.store().change(dead, OVERWRITE).await?;
             stage.settle(&newer, End::Done).await?;
-            stage.store().change(dead, Change::Bury).await?;
+            stage.store().change(dead, Change::DeadLetter).await?;
         }
         same("its mark", mark(stage, dead).await?, Some(Overtaken::Possibly))?;
         let next = stage.store().change(dead, REPLAY).await;

@@ -222,7 +222,7 @@ pub(in super::super) async fn a_held_entry_expires_and_can_be_called_off(stage: 
     let [cancelled, buried] = put_to(stage, [A, A]).await?;
     stage.hold(&QueueName::default(), seconds(30)).await?;
     stage.store().change(cancelled, Change::Cancel).await?;
-    stage.store().change(buried, Change::Bury).await?;
+    stage.store().change(buried, Change::DeadLetter).await?;
     stage.pass(seconds(20));
     let died = stage.turn(turn(5)).await?.died;
     same("what has expired", only("those that died", died)?.id, expires)

@@ -19,7 +19,7 @@ pub(in super::super) async fn a_purge_deletes_dead_letters_that_pass(stage: &Sta
     let mut stay = vec![stage.put(keyed("k")).await?];
     let gone = stage.put(rejected(keyed("k"))).await?;
     let kept = stage.put(rejected(keyed("k"))).await?;
-    stage.store().change(kept, Change::Keep).await?;
+    stage.store().change(kept, Change::Protect).await?;
     let other = stage.put(rejected(keyed("K"))).await?;
     stay.extend([kept, other]);
     let filter = Filter { order_key: keyed("k").order_key, ..Filter::state(State::Ready) };
@@ -33,7 +33,7 @@ pub(in super::super) async fn a_purge_deletes_dead_letters_that_pass(stage: &Sta
         StoreErrorKind::NotFound,
     )?;
     same("how many once more", stage.store().purge(Purge::Matching(filter.clone())).await?, 0)?;
-    stage.store().change(kept, Change::Unkeep).await?;
+    stage.store().change(kept, Change::Unprotect).await?;
     same("how many when none is kept", stage.store().purge(Purge::Matching(filter)).await?, 1)?;
     let by_id = Purge::Matching(Filter { id: Some(other), ..Filter::default() });
     same("how many by an id", stage.store().purge(by_id.clone()).await?, 1)?;
@@ -46,7 +46,7 @@ pub(in super::super) async fn a_purge_of_everything_has_to_be_called_that(stage:
         stage.put_dead(entry()).await?;
     }
     let kept = stage.put_dead(entry()).await?;
-    stage.store().change(kept, Change::Keep).await?;
+    stage.store().change(kept, Change::Protect).await?;
     for open in [Filter::default(), Filter::state(State::Dead)] {
         let purge = Purge::Matching(open.clone());
         refused("a purge by an open filter", stage.store().purge(purge).await, StoreErrorKind::Invalid)?;

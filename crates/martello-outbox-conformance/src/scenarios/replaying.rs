@@ -181,9 +181,9 @@ pub(in super::super) async fn a_replay_that_ends_before_it_is_cancelled_returns_
     let [buried, cancelled, lost, replayed] = ids.as_slice() else {
         return same("dead letters", ids.len(), 4);
     };
-    stage.store().change(*buried, Change::Bury).await?;
+    stage.store().change(*buried, Change::DeadLetter).await?;
     stage.store().change(*cancelled, Change::Cancel).await?;
-    stage.store().change(*replayed, Change::Bury).await?;
+    stage.store().change(*replayed, Change::DeadLetter).await?;
     stage.store().change(*replayed, Change::Replay(WhenOvertaken::Refuse)).await?;
     stage.pass(seconds(3));
     let claimed = stage.claim(5).await?;

@@ -218,7 +218,7 @@ pub fn entry_without_request<C: Columns>(columns: &mut C) -> Result<(i64, Entry)
         last_outcome: columns.parsed_or_null("outcome")?,
         last_status: status(columns.integer()?)?,
         last_tracking_id: columns.parsed_or_null("tracking id")?,
-        kept: columns.flag()?,
+        protected: columns.flag()?,
         job: columns.id()?.map(JobId::from_bytes),
         superseded_by: columns.id()?.map(EntryId::from_bytes),
         overtaken: overtaken_from_code(columns.integer()?.unwrap_or_default())?,

@@ -56,9 +56,9 @@ words! {
         Replayed = "replayed",
         /// The job that had put it back was cancelled before its turn came; the detail is the job's id.
         Returned = "returned",
-        /// It is kept from purges.
-        Kept = "kept",
-        /// It is no longer kept from purges.
-        Unkept = "unkept",
+        /// It was protected from purges.
+        Protected = "kept",
+        /// It is no longer protected from purges.
+        Unprotected = "unkept",
     }
 }

@@ -104,7 +104,7 @@ impl NewEntry {
             last_outcome: last.map(|last| last.outcome),
             last_status: last.and_then(|last| last.status),
             last_tracking_id: last.and_then(|last| last.tracking_id),
-            kept: false,
+            protected: false,
             job: None,
             superseded_by: None,
             overtaken: None,

@@ -8,9 +8,8 @@ macro_rules! words {
     ($(#[$docs:meta])* $name:ident, $field:literal, $expected:literal { $($(#[$variant_docs:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$docs])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
         pub enum $name {
-            $($(#[$variant_docs])* $variant,)+
+            $($(#[$variant_docs])* #[serde(rename = $word)] $variant,)+
         }
 
         impl $name {

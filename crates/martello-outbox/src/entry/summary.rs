@@ -48,8 +48,8 @@ pub struct Entry {
     pub last_status: Option<StatusCode>,
     /// The server's name for that attempt.
     pub last_tracking_id: Option<TrackingId>,
-    /// Whether it is kept from purges.
-    pub kept: bool,
+    /// Whether it is protected from purges.
+    pub protected: bool,
     /// The job that replayed it last, unless it was replayed singly since.
     pub job: Option<JobId>,
     /// The entry that took its place.

@@ -58,8 +58,8 @@ pub fn purge_filter(purge: &Purge) -> Result<Filter, StoreError> {
 #[must_use]
 pub fn required_state(change: &Change) -> State {
     match change {
-        Change::Cancel | Change::Bury => State::Ready,
-        Change::Replay(_) | Change::Edit { .. } | Change::Keep | Change::Unkeep => State::Dead,
+        Change::Cancel | Change::DeadLetter => State::Ready,
+        Change::Replay(_) | Change::Edit { .. } | Change::Protect | Change::Unprotect => State::Dead,
     }
 }
 

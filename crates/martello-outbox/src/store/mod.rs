@@ -171,7 +171,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// even to give it back. Cancelled once more, it changes nothing. Fails with [`StoreErrorKind::NotFound`].
     fn cancel_replay(&self, job: JobId) -> StoreFuture<'_, ReplayJob>;
 
-    /// Deletes the dead letters that pass the filter, except those that are kept, and tells how many. An
+    /// Deletes the dead letters that pass the filter, except those that are protected, and tells how many. An
     /// [open](Filter::is_open) filter is [`StoreErrorKind::Invalid`].
     fn purge(&self, purge: Purge) -> StoreFuture<'_, u64>;
 
@@ -206,9 +206,9 @@ pub enum Change {
     /// Ready becomes cancelled.
     Cancel,
     /// Ready becomes a dead letter, [`ByHand`](crate::Reason::ByHand).
-    Bury,
+    DeadLetter,
     /// A dead letter becomes ready, due now, with no tries behind it and as long to expire as when it was stored. Its
-    /// id, place in the order, history, reason, idempotency key and whether it is kept stay; a job that replayed it
+    /// id, place in the order, history, reason, idempotency key and whether it is protected stay; a job that replayed it
     /// before is no longer its last. Unless it is to be replayed all the same, fails with [`StoreError::overtaken`] if
     /// it is [overtaken](Overtaken), and else with [`StoreError::overtaking`] if a newer entry of its queue and key is
     /// leased. If it is replayed all the same, such a lease overtakes it possibly.
@@ -223,8 +223,8 @@ pub enum Change {
         /// The request.
         request: Box<StoredRequest>,
     },
-    /// A dead letter is kept from purges. If it is already, nothing changes.
-    Keep,
-    /// A dead letter is no longer kept from purges. If it is not, nothing changes.
-    Unkeep,
+    /// A dead letter is protected from purges. If it already is, nothing changes.
+    Protect,
+    /// A dead letter is no longer protected from purges. If it was not, nothing changes.
+    Unprotect,
 }

@@ -32,7 +32,7 @@ async fn an_edit_is_a_new_revision_with_a_new_key_and_the_old_one_stays() {
     let error = outbox.edit(ticket.id(), 1, better()).await.unwrap_err();
     assert_eq!(error.kind(), NotStoredKind::Store, "it is not dead: {error:?}");
 
-    outbox.store().change(ticket.id(), Change::Bury).await.unwrap();
+    outbox.store().change(ticket.id(), Change::DeadLetter).await.unwrap();
     let entry = outbox.edit(ticket.id(), 1, better()).await.unwrap();
     assert_eq!(entry.revision, 2);
     let detail = detail(&outbox, ticket.id()).await;
@@ -55,7 +55,7 @@ async fn a_sealed_body_is_opened_only_by_who_has_the_key() {
     let store = MemoryStore::new();
     let outbox = Outbox::builder(store.clone()).sealing(flip()).build().unwrap();
     let id = deferred(send(&outbox, &Api::statuses([503]), put("/orders/1")).await);
-    outbox.store().change(id, Change::Bury).await.unwrap();
+    outbox.store().change(id, Change::DeadLetter).await.unwrap();
     outbox.edit(id, 1, put("/orders/1")).await.unwrap();
 
     let stored = detail(&outbox, id).await;

@@ -9,11 +9,11 @@ use crate::{fault::Refusal, id::Id, read::overview, shared::Shared};
 pub(crate) async fn change(shared: &Shared, id: EntryId, change: &Change) -> Result<Entry, StoreError> {
     let (word, changes) = match change {
         Change::Cancel => ("cancel", Changes::between(Some(State::Ready), State::Cancelled)),
-        Change::Bury => ("bury", Changes::between(Some(State::Ready), State::Dead)),
+        Change::DeadLetter => ("bury", Changes::between(Some(State::Ready), State::Dead)),
         Change::Replay(_) => ("replay", Changes::READY),
         Change::Edit { .. } => ("edit", Changes::default()),
-        Change::Keep => ("keep", Changes::default()),
-        Change::Unkeep => ("unkeep", Changes::default()),
+        Change::Protect => ("keep", Changes::default()),
+        Change::Unprotect => ("unkeep", Changes::default()),
     };
     let overwrite = matches!(change, Change::Replay(WhenOvertaken::Overwrite));
     let (on, request) = match change {

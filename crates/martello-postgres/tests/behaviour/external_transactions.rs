@@ -196,7 +196,7 @@ async fn an_entry_of_an_external_transaction_that_is_purged_before_a_turn_leaves
     let mut transaction = connection.begin().await.unwrap();
     let external = store.enqueue_in(&mut transaction, keyed("k")).await.unwrap().id();
     transaction.commit().await.unwrap();
-    store.change(external, martello_outbox::Change::Bury).await.unwrap();
+    store.change(external, martello_outbox::Change::DeadLetter).await.unwrap();
     assert_eq!(store.purge(martello_outbox::Purge::All).await.unwrap(), 1);
     let left = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {}.arriving", test.schema));
     let left: i64 = sqlx::query_scalar(left).fetch_one(&mut connection).await.unwrap();

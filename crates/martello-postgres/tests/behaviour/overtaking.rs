@@ -18,7 +18,7 @@ async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let ids = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
-    store.change(ids[0].id(), Change::Bury).await.unwrap();
+    store.change(ids[0].id(), Change::DeadLetter).await.unwrap();
     let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     assert_eq!(number(&mut transaction, &test, CLAIM).await, 1);
@@ -42,7 +42,7 @@ async fn a_refused_replay_tells_what_was_delivered_from_what_is_being_delivered(
     let ids: Vec<_> =
         store.enqueue(new.into()).await.unwrap().into_iter().map(Enqueued::id).take(2).collect();
     for id in &ids {
-        store.change(*id, Change::Bury).await.unwrap();
+        store.change(*id, Change::DeadLetter).await.unwrap();
     }
     let claimed = store.turn(claim(2)).await.unwrap().claimed;
     let [a, b] = claimed.as_slice() else { panic!("{claimed:?}") };

@@ -52,7 +52,7 @@ async fn all_of_it(store: &PostgresStore, there: &TestSchema) {
     let add_up = AssertSqlSafe(format!("SELECT {}.add_up()", there.schema));
     transaction.execute(add_up).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().first().unwrap().id();
-    store.change(id, Change::Bury).await.unwrap();
+    store.change(id, Change::DeadLetter).await.unwrap();
     assert_eq!(claimed(store, 5).await, []);
     store.pause(&claim(0).queue, "a test").await.unwrap();
     store.resume(&claim(0).queue).await.unwrap();

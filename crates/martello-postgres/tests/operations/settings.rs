@@ -117,7 +117,7 @@ async fn work(store: &PostgresStore) {
     checkpoint.release(held.fence).await.unwrap();
     store.prune(Duration::ZERO, 10).await.unwrap();
     let left = store.list(Filter::default(), None, 1).await.unwrap().entries;
-    store.change(left.first().unwrap().id, martello_outbox::Change::Bury).await.unwrap();
+    store.change(left.first().unwrap().id, martello_outbox::Change::DeadLetter).await.unwrap();
     let job = store.replay(Filter::default(), 1.0, WhenOvertaken::Overwrite).await.unwrap();
     store.cancel_replay(job.id).await.unwrap();
 }

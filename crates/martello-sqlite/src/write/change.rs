@@ -25,7 +25,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
             end_ready(tx, seq, State::Cancelled, None)?;
             tx.note(seq, EventKind::Cancelled, None)?;
         }
-        Change::Bury => dead_letter(tx, seq, Reason::ByHand)?,
+        Change::DeadLetter => dead_letter(tx, seq, Reason::ByHand)?,
         Change::Replay(when_overtaken) => {
             before_replay(tx, seq, *when_overtaken)?;
             put_back(tx, seq, tx.now, None)?;
@@ -33,8 +33,8 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: EntryId, change: &Change) -> Result<En
         }
         Change::Edit { on, .. } if *on != last => return Err(StoreError::outdated(id, *on, last).into()),
         Change::Edit { request, .. } => edit(tx, seq, request)?,
-        Change::Keep => keep(tx, seq, true)?,
-        Change::Unkeep => keep(tx, seq, false)?,
+        Change::Protect => keep(tx, seq, true)?,
+        Change::Unprotect => keep(tx, seq, false)?,
     }
     entry_at(tx, seq)
 }
@@ -123,7 +123,7 @@ fn edit(tx: &Tx<'_>, seq: i64, request: &StoredRequest) -> Result<(), Fault> {
 fn keep(tx: &Tx<'_>, seq: i64, kept: bool) -> Result<(), Fault> {
     let sql = "UPDATE outbox SET kept = ?2 WHERE seq = ?1 AND kept <> ?2";
     if sql::run(tx, sql, params![seq, kept])? > 0 {
-        tx.note(seq, if kept { EventKind::Kept } else { EventKind::Unkept }, None)?;
+        tx.note(seq, if kept { EventKind::Protected } else { EventKind::Unprotected }, None)?;
     }
     Ok(())
 }

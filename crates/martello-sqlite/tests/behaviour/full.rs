@@ -31,7 +31,7 @@ async fn a_full_store_refuses_entries_and_loses_none() {
     assert!((3..=10).contains(&ids.len()), "{} were stored", ids.len());
     assert_eq!(store.count(Filter::default()).await.unwrap(), u64::try_from(ids.len()).unwrap());
 
-    store.change(ids[0], Change::Bury).await.unwrap();
+    store.change(ids[0], Change::DeadLetter).await.unwrap();
     assert_eq!(store.purge(Purge::All).await.unwrap(), 1);
     store.enqueue(vec![large(100 * 1024)]).await.unwrap();
     assert!(store.check_health().await.unwrap().iter().all(|finding| finding.passed));

@@ -43,7 +43,7 @@ fn is_stored(directory: &Path, bytes: &str) -> bool {
 
 async fn dies(outbox: &Outbox, id: EntryId) {
     let again = Request::put("http://api.example/orders/17").body("the corrected order").unwrap();
-    outbox.store().change(id, Change::Bury).await.unwrap();
+    outbox.store().change(id, Change::DeadLetter).await.unwrap();
     outbox.edit(id, 1, secretive(again)).await.unwrap();
 }
 

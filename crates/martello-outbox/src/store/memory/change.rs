@@ -22,7 +22,7 @@ impl Data {
                 row.go(State::Cancelled, at);
                 row.note(EventKind::Cancelled, None, at);
             }
-            Change::Bury => row.die(Reason::ByHand, at),
+            Change::DeadLetter => row.die(Reason::ByHand, at),
             Change::Replay(when) => {
                 if when == WhenOvertaken::Refuse
                     && let Some(refusal) = refusal
@@ -45,15 +45,15 @@ impl Data {
                 row.revisions.push(Revision { number, at: at.now, request: *request });
                 row.note(EventKind::Edited, Some(number.to_string().into()), at);
             }
-            Change::Keep if !row.entry.kept => {
-                row.entry.kept = true;
-                row.note(EventKind::Kept, None, at);
+            Change::Protect if !row.entry.protected => {
+                row.entry.protected = true;
+                row.note(EventKind::Protected, None, at);
             }
-            Change::Unkeep if row.entry.kept => {
-                row.entry.kept = false;
-                row.note(EventKind::Unkept, None, at);
+            Change::Unprotect if row.entry.protected => {
+                row.entry.protected = false;
+                row.note(EventKind::Unprotected, None, at);
             }
-            Change::Keep | Change::Unkeep => {}
+            Change::Protect | Change::Unprotect => {}
         }
         Ok(row.entry.clone())
     }

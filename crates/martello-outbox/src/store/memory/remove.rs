@@ -12,7 +12,7 @@ use crate::{Held, Purge, State, StoreError, store::arguments::purge_filter};
 impl Data {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<u64, StoreError> {
         let filter = purge_filter(purge)?;
-        let passing = self.rows.iter().filter(|(_, row)| !row.entry.kept && passes(row, &filter));
+        let passing = self.rows.iter().filter(|(_, row)| !row.entry.protected && passes(row, &filter));
         let places = passing.map(|(place, _)| *place).collect();
         Ok(self.remove(places))
     }

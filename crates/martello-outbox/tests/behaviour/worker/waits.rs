@@ -106,7 +106,7 @@ async fn sent_within(time: Duration, replayed: bool) -> usize {
     let api = Api::with(|_| async { status(429) });
     let id = outbox.enqueue(put("/orders/1")).await.unwrap().id();
     if replayed {
-        for change in [Change::Bury, Change::Replay(WhenOvertaken::Refuse)] {
+        for change in [Change::DeadLetter, Change::Replay(WhenOvertaken::Refuse)] {
             outbox.store().change(id, change).await.unwrap();
         }
     }
