@@ -5,7 +5,7 @@ use std::time::Duration;
 use martello::{
     Outbox,
     outbox::{
-        Claimed, End, Hold, MemoryStore, NewEntry, QueueName, Settled, Settlement, Store, Turn, WorkerId,
+        Claimed, End, HoldChange, MemoryStore, NewEntry, QueueName, Settled, Settlement, Store, Turn, WorkerId,
     },
 };
 
@@ -95,7 +95,7 @@ async fn claim(store: &dyn Store, queue: QueueName, entry: NewEntry) -> Result<f
     let [Claimed { lease, .. }] = &*turned.claimed else {
         return Err(format!("{} were claimed instead of one", turned.claimed.len()).into());
     };
-    let done = Settlement { lease: lease.clone(), end: End::Done, attempt: None, hold: Hold::Keep };
+    let done = Settlement { lease: lease.clone(), end: End::Done, attempt: None, hold: HoldChange::Keep };
     let turned = store.turn(turn(0, vec![done])).await?;
     if *turned.settled != [Settled::Applied] {
         return Err("a claim was not settled".into());

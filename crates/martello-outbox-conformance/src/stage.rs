@@ -20,7 +20,9 @@ use super::{
 use martello_outbox::{
     AttemptRecord, Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, Outcome, QueueName, QueueStats,
     Reason, State, Store, StoredRequest,
-    store::{Claimed, Clock, End, Hold, Lease, ManualClock, Settled, Settlement, Turn, Turned, WorkerId},
+    store::{
+        Claimed, Clock, End, HoldChange, Lease, ManualClock, Settled, Settlement, Turn, Turned, WorkerId,
+    },
 };
 
 /// A clock, and two stores on the same data that take turns.
@@ -114,7 +116,7 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) async fn settle(&self, claimed: &Claimed, end: End) -> Result<Settled, Fault> {
-        self.settle_with(claimed, end, Hold::Keep).await
+        self.settle_with(claimed, end, HoldChange::Keep).await
     }
 
     /// Settles it, and does this to the hold of its authority.
@@ -122,7 +124,7 @@ impl<'a> Stage<'a> {
         &self,
         claimed: &Claimed,
         end: End,
-        hold: Hold,
+        hold: HoldChange,
     ) -> Result<Settled, Fault> {
         let settle = vec![Settlement { hold, ..settlement(claimed, end, self.now()) }];
         only("answers to a settlement", self.turn(Turn { settle, ..turn(0) }).await?.settled)
@@ -132,7 +134,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn hold(&self, queue: &QueueName, wait: Duration) -> Result<EntryId, Fault> {
         let claimed = self.turn(Turn { queue: queue.clone(), ..turn(1) }).await?.claimed;
         let claimed = only("what its authority could be held with", claimed)?;
-        self.settle_with(&claimed, End::GiveBack, hold(claimed.holds, wait)).await?;
+        self.settle_with(&claimed, End::GiveBack, hold(claimed.holds_in_row, wait)).await?;
         Ok(claimed.entry.id)
     }
 
@@ -226,8 +228,8 @@ pub(super) fn turn(claim: usize) -> Turn {
 }
 
 /// A hold of this long after so many in a row, and why it is.
-pub(super) fn hold(after: u32, wait: Duration) -> Hold {
-    Hold::For { after, wait, why: format!("held for {wait:?}").into() }
+pub(super) fn hold(after: u32, wait: Duration) -> HoldChange {
+    HoldChange::For { holds_in_row: after, wait, why: format!("held for {wait:?}").into() }
 }
 
 /// A settlement with an attempt that fits its end.
@@ -237,11 +239,11 @@ pub(super) fn settlement(claimed: &Claimed, end: End, now: Timestamp) -> Settlem
         End::Again { .. } => (Outcome::Unavailable, 503),
         End::Dead(_) => (Outcome::Rejected, 422),
         End::GiveBack => {
-            return Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: Hold::Keep };
+            return Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: HoldChange::Keep };
         }
     };
     let attempt = attempt(claimed.entry.attempts, claimed, outcome, status, now);
-    Settlement { lease: claimed.lease.clone(), end, attempt: Some(attempt), hold: Hold::Keep }
+    Settlement { lease: claimed.lease.clone(), end, attempt: Some(attempt), hold: HoldChange::Keep }
 }
 
 fn attempt(number: u32, claimed: &Claimed, outcome: Outcome, status: u16, now: Timestamp) -> AttemptRecord {

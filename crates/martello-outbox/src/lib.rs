@@ -35,8 +35,8 @@ pub use seal::Sealing;
 pub use sent::Sent;
 #[doc(inline)]
 pub use store::{
-    Change, Check, Cursor, Filter, Held, JobId, MemoryStore, Page, Purge, QueueStats, ReplayJob, Store,
-    StoreError, StoreErrorKind,
+    Change, Check, Cursor, Filter, HeldAuthority, JobId, MemoryStore, Page, Purge, QueueStats, ReplayJob,
+    Store, StoreError, StoreErrorKind,
 };
 pub use ticket::Ticket;
 pub use worker::{

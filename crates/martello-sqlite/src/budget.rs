@@ -9,7 +9,7 @@ use std::{
 
 use martello_outbox::{
     NewEntry, QueueName, Store, StoredRequest,
-    store::{Claimed, Clock, End, Hold, ManualClock, Settlement, Turn, WorkerId},
+    store::{Claimed, Clock, End, HoldChange, ManualClock, Settlement, Turn, WorkerId},
 };
 use martello_poll::{Acquired, Checkpoint, CheckpointStore, NewParked, Save, Saved};
 use rusqlite::{
@@ -65,7 +65,7 @@ async fn turn(store: &SqliteStore, claim: usize, settle: Vec<Settlement>) -> Vec
     store.turn(turn).await.unwrap().claimed
 }
 
-fn settled(claimed: &[Claimed], end: End, hold: &Hold) -> Vec<Settlement> {
+fn settled(claimed: &[Claimed], end: End, hold: &HoldChange) -> Vec<Settlement> {
     let one = |one: &Claimed| Settlement { lease: one.lease.clone(), end, attempt: None, hold: hold.clone() };
     claimed.iter().map(one).collect()
 }
@@ -77,7 +77,7 @@ async fn fill(store: &SqliteStore, many: usize) {
         store.enqueue(more.map(|_| entry("down.example")).collect()).await.unwrap();
     }
     let claimed = turn(store, 1, Vec::new()).await;
-    let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
+    let hold = HoldChange::For { holds_in_row: 0, wait: HOLD, why: "it is down".into() };
     turn(store, 0, settled(&claimed, End::GiveBack, &hold)).await;
 }
 
@@ -116,7 +116,7 @@ async fn claims(held: usize, rounds: usize) -> [[(i32, Duration); 2]; 2] {
                 let claimed = turn(store, CLAIM, Vec::new()).await;
                 *best = (best.0.min(steps() - before), best.1.min(start.elapsed()));
                 assert_eq!(claimed.len(), found);
-                turn(store, 0, settled(&claimed, End::Done, &Hold::Keep)).await;
+                turn(store, 0, settled(&claimed, End::Done, &HoldChange::Keep)).await;
             }
         }
     }
@@ -156,7 +156,7 @@ async fn a_hold_of_one_api_does_not_make_claims_visit_all_apis() {
 async fn parks(parked: usize) -> i32 {
     let (_directory, store) = store().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
-    let Acquired::Held(held) = checkpoint.acquire(HOLD).await.unwrap() else {
+    let Acquired::HeldAuthority(held) = checkpoint.acquire(HOLD).await.unwrap() else {
         unreachable!("nobody else is there")
     };
     let item = |nth: usize| NewParked {

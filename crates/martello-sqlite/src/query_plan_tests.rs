@@ -9,7 +9,7 @@ use std::{
 use martello_outbox::{
     Change, Enqueued, EntryId, Filter, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store,
     StoredRequest, WhenOvertaken, WhenPending,
-    store::{Clock, End, Hold, ManualClock, Settlement, Turn, WorkerId},
+    store::{Clock, End, HoldChange, ManualClock, Settlement, Turn, WorkerId},
 };
 use rusqlite::{
     Connection, StatementStatus,
@@ -82,8 +82,8 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     ];
     let claimed = store.turn(turn(8, Vec::new())).await.unwrap().claimed;
     let settle = claimed.iter().zip(ends.iter().cycle());
-    let hold = |after| Hold::For { after, wait: LEASE, why: "to see".into() };
-    let holds = [Hold::Keep, hold(0), Hold::End];
+    let hold = |after| HoldChange::For { holds_in_row: after, wait: LEASE, why: "to see".into() };
+    let holds = [HoldChange::Keep, hold(0), HoldChange::End];
     let settle = settle.zip(holds.iter().cycle()).map(|((claimed, end), hold)| Settlement {
         lease: claimed.lease.clone(),
         end: *end,

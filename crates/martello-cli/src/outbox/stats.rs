@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use martello_outbox::{Held, QueueStats};
+use martello_outbox::{HeldAuthority, QueueStats};
 use serde_json::json;
 
 use crate::{
@@ -45,8 +45,8 @@ pub(crate) fn condition(queue: &QueueStats) -> String {
 }
 
 /// The hold that ends last, and how many there are beside it.
-fn held(holds: &[Held]) -> Option<String> {
-    let mut holds: Vec<&Held> = holds.iter().collect();
+fn held(holds: &[HeldAuthority]) -> Option<String> {
+    let mut holds: Vec<&HeldAuthority> = holds.iter().collect();
     holds.sort_by_key(|held| std::cmp::Reverse(held.until));
     let (last, others) = holds.split_first()?;
     let (authority, why) = (Printable::new(&last.authority), Printable::new(&last.why));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use martello_outbox::store::Hold;
+use martello_outbox::store::HoldChange;
 
 use crate::support::{StoreFixture, waiting};
 
@@ -40,7 +40,7 @@ async fn an_api_is_looked_at_while_it_is_held_and_not_once_its_hold_is_over() {
     for (wait, code) in [(Duration::from_secs(600), 1), (Duration::ZERO, 0)] {
         let fixture = StoreFixture::empty().await;
         fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
-        fixture.hold(Hold::For { after: 0, wait, why: "503 thrice".into() }).await;
+        fixture.hold(HoldChange::For { holds_in_row: 0, wait, why: "503 thrice".into() }).await;
         let ran = fixture.run(&["doctor"]);
         assert_eq!((ran.code, ran.stdout.contains("api.example held until ")), (code, code == 1), "{ran:?}");
         let stats = fixture.run(&["outbox", "stats"]);

@@ -6,7 +6,7 @@ use std::{
 
 use martello_outbox::{
     Reason, State,
-    store::{End, Hold},
+    store::{End, HoldChange},
 };
 use serde_json::json;
 
@@ -154,7 +154,13 @@ async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
         let (fixture, ids) = StoreFixture::filled().await;
         let id = ids[0].to_string();
         let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
-        fixture.hold(Hold::For { after: 0, wait: Duration::from_secs(600), why: "503 thrice".into() }).await;
+        fixture
+            .hold(HoldChange::For {
+                holds_in_row: 0,
+                wait: Duration::from_secs(600),
+                why: "503 thrice".into(),
+            })
+            .await;
         let said = watch(&fixture, named);
         assert!(
             said.contains("martello: api.example is held until ") && said.contains(": 503 thrice"),

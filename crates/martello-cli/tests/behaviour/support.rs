@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use martello_outbox::{
     AttemptRecord, Change, EntryId, NewEntry, OrderKey, Outcome, QueueName, Reason, State, Store,
     StoredRequest,
-    store::{End, Hold, Settlement, Turn, WorkerId},
+    store::{End, HoldChange, Settlement, Turn, WorkerId},
 };
 use martello_sqlite::SqliteStore;
 use serde_json::Value;
@@ -100,14 +100,14 @@ impl StoreFixture {
             lease: claimed.lease.clone(),
             end,
             attempt: Some(attempt(claimed.entry.attempts, status)),
-            hold: Hold::Keep,
+            hold: HoldChange::Keep,
         });
         self.store.turn(turn(settle.collect(), 0)).await.unwrap();
         claimed.len()
     }
 
     /// Has the API of what is due held.
-    pub(crate) async fn hold(&self, hold: Hold) {
+    pub(crate) async fn hold(&self, hold: HoldChange) {
         let claimed = self.store.turn(turn(Vec::new(), 1)).await.unwrap().claimed;
         let settle = claimed.iter().map(|claimed| Settlement {
             lease: claimed.lease.clone(),

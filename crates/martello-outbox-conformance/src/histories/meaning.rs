@@ -6,7 +6,7 @@ use super::{
     super::stage::request,
     act::{Changing, Holding},
 };
-use martello_outbox::{Change, OrderKey, QueueName, StoredRequest, store::Hold};
+use martello_outbox::{Change, OrderKey, QueueName, StoredRequest, store::HoldChange};
 
 const QUEUES: [&str; 2] = ["default", "other"];
 /// Two of one authority.
@@ -45,10 +45,12 @@ pub(super) fn change(changing: Changing, last: u32) -> Change {
 }
 
 /// What a claim after so many holds in a row does to its hold.
-pub(super) fn hold(holding: Holding, after: u32) -> Hold {
+pub(super) fn hold(holding: Holding, after: u32) -> HoldChange {
     match holding {
-        Holding::Keep => Hold::Keep,
-        Holding::End => Hold::End,
-        Holding::For(wait) => Hold::For { after, wait, why: format!("for {wait:?}").into() },
+        Holding::Keep => HoldChange::Keep,
+        Holding::End => HoldChange::End,
+        Holding::For(wait) => {
+            HoldChange::For { holds_in_row: after, wait, why: format!("for {wait:?}").into() }
+        }
     }
 }

@@ -256,7 +256,11 @@ impl<'a> Player<'a> {
         for (engine, model) in found.into_iter().zip(expected) {
             same("turn: a claimed entry", &self.jobs.entry(engine.entry), &model.entry)?;
             same("turn: a claimed request", engine.request, model.request)?;
-            same("turn: whether it is to show that the API is back", engine.holds, model.holds)?;
+            same(
+                "turn: whether it is to show that the API is back",
+                engine.holds_in_row,
+                model.holds_in_row,
+            )?;
             same("turn: the end of a lease", engine.until, model.until)?;
             same("turn: the entry of a lease", engine.lease.id, model.lease.id)?;
             same("turn: the worker of a lease", &engine.lease.worker, &model.lease.worker)?;
@@ -270,7 +274,7 @@ impl<'a> Player<'a> {
                 model: model.lease,
                 number: model.entry.attempts,
                 revision: model.entry.revision,
-                holds: model.holds,
+                holds: model.holds_in_row,
                 applied: false,
             });
         }

@@ -8,8 +8,8 @@ use super::super::{
     violation::{Fault, Played},
 };
 use martello_outbox::{
-    Change, EntryId, Held, NewEntry, QueueName, Reason, StoredRequest, WhenOvertaken,
-    store::{Claimed, End, Hold, Settled, Settlement, Turn},
+    Change, EntryId, HeldAuthority, NewEntry, QueueName, Reason, StoredRequest, WhenOvertaken,
+    store::{Claimed, End, HoldChange, Settled, Settlement, Turn},
 };
 
 /// An entry that goes to this URL.
@@ -35,7 +35,7 @@ pub(super) const B: &str = "https://b.example/y";
 /// What is held: the authority, how long from the start, how many in a row.
 pub(super) async fn held(stage: &Stage<'_>) -> Result<Vec<(String, Duration, u32)>, Fault> {
     let holds = stage.stats(&QueueName::default()).await?.holds;
-    let told = |held: Held| {
+    let told = |held: HeldAuthority| {
         let lasts = Duration::try_from(held.until.duration_since(start())).unwrap_or_default();
         (held.authority, lasts, held.in_row)
     };
@@ -47,13 +47,13 @@ pub(super) fn a_held(until: u64, in_row: u32) -> Vec<(String, Duration, u32)> {
 }
 
 pub(super) fn in_row(claimed: &[Claimed]) -> Vec<u32> {
-    claimed.iter().map(|claimed| claimed.holds).collect()
+    claimed.iter().map(|claimed| claimed.holds_in_row).collect()
 }
 
 /// The claims of now: which, and after how many holds in a row.
 pub(super) async fn probes(stage: &Stage<'_>) -> Result<Vec<(EntryId, u32)>, Fault> {
     let claimed = stage.claim(5).await?;
-    Ok(claimed.iter().map(|claimed| (claimed.entry.id, claimed.holds)).collect())
+    Ok(claimed.iter().map(|claimed| (claimed.entry.id, claimed.holds_in_row)).collect())
 }
 
 pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends(
@@ -62,7 +62,7 @@ pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends
     let default = QueueName::default();
     let id = stage.put(entry()).await?;
     stage.hold(&default, seconds(30)).await?;
-    let held = Held {
+    let held = HeldAuthority {
         authority: "api.example".to_owned(),
         until: start() + seconds(30),
         why: "held for 30s".to_owned(),
@@ -176,7 +176,7 @@ pub(in super::super) async fn a_prune_forgets_holds_that_have_long_been_over(sta
     stage.hold(&QueueName::default(), seconds(30)).await?;
     stage.store().prune(seconds(0), 10).await?;
     same("those that last", held(stage).await?, a_held(30, 1))?;
-    stage.pass(seconds(30) + Held::KEPT);
+    stage.pass(seconds(30) + HeldAuthority::FORGET_AFTER);
     stage.store().prune(seconds(0), 10).await?;
     same("those over for just as long as they are kept", held(stage).await?, a_held(30, 1))?;
     stage.pass(MOMENT);
@@ -190,9 +190,9 @@ pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'
     let api = |number| to(&format!("https://api-{number}.example/"));
     put_to(stage, [A]).await?;
     stage.hold(&QueueName::default(), seconds(2_000)).await?;
-    stage.store().enqueue((0..Held::MOST).map(api).collect()).await?;
+    stage.store().enqueue((0..HeldAuthority::MAX_PER_QUEUE).map(api).collect()).await?;
     let claimed = stage.turn(all(turn(1_000))).await?.claimed;
-    same("the claims", claimed.len(), Held::MOST)?;
+    same("the claims", claimed.len(), HeldAuthority::MAX_PER_QUEUE)?;
     let settle = |(number, claimed): (u64, &Claimed)| {
         // One in the middle is over first.
         let wait = if number == 500 { 5 } else { 10 + number };
@@ -216,8 +216,8 @@ pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'
     stage.settle_with(second, End::GiveBack, hold(1, seconds(100))).await?;
     forgotten(stage, "one that was forgotten while it was probed", &[1]).await?;
     let again = only("what may be claimed", stage.turn(all(turn(5))).await?.claimed)?;
-    same("what is forgotten", (again.entry.id, again.holds), (second.entry.id, 0))?;
-    let ended = stage.settle_with(&again, End::Dead(Reason::Rejected), Hold::End).await?;
+    same("what is forgotten", (again.entry.id, again.holds_in_row), (second.entry.id, 0))?;
+    let ended = stage.settle_with(&again, End::Dead(Reason::Rejected), HoldChange::End).await?;
     same("the end of what is not held", ended, Settled::Applied)
 }
 
@@ -225,7 +225,8 @@ pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'
 async fn forgotten(stage: &Stage<'_>, what: &str, expected: &[usize]) -> Played {
     let holds = stage.stats(&QueueName::default()).await?.holds;
     let is_held = |name: &str| holds.iter().any(|held| held.authority == name);
-    let not_held = (0..Held::MOST).filter(|number| !is_held(&format!("api-{number}.example")));
+    let not_held =
+        (0..HeldAuthority::MAX_PER_QUEUE).filter(|number| !is_held(&format!("api-{number}.example")));
     same(what, not_held.collect::<Vec<_>>(), expected.to_vec())?;
     same("whether the longest is held", is_held("a.example"), true)
 }

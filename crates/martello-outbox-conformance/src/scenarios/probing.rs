@@ -8,7 +8,7 @@ use super::{
 };
 use martello_outbox::{
     Change, NewEntry, QueueName, Reason, State,
-    store::{End, Hold, Settled, Settlement, Turn},
+    store::{End, HoldChange, Settled, Settlement, Turn},
 };
 
 const AGAIN: End = End::Again { after: seconds(0), counts: true };
@@ -40,8 +40,8 @@ pub(in super::super) async fn the_end_of_a_hold_lets_all_go(stage: &Stage<'_>) -
     stage.hold(&QueueName::default(), seconds(30)).await?;
     stage.pass(seconds(31));
     let probe = stage.claim_one().await?;
-    same("the probe", (probe.entry.id, probe.holds), (first, 1))?;
-    let settle = vec![Settlement { hold: Hold::End, ..settlement(&probe, End::Done, stage.now()) }];
+    same("the probe", (probe.entry.id, probe.holds_in_row), (first, 1))?;
+    let settle = vec![Settlement { hold: HoldChange::End, ..settlement(&probe, End::Done, stage.now()) }];
     let claimed = stage.turn(Turn { settle, ..turn(5) }).await?.claimed;
     same("the claims of the same turn", ids(&claimed), vec![second, third])?;
     same("what they are", in_row(&claimed), vec![0, 0])?;
@@ -54,9 +54,9 @@ pub(in super::super) async fn a_probe_that_fails_holds_again(stage: &Stage<'_>) 
     for (after, in_row) in [(30, 1), (12, 2), (0, 3), (20, 4)] {
         stage.pass(seconds(after));
         let probe = stage.claim_one().await?;
-        same("the probe", (probe.entry.id, probe.holds), (first, in_row))?;
+        same("the probe", (probe.entry.id, probe.holds_in_row), (first, in_row))?;
         let wait = [12, 0, 20, 40].get(in_row as usize - 1).copied().unwrap_or_default();
-        stage.settle_with(&probe, End::GiveBack, hold(probe.holds, seconds(wait))).await?;
+        stage.settle_with(&probe, End::GiveBack, hold(probe.holds_in_row, seconds(wait))).await?;
         let until = [42, 42, 62, 102].get(in_row as usize - 1).copied().unwrap_or_default();
         same("how it is held", held(stage).await?, a_held(until, in_row + 1))?;
     }
@@ -75,12 +75,12 @@ pub(in super::super) async fn what_was_claimed_before_a_hold_was_over_does_not_c
     };
     stage.settle_with(first, AGAIN, hold(0, seconds(30))).await?;
     same("how it is held", held(stage).await?, a_held(30, 1))?;
-    stage.settle_with(second, End::Done, Hold::End).await?;
+    stage.settle_with(second, End::Done, HoldChange::End).await?;
     same("after a success from before", held(stage).await?, a_held(30, 1))?;
     stage.settle_with(third, AGAIN, hold(1, seconds(40))).await?;
     same("after a failure from before", held(stage).await?, a_held(30, 1))?;
     stage.pass(seconds(30));
-    stage.settle_with(fourth, End::Done, Hold::End).await?;
+    stage.settle_with(fourth, End::Done, HoldChange::End).await?;
     same("after a late success from before", held(stage).await?, a_held(30, 1))?;
     same("while another is under way", probes(stage).await?, Vec::new())?;
     stage.settle_with(fifth, AGAIN, hold(1, seconds(50))).await?;
@@ -97,7 +97,7 @@ pub(in super::super) async fn a_probe_that_comes_back_or_is_lost_makes_way_for_t
     let probe = stage.claim_one().await?;
     stage.settle(&probe, End::GiveBack).await?;
     let probe = stage.claim_one().await?;
-    same("after one that was given back", (probe.entry.id, probe.holds), (first, 1))?;
+    same("after one that was given back", (probe.entry.id, probe.holds_in_row), (first, 1))?;
     stage.settle(&probe, End::Again { after: seconds(900), counts: true }).await?;
     same("after one that is put off", probes(stage).await?, vec![(second, 1)])?;
     stage.pass(LEASE);
@@ -165,14 +165,14 @@ pub(in super::super) async fn what_is_leased_when_a_hold_is_over_is_a_probe(stag
     let two = || Turn { cap: 3, ..turn(1) };
     stage.pass(seconds(10));
     let probe = only("probes while the other is held", stage.turn(two()).await?.claimed)?;
-    same("that probe", (probe.entry.id, probe.holds), (c, 1))?;
+    same("that probe", (probe.entry.id, probe.holds_in_row), (c, 1))?;
     stage.settle(&probe, End::GiveBack).await?;
     stage.pass(seconds(10));
     let other = only("claims", stage.turn(two()).await?.claimed)?;
-    same("what is no probe", (other.entry.id, other.holds), (b, 0))?;
-    stage.settle_with(second, End::GiveBack, Hold::Keep).await?;
+    same("what is no probe", (other.entry.id, other.holds_in_row), (b, 0))?;
+    stage.settle_with(second, End::GiveBack, HoldChange::Keep).await?;
     let probe = only("probes", stage.turn(two()).await?.claimed)?;
-    same("the next probe", (probe.entry.id, probe.holds), (first.entry.id, 1))
+    same("the next probe", (probe.entry.id, probe.holds_in_row), (first.entry.id, 1))
 }
 
 pub(in super::super) async fn a_probe_does_not_bring_back_a_hold_that_was_ended(stage: &Stage<'_>) -> Played {
@@ -212,8 +212,8 @@ pub(in super::super) async fn a_held_head_keeps_back_its_key(stage: &Stage<'_>) 
     same("claims while its head is held", probes(stage).await?, Vec::new())?;
     stage.pass(seconds(30));
     let probe = stage.claim_one().await?;
-    same("the probe", (probe.entry.id, probe.holds), (head, 1))?;
-    same("its end", stage.settle_with(&probe, End::Done, Hold::End).await?, Settled::Applied)?;
+    same("the probe", (probe.entry.id, probe.holds_in_row), (head, 1))?;
+    same("its end", stage.settle_with(&probe, End::Done, HoldChange::End).await?, Settled::Applied)?;
     same("claims after it", probes(stage).await?, vec![(behind, 0)])
 }
 
@@ -261,6 +261,6 @@ pub(in super::super) async fn the_next_turn_is_when_a_hold_ends_or_its_probe_doe
     next("with two probes under way, when the first lease runs out", 4).await?;
     stage.settle_with(&probe, End::Again { after: seconds(70), counts: true }, hold(1, seconds(50))).await?;
     next("held again", 50).await?;
-    stage.settle_with(&other, End::Done, Hold::End).await?;
+    stage.settle_with(&other, End::Done, HoldChange::End).await?;
     next("held alone", 50).await
 }

@@ -7,7 +7,7 @@ use super::super::{
 };
 use martello_outbox::{
     AttemptRecord, Change, EntryEvent, EntryId, EventKind, NewEntry, Outcome, Reason, State, WhenOvertaken,
-    store::{End, Hold, Lease, Settled, Settlement, Turn},
+    store::{End, HoldChange, Lease, Settled, Settlement, Turn},
 };
 
 pub(in super::super) async fn a_settlement_ends_an_entry_and_writes_its_attempt_down(
@@ -31,7 +31,7 @@ pub(in super::super) async fn a_settlement_ends_an_entry_and_writes_its_attempt_
         lease: claimed.lease,
         end: End::Done,
         attempt: Some(attempt.clone()),
-        hold: Hold::Keep,
+        hold: HoldChange::Keep,
     }];
     same("the answer", stage.turn(Turn { settle, ..turn(0) }).await?.settled, vec![Settled::Applied])?;
     let detail = stage.detail(id).await?;
@@ -174,7 +174,7 @@ pub(in super::super) async fn settlements_are_answered_in_their_order(stage: &St
         lease: Lease { id: EntryId::new(), fence: "strange".into(), worker: worker("w") },
         end: End::GiveBack,
         attempt: None,
-        hold: Hold::Keep,
+        hold: HoldChange::Keep,
     };
     let mut settle = vec![done(third), strange];
     settle.extend(lost.iter().map(done));

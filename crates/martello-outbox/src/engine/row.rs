@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::{corrupt, duration, overtaken_from_code, state_from_code, timestamp};
 use crate::{
-    AttemptRecord, Entry, EntryEvent, EntryId, Held, JobId, QueueStats, ReplayJob, State, StoreError,
-    StoredRequest,
+    AttemptRecord, Entry, EntryEvent, EntryId, HeldAuthority, JobId, QueueStats, ReplayJob, State,
+    StoreError, StoredRequest,
 };
 
 /// The columns of a row, read from left to right. A call of any method moves on by one column.
@@ -305,9 +305,9 @@ pub fn queue_stats<C: Columns>(columns: &mut C) -> Result<QueueStats, C::Error> 
 /// # Errors
 ///
 /// [`corrupt`], when a column holds an invalid value; and those of the database.
-pub fn hold<C: Columns>(columns: &mut C) -> Result<Held, C::Error> {
+pub fn hold<C: Columns>(columns: &mut C) -> Result<HeldAuthority, C::Error> {
     let text = |text: Option<&str>| text.map(str::to_owned).ok_or_else(|| corrupt("hold"));
-    Ok(Held {
+    Ok(HeldAuthority {
         authority: text(columns.text()?)?,
         until: columns.time()?,
         why: text(columns.text()?)?,

@@ -20,8 +20,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
 pub use job::{JobId, ReplayJob};
 pub use memory::MemoryStore;
-pub use stats::{Check, Held, QueueStats};
-pub use turn::{Claimed, End, Hold, Lease, Settled, Settlement, Turn, Turned, WorkerId};
+pub use stats::{Check, HeldAuthority, QueueStats};
+pub use turn::{Claimed, End, HoldChange, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
 pub use crate::entry::KeyState;
 use crate::{
@@ -63,18 +63,18 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// ```
 ///
 /// *Claimable* is an entry that is ready, due and not expired, whose queue is not paused, whose authority
-/// [may be claimed](Held) in its queue, and which is at the *head of its key*: no other entry of its queue and key is
+/// [may be claimed](HeldAuthority) in its queue, and which is at the *head of its key*: no other entry of its queue and key is
 /// leased, and none that is older is ready. An entry without a key is always at the head.
 ///
 /// # What is held
 ///
 /// The [authority](StoredRequest::authority) of an entry is that of its last revision. A settlement can make a hold of
-/// it in its queue ([`Hold::For`]). Until the hold's [`until`](Held::until), no entry of the authority is claimed
-/// there. After that, the hold is *over*, and the authority is probed until a settlement ends the hold ([`Hold::End`])
+/// it in its queue ([`HoldChange::For`]). Until the hold's [`until`](HeldAuthority::until), no entry of the authority is claimed
+/// there. After that, the hold is *over*, and the authority is probed until a settlement ends the hold ([`HoldChange::End`])
 /// or makes the next. A *probe* is a leased entry of an authority whose hold is over. An entry that would be one is
 /// claimed only if no other of its authority is leased in the queue, and if the queue has fewer probes than half of
 /// [`Turn::cap`] (rounded down, but at least one), those of the same turn included; otherwise it is passed over, and
-/// what comes after it is claimed. [`Held::MOST`] holds are remembered for each queue.
+/// what comes after it is claimed. [`HeldAuthority::MAX_PER_QUEUE`] holds are remembered for each queue.
 ///
 /// # What is overtaken
 ///
@@ -178,7 +178,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Deletes up to `limit` of the entries that have been done or cancelled for longer than `age`, those first that
     /// have been so for longest, and tells how many. Then forgets the replays that were made longer than `age` ago and
     /// that no entry bears any more, and, whatever `age` is, the holds that have been over for longer than
-    /// [`Held::KEPT`].
+    /// [`HeldAuthority::FORGET_AFTER`].
     fn prune(&self, age: Duration, limit: usize) -> StoreFuture<'_, u64>;
 
     /// A channel whose value changes soon after there may be something new of this kind, whoever made it: at

@@ -26,16 +26,16 @@ pub struct QueueStats {
     /// Why it is paused, if it is.
     pub paused: Option<String>,
     /// Its holds, by authority: those that last, and those that are over but that no probe has ended yet.
-    pub holds: Vec<Held>,
+    pub holds: Vec<HeldAuthority>,
 }
 
 /// A hold of an authority in a queue: an API that was down when it was last asked.
 ///
 /// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a time is
-/// claimed, as a probe, until a probe [ends](crate::store::Hold::End) the hold. Of a queue, at most half of the
+/// claimed, as a probe, until a probe [ends](crate::store::HoldChange::End) the hold. Of a queue, at most half of the
 /// [cap](crate::store::Turn::cap), and at least one, are probes, so that the other APIs go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct HeldAuthority {
     /// The [authority](crate::StoredRequest::authority) that is held.
     pub authority: String,
     /// Until when nothing is claimed for it; once that is past, since when it is probed.
@@ -46,14 +46,14 @@ pub struct Held {
     pub in_row: u32,
 }
 
-impl Held {
+impl HeldAuthority {
     /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the one with
     /// the fewest in a row, and of these the one that was over first; if none is over, the one that will be over first.
-    pub const MOST: usize = 1_000;
+    pub const MAX_PER_QUEUE: usize = 1_000;
 
     /// How long one is remembered once it is over: [`Store::prune`](crate::Store::prune) forgets those that have been
     /// over for longer.
-    pub const KEPT: Duration = Duration::from_secs(60 * 60);
+    pub const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
 }
 
 #[expect(clippy::ref_option, reason = "what serde asks for")]

@@ -82,7 +82,7 @@ pub struct Settlement {
     /// [`Entry::attempts`] as claimed.
     pub attempt: Option<AttemptRecord>,
     /// What becomes of the hold of the authority that the request went to.
-    pub hold: Hold,
+    pub hold: HoldChange,
 }
 
 impl Settlement {
@@ -100,23 +100,23 @@ impl Settlement {
     }
 }
 
-/// What a delivery does to the [hold](crate::Held) of the authority that it went to.
+/// What a delivery does to the [hold](crate::HeldAuthority) of the authority that it went to.
 ///
 /// The hold stays as it is if the settlement is [`Settled::Fenced`], or if the entry was claimed before the `until` of
 /// the hold: what was sent before then says nothing about whether the API is back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Hold {
+pub enum HoldChange {
     /// It stays as it is.
     #[default]
     Keep,
     /// It ends, because the API accepted or rejected a request.
     End,
-    /// Nothing is claimed for this authority for this long. If it has had another number of holds in a row than `after`
+    /// Nothing is claimed for this authority for this long. If it has had another number of holds in a row than `holds_in_row`
     /// by now, its hold stays as it is: so a probe that was under way when somebody ended the hold does not bring it
     /// back.
     For {
-        /// How many holds in a row there were when the entry was claimed: [`Claimed::holds`].
-        after: u32,
+        /// How many holds in a row there were when the entry was claimed: [`Claimed::holds_in_row`].
+        holds_in_row: u32,
         /// From now.
         wait: Duration,
         /// Why, for whoever looks at it.
@@ -162,8 +162,8 @@ pub struct Claimed {
     pub entry: Entry,
     /// The request of its last revision.
     pub request: StoredRequest,
-    /// If it is a probe: how many holds of its authority there were in a row. Else 0.
-    pub holds: u32,
+    /// How many holds of its authority there were in a row; 0 unless the claim is a probe.
+    pub holds_in_row: u32,
 }
 
 /// What a store did in one turn.

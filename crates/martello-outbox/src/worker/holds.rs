@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::{
     attempt_result::AttemptResult, in_flight::InFlight, policy::RETRY_AFTER_CAP, streaks::FailureStreaks,
 };
-use crate::store::Hold;
+use crate::store::HoldChange;
 
 /// How long a hold lasts without a `Retry-After`.
 const HOLD: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -39,13 +39,13 @@ impl Holds {
         result: &AttemptResult,
         now: Instant,
         random: &mut fastrand::Rng,
-    ) -> Hold {
+    ) -> HoldChange {
         match result.outcome() {
-            _ if result.is_local() => Hold::Keep,
+            _ if result.is_local() => HoldChange::Keep,
             Outcome::Success | Outcome::Rejected => {
                 self.streaks.reset(in_flight.authority());
                 // Only a probe shows that the API is back.
-                if in_flight.is_probe() { Hold::End } else { Hold::Keep }
+                if in_flight.is_probe() { HoldChange::End } else { HoldChange::Keep }
             }
             _ => self.after_failure(in_flight, result, now, random.f64()),
         }
@@ -57,10 +57,10 @@ impl Holds {
         result: &AttemptResult,
         now: Instant,
         jitter: f64,
-    ) -> Hold {
+    ) -> HoldChange {
         let failures = self.streaks.add_failure(in_flight.authority(), now);
         if !in_flight.is_probe() && failures != self.hold_after {
-            return Hold::Keep;
+            return HoldChange::Keep;
         }
         let wait = hold_time(in_flight.holds_in_row(), result.retry_after(), jitter);
         self.streaks.set_hold(in_flight.authority(), wait);
@@ -73,7 +73,7 @@ impl Holds {
 
     /// What a layer that failed before it called the client does to the hold: it will hardly send the next
     /// request to the same authority.
-    pub(super) fn after_untried(in_flight: &InFlight, fault: &str, jitter: f64) -> Hold {
+    pub(super) fn after_untried(in_flight: &InFlight, fault: &str, jitter: f64) -> HoldChange {
         let wait = hold_time(in_flight.holds_in_row(), Duration::ZERO, jitter);
         hold_for(in_flight, wait, format!("nothing was sent: {fault}"))
     }
@@ -84,8 +84,8 @@ impl Holds {
     }
 }
 
-fn hold_for(in_flight: &InFlight, wait: Duration, why: String) -> Hold {
-    Hold::For { after: in_flight.holds_in_row(), wait, why: why.into() }
+fn hold_for(in_flight: &InFlight, wait: Duration, why: String) -> HoldChange {
+    HoldChange::For { holds_in_row: in_flight.holds_in_row(), wait, why: why.into() }
 }
 
 /// How long to hold an authority after so many holds in a row.
@@ -98,33 +98,41 @@ fn hold_time(holds_in_row: u32, retry_after: Duration, jitter: f64) -> Duration 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Held, worker::test_support::in_flight};
+    use crate::{HeldAuthority, worker::test_support::in_flight};
 
     const TIMEOUT: Duration = Duration::from_secs(30);
 
     /// The hold after an attempt at `authority`, whose API had so many holds in a row.
-    fn attempt(holds: &mut Holds, authority: &str, in_row: u32, outcome: Outcome, now: Instant) -> Hold {
+    fn attempt(
+        holds: &mut Holds,
+        authority: &str,
+        in_row: u32,
+        outcome: Outcome,
+        now: Instant,
+    ) -> HoldChange {
         let in_flight = in_flight(&format!("https://{authority}/"), in_row, now);
         let result = AttemptResult::new(outcome, now);
         holds.after_attempt(&in_flight, &result, now, &mut fastrand::Rng::with_seed(7))
     }
 
-    fn failed(holds: &mut Holds, authority: &str, now: Instant) -> Hold {
+    fn failed(holds: &mut Holds, authority: &str, now: Instant) -> HoldChange {
         attempt(holds, authority, 0, Outcome::Unavailable, now)
     }
 
     #[test]
     fn an_authority_is_held_after_failures_in_a_row() {
         let (mut holds, now) = (Holds::new(3, TIMEOUT), Instant::now());
-        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep);
-        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep);
-        assert_eq!(failed(&mut holds, "b.example", now), Hold::Keep);
-        let Hold::For { after: 0, wait, why } = failed(&mut holds, "a.example", now) else { panic!() };
+        assert_eq!(failed(&mut holds, "a.example", now), HoldChange::Keep);
+        assert_eq!(failed(&mut holds, "a.example", now), HoldChange::Keep);
+        assert_eq!(failed(&mut holds, "b.example", now), HoldChange::Keep);
+        let HoldChange::For { holds_in_row: 0, wait, why } = failed(&mut holds, "a.example", now) else {
+            panic!()
+        };
         assert!(
             (HOLD.0 / 2..=HOLD.0).contains(&wait) && why.contains("3 failures in a row"),
             "{wait:?} {why}"
         );
-        assert_eq!(failed(&mut holds, "a.example", now), Hold::Keep, "it was sent before the hold");
+        assert_eq!(failed(&mut holds, "a.example", now), HoldChange::Keep, "it was sent before the hold");
         assert_eq!(holds.failures_in_row(now), 4);
     }
 
@@ -134,14 +142,19 @@ mod tests {
         for (outcome, ends) in [(Outcome::Success, true), (Outcome::Rejected, true), (Outcome::Faulty, false)]
         {
             let hold = attempt(&mut holds, "a.example", 4, outcome, now);
-            assert_eq!(hold == Hold::End, ends, "{outcome}");
+            assert_eq!(hold == HoldChange::End, ends, "{outcome}");
         }
-        let Hold::For { after: 4, wait, .. } = attempt(&mut holds, "a.example", 4, Outcome::Faulty, now)
+        let HoldChange::For { holds_in_row: 4, wait, .. } =
+            attempt(&mut holds, "a.example", 4, Outcome::Faulty, now)
         else {
             panic!()
         };
         assert!((HOLD.0 * 8..=HOLD.0 * 16).contains(&wait), "{wait:?}");
-        assert_eq!(attempt(&mut holds, "a.example", 0, Outcome::Success, now), Hold::Keep, "it is no probe");
+        assert_eq!(
+            attempt(&mut holds, "a.example", 0, Outcome::Success, now),
+            HoldChange::Keep,
+            "it is no probe"
+        );
     }
 
     #[test]
@@ -150,7 +163,7 @@ mod tests {
         let result = AttemptResult::new(Outcome::Ambiguous, now).local();
         let probe = in_flight("https://a.example/", 1, now);
         let hold = holds.after_attempt(&probe, &result, now, &mut fastrand::Rng::with_seed(7));
-        assert_eq!((hold, holds.failures_in_row(now)), (Hold::Keep, 0));
+        assert_eq!((hold, holds.failures_in_row(now)), (HoldChange::Keep, 0));
     }
 
     #[test]
@@ -172,18 +185,22 @@ mod tests {
         let mut fails = |api: usize, at: usize| {
             let now = start + Duration::from_millis(u64::try_from(at).unwrap());
             let hold = failed(&mut holds, &format!("api-{api}.example"), now);
-            assert!(holds.streaks.authorities() <= Held::MOST);
+            assert!(holds.streaks.authorities() <= HeldAuthority::MAX_PER_QUEUE);
             hold
         };
-        for api in 0..Held::MOST {
-            assert_eq!(fails(api, api), Hold::Keep);
+        for api in 0..HeldAuthority::MAX_PER_QUEUE {
+            assert_eq!(fails(api, api), HoldChange::Keep);
         }
         // The first has failed again, and so the second is the one that is forgotten.
-        assert_eq!(fails(0, Held::MOST), Hold::Keep);
-        assert_eq!(fails(Held::MOST, Held::MOST + 1), Hold::Keep);
-        assert!(matches!(fails(0, Held::MOST + 2), Hold::For { .. }));
+        assert_eq!(fails(0, HeldAuthority::MAX_PER_QUEUE), HoldChange::Keep);
+        assert_eq!(fails(HeldAuthority::MAX_PER_QUEUE, HeldAuthority::MAX_PER_QUEUE + 1), HoldChange::Keep);
+        assert!(matches!(fails(0, HeldAuthority::MAX_PER_QUEUE + 2), HoldChange::For { .. }));
         for at in 3..=4 {
-            assert_eq!(fails(1, Held::MOST + at), Hold::Keep, "as if it had never failed");
+            assert_eq!(
+                fails(1, HeldAuthority::MAX_PER_QUEUE + at),
+                HoldChange::Keep,
+                "as if it had never failed"
+            );
         }
     }
 }

@@ -32,7 +32,7 @@ impl InFlight {
             lease: claimed.lease.clone(),
             entry: claimed.entry.clone(),
             authority: claimed.request.authority(),
-            holds_in_row: claimed.holds,
+            holds_in_row: claimed.holds_in_row,
             claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
             received,
             valid_until: requested + safe(lease),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Entry, Outbox,
-    store::{End, Hold, Settled},
+    store::{End, HoldChange, Settled},
 };
 
 /// Reports what the worker does: to the log, the [health](super::WorkerHealth), the metrics and the hook for
@@ -187,12 +187,12 @@ fn log_attempt(entry: &Entry, result: &AttemptResult, delivered: bool) {
     }
 }
 
-fn log_hold(in_flight: &InFlight, hold: &Hold) {
+fn log_hold(in_flight: &InFlight, hold: &HoldChange) {
     let (queue, authority) = (&in_flight.entry().queue, in_flight.authority());
     match hold {
-        Hold::Keep => {}
-        Hold::End => tracing::info!(%queue, authority, "the worker ended the hold of an authority"),
-        Hold::For { wait, why, .. } => {
+        HoldChange::Keep => {}
+        HoldChange::End => tracing::info!(%queue, authority, "the worker ended the hold of an authority"),
+        HoldChange::For { wait, why, .. } => {
             tracing::warn!(%queue, authority, ?wait, "the worker holds an authority: {why}");
         }
     }

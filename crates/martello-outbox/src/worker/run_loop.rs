@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Outbox, Outcome, StoreError,
-    store::{Claimed, End, Hold, Turn, Turned, Watch, WorkerId},
+    store::{Claimed, End, HoldChange, Turn, Turned, Watch, WorkerId},
 };
 
 /// Waits for the next event, asks the worker's parts what follows from it, and does that.
@@ -194,7 +194,7 @@ where
             match self.claims.apply(&claimed, now) {
                 Claim::Deliver(in_flight) => self.start_delivery(in_flight, claimed),
                 Claim::GiveBack(in_flight) => {
-                    self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+                    self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
                 }
                 Claim::Expired => self.reporter.delivery_lost(),
             }
@@ -230,12 +230,12 @@ where
                 if refused {
                     self.claims.pause().refused(now, self.random.f64());
                 }
-                self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+                self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
             }
             DeliveryResult::CannotSend(fault) => {
                 self.reporter.cannot_send(&fault);
                 self.claims.pause().refused(now, self.random.f64());
-                self.settlements.push(PendingSettlement::give_back(in_flight, Hold::Keep));
+                self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
             }
             DeliveryResult::Untried(fault) => {
                 if !in_flight.is_probe() {

@@ -3,7 +3,7 @@ use tokio::time::Instant;
 use super::{attempt_result::AttemptResult, in_flight::InFlight};
 use crate::{
     Entry, State, StoreErrorKind,
-    store::{End, Hold, Settled, Settlement},
+    store::{End, HoldChange, Settled, Settlement},
 };
 
 /// A settlement that the store has not acknowledged yet.
@@ -15,14 +15,19 @@ pub(super) struct PendingSettlement {
 
 impl PendingSettlement {
     /// Gives back an entry that was not sent.
-    pub(super) fn give_back(in_flight: InFlight, hold: Hold) -> Self {
+    pub(super) fn give_back(in_flight: InFlight, hold: HoldChange) -> Self {
         let settlement =
             Settlement { lease: in_flight.lease().clone(), end: End::GiveBack, attempt: None, hold };
         Self { in_flight, settlement }
     }
 
     /// Records an attempt and what becomes of the entry.
-    pub(super) fn after_attempt(in_flight: InFlight, result: AttemptResult, end: End, hold: Hold) -> Self {
+    pub(super) fn after_attempt(
+        in_flight: InFlight,
+        result: AttemptResult,
+        end: End,
+        hold: HoldChange,
+    ) -> Self {
         let attempt = Some(result.into_record(&in_flight));
         let settlement = Settlement { lease: in_flight.lease().clone(), end, attempt, hold };
         Self { in_flight, settlement }
@@ -109,7 +114,7 @@ mod tests {
     };
 
     fn give_back(now: Instant) -> PendingSettlement {
-        PendingSettlement::give_back(in_flight("https://api.example/", 0, now), Hold::Keep)
+        PendingSettlement::give_back(in_flight("https://api.example/", 0, now), HoldChange::Keep)
     }
 
     #[test]
@@ -146,7 +151,7 @@ mod tests {
         let result = AttemptResult::new(Outcome::Ambiguous, now);
         let in_flight = in_flight("https://api.example/", 0, now);
         let end = End::Dead(Reason::Ambiguous);
-        let pending = PendingSettlement::after_attempt(in_flight, result, end, Hold::Keep);
+        let pending = PendingSettlement::after_attempt(in_flight, result, end, HoldChange::Keep);
         let entry = pending.dead_letter(now).unwrap();
         assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
         assert_eq!(entry.last_outcome, Some(Outcome::Ambiguous));

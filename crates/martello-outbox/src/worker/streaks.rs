@@ -2,7 +2,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::Held;
+use crate::HeldAuthority;
 
 /// How long after the last failure, its hold and the time for the next attempt a streak still counts for the
 /// health.
@@ -33,7 +33,9 @@ impl FailureStreaks {
     /// Remembers as many authorities as a queue has holds. An authority that is forgotten needs some more
     /// failures until it is held.
     pub(super) fn add_failure(&mut self, authority: &str, now: Instant) -> u32 {
-        if self.by_authority.len() >= Held::MOST && !self.by_authority.contains_key(authority) {
+        if self.by_authority.len() >= HeldAuthority::MAX_PER_QUEUE
+            && !self.by_authority.contains_key(authority)
+        {
             let oldest = self.by_authority.iter().min_by_key(|(_, streak)| streak.last_failure);
             let oldest = oldest.map(|(authority, _)| authority.clone());
             oldest.map(|authority| self.by_authority.remove(&authority));

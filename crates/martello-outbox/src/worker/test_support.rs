@@ -28,7 +28,7 @@ pub(super) fn claimed(url: &str, holds_in_row: u32) -> Claimed {
     let lease =
         Lease { id: entry.id, fence: entry.id.to_string().into(), worker: WorkerId::new("a").unwrap() };
     let until = Timestamp::now().checked_add(LEASE).unwrap();
-    Claimed { lease, until, entry, request, holds: holds_in_row }
+    Claimed { lease, until, entry, request, holds_in_row }
 }
 
 /// An entry for this URL that was claimed now.

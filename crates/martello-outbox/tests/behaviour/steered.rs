@@ -136,7 +136,7 @@ impl Store for Steered {
     }
 
     fn turn(&self, turn: Turn) -> StoreFuture<'_, Turned> {
-        let holds = turn.settle.iter().filter(|settlement| matches!(settlement.hold, Hold::For { .. }));
+        let holds = turn.settle.iter().filter(|settlement| matches!(settlement.hold, HoldChange::For { .. }));
         let next = {
             let mut shared = self.shared.lock().unwrap();
             shared.holds += holds.count();

@@ -1,5 +1,5 @@
 use martello_outbox::{
-    Held, QueueStats, StoreError,
+    HeldAuthority, QueueStats, StoreError,
     engine::{corrupt, duration, queue_stats, timestamp},
 };
 use sqlx::postgres::PgRow;
@@ -41,13 +41,13 @@ fn stats(row: &PgRow) -> Result<QueueStats, StoreError> {
     Ok(QueueStats { oldest_due, holds: holds(&mut columns)?, ..stats })
 }
 
-fn holds(columns: &mut Columns<'_>) -> Result<Vec<Held>, StoreError> {
+fn holds(columns: &mut Columns<'_>) -> Result<Vec<HeldAuthority>, StoreError> {
     let (authorities, untils) = (columns.list::<String>()?, columns.list::<i64>()?);
     let (whys, in_rows) = (columns.list::<String>()?, columns.list::<i64>()?);
     let rows = authorities.zip(untils).zip(whys.zip(in_rows));
     rows.map(|((authority, until), (why, in_row))| {
         let in_row = u32::try_from(in_row).map_err(|_| corrupt("number"))?;
-        Ok(Held { authority, until: timestamp(until), why, in_row })
+        Ok(HeldAuthority { authority, until: timestamp(until), why, in_row })
     })
     .collect()
 }

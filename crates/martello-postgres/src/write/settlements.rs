@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use martello_outbox::{
     Reason, State, StoreError,
     engine::{corrupt, micros, overtaken_code, state_code},
-    store::{End, Hold, Settled, Settlement},
+    store::{End, HoldChange, Settled, Settlement},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -97,9 +97,9 @@ impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
         };
         let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);
         let (answered, hold_after, hold_wait, hold_why) = match &settlement.hold {
-            Hold::Keep => (None, None, None, None),
-            Hold::End => (Some(true), None, None, None),
-            Hold::For { after, wait, why } => {
+            HoldChange::Keep => (None, None, None, None),
+            HoldChange::End => (Some(true), None, None, None),
+            HoldChange::For { holds_in_row: after, wait, why } => {
                 (Some(false), Some(*after), Some(micros(*wait)), Some(clean(why)))
             }
         };

@@ -85,7 +85,7 @@ fn claimed(row: &PgRow, turn: &Turn) -> Result<Claimed, StoreError> {
     let request = stored_request(entry.method.as_str(), &entry.uri.to_string(), headers, sealed, body)?;
     let fence = Fence { slot, seq, token };
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
-    Ok(Claimed { lease, until, entry, request, holds })
+    Ok(Claimed { lease, until, entry, request, holds_in_row: holds })
 }
 
 fn changes(turn: &Turn, turned: &Turned) -> Changes {

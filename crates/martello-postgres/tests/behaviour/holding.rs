@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use martello_outbox::{
     Enqueued, NewEntry, Store,
-    store::{Claimed, Clock, End, Hold, ManualClock, Settlement, Turn, Turned},
+    store::{Claimed, Clock, End, HoldChange, ManualClock, Settlement, Turn, Turned},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -26,7 +26,7 @@ pub(crate) fn to(host: &str) -> NewEntry {
 }
 
 pub(crate) fn down(claimed: &Claimed, wait: Duration) -> Settlement {
-    let hold = Hold::For { after: claimed.holds, wait, why: "down".into() };
+    let hold = HoldChange::For { holds_in_row: claimed.holds_in_row, wait, why: "down".into() };
     let end = End::Again { after: Duration::ZERO, counts: false };
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }
@@ -48,7 +48,7 @@ async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back
     for round in 1..=25 {
         let turned = join_all(stores.iter().map(|store| store.turn(Turn { cap: 20, ..claim(5) }))).await;
         let mut claimed: Vec<_> = turned.into_iter().flat_map(|turned| turned.unwrap().claimed).collect();
-        assert!(claimed.iter().all(|claimed| claimed.holds == round), "{round}");
+        assert!(claimed.iter().all(|claimed| claimed.holds_in_row == round), "{round}");
         // Who came while others had an API locked has left it to them.
         claimed.sort_by_key(|claimed| claimed.entry.uri.to_string());
         let hosts: Vec<_> = claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
@@ -141,13 +141,13 @@ async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may
             claimed.extend(turned.into_iter().flat_map(|turned| turned.unwrap().claimed));
         }
         claimed.extend(stores[0].turn(turn(8)).await.unwrap().claimed);
-        let probes = claimed.iter().filter(|claimed| claimed.holds > 0).count();
+        let probes = claimed.iter().filter(|claimed| claimed.holds_in_row > 0).count();
         assert!(claimed.len() == 8 && probes <= 4, "{probes} of {} in {round}", claimed.len());
         let back = |claimed: &Claimed| Settlement {
             lease: claimed.lease.clone(),
             end: End::GiveBack,
             attempt: None,
-            hold: Hold::Keep,
+            hold: HoldChange::Keep,
         };
         stores[0].turn(Turn { settle: claimed.iter().map(back).collect(), ..turn(0) }).await.unwrap();
     }
@@ -253,7 +253,7 @@ async fn in_order_beside(held: usize) {
     let turned = turn(3).await;
     let expected: Vec<_> = std::iter::once(first).chain(late.take(2)).collect();
     assert_eq!(ids(&turned), expected, "one shows whether it is back");
-    assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds).collect::<Vec<_>>(), [1, 0, 0]);
+    assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds_in_row).collect::<Vec<_>>(), [1, 0, 0]);
     test.drop().await;
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use martello_outbox::{
     Change, EntryId, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store, StoreErrorKind,
     StoredRequest, WhenOvertaken,
-    store::{End, Hold, Lease, Settled, Settlement, Turn},
+    store::{End, HoldChange, Lease, Settled, Settlement, Turn},
 };
 use martello_postgres::PostgresStore;
 
@@ -55,7 +55,7 @@ async fn turn(store: &PostgresStore, settle: Vec<Settlement>, many: usize) -> (V
 }
 
 fn ended(lease: &Lease, end: End) -> Settlement {
-    Settlement { lease: lease.clone(), end, attempt: None, hold: Hold::Keep }
+    Settlement { lease: lease.clone(), end, attempt: None, hold: HoldChange::Keep }
 }
 
 async fn assert_well(store: &PostgresStore) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use martello_outbox::{
     Filter, State, Store,
-    store::{Claimed, End, Hold, Settled, Settlement, Turn},
+    store::{Claimed, End, HoldChange, Settled, Settlement, Turn},
 };
 
 use crate::support::{TestSchema, claim, done, entry, keyed};
@@ -116,7 +116,7 @@ async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
             lease: of.lease.clone(),
             end: End::GiveBack,
             attempt: None,
-            hold: Hold::Keep,
+            hold: HoldChange::Keep,
         };
         store.turn(Turn { settle: vec![back(&second), back(&first)], ..claim(0) }).await.unwrap();
         let again = store.turn(claim(2)).await.unwrap().claimed;

@@ -8,7 +8,7 @@ use std::{
 
 use martello_outbox::{
     AttemptRecord, EntryId, NewEntry, OrderKey, Outcome, QueueName, Store, StoredRequest,
-    store::{Claimed, End, Hold, Settlement, Turn, WorkerId},
+    store::{Claimed, End, HoldChange, Settlement, Turn, WorkerId},
 };
 use martello_postgres::{PostgresStore, PostgresStoreBuilder};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -115,5 +115,10 @@ pub(crate) fn done(claimed: &Claimed) -> Settlement {
         fault: None,
         worker: Some("worker".into()),
     };
-    Settlement { lease: claimed.lease.clone(), end: End::Done, attempt: Some(attempt), hold: Hold::Keep }
+    Settlement {
+        lease: claimed.lease.clone(),
+        end: End::Done,
+        attempt: Some(attempt),
+        hold: HoldChange::Keep,
+    }
 }

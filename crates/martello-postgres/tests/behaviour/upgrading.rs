@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use martello_outbox::{
     Change, Entry, EntryId, Filter, Overtaken, Reason, State, Store, StoreErrorKind, WhenOvertaken,
-    store::{End, Hold, Lease, Settled, Settlement, Turn},
+    store::{End, HoldChange, Lease, Settled, Settlement, Turn},
 };
 use martello_postgres::PostgresStore;
 use sqlx::{AssertSqlSafe, Executor, Row, error::DatabaseError};
@@ -25,7 +25,7 @@ fn code<T>(tried: sqlx::Result<T>) -> String {
 
 /// An end that says that the API is down.
 fn down(lease: &Lease) -> Settlement {
-    let hold = Hold::For { after: 0, wait: Duration::from_secs(60), why: "down".into() };
+    let hold = HoldChange::For { holds_in_row: 0, wait: Duration::from_secs(60), why: "down".into() };
     let end = End::Again { after: Duration::ZERO, counts: true };
     Settlement { lease: lease.clone(), end, attempt: None, hold }
 }

@@ -127,7 +127,7 @@ fn claimed(
     entry.uri.clone_from(&request.uri);
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
     tx.moved(&turn.queue, Some(State::Ready), Some(State::Leased));
-    Ok(Claimed { lease, until: timestamp(later(tx.now, turn.lease)), entry, request, holds })
+    Ok(Claimed { lease, until: timestamp(later(tx.now, turn.lease)), entry, request, holds_in_row: holds })
 }
 
 /// How long until a turn may have something to do, when it claimed less than requested.

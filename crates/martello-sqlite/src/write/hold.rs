@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use martello_outbox::{Held, QueueName, engine::later, store::Hold};
+use martello_outbox::{HeldAuthority, QueueName, engine::later, store::HoldChange};
 use rusqlite::{Row, params};
 
 use crate::{fault::Fault, sql, writer::Tx};
@@ -75,15 +75,15 @@ pub(super) fn change(
     queue: &QueueName,
     authority: &str,
     claimed_at: i64,
-    hold: &Hold,
+    hold: &HoldChange,
 ) -> Result<(), Fault> {
     match hold {
-        Hold::Keep => {}
-        Hold::End => {
+        HoldChange::Keep => {}
+        HoldChange::End => {
             let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = ?2 AND until <= ?3";
             sql::run(tx, sql, params![queue.as_str(), authority, claimed_at])?;
         }
-        Hold::For { after: 0, wait, why } => {
+        HoldChange::For { holds_in_row: 0, wait, why } => {
             let sql = "INSERT INTO hold (queue, authority, until, why, in_row) VALUES (?1, ?2, ?3, ?4, 1)
                  ON CONFLICT (queue, authority) DO NOTHING";
             let until = later(tx.now, *wait);
@@ -91,7 +91,7 @@ pub(super) fn change(
                 forget_beside(tx, queue, authority)?;
             }
         }
-        Hold::For { after: in_row, wait, why } => {
+        HoldChange::For { holds_in_row: in_row, wait, why } => {
             let sql = "UPDATE hold SET until = ?3, why = ?4, in_row = min(in_row + 1, ?7)
                  WHERE queue = ?1 AND authority = ?2 AND until <= ?5 AND in_row = ?6";
             let until = later(tx.now, *wait);
@@ -107,7 +107,7 @@ pub(super) fn change(
 fn forget_beside(tx: &Tx<'_>, queue: &QueueName, authority: &str) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM hold WHERE queue = ?1";
     let many = sql::one(tx, sql, params![queue.as_str()], |row| row.get::<_, i64>(0).map_err(Fault::from))?;
-    if many.is_some_and(|many| usize::try_from(many).is_ok_and(|many| many > Held::MOST)) {
+    if many.is_some_and(|many| usize::try_from(many).is_ok_and(|many| many > HeldAuthority::MAX_PER_QUEUE)) {
         let sql = "DELETE FROM hold WHERE queue = ?1 AND authority = (SELECT authority FROM hold
                  WHERE queue = ?1 AND authority <> ?2
                  ORDER BY until > ?3, iif(until > ?3, 0, in_row), until, authority LIMIT 1)";

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use martello_outbox::{
-    Held, Purge, QueueName, State,
+    HeldAuthority, Purge, QueueName, State,
     engine::{Columns, micros, purge_filter},
 };
 use rusqlite::{Row, params};
@@ -16,7 +16,7 @@ pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
 }
 
 /// Deletes entries that have been done or cancelled for longer than `age`, oldest change first. Then deletes
-/// replays of that age without entries, and holds that have been over for longer than [`Held::KEPT`].
+/// replays of that age without entries, and holds that have been over for longer than [`HeldAuthority::FORGET_AFTER`].
 pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
     let before = tx.now.saturating_sub(micros(age));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -27,7 +27,7 @@ pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64,
     let sql = "DELETE FROM replay WHERE created_at < ?1
          AND NOT EXISTS (SELECT 1 FROM outbox INDEXED BY entry_job WHERE job = replay.id)";
     sql::run(tx, sql, params![before])?;
-    let over = tx.now.saturating_sub(micros(Held::KEPT));
+    let over = tx.now.saturating_sub(micros(HeldAuthority::FORGET_AFTER));
     sql::run(tx, "DELETE FROM hold WHERE until < ?1", params![over])?;
     Ok(pruned)
 }

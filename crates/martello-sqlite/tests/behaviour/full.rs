@@ -2,7 +2,7 @@
 
 use martello_outbox::{
     Change, Filter, NewEntry, Purge, State, Store, StoreErrorKind,
-    store::{End, Hold, Settled, Settlement, Turn},
+    store::{End, HoldChange, Settled, Settlement, Turn},
 };
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -69,7 +69,7 @@ async fn a_full_store_still_delivers() {
     while store.enqueue(vec![large(10_000)]).await.is_ok() {}
     let turned = store.turn(claim(1)).await.unwrap();
     let lease = turned.claimed[0].lease.clone();
-    let settle = vec![Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep }];
+    let settle = vec![Settlement { lease, end: End::Done, attempt: None, hold: HoldChange::Keep }];
     let turned = store.turn(Turn { settle, ..claim(0) }).await.unwrap();
     assert_eq!(turned.settled, [Settled::Applied]);
 }

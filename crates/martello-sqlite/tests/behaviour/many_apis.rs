@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use martello_outbox::{
     EntryId, NewEntry, QueueName, Store,
-    store::{Clock, End, Hold, ManualClock, Settlement, Turn, Turned},
+    store::{Clock, End, HoldChange, ManualClock, Settlement, Turn, Turned},
 };
 use martello_sqlite::SqliteStore;
 
@@ -37,7 +37,7 @@ async fn in_order_beside(held: usize) {
     let first = down[0].id;
     store.enqueue(down).await.unwrap();
     let lease = turn(&store, 1, Vec::new()).await.claimed.remove(0).lease;
-    let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
+    let hold = HoldChange::For { holds_in_row: 0, wait: HOLD, why: "it is down".into() };
     turn(&store, 0, vec![Settlement { lease, end: End::GiveBack, attempt: None, hold }]).await;
 
     let others: Vec<NewEntry> = (0..2 * APIS).map(|nth| to(&format!("api-{}", nth % APIS))).collect();
@@ -61,7 +61,7 @@ async fn in_order_beside(held: usize) {
     clock.advance(Duration::from_secs(5));
     let turned = turn(&store, 3, Vec::new()).await;
     assert_eq!(ids(&turned), [first, latest[16], latest[17]], "one shows whether it is back");
-    assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds).collect::<Vec<_>>(), [1, 0, 0]);
+    assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds_in_row).collect::<Vec<_>>(), [1, 0, 0]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use martello_outbox::{
     Filter, Reason, State, Store, StoreErrorKind,
-    store::{End, Hold, Settlement},
+    store::{End, HoldChange, Settlement},
 };
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -100,7 +100,7 @@ async fn a_program_of_version_2_that_stays_fails_at_each_statement_and_nothing_i
     }
     assert_eq!(rows(&Connection::open(&file).unwrap()), before);
 
-    let done = Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep };
+    let done = Settlement { lease, end: End::Done, attempt: None, hold: HoldChange::Keep };
     let turned = store.turn(martello_outbox::store::Turn { settle: vec![done], ..claim(5) }).await.unwrap();
     assert_eq!(turned.claimed.len(), 2, "the next of the key, and the one without");
     let count = async |state| store.count(Filter::state(state)).await.unwrap();

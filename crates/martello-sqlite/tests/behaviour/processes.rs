@@ -12,7 +12,7 @@ use std::{
 
 use martello_outbox::{
     Filter, State, Store,
-    store::{End, Hold, Settlement, Turn, Watch},
+    store::{End, HoldChange, Settlement, Turn, Watch},
 };
 use martello_sqlite::SqliteStore;
 use rusqlite::Connection;
@@ -106,7 +106,7 @@ async fn work(path: &Path) {
         for claimed in &turned.claimed {
             println!("\nclaimed {}", claimed.entry.id);
         }
-        let done = |lease| Settlement { lease, end: End::Done, attempt: None, hold: Hold::Keep };
+        let done = |lease| Settlement { lease, end: End::Done, attempt: None, hold: HoldChange::Keep };
         settle = turned.claimed.into_iter().map(|claimed| done(claimed.lease)).collect();
         if settle.is_empty() && store.count(Filter::state(State::Ready)).await.unwrap() == 0 {
             break;

@@ -6,7 +6,7 @@ use http::Method;
 use martello_outbox::{
     Change, EntryId, NewEntry, OrderKey, Overtaken, QueueName, Reason, State, Store, StoredRequest,
     WhenOvertaken,
-    store::{Claimed, End, Hold, Settled, Settlement, Turn},
+    store::{Claimed, End, HoldChange, Settled, Settlement, Turn},
 };
 use martello_sqlite::SqliteStore;
 
@@ -66,7 +66,7 @@ async fn leased(store: &SqliteStore, many: usize) -> Vec<Claimed> {
 }
 
 fn ended(claimed: &Claimed, end: End) -> Settlement {
-    Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: Hold::Keep }
+    Settlement { lease: claimed.lease.clone(), end, attempt: None, hold: HoldChange::Keep }
 }
 
 async fn assert_in_order(store: &SqliteStore) {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use martello_outbox::{
     AttemptRecord, Change, EntryId, Filter, NewEntry, OrderKey, Outcome, Overtaken, QueueName, Reason, State,
     Store, WhenOvertaken,
-    store::{Claimed, Clock, End, Hold, ManualClock, Settled, Settlement, Turn, Turned},
+    store::{Claimed, Clock, End, HoldChange, ManualClock, Settled, Settlement, Turn, Turned},
 };
 use martello_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ fn dead(host: &str, key: Option<&str>) -> NewEntry {
     entry
 }
 
-fn settlement(claimed: &Claimed, end: End, hold: Hold) -> Settlement {
+fn settlement(claimed: &Claimed, end: End, hold: HoldChange) -> Settlement {
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }
 
@@ -88,7 +88,7 @@ async fn entries_keep_their_states_and_are_held_by_authority() {
 
         let store = old.open().await;
         assert_eq!((entries(&store).await, store.queues().await.unwrap()), before);
-        let hold = Hold::For { after: 0, wait: HOLD, why: "it is down".into() };
+        let hold = HoldChange::For { holds_in_row: 0, wait: HOLD, why: "it is down".into() };
         let down = settlement(&leased[0], End::Again { after: Duration::ZERO, counts: false }, hold);
         let turned = turn(&store, vec![down], 10).await;
         assert_eq!(turned.settled, [Settled::Applied]);
@@ -111,7 +111,7 @@ async fn a_lease_that_expires_after_the_migration_is_taken_back() {
     old.clock.advance(Duration::from_secs(60));
     let turned = turn(&store, Vec::new(), 1).await;
     assert_eq!((turned.lost, turned.claimed[0].entry.id), (1, id));
-    let late = settlement(&leased[0], End::Done, Hold::Keep);
+    let late = settlement(&leased[0], End::Done, HoldChange::Keep);
     assert_eq!(turn(&store, vec![late], 0).await.settled, [Settled::Fenced]);
     let marked = store.entry(overtaken).await.unwrap().unwrap().overtaken;
     assert_eq!(marked, Some(Overtaken::Possibly), "the worker may have sent it");
@@ -129,7 +129,7 @@ async fn a_dead_letter_is_overtaken_if_a_newer_entry_of_its_key_is_done() {
     let ids: Vec<EntryId> = all.iter().map(|entry| entry.id).collect();
     store.enqueue(all).await.unwrap();
     let claimed = turn(&store, Vec::new(), 1).await.claimed.remove(0);
-    turn(&store, vec![settlement(&claimed, End::Done, Hold::Keep)], 0).await;
+    turn(&store, vec![settlement(&claimed, End::Done, HoldChange::Keep)], 0).await;
     old.convert_to(2, store).await;
     let store = old.open().await;
     let mut marks = Vec::new();

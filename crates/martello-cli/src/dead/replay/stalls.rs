@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use martello_outbox::{Entry, Held, QueueName, QueueStats, Store, StoredRequest};
+use martello_outbox::{Entry, HeldAuthority, QueueName, QueueStats, Store, StoredRequest};
 use tokio::time::Instant;
 
 use crate::{
@@ -63,10 +63,10 @@ impl Stalls {
 /// Why nothing is taken from this queue for this API.
 fn why(queue: &QueueStats, api: &str) -> Option<String> {
     let name = &queue.queue;
-    let held = |held: &&Held| held.authority == api && held.until > Timestamp::now();
+    let held = |held: &&HeldAuthority| held.authority == api && held.until > Timestamp::now();
     let what = match (&queue.paused, queue.holds.iter().find(held)) {
         (Some(why), _) => format!("the queue {name} is paused: {}", Printable::new(why)),
-        (None, Some(Held { until, why, .. })) => {
+        (None, Some(HeldAuthority { until, why, .. })) => {
             format!("{} is held until {}: {}", Printable::new(api), Time(*until), Printable::new(why))
         }
         (None, None) => return None,

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use super::row::Row;
-use crate::{Detail, EntryId, Filter, Held, JobId, QueueName, StoreError};
+use crate::{Detail, EntryId, Filter, HeldAuthority, JobId, QueueName, StoreError};
 
 /// All that is in a store.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) struct Data {
 pub(super) struct Queue {
     pub(super) paused: Option<String>,
     /// The holds that no success has ended yet, by authority.
-    pub(super) holds: BTreeMap<String, Held>,
+    pub(super) holds: BTreeMap<String, HeldAuthority>,
 }
 
 /// What is kept of a replay; the rest is counted.

@@ -7,13 +7,13 @@ use super::{
     row::{Moment, Row},
 };
 use crate::{
-    Held, QueueName,
-    store::{Hold, Settlement, Turn},
+    HeldAuthority, QueueName,
+    store::{HoldChange, Settlement, Turn},
 };
 
 /// The holds of a queue, and its probes.
 pub(super) struct Holds<'a> {
-    holds: HashMap<&'a str, &'a Held>,
+    holds: HashMap<&'a str, &'a HeldAuthority>,
     /// Those of which an entry is leased.
     leased: HashSet<String>,
     /// How many more probes may be leased.
@@ -85,14 +85,15 @@ impl Data {
             return;
         }
         match &settlement.hold {
-            Hold::Keep => {}
-            Hold::End => {
+            HoldChange::Keep => {}
+            HoldChange::End => {
                 queue.holds.remove(authority);
             }
-            Hold::For { after, .. } if *after != before.map_or(0, |held| held.in_row) => {}
-            Hold::For { after, wait, why } => {
+            HoldChange::For { holds_in_row: after, .. } if *after != before.map_or(0, |held| held.in_row) => {
+            }
+            HoldChange::For { holds_in_row: after, wait, why } => {
                 let in_row = after.saturating_add(1);
-                let held = Held {
+                let held = HeldAuthority {
                     authority: authority.to_owned(),
                     until: at.after(*wait),
                     why: why.to_string(),
@@ -105,9 +106,9 @@ impl Data {
 }
 
 impl Queue {
-    fn hold(&mut self, held: Held, now: Timestamp) {
-        if self.holds.len() >= Held::MOST && !self.holds.contains_key(&held.authority) {
-            let worth = |held: &&Held| match held.until <= now {
+    fn hold(&mut self, held: HeldAuthority, now: Timestamp) {
+        if self.holds.len() >= HeldAuthority::MAX_PER_QUEUE && !self.holds.contains_key(&held.authority) {
+            let worth = |held: &&HeldAuthority| match held.until <= now {
                 true => (false, held.in_row, held.until),
                 false => (true, 0, held.until),
             };

@@ -7,7 +7,7 @@ use super::{
     list::passes,
     row::{Moment, Row, after},
 };
-use crate::{Held, Purge, State, StoreError, store::arguments::purge_filter};
+use crate::{HeldAuthority, Purge, State, StoreError, store::arguments::purge_filter};
 
 impl Data {
     pub(super) fn purge(&mut self, purge: &Purge) -> Result<u64, StoreError> {
@@ -28,7 +28,7 @@ impl Data {
         let borne = |job| rows.values().any(|row| row.entry.job == Some(job));
         self.jobs.retain(|job| !old(job.created_at) || borne(job.id));
         for queue in self.queues.values_mut() {
-            queue.holds.retain(|_, held| after(held.until, Held::KEPT) >= at.now);
+            queue.holds.retain(|_, held| after(held.until, HeldAuthority::FORGET_AFTER) >= at.now);
         }
         pruned
     }

@@ -52,7 +52,7 @@ pub(super) struct Row {
     pub(super) events: Vec<EntryEvent>,
     pub(super) expires_in: Duration,
     /// Who has it, while it is leased.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<ActiveLease>,
     /// The fence of the settlement that was applied last.
     pub(super) settled: Option<Arc<str>>,
     /// Its job has put it back, and nothing but the job has moved it since.
@@ -60,7 +60,7 @@ pub(super) struct Row {
 }
 
 /// A lease, from the entry's side.
-pub(super) struct Held {
+pub(super) struct ActiveLease {
     pub(super) fence: Arc<str>,
     pub(super) worker: WorkerId,
     pub(super) since: Timestamp,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     data::Data,
     hold::Admits,
-    row::{Held, Moment, Row},
+    row::{ActiveLease, Moment, Row},
 };
 use crate::{
     AttemptRecord, Entry, OrderKey, Overtaken, QueueName, Reason, State, StoreError,
@@ -196,6 +196,7 @@ fn lease(row: &mut Row, turn: &Turn, fence: &str, holds: u32, at: &mut Moment) -
     row.go(State::Leased, at);
     row.entry.attempts += 1;
     row.entry.tries += 1;
-    row.held = Some(Held { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
-    Some(Claimed { lease, until, entry: row.entry.clone(), request, holds })
+    row.held =
+        Some(ActiveLease { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
+    Some(Claimed { lease, until, entry: row.entry.clone(), request, holds_in_row: holds })
 }

@@ -11,8 +11,8 @@ use std::{
 use http::{HeaderValue, Request};
 use martello_body::Body;
 use martello_outbox::{
-    Filter, Held, MemoryStore, Outbox, Reason, State,
-    store::{End, Hold, Settlement, Turn, WorkerId},
+    Filter, HeldAuthority, MemoryStore, Outbox, Reason, State,
+    store::{End, HoldChange, Settlement, Turn, WorkerId},
 };
 use martello_outcome::{CallError, ErrorKind, Outcome};
 use tokio::time::{Instant, sleep};
@@ -34,12 +34,12 @@ async fn hold(outbox: &Outbox, wait: Duration) {
         lease: seconds(60),
     };
     let claimed = outbox.store().turn(turn(1, Vec::new())).await.unwrap().claimed.remove(0);
-    let hold = Hold::For { after: claimed.holds, wait, why: "a test".into() };
+    let hold = HoldChange::For { holds_in_row: claimed.holds_in_row, wait, why: "a test".into() };
     let settlement = Settlement { lease: claimed.lease, end: End::GiveBack, attempt: None, hold };
     outbox.store().turn(turn(0, vec![settlement])).await.unwrap();
 }
 
-async fn holds(outbox: &Outbox) -> Vec<Held> {
+async fn holds(outbox: &Outbox) -> Vec<HeldAuthority> {
     outbox.store().queues().await.unwrap().remove(0).holds
 }
 

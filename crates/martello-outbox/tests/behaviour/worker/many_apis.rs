@@ -12,7 +12,7 @@ use std::{
 use http::Request;
 use jiff::Timestamp;
 use martello_body::Body;
-use martello_outbox::{Filter, Held, MemoryStore, Outbox, State};
+use martello_outbox::{Filter, HeldAuthority, MemoryStore, Outbox, State};
 use martello_outcome::{BoxError, CallError, ErrorKind};
 use tokio::{sync::Notify, time::sleep};
 use tower::{service_fn, util::BoxCloneService};
@@ -23,7 +23,7 @@ fn to(host: &str, path: usize) -> Request<Body> {
     Request::put(format!("https://{host}.example/{path}")).body(Body::from("{}")).unwrap()
 }
 
-async fn holds(outbox: &Outbox) -> Vec<Held> {
+async fn holds(outbox: &Outbox) -> Vec<HeldAuthority> {
     outbox.store().queues().await.unwrap().remove(0).holds
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use martello_body::Body;
 use martello_limit::ConcurrencyLimitLayer;
-use martello_outbox::{Filter, Held, MemoryStore, Outbox, Reason, State};
+use martello_outbox::{Filter, HeldAuthority, MemoryStore, Outbox, Reason, State};
 use martello_outcome::{BoxError, CallError, ErrorKind, Outcome};
 use martello_retry::RetryLayer;
 use tokio::time::{Instant, sleep};
@@ -38,7 +38,7 @@ fn elsewhere(order: usize) -> Request<Body> {
     Request::put(format!("https://other.example/orders/{order}")).body(Body::from("{}")).unwrap()
 }
 
-async fn holds(outbox: &Outbox) -> Vec<Held> {
+async fn holds(outbox: &Outbox) -> Vec<HeldAuthority> {
     outbox.store().queues().await.unwrap().remove(0).holds
 }
 
