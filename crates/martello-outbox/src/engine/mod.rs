@@ -32,4 +32,6 @@ pub use row::{
 };
 pub use time::{ceil_micros, duration, later, micros, timestamp};
 
-pub use crate::store::{check_cap, check_list_limit, check_replay_rate, purge_filter, required_state};
+pub use crate::store::arguments::{
+    check_cap, check_list_limit, check_replay_rate, purge_filter, required_state,
+};

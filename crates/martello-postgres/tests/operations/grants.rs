@@ -108,7 +108,7 @@ async fn the_grants_of_the_readme_suffice_where_no_function_is_everybodys() {
     assert!(unwell.iter().all(|finding| finding.what == "durability"), "{unwell:?}");
     let checkpoint = store.checkpoint(&fresh_schema()).unwrap();
     let lease = std::time::Duration::from_secs(60);
-    let Acquired::HeldAuthority(held) = checkpoint.acquire(lease).await.unwrap() else {
+    let Acquired::Held(held) = checkpoint.acquire(lease).await.unwrap() else {
         unreachable!("nobody has it")
     };
     assert!(checkpoint.renew(held.fence, lease).await.unwrap());

@@ -110,7 +110,7 @@ async fn work(store: &PostgresStore) {
     store.resume(&queue).await.unwrap();
     let checkpoint = store.checkpoint("poll").unwrap();
     let lease = Duration::from_secs(60);
-    let Acquired::HeldAuthority(held) = checkpoint.acquire(lease).await.unwrap() else {
+    let Acquired::Held(held) = checkpoint.acquire(lease).await.unwrap() else {
         unreachable!("nobody has it")
     };
     assert!(checkpoint.renew(held.fence, lease).await.unwrap());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     AttemptRecord, Entry, OrderKey, Overtaken, QueueName, Reason, State, StoreError,
-    store::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, check_cap},
+    store::{Claimed, End, Lease, Settled, Settlement, Turn, Turned, arguments::check_cap},
 };
 
 /// How many expired entries one turn moves.
