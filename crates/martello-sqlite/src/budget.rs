@@ -156,7 +156,7 @@ async fn a_hold_of_one_api_does_not_make_claims_visit_all_apis() {
 async fn parks(parked: usize) -> i32 {
     let (_directory, store) = store().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
-    let Acquired::HeldAuthority(held) = checkpoint.acquire(HOLD).await.unwrap() else {
+    let Acquired::Held(held) = checkpoint.acquire(HOLD).await.unwrap() else {
         unreachable!("nobody else is there")
     };
     let item = |nth: usize| NewParked {
