@@ -14,7 +14,7 @@ use super::{
 
 /// The tasks that deliver entries. Dropping it aborts them.
 pub(super) struct Deliveries<F> {
-    deliver: F,
+    make_delivery: F,
     tasks: JoinSet<DeliveryResult>,
     /// Cancels the delivery of each task.
     lease_lost: HashMap<Id, oneshot::Sender<()>>,
@@ -26,10 +26,10 @@ where
     F: Fn(Delivery, watch::Receiver<Stop>) -> D,
     D: Future<Output = DeliveryResult> + Send + 'static,
 {
-    /// Deliveries that `deliver` makes.
-    pub(super) fn new(deliver: F) -> Self {
+    /// Deliveries that `make_delivery` makes.
+    pub(super) fn new(make_delivery: F) -> Self {
         Self {
-            deliver,
+            make_delivery,
             tasks: JoinSet::new(),
             lease_lost: HashMap::new(),
             stop: watch::Sender::new(Stop::No),
@@ -41,7 +41,7 @@ where
         let (id, attempt) = (entry.id, entry.attempts);
         let span = tracing::info_span!("delivery", %id, attempt, queue = %entry.queue);
         let (lease_lost, lost) = oneshot::channel();
-        let delivery = while_leased((self.deliver)(delivery, self.stop.subscribe()), lost);
+        let delivery = while_leased((self.make_delivery)(delivery, self.stop.subscribe()), lost);
         let task = self.tasks.spawn(delivery.instrument(span)).id();
         self.lease_lost.insert(task, lease_lost);
         task

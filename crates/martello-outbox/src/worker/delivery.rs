@@ -19,10 +19,10 @@ use tower_service::Service;
 
 use super::{
     attempt_result::AttemptResult,
-    call::{self, poll_present},
     delivery_result::DeliveryResult,
     earlier_attempts::EarlierAttempts,
     kept_start::KeptStart,
+    response_head::{self, poll_present},
     stop::{Stop, StopSignal},
 };
 use crate::{Entry, Outbox, StoredRequest};
@@ -119,7 +119,7 @@ where
         // Without this bound, a service that is never ready would keep the entry from other workers.
         () = tokio::time::sleep(timeout) => return DeliveryResult::NotSent { refused: true },
     }
-    let (response, started) = match call::response(service.call(request), timeout, &mut stop).await {
+    let (response, started) = match response_head::receive(service.call(request), timeout, &mut stop).await {
         Ok(response) => response,
         Err(result) => return result,
     };

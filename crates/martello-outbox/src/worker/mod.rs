@@ -1,7 +1,6 @@
 //! The worker, which delivers stored requests.
 
 mod attempt_result;
-mod call;
 mod claim_pause;
 mod claims;
 mod deliveries;
@@ -19,6 +18,7 @@ mod options;
 mod policy;
 mod pruning;
 mod reporter;
+mod response_head;
 mod run_loop;
 mod running;
 mod settlements;
@@ -238,7 +238,7 @@ impl<S> Worker<S> {
         F: Future,
     {
         let Self { outbox, service, options, monitor } = self;
-        let deliver = move |delivery: Delivery, stop| {
+        let make_delivery = move |delivery: Delivery, stop| {
             #[cfg(feature = "metrics")]
             let gauge = crate::metrics::InFlightGauge::one(&delivery.entry().queue);
             let delivery = delivery::deliver(service.clone(), delivery, stop);
@@ -248,7 +248,7 @@ impl<S> Worker<S> {
         };
         #[cfg(feature = "metrics")]
         let observed = outbox.clone();
-        let run = RunLoop::new(outbox, options, monitor, deliver).run(stop);
+        let run = RunLoop::new(outbox, options, monitor, make_delivery).run(stop);
         #[cfg(feature = "metrics")]
         let run = crate::metrics::look_while(&observed, run);
         run.await;

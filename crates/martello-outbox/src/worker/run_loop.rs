@@ -53,7 +53,12 @@ where
     F: Fn(Delivery, watch::Receiver<Stop>) -> D,
     D: Future<Output = DeliveryResult> + Send + 'static,
 {
-    pub(super) fn new(outbox: Outbox, options: WorkerOptions, monitor: WorkerMonitor, deliver: F) -> Self {
+    pub(super) fn new(
+        outbox: Outbox,
+        options: WorkerOptions,
+        monitor: WorkerMonitor,
+        make_delivery: F,
+    ) -> Self {
         let mut random = options.random();
         let now = Instant::now();
         let (concurrency, lease) = (outbox.settings.concurrency, options.lease());
@@ -61,7 +66,7 @@ where
             worker: options.worker(&mut random),
             random,
             reporter: Reporter::new(outbox.clone(), monitor),
-            deliveries: Deliveries::new(deliver),
+            deliveries: Deliveries::new(make_delivery),
             claims: Claims::new(concurrency, options.poll_every(), lease, now),
             leases: Leases::new(lease, now),
             settlements: Settlements::default(),

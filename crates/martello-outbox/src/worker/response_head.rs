@@ -29,7 +29,7 @@ const STOPPED: Abandoned =
 
 /// Waits for the response's head. Returns it with the time at which the attempt started: when the request was
 /// no longer queued in the stack. The timeout runs from then on.
-pub(super) async fn response<F: Future>(
+pub(super) async fn receive<F: Future>(
     call: F,
     timeout: Duration,
     stop: &mut StopSignal,
