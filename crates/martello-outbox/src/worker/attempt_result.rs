@@ -10,7 +10,7 @@ use martello_outcome::{
 };
 use tokio::time::Instant;
 
-use super::in_flight::{InFlight, whole_micros};
+use super::claimed_entry::{ClaimedEntry, whole_micros};
 use crate::{AttemptRecord, disposition::Disposition};
 
 /// How an attempt ended.
@@ -137,17 +137,17 @@ impl AttemptResult {
     }
 
     /// The attempt as the store records it.
-    pub(super) fn into_record(self, in_flight: &InFlight) -> AttemptRecord {
+    pub(super) fn into_record(self, claimed_entry: &ClaimedEntry) -> AttemptRecord {
         AttemptRecord {
-            number: in_flight.entry().attempts,
-            revision: in_flight.entry().revision,
-            started: in_flight.store_time(self.started),
+            number: claimed_entry.entry().attempts,
+            revision: claimed_entry.entry().revision,
+            started: claimed_entry.store_time(self.started),
             duration: whole_micros(self.duration),
             outcome: self.outcome,
             status: self.status,
             tracking_id: self.tracking_id,
             fault: self.fault,
-            worker: Some(in_flight.lease().worker.as_str().into()),
+            worker: Some(claimed_entry.lease().worker.as_str().into()),
         }
     }
 }
@@ -157,7 +157,7 @@ mod tests {
     use martello_outcome::BoxError;
 
     use super::*;
-    use crate::{Reason, worker::test_support::in_flight};
+    use crate::{Reason, worker::test_support::claimed_entry};
 
     #[test]
     fn a_response_that_is_no_success_has_its_retry_after() {
@@ -184,7 +184,7 @@ mod tests {
         let now = Instant::now();
         let record = |text: &str| {
             let result = AttemptResult::new(Outcome::Rejected, now).with_text(text);
-            result.into_record(&in_flight("https://api.example/", 0, now))
+            result.into_record(&claimed_entry("https://api.example/", 0, now))
         };
         let fault = record(&format!("one\ntwo {}", "x".repeat(1_000))).fault.unwrap();
         assert!(!fault.contains('\n') && fault.len() <= Attempt::MAX_FAULT, "{fault}");

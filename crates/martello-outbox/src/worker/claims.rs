@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{claim_pause::ClaimPause, failure_backoff::FailureBackoff, in_flight::InFlight};
+use super::{claim_pause::ClaimPause, claimed_entry::ClaimedEntry, failure_backoff::FailureBackoff};
 use crate::{
     StoreError,
     store::{Claimed, Turned},
@@ -39,9 +39,9 @@ struct StartedTurn {
 /// What to do with a claim.
 #[derive(Debug)]
 pub(super) enum Claim {
-    Deliver(InFlight),
+    Deliver(ClaimedEntry),
     /// The worker has begun to shut down since it asked.
-    GiveBack(InFlight),
+    GiveBack(ClaimedEntry),
     /// The store took so long that the lease may have expired.
     Expired,
 }
@@ -61,8 +61,8 @@ impl Claims {
     }
 
     /// When to take the next turn; `None` if the worker has nothing to settle and no capacity to claim.
-    pub(super) fn next_turn(&self, now: Instant, in_flight: usize, has_settlements: bool) -> Option<Instant> {
-        let at = match (has_settlements, self.capacity(now, in_flight)) {
+    pub(super) fn next_turn(&self, now: Instant, running: usize, has_settlements: bool) -> Option<Instant> {
+        let at = match (has_settlements, self.capacity(now, running)) {
             (true, _) => now,
             (false, 0) => return None,
             (false, _) => self.next,
@@ -71,8 +71,8 @@ impl Claims {
     }
 
     /// A turn starts. Returns how many entries it claims.
-    pub(super) fn start_turn(&mut self, now: Instant, in_flight: usize) -> usize {
-        let claim = self.capacity(now, in_flight);
+    pub(super) fn start_turn(&mut self, now: Instant, running: usize) -> usize {
+        let claim = self.capacity(now, running);
         self.turn = StartedTurn { requested: now, claim, store_changed: false };
         claim
     }
@@ -105,11 +105,11 @@ impl Claims {
 
     /// Decides on an entry that the last turn has claimed.
     pub(super) fn apply(&self, claimed: &Claimed, now: Instant) -> Claim {
-        let in_flight = InFlight::new(claimed, self.turn.requested, now, self.lease);
+        let claimed_entry = ClaimedEntry::new(claimed, self.turn.requested, now, self.lease);
         match self.is_stopped {
-            _ if in_flight.valid_until() <= now => Claim::Expired,
-            true => Claim::GiveBack(in_flight),
-            false => Claim::Deliver(in_flight),
+            _ if claimed_entry.valid_until() <= now => Claim::Expired,
+            true => Claim::GiveBack(claimed_entry),
+            false => Claim::Deliver(claimed_entry),
         }
     }
 
@@ -128,10 +128,10 @@ impl Claims {
     }
 
     /// How many entries may be claimed now.
-    fn capacity(&self, now: Instant, in_flight: usize) -> usize {
+    fn capacity(&self, now: Instant, running: usize) -> usize {
         match self.is_stopped || self.pause.until(now).is_some() {
             true => 0,
-            false => self.concurrency.saturating_sub(in_flight),
+            false => self.concurrency.saturating_sub(running),
         }
     }
 }

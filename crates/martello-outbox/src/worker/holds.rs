@@ -4,7 +4,8 @@ use martello_outcome::{Backoff, Outcome, RetryAfter};
 use tokio::time::Instant;
 
 use super::{
-    attempt_result::AttemptResult, in_flight::InFlight, policy::RETRY_AFTER_CAP, streaks::FailureStreaks,
+    attempt_result::AttemptResult, claimed_entry::ClaimedEntry, policy::RETRY_AFTER_CAP,
+    streaks::FailureStreaks,
 };
 use crate::store::HoldChange;
 
@@ -25,9 +26,9 @@ impl Holds {
 
     /// An entry was claimed. If it is not a probe, its authority is not held. If this worker had it held,
     /// another worker has ended the hold.
-    pub(super) fn claimed(&mut self, in_flight: &InFlight) {
-        let authority = in_flight.authority();
-        if !in_flight.is_probe() && self.streaks.failures(authority) >= self.hold_after {
+    pub(super) fn claimed(&mut self, claimed_entry: &ClaimedEntry) {
+        let authority = claimed_entry.authority();
+        if !claimed_entry.is_probe() && self.streaks.failures(authority) >= self.hold_after {
             self.streaks.reset(authority);
         }
     }
@@ -35,7 +36,7 @@ impl Holds {
     /// What an attempt does to the hold of its authority.
     pub(super) fn after_attempt(
         &mut self,
-        in_flight: &InFlight,
+        claimed_entry: &ClaimedEntry,
         result: &AttemptResult,
         now: Instant,
         random: &mut fastrand::Rng,
@@ -43,39 +44,39 @@ impl Holds {
         match result.outcome() {
             _ if result.is_local() => HoldChange::Keep,
             Outcome::Success | Outcome::Rejected => {
-                self.streaks.reset(in_flight.authority());
+                self.streaks.reset(claimed_entry.authority());
                 // Only a probe shows that the API is back.
-                if in_flight.is_probe() { HoldChange::End } else { HoldChange::Keep }
+                if claimed_entry.is_probe() { HoldChange::End } else { HoldChange::Keep }
             }
-            _ => self.after_failure(in_flight, result, now, random.f64()),
+            _ => self.after_failure(claimed_entry, result, now, random.f64()),
         }
     }
 
     fn after_failure(
         &mut self,
-        in_flight: &InFlight,
+        claimed_entry: &ClaimedEntry,
         result: &AttemptResult,
         now: Instant,
         jitter: f64,
     ) -> HoldChange {
-        let failures = self.streaks.add_failure(in_flight.authority(), now);
-        if !in_flight.is_probe() && failures != self.hold_after {
+        let failures = self.streaks.add_failure(claimed_entry.authority(), now);
+        if !claimed_entry.is_probe() && failures != self.hold_after {
             return HoldChange::Keep;
         }
-        let wait = hold_time(in_flight.holds_in_row(), result.retry_after(), jitter);
-        self.streaks.set_hold(in_flight.authority(), wait);
-        let why = match in_flight.is_probe() {
+        let wait = hold_time(claimed_entry.holds_in_row(), result.retry_after(), jitter);
+        self.streaks.set_hold(claimed_entry.authority(), wait);
+        let why = match claimed_entry.is_probe() {
             true => format!("the probe failed: {}", result.summary()),
             false => format!("{failures} failures in a row, the last: {}", result.summary()),
         };
-        hold_for(in_flight, wait, why)
+        hold_for(claimed_entry, wait, why)
     }
 
     /// What a layer that failed before it called the client does to the hold: it will hardly send the next
     /// request to the same authority.
-    pub(super) fn after_untried(in_flight: &InFlight, fault: &str, jitter: f64) -> HoldChange {
-        let wait = hold_time(in_flight.holds_in_row(), Duration::ZERO, jitter);
-        hold_for(in_flight, wait, format!("nothing was sent: {fault}"))
+    pub(super) fn after_untried(claimed_entry: &ClaimedEntry, fault: &str, jitter: f64) -> HoldChange {
+        let wait = hold_time(claimed_entry.holds_in_row(), Duration::ZERO, jitter);
+        hold_for(claimed_entry, wait, format!("nothing was sent: {fault}"))
     }
 
     /// The most failures in a row of an authority that the worker still sends to.
@@ -84,8 +85,8 @@ impl Holds {
     }
 }
 
-fn hold_for(in_flight: &InFlight, wait: Duration, why: String) -> HoldChange {
-    HoldChange::For { holds_in_row: in_flight.holds_in_row(), wait, why: why.into() }
+fn hold_for(claimed_entry: &ClaimedEntry, wait: Duration, why: String) -> HoldChange {
+    HoldChange::For { holds_in_row: claimed_entry.holds_in_row(), wait, why: why.into() }
 }
 
 /// How long to hold an authority after so many holds in a row.
@@ -98,7 +99,7 @@ fn hold_time(holds_in_row: u32, retry_after: Duration, jitter: f64) -> Duration 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HeldAuthority, worker::test_support::in_flight};
+    use crate::{HeldAuthority, worker::test_support::claimed_entry};
 
     const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -110,9 +111,9 @@ mod tests {
         outcome: Outcome,
         now: Instant,
     ) -> HoldChange {
-        let in_flight = in_flight(&format!("https://{authority}/"), in_row, now);
+        let claimed_entry = claimed_entry(&format!("https://{authority}/"), in_row, now);
         let result = AttemptResult::new(outcome, now);
-        holds.after_attempt(&in_flight, &result, now, &mut fastrand::Rng::with_seed(7))
+        holds.after_attempt(&claimed_entry, &result, now, &mut fastrand::Rng::with_seed(7))
     }
 
     fn failed(holds: &mut Holds, authority: &str, now: Instant) -> HoldChange {
@@ -161,7 +162,7 @@ mod tests {
     fn a_failure_of_the_workers_own_changes_nothing() {
         let (mut holds, now) = (Holds::new(1, TIMEOUT), Instant::now());
         let result = AttemptResult::new(Outcome::Ambiguous, now).local();
-        let probe = in_flight("https://a.example/", 1, now);
+        let probe = claimed_entry("https://a.example/", 1, now);
         let hold = holds.after_attempt(&probe, &result, now, &mut fastrand::Rng::with_seed(7));
         assert_eq!((hold, holds.failures_in_row(now)), (HoldChange::Keep, 0));
     }
@@ -170,12 +171,12 @@ mod tests {
     fn a_claim_that_is_no_probe_ends_the_streak_of_a_held_authority() {
         let (mut holds, now) = (Holds::new(2, TIMEOUT), Instant::now());
         failed(&mut holds, "a.example", now);
-        holds.claimed(&in_flight("https://a.example/", 0, now));
+        holds.claimed(&claimed_entry("https://a.example/", 0, now));
         assert_eq!(holds.failures_in_row(now), 1, "this worker did not have it held");
         failed(&mut holds, "a.example", now);
-        holds.claimed(&in_flight("https://a.example/", 1, now));
+        holds.claimed(&claimed_entry("https://a.example/", 1, now));
         assert_eq!(holds.failures_in_row(now), 2);
-        holds.claimed(&in_flight("https://a.example/", 0, now));
+        holds.claimed(&claimed_entry("https://a.example/", 0, now));
         assert_eq!(holds.failures_in_row(now), 0);
     }
 

@@ -3,18 +3,18 @@ use std::{collections::HashMap, time::Duration};
 use tokio::{task::Id, time::Instant};
 
 use super::{
+    claimed_entry::{ClaimedEntry, safe},
     failure_backoff::FailureBackoff,
-    in_flight::{InFlight, safe},
 };
 use crate::{EntryId, StoreError, store::Lease};
 
-/// The entries in flight, by the task that delivers each, and the heartbeat that renews their leases.
+/// The claimed entries whose deliveries run, by delivery task, and the heartbeat that renews their leases.
 ///
 /// It decides when to renew and which deliveries to cancel; the run loop asks the store and cancels.
 #[derive(Debug)]
 pub(super) struct Leases {
     duration: Duration,
-    in_flight: HashMap<Id, InFlight>,
+    by_task: HashMap<Id, ClaimedEntry>,
     heartbeat: Heartbeat,
     backoff: FailureBackoff,
 }
@@ -47,27 +47,27 @@ impl Leases {
     pub(super) fn new(duration: Duration, now: Instant) -> Self {
         Self {
             duration,
-            in_flight: HashMap::new(),
+            by_task: HashMap::new(),
             heartbeat: Heartbeat { requested: now, tasks: Vec::new() },
             backoff: FailureBackoff::new("renew leases"),
         }
     }
 
-    pub(super) fn insert(&mut self, task: Id, in_flight: InFlight) {
-        self.in_flight.insert(task, in_flight);
+    pub(super) fn insert(&mut self, task: Id, claimed_entry: ClaimedEntry) {
+        self.by_task.insert(task, claimed_entry);
     }
 
-    pub(super) fn remove(&mut self, task: Id) -> Option<InFlight> {
-        self.in_flight.remove(&task)
+    pub(super) fn remove(&mut self, task: Id) -> Option<ClaimedEntry> {
+        self.by_task.remove(&task)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.in_flight.len()
+        self.by_task.len()
     }
 
     /// Whether one of the entries in flight is a probe.
     pub(super) fn has_probe(&self) -> bool {
-        self.in_flight.values().any(InFlight::is_probe)
+        self.by_task.values().any(ClaimedEntry::is_probe)
     }
 
     /// When the leases are to be renewed: a third of their duration after the oldest renewal.
@@ -79,14 +79,15 @@ impl Leases {
 
     /// When the first lease expires, of those whose deliveries were not cancelled yet.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.in_flight.values().filter(|entry| !entry.is_lost()).map(InFlight::valid_until).min()
+        self.by_task.values().filter(|entry| !entry.is_lost()).map(ClaimedEntry::valid_until).min()
     }
 
     /// The leases to renew, if it is time.
     pub(super) fn start_heartbeat(&mut self, now: Instant) -> Option<Vec<Lease>> {
         self.next_heartbeat(now).filter(|at| *at <= now)?;
-        let kept = self.in_flight.iter().filter(|(_, in_flight)| !in_flight.is_lost());
-        let (tasks, leases) = kept.map(|(task, in_flight)| (*task, in_flight.lease().clone())).unzip();
+        let kept = self.by_task.iter().filter(|(_, claimed_entry)| !claimed_entry.is_lost());
+        let (tasks, leases) =
+            kept.map(|(task, claimed_entry)| (*task, claimed_entry.lease().clone())).unzip();
         self.heartbeat = Heartbeat { requested: now, tasks };
         Some(leases)
     }
@@ -96,11 +97,11 @@ impl Leases {
         self.backoff.succeeded();
         let mut lost = Vec::new();
         for (task, is_held) in self.heartbeat.tasks.iter().zip(held) {
-            let Some(in_flight) = self.in_flight.get_mut(task) else { continue };
+            let Some(claimed_entry) = self.by_task.get_mut(task) else { continue };
             if is_held {
-                in_flight.renewed(self.heartbeat.requested, self.duration);
+                claimed_entry.renewed(self.heartbeat.requested, self.duration);
             } else {
-                lost.extend(lose(*task, in_flight));
+                lost.extend(lose(*task, claimed_entry));
             }
         }
         lost
@@ -112,18 +113,18 @@ impl Leases {
 
     /// The leases that have expired: another worker may be about to deliver their entries.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<LostLease> {
-        let expired = self.in_flight.iter_mut().filter(|(_, in_flight)| in_flight.valid_until() <= now);
-        expired.filter_map(|(task, in_flight)| lose(*task, in_flight)).collect()
+        let expired = self.by_task.iter_mut().filter(|(_, claimed_entry)| claimed_entry.valid_until() <= now);
+        expired.filter_map(|(task, claimed_entry)| lose(*task, claimed_entry)).collect()
     }
 }
 
 /// `None` if the delivery was cancelled before.
-fn lose(task: Id, in_flight: &mut InFlight) -> Option<LostLease> {
-    if in_flight.is_lost() {
+fn lose(task: Id, claimed_entry: &mut ClaimedEntry) -> Option<LostLease> {
+    if claimed_entry.is_lost() {
         return None;
     }
-    in_flight.mark_lost();
-    Some(LostLease { task, entry: in_flight.entry().id })
+    claimed_entry.mark_lost();
+    Some(LostLease { task, entry: claimed_entry.entry().id })
 }
 
 #[cfg(test)]
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
     use crate::{
         StoreErrorKind,
-        worker::test_support::{LEASE, in_flight},
+        worker::test_support::{LEASE, claimed_entry},
     };
 
     /// Leases of entries that were claimed at these times after `now`.
@@ -141,7 +142,7 @@ mod tests {
         let (mut leases, mut tasks) = (Leases::new(LEASE, now), JoinSet::new());
         let insert = |after: &Duration| {
             let task = tasks.spawn(async {}).id();
-            leases.insert(task, in_flight("https://api.example/", 0, now + *after));
+            leases.insert(task, claimed_entry("https://api.example/", 0, now + *after));
             task
         };
         let ids = claimed_after.iter().map(insert).collect();

@@ -2,6 +2,7 @@
 
 mod attempt_result;
 mod claim_pause;
+mod claimed_entry;
 mod claims;
 mod deliveries;
 mod delivery;
@@ -10,7 +11,6 @@ mod earlier_attempts;
 mod failure_backoff;
 mod health;
 mod holds;
-mod in_flight;
 mod kept_start;
 mod leases;
 mod monitor;

@@ -3,7 +3,7 @@ use tokio::time::Instant;
 
 use super::{
     attempt_result::AttemptResult,
-    in_flight::InFlight,
+    claimed_entry::ClaimedEntry,
     leases::{Leases, LostLease},
     monitor::WorkerMonitor,
     settlements::PendingSettlement,
@@ -66,17 +66,17 @@ impl Reporter {
         self.monitor.update(|health| health.store_failures += 1);
     }
 
-    pub(super) fn claimed(&self, in_flight: &InFlight) {
-        let delay = in_flight.pickup_delay();
+    pub(super) fn claimed(&self, claimed_entry: &ClaimedEntry) {
+        let delay = claimed_entry.pickup_delay();
         self.monitor.update(|health| health.last_pickup = Some(delay));
         #[cfg(feature = "metrics")]
-        crate::metrics::picked_up(&in_flight.entry().queue, delay);
+        crate::metrics::picked_up(&claimed_entry.entry().queue, delay);
     }
 
-    pub(super) fn attempted(&self, in_flight: &InFlight, result: &AttemptResult, delivered: bool) {
+    pub(super) fn attempted(&self, claimed_entry: &ClaimedEntry, result: &AttemptResult, delivered: bool) {
         #[cfg(feature = "metrics")]
-        crate::metrics::attempted(&in_flight.entry().queue, result.outcome());
-        log_attempt(in_flight.entry(), result, delivered);
+        crate::metrics::attempted(&claimed_entry.entry().queue, result.outcome());
+        log_attempt(claimed_entry.entry(), result, delivered);
     }
 
     /// The worker is not configured to send an entry. Logged once, because it holds for every entry of that
@@ -108,8 +108,8 @@ impl Reporter {
         if settled == Settled::Fenced {
             return self.fenced(pending);
         }
-        let (settlement, in_flight) = (pending.settlement(), pending.in_flight());
-        log_hold(in_flight, &settlement.hold);
+        let (settlement, claimed_entry) = (pending.settlement(), pending.claimed_entry());
+        log_hold(claimed_entry, &settlement.hold);
         let outcome = settlement.attempt.as_ref().map(|attempt| attempt.outcome);
         self.monitor.update(|health| match (settlement.end, outcome) {
             (End::Done, _) => health.delivered += 1,
@@ -119,7 +119,7 @@ impl Reporter {
         });
         #[cfg(feature = "metrics")]
         if settlement.end == End::Done {
-            crate::metrics::delivered(in_flight.entry(), in_flight.store_time(now));
+            crate::metrics::delivered(claimed_entry.entry(), claimed_entry.store_time(now));
         }
         if let Some(entry) = pending.dead_letter(now) {
             self.outbox.died(&entry);
@@ -127,7 +127,7 @@ impl Reporter {
     }
 
     fn fenced(&self, pending: &PendingSettlement) {
-        let (entry, attempt) = (pending.in_flight().entry(), pending.settlement().attempt.as_ref());
+        let (entry, attempt) = (pending.claimed_entry().entry(), pending.settlement().attempt.as_ref());
         tracing::warn!(
             id = %entry.id,
             attempt = entry.attempts,
@@ -187,8 +187,8 @@ fn log_attempt(entry: &Entry, result: &AttemptResult, delivered: bool) {
     }
 }
 
-fn log_hold(in_flight: &InFlight, hold: &HoldChange) {
-    let (queue, authority) = (&in_flight.entry().queue, in_flight.authority());
+fn log_hold(claimed_entry: &ClaimedEntry, hold: &HoldChange) {
+    let (queue, authority) = (&claimed_entry.entry().queue, claimed_entry.authority());
     match hold {
         HoldChange::Keep => {}
         HoldChange::End => tracing::info!(%queue, authority, "the worker ended the hold of an authority"),

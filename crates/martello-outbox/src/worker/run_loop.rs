@@ -6,13 +6,13 @@ use tokio::{sync::watch, task::Id, time::Instant};
 
 use super::{
     attempt_result::AttemptResult,
+    claimed_entry::ClaimedEntry,
     claims::{Claim, Claims},
     deliveries::Deliveries,
     delivery::Delivery,
     delivery_result::DeliveryResult,
     health::WorkerPhase,
     holds::Holds,
-    in_flight::InFlight,
     leases::Leases,
     monitor::{RunningPhase, WorkerMonitor},
     options::WorkerOptions,
@@ -197,22 +197,22 @@ where
         self.reporter.dead_letters(&turned.died);
         for claimed in turned.claimed {
             match self.claims.apply(&claimed, now) {
-                Claim::Deliver(in_flight) => self.start_delivery(in_flight, claimed),
-                Claim::GiveBack(in_flight) => {
-                    self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
+                Claim::Deliver(claimed_entry) => self.start_delivery(claimed_entry, claimed),
+                Claim::GiveBack(claimed_entry) => {
+                    self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
                 }
                 Claim::Expired => self.reporter.delivery_lost(),
             }
         }
     }
 
-    fn start_delivery(&mut self, in_flight: InFlight, claimed: Claimed) {
-        self.holds.claimed(&in_flight);
+    fn start_delivery(&mut self, claimed_entry: ClaimedEntry, claimed: Claimed) {
+        self.holds.claimed(&claimed_entry);
         let timeout = self.options.attempt_timeout();
         let delivery = Delivery::new(self.outbox.clone(), claimed.entry, claimed.request, timeout);
         let task = self.deliveries.start(delivery);
-        self.reporter.claimed(&in_flight);
-        self.leases.insert(task, in_flight);
+        self.reporter.claimed(&claimed_entry);
+        self.leases.insert(task, claimed_entry);
         self.reporter.in_flight(&self.leases);
     }
 
@@ -223,47 +223,47 @@ where
     }
 
     fn delivery_finished(&mut self, task: Id, result: DeliveryResult) {
-        let Some(in_flight) = self.leases.remove(task) else { return };
+        let Some(claimed_entry) = self.leases.remove(task) else { return };
         let now = Instant::now();
         match result {
-            DeliveryResult::Attempted(result) => self.attempted(in_flight, *result, now),
+            DeliveryResult::Attempted(result) => self.attempted(claimed_entry, *result, now),
             DeliveryResult::Panicked(text) => {
-                let result = AttemptResult::new(Outcome::Ambiguous, in_flight.received()).local();
-                self.attempted(in_flight, result.with_text(&text), now);
+                let result = AttemptResult::new(Outcome::Ambiguous, claimed_entry.received()).local();
+                self.attempted(claimed_entry, result.with_text(&text), now);
             }
             DeliveryResult::NotSent { refused } => {
                 if refused {
                     self.claims.pause().refused(now, self.random.f64());
                 }
-                self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
+                self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
             DeliveryResult::CannotSend(fault) => {
                 self.reporter.cannot_send(&fault);
                 self.claims.pause().refused(now, self.random.f64());
-                self.settlements.push(PendingSettlement::give_back(in_flight, HoldChange::Keep));
+                self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
             DeliveryResult::Untried(fault) => {
-                if !in_flight.is_probe() {
+                if !claimed_entry.is_probe() {
                     self.claims.pause().untried(now, self.random.f64());
                 }
-                let hold = Holds::after_untried(&in_flight, &fault, self.random.f64());
-                self.settlements.push(PendingSettlement::give_back(in_flight, hold));
+                let hold = Holds::after_untried(&claimed_entry, &fault, self.random.f64());
+                self.settlements.push(PendingSettlement::give_back(claimed_entry, hold));
             }
             DeliveryResult::LeaseLost => self.reporter.delivery_lost(),
         }
         self.reporter.in_flight(&self.leases);
     }
 
-    fn attempted(&mut self, in_flight: InFlight, result: AttemptResult, now: Instant) {
+    fn attempted(&mut self, claimed_entry: ClaimedEntry, result: AttemptResult, now: Instant) {
         if !result.is_local() {
             self.claims.pause().attempted();
         }
-        let hold = self.holds.after_attempt(&in_flight, &result, now, &mut self.random);
+        let hold = self.holds.after_attempt(&claimed_entry, &result, now, &mut self.random);
         self.reporter.failures_in_row(self.holds.failures_in_row(now));
         let jitter = self.random.f64();
-        let end = policy::end_of_attempt(self.options.backoff(), in_flight.entry(), &result, jitter);
-        self.reporter.attempted(&in_flight, &result, end == End::Done);
-        self.settlements.push(PendingSettlement::after_attempt(in_flight, result, end, hold));
+        let end = policy::end_of_attempt(self.options.backoff(), claimed_entry.entry(), &result, jitter);
+        self.reporter.attempted(&claimed_entry, &result, end == End::Done);
+        self.settlements.push(PendingSettlement::after_attempt(claimed_entry, result, end, hold));
     }
 
     fn heartbeat_finished(&mut self, held: Result<Vec<bool>, StoreError>) {

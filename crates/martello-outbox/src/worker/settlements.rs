@@ -1,6 +1,6 @@
 use tokio::time::Instant;
 
-use super::{attempt_result::AttemptResult, in_flight::InFlight};
+use super::{attempt_result::AttemptResult, claimed_entry::ClaimedEntry};
 use crate::{
     Entry, State, StoreErrorKind,
     store::{End, HoldChange, Settled, Settlement},
@@ -9,32 +9,32 @@ use crate::{
 /// A settlement that the store has not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct PendingSettlement {
-    in_flight: InFlight,
+    claimed_entry: ClaimedEntry,
     settlement: Settlement,
 }
 
 impl PendingSettlement {
     /// Gives back an entry that was not sent.
-    pub(super) fn give_back(in_flight: InFlight, hold: HoldChange) -> Self {
+    pub(super) fn give_back(claimed_entry: ClaimedEntry, hold: HoldChange) -> Self {
         let settlement =
-            Settlement { lease: in_flight.lease().clone(), end: End::GiveBack, attempt: None, hold };
-        Self { in_flight, settlement }
+            Settlement { lease: claimed_entry.lease().clone(), end: End::GiveBack, attempt: None, hold };
+        Self { claimed_entry, settlement }
     }
 
     /// Records an attempt and what becomes of the entry.
     pub(super) fn after_attempt(
-        in_flight: InFlight,
+        claimed_entry: ClaimedEntry,
         result: AttemptResult,
         end: End,
         hold: HoldChange,
     ) -> Self {
-        let attempt = Some(result.into_record(&in_flight));
-        let settlement = Settlement { lease: in_flight.lease().clone(), end, attempt, hold };
-        Self { in_flight, settlement }
+        let attempt = Some(result.into_record(&claimed_entry));
+        let settlement = Settlement { lease: claimed_entry.lease().clone(), end, attempt, hold };
+        Self { claimed_entry, settlement }
     }
 
-    pub(super) fn in_flight(&self) -> &InFlight {
-        &self.in_flight
+    pub(super) fn claimed_entry(&self) -> &ClaimedEntry {
+        &self.claimed_entry
     }
 
     pub(super) fn settlement(&self) -> &Settlement {
@@ -44,10 +44,10 @@ impl PendingSettlement {
     /// The entry as the store has it after this settlement, if it makes the entry a dead letter.
     pub(super) fn dead_letter(&self, now: Instant) -> Option<Entry> {
         let End::Dead(reason) = self.settlement.end else { return None };
-        let mut entry = self.in_flight.entry().clone();
+        let mut entry = self.claimed_entry.entry().clone();
         entry.state = State::Dead;
         entry.reason = Some(reason);
-        entry.changed_at = self.in_flight.store_time(now);
+        entry.changed_at = self.claimed_entry.store_time(now);
         let attempt = self.settlement.attempt.as_ref();
         entry.last_outcome = attempt.map(|attempt| attempt.outcome);
         entry.last_status = attempt.and_then(|attempt| attempt.status);
@@ -97,7 +97,7 @@ impl Settlements {
         use StoreErrorKind::{Conflict, Internal, Invalid, NotFound};
         let before = self.pending.len();
         if matches!(kind, NotFound | Conflict | Invalid | Internal) {
-            self.pending.retain(|pending| pending.in_flight.valid_until() > now);
+            self.pending.retain(|pending| pending.claimed_entry.valid_until() > now);
         }
         before - self.pending.len()
     }
@@ -110,11 +110,11 @@ mod tests {
     use super::*;
     use crate::{
         Reason,
-        worker::test_support::{LEASE, in_flight},
+        worker::test_support::{LEASE, claimed_entry},
     };
 
     fn give_back(now: Instant) -> PendingSettlement {
-        PendingSettlement::give_back(in_flight("https://api.example/", 0, now), HoldChange::Keep)
+        PendingSettlement::give_back(claimed_entry("https://api.example/", 0, now), HoldChange::Keep)
     }
 
     #[test]
@@ -149,9 +149,9 @@ mod tests {
     fn a_dead_letter_has_the_reason_and_the_last_attempt() {
         let now = Instant::now();
         let result = AttemptResult::new(Outcome::Ambiguous, now);
-        let in_flight = in_flight("https://api.example/", 0, now);
+        let claimed_entry = claimed_entry("https://api.example/", 0, now);
         let end = End::Dead(Reason::Ambiguous);
-        let pending = PendingSettlement::after_attempt(in_flight, result, end, HoldChange::Keep);
+        let pending = PendingSettlement::after_attempt(claimed_entry, result, end, HoldChange::Keep);
         let entry = pending.dead_letter(now).unwrap();
         assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
         assert_eq!(entry.last_outcome, Some(Outcome::Ambiguous));

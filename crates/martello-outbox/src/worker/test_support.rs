@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::in_flight::InFlight;
+use super::claimed_entry::ClaimedEntry;
 use crate::{
     NewEntry, QueueName, StoredRequest,
     store::{Claimed, Lease, WorkerId},
@@ -32,6 +32,6 @@ pub(super) fn claimed(url: &str, holds_in_row: u32) -> Claimed {
 }
 
 /// An entry for this URL that was claimed now.
-pub(super) fn in_flight(url: &str, holds_in_row: u32, now: Instant) -> InFlight {
-    InFlight::new(&claimed(url, holds_in_row), now, now, LEASE)
+pub(super) fn claimed_entry(url: &str, holds_in_row: u32, now: Instant) -> ClaimedEntry {
+    ClaimedEntry::new(&claimed(url, holds_in_row), now, now, LEASE)
 }

@@ -10,7 +10,7 @@ use crate::{
 
 /// An entry that this worker has claimed and not settled yet.
 #[derive(Debug)]
-pub(super) struct InFlight {
+pub(super) struct ClaimedEntry {
     lease: Lease,
     entry: Entry,
     authority: String,
@@ -25,7 +25,7 @@ pub(super) struct InFlight {
     is_lost: bool,
 }
 
-impl InFlight {
+impl ClaimedEntry {
     /// The claim of a turn that was sent to the store at `requested` and answered at `received`.
     pub(super) fn new(claimed: &Claimed, requested: Instant, received: Instant, lease: Duration) -> Self {
         Self {
@@ -115,19 +115,20 @@ mod tests {
     fn a_lease_is_valid_from_before_the_store_was_asked() {
         let requested = Instant::now();
         let received = requested + Duration::from_secs(2);
-        let mut in_flight = InFlight::new(&claimed("https://api.example/", 0), requested, received, LEASE);
-        assert_eq!(in_flight.valid_until(), requested + LEASE.mul_f64(0.95));
-        in_flight.renewed(received, LEASE);
-        assert_eq!(in_flight.valid_until(), received + LEASE.mul_f64(0.95));
+        let mut claimed_entry =
+            ClaimedEntry::new(&claimed("https://api.example/", 0), requested, received, LEASE);
+        assert_eq!(claimed_entry.valid_until(), requested + LEASE.mul_f64(0.95));
+        claimed_entry.renewed(received, LEASE);
+        assert_eq!(claimed_entry.valid_until(), received + LEASE.mul_f64(0.95));
     }
 
     #[test]
     fn the_stores_clock_goes_on_from_the_claim() {
         let claimed = claimed("https://api.example/", 0);
         let (now, claimed_at) = (Instant::now(), claimed.until.checked_sub(LEASE).unwrap());
-        let in_flight = InFlight::new(&claimed, now, now, LEASE);
-        let later = in_flight.store_time(now + Duration::from_nanos(5_000_999));
+        let claimed_entry = ClaimedEntry::new(&claimed, now, now, LEASE);
+        let later = claimed_entry.store_time(now + Duration::from_nanos(5_000_999));
         assert_eq!(later, claimed_at.checked_add(Duration::from_millis(5)).unwrap(), "whole microseconds");
-        assert_eq!(in_flight.store_time(now - Duration::from_secs(1)), claimed_at);
+        assert_eq!(claimed_entry.store_time(now - Duration::from_secs(1)), claimed_at);
     }
 }
