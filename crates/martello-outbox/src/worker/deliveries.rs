@@ -9,7 +9,7 @@ use tracing::Instrument;
 use super::{
     delivery::{Delivery, while_leased},
     delivery_result::DeliveryResult,
-    stop::Stop,
+    stop::StopLevel,
 };
 
 /// The tasks that deliver entries. Dropping it aborts them.
@@ -18,12 +18,12 @@ pub(super) struct Deliveries<F> {
     tasks: JoinSet<DeliveryResult>,
     /// Cancels the delivery of each task.
     lease_lost: HashMap<Id, oneshot::Sender<()>>,
-    stop: watch::Sender<Stop>,
+    stop: watch::Sender<StopLevel>,
 }
 
 impl<F, D> Deliveries<F>
 where
-    F: Fn(Delivery, watch::Receiver<Stop>) -> D,
+    F: Fn(Delivery, watch::Receiver<StopLevel>) -> D,
     D: Future<Output = DeliveryResult> + Send + 'static,
 {
     /// Deliveries that `make_delivery` makes.
@@ -32,7 +32,7 @@ where
             make_delivery,
             tasks: JoinSet::new(),
             lease_lost: HashMap::new(),
-            stop: watch::Sender::new(Stop::No),
+            stop: watch::Sender::new(StopLevel::Continue),
         }
     }
 
@@ -78,7 +78,7 @@ where
     }
 
     /// Sets what all deliveries have to do.
-    pub(super) fn set_stop(&self, level: Stop) {
+    pub(super) fn set_stop(&self, level: StopLevel) {
         self.stop.send_if_modified(|stop| std::mem::replace(stop, level) != level);
     }
 
@@ -139,8 +139,8 @@ mod tests {
 
     #[tokio::test]
     async fn all_deliveries_see_the_stop() {
-        let mut deliveries = Deliveries::new(|_, mut stop: watch::Receiver<Stop>| async move {
-            stop.wait_for(|stop| *stop >= Stop::Unsent).await.unwrap();
+        let mut deliveries = Deliveries::new(|_, mut stop: watch::Receiver<StopLevel>| async move {
+            stop.wait_for(|stop| *stop >= StopLevel::StopIfUnsent).await.unwrap();
             DeliveryResult::NotSent { refused: false }
         });
         for _ in 0..2 {
@@ -148,7 +148,7 @@ mod tests {
         }
         tokio::task::yield_now().await;
         assert!(deliveries.try_finished().is_none());
-        deliveries.set_stop(Stop::Unsent);
+        deliveries.set_stop(StopLevel::StopIfUnsent);
         for _ in 0..2 {
             let (_, result) = deliveries.finished().await;
             assert!(matches!(result, DeliveryResult::NotSent { refused: false }));

@@ -23,7 +23,7 @@ use super::{
     earlier_attempts::EarlierAttempts,
     kept_start::KeptStart,
     response_head::{self, poll_present},
-    stop::{Stop, StopSignal},
+    stop::{StopLevel, StopSignal},
 };
 use crate::{Entry, Outbox, StoredRequest};
 
@@ -78,7 +78,7 @@ pub(super) async fn while_leased(
 pub(super) async fn deliver<S, R>(
     service: S,
     delivery: Delivery,
-    stop: watch::Receiver<Stop>,
+    stop: watch::Receiver<StopLevel>,
 ) -> DeliveryResult
 where
     S: Service<Request<Body>, Response = Response<R>>,
@@ -115,7 +115,7 @@ where
                 return failed(&error, started);
             }
         }
-        () = stop.at_least(Stop::Unsent) => return DeliveryResult::NotSent { refused: false },
+        () = stop.at_least(StopLevel::StopIfUnsent) => return DeliveryResult::NotSent { refused: false },
         // Without this bound, a service that is never ready would keep the entry from other workers.
         () = tokio::time::sleep(timeout) => return DeliveryResult::NotSent { refused: true },
     }
@@ -185,7 +185,7 @@ async fn read_body<R: http_body::Body>(
     tokio::select! {
         biased;
         _ = Drain::new(body.as_mut(), DRAIN.0, DRAIN.1) => {}
-        () = stop.at_least(Stop::Now) => {}
+        () = stop.at_least(StopLevel::StopNow) => {}
     }
     let text = body.text();
     result.with_text(&text)

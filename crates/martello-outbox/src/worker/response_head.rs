@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     attempt_result::AttemptResult,
     delivery_result::DeliveryResult,
-    stop::{Stop, StopSignal},
+    stop::{StopLevel, StopSignal},
 };
 
 /// What the layers of the stack can read when a call is dropped.
@@ -41,7 +41,7 @@ pub(super) async fn receive<F: Future>(
     loop {
         // The call is always polled first: a service may send as soon as it is called, and only a queued
         // request is certainly unsent.
-        let level = if sent { Stop::Now } else { Stop::Unsent };
+        let level = if sent { StopLevel::StopNow } else { StopLevel::StopIfUnsent };
         tokio::select! {
             biased;
             progress = poll_fn(|cx| poll_progress(call.as_mut(), &mut sent, cx)) => match progress {

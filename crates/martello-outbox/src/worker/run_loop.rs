@@ -21,7 +21,7 @@ use super::{
     reporter::Reporter,
     settlements::{PendingSettlement, Settlements},
     shutdown::Shutdown,
-    stop::Stop,
+    stop::StopLevel,
     store_op::StoreOp,
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) struct RunLoop<F> {
 
 impl<F, D> RunLoop<F>
 where
-    F: Fn(Delivery, watch::Receiver<Stop>) -> D,
+    F: Fn(Delivery, watch::Receiver<StopLevel>) -> D,
     D: Future<Output = DeliveryResult> + Send + 'static,
 {
     pub(super) fn new(

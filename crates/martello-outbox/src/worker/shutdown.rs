@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stop::Stop;
+use super::stop::StopLevel;
 
 /// How long a shutdown waits for the store after the last delivery has ended.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
@@ -37,12 +37,12 @@ impl Shutdown {
     }
 
     /// What the deliveries have to do now. Without running deliveries, only the settlements are waited for.
-    pub(super) fn update(&mut self, now: Instant, deliveries_run: bool) -> Stop {
-        let Some(deadlines) = &mut self.deadlines else { return Stop::No };
+    pub(super) fn update(&mut self, now: Instant, deliveries_run: bool) -> StopLevel {
+        let Some(deadlines) = &mut self.deadlines else { return StopLevel::Continue };
         if !deliveries_run {
             deadlines.end = deadlines.end.min(now + SETTLE_WITHIN);
         }
-        if deadlines.cancel <= now { Stop::Now } else { Stop::Unsent }
+        if deadlines.cancel <= now { StopLevel::StopNow } else { StopLevel::StopIfUnsent }
     }
 
     /// When the next deadline passes.
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn without_a_shutdown_the_worker_goes_on() {
         let (mut shutdown, now) = (Shutdown::new(GRACE), Instant::now());
-        assert_eq!(shutdown.update(now, false), Stop::No);
+        assert_eq!(shutdown.update(now, false), StopLevel::Continue);
         assert!(!shutdown.is_over(now, false) && !shutdown.has_begun());
         assert_eq!(shutdown.next_deadline(now), None);
     }
@@ -77,10 +77,10 @@ mod tests {
     fn deliveries_are_cancelled_after_the_grace_and_the_worker_ends_five_seconds_later() {
         let (mut shutdown, now) = (Shutdown::new(GRACE), Instant::now());
         shutdown.begin(now);
-        assert_eq!(shutdown.update(now, true), Stop::Unsent);
+        assert_eq!(shutdown.update(now, true), StopLevel::StopIfUnsent);
         assert_eq!(shutdown.next_deadline(now), Some(now + GRACE));
         let cancel = now + GRACE;
-        assert_eq!(shutdown.update(cancel, true), Stop::Now);
+        assert_eq!(shutdown.update(cancel, true), StopLevel::StopNow);
         assert_eq!(shutdown.next_deadline(cancel), Some(cancel + SETTLE_WITHIN));
         assert!(!shutdown.is_over(cancel, true) && shutdown.is_over(cancel, false));
         assert!(shutdown.is_over(cancel + SETTLE_WITHIN, true));

@@ -4,25 +4,25 @@ use tokio::sync::watch;
 
 /// What the worker has its deliveries do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stop {
+pub(super) enum StopLevel {
     /// Go on.
-    No,
+    Continue,
     /// End if the request is not on the wire yet.
-    Unsent,
+    StopIfUnsent,
     /// End, whatever is on the wire.
-    Now,
+    StopNow,
 }
 
 /// A delivery's view of what the worker has it do.
-pub(super) struct StopSignal(watch::Receiver<Stop>);
+pub(super) struct StopSignal(watch::Receiver<StopLevel>);
 
 impl StopSignal {
-    pub(super) fn new(receiver: watch::Receiver<Stop>) -> Self {
+    pub(super) fn new(receiver: watch::Receiver<StopLevel>) -> Self {
         Self(receiver)
     }
 
     /// Waits until the worker asks for at least this.
-    pub(super) async fn at_least(&mut self, level: Stop) {
+    pub(super) async fn at_least(&mut self, level: StopLevel) {
         if self.0.wait_for(|now| *now >= level).await.is_err() {
             // The worker was dropped, which aborts its deliveries.
             pending::<()>().await;
