@@ -7,7 +7,7 @@ use tokio::time::Instant;
 const REFUSED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// The pause after a layer failed before it called the client. The worker still has entries of other APIs to
 /// deliver.
-const UNTRIED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+const BEFORE_CLIENT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// A pause in claiming after the worker's own stack did not send a request: it would not send the next one
 /// either.
@@ -34,8 +34,8 @@ impl ClaimPause {
     /// A layer failed before it called the client, for an authority without a hold. The store holds that
     /// authority from now on, but it remembers a limited number of holds: with more failing APIs than that,
     /// this pause keeps the worker from looping without a wait.
-    pub(super) fn untried(&mut self, now: Instant, jitter: f64) {
-        self.start(now, UNTRIED, jitter);
+    pub(super) fn failed_before_client(&mut self, now: Instant, jitter: f64) {
+        self.start(now, BEFORE_CLIENT, jitter);
     }
 
     /// An attempt reached the client.
@@ -66,7 +66,7 @@ mod tests {
             wait.as_millis()
         };
         assert_eq!([(); 3].map(|()| next(&mut pause, ClaimPause::refused)), [100, 200, 400]);
-        assert_eq!([(); 2].map(|()| next(&mut pause, ClaimPause::untried)), [800, 1_000]);
+        assert_eq!([(); 2].map(|()| next(&mut pause, ClaimPause::failed_before_client)), [800, 1_000]);
         assert_eq!(next(&mut pause, ClaimPause::refused), 3_200);
         pause.attempted();
         assert_eq!(next(&mut pause, ClaimPause::refused), 100);

@@ -141,7 +141,7 @@ mod tests {
     async fn all_deliveries_see_the_stop() {
         let mut deliveries = Deliveries::new(|_, mut stop: watch::Receiver<StopLevel>| async move {
             stop.wait_for(|stop| *stop >= StopLevel::StopIfUnsent).await.unwrap();
-            DeliveryResult::NotSent { refused: false }
+            DeliveryResult::Stopped
         });
         for _ in 0..2 {
             deliveries.start(delivery("http://a.example/"));
@@ -151,7 +151,7 @@ mod tests {
         deliveries.set_stop(StopLevel::StopIfUnsent);
         for _ in 0..2 {
             let (_, result) = deliveries.finished().await;
-            assert!(matches!(result, DeliveryResult::NotSent { refused: false }));
+            assert!(matches!(result, DeliveryResult::Stopped));
         }
     }
 }

@@ -115,9 +115,9 @@ where
                 return failed(&error, started);
             }
         }
-        () = stop.at_least(StopLevel::StopIfUnsent) => return DeliveryResult::NotSent { refused: false },
+        () = stop.at_least(StopLevel::StopIfUnsent) => return DeliveryResult::Stopped,
         // Without this bound, a service that is never ready would keep the entry from other workers.
-        () = tokio::time::sleep(timeout) => return DeliveryResult::NotSent { refused: true },
+        () = tokio::time::sleep(timeout) => return DeliveryResult::RefusedByStack,
     }
     let (response, started) = match response_head::receive(service.call(request), timeout, &mut stop).await {
         Ok(response) => response,
@@ -145,7 +145,9 @@ fn prepare(outbox: &Outbox, entry: &Entry, request: StoredRequest) -> Result<Req
     let lacks_sealing = request.sealed && outbox.settings.sealing.is_none();
     let mut request = match outbox.opened(entry.id, request) {
         Ok(request) => request.to_request(),
-        Err(error) if lacks_sealing => return Err(DeliveryResult::CannotSend(rejected(&error).into_fault())),
+        Err(error) if lacks_sealing => {
+            return Err(DeliveryResult::MissingSealing(rejected(&error).into_fault()));
+        }
         Err(error) => return Err(DeliveryResult::Attempted(Box::new(rejected(&error)))),
     };
     let options = CallOptions::new().without_retry();
@@ -161,8 +163,8 @@ fn prepare(outbox: &Outbox, entry: &Entry, request: StoredRequest) -> Result<Req
 fn failed(error: &CallError, started: Instant) -> DeliveryResult {
     let result = AttemptResult::of_error(error, started);
     match error.kind() {
-        _ if was_refused(error) => DeliveryResult::NotSent { refused: true },
-        ErrorKind::Transport if error.is_untried() => DeliveryResult::Untried(result.into_fault()),
+        _ if was_refused(error) => DeliveryResult::RefusedByStack,
+        ErrorKind::Transport if error.is_untried() => DeliveryResult::FailedBeforeClient(result.into_fault()),
         _ => DeliveryResult::Attempted(Box::new(result)),
     }
 }

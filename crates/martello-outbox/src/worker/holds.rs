@@ -74,7 +74,11 @@ impl Holds {
 
     /// What a layer that failed before it called the client does to the hold: it will hardly send the next
     /// request to the same authority.
-    pub(super) fn after_untried(claimed_entry: &ClaimedEntry, fault: &str, jitter: f64) -> HoldChange {
+    pub(super) fn after_failure_before_client(
+        claimed_entry: &ClaimedEntry,
+        fault: &str,
+        jitter: f64,
+    ) -> HoldChange {
         let wait = hold_time(claimed_entry.holds_in_row(), Duration::ZERO, jitter);
         hold_for(claimed_entry, wait, format!("nothing was sent: {fault}"))
     }

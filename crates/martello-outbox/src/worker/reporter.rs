@@ -18,12 +18,12 @@ use crate::{
 pub(super) struct Reporter {
     outbox: Outbox,
     monitor: WorkerMonitor,
-    has_logged_cannot_send: bool,
+    has_logged_missing_sealing: bool,
 }
 
 impl Reporter {
     pub(super) fn new(outbox: Outbox, monitor: WorkerMonitor) -> Self {
-        Self { outbox, monitor, has_logged_cannot_send: false }
+        Self { outbox, monitor, has_logged_missing_sealing: false }
     }
 
     pub(super) fn monitor(&self) -> &WorkerMonitor {
@@ -81,8 +81,8 @@ impl Reporter {
 
     /// The worker is not configured to send an entry. Logged once, because it holds for every entry of that
     /// kind.
-    pub(super) fn cannot_send(&mut self, fault: &str) {
-        if !std::mem::replace(&mut self.has_logged_cannot_send, true) {
+    pub(super) fn missing_sealing(&mut self, fault: &str) {
+        if !std::mem::replace(&mut self.has_logged_missing_sealing, true) {
             let queue = self.outbox.queue();
             tracing::error!(%queue, "this worker cannot send entries of its queue and gives them back: {fault}");
         }

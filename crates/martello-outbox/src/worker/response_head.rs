@@ -60,7 +60,7 @@ pub(super) async fn receive<F: Future>(
             () = stop.at_least(level) => {
                 if !sent {
                     STOPPED_UNSENT.while_dropping(|| call.set(None));
-                    return Err(DeliveryResult::NotSent { refused: false });
+                    return Err(DeliveryResult::Stopped);
                 }
                 STOPPED.while_dropping(|| call.set(None));
                 let result = AttemptResult::new(STOPPED.outcome(), started).local();

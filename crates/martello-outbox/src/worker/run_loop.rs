@@ -231,22 +231,23 @@ where
                 let result = AttemptResult::new(Outcome::Ambiguous, claimed_entry.received()).local();
                 self.attempted(claimed_entry, result.with_text(&text), now);
             }
-            DeliveryResult::NotSent { refused } => {
-                if refused {
-                    self.claims.pause().refused(now, self.random.f64());
-                }
+            DeliveryResult::Stopped => {
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
-            DeliveryResult::CannotSend(fault) => {
-                self.reporter.cannot_send(&fault);
+            DeliveryResult::RefusedByStack => {
                 self.claims.pause().refused(now, self.random.f64());
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
-            DeliveryResult::Untried(fault) => {
+            DeliveryResult::MissingSealing(fault) => {
+                self.reporter.missing_sealing(&fault);
+                self.claims.pause().refused(now, self.random.f64());
+                self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
+            }
+            DeliveryResult::FailedBeforeClient(fault) => {
                 if !claimed_entry.is_probe() {
-                    self.claims.pause().untried(now, self.random.f64());
+                    self.claims.pause().failed_before_client(now, self.random.f64());
                 }
-                let hold = Holds::after_untried(&claimed_entry, &fault, self.random.f64());
+                let hold = Holds::after_failure_before_client(&claimed_entry, &fault, self.random.f64());
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, hold));
             }
             DeliveryResult::LeaseLost => self.reporter.delivery_lost(),
