@@ -27,15 +27,15 @@ impl ClaimPause {
     }
 
     /// The stack refused a request, or this worker cannot send it.
-    pub(super) fn refused(&mut self, now: Instant, jitter: f64) {
-        self.start(now, REFUSED, jitter);
+    pub(super) fn refused(&mut self, now: Instant, random: f64) {
+        self.start(now, REFUSED, random);
     }
 
     /// A layer failed before it called the client, for an authority without a hold. The store holds that
     /// authority from now on, but it remembers a limited number of holds: with more failing APIs than that,
     /// this pause keeps the worker from looping without a wait.
-    pub(super) fn failed_before_client(&mut self, now: Instant, jitter: f64) {
-        self.start(now, BEFORE_CLIENT, jitter);
+    pub(super) fn failed_before_client(&mut self, now: Instant, random: f64) {
+        self.start(now, BEFORE_CLIENT, random);
     }
 
     /// An attempt reached the client.
@@ -43,10 +43,10 @@ impl ClaimPause {
         self.pauses = 0;
     }
 
-    fn start(&mut self, now: Instant, (base, cap): (Duration, Duration), jitter: f64) {
+    fn start(&mut self, now: Instant, (base, cap): (Duration, Duration), random: f64) {
         if self.until(now).is_none() {
             self.pauses = self.pauses.saturating_add(1);
-            self.until = Some(now + Backoff::new(base, cap).with_jitter(0.5).wait(self.pauses, jitter));
+            self.until = Some(now + Backoff::new(base, cap).with_jitter(0.5).wait(self.pauses, random));
         }
     }
 }

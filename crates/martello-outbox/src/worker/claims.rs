@@ -99,8 +99,8 @@ impl Claims {
         self.next = now + wait.clamp(least, self.poll_every);
     }
 
-    pub(super) fn turn_failed(&mut self, error: &StoreError, now: Instant, jitter: f64) {
-        self.backoff.failed(error, now, jitter);
+    pub(super) fn turn_failed(&mut self, error: &StoreError, now: Instant, random: f64) {
+        self.backoff.failed(error, now, random);
     }
 
     /// Decides on an entry that the last turn has claimed.

@@ -24,9 +24,9 @@ impl FailureBackoff {
         Self { operation, failures: 0, until: None }
     }
 
-    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, jitter: f64) {
+    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, random: f64) {
         self.failures = self.failures.saturating_add(1);
-        let wait = Backoff::new(WAIT.0, WAIT.1).with_jitter(0.5).wait(self.failures, jitter);
+        let wait = Backoff::new(WAIT.0, WAIT.1).with_jitter(0.5).wait(self.failures, random);
         self.until = Some(now + wait);
         if self.failures == 1 {
             let cause = error.source().map(ToString::to_string);
@@ -61,11 +61,11 @@ mod tests {
     fn waits_double_up_to_the_cap_and_start_over_after_a_success() {
         let (mut backoff, now) = (FailureBackoff::new("be tested"), Instant::now());
         let error = StoreError::new(StoreErrorKind::Unavailable, "down");
-        let wait_after_failure = |backoff: &mut FailureBackoff, jitter| {
-            backoff.failed(&error, now, jitter);
+        let wait_after_failure = |backoff: &mut FailureBackoff, random| {
+            backoff.failed(&error, now, random);
             (backoff.waits_until(now).unwrap() - now).as_millis()
         };
-        let waits = [0.0; 8].map(|jitter| wait_after_failure(&mut backoff, jitter));
+        let waits = [0.0; 8].map(|random| wait_after_failure(&mut backoff, random));
         assert_eq!(waits, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
         assert_eq!(wait_after_failure(&mut backoff, 1.0), 2_500, "at least half of the ceiling");
 

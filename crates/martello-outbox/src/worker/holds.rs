@@ -39,7 +39,7 @@ impl Holds {
         claimed_entry: &ClaimedEntry,
         result: &AttemptResult,
         now: Instant,
-        random: &mut fastrand::Rng,
+        rng: &mut fastrand::Rng,
     ) -> HoldChange {
         match result.outcome() {
             _ if result.is_local() => HoldChange::Keep,
@@ -48,7 +48,7 @@ impl Holds {
                 // Only a probe shows that the API is back.
                 if claimed_entry.is_probe() { HoldChange::End } else { HoldChange::Keep }
             }
-            _ => self.after_failure(claimed_entry, result, now, random.f64()),
+            _ => self.after_failure(claimed_entry, result, now, rng.f64()),
         }
     }
 
@@ -57,13 +57,13 @@ impl Holds {
         claimed_entry: &ClaimedEntry,
         result: &AttemptResult,
         now: Instant,
-        jitter: f64,
+        random: f64,
     ) -> HoldChange {
         let failures = self.streaks.add_failure(claimed_entry.authority(), now);
         if !claimed_entry.is_probe() && failures != self.hold_after {
             return HoldChange::Keep;
         }
-        let wait = hold_time(claimed_entry.holds_in_row(), result.retry_after(), jitter);
+        let wait = hold_time(claimed_entry.holds_in_row(), result.retry_after(), random);
         self.streaks.set_hold(claimed_entry.authority(), wait);
         let why = match claimed_entry.is_probe() {
             true => format!("the probe failed: {}", result.summary()),
@@ -77,9 +77,9 @@ impl Holds {
     pub(super) fn after_failure_before_client(
         claimed_entry: &ClaimedEntry,
         fault: &str,
-        jitter: f64,
+        random: f64,
     ) -> HoldChange {
-        let wait = hold_time(claimed_entry.holds_in_row(), Duration::ZERO, jitter);
+        let wait = hold_time(claimed_entry.holds_in_row(), Duration::ZERO, random);
         hold_for(claimed_entry, wait, format!("nothing was sent: {fault}"))
     }
 
@@ -94,10 +94,10 @@ fn hold_for(claimed_entry: &ClaimedEntry, wait: Duration, why: String) -> HoldCh
 }
 
 /// How long to hold an authority after so many holds in a row.
-fn hold_time(holds_in_row: u32, retry_after: Duration, jitter: f64) -> Duration {
+fn hold_time(holds_in_row: u32, retry_after: Duration, random: f64) -> Duration {
     let backoff = Backoff::new(HOLD.0, HOLD.1).with_jitter(0.5);
-    let wait = backoff.wait(holds_in_row.saturating_add(1), jitter);
-    wait.max(RetryAfter::capped_wait(retry_after, RETRY_AFTER_CAP, jitter))
+    let wait = backoff.wait(holds_in_row.saturating_add(1), random);
+    wait.max(RetryAfter::capped_wait(retry_after, RETRY_AFTER_CAP, random))
 }
 
 #[cfg(test)]

@@ -107,8 +107,8 @@ impl Leases {
         lost
     }
 
-    pub(super) fn heartbeat_failed(&mut self, error: &StoreError, now: Instant, jitter: f64) {
-        self.backoff.failed(error, now, jitter);
+    pub(super) fn heartbeat_failed(&mut self, error: &StoreError, now: Instant, random: f64) {
+        self.backoff.failed(error, now, random);
     }
 
     /// The leases that have expired: another worker may be about to deliver their entries.

@@ -96,12 +96,12 @@ impl WorkerOptions {
         self.retention
     }
 
-    pub(super) fn worker(&self, random: &mut fastrand::Rng) -> WorkerId {
-        let unnamed = || WorkerId::unnamed(std::process::id(), random.u32(..));
+    pub(super) fn worker(&self, rng: &mut fastrand::Rng) -> WorkerId {
+        let unnamed = || WorkerId::unnamed(std::process::id(), rng.u32(..));
         self.name.clone().unwrap_or_else(unnamed)
     }
 
-    pub(super) fn random(&self) -> fastrand::Rng {
+    pub(super) fn rng(&self) -> fastrand::Rng {
         self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
     }
 }

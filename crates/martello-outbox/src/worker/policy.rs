@@ -15,8 +15,8 @@ pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 /// include those before the replay: with the default backoff, the wait is then about a minute.
 const FAILURES_AFTER_REPLAY: u32 = 7;
 
-/// What becomes of the entry, which is as it was claimed. `jitter` is from 0 to 1.
-pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptResult, jitter: f64) -> End {
+/// What becomes of the entry, which is as it was claimed. `random` is from 0 to 1.
+pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptResult, random: f64) -> End {
     match result.disposition(entry.repeatable) {
         Disposition::Return => End::Done,
         Disposition::DeadLetter(reason) => End::Dead(reason),
@@ -25,8 +25,8 @@ pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptR
         }
         // The store makes it a dead letter if it expires before it is due again.
         Disposition::Defer { counts } => {
-            let wait = backoff.wait(failures(entry, counts), jitter);
-            let asked = RetryAfter::capped_wait(result.retry_after(), RETRY_AFTER_CAP, jitter);
+            let wait = backoff.wait(failures(entry, counts), random);
+            let asked = RetryAfter::capped_wait(result.retry_after(), RETRY_AFTER_CAP, random);
             End::Again { after: wait.max(asked), counts }
         }
     }

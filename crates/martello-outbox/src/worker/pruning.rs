@@ -33,10 +33,10 @@ impl Pruning {
     }
 
     /// Whether to prune now; schedules the next one if so.
-    pub(super) fn start(&mut self, now: Instant, random: &mut fastrand::Rng) -> bool {
+    pub(super) fn start(&mut self, now: Instant, rng: &mut fastrand::Rng) -> bool {
         let is_due = self.next.is_some_and(|next| next <= now);
         if is_due {
-            self.next = Some(now + EVERY.mul_f64(0.75 + random.f64() / 2.0));
+            self.next = Some(now + EVERY.mul_f64(0.75 + rng.f64() / 2.0));
         }
         is_due
     }
@@ -49,8 +49,8 @@ impl Pruning {
         }
     }
 
-    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, jitter: f64) {
-        self.backoff.failed(error, now, jitter);
+    pub(super) fn failed(&mut self, error: &StoreError, now: Instant, random: f64) {
+        self.backoff.failed(error, now, random);
     }
 
     /// The worker shuts down and prunes no more.
@@ -65,27 +65,27 @@ mod tests {
 
     #[test]
     fn prunes_once_a_minute_and_each_second_while_more_is_left() {
-        let (now, mut random) = (Instant::now(), fastrand::Rng::with_seed(7));
+        let (now, mut rng) = (Instant::now(), fastrand::Rng::with_seed(7));
         let mut pruning = Pruning::new(now);
-        assert!(pruning.start(now, &mut random));
-        assert!(!pruning.start(now, &mut random));
+        assert!(pruning.start(now, &mut rng));
+        assert!(!pruning.start(now, &mut rng));
         let next = pruning.next().unwrap() - now;
         assert!((EVERY.mul_f64(0.75)..=EVERY.mul_f64(1.25)).contains(&next), "{next:?}");
 
         pruning.succeeded(1_000, now);
         assert_eq!(pruning.next(), Some(now + EVERY_WHILE_MORE));
-        assert!(pruning.start(now + EVERY_WHILE_MORE, &mut random));
+        assert!(pruning.start(now + EVERY_WHILE_MORE, &mut rng));
         pruning.succeeded(999, now + EVERY_WHILE_MORE);
         assert!(pruning.next().unwrap() > now + EVERY / 2);
     }
 
     #[test]
     fn a_worker_that_shuts_down_prunes_no_more() {
-        let (now, mut random) = (Instant::now(), fastrand::Rng::with_seed(7));
+        let (now, mut rng) = (Instant::now(), fastrand::Rng::with_seed(7));
         let mut pruning = Pruning::new(now);
         pruning.stop();
         pruning.succeeded(1_000, now);
-        assert!(!pruning.start(now, &mut random));
+        assert!(!pruning.start(now, &mut rng));
         assert_eq!(pruning.next(), None);
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct RunLoop<F> {
     outbox: Outbox,
     options: WorkerOptions,
     worker: WorkerId,
-    random: fastrand::Rng,
+    rng: fastrand::Rng,
     reporter: Reporter,
     deliveries: Deliveries<F>,
     claims: Claims,
@@ -59,12 +59,12 @@ where
         monitor: WorkerMonitor,
         make_delivery: F,
     ) -> Self {
-        let mut random = options.random();
+        let mut rng = options.rng();
         let now = Instant::now();
         let (concurrency, lease) = (outbox.settings.concurrency, options.lease());
         Self {
-            worker: options.worker(&mut random),
-            random,
+            worker: options.worker(&mut rng),
+            rng,
             reporter: Reporter::new(outbox.clone(), monitor),
             deliveries: Deliveries::new(make_delivery),
             claims: Claims::new(concurrency, options.poll_every(), lease, now),
@@ -100,7 +100,7 @@ where
             {
                 heartbeat.start(store.heartbeat(leases, lease), lease / 3);
             }
-            if prune.is_idle() && self.pruning.start(Instant::now(), &mut self.random) {
+            if prune.is_idle() && self.pruning.start(Instant::now(), &mut self.rng) {
                 prune.start(store.prune(self.options.retention(), Pruning::LIMIT), lease);
             }
             let wake_at = self.wake_at(turn.is_idle(), heartbeat.is_idle(), prune.is_idle());
@@ -183,7 +183,7 @@ where
         let turned = match turned {
             Ok(turned) => turned,
             Err(error) => {
-                self.claims.turn_failed(&error, now, self.random.f64());
+                self.claims.turn_failed(&error, now, self.rng.f64());
                 let dropped = self.settlements.turn_failed(error.kind(), now);
                 return self.reporter.turn_failed(dropped);
             }
@@ -235,19 +235,19 @@ where
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
             DeliveryResult::RefusedByStack => {
-                self.claims.pause().refused(now, self.random.f64());
+                self.claims.pause().refused(now, self.rng.f64());
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
             DeliveryResult::MissingSealing(fault) => {
                 self.reporter.missing_sealing(&fault);
-                self.claims.pause().refused(now, self.random.f64());
+                self.claims.pause().refused(now, self.rng.f64());
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
             }
             DeliveryResult::FailedBeforeClient(fault) => {
                 if !claimed_entry.is_probe() {
-                    self.claims.pause().failed_before_client(now, self.random.f64());
+                    self.claims.pause().failed_before_client(now, self.rng.f64());
                 }
-                let hold = Holds::after_failure_before_client(&claimed_entry, &fault, self.random.f64());
+                let hold = Holds::after_failure_before_client(&claimed_entry, &fault, self.rng.f64());
                 self.settlements.push(PendingSettlement::give_back(claimed_entry, hold));
             }
             DeliveryResult::LeaseLost => self.reporter.delivery_lost(),
@@ -259,10 +259,10 @@ where
         if !result.is_local() {
             self.claims.pause().attempted();
         }
-        let hold = self.holds.after_attempt(&claimed_entry, &result, now, &mut self.random);
+        let hold = self.holds.after_attempt(&claimed_entry, &result, now, &mut self.rng);
         self.reporter.failures_in_row(self.holds.failures_in_row(now));
-        let jitter = self.random.f64();
-        let end = policy::end_of_attempt(self.options.backoff(), claimed_entry.entry(), &result, jitter);
+        let random = self.rng.f64();
+        let end = policy::end_of_attempt(self.options.backoff(), claimed_entry.entry(), &result, random);
         self.reporter.attempted(&claimed_entry, &result, end == End::Done);
         self.settlements.push(PendingSettlement::after_attempt(claimed_entry, result, end, hold));
     }
@@ -277,7 +277,7 @@ where
             }
             Err(error) => {
                 self.reporter.store_failed();
-                self.leases.heartbeat_failed(&error, Instant::now(), self.random.f64());
+                self.leases.heartbeat_failed(&error, Instant::now(), self.rng.f64());
             }
         }
     }
@@ -287,7 +287,7 @@ where
             Ok(deleted) => self.pruning.succeeded(deleted, Instant::now()),
             Err(error) => {
                 self.reporter.store_failed();
-                self.pruning.failed(&error, Instant::now(), self.random.f64());
+                self.pruning.failed(&error, Instant::now(), self.rng.f64());
             }
         }
     }
