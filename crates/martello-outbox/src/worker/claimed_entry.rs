@@ -27,15 +27,20 @@ pub(super) struct ClaimedEntry {
 
 impl ClaimedEntry {
     /// The claim of a turn that was sent to the store at `requested` and answered at `received`.
-    pub(super) fn new(claimed: &Claimed, requested: Instant, received: Instant, lease: Duration) -> Self {
+    pub(super) fn new(
+        claimed: &Claimed,
+        requested: Instant,
+        received: Instant,
+        lease_duration: Duration,
+    ) -> Self {
         Self {
             lease: claimed.lease.clone(),
             entry: claimed.entry.clone(),
             authority: claimed.request.authority(),
             holds_in_row: claimed.holds_in_row,
-            claimed_at: claimed.until.checked_sub(lease).unwrap_or(claimed.until),
+            claimed_at: claimed.until.checked_sub(lease_duration).unwrap_or(claimed.until),
             received,
-            valid_until: requested + safe(lease),
+            valid_until: requested + usable_lease(lease_duration),
             is_lost: false,
         }
     }
@@ -70,8 +75,8 @@ impl ClaimedEntry {
     }
 
     /// A heartbeat that was sent at `requested` has renewed the lease.
-    pub(super) fn renewed(&mut self, requested: Instant, lease: Duration) {
-        self.valid_until = requested + safe(lease);
+    pub(super) fn renewed(&mut self, requested: Instant, lease_duration: Duration) {
+        self.valid_until = requested + usable_lease(lease_duration);
     }
 
     /// Whether the worker has given the delivery up because its lease is lost.
@@ -97,8 +102,8 @@ impl ClaimedEntry {
 
 /// How much of a lease a worker relies on: 95 %. Cancelling a delivery takes a moment too, and another worker
 /// may start the next delivery as soon as the lease expires.
-pub(super) fn safe(lease: Duration) -> Duration {
-    lease - lease / 20
+pub(super) fn usable_lease(duration: Duration) -> Duration {
+    duration - duration / 20
 }
 
 /// Truncated to whole microseconds, as the engines store them.

@@ -17,7 +17,7 @@ const IDLE_WAIT: Duration = Duration::from_millis(5);
 pub(super) struct Claims {
     concurrency: usize,
     poll_every: Duration,
-    lease: Duration,
+    lease_duration: Duration,
     /// When to ask for more entries.
     next: Instant,
     turn: StartedTurn,
@@ -47,11 +47,16 @@ pub(super) enum Claim {
 }
 
 impl Claims {
-    pub(super) fn new(concurrency: usize, poll_every: Duration, lease: Duration, now: Instant) -> Self {
+    pub(super) fn new(
+        concurrency: usize,
+        poll_every: Duration,
+        lease_duration: Duration,
+        now: Instant,
+    ) -> Self {
         Self {
             concurrency,
             poll_every,
-            lease,
+            lease_duration,
             next: now,
             turn: StartedTurn { requested: now, claim: 0, store_changed: false },
             backoff: FailureBackoff::new("run a worker turn"),
@@ -105,7 +110,7 @@ impl Claims {
 
     /// Decides on an entry that the last turn has claimed.
     pub(super) fn apply(&self, claimed: &Claimed, now: Instant) -> Claim {
-        let claimed_entry = ClaimedEntry::new(claimed, self.turn.requested, now, self.lease);
+        let claimed_entry = ClaimedEntry::new(claimed, self.turn.requested, now, self.lease_duration);
         match self.is_stopped {
             _ if claimed_entry.valid_until() <= now => Claim::Expired,
             true => Claim::GiveBack(claimed_entry),

@@ -3,7 +3,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::{task::Id, time::Instant};
 
 use super::{
-    claimed_entry::{ClaimedEntry, safe},
+    claimed_entry::{ClaimedEntry, usable_lease},
     failure_backoff::FailureBackoff,
 };
 use crate::{EntryId, StoreError, store::Lease};
@@ -13,7 +13,7 @@ use crate::{EntryId, StoreError, store::Lease};
 /// It decides when to renew and which deliveries to cancel; the run loop asks the store and cancels.
 #[derive(Debug)]
 pub(super) struct Leases {
-    duration: Duration,
+    lease_duration: Duration,
     by_task: HashMap<Id, ClaimedEntry>,
     heartbeat: Heartbeat,
     backoff: FailureBackoff,
@@ -44,9 +44,9 @@ impl LostLease {
 }
 
 impl Leases {
-    pub(super) fn new(duration: Duration, now: Instant) -> Self {
+    pub(super) fn new(lease_duration: Duration, now: Instant) -> Self {
         Self {
-            duration,
+            lease_duration,
             by_task: HashMap::new(),
             heartbeat: Heartbeat { requested: now, tasks: Vec::new() },
             backoff: FailureBackoff::new("renew leases"),
@@ -73,7 +73,8 @@ impl Leases {
     /// When the leases are to be renewed: a third of their duration after the oldest renewal.
     pub(super) fn next_heartbeat(&self, now: Instant) -> Option<Instant> {
         let first = self.next_expiry()?;
-        let at = first.checked_sub(safe(self.duration) - self.duration / 3).unwrap_or(first);
+        let at =
+            first.checked_sub(usable_lease(self.lease_duration) - self.lease_duration / 3).unwrap_or(first);
         Some(self.backoff.not_before(at, now))
     }
 
@@ -99,7 +100,7 @@ impl Leases {
         for (task, is_held) in self.heartbeat.tasks.iter().zip(held) {
             let Some(claimed_entry) = self.by_task.get_mut(task) else { continue };
             if is_held {
-                claimed_entry.renewed(self.heartbeat.requested, self.duration);
+                claimed_entry.renewed(self.heartbeat.requested, self.lease_duration);
             } else {
                 lost.extend(lose(*task, claimed_entry));
             }
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(leases.start_heartbeat(started).unwrap().len(), 2);
         assert_eq!(leases.heartbeat_succeeded(vec![true, true]), []);
         assert_eq!(leases.next_heartbeat(started), Some(started + LEASE / 3));
-        assert_eq!(leases.next_expiry(), Some(started + safe(LEASE)));
+        assert_eq!(leases.next_expiry(), Some(started + usable_lease(LEASE)));
     }
 
     #[tokio::test]
@@ -183,9 +184,9 @@ mod tests {
         leases.start_heartbeat(due).unwrap();
         leases.heartbeat_failed(&error, due, 0.0);
         assert!(leases.next_heartbeat(due) > Some(due), "it waits after the failure");
-        assert_eq!(leases.expire(now + safe(LEASE) - Duration::from_millis(1)), []);
-        let lost = leases.expire(now + safe(LEASE));
+        assert_eq!(leases.expire(now + usable_lease(LEASE) - Duration::from_millis(1)), []);
+        let lost = leases.expire(now + usable_lease(LEASE));
         assert_eq!(lost.iter().map(LostLease::task).collect::<Vec<_>>(), ids);
-        assert!(safe(LEASE) < LEASE);
+        assert!(usable_lease(LEASE) < LEASE);
     }
 }

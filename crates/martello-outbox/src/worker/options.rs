@@ -30,7 +30,7 @@ const HOLD_AFTER: RangeInclusive<u32> = 1..=1_000;
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
     name: Option<WorkerId>,
-    lease: Duration,
+    lease_duration: Duration,
     attempt_timeout: Duration,
     backoff: Backoff,
     hold_after: u32,
@@ -44,7 +44,7 @@ impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
             name: None,
-            lease: Duration::from_secs(60),
+            lease_duration: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(30),
             backoff: Backoff::new(SECOND, HOUR),
             hold_after: 5,
@@ -68,8 +68,8 @@ impl WorkerOptions {
         WorkerOptionsBuilder::default()
     }
 
-    pub(super) fn lease(&self) -> Duration {
-        self.lease
+    pub(super) fn lease_duration(&self) -> Duration {
+        self.lease_duration
     }
 
     pub(super) fn attempt_timeout(&self) -> Duration {
@@ -149,8 +149,8 @@ impl WorkerOptionsBuilder {
     ///
     /// The lease must be longer than the attempt timeout, so that an attempt of a worker that has lost its
     /// connection to the store ends before another worker makes the next one.
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.options.lease = lease;
+    pub fn lease(mut self, duration: Duration) -> Self {
+        self.options.lease_duration = duration;
         self
     }
 
@@ -220,8 +220,8 @@ impl WorkerOptionsBuilder {
             options.name = Some(WorkerId::new(&name).map_err(invalid)?);
         }
         let (base, cap) = (options.backoff.base(), options.backoff.cap());
-        check("lease", options.lease, &LEASE, "1 s to 1 h")?;
-        let below_lease = MILLISECOND..=options.lease.saturating_sub(MILLISECOND);
+        check("lease", options.lease_duration, &LEASE, "1 s to 1 h")?;
+        let below_lease = MILLISECOND..=options.lease_duration.saturating_sub(MILLISECOND);
         check(
             "attempt_timeout",
             options.attempt_timeout,

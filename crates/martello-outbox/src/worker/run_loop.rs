@@ -61,14 +61,14 @@ where
     ) -> Self {
         let mut rng = options.rng();
         let now = Instant::now();
-        let (concurrency, lease) = (outbox.settings.concurrency, options.lease());
+        let (concurrency, lease_duration) = (outbox.settings.concurrency, options.lease_duration());
         Self {
             worker: options.worker(&mut rng),
             rng,
             reporter: Reporter::new(outbox.clone(), monitor),
             deliveries: Deliveries::new(make_delivery),
-            claims: Claims::new(concurrency, options.poll_every(), lease, now),
-            leases: Leases::new(lease, now),
+            claims: Claims::new(concurrency, options.poll_every(), lease_duration, now),
+            leases: Leases::new(lease_duration, now),
             settlements: Settlements::default(),
             holds: Holds::new(options.hold_after(), options.attempt_timeout()),
             pruning: Pruning::new(now),
@@ -80,7 +80,7 @@ where
 
     /// Runs until `stop` has ended and the deliveries are settled.
     pub(super) async fn run(mut self, stop: impl Future) {
-        let (outbox, lease) = (self.outbox.clone(), self.options.lease());
+        let (outbox, lease_duration) = (self.outbox.clone(), self.options.lease_duration());
         let store = outbox.store();
         let mut changes = Some(store.watch(Watch::Ready));
         let mut stop = pin!(stop);
@@ -93,15 +93,15 @@ where
                 tokio::task::yield_now().await;
                 self.collect_results();
                 changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-                turn.start(store.turn(self.start_turn()), lease);
+                turn.start(store.turn(self.start_turn()), lease_duration);
             }
             if heartbeat.is_idle()
                 && let Some(leases) = self.leases.start_heartbeat(Instant::now())
             {
-                heartbeat.start(store.heartbeat(leases, lease), lease / 3);
+                heartbeat.start(store.heartbeat(leases, lease_duration), lease_duration / 3);
             }
             if prune.is_idle() && self.pruning.start(Instant::now(), &mut self.rng) {
-                prune.start(store.prune(self.options.retention(), Pruning::LIMIT), lease);
+                prune.start(store.prune(self.options.retention(), Pruning::LIMIT), lease_duration);
             }
             let wake_at = self.wake_at(turn.is_idle(), heartbeat.is_idle(), prune.is_idle());
             tokio::select! {
@@ -148,7 +148,7 @@ where
             self.leases.next_expiry(),
             self.shutdown.next_deadline(now),
         ];
-        moments.into_iter().flatten().fold(now + self.options.lease(), Instant::min)
+        moments.into_iter().flatten().fold(now + self.options.lease_duration(), Instant::min)
     }
 
     fn begin_shutdown(&mut self) {
@@ -174,7 +174,7 @@ where
             settle: self.settlements.start_turn(),
             claim: self.claims.start_turn(Instant::now(), self.deliveries.len()),
             cap: self.outbox.settings.concurrency,
-            lease: self.options.lease(),
+            lease: self.options.lease_duration(),
         }
     }
 
