@@ -3,6 +3,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The times of a call and of its current attempt. A call that never has to wait reads no clock.
+//
+// `Call` is generic, so that its code is generated in the user's crate. A function of this type that each attempt calls
+// is `#[inline]`, so that it can be inlined there.
 pub(crate) struct Clocks {
     deadline: Option<Duration>,
     attempt_timeout: Option<Duration>,
@@ -63,16 +66,19 @@ impl Clocks {
     }
 
     /// Whether the current attempt is queued and the deadline has passed.
+    #[inline]
     pub(crate) fn is_too_late(&self) -> bool {
         self.queued && self.attempt_started.is_none() && self.is_over()
     }
 
     /// Whether the call has waited and its deadline has passed.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.started.is_some() && self.time_left() == Some(Duration::ZERO)
     }
 
     /// The time until the deadline.
+    #[inline]
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline?;
         Some(self.started.map_or(deadline, |started| deadline.saturating_sub(started.elapsed())))
