@@ -95,10 +95,10 @@ impl TryCopy for Body {
         }
     }
 
-    fn claim(&self) -> bool {
+    fn switch_to_copy(&self) -> bool {
         match &self.0 {
             Repr::Bytes(_) => true,
-            Repr::Stream(stream) => stream.claim(),
+            Repr::Stream(stream) => stream.switch_to_copy(),
         }
     }
 }

@@ -69,7 +69,7 @@ impl Recorded {
         shared.is_intact() && self.generation >= shared.newest
     }
 
-    pub(crate) fn claim(&self) -> bool {
+    pub(crate) fn switch_to_copy(&self) -> bool {
         let mut shared = self.lock();
         if !shared.is_intact() {
             return false;

@@ -37,7 +37,7 @@ pub trait TryCopy: Sized {
     /// Whether this copy can still yield everything. It changes nothing.
     ///
     /// A copy that depends on a recording loses it when the original is longer than the cap or fails. Call
-    /// this before you pay for another attempt, and [`TryCopy::claim`] before you send it.
+    /// this before you pay for another attempt, and [`TryCopy::switch_to_copy`] before you send it.
     fn is_intact(&self) -> bool {
         true
     }
@@ -46,7 +46,7 @@ pub trait TryCopy: Sized {
     ///
     /// If it is [intact](TryCopy::is_intact), the original yields nothing more. Otherwise a connection that
     /// still sends the original could exceed the cap in the meantime.
-    fn claim(&self) -> bool {
+    fn switch_to_copy(&self) -> bool {
         true
     }
 }
@@ -97,10 +97,10 @@ impl<L: TryCopy, R: TryCopy> TryCopy for Either<L, R> {
         }
     }
 
-    fn claim(&self) -> bool {
+    fn switch_to_copy(&self) -> bool {
         match self {
-            Self::Left(left) => left.claim(),
-            Self::Right(right) => right.claim(),
+            Self::Left(left) => left.switch_to_copy(),
+            Self::Right(right) => right.switch_to_copy(),
         }
     }
 }

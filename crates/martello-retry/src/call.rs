@@ -82,7 +82,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     }
 
     /// Decides in this order: whether the request can be sent again, whether it should be, whether there is time, and
-    /// whether the budget pays. The copy of the body is claimed last, because a claim cannot be undone and a payment
+    /// whether the budget pays. The call switches to the copy of the body last, because that cannot be undone and a payment
     /// can.
     pub(crate) fn decide(&mut self, failed: &FailedAttempt<'_>) -> RetryAction<B> {
         if !self.may_retry(failed) || !self.snapshot.is_intact(&self.copy) {
@@ -101,7 +101,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
         let Some(payment) = self.config.budget.pay() else {
             return RetryAction::Stop(Some(ErrorKind::Budget));
         };
-        if !self.copy.claim(next.body()) {
+        if !self.copy.switch_to_copy(next.body()) {
             return RetryAction::Stop(None);
         }
         self.payment = payment;

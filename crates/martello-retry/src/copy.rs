@@ -22,7 +22,7 @@ pub trait CopyBody<B> {
     fn is_intact(&self, body: &B) -> bool;
 
     /// Chooses this copy to be sent from now on, and returns whether it can still yield everything.
-    fn claim(&self, body: &B) -> bool;
+    fn switch_to_copy(&self, body: &B) -> bool;
 }
 
 /// Copies bodies that implement [`TryCopy`].
@@ -39,8 +39,8 @@ impl<B: TryCopy> CopyBody<B> for ByTryCopy {
         body.is_intact()
     }
 
-    fn claim(&self, body: &B) -> bool {
-        body.claim()
+    fn switch_to_copy(&self, body: &B) -> bool {
+        body.switch_to_copy()
     }
 }
 
@@ -56,7 +56,7 @@ impl<B> CopyBody<B> for CopyWith<B> {
         true
     }
 
-    fn claim(&self, _body: &B) -> bool {
+    fn switch_to_copy(&self, _body: &B) -> bool {
         true
     }
 }

@@ -63,7 +63,7 @@ async fn trailers_are_sent_again_too() {
     let original = Body::new(ScriptedBody::new().data("x").trailers(trailers.clone()).end());
     let copy = original.try_copy(CAP).unwrap();
     assert_eq!(original.collect().await.unwrap().trailers(), Some(&trailers));
-    assert!(copy.claim() && !copy.is_end_stream());
+    assert!(copy.switch_to_copy() && !copy.is_end_stream());
     let again = copy.collect().await.unwrap();
     assert_eq!(again.trailers(), Some(&trailers));
     assert_eq!(again.to_bytes(), "x");
@@ -81,19 +81,19 @@ async fn trailers_are_sent_again_without_a_poll_of_the_end() {
         original.frame().await.unwrap().unwrap();
     }
     drop(original);
-    assert!(copy.claim() && !copy.is_end_stream());
+    assert!(copy.switch_to_copy() && !copy.is_end_stream());
     assert_eq!(copy.collect().await.unwrap().trailers(), Some(&trailers));
 }
 
 #[test]
-fn a_claimed_copy_keeps_the_original_from_outgrowing_the_cap() {
+fn switching_to_a_copy_keeps_the_original_from_outgrowing_the_cap() {
     let mut original =
         Body::new(ScriptedBody::new().data("1234").data("5678").end().claim_size(SizeHint::new()));
     let copy = original.try_copy(4).unwrap();
     assert_eq!(data(poll(&mut original)), "1234");
-    assert!(copy.claim());
+    assert!(copy.switch_to_copy());
     assert_eq!(kind(&poll(&mut original)), Some(BodyErrorKind::Superseded));
-    assert!(copy.claim(), "it is still all there");
+    assert!(copy.switch_to_copy(), "it is still all there");
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn over_the_cap_the_original_continues_and_the_copy_fails_with_the_reason(
         let original = Body::new(script.end());
         let mut copy = original.try_copy(4).unwrap();
         assert_eq!(text(original).await, "12345");
-        assert!(!copy.claim() && copy.try_copy(4).is_none());
+        assert!(!copy.switch_to_copy() && copy.try_copy(4).is_none());
         assert_eq!(kind(&poll(&mut copy)), Some(BodyErrorKind::NotRecorded));
     }
 }
@@ -131,7 +131,7 @@ async fn trailers_count_against_the_cap() {
             let original = Body::new(script);
             let copy = original.try_copy(cap).unwrap();
             assert_eq!(original.collect().await.unwrap().trailers(), Some(&trailers));
-            assert_eq!(copy.claim(), kept, "{data:?} and trailers within {cap} bytes");
+            assert_eq!(copy.switch_to_copy(), kept, "{data:?} and trailers within {cap} bytes");
             let copied = copy.collect().await.ok().and_then(|copied| copied.trailers().cloned());
             assert_eq!(copied, kept.then(|| trailers.clone()), "{data:?} and trailers within {cap} bytes");
         }
@@ -151,7 +151,7 @@ fn an_error_of_the_stream_poisons_the_copy() {
     let mut copy = original.try_copy(CAP).unwrap();
     data(poll(&mut original));
     assert_eq!(kind(&poll(&mut original)), Some(BodyErrorKind::Inner));
-    assert!(!copy.claim());
+    assert!(!copy.switch_to_copy());
     assert!(kind(&poll(&mut copy)).is_some());
     assert!(matches!(poll(&mut original), Poll::Ready(None)), "it has failed already");
 }
@@ -205,7 +205,7 @@ fn a_stream_that_panics_fails_its_copies_and_panics_no_further() {
     let mut copy = original.try_copy(CAP).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut original).is_ready()));
     assert!(panicked.is_err());
-    assert!(!copy.claim());
+    assert!(!copy.switch_to_copy());
     assert_eq!(kind(&poll(&mut copy)), Some(BodyErrorKind::Poisoned));
 }
 

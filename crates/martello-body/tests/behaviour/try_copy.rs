@@ -33,14 +33,14 @@ async fn bytes_have_copies_whatever_the_cap_each_with_all_of_them() {
     let original = Full::new(Bytes::from("12345"));
     let (copy, last) = (original.try_copy(NO_ROOM).unwrap(), original.try_last_copy(NO_ROOM).unwrap());
     let again = copy.try_copy(NO_ROOM).unwrap();
-    assert!(copy.claim() && last.claim() && again.claim());
+    assert!(copy.switch_to_copy() && last.switch_to_copy() && again.switch_to_copy());
     for body in [original, copy, last, again] {
         assert_eq!(bytes(body).await.unwrap(), "12345");
     }
 
     let original = Full::new(b"12345" as &'static [u8]);
     let (copy, last) = (original.try_copy(NO_ROOM).unwrap(), original.try_last_copy(NO_ROOM).unwrap());
-    assert!(copy.claim() && last.claim());
+    assert!(copy.switch_to_copy() && last.switch_to_copy());
     for body in [original, copy, last] {
         assert_eq!(body.collect().await.unwrap().to_bytes(), "12345");
     }
@@ -50,7 +50,7 @@ async fn bytes_have_copies_whatever_the_cap_each_with_all_of_them() {
 async fn a_body_without_a_byte_has_copies_without_one() {
     let original = Empty::<Bytes>::new();
     let (copy, last) = (original.try_copy(NO_ROOM).unwrap(), original.try_last_copy(NO_ROOM).unwrap());
-    assert!(copy.claim() && last.claim());
+    assert!(copy.switch_to_copy() && last.switch_to_copy());
     for body in [original, copy, last] {
         assert_eq!(bytes(body).await.unwrap(), "");
     }
@@ -58,7 +58,7 @@ async fn a_body_without_a_byte_has_copies_without_one() {
 
 #[test]
 fn a_request_without_a_body_has_copies() {
-    assert!(().try_copy(NO_ROOM).is_some() && ().try_last_copy(NO_ROOM).is_some() && ().claim());
+    assert!(().try_copy(NO_ROOM).is_some() && ().try_last_copy(NO_ROOM).is_some() && ().switch_to_copy());
 }
 
 #[tokio::test]
@@ -68,12 +68,12 @@ async fn the_copy_of_an_either_is_of_the_same_side_and_yields_the_same() {
     let right: Two = Either::Right(Empty::new());
     for copy in [left.try_copy(NO_ROOM), left.try_last_copy(NO_ROOM)] {
         let copy = copy.unwrap();
-        assert!(matches!(copy, Either::Left(_)) && copy.claim());
+        assert!(matches!(copy, Either::Left(_)) && copy.switch_to_copy());
         assert_eq!(bytes(copy).await.unwrap(), "12345");
     }
     for copy in [right.try_copy(NO_ROOM), right.try_last_copy(NO_ROOM)] {
         let copy = copy.unwrap();
-        assert!(matches!(copy, Either::Right(_)) && copy.claim());
+        assert!(matches!(copy, Either::Right(_)) && copy.switch_to_copy());
         assert_eq!(bytes(copy).await.unwrap(), "");
     }
 }
@@ -84,26 +84,26 @@ async fn an_either_has_a_copy_within_the_cap_where_the_body_in_it_has_one() {
         assert!(body.try_copy(4).is_none() && body.try_last_copy(4).is_none());
         let copy = body.try_copy(5).unwrap();
         assert_eq!(bytes(body).await.unwrap(), "12345");
-        assert!(copy.claim());
+        assert!(copy.switch_to_copy());
         assert_eq!(bytes(copy).await.unwrap(), "12345");
     }
 }
 
 #[tokio::test]
-async fn a_copy_of_an_either_whose_recording_is_lost_cannot_be_claimed() {
+async fn a_copy_of_an_either_whose_recording_is_lost_cannot_be_switched_to() {
     for body in sides(stream) {
         let (copy, last) = (body.try_copy(4).unwrap(), body.try_last_copy(4).unwrap());
         assert_eq!(bytes(body).await.unwrap(), "12345");
-        assert!(!copy.claim() && !last.claim());
+        assert!(!copy.switch_to_copy() && !last.switch_to_copy());
     }
 }
 
 #[tokio::test]
-async fn a_claimed_copy_of_an_either_supersedes_its_original() {
+async fn switching_to_a_copy_of_an_either_supersedes_its_original() {
     for mut body in sides(stream) {
         let copy = body.try_copy(5).unwrap();
         body.frame().await.unwrap().unwrap();
-        assert!(copy.claim());
+        assert!(copy.switch_to_copy());
         body.frame().await.unwrap().unwrap_err();
         assert_eq!(bytes(copy).await.unwrap(), "12345");
     }
@@ -115,8 +115,8 @@ async fn the_last_copy_of_an_either_outlasts_its_others() {
     for body in sides(stream) {
         let last = body.try_last_copy(5).unwrap();
         let later = body.try_copy(5).unwrap().try_copy(5).unwrap();
-        assert!(last.claim());
-        assert!(!later.claim(), "the last one is sent");
+        assert!(last.switch_to_copy());
+        assert!(!later.switch_to_copy(), "the last one is sent");
         assert_eq!(bytes(later).await, None);
         assert_eq!(bytes(last).await.unwrap(), "12345");
     }
@@ -124,15 +124,15 @@ async fn the_last_copy_of_an_either_outlasts_its_others() {
 
 /// Who asks decides nothing: a copy that is not sent in the end must not have cut off its original.
 #[tokio::test]
-async fn a_copy_reports_whether_it_is_intact_without_a_claim() {
+async fn a_copy_reports_whether_it_is_intact_without_switching_to_it() {
     for mut body in sides(stream) {
         let (copy, last) = (body.try_copy(5).unwrap(), body.try_last_copy(5).unwrap());
         assert!(body.is_intact() && copy.is_intact() && last.is_intact());
         body.frame().await.unwrap().unwrap();
         assert!(copy.is_intact() && last.is_intact());
         assert_eq!(bytes(body).await.unwrap(), "5", "it goes on where it was");
-        assert!(copy.is_intact() && copy.claim() && copy.is_intact());
-        assert!(last.claim() && last.is_intact());
+        assert!(copy.is_intact() && copy.switch_to_copy() && copy.is_intact());
+        assert!(last.switch_to_copy() && last.is_intact());
         assert!(!copy.is_intact(), "the last one is sent");
     }
 }
@@ -147,7 +147,7 @@ async fn a_copy_is_not_intact_once_its_recording_is_lost() {
     for body in sides(|| Body::new(ScriptedBody::new().data("1").error("broke"))) {
         let copy = body.try_copy(5).unwrap();
         assert_eq!(bytes(body).await, None);
-        assert!(!copy.is_intact() && !copy.claim());
+        assert!(!copy.is_intact() && !copy.switch_to_copy());
     }
 }
 

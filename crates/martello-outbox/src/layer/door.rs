@@ -108,7 +108,7 @@ where
     };
     // From here on a connection that still sends the body gets no more of it; what is wrong with the copy,
     // reading it says.
-    body.claim();
+    body.switch_to_copy();
     let body = outbox.whole(body).await?;
     let mut entry = outbox.entry(RequestHead::from(request), body)?;
     if let Some(ending) = ending {
