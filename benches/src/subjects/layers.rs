@@ -73,7 +73,7 @@ pub(super) fn at_once(case: Case, builder: RetryBuilder) -> RetryBuilder {
         return builder.backoff(wait, wait).jitter(0.0);
     }
     builder.decide(|attempt: &AttemptView<'_>| match attempt.default_decision() {
-        Decision::Retry { .. } => Decision::Retry { after: Duration::ZERO },
+        Decision::Retry { .. } => Decision::Retry { wait: Duration::ZERO },
         stop => stop,
     })
 }

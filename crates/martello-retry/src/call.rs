@@ -94,8 +94,8 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             Some(decide) => (decide.0)(&view),
             None => view.default_decision(),
         };
-        let Decision::Retry { after } = decision else { return RetryAction::Stop(None) };
-        if view.time_left.is_some_and(|left| after >= left) {
+        let Decision::Retry { wait } = decision else { return RetryAction::Stop(None) };
+        if view.time_left.is_some_and(|left| wait >= left) {
             return RetryAction::Stop(Some(ErrorKind::Deadline));
         }
         let Some(payment) = self.config.budget.pay() else {
@@ -105,7 +105,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
             return RetryAction::Stop(None);
         }
         self.payment = payment;
-        RetryAction::Retry(Box::new(next), after)
+        RetryAction::Retry(Box::new(next), wait)
     }
 
     /// Whether a retry is possible at all. Without a user's `decide` a rejection is final, and the request need not be

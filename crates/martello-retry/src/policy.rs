@@ -13,7 +13,7 @@ use martello_outcome::{CallError, Outcome, RequestHead};
 ///
 /// let layer = RetryLayer::builder()
 ///     .decide(|attempt| match attempt.number {
-///         1 => Decision::Retry { after: Duration::ZERO },
+///         1 => Decision::Retry { wait: Duration::ZERO },
 ///         _ => Decision::Stop,
 ///     })
 ///     .build()?;
@@ -25,7 +25,7 @@ pub enum Decision {
     /// Sends the request again.
     Retry {
         /// The wait before it; zero sends at once.
-        after: Duration,
+        wait: Duration,
     },
     /// Makes no further attempt.
     Stop,
@@ -167,7 +167,7 @@ impl AttemptView<'_> {
     #[must_use]
     pub fn retry_if(&self, again: bool) -> Decision {
         if again && !self.retry_after_exceeds_cap {
-            Decision::Retry { after: self.wait() }
+            Decision::Retry { wait: self.wait() }
         } else {
             Decision::Stop
         }

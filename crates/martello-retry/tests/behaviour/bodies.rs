@@ -91,7 +91,7 @@ async fn a_failed_responses_body_is_drained_within_bounds() {
         let script = Script::new([Answer::body(503, body)]);
         let start = tokio::time::Instant::now();
         let layer = RetryLayer::builder()
-            .decide(|_| martello_retry::Decision::Retry { after: std::time::Duration::ZERO });
+            .decide(|_| martello_retry::Decision::Retry { wait: std::time::Duration::ZERO });
         let response =
             layer.build().unwrap().layer(script).oneshot(put(ScriptedBody::new().end())).await.unwrap();
         assert_eq!((response.status().as_u16(), handle.ended(), handle.dropped()), (200, drained, true));

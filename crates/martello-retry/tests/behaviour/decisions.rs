@@ -135,7 +135,7 @@ async fn a_decision_gets_the_attempt_and_is_followed_within_the_limits() {
             assert_eq!((attempt.outcome, response.status.as_u16()), (Outcome::Rejected, 409));
             assert_eq!(response.headers["x-why"], "busy");
             assert!(attempt.time_left.is_some_and(|left| left <= seconds(120)));
-            Decision::Retry { after: seconds(u64::from(attempt.number)) }
+            Decision::Retry { wait: seconds(u64::from(attempt.number)) }
         })
         .build()
         .unwrap();
@@ -194,7 +194,7 @@ async fn a_refusal_of_a_layer_inside_is_no_attempt_and_passes_through() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_can_never_be_sent_is_one_attempt_without_payment_or_decision() {
     use martello_outcome::CallError;
-    let decided = RetryLayer::builder().decide(|_| Decision::Retry { after: seconds(0) }).build().unwrap();
+    let decided = RetryLayer::builder().decide(|_| Decision::Retry { wait: seconds(0) }).build().unwrap();
     for layer in [RetryLayer::default(), decided] {
         let inner = service_fn(|_: http::Request<martello_body::Body>| async {
             let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
@@ -226,7 +226,7 @@ fn a_decision_can_be_tested_by_itself() {
     let request = request("POST");
     let mut attempt = AttemptView::new(RequestHead::from(&request), Outcome::Rejected);
     attempt.backoff = seconds(1);
-    assert_eq!(decide(&attempt), Decision::Retry { after: seconds(1) });
+    assert_eq!(decide(&attempt), Decision::Retry { wait: seconds(1) });
     attempt.number = 3;
     assert_eq!(decide(&attempt), Decision::Stop);
 }

@@ -216,7 +216,7 @@ async fn one_request_can_have_another_deadline() {
 fn a_zero_wait_needs_no_timer() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let layer = RetryLayer::builder()
-        .decide(|_| martello_retry::Decision::Retry { after: Duration::ZERO })
+        .decide(|_| martello_retry::Decision::Retry { wait: Duration::ZERO })
         .build()
         .unwrap();
     let script = Script::statuses([503, 503, 503]);

@@ -56,7 +56,7 @@ async fn no_decision_of_the_users_own_sends_it_again() {
     let decide = |asked: Arc<AtomicU32>| {
         move |_: &martello::retry::AttemptView<'_>| {
             asked.fetch_add(1, Ordering::Relaxed);
-            Decision::Retry { after: std::time::Duration::ZERO }
+            Decision::Retry { wait: std::time::Duration::ZERO }
         }
     };
     let stack = quick().retry(|retry| retry.decide(decide(asked.clone()))).build().unwrap().layer(http());
