@@ -12,7 +12,7 @@ use crate::{
     limiter::{Admission, Limiter},
     queue::WaiterStatus,
     slab::{Index, NONE},
-    usage::Usage,
+    usage::GroupUsage,
 };
 
 /// What a request gets from its limiter.
@@ -38,7 +38,7 @@ impl Acquire {
 }
 
 #[cold]
-fn full(waiting: usize, usage: &Usage) -> CallError {
+fn full(waiting: usize, usage: &GroupUsage) -> CallError {
     let requests = if waiting == 1 { "request waits" } else { "requests wait" };
     let message = format!("the concurrency limit's queue is full: {waiting} {requests}; {usage}");
     CallError::new(ErrorKind::LimitFull, Outcome::Unsent, message)
@@ -146,7 +146,7 @@ impl Waiter {
     /// The error of a wait that took too long.
     pub(crate) fn timed_out(&self) -> CallError {
         let cause = if self.aside { "the client was not ready" } else { "no permit became free" };
-        let (waited, usage) = (self.limiter.max_wait, self.limiter.usage(self.group));
+        let (waited, usage) = (self.limiter.max_wait, self.limiter.group_usage(self.group));
         let message = format!("{cause} within {waited:?}; {usage}");
         CallError::new(ErrorKind::LimitWaitTimeout, Outcome::Unsent, message)
     }

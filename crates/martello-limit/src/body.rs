@@ -82,9 +82,9 @@ pin_project! {
     /// }));
     ///
     /// let response = service.oneshot(Request::new(())).await?;
-    /// assert_eq!(layer.snapshot().in_flight, 1);
+    /// assert_eq!(layer.usage().in_flight, 1);
     /// response.into_body().collect().await?;
-    /// assert_eq!(layer.snapshot().in_flight, 0);
+    /// assert_eq!(layer.usage().in_flight, 0);
     /// # Ok(())
     /// # }
     /// ```

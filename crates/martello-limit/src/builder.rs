@@ -70,7 +70,7 @@ impl ConcurrencyLimitLayer {
     /// ```
     /// use martello_limit::ConcurrencyLimitLayer;
     ///
-    /// assert_eq!(ConcurrencyLimitLayer::new(3)?.snapshot().permits, Some(3));
+    /// assert_eq!(ConcurrencyLimitLayer::new(3)?.usage().permits, Some(3));
     /// assert!(ConcurrencyLimitLayer::new(0).is_err());
     /// # Ok::<(), martello_limit::ConfigError>(())
     /// ```
@@ -155,7 +155,7 @@ impl ConcurrencyLimitBuilder {
     /// use martello_limit::ConcurrencyLimitLayer;
     ///
     /// let five_per_server = ConcurrencyLimitLayer::builder().by_authority().build()?;
-    /// assert_eq!(five_per_server.snapshot().keys, 0);
+    /// assert_eq!(five_per_server.usage().keys, 0);
     /// # Ok::<(), martello_limit::ConfigError>(())
     /// ```
     pub fn by_authority(self) -> Self {

@@ -33,7 +33,7 @@ impl Group {
 
 /// Counts the response bodies of a group that hold a permit, and knows the age of the oldest.
 ///
-/// The clock is read only when a request has to wait, or for a snapshot. All bodies that began since the last reading
+/// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began since the last reading
 /// then get the same time, and form a *batch*. A body knows the index of its batch, so that its beginning and its end
 /// only change a counter.
 pub(crate) struct Unread {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use crate::{ConcurrencyLimit, Release, Snapshot, limiter::Limiter};
+use crate::{ConcurrencyLimit, Release, Usage, limiter::Limiter};
 
 /// A layer that limits how many requests run concurrently, each until its response body has ended.
 ///
@@ -30,8 +30,8 @@ impl ConcurrencyLimitLayer {
     /// use martello_limit::ConcurrencyLimitLayer;
     ///
     /// let limit = if cfg!(test) { ConcurrencyLimitLayer::unlimited() } else { ConcurrencyLimitLayer::default() };
-    /// assert_eq!(limit.snapshot().permits, Some(5));
-    /// assert_eq!(ConcurrencyLimitLayer::unlimited().snapshot().permits, None);
+    /// assert_eq!(limit.usage().permits, Some(5));
+    /// assert_eq!(ConcurrencyLimitLayer::unlimited().usage().permits, None);
     /// ```
     #[must_use]
     pub fn unlimited() -> Self {
@@ -49,12 +49,12 @@ impl ConcurrencyLimitLayer {
     /// use martello_limit::ConcurrencyLimitLayer;
     ///
     /// let limit = ConcurrencyLimitLayer::default();
-    /// let snapshot = limit.snapshot();
-    /// println!("{} requests in flight, {} waiting", snapshot.in_flight, snapshot.waiting);
+    /// let usage = limit.usage();
+    /// println!("{} requests in flight, {} waiting", usage.in_flight, usage.waiting);
     /// ```
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.limiter.as_ref().map_or_else(Snapshot::default, |limiter| limiter.snapshot())
+    pub fn usage(&self) -> Usage {
+        self.limiter.as_ref().map_or_else(Usage::default, |limiter| limiter.usage())
     }
 }
 

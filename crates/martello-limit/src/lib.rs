@@ -19,4 +19,4 @@ pub use future::ResponseFuture;
 pub use layer::ConcurrencyLimitLayer;
 pub use martello_outcome::{CallError, ConfigError, ErrorKind, RequestHead};
 pub use service::ConcurrencyLimit;
-pub use usage::Snapshot;
+pub use usage::Usage;

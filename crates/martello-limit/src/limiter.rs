@@ -13,7 +13,7 @@ use crate::{
     keys::KeyFn,
     queue::{Queue, WaiterStatus},
     slab::Index,
-    usage::{Snapshot, Usage},
+    usage::{GroupUsage, Usage},
 };
 
 /// The permits of one layer value, behind one mutex.
@@ -34,7 +34,7 @@ pub(crate) enum Admission {
     /// A waiter of this group. The caller removes it with [`Limiter::take`] or [`Limiter::leave`].
     Queued { group: Index, waiter: Index, since: Instant },
     /// No permit is free, and as many requests wait as may.
-    Full { waiting: usize, usage: Usage },
+    Full { waiting: usize, usage: GroupUsage },
 }
 
 impl Limiter {
@@ -116,15 +116,15 @@ impl Limiter {
     }
 
     /// The permits of one group.
-    pub(crate) fn usage(&self, group: Index) -> Usage {
+    pub(crate) fn group_usage(&self, group: Index) -> GroupUsage {
         let now = Instant::now();
-        self.lock().usage(group, now)
+        self.lock().group_usage(group, now)
     }
 
     /// The permits and waiters of all groups.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn usage(&self) -> Usage {
         let now = Instant::now();
-        self.lock().snapshot(now)
+        self.lock().usage(now)
     }
 
     #[inline]
@@ -154,7 +154,7 @@ fn join(mut queue: MutexGuard<'_, Queue>, group: Index) -> Admission {
     let now = Instant::now();
     match queue.join(group, now) {
         Some(waiter) => Admission::Queued { group, waiter, since: now },
-        None => Admission::Full { waiting: queue.waiting(), usage: queue.usage(group, now) },
+        None => Admission::Full { waiting: queue.waiting(), usage: queue.group_usage(group, now) },
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         thread::scope(|scope| scope.spawn(poison).join().unwrap_err());
         assert!(limiter.queue.is_poisoned());
         assert!(matches!(limiter.acquire(&Request::new(())), Admission::Granted { .. }));
-        assert_eq!(limiter.snapshot().in_flight, 1);
+        assert_eq!(limiter.usage().in_flight, 1);
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
                     start.wait();
                     for round in 0..100_000 {
                         if round % 8 == 0 {
-                            assert!(limiter.snapshot().in_flight <= 1);
+                            assert!(limiter.usage().in_flight <= 1);
                         }
                         match limiter.acquire(&Request::new(())) {
                             Admission::Granted { group } => use_permit(group, round % 2 == 0),
@@ -221,7 +221,7 @@ mod tests {
                 });
             }
         });
-        let left = limiter.snapshot();
+        let left = limiter.usage();
         assert_eq!((left.in_flight, left.unread, left.waiting), (0, 0, 0));
     }
 }

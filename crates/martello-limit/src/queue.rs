@@ -6,7 +6,7 @@ use crate::{
     group::Batch,
     keys::Groups,
     slab::{Index, NONE, Slab},
-    usage::{Snapshot, Usage},
+    usage::{GroupUsage, Usage},
 };
 
 /// The permits that are held, and the requests that wait for one. Each group serves its waiters in order of arrival.
@@ -243,8 +243,8 @@ impl Queue {
     }
 
     /// The permits of one group.
-    pub(crate) fn usage(&mut self, group: Index, now: Instant) -> Usage {
-        let mut usage = Usage { permits: self.permits, ..Usage::default() };
+    pub(crate) fn group_usage(&mut self, group: Index, now: Instant) -> GroupUsage {
+        let mut usage = GroupUsage { permits: self.permits, ..GroupUsage::default() };
         if let Some(this) = self.groups.get_mut(group) {
             this.unread.set_time(now, &mut self.batches);
             let oldest = this.unread.oldest(&self.batches);
@@ -256,20 +256,20 @@ impl Queue {
     }
 
     /// The permits and waiters of all groups.
-    pub(crate) fn snapshot(&mut self, now: Instant) -> Snapshot {
-        let mut snapshot = Snapshot {
+    pub(crate) fn usage(&mut self, now: Instant) -> Usage {
+        let mut total = Usage {
             permits: Some(self.permits),
             waiting: self.waiting,
             keys: self.groups.keys(),
-            ..Snapshot::default()
+            ..Usage::default()
         };
         for group in self.groups.all() {
-            let usage = self.usage(group, now);
-            snapshot.in_flight += usage.held;
-            snapshot.unread += usage.unread;
-            snapshot.oldest_unread = snapshot.oldest_unread.max(usage.oldest);
+            let of_group = self.group_usage(group, now);
+            total.in_flight += of_group.held;
+            total.unread += of_group.unread;
+            total.oldest_unread = total.oldest_unread.max(of_group.oldest);
         }
-        snapshot
+        total
     }
 }
 

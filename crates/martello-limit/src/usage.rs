@@ -1,17 +1,17 @@
 use std::{fmt, time::Duration};
 
-/// The state of a limit at one moment, over all its keys, for dashboards. Taking it changes nothing for any request.
+/// The usage of a limit at one moment, over all its keys, for dashboards. Taking it changes nothing for any request.
 ///
 /// ```
 /// use martello_limit::ConcurrencyLimitLayer;
 ///
-/// let snapshot = ConcurrencyLimitLayer::new(3)?.snapshot();
-/// assert_eq!((snapshot.permits, snapshot.in_flight, snapshot.waiting), (Some(3), 0, 0));
+/// let usage = ConcurrencyLimitLayer::new(3)?.usage();
+/// assert_eq!((usage.permits, usage.in_flight, usage.waiting), (Some(3), 0, 0));
 /// # Ok::<(), martello_limit::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Snapshot {
+pub struct Usage {
     /// The number of permits of each key. `None` for an unlimited layer, which counts nothing.
     pub permits: Option<usize>,
     /// Permits that are held, by requests in flight and by response bodies.
@@ -19,7 +19,7 @@ pub struct Snapshot {
     /// How many of them are held by response bodies that were not read to their end.
     pub unread: usize,
     /// How long the oldest of these bodies has held its permit, at least. Its time counts from the first moment at
-    /// which a request waited for the permit or a snapshot was taken: the layer does not read the clock before.
+    /// which a request waited for the permit or the usage was requested: the layer does not read the clock before.
     pub oldest_unread: Option<Duration>,
     /// Requests that wait for a permit, or for their client to be ready for it.
     pub waiting: usize,
@@ -29,14 +29,14 @@ pub struct Snapshot {
 
 /// The permits of one group, for error messages. Its text says what to do about unread bodies.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
+pub(crate) struct GroupUsage {
     pub(crate) permits: usize,
     pub(crate) held: usize,
     pub(crate) unread: usize,
     pub(crate) oldest: Option<Duration>,
 }
 
-impl fmt::Display for Usage {
+impl fmt::Display for GroupUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { permits, held, unread, .. } = self;
         write!(f, "permits held: {held} of {permits}, ")?;
@@ -63,13 +63,14 @@ mod tests {
 
     #[test]
     fn the_text_says_whether_unread_bodies_hold_the_permits() {
-        let usage = Usage { permits: 5, held: 5, unread: 4, oldest: Some(Duration::from_millis(30_017)) };
+        let usage =
+            GroupUsage { permits: 5, held: 5, unread: 4, oldest: Some(Duration::from_millis(30_017)) };
         assert_eq!(
             usage.to_string(),
             "permits held: 5 of 5, 4 of them by unread response bodies, the oldest for at least 30s; read each \
              response body to its end, or drop it"
         );
-        let busy = Usage { unread: 0, oldest: None, ..usage };
+        let busy = GroupUsage { unread: 0, oldest: None, ..usage };
         assert_eq!(busy.to_string(), "permits held: 5 of 5, none of them by an unread response body");
     }
 }

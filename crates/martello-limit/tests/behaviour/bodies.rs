@@ -17,7 +17,7 @@ fn exchange(release: Release, method: Method, status: u16, body: ScriptedBody) -
     let mut call = call(&service, Request::builder().method(method).body(()).unwrap());
     api.next().1.send_response(Response::builder().status(status).body(body).unwrap());
     let response = assert_ready_ok!(call.poll());
-    let held = layer.snapshot().in_flight == 1;
+    let held = layer.usage().in_flight == 1;
     (response, held)
 }
 

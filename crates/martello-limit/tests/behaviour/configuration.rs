@@ -35,6 +35,6 @@ fn the_ends_of_the_ranges_are_in_them() {
 
 #[test]
 fn the_default_has_five_permits() {
-    assert_eq!(ConcurrencyLimitLayer::default().snapshot().permits, Some(5));
-    assert_eq!(ConcurrencyLimitLayer::builder().build().unwrap().snapshot().permits, Some(5));
+    assert_eq!(ConcurrencyLimitLayer::default().usage().permits, Some(5));
+    assert_eq!(ConcurrencyLimitLayer::builder().build().unwrap().usage().permits, Some(5));
 }

@@ -27,7 +27,7 @@ async fn it_holds_with_five() {
 async fn it_holds_with_keys() {
     let layer = ConcurrencyLimitLayer::builder().permits(1).by_authority().build().unwrap();
     contract::check_layer(layer.clone(), request).await.unwrap();
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (0, 0));
+    assert_eq!((layer.usage().in_flight, layer.usage().keys), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

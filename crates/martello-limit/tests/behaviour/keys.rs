@@ -38,7 +38,7 @@ async fn a_key_without_a_free_permit_blocks_no_other_key() {
     let mut second_red = start(&service, "red");
     assert_pending!(second_red.poll());
     let blue = hold(&service, &mut api, "blue");
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (2, 2));
+    assert_eq!((layer.usage().in_flight, layer.usage().keys), (2, 2));
     drop(blue);
     assert!(!second_red.is_woken());
     drop(red);
@@ -53,11 +53,11 @@ async fn idle_keys_are_removed() {
         let held = hold(&service, &mut api, &tenant.to_string());
         let mut waits = start(&service, &tenant.to_string());
         assert_pending!(waits.poll());
-        assert_eq!(layer.snapshot().keys, 1);
+        assert_eq!(layer.usage().keys, 1);
         drop(held);
-        assert_eq!(layer.snapshot().keys, 1, "it was granted the permit");
+        assert_eq!(layer.usage().keys, 1, "it was granted the permit");
         drop(waits);
-        assert_eq!(layer.snapshot().keys, 0);
+        assert_eq!(layer.usage().keys, 0);
     }
 }
 
@@ -87,10 +87,10 @@ async fn by_authority_tells_servers_apart() {
     let (service, _api) = limited(&layer);
     let calls = ["https://one.example/a", "https://One.example:443/b", "https://two.example/a"]
         .map(|uri| call(&service, Request::get(uri).body(()).unwrap()));
-    let snapshot = layer.snapshot();
-    assert_eq!((snapshot.in_flight, snapshot.waiting, snapshot.keys), (2, 1, 2));
+    let usage = layer.usage();
+    assert_eq!((usage.in_flight, usage.waiting, usage.keys), (2, 1, 2));
     drop(calls);
-    assert_eq!(layer.snapshot().keys, 0);
+    assert_eq!(layer.usage().keys, 0);
 }
 
 /// RFC 9110 §4.2.3: a URI without a port, with an empty one and with the default port name the same server.
@@ -103,12 +103,12 @@ async fn by_authority_treats_an_empty_port_as_none() {
         let layer = ConcurrencyLimitLayer::builder().permits(4).by_authority().build().unwrap();
         let (service, _api) = limited(&layer);
         let _calls = uris.map(|uri| call(&service, Request::get(uri).body(()).unwrap()));
-        assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (4, 1), "{uris:?}");
+        assert_eq!((layer.usage().in_flight, layer.usage().keys), (4, 1), "{uris:?}");
     }
 
     let layer = ConcurrencyLimitLayer::builder().permits(2).by_authority().build().unwrap();
     let (service, _api) = limited(&layer);
     let _calls = ["api.example", "api.example:"]
         .map(|host| call(&service, Request::get("/orders").header("host", host).body(()).unwrap()));
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().keys), (2, 1));
+    assert_eq!((layer.usage().in_flight, layer.usage().keys), (2, 1));
 }

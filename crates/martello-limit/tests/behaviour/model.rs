@@ -252,11 +252,11 @@ impl Model {
         }
         let sum = |states: &[State]| keys.iter().map(|key| self.count(*key, states)).sum::<usize>();
         let alive = |key: &&usize| self.held(**key) + self.count(**key, &[State::Aside]) > 0;
-        let snapshot = self.layer.snapshot();
-        assert_eq!(snapshot.in_flight, sum(&[State::Offered, State::Holds]));
-        assert_eq!(snapshot.unread, self.calls.iter().filter(|call| call.response.is_some()).count());
-        assert_eq!(snapshot.waiting, sum(&[State::Waits, State::Aside]));
-        assert_eq!(snapshot.keys, if self.keyed { keys.iter().filter(alive).count() } else { 0 });
+        let usage = self.layer.usage();
+        assert_eq!(usage.in_flight, sum(&[State::Offered, State::Holds]));
+        assert_eq!(usage.unread, self.calls.iter().filter(|call| call.response.is_some()).count());
+        assert_eq!(usage.waiting, sum(&[State::Waits, State::Aside]));
+        assert_eq!(usage.keys, if self.keyed { keys.iter().filter(alive).count() } else { 0 });
     }
 }
 
@@ -273,7 +273,7 @@ proptest! {
         while !model.calls.is_empty() {
             model.take(Step::Drop(0));
         }
-        let snapshot = model.layer.snapshot();
-        prop_assert_eq!((snapshot.in_flight, snapshot.waiting, snapshot.keys), (0, 0, 0));
+        let usage = model.layer.usage();
+        prop_assert_eq!((usage.in_flight, usage.waiting, usage.keys), (0, 0, 0));
     }
 }

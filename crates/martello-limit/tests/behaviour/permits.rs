@@ -41,7 +41,7 @@ async fn the_permit_is_returned_after_a_frame_of(body: ScriptedBody) {
     drop(assert_ready_ok!(next.poll()));
     // The first body does not return its permit twice.
     drop(body);
-    assert_eq!(layer.snapshot().in_flight, 0);
+    assert_eq!(layer.usage().in_flight, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,9 +84,9 @@ async fn dropping_a_call_in_flight_returns_its_permit() {
     let layer = limit(1);
     let (service, mut api) = limited(&layer);
     let unpolled = get(&service);
-    assert_eq!(layer.snapshot().in_flight, 1);
+    assert_eq!(layer.usage().in_flight, 1);
     drop(unpolled);
-    assert_eq!(layer.snapshot().in_flight, 0);
+    assert_eq!(layer.usage().in_flight, 0);
 
     let mut polled = get(&service);
     assert_pending!(polled.poll());
@@ -94,7 +94,7 @@ async fn dropping_a_call_in_flight_returns_its_permit() {
     drop(polled);
     assert!(next.is_woken());
     drop((api.next(), next));
-    assert_eq!(layer.snapshot().in_flight, 0);
+    assert_eq!(layer.usage().in_flight, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,9 +117,9 @@ async fn the_permit_of_a_response_is_not_returned_before_its_future_and_body_are
     api.next().1.send_response(Response::new(body));
     let response = assert_ready_ok!(call.poll());
     drop(call);
-    assert_eq!((layer.snapshot().in_flight, handle.dropped()), (1, false));
+    assert_eq!((layer.usage().in_flight, handle.dropped()), (1, false));
     drop(response);
-    assert_eq!((layer.snapshot().in_flight, handle.dropped()), (0, true));
+    assert_eq!((layer.usage().in_flight, handle.dropped()), (0, true));
 }
 
 /// Otherwise the next request could start while this one still exists: six concurrent requests.
@@ -128,7 +128,7 @@ async fn a_request_is_dropped_before_its_permit_is_returned() {
     struct Witness(ConcurrencyLimitLayer);
     impl Drop for Witness {
         fn drop(&mut self) {
-            assert_eq!(self.0.snapshot().in_flight, 1, "the permit was already returned");
+            assert_eq!(self.0.usage().in_flight, 1, "the permit was already returned");
         }
     }
     let layer = limit(1);
@@ -144,5 +144,5 @@ async fn a_request_is_dropped_before_its_permit_is_returned() {
     let mut call = tokio_test::task::spawn(tower::ServiceExt::oneshot(layer.layer(client), Request::new(())));
     assert!(call.poll().is_pending());
     drop(call);
-    assert_eq!(layer.snapshot().in_flight, 0);
+    assert_eq!(layer.usage().in_flight, 0);
 }

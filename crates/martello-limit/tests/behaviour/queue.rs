@@ -48,11 +48,11 @@ async fn a_waiter_that_is_dropped_leaves_the_queue() {
     let holder = answered(&service, &mut api);
     let (first, second, third) = (waiting(&service), waiting(&service), waiting(&service));
     drop(second);
-    assert_eq!(layer.snapshot().waiting, 2);
+    assert_eq!(layer.usage().waiting, 2);
     drop(first);
     drop(holder);
     assert!(third.is_woken());
-    assert_eq!(layer.snapshot().waiting, 0);
+    assert_eq!(layer.usage().waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +66,7 @@ async fn a_waiter_that_is_dropped_after_its_grant_passes_the_permit_on() {
     drop(first);
     assert!(second.is_woken());
     drop(second);
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (0, 0));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,9 +75,9 @@ async fn a_call_that_was_never_polled_leaves_the_queue() {
     let (service, mut api) = limited(&layer);
     let _holder = answered(&service, &mut api);
     let unpolled = get(&service);
-    assert_eq!(layer.snapshot().waiting, 1);
+    assert_eq!(layer.usage().waiting, 1);
     drop(unpolled);
-    assert_eq!(layer.snapshot().waiting, 0);
+    assert_eq!(layer.usage().waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +133,7 @@ async fn a_wait_that_takes_too_long_reports_unread_bodies() {
         "no permit became free within 30s; permits held: 5 of 5, 4 of them by unread response bodies, the oldest \
          for at least 30s; read each response body to its end, or drop it"
     );
-    assert_eq!(layer.snapshot().waiting, 0);
+    assert_eq!(layer.usage().waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,9 +48,9 @@ async fn a_call_that_waits_for_the_client_holds_no_permit() {
     api.0.allow(0);
     drop(first);
     assert_pending!(second.poll());
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (0, 1));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (0, 1));
     drop(second);
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (0, 0));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +63,7 @@ async fn a_client_that_fails_after_the_wait_returns_the_permit() {
     drop(first);
     let error = assert_ready_err!(second.poll());
     assert_eq!(error.kind(), ErrorKind::Transport);
-    assert_eq!(layer.snapshot().in_flight, 0, "while the failed call is still there");
+    assert_eq!(layer.usage().in_flight, 0, "while the failed call is still there");
     assert_pending!(second.poll(), "it has ended");
 }
 

@@ -16,7 +16,7 @@ fn no_key_is_in_the_debug_text() {
         .unwrap();
     let (service, _api) = limited(&layer);
     let _held = call(&service, Request::get("/").header("x-api-key", "hunter2").body(()).unwrap());
-    assert_eq!(layer.snapshot().keys, 1);
+    assert_eq!(layer.usage().keys, 1);
     let text = format!("{layer:?} {:?}", layer.layer(()));
     assert!(!text.contains("hunter2"), "{text}");
 }

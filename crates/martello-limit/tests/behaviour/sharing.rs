@@ -15,7 +15,7 @@ async fn services_of_one_layer_share_its_permits_over_different_clients() {
 
     let mut order = waiting(&orders);
     let mut plan = waiting(&plans);
-    assert_eq!((five.snapshot().in_flight, five.snapshot().waiting), (5, 2));
+    assert_eq!((five.usage().in_flight, five.usage().waiting), (5, 2));
     drop(three);
     assert_pending!(plan.poll());
     assert_pending!(order.poll());
@@ -39,5 +39,5 @@ async fn an_unlimited_layer_passes_every_request() {
     let (service, mut api) = limited(&layer);
     let _answered: Vec<_> = (0..30).map(|_| answered(&service, &mut api)).collect();
     let _under_way: Vec<_> = (0..30).map(|_| get(&service)).collect();
-    assert_eq!((layer.snapshot().permits, layer.snapshot().in_flight), (None, 0));
+    assert_eq!((layer.usage().permits, layer.usage().in_flight), (None, 0));
 }

@@ -63,14 +63,14 @@ async fn a_permit_passes_over_a_request_whose_client_is_not_ready() {
     two.holder = None;
     assert_pending!(first.poll());
     assert!(behind.is_woken(), "the permit went to the next");
-    assert_eq!((two.layer.snapshot().in_flight, two.layer.snapshot().waiting), (1, 1));
+    assert_eq!((two.layer.usage().in_flight, two.layer.usage().waiting), (1, 1));
 
     assert_pending!(behind.poll());
     two.other_api.answer(unread());
     assert_ready_ok!(behind.poll());
     two.slow_api.assert_idle();
     drop(first);
-    assert_eq!(two.layer.snapshot().waiting, 0);
+    assert_eq!(two.layer.usage().waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn five_requests_whose_client_is_not_ready_hold_no_permit() {
     for call in &mut waits {
         assert_pending!(call.poll());
     }
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (0, 5));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (0, 5));
     answered(&other, &mut other_api);
 }
 
@@ -153,7 +153,7 @@ async fn it_takes_a_free_permit_at_once_when_its_client_is_ready() {
     assert_pending!(call.poll());
     two.slow_api.answer(unread());
     let _response = assert_ready_ok!(call.poll());
-    assert_eq!((two.layer.snapshot().in_flight, two.layer.snapshot().waiting), (1, 0));
+    assert_eq!((two.layer.usage().in_flight, two.layer.usage().waiting), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,8 +189,8 @@ async fn both_waits_share_one_time_limit_and_leave_the_request_unsent() {
         error.to_string(),
         "the client was not ready within 30s; permits held: 0 of 1, none of them by an unread response body"
     );
-    let snapshot = two.layer.snapshot();
-    assert_eq!((snapshot.in_flight, snapshot.waiting), (0, 0));
+    let usage = two.layer.usage();
+    assert_eq!((usage.in_flight, usage.waiting), (0, 0));
     two.slow_api.assert_idle();
 }
 
@@ -248,11 +248,11 @@ async fn dropping_it_leaves_nothing_behind() {
     api.0.allow(0);
     drop(holder);
     assert_pending!(call.poll());
-    let snapshot = layer.snapshot();
-    assert_eq!((snapshot.in_flight, snapshot.waiting, snapshot.keys), (0, 1, 1));
+    let usage = layer.usage();
+    assert_eq!((usage.in_flight, usage.waiting, usage.keys), (0, 1, 1));
     drop(call);
-    let snapshot = layer.snapshot();
-    assert_eq!((snapshot.in_flight, snapshot.waiting, snapshot.keys), (0, 0, 0));
+    let usage = layer.usage();
+    assert_eq!((usage.in_flight, usage.waiting, usage.keys), (0, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +262,7 @@ async fn a_client_that_fails_while_its_request_is_aside_ends_it_unsent() {
     two.slow_api.0.send_error("closed");
     let error = assert_ready_err!(call.poll());
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Transport, Outcome::Unsent));
-    assert_eq!((two.layer.snapshot().in_flight, two.layer.snapshot().waiting), (0, 0));
+    assert_eq!((two.layer.usage().in_flight, two.layer.usage().waiting), (0, 0));
 }
 
 /// A client that asserts that the instance that was readied is the one that is called.
@@ -372,6 +372,6 @@ async fn a_panic_of_the_client_returns_the_permit_once() {
     let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call.poll()));
     unwound.unwrap_err();
     drop(call);
-    let snapshot = layer.snapshot();
-    assert_eq!((snapshot.in_flight, snapshot.waiting), (0, 0));
+    let usage = layer.usage();
+    assert_eq!((usage.in_flight, usage.waiting), (0, 0));
 }

@@ -16,12 +16,12 @@ use tokio_test::{assert_pending, assert_ready_ok};
 
 use crate::support::{Call, answered, get, limit, limited, unread, waiting};
 
-/// Takes a snapshot when it is woken and when it is dropped. Both would deadlock under the limit's lock.
+/// Requests the usage when it is woken and when it is dropped. Both would deadlock under the limit's lock.
 struct TakesSnapshots(ConcurrencyLimitLayer, Arc<AtomicUsize>);
 
 impl TakesSnapshots {
     fn take(&self) {
-        assert_eq!(self.0.snapshot().permits, Some(1));
+        assert_eq!(self.0.usage().permits, Some(1));
         self.1.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -77,11 +77,11 @@ async fn a_waker_that_panics_loses_no_permit() {
     assert_pending!(Pin::new(&mut first).poll(&mut Context::from_waker(&panics)));
 
     catch_unwind(AssertUnwindSafe(|| drop(holder))).unwrap_err();
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (1, 1));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (1, 1));
     assert_pending!(first.poll());
     api.answer(unread());
     drop(assert_ready_ok!(first.poll()));
     assert!(second.is_woken());
     drop(second);
-    assert_eq!((layer.snapshot().in_flight, layer.snapshot().waiting), (0, 0));
+    assert_eq!((layer.usage().in_flight, layer.usage().waiting), (0, 0));
 }

@@ -27,7 +27,7 @@ async fn most_in_flight(layer: ConcurrencyLimitLayer) -> usize {
         });
     }
     assert_eq!(calls.join_all().await, [40; 20]);
-    assert_eq!(layer.snapshot().in_flight, 0);
+    assert_eq!(layer.usage().in_flight, 0);
     server.most_in_flight()
 }
 

@@ -29,7 +29,7 @@ async fn a_page_is_read_to_its_end_before_the_next_is_asked_for() {
     items.next().await.unwrap().unwrap();
     items.next().await.unwrap().unwrap();
     assert!(items.next().await.is_none());
-    assert_eq!(limit.snapshot().in_flight, 0);
+    assert_eq!(limit.usage().in_flight, 0);
 }
 
 #[tokio::test]

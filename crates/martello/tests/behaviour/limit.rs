@@ -22,8 +22,8 @@ async fn a_sixth_request_does_not_start_while_five_bodies_stream() {
     let sixth = stack.oneshot(request("GET", server.uri("/")));
     let mut sixth = std::pin::pin!(sixth);
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut sixth).await.is_err());
-    let snapshot = layer.limit().snapshot();
-    assert_eq!((server.requests().len(), snapshot.unread, snapshot.waiting), (5, 5, 1));
+    let usage = layer.limit().usage();
+    assert_eq!((server.requests().len(), usage.unread, usage.waiting), (5, 5, 1));
 
     drop(streaming.pop());
     sixth.await.unwrap();
@@ -117,10 +117,10 @@ async fn a_body_that_stalls_gives_its_permit_back_though_the_caller_keeps_it() {
     let stack = retry.layer(one.layer(http()));
     let mut kept = stack.clone().oneshot(request("GET", server.uri("/"))).await.unwrap().into_body();
     kept.frame().await.unwrap().unwrap();
-    assert_eq!(one.snapshot().in_flight, 1);
+    assert_eq!(one.usage().in_flight, 1);
     let error = kept.frame().await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Body, Outcome::Ambiguous));
-    assert_eq!(one.snapshot().in_flight, 0);
+    assert_eq!(one.usage().in_flight, 0);
     let next = tokio::time::timeout(Duration::from_secs(5), stack.oneshot(request("GET", server.uri("/"))));
     assert_eq!(next.await.unwrap().unwrap().status().as_u16(), 200);
     drop(kept);

@@ -109,5 +109,5 @@ async fn a_call_that_a_panic_drops_writes_one_of_each_and_gives_its_permit_back(
     });
     assert!(tasks.join_next().await.unwrap().unwrap_err().is_panic());
     assert_eq!((written.of(ATTEMPT).len(), written.of(CALL).len()), (1, 1));
-    assert_eq!(layer.limit().snapshot().in_flight, 0);
+    assert_eq!(layer.limit().usage().in_flight, 0);
 }
