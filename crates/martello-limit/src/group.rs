@@ -16,13 +16,13 @@ pub(crate) struct Group {
     /// How many waiters are aside until their client is ready.
     pub(crate) aside: usize,
     /// The response bodies that hold a permit.
-    pub(crate) unread: Unread,
+    pub(crate) open_bodies: OpenBodies,
 }
 
 impl Group {
     pub(crate) fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
-        let unread = Unread::new(batches);
-        Self { key, held: 0, waiters: List::new(), rejoined: BTreeMap::new(), aside: 0, unread }
+        let open_bodies = OpenBodies::new(batches);
+        Self { key, held: 0, waiters: List::new(), rejoined: BTreeMap::new(), aside: 0, open_bodies }
     }
 
     #[inline]
@@ -36,7 +36,7 @@ impl Group {
 /// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began since the last reading
 /// then get the same time, and form a *batch*. A body knows the index of its batch, so that its beginning and its end
 /// only change a counter.
-pub(crate) struct Unread {
+pub(crate) struct OpenBodies {
     /// How many bodies have no time yet.
     untimed: usize,
     /// The batch that these bodies will form. Its index is reserved.
@@ -54,7 +54,7 @@ pub(crate) struct Batch {
     bodies: usize,
 }
 
-impl Unread {
+impl OpenBodies {
     fn new(batches: &mut Slab<Batch>) -> Self {
         Self { untimed: 0, next: batches.insert(Batch::default()), timed: 0, batches: List::new() }
     }

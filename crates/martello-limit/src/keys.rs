@@ -44,7 +44,7 @@ impl Groups {
         };
         self.by_key.remove(key);
         if let Some(group) = self.groups.remove(group) {
-            group.unread.remove(batches);
+            group.open_bodies.remove(batches);
         }
     }
 

@@ -222,6 +222,6 @@ mod tests {
             }
         });
         let left = limiter.usage();
-        assert_eq!((left.in_flight, left.unread, left.waiting), (0, 0, 0));
+        assert_eq!((left.in_flight, left.open_bodies, left.waiting), (0, 0, 0));
     }
 }

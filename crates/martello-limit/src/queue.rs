@@ -99,7 +99,7 @@ impl Queue {
     /// Appends a waiter to the group's queue. Returns `None` if as many wait as may.
     pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<Index> {
         let this = self.groups.get_mut(group)?;
-        this.unread.set_time(now, &mut self.batches);
+        this.open_bodies.set_time(now, &mut self.batches);
         if self.waiting >= self.max_waiting {
             return None;
         }
@@ -186,14 +186,14 @@ impl Queue {
     #[inline]
     pub(crate) fn try_begin_body(&mut self, group: Index) -> Option<Index> {
         let this = self.groups.get_mut(group).filter(|this| this.is_queue_empty())?;
-        Some(this.unread.begin())
+        Some(this.open_bodies.begin())
     }
 
     /// Counts a permit of the group as held by a response body that begins now, and returns the body's batch.
     pub(crate) fn begin_body(&mut self, group: Index, now: Instant) -> Index {
         let Some(this) = self.groups.get_mut(group) else { return NONE };
-        let batch = this.unread.begin();
-        this.unread.set_time(now, &mut self.batches);
+        let batch = this.open_bodies.begin();
+        this.open_bodies.set_time(now, &mut self.batches);
         batch
     }
 
@@ -202,7 +202,7 @@ impl Queue {
     #[inline]
     pub(crate) fn try_release(&mut self, group: Index, batch: Index) -> bool {
         let Some(this) = self.groups.get_mut(group) else { return false };
-        let only_counts = this.key.is_none() && this.is_queue_empty() && this.unread.try_end(batch);
+        let only_counts = this.key.is_none() && this.is_queue_empty() && this.open_bodies.try_end(batch);
         if only_counts {
             this.held -= 1;
         }
@@ -213,7 +213,7 @@ impl Queue {
     /// the first waiter, whose waker is returned, or becomes free.
     pub(crate) fn release(&mut self, group: Index, batch: Index) -> Option<Waker> {
         let this = self.groups.get_mut(group)?;
-        this.unread.end(batch, &mut self.batches);
+        this.open_bodies.end(batch, &mut self.batches);
         if !this.is_queue_empty() {
             return self.grant_next(group);
         }
@@ -246,10 +246,10 @@ impl Queue {
     pub(crate) fn group_usage(&mut self, group: Index, now: Instant) -> GroupUsage {
         let mut usage = GroupUsage { permits: self.permits, ..GroupUsage::default() };
         if let Some(this) = self.groups.get_mut(group) {
-            this.unread.set_time(now, &mut self.batches);
-            let oldest = this.unread.oldest(&self.batches);
+            this.open_bodies.set_time(now, &mut self.batches);
+            let oldest = this.open_bodies.oldest(&self.batches);
             usage.held = this.held;
-            usage.unread = this.unread.len();
+            usage.open_bodies = this.open_bodies.len();
             usage.oldest = oldest.map(|since| now.saturating_duration_since(since));
         }
         usage
@@ -266,8 +266,8 @@ impl Queue {
         for group in self.groups.all() {
             let of_group = self.group_usage(group, now);
             total.in_flight += of_group.held;
-            total.unread += of_group.unread;
-            total.oldest_unread = total.oldest_unread.max(of_group.oldest);
+            total.open_bodies += of_group.open_bodies;
+            total.oldest_open_body = total.oldest_open_body.max(of_group.oldest);
         }
         total
     }

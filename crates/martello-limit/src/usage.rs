@@ -17,10 +17,10 @@ pub struct Usage {
     /// Permits that are held, by requests in flight and by response bodies.
     pub in_flight: usize,
     /// How many of them are held by response bodies that were not read to their end.
-    pub unread: usize,
+    pub open_bodies: usize,
     /// How long the oldest of these bodies has held its permit, at least. Its time counts from the first moment at
     /// which a request waited for the permit or the usage was requested: the layer does not read the clock before.
-    pub oldest_unread: Option<Duration>,
+    pub oldest_open_body: Option<Duration>,
     /// Requests that wait for a permit, or for their client to be ready for it.
     pub waiting: usize,
     /// Keys in use. Zero for a limit without keys.
@@ -32,13 +32,13 @@ pub struct Usage {
 pub(crate) struct GroupUsage {
     pub(crate) permits: usize,
     pub(crate) held: usize,
-    pub(crate) unread: usize,
+    pub(crate) open_bodies: usize,
     pub(crate) oldest: Option<Duration>,
 }
 
 impl fmt::Display for GroupUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { permits, held, unread, .. } = self;
+        let Self { permits, held, open_bodies, .. } = self;
         write!(f, "permits held: {held} of {permits}, ")?;
         let Some(oldest) = self.oldest else {
             return f.write_str("none of them by an unread response body");
@@ -51,7 +51,7 @@ impl fmt::Display for GroupUsage {
         };
         write!(
             f,
-            "{unread} of them by unread response bodies, the oldest for at least {oldest:?}; read each response \
+            "{open_bodies} of them by unread response bodies, the oldest for at least {oldest:?}; read each response \
              body to its end, or drop it"
         )
     }
@@ -64,13 +64,13 @@ mod tests {
     #[test]
     fn the_text_says_whether_unread_bodies_hold_the_permits() {
         let usage =
-            GroupUsage { permits: 5, held: 5, unread: 4, oldest: Some(Duration::from_millis(30_017)) };
+            GroupUsage { permits: 5, held: 5, open_bodies: 4, oldest: Some(Duration::from_millis(30_017)) };
         assert_eq!(
             usage.to_string(),
             "permits held: 5 of 5, 4 of them by unread response bodies, the oldest for at least 30s; read each \
              response body to its end, or drop it"
         );
-        let busy = GroupUsage { unread: 0, oldest: None, ..usage };
+        let busy = GroupUsage { open_bodies: 0, oldest: None, ..usage };
         assert_eq!(busy.to_string(), "permits held: 5 of 5, none of them by an unread response body");
     }
 }

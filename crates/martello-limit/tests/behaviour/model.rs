@@ -254,7 +254,7 @@ impl Model {
         let alive = |key: &&usize| self.held(**key) + self.count(**key, &[State::Aside]) > 0;
         let usage = self.layer.usage();
         assert_eq!(usage.in_flight, sum(&[State::Offered, State::Holds]));
-        assert_eq!(usage.unread, self.calls.iter().filter(|call| call.response.is_some()).count());
+        assert_eq!(usage.open_bodies, self.calls.iter().filter(|call| call.response.is_some()).count());
         assert_eq!(usage.waiting, sum(&[State::Waits, State::Aside]));
         assert_eq!(usage.keys, if self.keyed { keys.iter().filter(alive).count() } else { 0 });
     }

@@ -34,7 +34,7 @@ async fn calls_that_end_in_every_way_leave_nothing_behind() {
     }
     tasks.join_all().await;
     let usage = layer.usage();
-    assert_eq!((usage.in_flight, usage.unread, usage.waiting), (0, 0, 0));
+    assert_eq!((usage.in_flight, usage.open_bodies, usage.waiting), (0, 0, 0));
 }
 
 /// The client is ready for two concurrent requests and the limit permits three, so that requests often step aside.
@@ -61,5 +61,5 @@ async fn calls_over_a_client_that_is_often_not_ready_all_end() {
     }
     tokio::time::timeout(Duration::from_secs(60), tasks.join_all()).await.expect("a call was not woken");
     let usage = layer.usage();
-    assert_eq!((usage.in_flight, usage.unread, usage.waiting), (0, 0, 0));
+    assert_eq!((usage.in_flight, usage.open_bodies, usage.waiting), (0, 0, 0));
 }

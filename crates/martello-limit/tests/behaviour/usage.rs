@@ -14,7 +14,7 @@ async fn it_counts_held_permits_and_waiting_requests() {
     tokio::time::advance(seconds(3)).await;
     let usage = layer.usage();
     assert_eq!((usage.permits, usage.in_flight), (Some(3), 3));
-    assert_eq!((usage.unread, usage.oldest_unread), (2, Some(seconds(3))));
+    assert_eq!((usage.open_bodies, usage.oldest_open_body), (2, Some(seconds(3))));
     assert_eq!((usage.waiting, usage.keys), (2, 0));
 }
 
@@ -22,15 +22,15 @@ async fn it_counts_held_permits_and_waiting_requests() {
 async fn a_body_ages_from_the_first_usage_report_that_counted_it() {
     let layer = ConcurrencyLimitLayer::default();
     let (service, mut api) = limited(&layer);
-    assert_eq!(layer.usage().oldest_unread, None);
+    assert_eq!(layer.usage().oldest_open_body, None);
     let first = answered(&service, &mut api);
     tokio::time::advance(seconds(1)).await;
-    assert_eq!(layer.usage().oldest_unread, Some(seconds(0)));
+    assert_eq!(layer.usage().oldest_open_body, Some(seconds(0)));
     tokio::time::advance(seconds(1)).await;
     let _second = answered(&service, &mut api);
-    assert_eq!(layer.usage().oldest_unread, Some(seconds(1)));
+    assert_eq!(layer.usage().oldest_open_body, Some(seconds(1)));
     drop(first);
-    assert_eq!(layer.usage().oldest_unread, Some(seconds(0)));
+    assert_eq!(layer.usage().oldest_open_body, Some(seconds(0)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ async fn a_sixth_request_does_not_start_while_five_bodies_stream() {
     let mut sixth = std::pin::pin!(sixth);
     assert!(tokio::time::timeout(Duration::from_millis(100), &mut sixth).await.is_err());
     let usage = layer.limit().usage();
-    assert_eq!((server.requests().len(), usage.unread, usage.waiting), (5, 5, 1));
+    assert_eq!((server.requests().len(), usage.open_bodies, usage.waiting), (5, 5, 1));
 
     drop(streaming.pop());
     sixth.await.unwrap();
