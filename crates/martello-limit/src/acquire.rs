@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::{
     limiter::{Admission, Limiter},
-    queue::WaiterStatus,
     slab::{Index, NONE},
+    state::WaiterStatus,
     usage::GroupUsage,
 };
 

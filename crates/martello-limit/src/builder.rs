@@ -6,7 +6,7 @@ use crate::{
     ConcurrencyLimitLayer, Release,
     keys::{self, KeyFn},
     limiter::Limiter,
-    queue::Queue,
+    state::LimiterState,
 };
 
 const MAX_PERMITS: usize = 65_535;
@@ -182,8 +182,8 @@ impl ConcurrencyLimitBuilder {
     }
 
     fn into_layer(self) -> ConcurrencyLimitLayer {
-        let queue = Queue::new(self.permits, self.max_waiting);
-        ConcurrencyLimitLayer::limited(Limiter::new(queue, self.max_wait, self.key), self.release)
+        let state = LimiterState::new(self.permits, self.max_waiting);
+        ConcurrencyLimitLayer::limited(Limiter::new(state, self.max_wait, self.key), self.release)
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct Group {
     /// How many permits are held.
     pub(crate) held: usize,
     /// The queue, in order of arrival.
-    pub(crate) waiters: List,
+    pub(crate) arrived: List,
     /// The part of the queue that stepped aside and rejoined, by number of arrival.
     pub(crate) rejoined: BTreeMap<u64, Index>,
     /// How many waiters are aside until their client is ready.
@@ -22,12 +22,12 @@ pub(crate) struct Group {
 impl Group {
     pub(crate) fn new(key: Option<Arc<str>>, batches: &mut Slab<Batch>) -> Self {
         let open_bodies = OpenBodies::new(batches);
-        Self { key, held: 0, waiters: List::new(), rejoined: BTreeMap::new(), aside: 0, open_bodies }
+        Self { key, held: 0, arrived: List::new(), rejoined: BTreeMap::new(), aside: 0, open_bodies }
     }
 
     #[inline]
     pub(crate) fn is_queue_empty(&self) -> bool {
-        self.waiters.is_empty() && self.rejoined.is_empty()
+        self.arrived.is_empty() && self.rejoined.is_empty()
     }
 }
 

@@ -8,9 +8,9 @@ mod group;
 mod keys;
 mod layer;
 mod limiter;
-mod queue;
 mod service;
 mod slab;
+mod state;
 mod usage;
 
 pub use body::{LimitBody, Release};

@@ -11,20 +11,20 @@ use tokio::time::Instant;
 
 use crate::{
     keys::KeyFn,
-    queue::{Queue, WaiterStatus},
     slab::Index,
+    state::{LimiterState, WaiterStatus},
     usage::{GroupUsage, Usage},
 };
 
 /// The permits of one layer value, behind one mutex.
 ///
-/// Each method locks the queue once, changes it and returns plain data. No code of the user's runs under the lock:
+/// Each method locks the state once, changes it and returns plain data. No code of the user's runs under the lock:
 /// wakers are cloned before it is taken, and woken or dropped after it is released. A panic in a waker or in a key
-/// function therefore finds the queue consistent, and a poisoned mutex is safe to use.
+/// function therefore finds the state consistent, and a poisoned mutex is safe to use.
 pub(crate) struct Limiter {
     pub(crate) max_wait: Duration,
     key: Option<Arc<KeyFn>>,
-    queue: Mutex<Queue>,
+    state: Mutex<LimiterState>,
 }
 
 /// The answer to a request for a permit.
@@ -38,8 +38,8 @@ pub(crate) enum Admission {
 }
 
 impl Limiter {
-    pub(crate) fn new(queue: Queue, max_wait: Duration, key: Option<Arc<KeyFn>>) -> Self {
-        Self { max_wait, key, queue: Mutex::new(queue) }
+    pub(crate) fn new(state: LimiterState, max_wait: Duration, key: Option<Arc<KeyFn>>) -> Self {
+        Self { max_wait, key, state: Mutex::new(state) }
     }
 
     /// Takes a free permit of the request's group, or appends a waiter to its queue.
@@ -58,24 +58,24 @@ impl Limiter {
 
     #[inline(always)]
     fn acquire_for(&self, key: Option<&str>) -> Admission {
-        let mut queue = self.lock();
-        let group = queue.group(key);
-        if queue.try_acquire(group) { Admission::Granted { group } } else { join(queue, group) }
+        let mut state = self.lock();
+        let group = state.group(key);
+        if state.try_acquire(group) { Admission::Granted { group } } else { join(state, group) }
     }
 
     /// Counts a permit of the group as held by a response body, and returns the body's batch.
     #[inline(always)]
     pub(crate) fn begin_body(&self, group: Index) -> Index {
-        let mut queue = self.lock();
-        queue.try_begin_body(group).unwrap_or_else(|| begin_body(queue, group))
+        let mut state = self.lock();
+        state.try_begin_body(group).unwrap_or_else(|| begin_body(state, group))
     }
 
     /// Returns a permit of the group, which a body of this batch held; [`NONE`](crate::slab::NONE) if no body did.
     #[inline(always)]
     pub(crate) fn release(&self, group: Index, batch: Index) {
-        let mut queue = self.lock();
-        if !queue.try_release(group, batch) {
-            release(queue, group, batch);
+        let mut state = self.lock();
+        if !state.try_release(group, batch) {
+            release(state, group, batch);
         }
     }
 
@@ -128,37 +128,37 @@ impl Limiter {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LimiterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // The rare cases of three functions above, which stay short without them. Each releases the lock at its end.
 
 #[cold]
-fn begin_body(mut queue: MutexGuard<'_, Queue>, group: Index) -> Index {
-    queue.begin_body(group, Instant::now())
+fn begin_body(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Index {
+    state.begin_body(group, Instant::now())
 }
 
 #[cold]
-fn release(mut queue: MutexGuard<'_, Queue>, group: Index, batch: Index) {
-    let next = queue.release(group, batch);
-    drop(queue);
+fn release(mut state: MutexGuard<'_, LimiterState>, group: Index, batch: Index) {
+    let next = state.release(group, batch);
+    drop(state);
     if let Some(next) = next {
         next.wake();
     }
 }
 
 #[cold]
-fn join(mut queue: MutexGuard<'_, Queue>, group: Index) -> Admission {
+fn join(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Admission {
     let now = Instant::now();
-    match queue.join(group, now) {
+    match state.join(group, now) {
         Some(waiter) => Admission::Queued { group, waiter, since: now },
-        None => Admission::Full { waiting: queue.waiting(), usage: queue.group_usage(group, now) },
+        None => Admission::Full { waiting: state.waiting(), usage: state.group_usage(group, now) },
     }
 }
 
-/// Omits the queue: its keys may be credentials, and formatting it would take the lock.
+/// Omits the state: its keys may be credentials, and formatting it would take the lock.
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limiter")
@@ -183,20 +183,20 @@ mod tests {
 
     #[test]
     fn a_poisoned_lock_does_not_panic() {
-        let limiter = Limiter::new(Queue::new(1, 10), Duration::from_secs(1), None);
+        let limiter = Limiter::new(LimiterState::new(1, 10), Duration::from_secs(1), None);
         let poison = || {
             let _locked = limiter.lock();
             std::panic::resume_unwind(Box::new("poisoned"));
         };
         thread::scope(|scope| scope.spawn(poison).join().unwrap_err());
-        assert!(limiter.queue.is_poisoned());
+        assert!(limiter.state.is_poisoned());
         assert!(matches!(limiter.acquire(&Request::new(())), Admission::Granted { .. }));
         assert_eq!(limiter.usage().in_flight, 1);
     }
 
     #[test]
     fn threads_lose_no_permit_and_invent_none() {
-        let limiter = Limiter::new(Queue::new(1, 10), Duration::from_secs(1), None);
+        let limiter = Limiter::new(LimiterState::new(1, 10), Duration::from_secs(1), None);
         let (held, start) = (AtomicUsize::new(0), Barrier::new(4));
         let use_permit = |group, in_body: bool| {
             assert!(held.fetch_add(1, Ordering::SeqCst) < 1);

@@ -19,7 +19,7 @@ use crate::{
 ///
 /// This type does not lock, read the clock, or clone, wake or drop a waker. Wakers go back to the caller, which wakes
 /// or drops them after it has released the lock, because both may run code that acquires the lock again.
-pub(crate) struct Queue {
+pub(crate) struct LimiterState {
     permits: usize,
     max_waiting: usize,
     /// How many waiters are in a queue or aside, over all groups.
@@ -34,10 +34,10 @@ pub(crate) struct Queue {
 struct QueueEntry {
     /// The order of arrival.
     number: u64,
-    state: State,
+    state: WaiterState,
 }
 
-enum State {
+enum WaiterState {
     /// In the queue since it arrived.
     Waiting(Option<Waker>),
     /// In the queue again after it stepped aside.
@@ -68,7 +68,7 @@ pub(crate) struct Left {
     pub(crate) next: Option<Waker>,
 }
 
-impl Queue {
+impl LimiterState {
     pub(crate) fn new(permits: usize, max_waiting: usize) -> Self {
         let mut batches = Slab::new();
         let groups = Groups::new(&mut batches);
@@ -106,20 +106,20 @@ impl Queue {
         self.waiting += 1;
         let number = self.next_number;
         self.next_number += 1;
-        let waiter = self.waiters.insert(QueueEntry { number, state: State::Waiting(None) });
-        this.waiters.push(&mut self.waiters, waiter);
+        let waiter = self.waiters.insert(QueueEntry { number, state: WaiterState::Waiting(None) });
+        this.arrived.push(&mut self.waiters, waiter);
         Some(waiter)
     }
 
     /// The status of a waiter. While it waits for a permit, this swaps its waker with `waker`.
     pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> WaiterStatus {
         match self.waiters.get_mut(waiter).map(|entry| &mut entry.state) {
-            Some(State::Waiting(stored) | State::Rejoined(stored)) => {
+            Some(WaiterState::Waiting(stored) | WaiterState::Rejoined(stored)) => {
                 mem::swap(stored, waker);
                 WaiterStatus::Waiting
             }
-            Some(State::Granted) => WaiterStatus::Granted,
-            Some(State::Aside) => WaiterStatus::Aside,
+            Some(WaiterState::Granted) => WaiterStatus::Granted,
+            Some(WaiterState::Aside) => WaiterStatus::Aside,
             None => WaiterStatus::Waiting,
         }
     }
@@ -132,7 +132,7 @@ impl Queue {
     /// Passes the permit of a granted waiter on, and keeps the waiter aside. It counts as waiting again, if necessary
     /// beyond the maximum. Returns the waker of the waiter that gets the permit.
     pub(crate) fn step_aside(&mut self, group: Index, waiter: Index) -> Option<Waker> {
-        self.waiters.get_mut(waiter)?.state = State::Aside;
+        self.waiters.get_mut(waiter)?.state = WaiterState::Aside;
         self.groups.get_mut(group)?.aside += 1;
         self.waiting += 1;
         self.release(group, NONE)
@@ -148,10 +148,10 @@ impl Queue {
         if this.held < self.permits {
             this.held += 1;
             self.waiting -= 1;
-            entry.state = State::Granted;
+            entry.state = WaiterState::Granted;
             return true;
         }
-        entry.state = State::Rejoined(waker.take());
+        entry.state = WaiterState::Rejoined(waker.take());
         this.rejoined.insert(entry.number, waiter);
         false
     }
@@ -162,22 +162,22 @@ impl Queue {
             return Left::default();
         };
         match entry.state {
-            State::Waiting(_) => this.waiters.unlink(&mut self.waiters, waiter),
-            State::Rejoined(_) => drop(this.rejoined.remove(&entry.number)),
-            State::Aside => this.aside -= 1,
-            State::Granted => {}
+            WaiterState::Waiting(_) => this.arrived.unlink(&mut self.waiters, waiter),
+            WaiterState::Rejoined(_) => drop(this.rejoined.remove(&entry.number)),
+            WaiterState::Aside => this.aside -= 1,
+            WaiterState::Granted => {}
         }
         match self.waiters.remove(waiter).map(|entry| entry.state) {
-            Some(State::Waiting(own) | State::Rejoined(own)) => {
+            Some(WaiterState::Waiting(own) | WaiterState::Rejoined(own)) => {
                 self.waiting -= 1;
                 Left { own, next: None }
             }
-            Some(State::Aside) => {
+            Some(WaiterState::Aside) => {
                 self.waiting -= 1;
                 self.groups.remove_if_unused(group, &mut self.batches);
                 Left::default()
             }
-            Some(State::Granted) => Left { own: None, next: self.release(group, NONE) },
+            Some(WaiterState::Granted) => Left { own: None, next: self.release(group, NONE) },
             None => Left::default(),
         }
     }
@@ -225,15 +225,15 @@ impl Queue {
     /// Hands a permit, which stays held, to the first waiter of the queue.
     fn grant_next(&mut self, group: Index) -> Option<Waker> {
         let this = self.groups.get_mut(group)?;
-        let first = this.waiters.first(&self.waiters).map(|entry| entry.number);
+        let first = this.arrived.first(&self.waiters).map(|entry| entry.number);
         let next = match this.rejoined.first_entry() {
             Some(rejoined) if first.is_none_or(|first| *rejoined.key() < first) => rejoined.remove(),
-            _ => this.waiters.pop(&mut self.waiters)?,
+            _ => this.arrived.pop(&mut self.waiters)?,
         };
         self.waiting -= 1;
-        match mem::replace(&mut self.waiters.get_mut(next)?.state, State::Granted) {
-            State::Waiting(waker) | State::Rejoined(waker) => waker,
-            State::Granted | State::Aside => None,
+        match mem::replace(&mut self.waiters.get_mut(next)?.state, WaiterState::Granted) {
+            WaiterState::Waiting(waker) | WaiterState::Rejoined(waker) => waker,
+            WaiterState::Granted | WaiterState::Aside => None,
         }
     }
 
@@ -279,23 +279,23 @@ mod tests {
 
     #[test]
     fn a_queue_that_was_once_large_enough_does_not_grow() {
-        let mut queue = Queue::new(1, 10);
+        let mut state = LimiterState::new(1, 10);
         for _ in 0..100 {
-            let group = queue.group(Some("key"));
-            assert!(queue.try_acquire(group));
-            let batch = queue.try_begin_body(group).unwrap();
-            let [first, second] = [(); 2].map(|()| queue.join(group, Instant::now()).unwrap());
-            assert!(queue.release(group, batch).is_none(), "the first has no waker yet");
-            assert_eq!(queue.poll(first, &mut None), WaiterStatus::Granted);
-            assert!(queue.step_aside(group, first).is_none(), "the second has no waker yet");
-            assert_eq!(queue.poll(second, &mut None), WaiterStatus::Granted);
-            assert!(!queue.rejoin(group, first, &mut None));
-            queue.leave(group, second);
-            assert_eq!(queue.poll(first, &mut None), WaiterStatus::Granted);
-            queue.take(first);
-            assert!(queue.release(group, NONE).is_none(), "the permit is free");
+            let group = state.group(Some("key"));
+            assert!(state.try_acquire(group));
+            let batch = state.try_begin_body(group).unwrap();
+            let [first, second] = [(); 2].map(|()| state.join(group, Instant::now()).unwrap());
+            assert!(state.release(group, batch).is_none(), "the first has no waker yet");
+            assert_eq!(state.poll(first, &mut None), WaiterStatus::Granted);
+            assert!(state.step_aside(group, first).is_none(), "the second has no waker yet");
+            assert_eq!(state.poll(second, &mut None), WaiterStatus::Granted);
+            assert!(!state.rejoin(group, first, &mut None));
+            state.leave(group, second);
+            assert_eq!(state.poll(first, &mut None), WaiterStatus::Granted);
+            state.take(first);
+            assert!(state.release(group, NONE).is_none(), "the permit is free");
         }
-        let sizes = (queue.waiters.capacity(), queue.batches.capacity(), queue.groups.capacity());
+        let sizes = (state.waiters.capacity(), state.batches.capacity(), state.groups.capacity());
         assert_eq!(sizes, (2, 3, 1));
     }
 }
