@@ -9,6 +9,7 @@ use martello_outcome::{CallError, CallNotes, ErrorKind, Outcome};
 use tokio::time::Instant;
 
 use crate::{
+    group::WaiterId,
     limiter::{Admission, Limiter},
     slab::{Index, NONE},
     state::WaiterStatus,
@@ -85,8 +86,8 @@ impl fmt::Debug for Permit {
 pub(crate) struct Waiter {
     limiter: Arc<Limiter>,
     group: Index,
-    /// Its entry in the queue, until it has a [`Permit`].
-    entry: Option<Index>,
+    /// The index of its record, until it has a [`Permit`].
+    id: Option<WaiterId>,
     /// Whether it waits for its client, not for a permit.
     aside: bool,
     since: Instant,
@@ -98,12 +99,12 @@ impl Waiter {
     fn new(
         limiter: &Arc<Limiter>,
         group: Index,
-        entry: Index,
+        id: WaiterId,
         since: Instant,
         extensions: &Extensions,
     ) -> Self {
         let notes = CallNotes::of(extensions).cloned();
-        Self { limiter: Arc::clone(limiter), group, entry: Some(entry), aside: false, since, notes }
+        Self { limiter: Arc::clone(limiter), group, id: Some(id), aside: false, since, notes }
     }
 
     /// When the wait must end, for the permit and for the client together.
@@ -119,27 +120,27 @@ impl Waiter {
         cx: &mut Context<'_>,
         client: impl FnOnce(&mut Context<'_>) -> Poll<Result<(), E>>,
     ) -> Poll<Result<Permit, E>> {
-        let Some(entry) = self.entry else { return Poll::Pending };
-        match self.limiter.poll(entry, cx) {
+        let Some(id) = self.id else { return Poll::Pending };
+        match self.limiter.poll(id, cx) {
             WaiterStatus::Waiting => return Poll::Pending,
             WaiterStatus::Granted => {
                 let client = client(cx);
                 if client.is_pending() {
                     self.aside = true;
-                    self.limiter.step_aside(self.group, entry);
+                    self.limiter.step_aside(self.group, id);
                 }
                 ready!(client)?;
             }
             WaiterStatus::Aside => {
                 ready!(client(cx))?;
                 self.aside = false;
-                if !self.limiter.rejoin(self.group, entry, cx) {
+                if !self.limiter.rejoin(self.group, id, cx) {
                     return Poll::Pending;
                 }
             }
         }
-        self.limiter.take(entry);
-        self.entry = None;
+        self.limiter.take(id);
+        self.id = None;
         Poll::Ready(Ok(Permit::new(&self.limiter, self.group)))
     }
 
@@ -157,8 +158,8 @@ impl Drop for Waiter {
         if let Some(notes) = &self.notes {
             notes.waited_for_permit(Instant::now().saturating_duration_since(self.since));
         }
-        if let Some(entry) = self.entry {
-            self.limiter.leave(self.group, entry);
+        if let Some(id) = self.id {
+            self.limiter.leave(self.group, id);
         }
     }
 }

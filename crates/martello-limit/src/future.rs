@@ -43,7 +43,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<S, Q, F> {
         Sent { #[pin] future: F },
-        Waiting { #[pin] waiting: Waiting<S, Q> },
+        Waiting { #[pin] waiting: WaitingRequest<S, Q> },
         Failed { error: Option<CallError> },
     }
 }
@@ -54,7 +54,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     }
 
     pub(crate) fn waiting(inner: S, request: Request<B>, waiter: Waiter, holds: Holds) -> Self {
-        let waiting = Waiting { timer: None, waiter: Some(waiter), inner, request: Some(request) };
+        let waiting = WaitingRequest { timer: None, waiter: Some(waiter), inner, request: Some(request) };
         Self { state: State::Waiting { waiting }, permit: None, holds }
     }
 
@@ -113,7 +113,7 @@ fn with_permit<R: Body>(
 
 pin_project! {
     /// A request that found no free permit. It waits for a permit and for the inner service to be ready.
-    struct Waiting<S, Q> {
+    struct WaitingRequest<S, Q> {
         // Created when the first poll is pending.
         #[pin]
         timer: Option<Sleep>,
@@ -123,7 +123,7 @@ pin_project! {
     }
 }
 
-impl<S, B> Waiting<S, Request<B>>
+impl<S, B> WaitingRequest<S, Request<B>>
 where
     S: Service<Request<B>>,
     S::Error: Into<BoxError>,

@@ -4,6 +4,9 @@ use tokio::time::Instant;
 
 use crate::slab::{Index, List, NONE, Slab};
 
+/// The index of a waiter in the slab of waiters.
+pub(crate) type WaiterId = Index;
+
 /// The requests that share one set of permits.
 pub(crate) struct Group {
     pub(crate) key: Option<Arc<str>>,
@@ -12,7 +15,7 @@ pub(crate) struct Group {
     /// The queue, in order of arrival.
     pub(crate) arrived: List,
     /// The part of the queue that stepped aside and rejoined, by number of arrival.
-    pub(crate) rejoined: BTreeMap<u64, Index>,
+    pub(crate) rejoined: BTreeMap<u64, WaiterId>,
     /// How many waiters are aside until their client is ready.
     pub(crate) aside: usize,
     /// The response bodies that hold a permit.

@@ -10,6 +10,7 @@ use martello_outcome::RequestHead;
 use tokio::time::Instant;
 
 use crate::{
+    group::WaiterId,
     keys::KeyFn,
     slab::Index,
     state::{LimiterState, WaiterStatus},
@@ -32,7 +33,7 @@ pub(crate) enum Admission {
     /// A permit of this group. The caller returns it with [`Limiter::release`].
     Granted { group: Index },
     /// A waiter of this group. The caller removes it with [`Limiter::take`] or [`Limiter::leave`].
-    Queued { group: Index, waiter: Index, since: Instant },
+    Queued { group: Index, waiter: WaiterId, since: Instant },
     /// No permit is free, and as many requests wait as may.
     Full { waiting: usize, usage: GroupUsage },
 }
@@ -80,19 +81,19 @@ impl Limiter {
     }
 
     /// The status of a waiter. While it waits for a permit, `cx` is woken when the permit comes.
-    pub(crate) fn poll(&self, waiter: Index, cx: &Context<'_>) -> WaiterStatus {
+    pub(crate) fn poll(&self, waiter: WaiterId, cx: &Context<'_>) -> WaiterStatus {
         let mut waker = Some(Waker::clone(cx.waker()));
         // The guard is dropped at the end of this statement, and the replaced waker after it.
         self.lock().poll(waiter, &mut waker)
     }
 
     /// Removes a waiter that was granted a permit. The permit is the caller's now.
-    pub(crate) fn take(&self, waiter: Index) {
+    pub(crate) fn take(&self, waiter: WaiterId) {
         self.lock().take(waiter);
     }
 
     /// Passes the permit of a granted waiter on, and keeps the waiter aside until it rejoins.
-    pub(crate) fn step_aside(&self, group: Index, waiter: Index) {
+    pub(crate) fn step_aside(&self, group: Index, waiter: WaiterId) {
         let next = self.lock().step_aside(group, waiter);
         if let Some(next) = next {
             next.wake();
@@ -101,13 +102,13 @@ impl Limiter {
 
     /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
     /// waiter rejoins the queue, and `cx` is woken when the permit comes.
-    pub(crate) fn rejoin(&self, group: Index, waiter: Index, cx: &Context<'_>) -> bool {
+    pub(crate) fn rejoin(&self, group: Index, waiter: WaiterId, cx: &Context<'_>) -> bool {
         let mut waker = Some(Waker::clone(cx.waker()));
         self.lock().rejoin(group, waiter, &mut waker)
     }
 
     /// Removes a waiter. If it was granted a permit, the permit goes to the next waiter.
-    pub(crate) fn leave(&self, group: Index, waiter: Index) {
+    pub(crate) fn leave(&self, group: Index, waiter: WaiterId) {
         let left = self.lock().leave(group, waiter);
         drop(left.own);
         if let Some(next) = left.next {

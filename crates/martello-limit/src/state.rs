@@ -3,7 +3,7 @@ use std::{mem, task::Waker};
 use tokio::time::Instant;
 
 use crate::{
-    group::Batch,
+    group::{Batch, WaiterId},
     keys::Groups,
     slab::{Index, NONE, Slab},
     usage::{GroupUsage, Usage},
@@ -27,11 +27,11 @@ pub(crate) struct LimiterState {
     /// The number of the next waiter.
     next_number: u64,
     groups: Groups,
-    waiters: Slab<QueueEntry>,
+    waiters: Slab<WaiterRecord>,
     batches: Slab<Batch>,
 }
 
-struct QueueEntry {
+struct WaiterRecord {
     /// The order of arrival.
     number: u64,
     state: WaiterState,
@@ -97,7 +97,7 @@ impl LimiterState {
     }
 
     /// Appends a waiter to the group's queue. Returns `None` if as many wait as may.
-    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<Index> {
+    pub(crate) fn join(&mut self, group: Index, now: Instant) -> Option<WaiterId> {
         let this = self.groups.get_mut(group)?;
         this.open_bodies.set_time(now, &mut self.batches);
         if self.waiting >= self.max_waiting {
@@ -106,14 +106,14 @@ impl LimiterState {
         self.waiting += 1;
         let number = self.next_number;
         self.next_number += 1;
-        let waiter = self.waiters.insert(QueueEntry { number, state: WaiterState::Waiting(None) });
+        let waiter = self.waiters.insert(WaiterRecord { number, state: WaiterState::Waiting(None) });
         this.arrived.push(&mut self.waiters, waiter);
         Some(waiter)
     }
 
     /// The status of a waiter. While it waits for a permit, this swaps its waker with `waker`.
-    pub(crate) fn poll(&mut self, waiter: Index, waker: &mut Option<Waker>) -> WaiterStatus {
-        match self.waiters.get_mut(waiter).map(|entry| &mut entry.state) {
+    pub(crate) fn poll(&mut self, waiter: WaiterId, waker: &mut Option<Waker>) -> WaiterStatus {
+        match self.waiters.get_mut(waiter).map(|record| &mut record.state) {
             Some(WaiterState::Waiting(stored) | WaiterState::Rejoined(stored)) => {
                 mem::swap(stored, waker);
                 WaiterStatus::Waiting
@@ -125,13 +125,13 @@ impl LimiterState {
     }
 
     /// Removes a waiter that was granted a permit. The permit is the caller's now.
-    pub(crate) fn take(&mut self, waiter: Index) {
+    pub(crate) fn take(&mut self, waiter: WaiterId) {
         self.waiters.remove(waiter);
     }
 
     /// Passes the permit of a granted waiter on, and keeps the waiter aside. It counts as waiting again, if necessary
     /// beyond the maximum. Returns the waker of the waiter that gets the permit.
-    pub(crate) fn step_aside(&mut self, group: Index, waiter: Index) -> Option<Waker> {
+    pub(crate) fn step_aside(&mut self, group: Index, waiter: WaiterId) -> Option<Waker> {
         self.waiters.get_mut(waiter)?.state = WaiterState::Aside;
         self.groups.get_mut(group)?.aside += 1;
         self.waiting += 1;
@@ -140,34 +140,34 @@ impl LimiterState {
 
     /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
     /// waiter rejoins the queue, in the order of its arrival, with this waker.
-    pub(crate) fn rejoin(&mut self, group: Index, waiter: Index, waker: &mut Option<Waker>) -> bool {
-        let (Some(this), Some(entry)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
+    pub(crate) fn rejoin(&mut self, group: Index, waiter: WaiterId, waker: &mut Option<Waker>) -> bool {
+        let (Some(this), Some(record)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
             return false;
         };
         this.aside -= 1;
         if this.held < self.permits {
             this.held += 1;
             self.waiting -= 1;
-            entry.state = WaiterState::Granted;
+            record.state = WaiterState::Granted;
             return true;
         }
-        entry.state = WaiterState::Rejoined(waker.take());
-        this.rejoined.insert(entry.number, waiter);
+        record.state = WaiterState::Rejoined(waker.take());
+        this.rejoined.insert(record.number, waiter);
         false
     }
 
     /// Removes a waiter in any state. If it was granted a permit, the permit goes to the next waiter.
-    pub(crate) fn leave(&mut self, group: Index, waiter: Index) -> Left {
-        let (Some(this), Some(entry)) = (self.groups.get_mut(group), self.waiters.get(waiter)) else {
+    pub(crate) fn leave(&mut self, group: Index, waiter: WaiterId) -> Left {
+        let (Some(this), Some(record)) = (self.groups.get_mut(group), self.waiters.get(waiter)) else {
             return Left::default();
         };
-        match entry.state {
+        match record.state {
             WaiterState::Waiting(_) => this.arrived.unlink(&mut self.waiters, waiter),
-            WaiterState::Rejoined(_) => drop(this.rejoined.remove(&entry.number)),
+            WaiterState::Rejoined(_) => drop(this.rejoined.remove(&record.number)),
             WaiterState::Aside => this.aside -= 1,
             WaiterState::Granted => {}
         }
-        match self.waiters.remove(waiter).map(|entry| entry.state) {
+        match self.waiters.remove(waiter).map(|record| record.state) {
             Some(WaiterState::Waiting(own) | WaiterState::Rejoined(own)) => {
                 self.waiting -= 1;
                 Left { own, next: None }
@@ -225,7 +225,7 @@ impl LimiterState {
     /// Hands a permit, which stays held, to the first waiter of the queue.
     fn grant_next(&mut self, group: Index) -> Option<Waker> {
         let this = self.groups.get_mut(group)?;
-        let first = this.arrived.first(&self.waiters).map(|entry| entry.number);
+        let first = this.arrived.first(&self.waiters).map(|record| record.number);
         let next = match this.rejoined.first_entry() {
             Some(rejoined) if first.is_none_or(|first| *rejoined.key() < first) => rejoined.remove(),
             _ => this.arrived.pop(&mut self.waiters)?,
