@@ -16,15 +16,15 @@ use crate::{
     usage::GroupUsage,
 };
 
-/// What a request gets from its limiter.
-pub(crate) enum Acquire {
+/// What a request got from its limiter.
+pub(crate) enum Acquired {
     Permit(Permit),
     Waiter(Waiter),
     /// The queue is full.
     Full(CallError),
 }
 
-impl Acquire {
+impl Acquired {
     /// Acquires a permit for the request, or queues it.
     #[inline(always)]
     pub(crate) fn for_request<B>(limiter: &Arc<Limiter>, request: &Request<B>) -> Self {

@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
-use crate::{LimitBody, Release, ResponseFuture, acquire::Acquire, body::Holds, limiter::Limiter};
+use crate::{LimitBody, Release, ResponseFuture, acquire::Acquired, body::Holds, limiter::Limiter};
 
 /// The service of a [`ConcurrencyLimitLayer`](crate::ConcurrencyLimitLayer).
 ///
@@ -76,12 +76,12 @@ where
         let Some(limiter) = &self.limiter else {
             return ResponseFuture::sent(self.inner.call(request), None, holds);
         };
-        match Acquire::for_request(limiter, &request) {
-            Acquire::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
-            Acquire::Waiter(waiter) => {
+        match Acquired::for_request(limiter, &request) {
+            Acquired::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
+            Acquired::Waiter(waiter) => {
                 ResponseFuture::waiting(self.give_up_readiness(), request, waiter, holds)
             }
-            Acquire::Full(error) => {
+            Acquired::Full(error) => {
                 self.give_up_readiness();
                 ResponseFuture::failed(error, holds)
             }
