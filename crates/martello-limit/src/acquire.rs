@@ -60,7 +60,7 @@ impl Permit {
 
     /// Counts the permit as held by a response body from now on.
     #[inline(always)]
-    pub(crate) fn into_body(mut self) -> Self {
+    pub(crate) fn held_by_body(mut self) -> Self {
         self.batch = self.limiter.begin_body(self.group);
         self
     }
@@ -139,7 +139,7 @@ impl Waiter {
                 }
             }
         }
-        self.limiter.take(id);
+        self.limiter.remove_granted(id);
         self.id = None;
         Poll::Ready(Ok(Permit::new(&self.limiter, self.group)))
     }

@@ -107,7 +107,7 @@ fn with_permit<R: Body>(
     // Taking the response apart here moves its head once less than `Response::map` at the end.
     let (head, body) = response.into_parts();
     let holds = holds.at(head.status) && !body.is_end_stream();
-    let permit = permit.filter(|_| holds).map(Permit::into_body);
+    let permit = permit.filter(|_| holds).map(Permit::held_by_body);
     Response::from_parts(head, LimitBody::new(body, permit))
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Limiter {
 pub(crate) enum Admission {
     /// A permit of this group. The caller returns it with [`Limiter::release`].
     Granted { group: Index },
-    /// A waiter of this group. The caller removes it with [`Limiter::take`] or [`Limiter::leave`].
+    /// A waiter of this group. The caller removes it with [`Limiter::remove_granted`] or [`Limiter::leave`].
     Queued { group: Index, waiter: WaiterId, since: Instant },
     /// No permit is free, and as many requests wait as may.
     Full { waiting: usize, usage: GroupUsage },
@@ -61,14 +61,14 @@ impl Limiter {
     fn acquire_for(&self, key: Option<&str>) -> Admission {
         let mut state = self.lock();
         let group = state.group(key);
-        if state.try_acquire(group) { Admission::Granted { group } } else { join(state, group) }
+        if state.try_acquire(group) { Admission::Granted { group } } else { join_slow(state, group) }
     }
 
     /// Counts a permit of the group as held by a response body, and returns the body's batch.
     #[inline(always)]
     pub(crate) fn begin_body(&self, group: Index) -> Index {
         let mut state = self.lock();
-        state.try_begin_body(group).unwrap_or_else(|| begin_body(state, group))
+        state.try_begin_body(group).unwrap_or_else(|| begin_body_slow(state, group))
     }
 
     /// Returns a permit of the group, which a body of this batch held; [`NONE`](crate::slab::NONE) if no body did.
@@ -76,7 +76,7 @@ impl Limiter {
     pub(crate) fn release(&self, group: Index, batch: Index) {
         let mut state = self.lock();
         if !state.try_release(group, batch) {
-            release(state, group, batch);
+            release_slow(state, group, batch);
         }
     }
 
@@ -88,8 +88,8 @@ impl Limiter {
     }
 
     /// Removes a waiter that was granted a permit. The permit is the caller's now.
-    pub(crate) fn take(&self, waiter: WaiterId) {
-        self.lock().take(waiter);
+    pub(crate) fn remove_granted(&self, waiter: WaiterId) {
+        self.lock().remove_granted(waiter);
     }
 
     /// Passes the permit of a granted waiter on, and keeps the waiter aside until it rejoins.
@@ -137,12 +137,12 @@ impl Limiter {
 // The rare cases of three functions above, which stay short without them. Each releases the lock at its end.
 
 #[cold]
-fn begin_body(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Index {
+fn begin_body_slow(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Index {
     state.begin_body(group, Instant::now())
 }
 
 #[cold]
-fn release(mut state: MutexGuard<'_, LimiterState>, group: Index, batch: Index) {
+fn release_slow(mut state: MutexGuard<'_, LimiterState>, group: Index, batch: Index) {
     let next = state.release(group, batch);
     drop(state);
     if let Some(next) = next {
@@ -151,7 +151,7 @@ fn release(mut state: MutexGuard<'_, LimiterState>, group: Index, batch: Index) 
 }
 
 #[cold]
-fn join(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Admission {
+fn join_slow(mut state: MutexGuard<'_, LimiterState>, group: Index) -> Admission {
     let now = Instant::now();
     match state.join(group, now) {
         Some(waiter) => Admission::Queued { group, waiter, since: now },

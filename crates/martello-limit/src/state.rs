@@ -125,7 +125,7 @@ impl LimiterState {
     }
 
     /// Removes a waiter that was granted a permit. The permit is the caller's now.
-    pub(crate) fn take(&mut self, waiter: WaiterId) {
+    pub(crate) fn remove_granted(&mut self, waiter: WaiterId) {
         self.waiters.remove(waiter);
     }
 
@@ -292,7 +292,7 @@ mod tests {
             assert!(!state.rejoin(group, first, &mut None));
             state.leave(group, second);
             assert_eq!(state.poll(first, &mut None), WaiterStatus::Granted);
-            state.take(first);
+            state.remove_granted(first);
             assert!(state.release(group, NONE).is_none(), "the permit is free");
         }
         let sizes = (state.waiters.capacity(), state.batches.capacity(), state.groups.capacity());
