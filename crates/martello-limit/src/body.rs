@@ -37,28 +37,30 @@ pub enum Release {
 
 /// Which responses to a request hold its permit beyond their head.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Holds {
-    Nothing,
-    AllButTunnels,
-    Bodies,
+pub(crate) enum KeepsPermit {
+    Never,
+    /// For a CONNECT: unless it succeeded, because a tunnel has no body.
+    UnlessTunnel,
+    /// If the response may have a body.
+    IfBody,
 }
 
-impl Holds {
+impl KeepsPermit {
     pub(crate) fn of(release: Release, method: &Method) -> Self {
         match (release, method) {
-            (Release::Head, _) | (_, &Method::HEAD) => Self::Nothing,
-            (_, &Method::CONNECT) => Self::AllButTunnels,
-            _ => Self::Bodies,
+            (Release::Head, _) | (_, &Method::HEAD) => Self::Never,
+            (_, &Method::CONNECT) => Self::UnlessTunnel,
+            _ => Self::IfBody,
         }
     }
 
     /// Whether a response with this status may have a body, which then holds the permit.
-    pub(crate) fn at(self, status: StatusCode) -> bool {
+    pub(crate) fn applies_to(self, status: StatusCode) -> bool {
         let bodiless = is_bodiless(status);
         match self {
-            Self::Nothing => false,
-            Self::AllButTunnels => !bodiless && !status.is_success(),
-            Self::Bodies => !bodiless,
+            Self::Never => false,
+            Self::UnlessTunnel => !bodiless && !status.is_success(),
+            Self::IfBody => !bodiless,
         }
     }
 }

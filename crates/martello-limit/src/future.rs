@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{
     acquire::{Permit, Waiter},
-    body::{Holds, LimitBody},
+    body::{KeepsPermit, LimitBody},
 };
 
 pin_project! {
@@ -35,7 +35,7 @@ pin_project! {
         #[pin]
         state: State<S, Request<B>, S::Future>,
         permit: Option<Permit>,
-        holds: Holds,
+        keeps_permit: KeepsPermit,
     }
 }
 
@@ -49,17 +49,17 @@ pin_project! {
 }
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
-    pub(crate) fn sent(future: S::Future, permit: Option<Permit>, holds: Holds) -> Self {
-        Self { state: State::Sent { future }, permit, holds }
+    pub(crate) fn sent(future: S::Future, permit: Option<Permit>, keeps_permit: KeepsPermit) -> Self {
+        Self { state: State::Sent { future }, permit, keeps_permit }
     }
 
-    pub(crate) fn waiting(inner: S, request: Request<B>, waiter: Waiter, holds: Holds) -> Self {
+    pub(crate) fn waiting(inner: S, request: Request<B>, waiter: Waiter, keeps_permit: KeepsPermit) -> Self {
         let waiting = WaitingRequest { timer: None, waiter: Some(waiter), inner, request: Some(request) };
-        Self { state: State::Waiting { waiting }, permit: None, holds }
+        Self { state: State::Waiting { waiting }, permit: None, keeps_permit }
     }
 
-    pub(crate) fn failed(error: CallError, holds: Holds) -> Self {
-        Self { state: State::Failed { error: Some(error) }, permit: None, holds }
+    pub(crate) fn failed(error: CallError, keeps_permit: KeepsPermit) -> Self {
+        Self { state: State::Failed { error: Some(error) }, permit: None, keeps_permit }
     }
 }
 
@@ -79,7 +79,7 @@ where
                     let result = ready!(future.poll(cx));
                     let permit = this.permit.take();
                     return Poll::Ready(match result {
-                        Ok(response) => Ok(with_permit(response, permit, *this.holds)),
+                        Ok(response) => Ok(with_permit(response, permit, *this.keeps_permit)),
                         Err(error) => Err(CallError::from_source(error)),
                     });
                 }
@@ -102,12 +102,12 @@ where
 fn with_permit<R: Body>(
     response: Response<R>,
     permit: Option<Permit>,
-    holds: Holds,
+    keeps_permit: KeepsPermit,
 ) -> Response<LimitBody<R>> {
     // Taking the response apart here moves its head once less than `Response::map` at the end.
     let (head, body) = response.into_parts();
-    let holds = holds.at(head.status) && !body.is_end_stream();
-    let permit = permit.filter(|_| holds).map(Permit::held_by_body);
+    let keeps = keeps_permit.applies_to(head.status) && !body.is_end_stream();
+    let permit = permit.filter(|_| keeps).map(Permit::held_by_body);
     Response::from_parts(head, LimitBody::new(body, permit))
 }
 

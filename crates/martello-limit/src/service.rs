@@ -8,7 +8,7 @@ use http_body::Body;
 use martello_outcome::{BoxError, CallError};
 use tower_service::Service;
 
-use crate::{LimitBody, Release, ResponseFuture, acquire::Acquired, body::Holds, limiter::Limiter};
+use crate::{LimitBody, Release, ResponseFuture, acquire::Acquired, body::KeepsPermit, limiter::Limiter};
 
 /// The service of a [`ConcurrencyLimitLayer`](crate::ConcurrencyLimitLayer).
 ///
@@ -72,18 +72,20 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let holds = Holds::of(self.release, request.method());
+        let keeps_permit = KeepsPermit::of(self.release, request.method());
         let Some(limiter) = &self.limiter else {
-            return ResponseFuture::sent(self.inner.call(request), None, holds);
+            return ResponseFuture::sent(self.inner.call(request), None, keeps_permit);
         };
         match Acquired::for_request(limiter, &request) {
-            Acquired::Permit(permit) => ResponseFuture::sent(self.inner.call(request), Some(permit), holds),
+            Acquired::Permit(permit) => {
+                ResponseFuture::sent(self.inner.call(request), Some(permit), keeps_permit)
+            }
             Acquired::Waiter(waiter) => {
-                ResponseFuture::waiting(self.give_up_readiness(), request, waiter, holds)
+                ResponseFuture::waiting(self.give_up_readiness(), request, waiter, keeps_permit)
             }
             Acquired::Full(error) => {
                 self.give_up_readiness();
-                ResponseFuture::failed(error, holds)
+                ResponseFuture::failed(error, keeps_permit)
             }
         }
     }
