@@ -16,7 +16,7 @@ use crate::{
     history::History, snapshot::Snapshot,
 };
 
-pub(crate) struct Call<C, B> {
+pub(crate) struct CallState<C, B> {
     pub(crate) config: Arc<Config>,
     copy: C,
     /// The request, for the next attempt.
@@ -44,7 +44,7 @@ pub(crate) struct FailedAttempt<'a> {
     pub(crate) error: Option<&'a CallError>,
 }
 
-impl<C: CopyBody<B>, B> Call<C, B> {
+impl<C: CopyBody<B>, B> CallState<C, B> {
     #[inline(always)]
     pub(crate) fn new(config: Arc<Config>, copy: C, request: &Request<B>) -> Self {
         let options = CallOptions::of(request.extensions());
@@ -153,7 +153,7 @@ impl<C: CopyBody<B>, B> Call<C, B> {
     }
 }
 
-impl<C, B> Call<C, B> {
+impl<C, B> CallState<C, B> {
     /// Records how the current attempt ended.
     pub(crate) fn record(
         &mut self,

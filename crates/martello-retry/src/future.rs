@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::{
     CopyBody, RetryBody,
-    call::Call,
+    call::CallState,
     step::{self, Step},
 };
 
@@ -34,7 +34,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         service: S,
-        call: Call<C, B>,
+        call: CallState<C, B>,
         #[pin]
         state: State<S::Future, B, R>,
         // Of the attempt or of the wait after it. Created when a poll is pending.
@@ -61,7 +61,7 @@ where
     S: Service<Request<B>>,
 {
     /// Sends the first attempt with `service`, which must be ready.
-    pub(crate) fn new(service: S, call: Call<C, B>, request: Request<B>) -> Self
+    pub(crate) fn new(service: S, call: CallState<C, B>, request: Request<B>) -> Self
     where
         C: CopyBody<B>,
     {
@@ -190,7 +190,7 @@ where
 
 /// Waits for the attempt's timeout or the call's deadline, and returns which passed.
 fn poll_clocks<C, B>(
-    call: &Call<C, B>,
+    call: &CallState<C, B>,
     timer: Pin<&mut Option<Sleep>>,
     cx: &mut Context<'_>,
 ) -> Poll<ErrorKind> {

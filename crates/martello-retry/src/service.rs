@@ -9,7 +9,7 @@ use http_body::Body;
 use martello_outcome::{AttemptNumber, BoxError, CallError};
 use tower_service::Service;
 
-use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::Call, config::Config};
+use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::CallState, config::Config};
 
 /// The service of a [`RetryLayer`](crate::RetryLayer). It retries a request when that is safe, useful and affordable.
 ///
@@ -49,7 +49,7 @@ where
         // The service that was readied makes the first attempt. An idle clone replaces it.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
-        let call = Call::new(Arc::clone(&self.config), self.copy.clone(), &request);
+        let call = CallState::new(Arc::clone(&self.config), self.copy.clone(), &request);
         ResponseFuture::new(service, call, request)
     }
 }

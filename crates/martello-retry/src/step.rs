@@ -9,7 +9,7 @@ use martello_outcome::{Abandoned, CallError, ErrorKind, Outcome};
 
 use crate::{
     CopyBody, ResponseHead, RetryBody,
-    call::{Call, FailedAttempt, RetryAction},
+    call::{CallState, FailedAttempt, RetryAction},
 };
 
 /// What a call does next.
@@ -27,7 +27,7 @@ pub(crate) enum Step<B, R> {
 }
 
 /// Handles a response's head.
-pub(crate) fn response_received<C, B, R>(call: &mut Call<C, B>, response: Response<R>) -> Step<B, R>
+pub(crate) fn response_received<C, B, R>(call: &mut CallState<C, B>, response: Response<R>) -> Step<B, R>
 where
     C: CopyBody<B>,
     R: Body,
@@ -60,7 +60,7 @@ where
 
 /// Handles a response's body that was read to its end, or failed before it.
 pub(crate) fn body_collected<C, B, R>(
-    call: &mut Call<C, B>,
+    call: &mut CallState<C, B>,
     head: Option<Parts>,
     body: Result<Whole, CallError>,
     last: Option<Outcome>,
@@ -96,7 +96,7 @@ pub(crate) fn body_failed(error: BodyError) -> CallError {
 
 /// Handles an attempt that ended in an error.
 pub(crate) fn attempt_failed<C, B, R>(
-    call: &mut Call<C, B>,
+    call: &mut CallState<C, B>,
     error: CallError,
     head: Option<&Parts>,
 ) -> Step<B, R>
@@ -131,7 +131,11 @@ where
 }
 
 /// Handles a timeout of the attempt or of the call. `drop` drops the attempt, whose layers learn why from [`Abandoned`].
-pub(crate) fn timed_out<C, B, R>(call: &mut Call<C, B>, kind: ErrorKind, drop: impl FnOnce()) -> Step<B, R>
+pub(crate) fn timed_out<C, B, R>(
+    call: &mut CallState<C, B>,
+    kind: ErrorKind,
+    drop: impl FnOnce(),
+) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
@@ -149,7 +153,7 @@ where
 
 /// Handles a deadline that passed while the response's body was read. `drop` drops the body.
 pub(crate) fn body_timed_out<C, B, R>(
-    call: &mut Call<C, B>,
+    call: &mut CallState<C, B>,
     head: Option<Parts>,
     last: Option<Outcome>,
     drop: impl FnOnce(),
@@ -176,7 +180,7 @@ fn abandon(kind: ErrorKind, outcome: Outcome, drop: impl FnOnce()) -> CallError 
 }
 
 /// Ends the call with an error, which gets the history.
-pub(crate) fn fail<C, B, R>(call: &mut Call<C, B>, error: CallError) -> Step<B, R> {
+pub(crate) fn fail<C, B, R>(call: &mut CallState<C, B>, error: CallError) -> Step<B, R> {
     let attempts = call.end();
     Step::Return(Err(if attempts.is_empty() { error } else { error.with_attempts(attempts) }))
 }
@@ -187,19 +191,22 @@ fn was_refused_by_inner_layer(error: &CallError) -> bool {
 }
 
 /// The result of a call whose first attempt succeeded.
-pub(crate) fn succeeded_at_once<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
+pub(crate) fn succeeded_at_once<C, B, R>(
+    call: &CallState<C, B>,
+    response: Response<R>,
+) -> Response<RetryBody<R>> {
     call.config.budget.deposit();
     live(call, response)
 }
 
-fn live<C, B, R>(call: &Call<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
+fn live<C, B, R>(call: &CallState<C, B>, response: Response<R>) -> Response<RetryBody<R>> {
     let idle_timeout = call.config.idle_timeout;
     response.map(|body| RetryBody::live(body, idle_timeout))
 }
 
 /// The result of any other call. A first attempt that succeeded gets no history.
 fn finished<C, B, R>(
-    call: &mut Call<C, B>,
+    call: &mut CallState<C, B>,
     mut response: Response<RetryBody<R>>,
     last: Option<Outcome>,
 ) -> Response<RetryBody<R>> {
