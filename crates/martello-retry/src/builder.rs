@@ -165,7 +165,7 @@ impl RetryBuilder {
     /// # Ok::<(), martello_retry::ConfigError>(())
     /// ```
     pub fn whole_responses(mut self, cap: usize) -> Self {
-        self.config.whole = Some(cap);
+        self.config.whole_response_cap = Some(cap);
         self
     }
 
@@ -230,6 +230,6 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     require(cap <= 64 << 20, "replay cap", &cap, "at most 64 MiB")?;
     let time = config.drain_time;
     require(time <= Duration::from_secs(60), "drain time", &time, "at most 1 min")?;
-    let whole = config.whole.unwrap_or(1);
+    let whole = config.whole_response_cap.unwrap_or(1);
     require((1..=1 << 30).contains(&whole), "whole responses", &whole, "1 byte to 1 GiB")
 }

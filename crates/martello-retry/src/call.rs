@@ -72,7 +72,7 @@ impl<C: CopyBody<B>, B> CallState<C, B> {
     pub(crate) fn succeeds_at_once<R>(&self, response: &Response<R>) -> bool {
         let config = &*self.config;
         self.history.number() == 1
-            && config.whole.is_none()
+            && config.whole_response_cap.is_none()
             && config.classifier.status(response.status()).is_success()
     }
 

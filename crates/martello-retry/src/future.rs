@@ -48,10 +48,14 @@ pin_project! {
     enum State<F, B, R> {
         Attempt { #[pin] response: F },
         // Boxed, so that calls without it move a future of half the size.
-        Collect { body: Pin<Box<Collect<IdleTimeout<R>>>>, head: Option<Parts>, last: Option<Outcome> },
+        Collect {
+            body: Pin<Box<Collect<IdleTimeout<R>>>>,
+            head: Option<Parts>,
+            returned_failure: Option<Outcome>,
+        },
         // Drains the failed response's body during the wait.
-        Wait { drain: Option<Pin<Box<Drain<R>>>>, next: Option<Box<Request<B>>>, wait: Duration },
-        Ready { next: Option<Box<Request<B>>>, waited: Duration },
+        Wait { drain: Option<Pin<Box<Drain<R>>>>, request: Option<Box<Request<B>>>, wait: Duration },
+        AwaitReady { request: Option<Box<Request<B>>>, waited: Duration },
         Done,
     }
 }
@@ -108,32 +112,37 @@ where
                         step::timed_out(call, kind, || this.state.set(State::Done))
                     }
                 },
-                StateProjection::Collect { body, head, last } => match body.as_mut().poll(cx) {
-                    Poll::Ready(body) => {
-                        step::body_collected(call, head.take(), body.map_err(step::body_failed), *last)
-                    }
+                StateProjection::Collect { body, head, returned_failure } => match body.as_mut().poll(cx) {
+                    Poll::Ready(body) => step::body_collected(
+                        call,
+                        head.take(),
+                        body.map_err(step::body_failed),
+                        *returned_failure,
+                    ),
                     Poll::Pending => {
                         call.on_pending(false);
                         ready!(poll_until(call.clocks.deadline(), timer, cx));
-                        step::body_timed_out(call, head.take(), *last, || this.state.set(State::Done))
+                        step::body_timed_out(call, head.take(), *returned_failure, || {
+                            this.state.set(State::Done)
+                        })
                     }
                 },
-                StateProjection::Wait { drain, next, wait } => {
+                StateProjection::Wait { drain, request, wait } => {
                     let drained = poll_maybe(Pin::new(drain), cx);
                     ready!(poll_maybe(timer, cx));
                     ready!(drained);
-                    Step::Ready(next.take(), *wait)
+                    Step::AwaitReady(request.take(), *wait)
                 }
-                StateProjection::Ready { next, waited } => match this.service.poll_ready(cx) {
+                StateProjection::AwaitReady { request, waited } => match this.service.poll_ready(cx) {
                     Poll::Ready(Ok(())) if call.clocks.is_over() => {
-                        step::fail(call, step::deadline(Outcome::Unsent))
+                        step::fail(call, step::deadline_error(Outcome::Unsent))
                     }
-                    Poll::Ready(Ok(())) => Step::Call(next.take(), *waited),
+                    Poll::Ready(Ok(())) => Step::Call(request.take(), *waited),
                     Poll::Ready(Err(error)) => step::fail(call, CallError::from_readiness(error)),
                     Poll::Pending => {
                         call.on_pending(true);
                         ready!(poll_until(call.clocks.deadline(), timer, cx));
-                        step::fail(call, step::deadline(Outcome::Unsent))
+                        step::fail(call, step::deadline_error(Outcome::Unsent))
                     }
                 },
                 StateProjection::Done => return Poll::Pending,
@@ -161,24 +170,24 @@ where
                 this.timer.set(None);
                 return Poll::Ready(result);
             }
-            Step::Collect { head, body, cap, last } => {
+            Step::Collect { head, body, cap, returned_failure } => {
                 let body = Box::pin(Collect::new(IdleTimeout::new(body, config.idle_timeout), cap));
-                this.state.set(State::Collect { body, head: Some(head), last });
+                this.state.set(State::Collect { body, head: Some(head), returned_failure });
                 this.timer.set(None);
             }
-            Step::Wait { body, wait, next } => {
+            Step::Wait { body, wait, request } => {
                 // Half of the time that the wait leaves until the deadline is for the next attempt.
                 let left = this.call.clocks.time_left().map(|left| wait + left.saturating_sub(wait) / 2);
                 let time = config.drain_time.min(left.unwrap_or(Duration::MAX));
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
-                this.state.set(State::Wait { drain, next: Some(next), wait });
+                this.state.set(State::Wait { drain, request: Some(request), wait });
                 this.timer.set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
                 this.call.on_pending(true);
             }
-            Step::Ready(next, waited) => this.state.set(State::Ready { next, waited }),
-            Step::Call(Some(next), waited) => {
-                this.call.begin(&next, waited);
-                let response = this.service.call(*next);
+            Step::AwaitReady(request, waited) => this.state.set(State::AwaitReady { request, waited }),
+            Step::Call(Some(request), waited) => {
+                this.call.begin(&request, waited);
+                let response = this.service.call(*request);
                 this.state.set(State::Attempt { response });
                 this.timer.set(None);
             }

@@ -16,12 +16,12 @@ use crate::{
 pub(crate) enum Step<B, R> {
     /// Returns this result.
     Return(Result<Response<RetryBody<R>>, CallError>),
-    /// Reads the response's body to its end. `last` is the outcome of a failure that is returned as the result.
-    Collect { head: Parts, body: R, cap: usize, last: Option<Outcome> },
+    /// Reads the response's body to its end. `returned_failure` is the outcome of a failure that is returned as the result.
+    Collect { head: Parts, body: R, cap: usize, returned_failure: Option<Outcome> },
     /// Drains the failed response's body, and waits.
-    Wait { body: Option<R>, wait: Duration, next: Box<Request<B>> },
+    Wait { body: Option<R>, wait: Duration, request: Box<Request<B>> },
     /// Waits for the service to be ready for the next attempt.
-    Ready(Option<Box<Request<B>>>, Duration),
+    AwaitReady(Option<Box<Request<B>>>, Duration),
     /// Sends this request as the next attempt, after this wait.
     Call(Option<Box<Request<B>>>, Duration),
 }
@@ -34,26 +34,26 @@ where
 {
     let status = response.status();
     let outcome = call.config.classifier.status(status);
-    let whole = call.config.whole.filter(|_| call.has_body(status));
+    let whole_response_cap = call.config.whole_response_cap.filter(|_| call.has_body(status));
     if !outcome.is_success() {
         let head = ResponseHead::of(&response);
         call.record(outcome, Some(head), None);
-        if let RetryAction::Retry(next, wait) =
+        if let RetryAction::Retry(request, wait) =
             call.decide(&FailedAttempt { outcome, response: Some(head), error: None })
         {
             let body = call.has_body(status).then(|| response.into_body());
-            return Step::Wait { body, wait, next };
+            return Step::Wait { body, wait, request };
         }
     }
-    let last = (!outcome.is_success()).then_some(outcome);
-    match whole {
+    let returned_failure = (!outcome.is_success()).then_some(outcome);
+    match whole_response_cap {
         Some(cap) => {
             let (head, body) = response.into_parts();
-            Step::Collect { head, body, cap, last }
+            Step::Collect { head, body, cap, returned_failure }
         }
         None => {
             let response = live(call, response);
-            Step::Return(Ok(finished(call, response, last)))
+            Step::Return(Ok(finished(call, response, returned_failure)))
         }
     }
 }
@@ -63,17 +63,17 @@ pub(crate) fn body_collected<C, B, R>(
     call: &mut CallState<C, B>,
     head: Option<Parts>,
     body: Result<Whole, CallError>,
-    last: Option<Outcome>,
+    returned_failure: Option<Outcome>,
 ) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
-    match (body, head, last) {
-        (Ok(body), Some(head), last) => {
+    match (body, head, returned_failure) {
+        (Ok(body), Some(head), returned_failure) => {
             let response = Response::from_parts(head, RetryBody::whole(body));
-            Step::Return(Ok(finished(call, response, last)))
+            Step::Return(Ok(finished(call, response, returned_failure)))
         }
-        (Ok(_), None, _) => fail(call, deadline(Outcome::Ambiguous)),
+        (Ok(_), None, _) => fail(call, deadline_error(Outcome::Ambiguous)),
         // The history already has this attempt, with the outcome of its status.
         (Err(error), _, Some(_)) => fail(call, error),
         // There is no time for another attempt, or the server processed the request and would answer the same again.
@@ -114,7 +114,7 @@ where
         return fail(call, error);
     }
     match call.decide(&FailedAttempt { outcome, response, error: Some(&error) }) {
-        RetryAction::Retry(next, wait) => Step::Wait { body: None, wait, next },
+        RetryAction::Retry(request, wait) => Step::Wait { body: None, wait, request },
         RetryAction::Stop(None) => fail(call, error),
         RetryAction::Stop(Some(kind)) => {
             let message = match kind {
@@ -155,17 +155,17 @@ where
 pub(crate) fn body_timed_out<C, B, R>(
     call: &mut CallState<C, B>,
     head: Option<Parts>,
-    last: Option<Outcome>,
+    returned_failure: Option<Outcome>,
     drop: impl FnOnce(),
 ) -> Step<B, R>
 where
     C: CopyBody<B>,
 {
     let error = abandon(ErrorKind::Deadline, Outcome::Ambiguous, drop);
-    body_collected(call, head, Err(error), last)
+    body_collected(call, head, Err(error), returned_failure)
 }
 
-pub(crate) fn deadline(outcome: Outcome) -> CallError {
+pub(crate) fn deadline_error(outcome: Outcome) -> CallError {
     abandon(ErrorKind::Deadline, outcome, || {})
 }
 
@@ -208,9 +208,9 @@ fn live<C, B, R>(call: &CallState<C, B>, response: Response<R>) -> Response<Retr
 fn finished<C, B, R>(
     call: &mut CallState<C, B>,
     mut response: Response<RetryBody<R>>,
-    last: Option<Outcome>,
+    returned_failure: Option<Outcome>,
 ) -> Response<RetryBody<R>> {
-    if last.is_none() {
+    if returned_failure.is_none() {
         call.config.budget.deposit();
         if call.is_first() {
             return response;
