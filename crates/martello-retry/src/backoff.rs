@@ -45,9 +45,10 @@ impl RandomBackoff {
 
     /// The wait beyond what the server asked for, so that calls that got the same `Retry-After` do not retry at the
     /// same time. At most half of what the deadline leaves after the server's wait.
-    pub(crate) fn after(&self, asked: Duration, left: Option<Duration>) -> Duration {
-        let jitter = RetryAfter::jitter(asked, self.backoff.jitter() * self.random());
-        left.map_or(jitter, |left| jitter.min(left.saturating_sub(asked) / 2))
+    pub(crate) fn retry_after_jitter(&self, asked: Duration, left: Option<Duration>) -> Duration {
+        let random = self.backoff.jitter() * self.random();
+        let extra_wait = RetryAfter::jitter(asked, random);
+        left.map_or(extra_wait, |left| extra_wait.min(left.saturating_sub(asked) / 2))
     }
 
     fn random(&self) -> f64 {

@@ -126,7 +126,8 @@ impl<C: CopyBody<B>, B> CallState<C, B> {
             repeatable: config.repeatable.allows(request),
             backoff: config.backoff.wait(self.history.number()),
             retry_after: asked.map(|asked| asked.min(config.retry_after_cap)),
-            retry_after_jitter: asked.map_or(Duration::ZERO, |asked| config.backoff.after(asked, time_left)),
+            retry_after_jitter: asked
+                .map_or(Duration::ZERO, |asked| config.backoff.retry_after_jitter(asked, time_left)),
             retry_after_exceeds_cap: asked.is_some_and(|asked| asked > config.retry_after_cap),
             time_left,
             retry_too_many_requests: config.too_many_requests,
