@@ -5,8 +5,8 @@ use std::{
 
 use martello_outcome::{Backoff, RetryAfter};
 
-/// Random waits from one generator that all clones of a layer share. Two generators cloned from one would draw the same
-/// waits, so that their calls would retry at the same time.
+/// Waits of a random length. Clones of a layer share the generator through `Arc<Config>`; cloning the config makes a new
+/// generator. If two layers drew the same waits, their calls would retry at the same time.
 #[derive(Debug)]
 pub(crate) struct RandomBackoff {
     pub(crate) backoff: Backoff,

@@ -12,8 +12,12 @@ use martello_outcome::{
 };
 
 use crate::{
-    AttemptView, CopyBody, Decision, ResponseHead, budget::Payment, clocks::Clocks, config::Config,
-    history::History, snapshot::Snapshot,
+    AttemptView, CopyBody, Decision, ResponseHead,
+    budget::Payment,
+    clocks::{Clocks, Pending},
+    config::Config,
+    history::History,
+    snapshot::Snapshot,
 };
 
 pub(crate) struct CallState<C, B> {
@@ -182,9 +186,10 @@ impl<C, B> CallState<C, B> {
         self.history.number() == 1
     }
 
-    /// The call has to wait: starts its clocks. The clock of the attempt does not run while the request is queued.
-    pub(crate) fn on_pending(&mut self, queued: bool) {
-        if self.clocks.on_pending(queued) {
+    /// Starts the clocks that do not run yet, because the call has to wait. The clock of the attempt runs only in the
+    /// attempt. When it starts, the attempt has begun, and its token is spent.
+    pub(crate) fn on_pending(&mut self, pending: Pending) {
+        if self.clocks.on_pending(pending) {
             self.payment.spend();
         }
     }

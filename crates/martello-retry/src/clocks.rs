@@ -2,6 +2,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Where a call has to wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// Before an attempt: for the backoff, for the service to be ready, or in the queue of a layer inside.
+    BeforeAttempt,
+    /// In an attempt: for the server.
+    InAttempt,
+}
+
+impl Pending {
+    #[inline]
+    pub(crate) fn of_attempt(queued: bool) -> Self {
+        if queued { Self::BeforeAttempt } else { Self::InAttempt }
+    }
+}
+
 /// The times of a call and of its current attempt. A call that never has to wait reads no clock.
 //
 // `Call` is generic, so that its code is generated in the user's crate. A function of this type that each attempt calls
@@ -30,11 +46,11 @@ impl Clocks {
         self.queued = false;
     }
 
-    /// The call has to wait. Starts its clock, and that of the attempt unless the attempt is queued, if they do not run
-    /// yet. Returns whether the attempt's clock was started.
-    pub(crate) fn on_pending(&mut self, queued: bool) -> bool {
-        self.queued = queued;
-        let starts_attempt = self.attempt_started.is_none() && !queued;
+    /// Starts the clock of the call, and in an attempt that of the attempt, if they do not run yet. Returns whether the
+    /// attempt's clock was started.
+    pub(crate) fn on_pending(&mut self, pending: Pending) -> bool {
+        self.queued = pending == Pending::BeforeAttempt;
+        let starts_attempt = self.attempt_started.is_none() && !self.queued;
         if self.started.is_none() || starts_attempt {
             let now = Instant::now();
             self.started.get_or_insert(now);

@@ -17,6 +17,7 @@ use tower_service::Service;
 use crate::{
     CopyBody, RetryBody,
     call::CallState,
+    clocks::Pending,
     step::{self, Step},
 };
 
@@ -107,7 +108,7 @@ where
                         step::attempt_failed(call, CallError::from_source(error), None)
                     }
                     (Poll::Pending, queued) => {
-                        call.on_pending(queued);
+                        call.on_pending(Pending::of_attempt(queued));
                         let kind = ready!(poll_clocks(call, timer, cx));
                         step::timed_out(call, kind, || this.state.set(State::Done))
                     }
@@ -120,7 +121,7 @@ where
                         *returned_failure,
                     ),
                     Poll::Pending => {
-                        call.on_pending(false);
+                        call.on_pending(Pending::InAttempt);
                         ready!(poll_until(call.clocks.deadline(), timer, cx));
                         step::body_timed_out(call, head.take(), *returned_failure, || {
                             this.state.set(State::Done)
@@ -140,7 +141,7 @@ where
                     Poll::Ready(Ok(())) => Step::Call(request.take(), *waited),
                     Poll::Ready(Err(error)) => step::fail(call, CallError::from_readiness(error)),
                     Poll::Pending => {
-                        call.on_pending(true);
+                        call.on_pending(Pending::BeforeAttempt);
                         ready!(poll_until(call.clocks.deadline(), timer, cx));
                         step::fail(call, step::deadline_error(Outcome::Unsent))
                     }
@@ -182,7 +183,7 @@ where
                 let drain = body.map(|body| Box::pin(Drain::new(body, config.drain_bytes, time)));
                 this.state.set(State::Wait { drain, request: Some(request), wait });
                 this.timer.set((wait > Duration::ZERO).then(|| tokio::time::sleep(wait)));
-                this.call.on_pending(true);
+                this.call.on_pending(Pending::BeforeAttempt);
             }
             Step::AwaitReady(request, waited) => this.state.set(State::AwaitReady { request, waited }),
             Step::Call(Some(request), waited) => {
