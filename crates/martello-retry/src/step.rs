@@ -9,7 +9,8 @@ use martello_outcome::{Abandoned, CallError, ErrorKind, Outcome};
 
 use crate::{
     CopyBody, ResponseHead, RetryBody,
-    call::{CallState, FailedAttempt, RetryAction},
+    call::CallState,
+    decide::{FailedAttempt, RetryAction},
 };
 
 /// What a call does next.
