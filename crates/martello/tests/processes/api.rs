@@ -37,21 +37,21 @@ impl Receipt {
 
 /// What the server has seen, and its mood. A clone is the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct TestApi {
     receipts: Arc<Mutex<Vec<Receipt>>>,
-    calm: Arc<AtomicBool>,
+    accepting: Arc<AtomicBool>,
 }
 
-impl Ledger {
+impl TestApi {
     /// Starts the server. Its delays give a kill a chance to come while a request is under way.
     pub(crate) async fn serve(&self, delays: std::ops::Range<u64>, seed: u64) -> Server {
-        let ledger = self.clone();
+        let api = self.clone();
         let mut random = fastrand::Rng::with_seed(seed);
         Server::with(move |request| {
             let delay = Duration::from_millis(random.u64(delays.clone()));
-            let receipt = ledger.receipt(request, random.u8(..10), delay);
+            let receipt = api.receipt(request, random.u8(..10), delay);
             let reply = Reply::status(receipt.status).delay(delay);
-            ledger.receipts.lock().unwrap().push(receipt);
+            api.receipts.lock().unwrap().push(receipt);
             reply
         })
         .await
@@ -59,8 +59,8 @@ impl Ledger {
     }
 
     /// Accepts from now on whatever is not poison.
-    pub(crate) fn calm_down(&self) {
-        self.calm.store(true, Ordering::SeqCst);
+    pub(crate) fn accept_all(&self) {
+        self.accepting.store(true, Ordering::SeqCst);
     }
 
     /// A process that waits for an answer, if one does.
@@ -73,13 +73,13 @@ impl Ledger {
         self.receipts.lock().unwrap().clone()
     }
 
-    fn receipt(&self, request: &Received, lot: u8, delay: Duration) -> Receipt {
+    fn receipt(&self, request: &Received, draw: u8, delay: Duration) -> Receipt {
         let header =
             |name| request.header(name).unwrap_or_else(|| panic!("a request has no {name}")).to_owned();
         let key = header("idempotency-key");
-        let status = match lot {
+        let status = match draw {
             _ if is_poison(&key) => POISON,
-            _ if self.calm.load(Ordering::SeqCst) => 201,
+            _ if self.accepting.load(Ordering::SeqCst) => 201,
             0..2 => 503,
             2..4 => REFUSED,
             _ => 201,

@@ -16,12 +16,12 @@ use crate::{
     api::{Receipt, is_poison},
     hits::Hits,
     order::Order,
-    part::Role,
+    process_config::Role,
 };
 
 /// What a run came to.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct RunSummary {
     acknowledged: usize,
     stored: usize,
     done: usize,
@@ -37,8 +37,8 @@ pub(crate) struct Check<'a> {
     /// By key, each with its place among all.
     receipts: HashMap<&'a str, Vec<(usize, &'a Receipt)>>,
     /// When which process was killed.
-    deaths: &'a HashMap<String, Instant>,
-    tally: Tally,
+    killed_at: &'a HashMap<String, Instant>,
+    summary: RunSummary,
     stored: HashSet<EntryId>,
     order: Order,
 }
@@ -47,25 +47,25 @@ pub(crate) struct Check<'a> {
 pub(crate) async fn check(
     store: &dyn Store,
     receipts: &[Receipt],
-    said: &[String],
-    deaths: &HashMap<String, Instant>,
+    output: &[String],
+    killed_at: &HashMap<String, Instant>,
     hits: Hits,
-) -> Tally {
+) -> RunSummary {
     let mut by_key: HashMap<&str, Vec<(usize, &Receipt)>> = HashMap::new();
     for (place, receipt) in receipts.iter().enumerate() {
         by_key.entry(&receipt.key).or_default().push((place, receipt));
     }
-    let tally = Tally { receipts: receipts.len(), hits, ..Tally::default() };
+    let summary = RunSummary { receipts: receipts.len(), hits, ..RunSummary::default() };
     let mut check =
-        Check { receipts: by_key, deaths, tally, stored: HashSet::new(), order: Order::default() };
+        Check { receipts: by_key, killed_at, summary, stored: HashSet::new(), order: Order::default() };
     check.entries(store).await;
-    check.promises(said);
+    check.promises(output);
     for finding in store.check_health().await.unwrap() {
         if !finding.passed {
-            check.tally.wrong.push(format!("examined {}: {}", finding.what, finding.seen));
+            check.summary.wrong.push(format!("examined {}: {}", finding.what, finding.seen));
         }
     }
-    check.tally
+    check.summary
 }
 
 impl Check<'_> {
@@ -78,7 +78,7 @@ impl Check<'_> {
                 let detail = store.detail(entry.id).await.unwrap().unwrap();
                 self.stored.insert(entry.id);
                 if let Err(wrong) = self.entry(&detail) {
-                    self.tally.wrong.push(format!("entry {}: {wrong}; {detail:?}", entry.id));
+                    self.summary.wrong.push(format!("entry {}: {wrong}; {detail:?}", entry.id));
                 }
             }
             cursor = page.next;
@@ -89,16 +89,16 @@ impl Check<'_> {
     }
 
     fn entry(&mut self, detail: &Detail) -> Result<(), String> {
-        self.tally.stored += 1;
+        self.summary.stored += 1;
         let key = detail.revisions[0].request.idempotency_key().unwrap();
         let placed = self.receipts.remove(key).unwrap_or_default();
-        let by_workers = placed.iter().filter(|(_, receipt)| !is_at_the_door(receipt));
+        let by_workers = placed.iter().filter(|(_, receipt)| !is_by_a_caller(receipt));
         let sent: Vec<_> = by_workers.map(|(place, _)| *place).collect();
         let receipts: Vec<_> = placed.into_iter().map(|(_, receipt)| receipt).collect();
         let accepted = receipts.iter().filter(|receipt| receipt.accepted()).count();
         match detail.entry.state {
-            State::Done if accepted > 0 => self.tally.done += 1,
-            State::Dead if is_poison(key) && accepted == 0 => self.tally.dead += 1,
+            State::Done if accepted > 0 => self.summary.done += 1,
+            State::Dead if is_poison(key) && accepted == 0 => self.summary.dead += 1,
             state => return Err(format!("it is {state}, and the server has accepted it {accepted} times")),
         }
         let numbers = detail.attempts.iter().map(|attempt| attempt.number);
@@ -110,7 +110,7 @@ impl Check<'_> {
             self.attempt(attempt, &receipts)?;
         }
         self.order.check(detail, &sent)?;
-        self.tally.duplicates += accepted.saturating_sub(1);
+        self.summary.duplicates += accepted.saturating_sub(1);
         Ok(())
     }
 
@@ -150,20 +150,20 @@ impl Check<'_> {
             return if receipt.is_some() { Ok(()) } else { Err(format!("nobody has seen {attempt:?}")) };
         }
         let worker = attempt.worker.as_deref().unwrap_or_default();
-        let Some(death) = self.deaths.get(worker) else {
+        let Some(killed_at) = self.killed_at.get(worker) else {
             return Err(format!("{attempt:?} was lost, and its worker lives"));
         };
         match receipt {
-            None => self.tally.hits.claimed += 1,
-            Some(receipt) if receipt.answered > *death => self.tally.hits.sending += 1,
-            Some(_) => self.tally.hits.settling += 1,
+            None => self.summary.hits.claimed += 1,
+            Some(receipt) if receipt.answered > *killed_at => self.summary.hits.sending += 1,
+            Some(_) => self.summary.hits.settling += 1,
         }
         Ok(())
     }
 
     /// Every acknowledgement is true. What is not stored, nobody but a caller at the door has sent.
-    fn promises(&mut self, said: &[String]) {
-        for line in said {
+    fn promises(&mut self, output: &[String]) {
+        for line in output {
             let words: Vec<_> = line.split(' ').collect();
             let kept = match words[..] {
                 ["stored", _, id] => self.stored.contains(&id.parse().unwrap()),
@@ -173,21 +173,21 @@ impl Check<'_> {
                 }
                 _ => continue,
             };
-            self.tally.acknowledged += 1;
+            self.summary.acknowledged += 1;
             if !kept {
                 // It comes first: nothing else that may be wrong is worse.
-                self.tally.wrong.insert(0, format!("an acknowledged request is lost: {line}"));
+                self.summary.wrong.insert(0, format!("an acknowledged request is lost: {line}"));
             }
         }
         let receipts = self.receipts.values().flatten().map(|(_, receipt)| receipt);
-        let strays = receipts.filter(|receipt| !is_at_the_door(receipt));
-        self.tally
+        let strays = receipts.filter(|receipt| !is_by_a_caller(receipt));
+        self.summary
             .wrong
             .extend(strays.map(|receipt| format!("{receipt:?} belongs to nothing that is stored")));
     }
 }
 
-fn is_at_the_door(receipt: &Receipt) -> bool {
+fn is_by_a_caller(receipt: &Receipt) -> bool {
     receipt.process.starts_with(Role::Enqueuer.as_str())
 }
 
@@ -197,7 +197,7 @@ pub(crate) fn is_lost(attempt: &AttemptRecord) -> bool {
     attempt.outcome == Outcome::Ambiguous && attempt.fault == AttemptRecord::lost(1, 1, now, now, "").fault
 }
 
-impl Tally {
+impl RunSummary {
     /// # Panics
     ///
     /// When anything is wrong.
@@ -207,7 +207,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for RunSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { acknowledged, stored, done, dead, receipts, duplicates, hits, .. } = self;
         write!(

@@ -11,19 +11,19 @@ use std::{
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::{part::Part, roles};
+use crate::{process_config::ProcessConfig, roles};
 
 /// A process that plays a part until it is killed: at the latest when this is dropped, or when the test is no more.
 pub(crate) struct Child {
-    pub(crate) part: Part,
+    pub(crate) config: ProcessConfig,
     process: Process,
-    said: Arc<Mutex<Vec<String>>>,
-    listener: Option<JoinHandle<()>>,
+    output: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Child {
-    pub(crate) fn spawn(part: Part) -> Self {
-        let (variable, value) = part.to_env();
+    pub(crate) fn spawn(config: ProcessConfig) -> Self {
+        let (variable, value) = config.to_env();
         let mut process = Command::new(env::current_exe().unwrap())
             .args([roles::TEST, "--exact", "--nocapture", "--test-threads=1"])
             .env(variable, value)
@@ -31,59 +31,59 @@ impl Child {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = Arc::new(Mutex::new(Vec::new()));
+        let output = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let heard = Arc::clone(&said);
+        let collected = Arc::clone(&output);
         // What was written before a kill is still there to be read after it.
-        let listener = thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(line) = line.strip_prefix(roles::MARK) {
-                    heard.lock().unwrap().push(line.to_owned());
+                    collected.lock().unwrap().push(line.to_owned());
                 }
             }
         });
-        Self { part, process, said, listener: Some(listener) }
+        Self { config, process, output, reader: Some(reader) }
     }
 
-    /// What it has said so far.
-    pub(crate) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+    /// What it has output so far.
+    pub(crate) fn output(&self) -> Vec<String> {
+        self.output.lock().unwrap().clone()
     }
 
     /// # Panics
     ///
     /// When it has ended by itself: it says why on stderr.
     pub(crate) fn assert_alive(&mut self) {
-        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.part.name);
+        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.config.name);
     }
 
-    /// Kills it as a crash would, and yields all that it ever said.
+    /// Kills it as a crash would, and yields all that it ever output.
     pub(crate) fn kill(mut self) -> Vec<String> {
         self.assert_alive();
         self.end();
-        self.said()
+        self.output()
     }
 
     /// Has it come to an end in peace, as a deployment would.
-    pub(crate) async fn leave(mut self) {
-        self.tell(roles::LEAVE);
+    pub(crate) async fn shut_down(mut self) {
+        self.send_line(roles::SHUT_DOWN);
         loop {
             match self.process.try_wait().unwrap() {
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
-                Some(status) => return assert!(status.success(), "{}: {status}", self.part.name),
+                Some(status) => return assert!(status.success(), "{}: {status}", self.config.name),
             }
         }
     }
 
     /// Says a line to it.
-    pub(crate) fn tell(&mut self, line: &str) {
+    pub(crate) fn send_line(&mut self, line: &str) {
         writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
-    /// The next line that it says with this beginning, after those that it has said of the kind; without the beginning.
-    pub(crate) async fn hears(&self, beginning: &str, after: usize) -> String {
+    /// The next line that it says with this beginning, after those that it has output of the kind; without the beginning.
+    pub(crate) async fn wait_for_line(&self, beginning: &str, after: usize) -> String {
         let next = || {
-            self.said().iter().filter_map(|line| line.strip_prefix(beginning)).nth(after).map(str::to_owned)
+            self.output().iter().filter_map(|line| line.strip_prefix(beginning)).nth(after).map(str::to_owned)
         };
         loop {
             if let Some(line) = next() {
@@ -107,7 +107,7 @@ impl Child {
     }
 
     /// Lets it go on after it was stopped.
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn resume(&self) {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
 
@@ -119,8 +119,8 @@ impl Child {
         // SIGKILL, which one that has ended does not feel.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.join();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use crate::part::Role;
+use crate::process_config::Role;
 
 /// How many kills there were, and how many operations they hit: a process has several under way.
 #[derive(Clone, Debug, Default)]
@@ -21,16 +21,16 @@ pub(crate) struct Hits {
 
 impl Hits {
     /// A process was killed that had said this: what it began and did not end was under way.
-    pub(crate) fn killed(&mut self, role: Role, said: &[String]) {
+    pub(crate) fn killed(&mut self, role: Role, output: &[String]) {
         self.kills += 1;
-        let count = |word: &str| said.iter().filter(|line| *line == word).count();
+        let count = |word: &str| output.iter().filter(|line| *line == word).count();
         match role {
             Role::Enqueuer => {
                 let ends = |line: &&String| line.starts_with("stored ") || line.starts_with("answered ");
                 let ended: HashSet<_> =
-                    said.iter().filter(ends).filter_map(|line| line.split(' ').nth(1)).collect();
+                    output.iter().filter(ends).filter_map(|line| line.split(' ').nth(1)).collect();
                 let open = |word: &str| {
-                    let begun = said.iter().filter_map(|line| line.strip_prefix(word));
+                    let begun = output.iter().filter_map(|line| line.strip_prefix(word));
                     begun.filter(|key| !ended.contains(key)).count()
                 };
                 self.storing += open("stores ");

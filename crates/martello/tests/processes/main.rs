@@ -13,17 +13,17 @@
 )]
 
 mod api;
-mod birth;
 mod check;
 mod child;
+mod concurrency;
 mod crash;
-mod fleet;
-mod ground;
+mod creation;
+mod fixture;
 mod hits;
 mod order;
-mod part;
 mod polling;
+mod process_config;
 mod roles;
 mod settings;
-mod stage;
 mod stopped;
+mod test_store;

@@ -11,8 +11,8 @@ use martello_testkit::{Reply, Server};
 
 use crate::{
     child::Child,
-    ground::{Ground, in_a_file, in_a_schema},
-    part::{Part, Role},
+    process_config::{ProcessConfig, Role},
+    test_store::{TestStore, in_a_file, in_a_schema},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,44 +26,44 @@ async fn of_two_processes_that_poll_one_does_by_a_checkpoint_in_a_schema() {
     in_a_schema(two_poll).await;
 }
 
-async fn two_poll(ground: Ground) {
+async fn two_poll(test_store: TestStore) {
     let (plannings, server) = Plannings::serve().await;
-    let enter = |name| enter(&ground, &server, name);
+    let spawn = |name| spawn(&test_store, &server, name);
 
-    let one = enter("one");
+    let one = spawn("one");
     plannings.publish(["1", "2"]);
-    one.hears("kept 2", 0).await;
-    let two = enter("two");
-    two.hears("HeldElsewhere", 0).await;
+    one.wait_for_line("kept 2", 0).await;
+    let two = spawn("two");
+    two.wait_for_line("HeldElsewhere", 0).await;
 
     // It stands still for longer than its lease, and wakes up.
     one.stop();
     one.stopped().await;
     plannings.publish(["3"]);
-    two.hears("kept 3", 0).await;
-    one.go_on();
-    one.hears("HeldElsewhere", 0).await;
+    two.wait_for_line("kept 3", 0).await;
+    one.resume();
+    one.wait_for_line("HeldElsewhere", 0).await;
     plannings.publish(["4"]);
-    two.hears("kept 4", 0).await;
+    two.wait_for_line("kept 4", 0).await;
 
-    let mut said = two.kill();
+    let mut output = two.kill();
     plannings.publish(["5"]);
-    one.hears("kept 5", 0).await;
-    one.hears("caught up", one.said().iter().filter(|line| *line == "caught up").count()).await;
-    said.extend(one.kill());
+    one.wait_for_line("kept 5", 0).await;
+    one.wait_for_line("caught up", one.output().iter().filter(|line| *line == "caught up").count()).await;
+    output.extend(one.kill());
 
     let all = ["1", "2", "3", "4", "5"];
-    assert_eq!(count(&said, "kept "), all.map(|id| (id, 1)).into());
-    let mut delivered = count(&said, "got ");
+    assert_eq!(count(&output, "kept "), all.map(|id| (id, 1)).into());
+    let mut delivered = count(&output, "got ");
     // Whoever wakes up may come upon it before it hears that it is no more its own.
-    assert!(delivered.insert("3", 1) <= Some(2), "{said:?}");
+    assert!(delivered.insert("3", 1) <= Some(2), "{output:?}");
     assert_eq!(delivered, all.map(|id| (id, 1)).into());
 }
 
 /// How often each was said after this word.
-fn count<'a>(said: &'a [String], word: &str) -> HashMap<&'a str, usize> {
+fn count<'a>(output: &'a [String], word: &str) -> HashMap<&'a str, usize> {
     let mut counts = HashMap::new();
-    for id in said.iter().filter_map(|line| line.strip_prefix(word)) {
+    for id in output.iter().filter_map(|line| line.strip_prefix(word)) {
         *counts.entry(id).or_insert(0) += 1;
     }
     counts
@@ -94,11 +94,11 @@ impl Plannings {
     }
 }
 
-fn enter(ground: &Ground, server: &Server, name: &str) -> Child {
-    Child::spawn(Part {
+fn spawn(test_store: &TestStore, server: &Server, name: &str) -> Child {
+    Child::spawn(ProcessConfig {
         role: Role::Poller,
         name: name.to_owned(),
-        ground: ground.clone(),
+        test_store: test_store.clone(),
         api: server.address().to_string(),
         concurrency: 1,
         lease: Duration::from_millis(1_500),

@@ -18,7 +18,7 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// Tells something that is to be seen also when the test passes.
-pub(crate) fn tell(text: &str) {
+pub(crate) fn print(text: &str) {
     // If nobody reads it, nothing is lost but that.
     let _ = writeln!(io::stderr(), "{text}");
 }

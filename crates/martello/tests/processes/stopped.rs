@@ -12,10 +12,10 @@ use martello_testkit::Reply;
 use crate::{
     check::is_lost,
     child::Child,
-    ground::{Ground, in_a_file, in_a_schema},
-    part::Role,
-    settings::tell,
-    stage::Stage,
+    fixture::Fixture,
+    process_config::Role,
+    settings::print,
+    test_store::{TestStore, in_a_file, in_a_schema},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,74 +53,75 @@ async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_schema() {
 
 /// The answer waits in the socket of the one that is stopped. Whether it drops the delivery first when it wakes up, or
 /// reads the answer first and is fenced, is up to the scheduler.
-async fn on_the_wire(ground: Ground) {
-    let engine = ground.engine();
-    let mut stage = stage(ground).await;
-    stage.server.reply(Reply::status(201).delay(Duration::from_millis(300)));
-    let ticket = enqueue(&stage).await;
-    stage.enter(Role::Worker);
-    stage.server.received(1).await;
-    stage.cast[0].stop();
-    let health = take_over(&mut stage, &ticket).await;
+async fn on_the_wire(test_store: TestStore) {
+    let engine = test_store.engine();
+    let mut fixture = fixture(test_store).await;
+    fixture.server.reply(Reply::status(201).delay(Duration::from_millis(300)));
+    let ticket = enqueue(&fixture).await;
+    fixture.spawn(Role::Worker);
+    fixture.server.received(1).await;
+    fixture.children[0].stop();
+    let health = take_over(&mut fixture, &ticket).await;
     assert_eq!(health.delivered, 0, "{health:?}");
     assert_eq!(health.fenced + health.lost, 1, "{health:?}");
-    tell(&format!("a worker stopped with a request on the wire, on {engine}: {health:?}"));
+    print(&format!("a worker stopped with a request on the wire, on {engine}: {health:?}"));
 }
 
 /// It has read the answer when it is stopped, so that all it has to do afterwards is to settle.
-async fn before_settling(ground: Ground) {
-    let engine = ground.engine();
-    let mut stage = stage(ground).await;
-    let ticket = enqueue(&stage).await;
-    stage.enter(Role::Sleeper);
-    let health = take_over(&mut stage, &ticket).await;
+async fn before_settling(test_store: TestStore) {
+    let engine = test_store.engine();
+    let mut fixture = fixture(test_store).await;
+    let ticket = enqueue(&fixture).await;
+    fixture.spawn(Role::Sleeper);
+    let health = take_over(&mut fixture, &ticket).await;
     assert_eq!((health.delivered, health.fenced, health.lost), (0, 1, 0));
-    tell(&format!("a worker stopped before it settled, on {engine}: {health:?}"));
+    print(&format!("a worker stopped before it settled, on {engine}: {health:?}"));
 }
 
 /// It settles while the entry is leased as it was when it had it, but by another.
-async fn while_another_delivers(ground: Ground) {
-    let engine = ground.engine();
-    let mut stage = stage(ground).await;
-    stage.server.replies([Reply::status(201), Reply::status(201).delay(Duration::from_millis(600))]);
-    let ticket = enqueue(&stage).await;
-    stage.enter(Role::Sleeper);
-    within("the first worker stands still", stage.cast[0].stopped()).await;
-    stage.enter(Role::Worker);
-    stage.server.received(2).await;
-    stage.cast[0].go_on();
-    let (first, other) = (Health::of(&mut stage.cast[0]).await, Health::of(&mut stage.cast[1]).await);
+async fn while_another_delivers(test_store: TestStore) {
+    let engine = test_store.engine();
+    let mut fixture = fixture(test_store).await;
+    fixture.server.replies([Reply::status(201), Reply::status(201).delay(Duration::from_millis(600))]);
+    let ticket = enqueue(&fixture).await;
+    fixture.spawn(Role::Sleeper);
+    within("the first worker stands still", fixture.children[0].stopped()).await;
+    fixture.spawn(Role::Worker);
+    fixture.server.received(2).await;
+    fixture.children[0].resume();
+    let (first, other) =
+        (Health::of(&mut fixture.children[0]).await, Health::of(&mut fixture.children[1]).await);
     assert_eq!((first.delivered, first.fenced, first.lost), (0, 1, 0));
     assert_eq!((other.delivered, other.fenced, other.lost), (1, 0, 0));
-    assert_once(&stage, &ticket.detail().await.unwrap());
-    tell(&format!("a worker that wakes up while another delivers, on {engine}: {first:?}"));
+    assert_once(&fixture, &ticket.detail().await.unwrap());
+    print(&format!("a worker that wakes up while another delivers, on {engine}: {first:?}"));
 }
 
-async fn stage(ground: Ground) -> Stage {
-    let mut stage = Stage::new(ground, 5, 0..1, 0).await;
-    stage.ledger.calm_down();
-    stage.lease = Duration::from_secs(1);
-    stage
+async fn fixture(test_store: TestStore) -> Fixture {
+    let mut fixture = Fixture::new(test_store, 5, 0..1, 0).await;
+    fixture.api.accept_all();
+    fixture.lease = Duration::from_secs(1);
+    fixture
 }
 
-async fn enqueue(stage: &Stage) -> Ticket {
-    let request = Request::put(stage.server.uri("/orders/1")).body(Body::from("{}")).unwrap();
-    stage.outbox().await.enqueue(request).await.unwrap()
+async fn enqueue(fixture: &Fixture) -> Ticket {
+    let request = Request::put(fixture.server.uri("/orders/1")).body(Body::from("{}")).unwrap();
+    fixture.outbox().await.enqueue(request).await.unwrap()
 }
 
 /// Once the first worker stands still, has another deliver; wakes up the first, and asks how it stands when it has
 /// noticed.
-async fn take_over(stage: &mut Stage, ticket: &Ticket) -> Health {
-    within("the first worker stands still", stage.cast[0].stopped()).await;
+async fn take_over(fixture: &mut Fixture, ticket: &Ticket) -> Health {
+    within("the first worker stands still", fixture.children[0].stopped()).await;
     assert_eq!(ticket.status().await.unwrap().state, State::Leased);
-    stage.enter(Role::Worker);
+    fixture.spawn(Role::Worker);
     let entry = within("the other takes over", ticket.ended()).await.unwrap();
     assert_eq!(entry.state, State::Done);
     let before = ticket.detail().await.unwrap();
-    assert_once(stage, &before);
+    assert_once(fixture, &before);
 
-    stage.cast[0].go_on();
-    let health = Health::of(&mut stage.cast[0]).await;
+    fixture.children[0].resume();
+    let health = Health::of(&mut fixture.children[0]).await;
     assert_eq!(ticket.detail().await.unwrap(), before, "who was fenced has changed something");
     health
 }
@@ -131,13 +132,13 @@ async fn within<F: Future>(what: &str, future: F) -> F::Output {
 }
 
 /// The first attempt was lost, and the second is the one that counts.
-fn assert_once(stage: &Stage, detail: &Detail) {
+fn assert_once(fixture: &Fixture, detail: &Detail) {
     let [lost, settled] = &detail.attempts[..] else { panic!("not two attempts: {detail:?}") };
     assert!(is_lost(lost), "{lost:?}");
     assert_eq!(settled.outcome, Outcome::Success);
-    let names = stage.cast.iter().map(|child| child.part.name.as_str());
+    let names = fixture.children.iter().map(|child| child.config.name.as_str());
     assert!(names.eq(detail.attempts.iter().filter_map(|attempt| attempt.worker.as_deref())));
-    assert_eq!(stage.server.requests().len(), 2, "both were received: that is what at least once means");
+    assert_eq!(fixture.server.requests().len(), 2, "both were received: that is what at least once means");
 }
 
 /// What a worker says of itself.
@@ -153,8 +154,8 @@ impl Health {
     async fn of(child: &mut Child) -> Self {
         let asked = async {
             for times in 0.. {
-                child.tell("how are you?");
-                let health = Self::parse(&child.hears("delivered ", times).await);
+                child.send_line("how are you?");
+                let health = Self::parse(&child.wait_for_line("delivered ", times).await);
                 if health.delivered + health.fenced + health.lost > 0 {
                     return health;
                 }

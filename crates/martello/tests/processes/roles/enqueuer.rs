@@ -7,8 +7,8 @@ use http::Request;
 use martello::{Body, Outbox, OutboxLayer, Sent};
 use tower::{Layer, ServiceExt};
 
-use super::{client::client, say};
-use crate::part::Part;
+use super::{client::client, print};
+use crate::process_config::ProcessConfig;
 
 /// How many requests it has under way at once.
 const LANES: u64 = 4;
@@ -16,43 +16,43 @@ const LANES: u64 = 4;
 /// How many resources are written to: few enough that requests wait behind each other.
 const RESOURCES: u64 = 60;
 
-pub(super) async fn play(part: &Part) {
-    let outbox = part.ground.outbox(|outbox| outbox).await;
-    join_all((0..LANES).map(|lane| run(part, &outbox, lane))).await;
+pub(super) async fn run(config: &ProcessConfig) {
+    let outbox = config.test_store.outbox(|outbox| outbox).await;
+    join_all((0..LANES).map(|lane| run_lane(config, &outbox, lane))).await;
 }
 
-async fn run(part: &Part, outbox: &Outbox, lane: u64) {
-    let mut random = fastrand::Rng::with_seed(part.seed ^ lane);
+async fn run_lane(config: &ProcessConfig, outbox: &Outbox, lane: u64) {
+    let mut random = fastrand::Rng::with_seed(config.seed ^ lane);
     for number in 0.. {
         let poison = if random.u8(..40) == 0 { "-poison" } else { "" };
-        let key = format!("{}-{lane}-{number}{poison}", part.name);
+        let key = format!("{}-{lane}-{number}{poison}", config.name);
         if random.bool() {
-            say(&format!("stores {key}"));
-            let ticket = outbox.enqueue(request(part, &mut random, &key)).await.unwrap();
-            say(&format!("stored {key} {}", ticket.id()));
+            print(&format!("stores {key}"));
+            let ticket = outbox.enqueue(request(config, &mut random, &key)).await.unwrap();
+            print(&format!("stored {key} {}", ticket.id()));
         } else {
-            say(&format!("calls {key}"));
-            call(part, outbox, &mut random, &key).await;
+            print(&format!("calls {key}"));
+            call(config, outbox, &mut random, &key).await;
         }
         tokio::time::sleep(Duration::from_millis(random.u64(..60))).await;
     }
 }
 
-async fn call(part: &Part, outbox: &Outbox, random: &mut fastrand::Rng, key: &str) {
-    let door = OutboxLayer::new(outbox.clone()).layer(client(&part.name));
-    match door.oneshot(request(part, random, key)).await.unwrap() {
-        Sent::Answered(response) => say(&format!("answered {key} {}", response.status().as_u16())),
-        Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => say(&format!("stored {key} {}", ticket.id())),
+async fn call(config: &ProcessConfig, outbox: &Outbox, random: &mut fastrand::Rng, key: &str) {
+    let orders = OutboxLayer::new(outbox.clone()).layer(client(&config.name));
+    match orders.oneshot(request(config, random, key)).await.unwrap() {
+        Sent::Answered(response) => print(&format!("answered {key} {}", response.status().as_u16())),
+        Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => print(&format!("stored {key} {}", ticket.id())),
     }
 }
 
 /// A write of a resource, which may be repeated and is ordered, or an addition that must not be and is not.
-fn request(part: &Part, random: &mut fastrand::Rng, key: &str) -> Request<Body> {
+fn request(config: &ProcessConfig, random: &mut fastrand::Rng, key: &str) -> Request<Body> {
     let (method, path) = match random.u8(..10) {
         0..7 => ("PUT", format!("/orders/{}", random.u64(..RESOURCES))),
         _ => ("POST", "/orders".to_owned()),
     };
     let body = "x".repeat(random.usize(..2_000));
-    let request = Request::builder().method(method).uri(format!("http://{}{path}", part.api));
+    let request = Request::builder().method(method).uri(format!("http://{}{path}", config.api));
     request.header("idempotency-key", key).body(Body::from(body)).unwrap()
 }

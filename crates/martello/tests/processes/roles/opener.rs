@@ -2,12 +2,12 @@
 
 use std::future::pending;
 
-use super::say;
-use crate::part::Part;
+use super::print;
+use crate::process_config::ProcessConfig;
 
-pub(super) async fn play(part: &Part) {
-    say("opens");
-    let _outbox = part.ground.outbox(|outbox| outbox).await;
-    say("opened");
+pub(super) async fn run(config: &ProcessConfig) {
+    print("opens");
+    let _outbox = config.test_store.outbox(|outbox| outbox).await;
+    print("opened");
     pending::<()>().await;
 }

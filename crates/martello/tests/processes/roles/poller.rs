@@ -7,50 +7,50 @@ use martello::{
     sqlite::SqliteStore,
 };
 
-use super::{client::client, say};
+use super::{client::client, print};
 use crate::{
-    ground::{Ground, postgres},
-    part::Part,
+    process_config::ProcessConfig,
+    test_store::{TestStore, postgres},
 };
 
-pub(super) async fn play(part: &Part) {
+pub(super) async fn run(config: &ProcessConfig) {
     let options = PollOptions::builder()
         .interval(Duration::from_millis(50))
         .idle_interval(Duration::from_millis(50))
-        .lease(part.lease)
-        .seed(part.seed);
-    let mut poller = poller(part).await.with_options(options.build().unwrap());
+        .lease(config.lease)
+        .seed(config.seed);
+    let mut poller = poller(config).await.with_options(options.build().unwrap());
     while let Some(event) = poller.next().await.unwrap() {
         match event {
             Event::Batch(batch) => {
                 let ids: Vec<_> = batch.items().iter().map(|item| item.key().to_owned()).collect();
-                ids.iter().for_each(|id| say(&format!("got {id}")));
+                ids.iter().for_each(|id| print(&format!("got {id}")));
                 match batch.ack().await {
-                    Ok(()) => ids.iter().for_each(|id| say(&format!("kept {id}"))),
-                    Err(error) => say(&format!("{:?}", error.kind())),
+                    Ok(()) => ids.iter().for_each(|id| print(&format!("kept {id}"))),
+                    Err(error) => print(&format!("{:?}", error.kind())),
                 }
             }
-            Event::CaughtUp { .. } => say("caught up"),
+            Event::CaughtUp { .. } => print("caught up"),
             Event::Failed { error, .. } => {
                 let expected = [PollErrorKind::HeldElsewhere, PollErrorKind::LeaseLost];
                 assert!(expected.contains(&error.kind()), "{error:?}");
-                say(&format!("{:?}", error.kind()));
+                print(&format!("{:?}", error.kind()));
             }
             event => panic!("{event:?}"),
         }
     }
 }
 
-async fn poller(part: &Part) -> Poller {
-    let api = client(&part.name);
-    let url = format!("http://{}/plannings", part.api);
+async fn poller(config: &ProcessConfig) -> Poller {
+    let api = client(&config.name);
+    let url = format!("http://{}/plannings", config.api);
     let plannings = JsonSince::new(&url, |url| JsonCursor::new(url)?.items("plannings")).unwrap();
-    match &part.ground {
-        Ground::Sqlite(path) => {
+    match &config.test_store {
+        TestStore::Sqlite(path) => {
             let store = SqliteStore::open(path).await.unwrap();
             Poller::new(api, plannings, store.checkpoint("plannings").unwrap())
         }
-        Ground::Postgres { schema, url } => {
+        TestStore::Postgres { schema, url } => {
             let store = postgres(schema, url).await;
             Poller::new(api, plannings, store.checkpoint("plannings").unwrap())
         }

@@ -11,26 +11,26 @@ use rustix::process::{Signal, getpid, kill_process};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tower::ServiceExt;
 
-use super::{client::client, say};
-use crate::part::{Part, Role};
+use super::{client::client, print};
+use crate::process_config::{ProcessConfig, Role};
 
-/// The order to come to an end in peace. Any other asks how it stands.
-pub(crate) const LEAVE: &str = "leave";
+/// The command to come to an end in peace. Any other asks how it stands.
+pub(crate) const SHUT_DOWN: &str = "shut down";
 
-pub(super) async fn play(part: &Part, mut orders: UnboundedReceiver<String>) {
-    let outbox = part.ground.outbox(|outbox| outbox.concurrency(part.concurrency)).await;
+pub(super) async fn run(config: &ProcessConfig, mut commands: UnboundedReceiver<String>) {
+    let outbox = config.test_store.outbox(|outbox| outbox.concurrency(config.concurrency)).await;
     let options = WorkerOptions::builder()
-        .name(&part.name)
-        .lease(part.lease)
-        .attempt_timeout(part.lease * 4 / 5)
+        .name(&config.name)
+        .lease(config.lease)
+        .attempt_timeout(config.lease * 4 / 5)
         .backoff(Duration::from_millis(10), Duration::from_millis(100))
         // The server is not down, it is moody.
         .hold_after(1_000)
         .poll_every(Duration::from_millis(200))
-        .seed(part.seed);
-    let sleeps = AtomicBool::new(part.role == Role::Sleeper);
+        .seed(config.seed);
+    let sleeps = AtomicBool::new(config.role == Role::Sleeper);
     let sleeps: &'static AtomicBool = Box::leak(Box::new(sleeps));
-    let client = client(&part.name).map_response(move |response| {
+    let client = client(&config.name).map_response(move |response| {
         if sleeps.swap(false, Ordering::SeqCst) {
             sleep();
         }
@@ -38,17 +38,17 @@ pub(super) async fn play(part: &Part, mut orders: UnboundedReceiver<String>) {
     });
     let worker = outbox.worker(client).with_options(options.build().unwrap());
     let monitor = worker.monitor();
-    let told_to_leave = async {
-        while orders.recv().await.is_some_and(|order| order != LEAVE) {
+    let until_shut_down = async {
+        while commands.recv().await.is_some_and(|command| command != SHUT_DOWN) {
             answer(&monitor);
         }
     };
-    worker.run_until(told_to_leave).await;
+    worker.run_until(until_shut_down).await;
 }
 
 fn answer(monitor: &WorkerMonitor) {
     let health = monitor.health();
-    say(&format!("delivered {} fenced {} lost {}", health.delivered, health.fenced, health.lost));
+    print(&format!("delivered {} fenced {} lost {}", health.delivered, health.fenced, health.lost));
 }
 
 /// Stands still until somebody says that it may go on.

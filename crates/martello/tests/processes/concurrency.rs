@@ -13,10 +13,10 @@ use martello::{
 };
 
 use crate::{
-    ground::{Ground, in_a_file, in_a_schema},
-    part::Role,
-    settings::{seed, tell},
-    stage::Stage,
+    fixture::Fixture,
+    process_config::Role,
+    settings::{print, seed},
+    test_store::{TestStore, in_a_file, in_a_schema},
 };
 
 const WORKERS: usize = 4;
@@ -28,46 +28,46 @@ const BACKLOG: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_workers_never_have_more_than_five_in_flight_from_a_file() {
-    in_a_file(fleet).await;
+    in_a_file(concurrency).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn four_workers_never_have_more_than_five_in_flight_from_a_schema() {
-    in_a_schema(fleet).await;
+    in_a_schema(concurrency).await;
 }
 
-async fn fleet(ground: Ground) {
-    let engine = ground.engine();
+async fn concurrency(test_store: TestStore) {
+    let engine = test_store.engine();
     let seed = seed();
-    tell(&format!(
+    print(&format!(
         "fleet on {engine}: {RESTARTS} workers are killed or restarted, MARTELLO_TEST_SEED={seed}"
     ));
-    let mut stage = Stage::new(ground, CAP, 5..40, seed).await;
+    let mut fixture = Fixture::new(test_store, CAP, 5..40, seed).await;
     for _ in 0..WORKERS {
-        stage.enter(Role::Worker);
+        fixture.spawn(Role::Worker);
     }
-    let (outbox, uri) = (stage.outbox().await, stage.server.uri("/orders"));
+    let (outbox, uri) = (fixture.outbox().await, fixture.server.uri("/orders"));
     let over = AtomicBool::new(false);
     let (leased, _, ()) = join3(most_leased(outbox.store(), &over), feed(&outbox, &uri, &over), async {
         for _ in 0..RESTARTS {
-            tokio::time::sleep(Duration::from_millis(stage.random.u64(300..1_000))).await;
-            if stage.random.bool() {
-                stage.kill_busy();
+            tokio::time::sleep(Duration::from_millis(fixture.random.u64(300..1_000))).await;
+            if fixture.random.bool() {
+                fixture.kill_busy();
             } else {
                 // Those that came first have been there for longest.
-                stage.cast.remove(0).leave().await;
+                fixture.children.remove(0).shut_down().await;
             }
-            stage.enter(Role::Worker);
+            fixture.spawn(Role::Worker);
         }
         over.store(true, Ordering::SeqCst);
     })
     .await;
-    let tally = stage.end(outbox.store()).await;
+    let summary = fixture.end(outbox.store()).await;
 
-    let in_flight = stage.server.most_in_flight();
-    tell(&format!("fleet on {engine}: at most {leased} leased, {in_flight} in flight; {tally}"));
-    tally.assert_right();
+    let in_flight = fixture.server.most_in_flight();
+    print(&format!("fleet on {engine}: at most {leased} leased, {in_flight} in flight; {summary}"));
+    summary.assert_right();
     // Fewer would mean that the run has not come to where the cap matters.
     assert_eq!((leased, in_flight), (CAP as u64, CAP));
 }

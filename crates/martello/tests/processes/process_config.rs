@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Display, str::FromStr, time::Duration};
 
-use crate::ground::Ground;
+use crate::test_store::TestStore;
 
 const VARIABLE: &str = "MARTELLO_TEST_PART";
 
@@ -39,11 +39,11 @@ impl Role {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct ProcessConfig {
     pub(crate) role: Role,
     /// No two processes of a test have the same.
     pub(crate) name: String,
-    pub(crate) ground: Ground,
+    pub(crate) test_store: TestStore,
     /// The address of the API.
     pub(crate) api: String,
     /// How many may be in flight over all processes.
@@ -52,13 +52,13 @@ pub(crate) struct Part {
     pub(crate) seed: u64,
 }
 
-impl Part {
+impl ProcessConfig {
     /// The variable that makes a process of this binary play this part.
     pub(crate) fn to_env(&self) -> (&'static str, String) {
         let fields: [&dyn Display; 7] = [
             &self.role.as_str(),
             &self.name,
-            &self.ground,
+            &self.test_store,
             &self.api,
             &self.concurrency,
             &self.lease.as_millis(),
@@ -75,7 +75,7 @@ impl Part {
         Some(Self {
             role: Role::ALL.into_iter().find(|known| known.as_str() == role).expect("no role of this name"),
             name: next(&mut fields),
-            ground: next(&mut fields),
+            test_store: next(&mut fields),
             api: next(&mut fields),
             concurrency: next(&mut fields),
             lease: Duration::from_millis(next(&mut fields)),

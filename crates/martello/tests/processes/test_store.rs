@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 /// A store, by the name that a process is told.
 #[derive(Clone, Debug)]
-pub(crate) enum Ground {
+pub(crate) enum TestStore {
     Sqlite(PathBuf),
     Postgres { schema: String, url: String },
 }
@@ -22,21 +22,21 @@ pub(crate) enum Ground {
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Runs a test on a file that nobody has made yet, and that goes away.
-pub(crate) async fn in_a_file(test: impl AsyncFnOnce(Ground)) {
+pub(crate) async fn in_a_file(test: impl AsyncFnOnce(TestStore)) {
     let directory = tempfile::tempdir().unwrap();
-    test(Ground::Sqlite(directory.path().join("outbox.db"))).await;
+    test(TestStore::Sqlite(directory.path().join("outbox.db"))).await;
 }
 
 /// Runs a test on a schema that nothing has used, and drops the schema. Tests that need a server are ignored, so that a run
 /// without one counts them as that.
-pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(Ground)) {
+pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(TestStore)) {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");
     let url = &url.unwrap();
     let _alone = ONE_AT_A_TIME.lock().await;
     let schema = &format!("martello_processes_{:08x}", fastrand::u32(..));
-    let ground = Ground::Postgres { schema: schema.clone(), url: url.clone() };
-    let result = AssertUnwindSafe(test(ground.clone())).catch_unwind().await;
+    let test_store = TestStore::Postgres { schema: schema.clone(), url: url.clone() };
+    let result = AssertUnwindSafe(test(test_store.clone())).catch_unwind().await;
     let cleared = postgres(schema, url).await.drop_schema().await;
     match result {
         Ok(()) => cleared.unwrap(),
@@ -45,7 +45,7 @@ pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(Ground)) {
     }
 }
 
-impl Ground {
+impl TestStore {
     /// How it is spoken of.
     pub(crate) fn engine(&self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ pub(crate) async fn postgres(schema: &str, url: &str) -> PostgresStore {
     PostgresStore::builder().url(url).schema(schema).max_connections(3).connect().await.unwrap()
 }
 
-impl fmt::Display for Ground {
+impl fmt::Display for TestStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
@@ -78,7 +78,7 @@ impl fmt::Display for Ground {
     }
 }
 
-impl FromStr for Ground {
+impl FromStr for TestStore {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

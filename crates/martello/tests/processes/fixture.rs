@@ -10,53 +10,53 @@ use martello_testkit::Server;
 use tokio::time::Instant;
 
 use crate::{
-    api::Ledger,
-    check::{Tally, check},
+    api::TestApi,
+    check::{RunSummary, check},
     child::Child,
-    ground::Ground,
     hits::Hits,
-    part::{Part, Role},
+    process_config::{ProcessConfig, Role},
+    test_store::TestStore,
 };
 
 /// How long the rest may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
-pub(crate) struct Stage {
-    pub(crate) ground: Ground,
+pub(crate) struct Fixture {
+    pub(crate) test_store: TestStore,
     pub(crate) server: Server,
-    pub(crate) ledger: Ledger,
+    pub(crate) api: TestApi,
     pub(crate) concurrency: usize,
     pub(crate) lease: Duration,
     pub(crate) random: fastrand::Rng,
-    pub(crate) cast: Vec<Child>,
+    pub(crate) children: Vec<Child>,
     /// When whoever is dead died.
-    pub(crate) deaths: HashMap<String, Instant>,
+    pub(crate) killed_at: HashMap<String, Instant>,
     /// What the dead have said.
-    pub(crate) said: Vec<String>,
+    pub(crate) output: Vec<String>,
     pub(crate) hits: Hits,
     spawned: usize,
 }
 
-impl Stage {
+impl Fixture {
     pub(crate) async fn new(
-        ground: Ground,
+        test_store: TestStore,
         concurrency: usize,
         delays: std::ops::Range<u64>,
         seed: u64,
     ) -> Self {
-        let ledger = Ledger::default();
-        let server = ledger.serve(delays, seed).await;
+        let api = TestApi::default();
+        let server = api.serve(delays, seed).await;
         server.set_wait_timeout(WITHIN);
         Self {
             server,
-            ledger,
-            ground,
+            api,
+            test_store,
             concurrency,
             lease: Duration::from_millis(1_500),
             random: fastrand::Rng::with_seed(seed),
-            cast: Vec::new(),
-            deaths: HashMap::new(),
-            said: Vec::new(),
+            children: Vec::new(),
+            killed_at: HashMap::new(),
+            output: Vec::new(),
             hits: Hits::default(),
             spawned: 0,
         }
@@ -64,16 +64,16 @@ impl Stage {
 
     /// An outbox of the test's own. While it is there, the store is never without a process that has it open.
     pub(crate) async fn outbox(&self) -> Outbox {
-        self.ground.outbox(|outbox| outbox.concurrency(self.concurrency)).await
+        self.test_store.outbox(|outbox| outbox.concurrency(self.concurrency)).await
     }
 
     /// One more process.
-    pub(crate) fn enter(&mut self, role: Role) {
+    pub(crate) fn spawn(&mut self, role: Role) {
         self.spawned += 1;
-        self.cast.push(Child::spawn(Part {
+        self.children.push(Child::spawn(ProcessConfig {
             role,
             name: format!("{}-{}", role.as_str(), self.spawned),
-            ground: self.ground.clone(),
+            test_store: self.test_store.clone(),
             api: self.server.address().to_string(),
             concurrency: self.concurrency,
             lease: self.lease,
@@ -81,16 +81,16 @@ impl Stage {
         }));
     }
 
-    /// Kills one of them, by lot.
+    /// Kills one of them, by draw.
     pub(crate) fn kill_any(&mut self) -> Role {
-        let place = self.random.usize(..self.cast.len());
+        let place = self.random.usize(..self.children.len());
         self.kill(place)
     }
 
     /// Kills one that has a request on the wire, if there is any.
     pub(crate) fn kill_busy(&mut self) -> Role {
-        let busy = self.ledger.waiting();
-        match self.cast.iter().position(|child| Some(&child.part.name) == busy.as_ref()) {
+        let busy = self.api.waiting();
+        match self.children.iter().position(|child| Some(&child.config.name) == busy.as_ref()) {
             Some(place) => self.kill(place),
             None => self.kill_any(),
         }
@@ -98,19 +98,19 @@ impl Stage {
 
     /// Kills this process.
     fn kill(&mut self, place: usize) -> Role {
-        let child = self.cast.remove(place);
-        let Part { role, name, .. } = child.part.clone();
-        self.deaths.insert(name, Instant::now());
-        let said = child.kill();
-        self.hits.killed(role, &said);
-        self.said.extend(said);
+        let child = self.children.remove(place);
+        let ProcessConfig { role, name, .. } = child.config.clone();
+        self.killed_at.insert(name, Instant::now());
+        let output = child.kill();
+        self.hits.killed(role, &output);
+        self.output.extend(output);
         role
     }
 
     /// Kills all that play one of these roles.
     pub(crate) fn kill_all(&mut self, roles: &[Role]) -> Vec<Role> {
         let mut killed = Vec::new();
-        while let Some(place) = self.cast.iter().position(|child| roles.contains(&child.part.role)) {
+        while let Some(place) = self.children.iter().position(|child| roles.contains(&child.config.role)) {
             killed.push(self.kill(place));
         }
         killed
@@ -120,7 +120,7 @@ impl Stage {
     async fn drained(&mut self, store: &dyn Store) {
         let within = Instant::now() + WITHIN;
         loop {
-            self.cast.iter_mut().for_each(Child::assert_alive);
+            self.children.iter_mut().for_each(Child::assert_alive);
             let queues = store.queues().await.unwrap();
             if queues.iter().all(|queue| queue.ready + queue.leased == 0) {
                 return;
@@ -131,12 +131,12 @@ impl Stage {
     }
 
     /// Lets those that are left deliver everything, once more what is dead, and looks whether all is as it should be.
-    pub(crate) async fn end(&mut self, store: &dyn Store) -> Tally {
-        self.ledger.calm_down();
+    pub(crate) async fn end(&mut self, store: &dyn Store) -> RunSummary {
+        self.api.accept_all();
         self.drained(store).await;
         store.replay(Filter::state(State::Dead), 10_000.0, WhenOvertaken::Overwrite).await.unwrap();
         self.drained(store).await;
-        let receipts = self.ledger.receipts();
-        check(store, &receipts, &self.said, &self.deaths, self.hits.clone()).await
+        let receipts = self.api.receipts();
+        check(store, &receipts, &self.output, &self.killed_at, self.hits.clone()).await
     }
 }
