@@ -1,4 +1,4 @@
-//! The API that is called: it answers as it likes, and writes down whose attempt at what it has seen.
+//! The API that the children call. It replies at random, and records which process made which attempt.
 
 use std::{
     sync::{
@@ -13,19 +13,19 @@ use tokio::time::Instant;
 
 use crate::roles::SIGNATURE;
 
-/// The answer to what may be accepted when it is sent again.
+/// The status for a request that may be accepted when it is sent again.
 pub(crate) const REFUSED: u16 = 422;
-/// The answer to what never will be.
+/// The status for a request that is never accepted.
 const POISON: u16 = 410;
 
-/// A request that was read to its end.
+/// A request that the server has read to its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Receipt {
     pub(crate) key: String,
     pub(crate) process: String,
     pub(crate) attempt: u32,
     pub(crate) status: u16,
-    /// When the answer is on its way.
+    /// When the response is sent.
     pub(crate) answered: Instant,
 }
 
@@ -35,7 +35,7 @@ impl Receipt {
     }
 }
 
-/// What the server has seen, and its mood. A clone is the same.
+/// The requests that the server received, and how it replies. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TestApi {
     receipts: Arc<Mutex<Vec<Receipt>>>,
@@ -43,7 +43,8 @@ pub(crate) struct TestApi {
 }
 
 impl TestApi {
-    /// Starts the server. Its delays give a kill a chance to come while a request is under way.
+    /// Starts the server. It delays its replies by a random number of milliseconds in this range, so that some kills
+    /// hit a request in flight.
     pub(crate) async fn serve(&self, delays: std::ops::Range<u64>, seed: u64) -> Server {
         let api = self.clone();
         let mut random = fastrand::Rng::with_seed(seed);
@@ -58,12 +59,12 @@ impl TestApi {
         .unwrap()
     }
 
-    /// Accepts from now on whatever is not poison.
+    /// Accepts every request from now on, except poison.
     pub(crate) fn accept_all(&self) {
         self.accepting.store(true, Ordering::SeqCst);
     }
 
-    /// A process that waits for an answer, if one does.
+    /// A process that waits for a response, if there is one.
     pub(crate) fn waiting(&self) -> Option<String> {
         let (receipts, now) = (self.receipts.lock().unwrap(), Instant::now());
         receipts.iter().rev().find(|receipt| receipt.answered > now).map(|receipt| receipt.process.clone())
@@ -75,7 +76,7 @@ impl TestApi {
 
     fn receipt(&self, request: &Received, draw: u8, delay: Duration) -> Receipt {
         let header =
-            |name| request.header(name).unwrap_or_else(|| panic!("a request has no {name}")).to_owned();
+            |name| request.header(name).unwrap_or_else(|| panic!("a request has no header {name}")).to_owned();
         let key = header("idempotency-key");
         let status = match draw {
             _ if is_poison(&key) => POISON,
@@ -89,7 +90,7 @@ impl TestApi {
     }
 }
 
-/// Whether the server will never accept what bears this key.
+/// Whether the server never accepts a request with this key.
 pub(crate) fn is_poison(key: &str) -> bool {
     key.ends_with("-poison")
 }

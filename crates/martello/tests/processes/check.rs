@@ -1,4 +1,5 @@
-//! Whether what the server saw, what the enqueuers were told, and what is stored agree.
+//! Checks that the requests that the server received, the acknowledgements that the enqueuers got, and the stored
+//! entries agree.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,7 +20,7 @@ use crate::{
     process_config::Role,
 };
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct RunSummary {
     acknowledged: usize,
@@ -27,23 +28,23 @@ pub(crate) struct RunSummary {
     done: usize,
     dead: usize,
     receipts: usize,
-    /// Requests that the server accepted more than once, each time too many; all of them are explained.
+    /// How often the server accepted a request that it had accepted before. Each time, the earlier attempt was lost.
     duplicates: usize,
     pub(crate) hits: Hits,
     wrong: Vec<String>,
 }
 
 pub(crate) struct Check<'a> {
-    /// By key, each with its place among all.
+    /// By key, each with its index in the order of arrival.
     receipts: HashMap<&'a str, Vec<(usize, &'a Receipt)>>,
-    /// When which process was killed.
+    /// When each process was killed, by name.
     killed_at: &'a HashMap<String, Instant>,
     summary: RunSummary,
     stored: HashSet<EntryId>,
     order: Order,
 }
 
-/// Looks at everything. `said` is what the enqueuers said, and `hits` what is known of the kills so far.
+/// Checks everything. `output` is the output of the enqueuers; `hits` counts what the kills have hit so far.
 pub(crate) async fn check(
     store: &dyn Store,
     receipts: &[Receipt],
@@ -69,7 +70,7 @@ pub(crate) async fn check(
 }
 
 impl Check<'_> {
-    /// Every entry, whether it was acknowledged or not.
+    /// Checks every entry, acknowledged or not.
     async fn entries(&mut self, store: &dyn Store) {
         let mut cursor = None;
         loop {
@@ -99,11 +100,11 @@ impl Check<'_> {
         match detail.entry.state {
             State::Done if accepted > 0 => self.summary.done += 1,
             State::Dead if is_poison(key) && accepted == 0 => self.summary.dead += 1,
-            state => return Err(format!("it is {state}, and the server has accepted it {accepted} times")),
+            state => return Err(format!("its state is {state}, but the server accepted it {accepted} times")),
         }
         let numbers = detail.attempts.iter().map(|attempt| attempt.number);
         if !numbers.eq(1..=detail.entry.attempts) {
-            return Err("its attempts have gaps".to_owned());
+            return Err("its attempt numbers have gaps".to_owned());
         }
         self.receipts(detail, &receipts)?;
         for attempt in &detail.attempts {
@@ -114,8 +115,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Each receipt is an attempt, and none is two. Of those that were accepted, one was settled: each of the others was
-    /// lost with its worker.
+    /// Checks that each receipt belongs to one attempt, and that one accepted attempt was settled. Every other accepted
+    /// attempt was lost with its worker.
     fn receipts(&self, detail: &Detail, receipts: &[&Receipt]) -> Result<(), String> {
         let mut seen = HashSet::new();
         let mut settled = 0;
@@ -125,17 +126,17 @@ impl Check<'_> {
             }
             let place = usize::try_from(receipt.attempt).unwrap() - 1;
             let Some(attempt) = detail.attempts.get(place) else {
-                return Err(format!("{receipt:?} is none of its attempts"));
+                return Err(format!("{receipt:?} belongs to none of its attempts"));
             };
             let by = attempt.worker.as_deref();
             if by.is_some_and(|worker| worker != receipt.process) || (by.is_none() && receipt.attempt > 1) {
-                return Err(format!("{receipt:?} was not made by {by:?}"));
+                return Err(format!("{receipt:?} was recorded as an attempt of {by:?}"));
             }
             if is_lost(attempt) {
                 continue;
             }
             if attempt.status.map(|status| status.as_u16()) != Some(receipt.status) {
-                return Err(format!("{receipt:?} is not what was written down"));
+                return Err(format!("{receipt:?} differs from the recorded attempt {attempt:?}"));
             }
             settled += usize::from(receipt.accepted());
         }
@@ -143,15 +144,15 @@ impl Check<'_> {
         if settled == expected { Ok(()) } else { Err(format!("it was settled as delivered {settled} times")) }
     }
 
-    /// Each attempt was received, unless it was lost with a worker that was killed.
+    /// Checks that the server received the attempt, unless it was lost with a worker that was killed.
     fn attempt(&mut self, attempt: &AttemptRecord, receipts: &[&Receipt]) -> Result<(), String> {
         let receipt = receipts.iter().find(|receipt| receipt.attempt == attempt.number);
         if !is_lost(attempt) {
-            return if receipt.is_some() { Ok(()) } else { Err(format!("nobody has seen {attempt:?}")) };
+            return if receipt.is_some() { Ok(()) } else { Err(format!("the server did not receive {attempt:?}")) };
         }
         let worker = attempt.worker.as_deref().unwrap_or_default();
         let Some(killed_at) = self.killed_at.get(worker) else {
-            return Err(format!("{attempt:?} was lost, and its worker lives"));
+            return Err(format!("{attempt:?} was lost, but its worker was not killed"));
         };
         match receipt {
             None => self.summary.hits.claimed += 1,
@@ -161,7 +162,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Every acknowledgement is true. What is not stored, nobody but a caller at the door has sent.
+    /// Checks that every acknowledged request is stored or was answered, and that only callers through an `OutboxLayer`
+    /// sent requests that are not stored.
     fn promises(&mut self, output: &[String]) {
         for line in output {
             let words: Vec<_> = line.split(' ').collect();
@@ -175,7 +177,7 @@ impl Check<'_> {
             };
             self.summary.acknowledged += 1;
             if !kept {
-                // It comes first: nothing else that may be wrong is worse.
+                // First in the list, because no other failure is worse.
                 self.summary.wrong.insert(0, format!("an acknowledged request is lost: {line}"));
             }
         }
@@ -183,7 +185,7 @@ impl Check<'_> {
         let strays = receipts.filter(|receipt| !is_by_a_caller(receipt));
         self.summary
             .wrong
-            .extend(strays.map(|receipt| format!("{receipt:?} belongs to nothing that is stored")));
+            .extend(strays.map(|receipt| format!("{receipt:?} belongs to no stored entry")));
     }
 }
 
@@ -191,7 +193,7 @@ fn is_by_a_caller(receipt: &Receipt) -> bool {
     receipt.process.starts_with(Role::Enqueuer.as_str())
 }
 
-/// Whether it is the attempt of a worker that did not come back.
+/// Whether the attempt was recorded as lost, because its lease expired.
 pub(crate) fn is_lost(attempt: &AttemptRecord) -> bool {
     let now = Timestamp::UNIX_EPOCH;
     attempt.outcome == Outcome::Ambiguous && attempt.fault == AttemptRecord::lost(1, 1, now, now, "").fault
@@ -203,7 +205,7 @@ impl RunSummary {
     /// When anything is wrong.
     pub(crate) fn assert_right(&self) {
         let some: Vec<_> = self.wrong.iter().take(10).map(String::as_str).collect();
-        assert!(some.is_empty(), "{} things are wrong, such as:\n{}", self.wrong.len(), some.join("\n"));
+        assert!(some.is_empty(), "{} checks failed, such as:\n{}", self.wrong.len(), some.join("\n"));
     }
 }
 
@@ -213,7 +215,7 @@ impl fmt::Display for RunSummary {
         write!(
             f,
             "{hits}; {acknowledged} acknowledged, {stored} stored: {done} done, {dead} dead; {receipts} received, \
-             {duplicates} accepted twice and explained"
+             {duplicates} accepted again after a lost attempt"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! A process: this binary once more, with a part to play.
+//! A child process: another instance of this binary, with a configuration.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::{process_config::ProcessConfig, roles};
 
-/// A process that plays a part until it is killed: at the latest when this is dropped, or when the test is no more.
+/// A process that runs its role until it is killed. Dropping this kills it; it also exits when the test ends.
 pub(crate) struct Child {
     pub(crate) config: ProcessConfig,
     process: Process,
@@ -34,7 +34,7 @@ impl Child {
         let output = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let collected = Arc::clone(&output);
-        // What was written before a kill is still there to be read after it.
+        // The pipe keeps what the process wrote before it was killed.
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(line) = line.strip_prefix(roles::MARK) {
@@ -45,26 +45,26 @@ impl Child {
         Self { config, process, output, reader: Some(reader) }
     }
 
-    /// What it has output so far.
+    /// The lines that it has written so far.
     pub(crate) fn output(&self) -> Vec<String> {
         self.output.lock().unwrap().clone()
     }
 
     /// # Panics
     ///
-    /// When it has ended by itself: it says why on stderr.
+    /// When it has exited by itself. It has written the reason to stderr.
     pub(crate) fn assert_alive(&mut self) {
-        assert_eq!(self.process.try_wait().unwrap(), None, "{} has ended by itself", self.config.name);
+        assert_eq!(self.process.try_wait().unwrap(), None, "{} has exited by itself", self.config.name);
     }
 
-    /// Kills it as a crash would, and yields all that it ever output.
+    /// Kills it with SIGKILL, as a crash would, and returns all its output.
     pub(crate) fn kill(mut self) -> Vec<String> {
         self.assert_alive();
         self.end();
         self.output()
     }
 
-    /// Has it come to an end in peace, as a deployment would.
+    /// Shuts it down gracefully, as a deployment would.
     pub(crate) async fn shut_down(mut self) {
         self.send_line(roles::SHUT_DOWN);
         loop {
@@ -75,12 +75,12 @@ impl Child {
         }
     }
 
-    /// Says a line to it.
+    /// Writes a line to its stdin.
     pub(crate) fn send_line(&mut self, line: &str) {
         writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
-    /// The next line that it says with this beginning, after those that it has output of the kind; without the beginning.
+    /// Waits for a line with this prefix, skips the first `after` of them, and returns the line without the prefix.
     pub(crate) async fn wait_for_line(&self, beginning: &str, after: usize) -> String {
         let next = || {
             self.output().iter().filter_map(|line| line.strip_prefix(beginning)).nth(after).map(str::to_owned)
@@ -93,12 +93,12 @@ impl Child {
         }
     }
 
-    /// Stops it, wherever it is.
+    /// Stops it (SIGSTOP).
     pub(crate) fn stop(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
     }
 
-    /// Waits until it stands still.
+    /// Waits until it is stopped.
     pub(crate) async fn stopped(&self) {
         let options = WaitOptions::UNTRACED | WaitOptions::NOHANG;
         while !waitpid(Some(self.pid()), options).unwrap().is_some_and(|(_, status)| status.stopped()) {
@@ -106,7 +106,7 @@ impl Child {
         }
     }
 
-    /// Lets it go on after it was stopped.
+    /// Continues it after a stop (SIGCONT).
     pub(crate) fn resume(&self) {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
@@ -116,7 +116,7 @@ impl Child {
     }
 
     fn end(&mut self) {
-        // SIGKILL, which one that has ended does not feel.
+        // SIGKILL; it fails if the process has exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if let Some(reader) = self.reader.take() {

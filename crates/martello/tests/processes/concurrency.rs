@@ -1,4 +1,4 @@
-//! Never more than five, over all processes, whoever dies.
+//! All processes together never exceed five requests in flight, whichever process is killed.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ const WORKERS: usize = 4;
 const CAP: usize = 5;
 const RESTARTS: usize = 16;
 
-/// As many wait at least: enough for five to be in flight whenever they may.
+/// At least this many entries are ready, so that five are in flight whenever the limit allows it.
 const BACKLOG: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,7 +41,7 @@ async fn concurrency(test_store: TestStore) {
     let engine = test_store.engine();
     let seed = seed();
     print(&format!(
-        "fleet on {engine}: {RESTARTS} workers are killed or restarted, MARTELLO_TEST_SEED={seed}"
+        "concurrency test on {engine}: {RESTARTS} workers are killed or restarted, MARTELLO_TEST_SEED={seed}"
     ));
     let mut fixture = Fixture::new(test_store, CAP, 5..40, seed).await;
     for _ in 0..WORKERS {
@@ -55,7 +55,7 @@ async fn concurrency(test_store: TestStore) {
             if fixture.random.bool() {
                 fixture.kill_busy();
             } else {
-                // Those that came first have been there for longest.
+                // The first in the list has run for longest.
                 fixture.children.remove(0).shut_down().await;
             }
             fixture.spawn(Role::Worker);
@@ -66,13 +66,13 @@ async fn concurrency(test_store: TestStore) {
     let summary = fixture.end(outbox.store()).await;
 
     let in_flight = fixture.server.most_in_flight();
-    print(&format!("fleet on {engine}: at most {leased} leased, {in_flight} in flight; {summary}"));
+    print(&format!("concurrency test on {engine}: at most {leased} leased, {in_flight} in flight; {summary}"));
     summary.assert_right();
-    // Fewer would mean that the run has not come to where the cap matters.
+    // A lower number would mean that the run never reached the limit.
     assert_eq!((leased, in_flight), (CAP as u64, CAP));
 }
 
-/// Looks all the time how many are leased.
+/// Polls how many entries are leased, and returns the highest number.
 async fn most_leased(store: &dyn Store, over: &AtomicBool) -> u64 {
     let mut most = 0;
     while !over.load(Ordering::SeqCst) {
@@ -82,7 +82,7 @@ async fn most_leased(store: &dyn Store, over: &AtomicBool) -> u64 {
     most
 }
 
-/// Sees to it that there is always something to do.
+/// Enqueues requests so that `BACKLOG` entries are always ready.
 async fn feed(outbox: &Outbox, uri: &http::Uri, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let ready = sum(&outbox.store().queues().await.unwrap(), |queue| queue.ready);

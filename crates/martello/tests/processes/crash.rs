@@ -1,4 +1,4 @@
-//! Nothing that was acknowledged is lost, whichever process dies whenever.
+//! No acknowledged request is lost, whichever process is killed at any time.
 
 use std::{ops::Range, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     test_store::{TestStore, in_a_file, in_a_schema},
 };
 
-/// More than five, or those that a killed worker had would hold up the others until their leases have run out.
+/// More than five; otherwise the entries of a killed worker would block the others until their leases expire.
 const CONCURRENCY: usize = 40;
 
 const ROLES: [Role; 6] =
@@ -26,7 +26,7 @@ async fn nothing_acknowledged_is_lost_in_a_schema() {
     in_a_schema(async |test_store| crash(test_store, kills(20), 100..1_000).await).await;
 }
 
-/// `every` is in milliseconds, between two kills: enough for most processes to have begun what they are to be killed at.
+/// `every` is the time between two kills in milliseconds. Most processes have started their operations within it.
 async fn crash(test_store: TestStore, kills: usize, every: Range<u64>) {
     let engine = test_store.engine();
     let seed = seed();
@@ -36,7 +36,7 @@ async fn crash(test_store: TestStore, kills: usize, every: Range<u64>) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     while fixture.hits.kills < kills {
         tokio::time::sleep(Duration::from_millis(fixture.random.u64(every.clone()))).await;
-        // Now and then nobody is left, as after a crash of the machine; whoever comes first then finds what is there.
+        // Sometimes all are killed, as in a crash of the machine.
         let killed = match fixture.random.u8(..20) {
             0 => fixture.kill_all(&ROLES),
             _ => vec![fixture.kill_any()],

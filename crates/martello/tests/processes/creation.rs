@@ -1,4 +1,4 @@
-//! A store whose first process is killed while it makes it is one for the next.
+//! A process can open a store even if another process was killed while it created that store.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_whose_maker_was_killed_becomes_a_store_all_the_same() {
+async fn a_file_whose_creator_was_killed_can_be_opened() {
     let mut creation_kills = CreationKills::new();
     for _ in 0..40 {
         in_a_file(async |test_store| creation_kills.one(test_store).await).await;
@@ -24,7 +24,7 @@ async fn a_file_whose_maker_was_killed_becomes_a_store_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_schema_whose_maker_was_killed_becomes_a_store_all_the_same() {
+async fn a_schema_whose_creator_was_killed_can_be_opened() {
     let mut creation_kills = CreationKills::new();
     for _ in 0..20 {
         in_a_schema(async |test_store| creation_kills.one(test_store).await).await;
@@ -35,10 +35,10 @@ async fn a_schema_whose_maker_was_killed_becomes_a_store_all_the_same() {
 struct CreationKills {
     seed: u64,
     random: fastrand::Rng,
-    /// How long one takes from the start of its process, in microseconds, once it is known.
+    /// How long a process takes from its start until the store is open, in microseconds. `None` until it is measured.
     takes: Option<u64>,
     kills: usize,
-    /// How many had begun and not ended when they were killed.
+    /// How many processes were creating the store when they were killed.
     hits: usize,
 }
 
@@ -48,7 +48,8 @@ impl CreationKills {
         Self { seed, random: fastrand::Rng::with_seed(seed), takes: None, kills: 0, hits: 0 }
     }
 
-    /// Kills a process that makes a store here, and opens it; but lets the first one end, to know how long it takes.
+    /// Kills a process that creates the store, then opens the store. The first process is not killed: it measures how
+    /// long the creation takes.
     async fn one(&mut self, test_store: TestStore) {
         let began = Instant::now();
         let child = opener(&test_store);
@@ -70,7 +71,7 @@ impl CreationKills {
     fn print(&self, what: &str) {
         let Self { seed, kills, hits, .. } = self;
         print(&format!(
-            "makers of {what}: {hits} of {kills} kills hit one at work, MARTELLO_TEST_SEED={seed}"
+            "creation of {what}: {hits} of {kills} kills hit a process during the creation, MARTELLO_TEST_SEED={seed}"
         ));
     }
 }

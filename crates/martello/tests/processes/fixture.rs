@@ -1,4 +1,4 @@
-//! A server, a store, and the processes between them, of which one after the other is killed and replaced.
+//! A server, a store, and the child processes, which the test kills and replaces one by one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     test_store::TestStore,
 };
 
-/// How long the rest may take.
+/// How long the remaining deliveries may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) struct Fixture {
@@ -29,9 +29,9 @@ pub(crate) struct Fixture {
     pub(crate) lease: Duration,
     pub(crate) random: fastrand::Rng,
     pub(crate) children: Vec<Child>,
-    /// When whoever is dead died.
+    /// When each killed process was killed, by name.
     pub(crate) killed_at: HashMap<String, Instant>,
-    /// What the dead have said.
+    /// The output of the killed processes.
     pub(crate) output: Vec<String>,
     pub(crate) hits: Hits,
     spawned: usize,
@@ -62,12 +62,12 @@ impl Fixture {
         }
     }
 
-    /// An outbox of the test's own. While it is there, the store is never without a process that has it open.
+    /// An outbox of the test process. While it exists, at least one process has the store open.
     pub(crate) async fn outbox(&self) -> Outbox {
         self.test_store.outbox(|outbox| outbox.concurrency(self.concurrency)).await
     }
 
-    /// One more process.
+    /// Starts one more process.
     pub(crate) fn spawn(&mut self, role: Role) {
         self.spawned += 1;
         self.children.push(Child::spawn(ProcessConfig {
@@ -81,13 +81,13 @@ impl Fixture {
         }));
     }
 
-    /// Kills one of them, by draw.
+    /// Kills a random process.
     pub(crate) fn kill_any(&mut self) -> Role {
         let place = self.random.usize(..self.children.len());
         self.kill(place)
     }
 
-    /// Kills one that has a request on the wire, if there is any.
+    /// Kills a process that waits for a response, or a random one if none does.
     pub(crate) fn kill_busy(&mut self) -> Role {
         let busy = self.api.waiting();
         match self.children.iter().position(|child| Some(&child.config.name) == busy.as_ref()) {
@@ -96,7 +96,7 @@ impl Fixture {
         }
     }
 
-    /// Kills this process.
+    /// Kills the process at this index.
     fn kill(&mut self, place: usize) -> Role {
         let child = self.children.remove(place);
         let ProcessConfig { role, name, .. } = child.config.clone();
@@ -107,7 +107,7 @@ impl Fixture {
         role
     }
 
-    /// Kills all that play one of these roles.
+    /// Kills all processes with one of these roles.
     pub(crate) fn kill_all(&mut self, roles: &[Role]) -> Vec<Role> {
         let mut killed = Vec::new();
         while let Some(place) = self.children.iter().position(|child| roles.contains(&child.config.role)) {
@@ -116,7 +116,7 @@ impl Fixture {
         killed
     }
 
-    /// Waits until nothing is ready and nothing is leased.
+    /// Waits until no entry is ready and none is leased.
     async fn drained(&mut self, store: &dyn Store) {
         let within = Instant::now() + WITHIN;
         loop {
@@ -125,12 +125,12 @@ impl Fixture {
             if queues.iter().all(|queue| queue.ready + queue.leased == 0) {
                 return;
             }
-            assert!(Instant::now() < within, "after {WITHIN:?} there is something left to do: {queues:?}");
+            assert!(Instant::now() < within, "entries are still ready or leased after {WITHIN:?}: {queues:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Lets those that are left deliver everything, once more what is dead, and looks whether all is as it should be.
+    /// Lets the remaining processes deliver everything, replays the dead letters, and checks the result.
     pub(crate) async fn end(&mut self, store: &dyn Store) -> RunSummary {
         self.api.accept_all();
         self.drained(store).await;

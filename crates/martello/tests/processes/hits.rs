@@ -1,26 +1,26 @@
-//! What processes were doing when they were killed.
+//! Counts what the processes were doing when they were killed.
 
 use std::{collections::HashSet, fmt};
 
 use crate::process_config::Role;
 
-/// How many kills there were, and how many operations they hit: a process has several under way.
+/// The number of kills, and of the operations that they hit. A process has several operations in progress.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hits {
     pub(crate) kills: usize,
     pub(crate) storing: usize,
     pub(crate) calling: usize,
     pub(crate) replaying: usize,
-    /// Claimed, and nothing has reached the server.
+    /// Claimed, and not yet received by the server.
     pub(crate) claimed: usize,
-    /// With the server, or on the way there.
+    /// Received by the server, and not yet answered.
     pub(crate) sending: usize,
-    /// Answered, and not settled.
+    /// Answered, and not yet settled.
     pub(crate) settling: usize,
 }
 
 impl Hits {
-    /// A process was killed that had said this: what it began and did not end was under way.
+    /// Counts the operations that a killed process had started and not finished, according to its output.
     pub(crate) fn killed(&mut self, role: Role, output: &[String]) {
         self.kills += 1;
         let count = |word: &str| output.iter().filter(|line| *line == word).count();
@@ -37,7 +37,7 @@ impl Hits {
                 self.calling += open("calls ");
             }
             Role::Replayer => self.replaying += count("replays") - count("replayed"),
-            // Where a worker was is known from what it left behind.
+            // What a worker was doing is visible in the store.
             Role::Worker | Role::Sleeper | Role::Opener | Role::Poller => {}
         }
     }
@@ -48,8 +48,8 @@ impl fmt::Display for Hits {
         let Self { kills, storing, calling, replaying, claimed, sending, settling } = self;
         write!(
             f,
-            "{kills} kills hit {storing} enqueues, {calling} calls at the door, {claimed} claims, {sending} \
-             requests under way, {settling} before settling, {replaying} replays"
+            "{kills} kills hit {storing} enqueues, {calling} calls through the layer, {claimed} claims, {sending} \
+             requests in flight, {settling} before settling, {replaying} replays"
         )
     }
 }

@@ -1,8 +1,9 @@
-//! What is promised of several processes, seen with real ones: killed, stopped and continued at random moments.
+//! Tests the guarantees for several processes with real ones, killed, stopped and continued at random moments.
 //!
-//! A process plays a part ([`roles`]) and is this binary once more ([`child`]); the test is its parent, serves the API
-//! that they call ([`api`]), and looks at the end whether what it saw, what they said and what is stored agree
-//! ([`check`]). `MARTELLO_TEST_KILLS` sets how many are killed, `MARTELLO_TEST_SEED` repeats the draws of a run.
+//! A child process ([`child`]) is another instance of this binary and has a role ([`roles`]). The test is the parent. It
+//! serves the API that the children call ([`api`]). At the end it checks that the received requests, the output of the
+//! children and the stored entries agree ([`check`]). `MARTELLO_TEST_KILLS` sets how many processes are killed;
+//! `MARTELLO_TEST_SEED` repeats the random choices of a run.
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Of two processes that poll, one does, whatever becomes of the other; and each thing is acknowledged once.
+//! Of two polling processes only one polls at a time, and each item is acknowledged once.
 
 use std::{
     collections::HashMap,
@@ -36,7 +36,7 @@ async fn two_poll(test_store: TestStore) {
     let two = spawn("two");
     two.wait_for_line("HeldElsewhere", 0).await;
 
-    // It stands still for longer than its lease, and wakes up.
+    // It is stopped for longer than its lease, and continued.
     one.stop();
     one.stopped().await;
     plannings.publish(["3"]);
@@ -55,12 +55,12 @@ async fn two_poll(test_store: TestStore) {
     let all = ["1", "2", "3", "4", "5"];
     assert_eq!(count(&output, "kept "), all.map(|id| (id, 1)).into());
     let mut delivered = count(&output, "got ");
-    // Whoever wakes up may come upon it before it hears that it is no more its own.
+    // A continued process may fetch the item before it learns that its lease has expired.
     assert!(delivered.insert("3", 1) <= Some(2), "{output:?}");
     assert_eq!(delivered, all.map(|id| (id, 1)).into());
 }
 
-/// How often each was said after this word.
+/// How often each id was written after this word.
 fn count<'a>(output: &'a [String], word: &str) -> HashMap<&'a str, usize> {
     let mut counts = HashMap::new();
     for id in output.iter().filter_map(|line| line.strip_prefix(word)) {
@@ -69,12 +69,12 @@ fn count<'a>(output: &'a [String], word: &str) -> HashMap<&'a str, usize> {
     counts
 }
 
-/// What was published so far. A clone is the same.
+/// The plannings published so far. Clones share them.
 #[derive(Clone, Default)]
 struct Plannings(Arc<Mutex<Vec<String>>>);
 
 impl Plannings {
-    /// Starts a server that lists all of them, whatever it is asked for: who polls has to know what it has seen.
+    /// Starts a server that lists all plannings for every query, so that the poller has to filter out the known ones.
     async fn serve() -> (Self, Server) {
         let plannings = Self::default();
         let listed = plannings.0.clone();
@@ -86,7 +86,7 @@ impl Plannings {
         (plannings, Server::with(list).await.unwrap())
     }
 
-    /// At once, with equal stamps.
+    /// Publishes plannings together, with equal timestamps.
     fn publish<const N: usize>(&self, ids: [&str; N]) {
         let now = Timestamp::now();
         let json = ids.map(|id| format!(r#"{{"id":"{id}","updated_at":"{now}"}}"#));

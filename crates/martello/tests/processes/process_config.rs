@@ -1,24 +1,24 @@
-//! What a process is to do, handed to it in its environment.
+//! The configuration of a child process, passed in its environment.
 
 use std::{env, fmt::Display, str::FromStr, time::Duration};
 
 use crate::test_store::TestStore;
 
-const VARIABLE: &str = "MARTELLO_TEST_PART";
+const VARIABLE: &str = "MARTELLO_TEST_PROCESS";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Stores requests, and calls through the door.
+    /// Enqueues requests, and makes calls through an `OutboxLayer`.
     Enqueuer,
-    /// Delivers.
+    /// Runs a worker.
     Worker,
-    /// Delivers, and stops itself between the first answer and its settlement.
+    /// Runs a worker, and stops itself between the first response and its settlement.
     Sleeper,
     /// Replays dead letters.
     Replayer,
-    /// Opens the store, and stands by.
+    /// Opens the store, and waits.
     Opener,
-    /// Polls.
+    /// Runs a poller.
     Poller,
 }
 
@@ -41,19 +41,19 @@ impl Role {
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessConfig {
     pub(crate) role: Role,
-    /// No two processes of a test have the same.
+    /// Unique among the processes of a test.
     pub(crate) name: String,
     pub(crate) test_store: TestStore,
     /// The address of the API.
     pub(crate) api: String,
-    /// How many may be in flight over all processes.
+    /// The most requests in flight over all processes.
     pub(crate) concurrency: usize,
     pub(crate) lease: Duration,
     pub(crate) seed: u64,
 }
 
 impl ProcessConfig {
-    /// The variable that makes a process of this binary play this part.
+    /// The environment variable that configures a child process.
     pub(crate) fn to_env(&self) -> (&'static str, String) {
         let fields: [&dyn Display; 7] = [
             &self.role.as_str(),
@@ -67,13 +67,13 @@ impl ProcessConfig {
         (VARIABLE, fields.map(ToString::to_string).join("\n"))
     }
 
-    /// The part of this process, if it is not the test itself.
+    /// The configuration of this process, or `None` if it is the test itself.
     pub(crate) fn from_env() -> Option<Self> {
         let text = env::var(VARIABLE).ok()?;
         let mut fields = text.lines();
         let role: String = next(&mut fields);
         Some(Self {
-            role: Role::ALL.into_iter().find(|known| known.as_str() == role).expect("no role of this name"),
+            role: Role::ALL.into_iter().find(|known| known.as_str() == role).expect("the role is known"),
             name: next(&mut fields),
             test_store: next(&mut fields),
             api: next(&mut fields),
@@ -85,5 +85,5 @@ impl ProcessConfig {
 }
 
 fn next<'a, T: FromStr<Err: std::fmt::Debug>>(fields: &mut impl Iterator<Item = &'a str>) -> T {
-    fields.next().expect("a part has a line for each of its fields").parse().unwrap()
+    fields.next().expect("the configuration has a line for each field").parse().unwrap()
 }

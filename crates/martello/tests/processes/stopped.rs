@@ -1,4 +1,4 @@
-//! A worker that stands still for longer than its lease, and wakes up, changes nothing any more.
+//! A worker that is stopped for longer than its lease changes nothing after it is continued.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_schema() {
     in_a_schema(while_another_delivers).await;
 }
 
-/// The answer waits in the socket of the one that is stopped. Whether it drops the delivery first when it wakes up, or
-/// reads the answer first and is fenced, is up to the scheduler.
+/// The response waits in the socket of the stopped worker. When the worker is continued, the scheduler decides whether
+/// it drops the delivery first, or reads the response first and is fenced.
 async fn on_the_wire(test_store: TestStore) {
     let engine = test_store.engine();
     let mut fixture = fixture(test_store).await;
@@ -67,7 +67,7 @@ async fn on_the_wire(test_store: TestStore) {
     print(&format!("a worker stopped with a request on the wire, on {engine}: {health:?}"));
 }
 
-/// It has read the answer when it is stopped, so that all it has to do afterwards is to settle.
+/// The worker has read the response when it is stopped; only the settlement remains.
 async fn before_settling(test_store: TestStore) {
     let engine = test_store.engine();
     let mut fixture = fixture(test_store).await;
@@ -78,14 +78,14 @@ async fn before_settling(test_store: TestStore) {
     print(&format!("a worker stopped before it settled, on {engine}: {health:?}"));
 }
 
-/// It settles while the entry is leased as it was when it had it, but by another.
+/// The worker settles while another worker holds the lease of the same entry.
 async fn while_another_delivers(test_store: TestStore) {
     let engine = test_store.engine();
     let mut fixture = fixture(test_store).await;
     fixture.server.replies([Reply::status(201), Reply::status(201).delay(Duration::from_millis(600))]);
     let ticket = enqueue(&fixture).await;
     fixture.spawn(Role::Sleeper);
-    within("the first worker stands still", fixture.children[0].stopped()).await;
+    within("the first worker is stopped", fixture.children[0].stopped()).await;
     fixture.spawn(Role::Worker);
     fixture.server.received(2).await;
     fixture.children[0].resume();
@@ -109,10 +109,9 @@ async fn enqueue(fixture: &Fixture) -> Ticket {
     fixture.outbox().await.enqueue(request).await.unwrap()
 }
 
-/// Once the first worker stands still, has another deliver; wakes up the first, and asks how it stands when it has
-/// noticed.
+/// Waits until the first worker is stopped, lets another deliver, continues the first, and returns its health.
 async fn take_over(fixture: &mut Fixture, ticket: &Ticket) -> Health {
-    within("the first worker stands still", fixture.children[0].stopped()).await;
+    within("the first worker is stopped", fixture.children[0].stopped()).await;
     assert_eq!(ticket.status().await.unwrap().state, State::Leased);
     fixture.spawn(Role::Worker);
     let entry = within("the other takes over", ticket.ended()).await.unwrap();
@@ -122,26 +121,26 @@ async fn take_over(fixture: &mut Fixture, ticket: &Ticket) -> Health {
 
     fixture.children[0].resume();
     let health = Health::of(&mut fixture.children[0]).await;
-    assert_eq!(ticket.detail().await.unwrap(), before, "who was fenced has changed something");
+    assert_eq!(ticket.detail().await.unwrap(), before, "the fenced worker changed the entry");
     health
 }
 
 async fn within<F: Future>(what: &str, future: F) -> F::Output {
     let waited = tokio::time::timeout(Duration::from_secs(30), future).await;
-    waited.unwrap_or_else(|_| panic!("waited for nothing: {what}"))
+    waited.unwrap_or_else(|_| panic!("timed out while waiting until {what}"))
 }
 
-/// The first attempt was lost, and the second is the one that counts.
+/// Asserts that the first attempt was lost and the second was settled.
 fn assert_once(fixture: &Fixture, detail: &Detail) {
-    let [lost, settled] = &detail.attempts[..] else { panic!("not two attempts: {detail:?}") };
+    let [lost, settled] = &detail.attempts[..] else { panic!("expected two attempts: {detail:?}") };
     assert!(is_lost(lost), "{lost:?}");
     assert_eq!(settled.outcome, Outcome::Success);
     let names = fixture.children.iter().map(|child| child.config.name.as_str());
     assert!(names.eq(detail.attempts.iter().filter_map(|attempt| attempt.worker.as_deref())));
-    assert_eq!(fixture.server.requests().len(), 2, "both were received: that is what at least once means");
+    assert_eq!(fixture.server.requests().len(), 2, "the server received both attempts, as at-least-once delivery allows");
 }
 
-/// What a worker says of itself.
+/// What a worker reports about itself.
 #[derive(Debug)]
 struct Health {
     delivered: u64,
@@ -150,26 +149,26 @@ struct Health {
 }
 
 impl Health {
-    /// How a worker stands, once it knows what has become of its delivery.
+    /// Asks a worker for its health until it has settled or lost its delivery.
     async fn of(child: &mut Child) -> Self {
         let asked = async {
             for times in 0.. {
-                child.send_line("how are you?");
+                child.send_line("health");
                 let health = Self::parse(&child.wait_for_line("delivered ", times).await);
                 if health.delivered + health.fenced + health.lost > 0 {
                     return health;
                 }
             }
-            unreachable!("it is asked for ever");
+            unreachable!("the loop has no end");
         };
-        within("a worker notices what has become of its delivery", asked).await
+        within("a worker has settled or lost its delivery", asked).await
     }
 
-    /// `1 fenced 0 lost 0`, as in `roles/worker.rs`.
+    /// Parses `1 fenced 0 lost 0`, which `roles/worker.rs` writes.
     fn parse(text: &str) -> Self {
         let words: Vec<_> = text.split(' ').collect();
         let [delivered, "fenced", fenced, "lost", lost] = words[..] else {
-            panic!("{text:?} is not how a worker stands")
+            panic!("{text:?} is not the health of a worker")
         };
         let number = |word: &str| word.parse().unwrap();
         Self { delivered: number(delivered), fenced: number(fenced), lost: number(lost) }

@@ -1,4 +1,4 @@
-//! Where the requests are stored. Everything else speaks of an [`Outbox`], and knows no engine.
+//! The store of a test. All other files use an [`Outbox`] and no engine.
 
 use std::{
     env, fmt,
@@ -11,24 +11,24 @@ use futures_util::FutureExt;
 use martello::{Outbox, outbox::OutboxBuilder, postgres::PostgresStore, sqlite::SqliteStore};
 use tokio::sync::Mutex;
 
-/// A store, by the name that a process is told.
+/// A store. Its text form is passed to the child processes.
 #[derive(Clone, Debug)]
 pub(crate) enum TestStore {
     Sqlite(PathBuf),
     Postgres { schema: String, url: String },
 }
 
-/// A test is many processes, and a server gives few connections.
+/// Each test starts many processes, and a PostgreSQL server accepts few connections.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Runs a test on a file that nobody has made yet, and that goes away.
+/// Runs a test on a SQLite file in a temporary directory. The file does not exist yet.
 pub(crate) async fn in_a_file(test: impl AsyncFnOnce(TestStore)) {
     let directory = tempfile::tempdir().unwrap();
     test(TestStore::Sqlite(directory.path().join("outbox.db"))).await;
 }
 
-/// Runs a test on a schema that nothing has used, and drops the schema. Tests that need a server are ignored, so that a run
-/// without one counts them as that.
+/// Runs a test on a new PostgreSQL schema, then drops the schema. Tests that need a server are `#[ignore]`d, so that a
+/// run without a server reports them as ignored.
 pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(TestStore)) {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");
@@ -40,13 +40,13 @@ pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(TestStore)) {
     let cleared = postgres(schema, url).await.drop_schema().await;
     match result {
         Ok(()) => cleared.unwrap(),
-        // What is left behind by a test that fails is not what is wrong.
+        // The panic of the test is more important than an error of the cleanup.
         Err(panic) => resume_unwind(panic),
     }
 }
 
 impl TestStore {
-    /// How it is spoken of.
+    /// The engine's name, for messages.
     pub(crate) fn engine(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "SQLite",
@@ -54,7 +54,7 @@ impl TestStore {
         }
     }
 
-    /// An outbox here, of a store of its own.
+    /// Opens the store again and returns an outbox on it.
     pub(crate) async fn outbox(&self, configure: impl FnOnce(OutboxBuilder) -> OutboxBuilder) -> Outbox {
         let builder = match self {
             Self::Sqlite(path) => Outbox::builder(SqliteStore::open(path).await.unwrap()),
@@ -85,7 +85,7 @@ impl FromStr for TestStore {
         match text.split_once(':') {
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
             Some((schema, url)) => Ok(Self::Postgres { schema: schema.to_owned(), url: url.to_owned() }),
-            None => Err(format!("{text} is no place to store requests in")),
+            None => Err(format!("{text:?} is not a store: expected `sqlite:PATH` or `SCHEMA:URL`")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The client of a process, which signs its requests: so the server knows whose attempt it sees.
+//! The client of a process. It adds headers that identify the process and the attempt.
 
 use http::{HeaderValue, Request, Response};
 use hyper_util::{
@@ -8,7 +8,7 @@ use hyper_util::{
 use martello::{Body, outcome::AttemptNumber};
 use tower::{Service, ServiceExt};
 
-/// The header that names the process, and the one that says which attempt at the entry it is.
+/// The header with the name of the process, and the header with the number of the attempt.
 pub(crate) const SIGNATURE: (&str, &str) = ("x-process", "x-attempt");
 
 pub(crate) fn client(

@@ -1,4 +1,5 @@
-//! Stores requests and calls through the door, and says so before and after: what it said after, it was promised.
+//! Enqueues requests and makes calls through an `OutboxLayer`. It prints a line before each, and one after the
+//! acknowledgement.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use tower::{Layer, ServiceExt};
 use super::{client::client, print};
 use crate::process_config::ProcessConfig;
 
-/// How many requests it has under way at once.
+/// How many requests it makes concurrently.
 const LANES: u64 = 4;
 
-/// How many resources are written to: few enough that requests wait behind each other.
+/// How many resources it writes to: few enough that requests for the same resource queue up.
 const RESOURCES: u64 = 60;
 
 pub(super) async fn run(config: &ProcessConfig) {
@@ -46,7 +47,7 @@ async fn call(config: &ProcessConfig, outbox: &Outbox, random: &mut fastrand::Rn
     }
 }
 
-/// A write of a resource, which may be repeated and is ordered, or an addition that must not be and is not.
+/// A PUT of a resource, which is idempotent and ordered, or a POST, which is neither.
 fn request(config: &ProcessConfig, random: &mut fastrand::Rng, key: &str) -> Request<Body> {
     let (method, path) = match random.u8(..10) {
         0..7 => ("PUT", format!("/orders/{}", random.u64(..RESOURCES))),

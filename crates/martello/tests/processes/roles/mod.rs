@@ -1,4 +1,4 @@
-//! What the processes do, each in a file of its own.
+//! The roles of the child processes, one file each.
 
 mod client;
 mod enqueuer;
@@ -17,16 +17,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::process_config::{ProcessConfig, Role};
 
-/// The test that is none, but the way into this binary for a child.
+/// The entry point of a child process: a test that does nothing in the parent.
 pub(crate) const TEST: &str = "roles::a_child_runs_its_role";
 
-/// What a line begins with that is meant for the parent: the test harness writes lines too.
+/// The prefix of a line for the parent. The test harness writes lines without it.
 pub(crate) const MARK: &str = "> ";
 
 #[tokio::test]
 async fn a_child_runs_its_role() {
     let Some(config) = ProcessConfig::from_env() else { return };
-    // The harness has begun a line.
+    // The harness has started a line.
     io::stdout().write_all(b"\n").unwrap();
     let commands = commands();
     match config.role {
@@ -38,17 +38,17 @@ async fn a_child_runs_its_role() {
     }
 }
 
-/// Tells the parent something: it has heard it when this returns, whatever becomes of this process.
+/// Prints a line for the parent. Once this returns, the line is in the pipe, even if this process is killed.
 fn print(line: &str) {
     io::stdout().write_all(format!("{MARK}{line}\n").as_bytes()).unwrap();
 }
 
-/// What the parent says. When it says no more it is gone, and so is this process.
+/// The commands of the parent. The process exits when the parent closes the pipe.
 fn commands() -> UnboundedReceiver<String> {
     let (sender, receiver) = unbounded_channel();
     thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
-            // A part that takes no commands has dropped the receiver.
+            // A role that takes no commands has dropped the receiver.
             let _ = sender.send(line);
         }
         process::exit(0);

@@ -1,4 +1,4 @@
-//! Opens the store, and says so before and after.
+//! Opens the store, and prints a line before and after.
 
 use std::future::pending;
 

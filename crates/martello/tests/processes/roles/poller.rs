@@ -1,4 +1,4 @@
-//! Polls, and says what comes of it.
+//! Polls, and prints every event.
 
 use std::time::Duration;
 

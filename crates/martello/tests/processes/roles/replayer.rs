@@ -1,4 +1,4 @@
-//! Puts dead letters back, again and again, and now and then thinks better of it.
+//! Replays dead letters in a loop, and sometimes cancels the replay.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Delivers, with short leases and short waits, and tells how it stands when it is asked.
+//! Runs a worker with short leases and short waits, and prints its health on demand.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use super::{client::client, print};
 use crate::process_config::{ProcessConfig, Role};
 
-/// The command to come to an end in peace. Any other asks how it stands.
+/// The command to shut down gracefully. Any other command asks for the health.
 pub(crate) const SHUT_DOWN: &str = "shut down";
 
 pub(super) async fn run(config: &ProcessConfig, mut commands: UnboundedReceiver<String>) {
@@ -24,7 +24,7 @@ pub(super) async fn run(config: &ProcessConfig, mut commands: UnboundedReceiver<
         .lease(config.lease)
         .attempt_timeout(config.lease * 4 / 5)
         .backoff(Duration::from_millis(10), Duration::from_millis(100))
-        // The server is not down, it is moody.
+        // The server rejects requests at random; it is not down, so the authority must not be held.
         .hold_after(1_000)
         .poll_every(Duration::from_millis(200))
         .seed(config.seed);
@@ -51,7 +51,7 @@ fn answer(monitor: &WorkerMonitor) {
     print(&format!("delivered {} fenced {} lost {}", health.delivered, health.fenced, health.lost));
 }
 
-/// Stands still until somebody says that it may go on.
+/// Stops this process until the parent continues it.
 fn sleep() {
     kill_process(getpid(), Signal::STOP).unwrap();
     // The signal may have reached another thread first, and this one a moment later.
