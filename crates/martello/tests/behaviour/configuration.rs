@@ -7,7 +7,7 @@ fn refused(stack: Stack) -> String {
 }
 
 #[test]
-fn a_wrong_value_of_any_part_fails_in_build_and_says_what_to_do() {
+fn an_invalid_value_of_any_layer_fails_in_build_and_names_the_valid_range() {
     for (stack, expected) in [
         (Stack::new().retry(|retry| retry.attempts(0)), "`attempts` is 0, but must be 1 to 100"),
         (Stack::new().retry(|retry| retry.jitter(f64::NAN)), "`jitter` is NaN, but must be 0.0 to 1.0"),
@@ -18,10 +18,10 @@ fn a_wrong_value_of_any_part_fails_in_build_and_says_what_to_do() {
     ] {
         assert_eq!(refused(stack), expected);
     }
-    let no_name = refused(Stack::new().tracking(|tracking| tracking.header("track ing")));
-    assert!(no_name.contains("header") && no_name.contains("track ing"), "{no_name}");
-    let no_name = refused(Stack::new().log(|log| log.request_headers(["a b"])));
-    assert!(no_name.contains("a b"), "{no_name}");
+    let invalid = refused(Stack::new().tracking(|tracking| tracking.header("track ing")));
+    assert!(invalid.contains("header") && invalid.contains("track ing"), "{invalid}");
+    let invalid = refused(Stack::new().log(|log| log.request_headers(["a b"])));
+    assert!(invalid.contains("a b"), "{invalid}");
 }
 
 #[test]

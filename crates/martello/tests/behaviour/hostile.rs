@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt};
 use crate::support::{Written, http, quick, request};
 
 #[tokio::test]
-async fn a_head_without_end_is_an_ambiguous_fault() {
+async fn an_endless_head_is_an_ambiguous_fault() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::endless_headers());
     let stack = quick().build().unwrap().layer(http());
@@ -20,7 +20,7 @@ async fn a_head_without_end_is_an_ambiguous_fault() {
 }
 
 #[tokio::test]
-async fn a_503_without_end_is_left_at_the_drains_bound() {
+async fn an_endless_503_is_dropped_at_the_limit_of_the_drain() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::status(503).endless_body());
     let start = Instant::now();
@@ -31,7 +31,7 @@ async fn a_503_without_end_is_left_at_the_drains_bound() {
 }
 
 #[tokio::test]
-async fn a_retry_after_beyond_all_counting_ends_the_call_at_once() {
+async fn an_overflowing_retry_after_ends_the_call_at_once() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::status(503).header("retry-after", "99999999999999999999"));
     let response =
@@ -40,7 +40,7 @@ async fn a_retry_after_beyond_all_counting_ends_the_call_at_once() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_is_not_taken_and_not_written() {
+async fn an_invalid_id_is_neither_stored_nor_written() {
     let (written, _guard) = Written::listen();
     let server = Server::start().await.unwrap();
     let long = "x".repeat(64 * 1024);
@@ -57,16 +57,16 @@ async fn an_id_that_is_none_is_not_taken_and_not_written() {
 }
 
 #[tokio::test]
-async fn of_two_ids_the_first_names_the_attempt() {
+async fn the_first_of_two_ids_is_the_id_of_the_attempt() {
     let server = Server::start().await.unwrap();
-    server.reply(Reply::ok().header("trackingid", "its-own").header("trackingid", "handed-on"));
+    server.reply(Reply::ok().header("trackingid", "own").header("trackingid", "propagated"));
     let response =
         quick().build().unwrap().layer(http()).oneshot(request("GET", server.uri("/"))).await.unwrap();
-    assert_eq!(TrackingId::of(&response).unwrap().as_str(), "its-own");
+    assert_eq!(TrackingId::of(&response).unwrap().as_str(), "own");
 }
 
 #[tokio::test]
-async fn a_body_shorter_than_declared_breaks_off() {
+async fn a_body_shorter_than_declared_fails() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::ok().body("short").declare_length(99).close_connection());
     let response =
@@ -76,7 +76,7 @@ async fn a_body_shorter_than_declared_breaks_off() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_http_is_an_ambiguous_fault() {
+async fn an_answer_that_is_not_http_is_an_ambiguous_fault() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::raw("\x1b[2J\r\n\r\n"));
     let stack = quick().build().unwrap().layer(http());

@@ -63,7 +63,7 @@ async fn no_permit_is_held_between_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_full_of_unread_bodies_says_so() {
+async fn the_error_of_a_limit_full_of_unread_bodies_names_them() {
     let answer = |_| async {
         let body = martello_testkit::ScriptedBody::new().data("unread").wait();
         Ok::<_, std::io::Error>(http::Response::new(body))
@@ -81,7 +81,7 @@ async fn a_limit_full_of_unread_bodies_says_so() {
 }
 
 #[tokio::test]
-async fn a_request_whose_client_is_not_ready_holds_up_no_other_and_is_not_on_the_wire() {
+async fn a_request_whose_client_is_not_ready_blocks_no_other_and_is_not_sent() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::ok().body("streaming").stall_after(3));
     let one = ConcurrencyLimitLayer::new(1).unwrap();

@@ -112,7 +112,7 @@ async fn a_redirect_comes_back_whatever_the_clients_policy() {
 }
 
 #[tokio::test]
-async fn who_follows_a_redirect_around_the_stack_has_attempts_for_each_request() {
+async fn following_redirects_around_the_stack_has_attempts_for_each_request() {
     let server = Server::start().await.unwrap();
     let moved = Reply::status(307).header("location", "/elsewhere");
     server.replies([Reply::status(503), moved, Reply::status(503), Reply::ok()]);
@@ -158,7 +158,7 @@ async fn a_streamed_request_is_sent_as_it_comes_and_again_from_its_recording() {
 }
 
 #[tokio::test]
-async fn an_address_that_reqwest_does_not_take_is_never_sent() {
+async fn a_url_that_reqwest_rejects_is_never_sent() {
     for uri in ["/orders/1", "ftp://api.example/"] {
         let error = error_of(reqwest::Client::builder(), Uri::from_static(uri)).await;
         let source = error.source().and_then(|source| source.downcast_ref::<reqwest::Error>());
@@ -169,7 +169,7 @@ async fn an_address_that_reqwest_does_not_take_is_never_sent() {
 }
 
 #[tokio::test]
-async fn what_the_client_below_reqwest_does_not_take_is_never_sent() {
+async fn a_request_that_the_client_below_reqwest_rejects_is_never_sent() {
     let mut old = request("POST", Uri::from_static("http://api.example/"));
     *old.version_mut() = http::Version::HTTP_09;
     let error = api().oneshot(old).await.unwrap_err();
@@ -179,7 +179,7 @@ async fn what_the_client_below_reqwest_does_not_take_is_never_sent() {
 
 /// A client of the user's own that follows redirects: the request itself was answered.
 #[tokio::test]
-async fn what_is_refused_behind_a_redirect_is_not_the_request() {
+async fn a_refused_redirect_target_is_not_the_request() {
     let server = Server::start().await.unwrap();
     server.reply(Reply::status(303).header("location", "/elsewhere"));
     let refuse = |attempt: reqwest::redirect::Attempt<'_>| {

@@ -68,8 +68,8 @@ async fn store_all(store: impl Store + Clone) {
 
 /// Nothing that is secret is seen, while all that is not can be: by the same look.
 fn check(seen: impl Fn(&str) -> bool) {
-    for told in ["the deferred order", "the enqueued order", "the corrected order", "tenant-of-old"] {
-        assert!(seen(told), "{told:?} cannot be found, as what is secret could not");
+    for public in ["the deferred order", "the enqueued order", "the corrected order", "tenant-of-old"] {
+        assert!(seen(public), "{public:?} cannot be found, as what is secret could not");
     }
     for secret in SECRETS {
         assert!(!seen(secret), "{secret} is stored");

@@ -77,12 +77,12 @@ async fn the_records_of_call_and_attempt_say_so() {
 }
 
 #[tokio::test]
-async fn the_door_of_an_outbox_hands_it_to_the_caller_and_stores_nothing() {
+async fn an_outbox_layer_returns_it_to_the_caller_and_stores_nothing() {
     for method in ["PUT", "POST"] {
         let outbox = Outbox::new(MemoryStore::new());
         for stack in [quick(), quick().without_retry()] {
-            let door = OutboxLayer::new(outbox.clone()).layer(stack.build().unwrap().layer(http()));
-            let not_stored = door.oneshot(request(method, Uri::from_static(SECURE))).await.unwrap_err();
+            let orders = OutboxLayer::new(outbox.clone()).layer(stack.build().unwrap().layer(http()));
+            let not_stored = orders.oneshot(request(method, Uri::from_static(SECURE))).await.unwrap_err();
             assert!(is_unsendable(not_stored.call().unwrap()), "{not_stored:?}");
             assert_eq!(not_stored.attempts().len(), 1);
         }
@@ -91,7 +91,7 @@ async fn the_door_of_an_outbox_hands_it_to_the_caller_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn a_worker_keeps_it_as_a_dead_letter_and_goes_on() {
+async fn a_worker_keeps_it_as_a_dead_letter_and_continues() {
     let outbox = Outbox::new(MemoryStore::new());
     let mut tickets = Vec::new();
     for method in ["PUT", "POST", "PUT", "POST", "PUT", "POST", "PUT"] {

@@ -64,7 +64,7 @@ async fn without_tokens() -> Vec<(Uri, Box<dyn Any>)> {
 }
 
 #[tokio::test]
-async fn a_post_whose_token_cannot_be_had_is_unsent_and_goes_again() {
+async fn a_post_whose_token_is_unavailable_is_unsent_and_goes_again() {
     for (tokens, _server) in without_tokens().await {
         let api = Server::start().await.unwrap();
         let error = stacked(&tokens).oneshot(request("POST", api.uri("/orders"))).await.unwrap_err();
@@ -74,11 +74,12 @@ async fn a_post_whose_token_cannot_be_had_is_unsent_and_goes_again() {
 }
 
 #[tokio::test]
-async fn a_post_whose_token_cannot_be_had_is_deferred_and_no_dead_letter() {
+async fn a_post_whose_token_is_unavailable_is_deferred_and_no_dead_letter() {
     for (tokens, _server) in without_tokens().await {
         let (api, outbox) = (Server::start().await.unwrap(), Outbox::new(MemoryStore::new()));
-        let door = OutboxLayer::new(outbox.clone()).layer(stacked(&tokens));
-        let Sent::Deferred(ticket) = door.oneshot(request("POST", api.uri("/orders"))).await.unwrap() else {
+        let orders = OutboxLayer::new(outbox.clone()).layer(stacked(&tokens));
+        let Sent::Deferred(ticket) = orders.oneshot(request("POST", api.uri("/orders"))).await.unwrap()
+        else {
             panic!("not deferred");
         };
         let detail = ticket.detail().await.unwrap();
@@ -89,7 +90,7 @@ async fn a_post_whose_token_cannot_be_had_is_deferred_and_no_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_stored_post_whose_token_cannot_be_had_waits_for_it() {
+async fn a_stored_post_whose_token_is_unavailable_waits_for_it() {
     let asked = Arc::new(AtomicU32::new(0));
     let count = asked.clone();
     let tokens = Server::with(move |_| match count.fetch_add(1, Ordering::SeqCst) {
@@ -146,10 +147,10 @@ impl Service<Request<Body>> for Unready {
 }
 
 #[tokio::test]
-async fn what_fails_before_the_client_is_ready_is_unsent_without_a_word() {
+async fn a_failure_before_the_client_is_ready_is_unsent_without_any_mapping() {
     let outbox = Outbox::new(MemoryStore::new());
-    let door = OutboxLayer::new(outbox.clone()).layer(quick().build().unwrap().layer(Unready));
-    let sent = door.oneshot(request("POST", Uri::from_static("http://api.example/orders"))).await.unwrap();
+    let orders = OutboxLayer::new(outbox.clone()).layer(quick().build().unwrap().layer(Unready));
+    let sent = orders.oneshot(request("POST", Uri::from_static("http://api.example/orders"))).await.unwrap();
     let Sent::Deferred(ticket) = sent else { panic!("not deferred") };
     assert_eq!(ticket.status().await.unwrap().state, State::Ready);
 }

@@ -75,8 +75,9 @@ impl TestApi {
     }
 
     fn receipt(&self, request: &Received, draw: u8, delay: Duration) -> Receipt {
-        let header =
-            |name| request.header(name).unwrap_or_else(|| panic!("a request has no header {name}")).to_owned();
+        let header = |name| {
+            request.header(name).unwrap_or_else(|| panic!("a request has no header {name}")).to_owned()
+        };
         let key = header("idempotency-key");
         let status = match draw {
             _ if is_poison(&key) => POISON,

@@ -100,7 +100,9 @@ impl Check<'_> {
         match detail.entry.state {
             State::Done if accepted > 0 => self.summary.done += 1,
             State::Dead if is_poison(key) && accepted == 0 => self.summary.dead += 1,
-            state => return Err(format!("its state is {state}, but the server accepted it {accepted} times")),
+            state => {
+                return Err(format!("its state is {state}, but the server accepted it {accepted} times"));
+            }
         }
         let numbers = detail.attempts.iter().map(|attempt| attempt.number);
         if !numbers.eq(1..=detail.entry.attempts) {
@@ -148,7 +150,11 @@ impl Check<'_> {
     fn attempt(&mut self, attempt: &AttemptRecord, receipts: &[&Receipt]) -> Result<(), String> {
         let receipt = receipts.iter().find(|receipt| receipt.attempt == attempt.number);
         if !is_lost(attempt) {
-            return if receipt.is_some() { Ok(()) } else { Err(format!("the server did not receive {attempt:?}")) };
+            return if receipt.is_some() {
+                Ok(())
+            } else {
+                Err(format!("the server did not receive {attempt:?}"))
+            };
         }
         let worker = attempt.worker.as_deref().unwrap_or_default();
         let Some(killed_at) = self.killed_at.get(worker) else {
@@ -183,9 +189,7 @@ impl Check<'_> {
         }
         let receipts = self.receipts.values().flatten().map(|(_, receipt)| receipt);
         let strays = receipts.filter(|receipt| !is_by_a_caller(receipt));
-        self.summary
-            .wrong
-            .extend(strays.map(|receipt| format!("{receipt:?} belongs to no stored entry")));
+        self.summary.wrong.extend(strays.map(|receipt| format!("{receipt:?} belongs to no stored entry")));
     }
 }
 

@@ -66,7 +66,9 @@ async fn concurrency(test_store: TestStore) {
     let summary = fixture.end(outbox.store()).await;
 
     let in_flight = fixture.server.most_in_flight();
-    print(&format!("concurrency test on {engine}: at most {leased} leased, {in_flight} in flight; {summary}"));
+    print(&format!(
+        "concurrency test on {engine}: at most {leased} leased, {in_flight} in flight; {summary}"
+    ));
     summary.assert_right();
     // A lower number would mean that the run never reached the limit.
     assert_eq!((leased, in_flight), (CAP as u64, CAP));

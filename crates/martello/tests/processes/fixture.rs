@@ -125,7 +125,10 @@ impl Fixture {
             if queues.iter().all(|queue| queue.ready + queue.leased == 0) {
                 return;
             }
-            assert!(Instant::now() < within, "entries are still ready or leased after {WITHIN:?}: {queues:?}");
+            assert!(
+                Instant::now() < within,
+                "entries are still ready or leased after {WITHIN:?}: {queues:?}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

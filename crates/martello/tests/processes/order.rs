@@ -21,7 +21,9 @@ impl Order {
         };
         let newer = self.0.entry(key.clone()).or_insert(usize::MAX);
         if last > newer {
-            return Err(format!("a newer entry of its key was sent as request {newer}, before this one as request {last}"));
+            return Err(format!(
+                "a newer entry of its key was sent as request {newer}, before this one as request {last}"
+            ));
         }
         *newer = sent.iter().min().copied().unwrap_or(*newer);
         Ok(())

@@ -137,7 +137,11 @@ fn assert_once(fixture: &Fixture, detail: &Detail) {
     assert_eq!(settled.outcome, Outcome::Success);
     let names = fixture.children.iter().map(|child| child.config.name.as_str());
     assert!(names.eq(detail.attempts.iter().filter_map(|attempt| attempt.worker.as_deref())));
-    assert_eq!(fixture.server.requests().len(), 2, "the server received both attempts, as at-least-once delivery allows");
+    assert_eq!(
+        fixture.server.requests().len(),
+        2,
+        "the server received both attempts, as at-least-once delivery allows"
+    );
 }
 
 /// What a worker reports about itself.

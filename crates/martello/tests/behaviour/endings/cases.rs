@@ -52,11 +52,11 @@ pub(super) struct Case {
     pub(super) client: Client,
     pub(super) stack: fn(Stack) -> Stack,
     pub(super) caller: Caller,
-    pub(super) expected: Vec<Said>,
+    pub(super) expected: Vec<ExpectedEvent>,
 }
 
 /// What an attempt's event says: outcome, type of the error, end of the body, and what is in the error's text.
-pub(super) type Said = [&'static str; 4];
+pub(super) type ExpectedEvent = [&'static str; 4];
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,15 +64,17 @@ impl fmt::Debug for Case {
     }
 }
 
-const SUCCESS: Said = ["success", "", "complete", ""];
-const UNREAD: Said = ["success", "", "dropped", ""];
-const CANCELLED: Said = ["cancelled", "cancelled", "", ""];
-const TIMED_OUT: Said = ["ambiguous", "attempt_timeout", "", "no response came within the attempt timeout"];
-const TOO_LATE: Said = ["ambiguous", "deadline", "", "the call's deadline has passed"];
-const IDLE: Said = ["ambiguous", "body", "broken", "no frame of the body came within its idle timeout"];
-const DEAD: Said = ["ambiguous", "body", "broken", "the line went dead"];
-const SHORT: Said = ["ambiguous", "body", "broken", "ended before its declared length"];
-const TOO_LARGE: Said = ["success", "body", "broken", "larger than"];
+const SUCCESS: ExpectedEvent = ["success", "", "complete", ""];
+const UNREAD: ExpectedEvent = ["success", "", "dropped", ""];
+const CANCELLED: ExpectedEvent = ["cancelled", "cancelled", "", ""];
+const TIMED_OUT: ExpectedEvent =
+    ["ambiguous", "attempt_timeout", "", "no response came within the attempt timeout"];
+const TOO_LATE: ExpectedEvent = ["ambiguous", "deadline", "", "the call's deadline has passed"];
+const IDLE: ExpectedEvent =
+    ["ambiguous", "body", "broken", "no frame of the body came within its idle timeout"];
+const DEAD: ExpectedEvent = ["ambiguous", "body", "broken", "the line went dead"];
+const SHORT: ExpectedEvent = ["ambiguous", "body", "broken", "ended before its declared length"];
+const TOO_LARGE: ExpectedEvent = ["success", "body", "broken", "larger than"];
 
 fn empty() -> ScriptedBody {
     ScriptedBody::new()
@@ -125,7 +127,7 @@ pub(super) fn all() -> impl Iterator<Item = Case> {
     heads().into_iter().chain(cut_off()).chain(live_bodies()).chain(whole_bodies())
 }
 
-fn case(name: &'static str, client: Client, stack: fn(Stack) -> Stack, expected: &[Said]) -> Case {
+fn case(name: &'static str, client: Client, stack: fn(Stack) -> Stack, expected: &[ExpectedEvent]) -> Case {
     Case { name, client, stack, caller: Caller::Reads, expected: expected.to_vec() }
 }
 
@@ -152,7 +154,7 @@ fn cut_off() -> [Case; 7] {
         let limit = ConcurrencyLimitLayer::builder().permits(1).max_waiting(0);
         live(stack.limit(limit.build().unwrap()))
     };
-    let by = |caller, name, client, stack, expected: &[Said]| Case {
+    let by = |caller, name, client, stack, expected: &[ExpectedEvent]| Case {
         caller,
         ..case(name, client, stack, expected)
     };
@@ -179,7 +181,7 @@ fn live_bodies() -> [Case; 3] {
 
 fn whole_bodies() -> [Case; 10] {
     use Client::Answers;
-    let rejected = |[.., text]: Said| ["rejected", "404", "broken", text];
+    let rejected = |[.., text]: ExpectedEvent| ["rejected", "404", "broken", text];
     let too_late = ["ambiguous", "deadline", "broken", TOO_LATE[3]];
     let eight = |stack: Stack| retry(stack, |retry| retry.whole_responses(8));
     [

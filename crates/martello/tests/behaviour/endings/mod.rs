@@ -18,13 +18,13 @@ use self::cases::{Caller, Case, Client, all};
 use crate::support::{Fields, Written};
 
 /// What the caller is told of the attempts, as far as it is told.
-struct Told {
+struct CallerView {
     outcomes: Vec<Outcome>,
     faults: Vec<Option<Box<str>>>,
     error: Option<CallError>,
 }
 
-impl Told {
+impl CallerView {
     fn of(attempts: &Attempts, error: Option<CallError>) -> Self {
         let outcomes = attempts.iter().map(|attempt| attempt.outcome).collect();
         let faults = attempts.iter().map(|attempt| attempt.fault.clone()).collect();
@@ -37,7 +37,7 @@ impl Told {
             Err(error) => return Self::of(&error.attempts().clone(), Some(error)),
         };
         // A success at once bears no history.
-        let mut told = match Attempts::of(&response) {
+        let mut view = match Attempts::of(&response) {
             Some(attempts) => Self::of(attempts, None),
             None => Self { outcomes: vec![Outcome::Success], faults: vec![None], error: None },
         };
@@ -46,13 +46,13 @@ impl Told {
         match read {
             Ok(length) if u64::try_from(length).unwrap() >= declared => {}
             // That it is too short the reader sees, and nobody tells it.
-            Ok(_) => *told.outcomes.last_mut().unwrap() = Outcome::Ambiguous,
+            Ok(_) => *view.outcomes.last_mut().unwrap() = Outcome::Ambiguous,
             Err(error) => {
-                *told.outcomes.last_mut().unwrap() = error.outcome();
-                told.error = Some(error);
+                *view.outcomes.last_mut().unwrap() = error.outcome();
+                view.error = Some(error);
             }
         }
-        told
+        view
     }
 }
 
@@ -90,7 +90,7 @@ fn request() -> Request<Body> {
 }
 
 /// Makes the call, and tells what the caller is told.
-async fn call(case: &Case) -> Option<Told> {
+async fn call(case: &Case) -> Option<CallerView> {
     let limit =
         ConcurrencyLimitLayer::builder().permits(1).max_wait(Duration::from_secs(10)).build().unwrap();
     let stack = Stack::new().limit(limit).log(|log| log.metrics(true));
@@ -98,7 +98,7 @@ async fn call(case: &Case) -> Option<Told> {
     let client = case.client;
     let service = layer.clone().layer(service_fn(move |_: Request<Body>| client.answer()));
     match case.caller {
-        Caller::Reads => Some(Told::by(service.oneshot(request()).await).await),
+        Caller::Reads => Some(CallerView::by(service.oneshot(request()).await).await),
         Caller::DropsTheBody => {
             drop(service.oneshot(request()).await.unwrap());
             None
@@ -112,28 +112,28 @@ async fn call(case: &Case) -> Option<Told> {
             let keeper =
                 Stack::new().limit(layer.limit().clone()).without_log().build().unwrap().layer(keeper);
             let kept = keeper.oneshot(request()).await.unwrap();
-            let told = Told::by(service.oneshot(request()).await).await;
+            let view = CallerView::by(service.oneshot(request()).await).await;
             drop(kept);
-            Some(told)
+            Some(view)
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_has_one_word_in_its_event_its_metric_and_the_history() {
+async fn event_metric_and_history_use_the_same_word() {
     for case in all() {
         let (written, _guard) = Written::listen();
         let recorder = DebuggingRecorder::new();
         let snapshotter = recorder.snapshotter();
         let _installed = metrics::set_default_local_recorder(&recorder);
-        let told = call(&case).await;
+        let view = call(&case).await;
 
         let events = written.of("martello::attempt");
         let of = |name: &'static str| events.iter().map(move |event| field(event, name));
-        let said: Vec<_> = of("outcome").zip(of("error.type")).zip(of("body_end")).collect();
+        let recorded: Vec<_> = of("outcome").zip(of("error.type")).zip(of("body_end")).collect();
         let expected: Vec<_> =
             case.expected.iter().map(|[outcome, kind, end, _]| ((*outcome, *kind), *end)).collect();
-        assert_eq!(said, expected, "{case:?}");
+        assert_eq!(recorded, expected, "{case:?}");
         for (text, [_, _, _, expected]) in of("exception.message").zip(&case.expected) {
             assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{case:?}: {text}");
         }
@@ -146,15 +146,15 @@ async fn each_has_one_word_in_its_event_its_metric_and_the_history() {
 
         let calls = written.of("martello::call");
         assert_eq!(calls.len(), 1, "{case:?}");
-        let Some(told) = told else { continue };
-        let outcomes: Vec<_> = told.outcomes.iter().map(|outcome| outcome.as_str()).collect();
+        let Some(view) = view else { continue };
+        let outcomes: Vec<_> = view.outcomes.iter().map(|outcome| outcome.as_str()).collect();
         assert_eq!(outcomes, of("outcome").collect::<Vec<_>>(), "{case:?}");
-        for (fault, [_, _, _, expected]) in told.faults.iter().zip(&case.expected) {
+        for (fault, [_, _, _, expected]) in view.faults.iter().zip(&case.expected) {
             assert!(fault.as_deref().is_none_or(|fault| fault.contains(expected)), "{case:?}: {fault:?}");
         }
-        let (last, kind) = match &told.error {
+        let (last, kind) = match &view.error {
             Some(error) => (error.outcome(), error.kind().as_str()),
-            None => (*told.outcomes.last().unwrap(), field(&calls[0], "error.type")),
+            None => (*view.outcomes.last().unwrap(), field(&calls[0], "error.type")),
         };
         assert_eq!(field(&calls[0], "outcome"), last.as_str(), "{case:?}");
         assert_eq!(field(&calls[0], "error.type"), kind, "{case:?}");

@@ -15,7 +15,7 @@ use crate::support::{Written, http, quick, request};
 const SHORT: Duration = Duration::from_millis(150);
 
 /// What the events of attempts say: the outcome and the type of the error.
-fn said(written: &Written) -> Vec<(String, Option<String>)> {
+fn recorded(written: &Written) -> Vec<(String, Option<String>)> {
     let events = written.of("martello::attempt");
     events.iter().map(|event| (event["outcome"].clone(), event.get("error.type").cloned())).collect()
 }
@@ -34,7 +34,7 @@ async fn an_attempt_that_timed_out_is_followed_by_one_that_does_not() {
     let outcomes = Attempts::of(&response).unwrap().iter().map(|attempt| attempt.outcome.to_string());
     assert_eq!(outcomes.collect::<Vec<_>>(), ["ambiguous", "success"]);
     let expected = [("ambiguous", Some("attempt_timeout")), ("success", None)];
-    assert_eq!(said(&written), words(&expected));
+    assert_eq!(recorded(&written), words(&expected));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_whole_body_that_stalls_or_is_too_large_is_broken() {
         let stack = Stack::new().without_retry().retry(|retry| retry.whole_responses(20).idle_timeout(SHORT));
         let stack = stack.build().unwrap().layer(http());
         let error = stack.oneshot(request("GET", server.uri("/"))).await.unwrap_err();
-        assert_eq!(said(&written), words(&expected));
+        assert_eq!(recorded(&written), words(&expected));
         assert_eq!(error.outcome().as_str(), expected[0].0);
         assert_eq!(error.attempts().outcome(), Some(error.outcome()));
         assert_eq!(written.of("martello::attempt")[0]["body_end"], "broken");
@@ -58,14 +58,14 @@ async fn a_whole_body_that_stalls_or_is_too_large_is_broken() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_in_its_readers_hands_is_broken() {
+async fn a_body_that_stalls_while_it_is_read_is_broken() {
     let (written, _guard) = Written::listen();
     let server = Server::start().await.unwrap();
     server.reply(Reply::ok().body("the body").stall_after(3));
     let stack = quick().retry(|retry| retry.idle_timeout(SHORT)).build().unwrap().layer(http());
     let response = stack.oneshot(request("GET", server.uri("/"))).await.unwrap();
     let error = response.into_body().collect().await.unwrap_err();
-    assert_eq!(said(&written), words(&[(error.outcome().as_str(), Some(error.kind().as_str()))]));
+    assert_eq!(recorded(&written), words(&[(error.outcome().as_str(), Some(error.kind().as_str()))]));
 }
 
 /// How a worker writes down its first attempt at a request that the server does not answer.
@@ -82,21 +82,21 @@ async fn delivered(options: WorkerOptions, stopped_after: Duration) -> AttemptRe
 }
 
 #[tokio::test]
-async fn a_delivery_that_timed_out_is_called_the_same_by_its_worker() {
+async fn a_worker_records_a_timed_out_delivery_with_the_same_outcome() {
     let (written, _guard) = Written::listen();
     let options = WorkerOptions::builder().attempt_timeout(SHORT).build().unwrap();
     let attempt = delivered(options, 4 * SHORT).await;
-    assert_eq!(said(&written), words(&[(attempt.outcome.as_str(), Some("attempt_timeout"))]));
+    assert_eq!(recorded(&written), words(&[(attempt.outcome.as_str(), Some("attempt_timeout"))]));
     let call = &written.of("martello::call")[0];
     assert_eq!((&*call["outcome"], &*call["error.type"]), ("ambiguous", "attempt_timeout"));
 }
 
 #[tokio::test]
-async fn a_delivery_that_a_shutdown_ends_is_called_the_same_by_its_worker() {
+async fn a_worker_records_a_delivery_ended_by_shutdown_with_the_same_outcome() {
     let (written, _guard) = Written::listen();
     let options = WorkerOptions::builder().grace(SHORT).build().unwrap();
     let attempt = delivered(options, 2 * SHORT).await;
-    assert_eq!(said(&written), words(&[(attempt.outcome.as_str(), Some("cancelled"))]));
+    assert_eq!(recorded(&written), words(&[(attempt.outcome.as_str(), Some("cancelled"))]));
     let text = &written.of("martello::attempt")[0]["exception.message"];
     assert!(text.contains(attempt.fault.as_deref().unwrap()), "{text}");
 }
