@@ -1,4 +1,4 @@
-//! The layers without a stack: any subset, in any order.
+//! The layers without `Stack`: any subset, in any order.
 
 use martello::{Body, ConcurrencyLimitLayer, LogLayer, RetryLayer, TrackingLayer};
 use martello_testkit::{Reply, Server};
@@ -45,7 +45,7 @@ async fn a_service_in_a_box_is_a_service() {
     assert_eq!(response.status(), 200);
 }
 
-/// What a user of tower expects of each of them.
+/// Checks the auto traits that tower users expect.
 #[test]
 fn services_and_futures_go_wherever_the_client_goes() {
     fn service<S: Clone + Send + Sync + 'static>(_: &S) {}

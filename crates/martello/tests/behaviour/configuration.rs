@@ -1,4 +1,4 @@
-//! What a stack refuses to be built with.
+//! `Stack::build` returns an error for an invalid configuration.
 
 use martello::Stack;
 

@@ -1,4 +1,4 @@
-//! The contract of `Service`, kept by the whole stack.
+//! The whole stack keeps the contract of `Service`.
 
 use http::Uri;
 use martello::{Body, ConcurrencyLimitLayer};

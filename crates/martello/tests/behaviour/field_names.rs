@@ -1,4 +1,5 @@
-//! The names under which all crates write, by their sources: an event that a test does not come to has names, too.
+//! Checks the field names of all events and spans of all crates. It reads the sources, so that it also covers events that
+//! no test emits.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The macros that write, and the one that the log layer has for its events.
+/// The macros that emit events and spans, and the log layer's own macro.
 const MACROS: &[&str] = &[
     "tracing::error!",
     "tracing::warn!",
@@ -20,10 +21,10 @@ const MACROS: &[&str] = &[
     EVENTS,
 ];
 
-/// It has a list of fields within.
+/// The log layer's own macro. It contains a list of fields.
 const EVENTS: &str = "events!";
 
-/// The sources of all crates, without what is in their tests.
+/// All Rust files below this directory.
 fn sources(place: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path());
     let (places, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
@@ -31,7 +32,7 @@ fn sources(place: &Path) -> Vec<PathBuf> {
     files.chain(places.iter().flat_map(|place| sources(place))).collect()
 }
 
-/// What stands in the brackets at the start of a text.
+/// The text inside the brackets at the start of `text`.
 fn in_brackets(text: &str) -> &str {
     let mut depth = 0;
     let mut quoted = false;
@@ -46,10 +47,10 @@ fn in_brackets(text: &str) -> &str {
             return &text[1..place];
         }
     }
-    unreachable!("brackets without an end: {text}")
+    unreachable!("unclosed bracket: {text}")
 }
 
-/// The arguments of a macro, split at the commas that lie in no brackets.
+/// The arguments of a macro, split at the commas outside all brackets.
 fn arguments(text: &str) -> Vec<&str> {
     let (mut depth, mut quoted, mut start, mut found) = (0, false, 0, Vec::new());
     for (place, char) in text.char_indices() {
@@ -68,7 +69,7 @@ fn arguments(text: &str) -> Vec<&str> {
     found
 }
 
-/// The name that an argument gives to a field: `name = value`, `"name" = value`, or a variable of that name.
+/// The field name of a macro argument: `name = value`, `"name" = value`, or a variable of that name.
 fn name(argument: &str) -> Option<String> {
     let (name, has_value) = match argument.split_once(" = ") {
         Some((name, _)) => (name.trim_matches('"'), true),
@@ -78,7 +79,7 @@ fn name(argument: &str) -> Option<String> {
     (is_name && !name.is_empty() && (has_value || !argument.starts_with('"'))).then(|| name.to_owned())
 }
 
-/// Each name with the places where a field bears it.
+/// Each field name, with the files that use it.
 fn names() -> BTreeMap<String, Vec<String>> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let files = fs::read_dir(&crates).unwrap().map(|entry| entry.unwrap().path().join("src"));
@@ -99,8 +100,8 @@ fn names() -> BTreeMap<String, Vec<String>> {
     names
 }
 
-/// Where dots are expanded, as Elasticsearch does it for all that comes to one index, such a field would have to be a text
-/// and an object at once, and what comes second is refused.
+/// Elasticsearch expands dots into objects. There, such a field would have to be a text and an object in the same index,
+/// and the second event is rejected.
 #[test]
 fn the_name_of_no_field_is_the_beginning_of_another() {
     let names = names();

@@ -1,4 +1,4 @@
-//! tower's and tower-http's own layers, around the call and around each attempt.
+//! Layers of tower and tower-http, around the call and around each attempt.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server that means harm: bounded memory, bounded time, a clear outcome, nothing written unescaped.
+//! A hostile server: memory and time are bounded, the outcome is clear, and nothing is logged unescaped.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Five at a time.
+//! At most five requests run concurrently.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn a_request_whose_client_is_not_ready_blocks_no_other_and_is_not_sent() {
     let mut other = busy.clone();
     other.ready().await.unwrap();
     drop(streaming);
-    // It has its permit now, and no client to send it by, for longer than an attempt may take.
+    // It holds its permit, and its client stays unready for longer than the attempt timeout.
     assert!(tokio::time::timeout(2 * soon, &mut order).await.is_err());
     let response = plans.oneshot(request("GET", server.uri("/plans"))).await.unwrap();
     assert_eq!(response.status(), 200);
@@ -107,7 +107,7 @@ async fn a_request_whose_client_is_not_ready_blocks_no_other_and_is_not_sent() {
     assert_eq!(paths, ["/plans", "/plans", "/orders"]);
 }
 
-/// The log drops a body that failed, also where it is off; here nobody else does.
+/// The log layer drops a body that failed, even if it is off. In this test no other layer drops it.
 #[tokio::test]
 async fn a_body_that_stalls_gives_its_permit_back_though_the_caller_keeps_it() {
     let server = Server::start().await.unwrap();

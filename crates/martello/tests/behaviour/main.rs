@@ -1,4 +1,4 @@
-//! A file per behaviour.
+//! Tests of whole stacks, one file per behaviour.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod by_hand;

@@ -1,4 +1,4 @@
-//! hyper-util's client and reqwest's over HTTP/2, before a server of the h2 crate that turns requests away.
+//! The clients of hyper-util and reqwest over HTTP/2. The server, built on the h2 crate, refuses requests.
 
 use std::{
     future::Future,
@@ -29,7 +29,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::support::{Http, quick, request};
 
-/// A server that does something of its own to its first connection, and answers what comes on any other.
+/// A server that runs a script on its first connection, and answers every request on any other.
 struct Server {
     address: SocketAddr,
     books: Arc<Books>,
@@ -69,7 +69,7 @@ impl Server {
         format!("http://{}/orders", self.address).parse().unwrap()
     }
 
-    /// Connections accepted and requests processed.
+    /// The numbers of accepted connections and of processed requests.
     fn counted(&self) -> (usize, usize) {
         (self.books.connections.load(Relaxed), self.books.processed.load(Relaxed))
     }
@@ -94,7 +94,7 @@ fn answer(mut respond: SendResponse<Bytes>, books: &Books) {
     respond.send_response(response.body(()).unwrap(), true).unwrap();
 }
 
-/// Until the other side has closed it, or all is done on one that is going away.
+/// Waits until the peer has closed the connection, or until all streams of a connection after GOAWAY are done.
 async fn close(mut connection: Connection<TcpStream, Bytes>) {
     while let Some(Ok(_)) = connection.accept().await {}
 }
@@ -107,7 +107,7 @@ fn reqwest() -> ReqwestService {
     ReqwestService::new(reqwest::Client::builder().http2_prior_knowledge().no_proxy()).unwrap()
 }
 
-/// The outcomes of a POST's attempts, which ends well.
+/// Sends a POST that succeeds, and returns the outcomes of its attempts.
 async fn post<C, R>(client: C, server: &Server) -> Vec<Outcome>
 where
     C: Service<Request<Body>, Response = Response<R>, Error: Into<BoxError>> + Clone,
@@ -123,7 +123,7 @@ where
 
 const ONCE_MORE: [Outcome; 2] = [Outcome::Unsent, Outcome::Success];
 
-/// Refuses the first stream, and answers the others.
+/// Refuses the first stream (`REFUSED_STREAM`), and answers the others.
 async fn refuse_the_first(stream: TcpStream, books: Arc<Books>) {
     let mut connection = h2::server::handshake(stream).await.unwrap();
     let (_, mut refused) = connection.accept().await.unwrap().unwrap();
@@ -144,7 +144,7 @@ async fn a_post_whose_stream_is_refused_goes_again_and_is_processed_once() {
     assert_eq!(server.counted(), (1, 1));
 }
 
-/// Goes away with an error, having looked at none of the requests that have come.
+/// Sends GOAWAY with an error, and processes none of the requests that have arrived.
 async fn go_away_with_an_error(stream: TcpStream, _: Arc<Books>) {
     let (stream, mut twin) = twins(stream).unwrap();
     let mut connection = h2::server::handshake(stream).await.unwrap();
@@ -158,18 +158,18 @@ async fn go_away_with_an_error(stream: TcpStream, _: Arc<Books>) {
     }
     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     close(connection).await;
-    // Bytes left unread would turn the close into a reset, which could overtake what was written.
+    // Unread bytes would turn the close into a reset, which could discard the bytes written before.
     let _ = tokio::io::copy(&mut twin, &mut tokio::io::sink()).await;
 }
 
-/// Two handles of one socket: the one looks at what the other has not read yet.
+/// Two handles of one socket: one peeks at the bytes that the other has not read yet.
 fn twins(stream: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
     let stream = stream.into_std()?;
     let twin = stream.try_clone()?;
     Ok((TcpStream::from_std(stream)?, TcpStream::from_std(twin)?))
 }
 
-/// Whether there is a HEADERS frame among these (RFC 9113 §4.1).
+/// Whether these bytes contain a HEADERS frame (RFC 9113 §4.1).
 fn has_request(mut frames: &[u8]) -> bool {
     while let [a, b, c, kind, _flags, _, _, _, _, rest @ ..] = frames {
         if *kind == 1 {
@@ -211,7 +211,7 @@ async fn a_graceful_goaway_that_comes_while_the_connection_is_idle_costs_no_atte
     assert_eq!(server.counted(), (2, 2));
 }
 
-/// Lets one request in at a time, and goes away gracefully while it works at the first, which it then answers.
+/// Allows one concurrent stream. Sends a graceful GOAWAY while it processes the first request, then answers it.
 async fn go_away_at_work(
     stream: TcpStream,
     books: Arc<Books>,
@@ -228,13 +228,13 @@ async fn go_away_at_work(
     }
     connection.graceful_shutdown();
     let sent = tokio::time::timeout(Duration::from_millis(50), connection.accept()).await;
-    assert!(sent.is_err(), "nobody starts a request on a connection that is going away");
+    assert!(sent.is_err(), "no client starts a request on a connection after GOAWAY");
     answer(respond, &books);
     close(connection).await;
 }
 
-/// hyper has handed h2 the first of those that wait, and says no more of it than that its task is gone. The others it
-/// hands back, and the client sends them on another connection. None of them was sent here.
+/// hyper has passed the first waiting request to h2, and its error only says that the task is gone. hyper returns the
+/// others, and the client sends them on another connection. None of them was sent on this connection.
 #[tokio::test]
 async fn of_requests_that_wait_for_a_connection_that_goes_away_gracefully_all_but_the_first_lose_nothing() {
     let ((at_work, working), (go_on, told)) = (oneshot::channel(), oneshot::channel());
@@ -248,7 +248,7 @@ async fn of_requests_that_wait_for_a_connection_that_goes_away_gracefully_all_bu
     send("at work");
     working.await.unwrap();
     ["first", "second", "third"].into_iter().for_each(&mut send);
-    // They need no more than this thread to get in line.
+    // The requests queue up on this thread alone.
     tokio::time::sleep(Duration::from_millis(10)).await;
     go_on.send(()).unwrap();
 

@@ -1,4 +1,4 @@
-//! reqwest's client under a stack, on a real socket.
+//! A stack over reqwest's client, on a real socket.
 
 use std::{error::Error, task::Poll, time::Duration};
 
@@ -14,7 +14,7 @@ use tower_http::follow_redirect::FollowRedirectLayer;
 use crate::support::{quick, request};
 
 fn stacked(client: reqwest::ClientBuilder) -> Stacked<ReqwestService> {
-    // A proxy of the environment has no business with a server on this machine.
+    // The server is on this machine, so ignore a proxy of the environment.
     quick().build().unwrap().layer(ReqwestService::new(client.no_proxy()).unwrap())
 }
 
@@ -56,7 +56,7 @@ async fn a_refused_connection_is_unsent_even_for_a_post() {
     assert!(error.source().unwrap().is::<reqwest::Error>());
 }
 
-/// reqwest escapes a URL its own way, so that what hides the request's own secrets would not find them.
+/// reqwest escapes URLs in its own way, so masking the URL of the request would not find them.
 #[tokio::test]
 async fn no_error_holds_the_url() {
     let refused = Server::refused().unwrap();
@@ -100,7 +100,7 @@ async fn a_connection_that_is_reset_is_ambiguous() {
     assert_eq!(outcomes(error.attempts()), [Outcome::Ambiguous]);
 }
 
-/// What reqwest met behind the redirect would pass for the fate of the request before it.
+/// If reqwest followed it, a failure at the redirect target would count as a failure of the original request.
 #[tokio::test]
 async fn a_redirect_comes_back_whatever_the_clients_policy() {
     let (server, refused) = (Server::start().await.unwrap(), Server::refused().unwrap());
@@ -177,7 +177,7 @@ async fn a_request_that_the_client_below_reqwest_rejects_is_never_sent() {
     assert_eq!(outcomes(error.attempts()), [Outcome::Unsent]);
 }
 
-/// A client of the user's own that follows redirects: the request itself was answered.
+/// The user's own client follows redirects. The request itself was answered.
 #[tokio::test]
 async fn a_refused_redirect_target_is_not_the_request() {
     let server = Server::start().await.unwrap();

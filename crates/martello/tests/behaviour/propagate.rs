@@ -1,4 +1,4 @@
-//! An id that crosses services: the API's, through our own service, to our caller.
+//! The tracking ids of the API reach the caller of our own service.
 
 use axum::{Extension, Router, routing::put};
 use http::StatusCode;
@@ -31,5 +31,5 @@ async fn the_ids_of_all_attempts_reach_our_own_caller() {
     let response = http().oneshot(request("PUT", uri)).await.unwrap();
     assert_eq!(response.status(), 200);
     let ids: Vec<_> = response.headers().get_all("trackingid").iter().collect();
-    assert_eq!(ids, ["second", "first"], "the newest first: that is the one to ask about");
+    assert_eq!(ids, ["second", "first"], "the newest first, because it names the attempt that counts");
 }

@@ -1,4 +1,4 @@
-//! One record per attempt, one per call.
+//! Each attempt writes one record, and so does each call.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ async fn outcomes_are_those_of_the_retry() {
     assert_eq!(written.of(ATTEMPT)[0]["outcome"], "unavailable");
 }
 
-/// What is written in a drop is written while the thread unwinds, too, and a second panic there would abort.
+/// A record that is written in `drop` is also written while the thread unwinds, where a second panic would abort.
 #[tokio::test]
 async fn a_call_that_a_panic_drops_writes_one_of_each_and_gives_its_permit_back() {
     let (written, _guard) = Written::listen();

@@ -1,4 +1,4 @@
-//! What is sent, and how often, over real sockets.
+//! Which requests are sent, and how often, over real sockets.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn a_body_that_stalls_ends_within_the_idle_timeout() {
     assert!(start.elapsed() < Duration::from_secs(3));
 }
 
-/// Reading frame by frame needs a body that can be moved, as that of the client can.
+/// Reading frame by frame needs an `Unpin` body, such as that of the client.
 #[tokio::test]
 async fn a_body_can_be_read_frame_by_frame() {
     let server = Server::start().await.unwrap();

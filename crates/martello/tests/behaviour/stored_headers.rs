@@ -1,4 +1,4 @@
-//! What is stored goes on the wire as it was given, to the byte.
+//! A stored request is sent byte for byte as it was given.
 
 use http::{HeaderMap, HeaderValue, Request};
 use martello::{
@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::http;
 
-/// Text in ISO 8859-1 and in UTF-8, every byte that a value may have, and a name twice.
+/// Text in ISO 8859-1 and in UTF-8, every byte that a header value allows, and a repeated name.
 fn values() -> [HeaderValue; 4] {
     let every: Vec<u8> = (0x21..=0x7e).chain(0x80..=0xff).collect();
     let values: [&[u8]; 4] = [b"caf\xe9", "Zo\u{eb} \u{1f9f1}".as_bytes(), &every, b"a\tb"];

@@ -1,4 +1,4 @@
-//! What is secret in a request's headers reaches no stored byte: not through the door, not by enqueueing, not by an edit.
+//! No secret header is stored: not by an `OutboxLayer`, not by `enqueue`, not by `edit`.
 
 use std::{env, path::Path};
 
@@ -17,7 +17,7 @@ use crate::support::http;
 
 const SECRETS: [&str; 4] = ["c2VjcmV0LTE3", "cookie-secret-18", "key-secret-19", "marked-secret-20"];
 
-/// A request that bears a secret in each way that there is, and two things that are none.
+/// A request with a secret in each kind of secret header, and with two public headers.
 fn secretive(request: Request<&'static str>) -> Request<Body> {
     let (mut parts, body) = request.into_parts();
     let mut add = |name: &'static str, value: String| {
@@ -33,7 +33,7 @@ fn secretive(request: Request<&'static str>) -> Request<Body> {
     Request::from_parts(parts, Body::from(body))
 }
 
-/// Whether any file of the directory holds these bytes.
+/// Whether any file of the directory contains these bytes.
 fn is_stored(directory: &Path, bytes: &str) -> bool {
     std::fs::read_dir(directory).unwrap().any(|file| {
         let stored = std::fs::read(file.unwrap().path()).unwrap();
@@ -47,7 +47,7 @@ async fn dies(outbox: &Outbox, id: EntryId) {
     outbox.edit(id, 1, secretive(again)).await.unwrap();
 }
 
-/// Defers, enqueues, buries and edits requests that are full of secrets.
+/// Defers, enqueues, dead-letters and edits requests with secrets.
 async fn store_all(store: impl Store + Clone) {
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
     let outbox = Outbox::new(store.clone());
@@ -66,10 +66,10 @@ async fn store_all(store: impl Store + Clone) {
     assert_eq!(store.count(Filter::state(State::Dead)).await.unwrap(), 1);
 }
 
-/// Nothing that is secret is seen, while all that is not can be: by the same look.
+/// Checks that `seen` finds all public texts and no secret.
 fn check(seen: impl Fn(&str) -> bool) {
     for public in ["the deferred order", "the enqueued order", "the corrected order", "tenant-of-old"] {
-        assert!(seen(public), "{public:?} cannot be found, as what is secret could not");
+        assert!(seen(public), "{public:?} is not found, so the search would not find secrets either");
     }
     for secret in SECRETS {
         assert!(!seen(secret), "{secret} is stored");
@@ -101,7 +101,7 @@ async fn no_row_of_a_schema_is_a_secret() {
     });
 }
 
-/// Every row of every table, as text; bytes are in hexadecimal.
+/// Every row of every table as text, with bytes in hexadecimal.
 async fn dump(url: &str, schema: &str) -> String {
     let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
     let tables = "select table_name::text from information_schema.tables where table_schema = $1";

@@ -1,4 +1,4 @@
-//! A client, a stack that does not dawdle, and a subscriber that counts.
+//! A client, a stack with short waits, and a subscriber that records events.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ pub(crate) fn http() -> Http {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// Waits 10 ms between attempts.
+/// A stack that waits 10 ms between attempts.
 pub(crate) fn quick() -> Stack {
     let ten = Duration::from_millis(10);
     Stack::new().retry(|retry| retry.backoff(ten, ten).jitter(0.0))
@@ -40,14 +40,14 @@ pub(crate) fn request(method: &str, uri: Uri) -> Request<Body> {
 
 pub(crate) type Fields = BTreeMap<&'static str, String>;
 
-/// The events that were written on this thread, by target.
+/// The events of this thread, by target.
 #[derive(Clone, Default)]
 pub(crate) struct Written(Arc<Mutex<Vec<(&'static str, Fields)>>>);
 
 impl Written {
     pub(crate) fn listen() -> (Self, DefaultGuard) {
-        // A callsite that another test meets for the first time at this moment, with nobody listening, could be taken for one
-        // that nobody wants. With a subscriber for the whole process somebody always listens.
+        // tracing caches whether a callsite has a subscriber. Another test could register the callsite while no
+        // subscriber exists, and disable it here. A subscriber for the whole process prevents that.
         static PROCESS: Once = Once::new();
         PROCESS.call_once(|| tracing::subscriber::set_global_default(Registry::default()).unwrap());
         let written = Self::default();

@@ -1,4 +1,4 @@
-//! A request that can never be sent: every layer gives it up at once, and nobody takes the server for ill.
+//! A request that can never be sent: every layer gives it up at once, and no layer counts it as a failure of the server.
 
 use std::sync::{
     Arc,
@@ -19,7 +19,8 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::{Http, Written, http, quick, request};
 
-/// The client of these tests speaks no TLS. Nobody listens there either, so that another scheme would be a refused connection.
+/// The client of these tests does not support TLS. No server listens on this port, so with `http` the connection would be
+/// refused.
 const SECURE: &str = "https://127.0.0.1:1/orders/1";
 
 fn stacked() -> Stacked<Http> {
@@ -144,7 +145,7 @@ async fn a_walk_ends_with_it() {
 #[tokio::test]
 async fn a_poll_ends_with_it() {
     let store = MemoryCheckpoint::default();
-    // Whoever polls next need not wait until a lease has run out.
+    // The lease is released, so the next poller need not wait until it expires.
     for _ in 0..2 {
         let source = JsonSince::new(SECURE, JsonCursor::new).unwrap();
         let mut poller = Poller::new(stacked(), source, store.clone());

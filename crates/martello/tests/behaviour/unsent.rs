@@ -1,4 +1,4 @@
-//! A layer of the user's own around the client, which fails before the client is called.
+//! The user's own layer around the client fails before it calls the client.
 
 use std::{
     any::Any,
@@ -52,7 +52,7 @@ fn stacked(tokens: &Uri) -> Stacked<Client> {
     quick().build().unwrap().layer(authenticated(tokens))
 }
 
-/// What makes a token unavailable, of which only a refused connection would prove anything by itself.
+/// The ways in which a token is unavailable. Only a refused connection proves by itself that nothing was sent.
 async fn without_tokens() -> Vec<(Uri, Box<dyn Any>)> {
     let refused = Server::refused().unwrap();
     let mut servers: Vec<(Uri, Box<dyn Any>)> = vec![(refused.uri("/token"), Box::new(refused))];
@@ -118,7 +118,7 @@ async fn a_stored_post_whose_token_is_unavailable_waits_for_it() {
 
     let ended = tokio::time::timeout(Duration::from_secs(20), ticket.ended()).await;
     assert_eq!(ended.unwrap().unwrap().state, State::Done);
-    // What was not even tried was given back, and was no attempt.
+    // Entries that were claimed and not tried are released, without an attempt.
     let attempts = ticket.detail().await.unwrap().attempts;
     let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome).collect();
     assert_eq!((outcomes, asked.load(Ordering::SeqCst)), (vec![Outcome::Success], 3));
@@ -128,7 +128,7 @@ async fn a_stored_post_whose_token_is_unavailable_waits_for_it() {
     assert_eq!((health.given_back, health.deferred(Outcome::Unsent), health.failures_in_row), (2, 0, 0));
 }
 
-/// A client that wants a token before it is ready, and has none.
+/// A client whose `poll_ready` fails, because it has no token.
 #[derive(Clone)]
 struct Unready;
 

@@ -1,4 +1,4 @@
-//! Many entities through a whole stack, with an outbox behind it.
+//! Upserts of many entities through a whole stack, deferred to an outbox.
 
 use futures_util::stream;
 use http::Request;

@@ -13,7 +13,7 @@ use http_body::SizeHint;
 use martello::{ConcurrencyLimitLayer, Stack, outcome::BoxError, retry::RetryBuilder};
 use martello_testkit::ScriptedBody;
 
-/// What the client does with each request.
+/// How the client responds to each request.
 #[derive(Clone, Copy)]
 pub(super) enum Client {
     Answers(u16, fn() -> ScriptedBody),
@@ -37,13 +37,13 @@ impl Client {
     }
 }
 
-/// What the caller does.
+/// What the caller does with the call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     Reads,
     DropsTheCall,
     DropsTheBody,
-    /// Reads, where somebody else keeps the one permit that there is.
+    /// Reads, while another call holds the only permit.
     FindsNoPermit,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Case {
     pub(super) expected: Vec<ExpectedEvent>,
 }
 
-/// What an attempt's event says: outcome, type of the error, end of the body, and what is in the error's text.
+/// The expected fields of an attempt's event: outcome, error type, end of the body, and a part of the error's text.
 pub(super) type ExpectedEvent = [&'static str; 4];
 
 impl fmt::Debug for Case {
@@ -104,17 +104,17 @@ fn retry(stack: Stack, configure: fn(RetryBuilder) -> RetryBuilder) -> Stack {
     stack.retry(|retry| configure(retry.attempts(2).jitter(0.0).deadline(Duration::from_secs(100))))
 }
 
-/// Two attempts, and bodies that the caller reads.
+/// Two attempts. The caller reads the bodies as they arrive.
 fn live(stack: Stack) -> Stack {
     retry(stack, |retry| retry)
 }
 
-/// The same within a second.
+/// The same, with a deadline of one second.
 fn hasty(stack: Stack) -> Stack {
     retry(stack, |retry| retry.deadline(Duration::from_secs(1)))
 }
 
-/// Two attempts, of whole bodies of seven bytes at most.
+/// Two attempts. The retry layer reads whole bodies of at most seven bytes.
 fn whole(stack: Stack) -> Stack {
     retry(stack, |retry| retry.whole_responses(7))
 }
@@ -189,7 +189,7 @@ fn whole_bodies() -> [Case; 10] {
         case("whole, broken", Answers(200, breaks), whole, &[DEAD; 2]),
         case("whole, short", Answers(200, falls_short), eight, &[SHORT; 2]),
         case("whole, too large", Answers(200, || undeclared(good().data("rest"))), whole, &[TOO_LARGE]),
-        // All of it has come when it turns out to be too much.
+        // The body ends before the limit is noticed.
         case("whole, too large at its end", Answers(200, || undeclared(good())), whole, &[SUCCESS]),
         case("whole, declared too large", Answers(200, good), whole, &[TOO_LARGE]),
         case("whole, deadline", Answers(200, || undeclared(stalls())), hasty_whole, &[too_late]),

@@ -1,5 +1,5 @@
-//! Every way in which an attempt can end: its event, its metric and what the call's error or response tells of it have the
-//! same word for it.
+//! Every way in which an attempt can end. The event, the metric, and the error or response of the call use the same word
+//! for the outcome.
 
 mod cases;
 mod wire;
@@ -17,7 +17,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use self::cases::{Caller, Case, Client, all};
 use crate::support::{Fields, Written};
 
-/// What the caller is told of the attempts, as far as it is told.
+/// What the caller learns about the attempts.
 struct CallerView {
     outcomes: Vec<Outcome>,
     faults: Vec<Option<Box<str>>>,
@@ -36,7 +36,7 @@ impl CallerView {
             Ok(response) => response,
             Err(error) => return Self::of(&error.attempts().clone(), Some(error)),
         };
-        // A success at once bears no history.
+        // A first attempt that succeeds records no history.
         let mut view = match Attempts::of(&response) {
             Some(attempts) => Self::of(attempts, None),
             None => Self { outcomes: vec![Outcome::Success], faults: vec![None], error: None },
@@ -45,7 +45,7 @@ impl CallerView {
         let read = response.into_body().collect().await.map(|body| body.to_bytes().len());
         match read {
             Ok(length) if u64::try_from(length).unwrap() >= declared => {}
-            // That it is too short the reader sees, and nobody tells it.
+            // The body is too short. Only the reader can notice that; there is no error.
             Ok(_) => *view.outcomes.last_mut().unwrap() = Outcome::Ambiguous,
             Err(error) => {
                 *view.outcomes.last_mut().unwrap() = error.outcome();
@@ -56,9 +56,9 @@ impl CallerView {
     }
 }
 
-/// How often each value of a label was counted.
+/// For each metric, how often each value of the label was counted.
 fn counted(snapshotter: &Snapshotter, measures: [(&str, &str); 2]) -> [BTreeMap<String, usize>; 2] {
-    // It forgets what it has shown.
+    // A snapshot resets the metrics.
     let snapshot = snapshotter.snapshot().into_vec();
     measures.map(|(metric, label)| {
         let mut counts = BTreeMap::new();
@@ -89,7 +89,7 @@ fn request() -> Request<Body> {
     Request::put("https://api.example/orders/1").body(Body::empty()).unwrap()
 }
 
-/// Makes the call, and tells what the caller is told.
+/// Makes the call, and returns what the caller learns.
 async fn call(case: &Case) -> Option<CallerView> {
     let limit =
         ConcurrencyLimitLayer::builder().permits(1).max_wait(Duration::from_secs(10)).build().unwrap();

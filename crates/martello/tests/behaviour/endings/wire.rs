@@ -1,4 +1,4 @@
-//! The same over real sockets, and with a worker of an outbox around the stack.
+//! The same over real sockets, and with an outbox worker over the stack.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::{Written, http, quick, request};
 
 const SHORT: Duration = Duration::from_millis(150);
 
-/// What the events of attempts say: the outcome and the type of the error.
+/// The outcome and the error type of each attempt's event.
 fn recorded(written: &Written) -> Vec<(String, Option<String>)> {
     let events = written.of("martello::attempt");
     events.iter().map(|event| (event["outcome"].clone(), event.get("error.type").cloned())).collect()
@@ -68,7 +68,7 @@ async fn a_body_that_stalls_while_it_is_read_is_broken() {
     assert_eq!(recorded(&written), words(&[(error.outcome().as_str(), Some(error.kind().as_str()))]));
 }
 
-/// How a worker writes down its first attempt at a request that the server does not answer.
+/// How a worker records its first attempt to deliver a request that the server does not answer.
 async fn delivered(options: WorkerOptions, stopped_after: Duration) -> AttemptRecord {
     let server = Server::with(|_| Reply::silence()).await.unwrap();
     let outbox = Outbox::new(MemoryStore::new());
