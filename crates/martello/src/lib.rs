@@ -62,7 +62,7 @@ pub use martello_upsert::UpsertAll;
 #[cfg(feature = "stack")]
 pub use stack::{ResponseBody, Stack, StackFuture, StackLayer, Stacked};
 
-/// The programs on the front page of the repository compile and run.
+/// Compiles and runs the examples of the repository's README.
 #[cfg(all(doctest, feature = "poll", feature = "sqlite", feature = "stack", feature = "upsert"))]
 #[doc = include_str!("../../../README.md")]
-struct FrontPage;
+struct RepositoryReadme;

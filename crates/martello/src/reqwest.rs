@@ -1,4 +1,4 @@
-//! reqwest's client as a service, which by itself takes requests of its own type.
+//! A service of `http` requests over reqwest's client.
 
 use std::{
     future::Future,
@@ -12,22 +12,22 @@ use martello_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// [reqwest](::reqwest)'s client as a service of `http` requests, for a stack to be built on.
+/// A service of `http` requests over [reqwest](::reqwest)'s client, to build a stack on.
 ///
-/// An attempt is one request, and what became of it is what is known of it: so reqwest neither follows redirects here
-/// nor sends anything again by itself. If it did, a POST that is answered with 303 and whose redirect finds no server
-/// would pass for unsent. A redirect comes back as the response that it is; to follow it, put tower-http's
-/// `FollowRedirect` around the finished stack, where each request has its own attempts.
+/// One attempt is one request. Therefore this service turns off reqwest's redirects and retries. Otherwise a POST that
+/// is answered with 303, and whose redirect target refuses the connection, would count as unsent. A redirect is returned
+/// as a response; to follow it, put tower-http's `FollowRedirect` around the finished stack, where each request has its
+/// own attempts.
 ///
-/// reqwest sends URLs as the WHATWG writes them: `/a/../b` goes out as `/b`, where hyper sends what the `Uri` says.
+/// reqwest normalizes URLs by the WHATWG standard: it sends `/a/../b` as `/b`. hyper sends the `Uri` unchanged.
 ///
-/// Bodies stream in both directions. The request's extensions stay behind. The error is reqwest's own, and what is
-/// unsent is read from its sources; with HTTP/2 that wants this crate's feature `h2`. What reqwest cannot build (a URL without
-/// a host, a scheme that is not HTTP's) is [never sent](crate::ErrorKind::Unsendable). A timeout that is set on the
-/// client is a fault of the attempt, as [ambiguous](crate::Outcome::Ambiguous) as the attempt timeout, which it cuts
-/// short.
+/// Bodies stream in both directions. The request's extensions are not passed to reqwest. The error is reqwest's own; the
+/// stack finds out from its sources whether the request was sent (over HTTP/2, enable this crate's feature `h2`). A
+/// request that reqwest cannot build, such as one for a URL without a host or with another scheme than HTTP's, is
+/// [never sent](crate::ErrorKind::Unsendable). A timeout that is set on the client makes the attempt
+/// [ambiguous](crate::Outcome::Ambiguous), as the attempt timeout does.
 ///
-/// Clones share the client's connections. Dropping the future gives the request up.
+/// Clones share the client's connections. Dropping the future cancels the request.
 ///
 /// ```
 /// use martello::{ReqwestService, Stack, Stacked};
@@ -48,17 +48,31 @@ pub struct ReqwestService {
 }
 
 impl ReqwestService {
-    /// Builds the client. Its policies of redirects and retries, if it has any, give way to none.
+    /// Builds the client. Replaces its policies for redirects and retries: it does neither.
     ///
     /// # Errors
     ///
-    /// When reqwest cannot build the client: its TLS cannot be set up, or a proxy of the environment is invalid.
+    /// When reqwest cannot build the client, because TLS cannot be set up or a proxy of the environment is invalid.
     pub fn new(client: ClientBuilder) -> Result<Self, Error> {
         let client = client.redirect(redirect::Policy::none()).retry(retry::never()).build()?;
         Ok(Self { client })
     }
 
-    /// The client, for requests that shall not go through a stack.
+    /// Returns reqwest's client, for requests that need no stack. It follows no redirects and does not retry.
+    ///
+    /// ```
+    /// use martello::ReqwestService;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = martello_testkit::Server::start().await?;
+    /// # let url = server.uri("/health").to_string();
+    /// let http = ReqwestService::new(reqwest::Client::builder().no_proxy())?;
+    /// let response = http.client().get(url).send().await?;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -83,7 +97,7 @@ impl Service<Request<Body>> for ReqwestService {
     }
 }
 
-/// Bytes stay bytes, which saves the box around a stream.
+/// Passes bytes on as bytes, which avoids boxing a stream.
 fn into_reqwest(body: Body) -> ::reqwest::Body {
     match body.as_bytes() {
         Some(bytes) => bytes.clone().into(),
@@ -92,7 +106,7 @@ fn into_reqwest(body: Body) -> ::reqwest::Body {
 }
 
 pin_project! {
-    /// The response of a [`ReqwestService`].
+    /// The response future of a [`ReqwestService`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ReqwestFuture {
@@ -106,7 +120,7 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Sent { #[pin] response: <Client as Service<::reqwest::Request>>::Future },
-        /// The request's URI is no URL, which reqwest needs; or it is over.
+        /// The request's URI is not a URL that reqwest accepts. `None` once the future has completed.
         Invalid { error: Option<Error> },
     }
 }
@@ -119,7 +133,7 @@ impl Future for ReqwestFuture {
             StateProjection::Sent { response } => {
                 let response = ready!(response.poll(cx));
                 self.set(Self { state: State::Invalid { error: None } });
-                // Its URL is the caller's own, with whatever secrets it bears, in a form that no log would know again.
+                // The URL may contain secrets, escaped by reqwest so that the masking of the log would not find them.
                 Poll::Ready(response.map(Response::from).map_err(Error::without_url))
             }
             StateProjection::Invalid { error } => match error.take() {

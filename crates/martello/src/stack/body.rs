@@ -14,10 +14,28 @@ use pin_project_lite::pin_project;
 type Layered<R> = LogBody<RetryBody<LimitBody<LogBody<R>>>>;
 
 pin_project! {
-    /// The body of a response that came through a stack.
+    /// The response body of a [`Stacked`](crate::Stacked) client.
     ///
-    /// It holds the call's permit until it has ended or is dropped: read it, or let it go. It fails with a
-    /// [`CallError`] when it breaks off or stands still for longer than the idle timeout.
+    /// It holds the call's permit until it ends or is dropped, so read it or drop it. Reading fails with a [`CallError`] when
+    /// the connection breaks, or when no data arrives for longer than the idle timeout.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use martello::{Body, ResponseBody, Stack};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = service_fn(async |_: Request<Body>| {
+    ///     Ok::<_, std::io::Error>(Response::new(Full::new(bytes::Bytes::from("planned"))))
+    /// });
+    /// let response = Stack::new().build()?.layer(client).oneshot(Request::new(Body::empty())).await?;
+    /// let body: ResponseBody<_> = response.into_body(); // holds the permit
+    /// assert_eq!(body.collect().await?.to_bytes(), "planned"); // the permit is free again
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct ResponseBody<R> {
         #[pin]
         inner: Layered<R>,

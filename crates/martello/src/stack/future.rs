@@ -14,10 +14,9 @@ use tower_service::Service;
 use super::{Inner, ResponseBody};
 
 pin_project! {
-    /// The response of a [`Stacked`](crate::Stacked) client.
+    /// The response future of a [`Stacked`](crate::Stacked) client.
     ///
-    /// Dropping it gives up the call: the attempt under way is dropped, its permit goes back, and the records are
-    /// written.
+    /// Dropping it cancels the call: the current attempt is dropped, its permit is released, and the records are written.
     #[must_use = "futures do nothing unless polled"]
     pub struct StackFuture<C, R>
     where

@@ -6,7 +6,19 @@ use tower_layer::Layer;
 
 use super::Stacked;
 
-/// The four layers in their order. Clones share permits and budget, also over different clients.
+/// The layer that [`Stack`](crate::Stack) builds. Clones share the permits and the budget, also over different clients.
+///
+/// ```
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use martello::{Body, Stack, StackLayer, Stacked};
+/// use tower::Layer;
+///
+/// let layer: StackLayer = Stack::new().build()?;
+/// let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
+/// let orders: Stacked<_> = layer.layer(http);
+/// # drop(orders);
+/// # Ok::<(), martello::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct StackLayer {
     pub(super) calls: LogLayer,
@@ -17,13 +29,13 @@ pub struct StackLayer {
 }
 
 impl StackLayer {
-    /// The limit, to look at its permits.
+    /// Returns the limit, for example to read how many permits are in use.
     #[must_use]
     pub fn limit(&self) -> &ConcurrencyLimitLayer {
         &self.limit
     }
 
-    /// The retry, to look at its budget.
+    /// Returns the retry layer, for example to read its budget.
     #[must_use]
     pub fn retry(&self) -> &RetryLayer {
         &self.retry

@@ -1,4 +1,4 @@
-//! The four layers in their order, as one type.
+//! The four layers, composed as one type.
 
 mod body;
 mod builder;
@@ -15,7 +15,7 @@ use martello_log::Log;
 use martello_retry::Retry;
 use martello_tracking::Tracking;
 
-/// The order: calls are recorded outside; retry is outside the limit, so that no permit is held between attempts;
-/// attempts are recorded inside the limit, so that waiting for a permit is not counted as the server's time;
-/// tracking is innermost, so that everyone outside sees the id.
+/// The order of the layers. The record of the call is outermost. Retry is outside the limit, so that a call holds no
+/// permit between attempts. The record of an attempt is inside the limit, so that the time in the queue is not counted
+/// as the server's time. Tracking is innermost, so that all outer layers see the id.
 type Inner<C> = Log<Retry<ConcurrencyLimit<Log<Tracking<C>>>>>;
