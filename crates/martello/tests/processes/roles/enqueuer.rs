@@ -43,7 +43,9 @@ async fn call(config: &ProcessConfig, outbox: &Outbox, random: &mut fastrand::Rn
     let orders = OutboxLayer::new(outbox.clone()).layer(client(&config.name));
     match orders.oneshot(request(config, random, key)).await.unwrap() {
         Sent::Answered(response) => print(&format!("answered {key} {}", response.status().as_u16())),
-        Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => print(&format!("stored {key} {}", ticket.id())),
+        Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => {
+            print(&format!("stored {key} {}", ticket.id()))
+        }
     }
 }
 
