@@ -14,20 +14,20 @@ use crate::{
     output::{Printable, span},
 };
 
-/// Examines the store and its queues.
+/// Checks the store and its queues.
 pub(crate) async fn run(context: &mut Context, args: &DoctorArgs) -> Result<Exit, CommandError> {
     let mut findings = context.store.check_health().await?;
     for mut queue in context.store.queues().await? {
-        // One that is over is tried, and forgotten some time after the last of its requests.
+        // A hold that has ended stays listed until the API's last request is gone; it is no problem.
         queue.holds.retain(|held| held.until > Timestamp::now());
         findings.extend([open(&queue), due(&queue, args.oldest), dead(&queue, args.dead)]);
     }
     let well = findings.iter().all(|finding| finding.passed);
-    tell(context, &findings, well)?;
+    print(context, &findings, well)?;
     Ok(if well { Exit::Success } else { Exit::Partial })
 }
 
-fn tell(context: &mut Context, findings: &[Check], well: bool) -> Result<(), CommandError> {
+fn print(context: &mut Context, findings: &[Check], well: bool) -> Result<(), CommandError> {
     let out = &mut context.out;
     if out.is_json() {
         return Ok(out.document(&json!({ "well": well, "findings": findings }))?);
@@ -46,7 +46,7 @@ fn open(queue: &QueueStats) -> Check {
     if queue.paused.is_none() && queue.holds.is_empty() {
         return Check::passed(what, "open");
     }
-    let seen = format!("{}; `martello outbox resume {}` ends that", condition(queue), queue.queue);
+    let seen = format!("{}; to end this: martello outbox resume {}", condition(queue), queue.queue);
     Check::failed(what, seen)
 }
 
@@ -55,7 +55,7 @@ fn due(queue: &QueueStats, most: Duration) -> Check {
     let many = queue.ready;
     match queue.oldest_due {
         Some(oldest) if oldest > most => {
-            let seen = format!("{many}, the oldest due for {}; see that a worker runs", span(oldest));
+            let seen = format!("{many}, the oldest due for {}; check that a worker is running", span(oldest));
             Check::failed(what, seen)
         }
         Some(oldest) => Check::passed(what, format!("{many}, the oldest due for {}", span(oldest))),
@@ -68,6 +68,6 @@ fn dead(queue: &QueueStats, most: u64) -> Check {
     if many <= most {
         return Check::passed(what, many.to_string());
     }
-    let seen = format!("{many}; `martello dead list --queue {}` shows them", queue.queue);
+    let seen = format!("{many}; to list them: martello dead list --queue {}", queue.queue);
     Check::failed(what, seen)
 }

@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well, and the code that says so.
+//! The result of a command, its error, and the exit code of each.
 
 use std::{borrow::Cow, error::Error, fmt, io};
 
@@ -7,25 +7,26 @@ use serde_json::json;
 
 use crate::output::{Printable, causes, printable_json};
 
-/// How a command ended that did what it could.
+/// The result of a command that ran to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is well.
+    /// Everything succeeded: exit code 0.
     Success,
-    /// Some of it could not be done, or somebody should look at something.
+    /// Some items failed, or `doctor` found a problem: exit code 1.
     Partial,
-    /// Some of it failed in a way that passes: doing it again is enough.
+    /// Some items failed temporarily, none permanently: exit code 5.
     Temporary,
 }
 
-/// Why a command did not do what it was asked for.
+/// Why a command failed: a message, its cause, and a kind that determines the exit code.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     kind: Kind,
     message: Cow<'static, str>,
-    /// What brought it about; its own words are in the message already if `spoken`.
+    /// The cause.
     source: Option<Box<dyn Error + Send + Sync>>,
-    spoken: bool,
+    /// Whether `message` is the text of `source`, which then is not shown as a cause again.
+    source_in_message: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,53 +37,53 @@ enum Kind {
     Conflict,
     Internal,
     Interrupted,
-    /// Whoever read our output has gone away, which is no failure.
+    /// The reader of stdout closed the pipe. Not reported; exit code 0.
     ClosedPipe,
 }
 
 impl CommandError {
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None, spoken: false }
+        Self { kind, message: message.into(), source: None, source_in_message: false }
     }
 
-    /// The command line makes no sense.
+    /// An invalid command line: exit code 2.
     pub(crate) fn usage(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Usage, message)
     }
 
-    /// There is no store there.
+    /// The store does not exist: exit code 3.
     pub(crate) fn no_store(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Store, message)
     }
 
-    /// There is no such thing.
+    /// An entry, queue, replay or file does not exist: exit code 4.
     pub(crate) fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::NotFound, message)
     }
 
-    /// It is in a state that does not allow it.
+    /// The current state does not allow the change: exit code 4.
     pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Conflict, message)
     }
 
-    /// Something else.
+    /// Any other error: exit code 7.
     pub(crate) fn other(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Internal, message)
     }
 
-    /// Somebody pressed Ctrl-C.
+    /// Interrupted by a signal, or not confirmed: exit code 130.
     pub(crate) fn interrupted(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Interrupted, message)
     }
 
-    /// This failure, caused by `source`.
+    /// Adds the cause.
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// This failure, with something more to say.
-    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+    /// Appends a clause to the message.
+    pub(crate) fn with_note(mut self, more: impl fmt::Display) -> Self {
         self.message = format!("{}; {more}", self.message).into();
         self
     }
@@ -99,7 +100,7 @@ impl CommandError {
         }
     }
 
-    /// What is written to stderr: nothing when nobody reads.
+    /// The text for stderr: lines, or a JSON document. Empty for a closed pipe.
     pub(crate) fn render(&self, json: bool) -> String {
         if self.kind == Kind::ClosedPipe {
             return String::new();
@@ -138,7 +139,7 @@ impl fmt::Display for CommandError {
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let source = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
-        if self.spoken { source.and_then(Error::source) } else { source }
+        if self.source_in_message { source.and_then(Error::source) } else { source }
     }
 }
 
@@ -154,7 +155,7 @@ impl From<StoreError> for CommandError {
             | StoreErrorKind::Unavailable => Kind::Store,
             _ => Kind::Internal,
         };
-        Self { kind, message: error.to_string().into(), source: Some(error.into()), spoken: true }
+        Self { kind, message: error.to_string().into(), source: Some(error.into()), source_in_message: true }
     }
 }
 
@@ -164,12 +165,12 @@ impl From<InvalidEntry> for CommandError {
     }
 }
 
-/// Of what is written out.
+/// An error of writing to stdout.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::new(Kind::ClosedPipe, ""),
-            _ => Self::other("the output cannot be written").with_source(error),
+            _ => Self::other("failed to write to standard output").with_source(error),
         }
     }
 }

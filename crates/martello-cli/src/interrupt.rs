@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what waits ends at once, in its own way.
+//! Handles Ctrl-C and SIGTERM: a waiting command stops at once and reports how it stopped.
 
 use std::{
     future::Future,
@@ -15,18 +15,18 @@ use tokio::{
 
 use crate::error::CommandError;
 
-/// How long a verb may take to come to its end. What it waits for then is not ours to break off: a file, a reader.
+/// How long a command may take to exit after a signal. Longer than that, it is blocked on a file or a pipe.
 const EXIT_GRACE: Duration = Duration::from_millis(1_700);
 
-/// How long what was interrupted inside has to say so itself.
+/// How long an interrupted command has to return its own error, which is more specific than "interrupted".
 const MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
-/// Whether a program in the foreground has the terminal, and Ctrl-C is meant for it.
+/// Whether a child program, such as an editor, has the terminal, so that Ctrl-C is meant for it.
 static IN_FOREGROUND: AtomicBool = AtomicBool::new(false);
 
-/// What the future yields, or `None` if the process was asked to end first; the future is then dropped.
+/// Runs the future; `None` if a signal comes first, and the future is dropped.
 pub(crate) async fn or_interrupt<T>(future: impl Future<Output = T>) -> Option<T> {
-    // Where signals cannot be caught they end the process.
+    // Where signals cannot be caught they end the process by default.
     let Ok(mut interrupts) = Interrupts::catch() else { return Some(future.await) };
     tokio::pin!(future);
     tokio::select! {
@@ -36,7 +36,7 @@ pub(crate) async fn or_interrupt<T>(future: impl Future<Output = T>) -> Option<T
     }
 }
 
-/// As [`or_interrupt`], of what may have a word of its own to say at its end, or not.
+/// Runs the future; after a signal, the future has a moment to return its own error, else the error is "interrupted".
 pub(crate) async fn unless_interrupted<T>(
     future: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
@@ -48,7 +48,7 @@ pub(crate) async fn unless_interrupted<T>(
     last.unwrap_or_else(|_| Err(CommandError::interrupted("interrupted")))
 }
 
-/// Ends the process if it is asked to and does not soon, for as long as this is held.
+/// Exits the process if it still runs 1.7 seconds after a signal. Dropping the returned guard disables this.
 pub(crate) fn exit_after_grace(json: bool) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if let Ok(interrupts) = Interrupts::catch() {
@@ -60,13 +60,13 @@ pub(crate) fn exit_after_grace(json: bool) -> JoinSet<()> {
 async fn end(mut interrupts: Interrupts, json: bool) {
     interrupts.next_for_us().await;
     sleep(EXIT_GRACE).await;
-    let failure = CommandError::interrupted("interrupted in what could not be broken off");
-    // There is nobody to tell that nobody listens.
-    drop(io::stderr().write_all(failure.render(json).as_bytes()));
-    exit(failure.code().into());
+    let error = CommandError::interrupted("interrupted while blocked on a file or pipe");
+    // A failure to write to stderr has nowhere to be reported.
+    drop(io::stderr().write_all(error.render(json).as_bytes()));
+    exit(error.code().into());
 }
 
-/// What a program in the foreground ends with, to which Ctrl-C is left; `None` after a SIGTERM, which is for us.
+/// Runs a child program in the foreground, which handles Ctrl-C itself; `None` after a SIGTERM to this process.
 pub(crate) async fn in_foreground<T>(program: impl Future<Output = T>) -> Option<T> {
     let interrupts = Interrupts::catch();
     IN_FOREGROUND.store(true, Ordering::Relaxed);
@@ -85,7 +85,7 @@ pub(crate) async fn in_foreground<T>(program: impl Future<Output = T>) -> Option
     ended
 }
 
-/// Each time that the process is asked to end, by Ctrl-C or SIGTERM. While this is there, none of them ends it by itself.
+/// The process's SIGINT and SIGTERM signals. While this exists, neither ends the process by default.
 #[cfg(unix)]
 pub(crate) struct Interrupts([tokio::signal::unix::Signal; 2]);
 
@@ -110,7 +110,7 @@ impl Interrupts {
     }
 }
 
-/// Each Ctrl-C.
+/// The process's Ctrl-C events.
 #[cfg(not(unix))]
 pub(crate) struct Interrupts;
 
@@ -133,7 +133,7 @@ impl Interrupts {
 }
 
 impl Interrupts {
-    /// The next that is for us.
+    /// Waits for the next signal that is not meant for a foreground program.
     async fn next_for_us(&mut self) {
         loop {
             self.next().await;
@@ -145,7 +145,7 @@ impl Interrupts {
 }
 
 impl Interrupts {
-    /// What the work yields that comes before anything is sent. It is dropped if the process is asked to end.
+    /// Runs work that precedes the first request; a signal drops it.
     pub(crate) async fn before<T>(
         &mut self,
         work: impl Future<Output = Result<T, CommandError>>,

@@ -36,27 +36,27 @@ use crate::{
     store_handle::StoreHandle,
 };
 
-/// What every verb on a store works with.
+/// The open store, the output and the files of a command that needs a store.
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) out: Output,
-    /// Those that are in use already.
+    /// The files that this run already uses.
     pub(crate) files: RunFiles,
 }
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error),
+        Err(error) => return print_clap_error(&error),
     };
     let json = cli.json;
     match run(cli) {
         Ok(Exit::Success) => ExitCode::SUCCESS,
         Ok(Exit::Partial) => ExitCode::from(1),
         Ok(Exit::Temporary) => ExitCode::from(5),
-        Err(failure) => {
-            tell(&failure.render(json));
-            ExitCode::from(failure.code())
+        Err(error) => {
+            write_stderr(&error.render(json));
+            ExitCode::from(error.code())
         }
     }
 }
@@ -66,9 +66,9 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| CommandError::other("the runtime cannot be started").with_source(error))?;
+        .map_err(|error| CommandError::other("failed to start the async runtime").with_source(error))?;
     let exit = runtime.block_on(dispatch(cli));
-    // Nobody waits for the next line of an input, or for the reader of an output.
+    // Does not wait for threads that block on reading an input or writing an output.
     runtime.shutdown_background();
     exit
 }
@@ -110,25 +110,25 @@ async fn in_store(store: &StoreArgs, out: Output, command: StoreCommand) -> Resu
     Ok(exit)
 }
 
-/// Help and version are asked for; the rest is a mistake.
-fn unparsed(error: &clap::Error) -> ExitCode {
+/// Writes clap's text: help and version to stdout, a parse error to stderr.
+fn print_clap_error(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if !error.use_stderr() {
-        // Whoever asked for help and went away does not miss it.
+        // A closed stdout is no error here.
         drop(io::stdout().write_all(text.as_bytes()));
         return ExitCode::SUCCESS;
     }
     let json = env::args_os().any(|argument| argument == "--json");
     if json {
         let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim()).to_owned();
-        tell(&CommandError::usage(message).render(true));
+        write_stderr(&CommandError::usage(message).render(true));
     } else {
-        tell(&Printable::new(&text).lines().to_string());
+        write_stderr(&Printable::new(&text).lines().to_string());
     }
     ExitCode::from(2)
 }
 
-/// There is nobody to tell that nobody listens.
-fn tell(text: &str) {
+/// Writes to stderr; a failure to do so has nowhere to be reported.
+fn write_stderr(text: &str) {
     drop(io::stderr().write_all(text.as_bytes()));
 }

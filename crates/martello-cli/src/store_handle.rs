@@ -1,4 +1,4 @@
-//! From what `--store` says to a store.
+//! Opens the store that `--store` or `MARTELLO_STORE` names.
 
 use std::{
     env,
@@ -13,38 +13,39 @@ use martello_sqlite::SqliteStore;
 
 use crate::{args::StoreArgs, error::CommandError};
 
-const EXPECTED: &str = "name a store with --store or MARTELLO_STORE: sqlite:PATH or postgres://…";
+const EXPECTED: &str =
+    "no valid store is given: set --store or MARTELLO_STORE to sqlite:PATH or postgres://…";
 
-/// The largest body that is put into an outbox, in bytes.
+/// The largest body that `upsert` stores in an outbox, in bytes.
 const LARGEST: usize = 16 << 20;
 
-/// An open store, of whatever engine.
+/// An open store of either engine.
 pub(crate) enum StoreHandle {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
 }
 
 impl StoreHandle {
-    /// Opens the store, which must be there: looking at a path that is mistyped must not make a file.
+    /// Opens the store. It must exist: a mistyped path must not create a file.
     pub(crate) async fn open(args: &StoreArgs) -> Result<Self, CommandError> {
         Self::open_named(args.store.as_deref()).await
     }
 
-    /// Opens the store of this name, or else the one that the environment names.
+    /// Opens the store with this URL, or the one of `MARTELLO_STORE`.
     pub(crate) async fn open_named(name: Option<&str>) -> Result<Self, CommandError> {
         let named = named(name).ok_or_else(|| CommandError::usage(EXPECTED))?;
         match named.split_once(':') {
             Some(("sqlite", path)) => Self::sqlite(sqlite_path(path)).await,
             Some(("postgres" | "postgresql", _)) => Self::postgres(&named).await,
-            // What it says may hold a password, and is not repeated.
+            // The value may contain a password, so the error does not repeat it.
             _ => Err(CommandError::usage(EXPECTED)),
         }
     }
 
     async fn sqlite(path: &Path) -> Result<Self, CommandError> {
-        // One that may not be looked for is for the engine to explain.
+        // If the path cannot be checked, for example for lack of permission, the engine reports why.
         if path.try_exists().is_ok_and(|exists| !exists) {
-            let message = format!("there is no store at {}: check --store or MARTELLO_STORE", path.display());
+            let message = format!("store {} does not exist: check --store or MARTELLO_STORE", path.display());
             return Err(CommandError::no_store(message));
         }
         Ok(Self::Sqlite(SqliteStore::builder(path).create(false).readers(1).open().await?))
@@ -63,7 +64,7 @@ impl StoreHandle {
         }
     }
 
-    /// An outbox in it, which tells outcomes apart as our stacks do.
+    /// An outbox in the store, with the classifier of the command's stack.
     pub(crate) fn outbox(&self) -> Result<Outbox, CommandError> {
         let builder = match self {
             Self::Sqlite(store) => Outbox::builder(store.clone()),
@@ -73,7 +74,7 @@ impl StoreHandle {
         Ok(builder.classifier(classifier).max_body(LARGEST).build()?)
     }
 
-    /// Closes it, and leaves nothing behind.
+    /// Closes the store, so that SQLite removes its `-wal` and `-shm` files.
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
@@ -91,8 +92,7 @@ fn sqlite_path(path: &str) -> &Path {
     Path::new(path.strip_prefix("//").unwrap_or(path))
 }
 
-/// The file of the store of this name, or else of the one that the environment names; `None` if it is in
-/// none.
+/// The file of the store with this URL, or of `MARTELLO_STORE` if it is empty; `None` if the store is no file.
 pub(crate) fn file(name: &str) -> Option<PathBuf> {
     let named = named(Some(name).filter(|name| !name.is_empty()))?;
     let path = named.strip_prefix("sqlite:")?;

@@ -12,11 +12,10 @@ use super::{Credentials, misconfiguration::misconfiguration};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A token that was renewed just now and is refused so often is not the matter of its age.
+/// How many times a token is renewed for one request. A fresh token that is rejected is not just expired.
 const RENEWALS: u32 = 2;
 
-/// A client that authenticates each attempt: what is outside of it, such as a journal or an outbox, never sees a token
-/// or a secret header.
+/// A client that adds credentials to each attempt. The layers around it, a journal and an outbox never see them.
 #[derive(Clone, Debug)]
 pub(crate) struct Authenticated<C> {
     client: C,
@@ -40,7 +39,7 @@ where
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
 
-    /// The client is readied when the token is there.
+    /// Always ready: the call readies the client once it has a token.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
@@ -67,7 +66,7 @@ where
         let response = send(&mut client, &credentials, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             credentials.give_up(
-                "the server wants credentials, and says 401: see --token-env, --token-file and --token-command",
+                "the server requires credentials (401): use --token-env, --token-file or --token-command",
             );
         }
         return Ok(response);
@@ -77,17 +76,19 @@ where
     loop {
         let copy = body.try_copy(usize::MAX);
         let copy =
-            copy.ok_or_else(|| CallError::unsent(ErrorKind::Unsendable, "its body cannot be sent again"))?;
+            copy.ok_or_else(|| CallError::unsent(ErrorKind::Unsendable, "its body cannot be replayed"))?;
         let mut attempt = Request::from_parts(head.clone(), copy);
         attempt.headers_mut().insert(header::AUTHORIZATION, token.clone());
         let response = send(&mut client, &credentials, attempt).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        match next(&credentials, &token, renewals).await? {
-            Some(renewed) => token = renewed,
+        match renewed(&credentials, &token, renewals).await? {
+            Some(new) => token = new,
             None => {
-                credentials.give_up("the server refuses the token with 401: see to it, and start again");
+                credentials.give_up(
+                    "the server rejects the token (401): check the token, then run the command again",
+                );
                 return Ok(response);
             }
         }
@@ -95,7 +96,7 @@ where
     }
 }
 
-async fn next(
+async fn renewed(
     credentials: &Credentials,
     refused: &HeaderValue,
     renewals: u32,
@@ -106,7 +107,8 @@ async fn next(
     Ok(credentials.after_refusal(refused).await?)
 }
 
-/// Before the server has answered anything, an error that is not the network's ends it all; later, it is a bad moment.
+/// Sends one attempt. Until the server has answered once, a TLS or protocol error ends the run, because retries cannot
+/// succeed. Later, such an error counts as temporary.
 async fn send<C, R>(
     client: &mut C,
     credentials: &Credentials,

@@ -1,4 +1,4 @@
-//! Where tokens come from, and when a new one is asked for.
+//! Reads tokens and secret headers, and renews tokens.
 
 use std::{
     env,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{args::ApiArgs, error::CommandError};
 
-/// After a failure that may pass, a token is asked for once more.
+/// The wait before a token is read again after a temporary failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ enum Source {
     Command(String),
 }
 
-/// The token and the secret headers that are sent with each attempt. A clone has the same.
+/// The token and the secret headers that are sent with each attempt. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials(Arc<Shared>);
 
@@ -51,7 +51,7 @@ struct Shared {
 }
 
 impl Credentials {
-    /// As the command line says. One that is at hand is read now, so that its want is told at once.
+    /// Reads the credentials that the command line names, so that a missing one is reported at the start.
     pub(crate) async fn of(args: &ApiArgs) -> Result<Self, CommandError> {
         let (source, fixed) = match (&args.token_env, &args.token_file, &args.token_command) {
             (Some(name), ..) => (Source::Fixed, Some(from_env(name)?)),
@@ -64,7 +64,7 @@ impl Credentials {
         let (interrupted, answered) = (watch::Sender::new(false), AtomicBool::new(false));
         let credentials =
             Self(Arc::new(Shared { source, headers, current, given_up, interrupted, answered }));
-        // What it fails for is kept.
+        // An error stays in `failure()`.
         let _ = credentials.header().await;
         credentials.failure().map_or(Ok(credentials), Err)
     }
@@ -73,23 +73,25 @@ impl Credentials {
         !matches!(self.0.source, Source::Nothing) || !self.0.headers.is_empty()
     }
 
-    /// The secret headers that are no credential by their names, such as one of a tenant: they tell runs and
-    /// sources apart, of which a digest is stored. A credential by its name may be another in the next run.
-    pub(crate) fn telling_apart(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        let telling = self.0.headers.iter().filter(|(name, _)| !Redaction::default().hides(name));
-        telling.map(|(name, value)| {
+    /// The secret headers whose names are not credentials, such as `x-tenant`.
+    ///
+    /// They identify the run or source: a journal or checkpoint stores a digest of them. A credential may have another
+    /// value in the next run, and does not.
+    pub(crate) fn identifying_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
+        let identifying = self.0.headers.iter().filter(|(name, _)| !Redaction::default().hides(name));
+        identifying.map(|(name, value)| {
             let mut value = value.clone();
             value.set_sensitive(false);
             (name.clone(), value)
         })
     }
 
-    /// The secret headers, which stay the same.
+    /// The secret headers, which never change during a run.
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.0.headers
     }
 
-    /// What is to be sent now.
+    /// The current `Authorization` value; reads a new token if the current one is about to expire.
     pub(super) async fn header(&self) -> Result<Option<HeaderValue>, CallError> {
         let mut current = self.0.current.lock().await;
         let usable = current.as_ref().filter(|token| !token.is_due());
@@ -100,21 +102,21 @@ impl Credentials {
         }
     }
 
-    /// What is to be sent after a 401 to this one: nothing, if there is nothing else.
+    /// A different `Authorization` value after a 401 for this one; `None` if there is no other.
     pub(super) async fn after_refusal(
         &self,
         refused: &HeaderValue,
     ) -> Result<Option<HeaderValue>, CallError> {
         let mut current = self.0.current.lock().await;
         match current.as_ref().filter(|token| token.header != *refused) {
-            // Somebody else was refused, too, and has seen to it.
+            // Another request was rejected too and has renewed the token already.
             Some(token) => Ok(Some(token.header.clone())),
             None if matches!(self.0.source, Source::Nothing | Source::Fixed) => Ok(None),
             None => Ok(Some(self.renew(&mut current).await?).filter(|renewed| renewed != refused)),
         }
     }
 
-    /// The server has answered, whatever it said.
+    /// Records that the server has answered, with any status.
     pub(super) fn answered(&self) {
         self.0.answered.store(true, Ordering::Relaxed);
     }
@@ -123,7 +125,7 @@ impl Credentials {
         self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// There is no use in going on.
+    /// Ends the run with this message; the first one is kept.
     pub(super) fn give_up(&self, why: impl Into<String>) -> CallError {
         let why = why.into();
         let error = CallError::unsent(ErrorKind::Transport, why.clone());
@@ -135,7 +137,7 @@ impl Credentials {
         error
     }
 
-    /// From now on no token is waited for: what needs a new one is not sent.
+    /// Stops reading new tokens; a request that needs one is not sent.
     pub(crate) fn interrupt(&self) {
         self.0.interrupted.send_replace(true);
     }
@@ -144,13 +146,13 @@ impl Credentials {
         *self.0.interrupted.borrow()
     }
 
-    /// Returns when there is no use in going on.
+    /// Returns once the run cannot continue.
     pub(crate) async fn given_up(&self) {
         // The sender is here, so that this cannot fail.
         let _ = self.0.given_up.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Why there is no use in going on.
+    /// Why the run cannot continue.
     pub(crate) fn failure(&self) -> Option<CommandError> {
         self.0.given_up.borrow().clone().map(CommandError::other)
     }
@@ -164,9 +166,9 @@ impl Credentials {
             biased;
             // The sender is here, so that this cannot fail.
             _ = interrupted.wait_for(|interrupted| *interrupted) => {
-                return Err(CallError::unsent(ErrorKind::Transport, "interrupted while it waited for a token"));
+                return Err(CallError::unsent(ErrorKind::Transport, "interrupted while waiting for a token"));
             }
-            read = self.read_patiently() => read,
+            read = self.read_with_retry() => read,
         };
         let token = read.map_err(|unread| self.give_up(unread.why))?;
         let header = token.header.clone();
@@ -174,7 +176,7 @@ impl Credentials {
         Ok(header)
     }
 
-    async fn read_patiently(&self) -> Result<Token, TokenError> {
+    async fn read_with_retry(&self) -> Result<Token, TokenError> {
         match self.read().await {
             Err(TokenError { is_retryable: true, .. }) => {
                 sleep(PAUSE).await;
@@ -186,18 +188,18 @@ impl Credentials {
 
     async fn read(&self) -> Result<Token, TokenError> {
         let made = Instant::now();
-        let (text, whence) = match &self.0.source {
-            Source::Nothing | Source::Fixed => return Err("there is no other token".to_owned().into()),
+        let (text, source) = match &self.0.source {
+            Source::Nothing | Source::Fixed => return Err("no other token is available".to_owned().into()),
             Source::File(path) => (fetch::file(path).await?, "the token file"),
             Source::Command(command) => (fetch::command(command).await?, "the token command"),
         };
-        Ok(Token::parse(&text, made).map_err(|why| format!("what {whence} says is unusable: {why}"))?)
+        Ok(Token::parse(&text, made).map_err(|why| format!("{source} has no valid token: {why}"))?)
     }
 }
 
 fn from_env(name: &str) -> Result<Token, CommandError> {
     let value = env::var(name).map_err(|_| {
-        CommandError::usage(format!("--token-env: there is no usable {name} in the environment"))
+        CommandError::usage(format!("--token-env: environment variable {name} is not set or is not text"))
     })?;
     Token::parse(&value, Instant::now())
         .map_err(|why| CommandError::usage(format!("--token-env {name}: {why}")))

@@ -1,4 +1,4 @@
-//! Gets the text of a token from a file or a command, within bounds of bytes and of time.
+//! Reads the text of a token from a file or a command, with a limit of 64 KiB and 10 seconds.
 
 use std::{
     fs::{self, File, FileType},
@@ -15,14 +15,14 @@ use tokio::{
     time::timeout,
 };
 
-/// So long is waited for a token, and so many bytes it may have.
+/// The maximum wait for a token, and its maximum size in bytes.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 64 * 1024;
 
-/// Why there is no token.
+/// A token could not be read.
 pub(super) struct TokenError {
     pub(super) why: String,
-    /// It may only have come at a bad moment.
+    /// Whether reading again may succeed.
     pub(super) is_retryable: bool,
 }
 
@@ -36,15 +36,16 @@ fn timed_out(why: String) -> TokenError {
     TokenError { why, is_retryable: false }
 }
 
-/// What is in a file, or comes through a pipe.
+/// Reads a regular file or a pipe.
 pub(super) async fn file(path: &Path) -> Result<String, TokenError> {
     let name = path.display();
     let named = path.to_owned();
-    // Whoever waits for a pipe that nobody writes to does so on a thread of its own, until this process ends.
+    // Opening a pipe without a writer blocks this thread until the process ends.
     let read = timeout(PATIENCE, spawn_blocking(move || bounded(named))).await;
-    let read = read.map_err(|_| timed_out(format!("the token file {name} was not written within 10 s")))?;
+    let read =
+        read.map_err(|_| timed_out(format!("nothing was written to token file {name} within 10 s")))?;
     let text = read.map_err(io::Error::other).and_then(|text| text);
-    let text = text.map_err(|error| format!("the token file {name} cannot be read: {error}"))?;
+    let text = text.map_err(|error| format!("failed to read token file {name}: {error}"))?;
     Ok(text)
 }
 
@@ -52,12 +53,12 @@ fn bounded(path: PathBuf) -> io::Result<String> {
     let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     let kind = fs::metadata(&path)?.file_type();
     if !kind.is_file() && !is_pipe(kind) {
-        return refused("it is neither a regular file nor a pipe");
+        return refused("not a regular file or pipe");
     }
     let mut text = String::new();
     let read = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
     if u64::try_from(read).unwrap_or(u64::MAX) > LONGEST {
-        return refused("it is longer than 64 KiB");
+        return refused("longer than 64 KiB");
     }
     Ok(text)
 }
@@ -72,7 +73,7 @@ fn is_pipe(_: FileType) -> bool {
     false
 }
 
-/// What a shell command prints. Its complaints go where ours go.
+/// Reads what a shell command prints. Its stderr is the stderr of this process.
 pub(super) async fn command(command: &str) -> Result<String, TokenError> {
     let ran = timeout(PATIENCE, run(command)).await;
     Ok(ran.map_err(|_| timed_out("the token command took longer than 10 s".to_owned()))??)
@@ -80,7 +81,7 @@ pub(super) async fn command(command: &str) -> Result<String, TokenError> {
 
 async fn run(command: &str) -> Result<String, String> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-    let failed = |error| format!("the token command cannot be run: {error}");
+    let failed = |error| format!("failed to run the token command: {error}");
     let mut command_line = Command::new(shell);
     command_line.args([flag, command]).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
@@ -88,25 +89,24 @@ async fn run(command: &str) -> Result<String, String> {
     let mut group = Group(command_line.spawn().map_err(failed)?);
     let mut text = String::new();
     if let Some(stdout) = group.0.stdout.take() {
-        // What is no text is told without being shown.
+        // The error does not repeat the output, which may be a secret.
         let read = stdout.take(LONGEST).read_to_string(&mut text).await;
-        read.map_err(|_| "what the token command says is no text".to_owned())?;
+        read.map_err(|_| "the output of the token command is not text".to_owned())?;
     }
     let status = group.0.wait().await.map_err(failed)?;
     if status.success() { Ok(text) } else { Err(format!("the token command failed: {status}")) }
 }
 
-/// A command and all that it has started: if it is not waited for any more, all of them end. The runtime sees
-/// to what is left of it.
+/// A command and its process group. Dropping this kills the group; the runtime reaps the command.
 struct Group(Child);
 
 impl Drop for Group {
     #[cfg(unix)]
     fn drop(&mut self) {
-        // It has an id until it was waited for, so that this is nobody else's.
+        // `id` is `None` once the command was reaped, so the id cannot belong to another process.
         let group = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?));
         if let Some(group) = group {
-            // Fails if all of them have ended just now.
+            // Fails if all processes of the group have ended already.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }

@@ -1,4 +1,4 @@
-//! The API that is called: a client with TLS, credentials around it, and a stack around both.
+//! The HTTP client of `upsert` and `poll`: a client with TLS, credentials on each attempt, and a stack around both.
 
 mod authenticated;
 mod credentials;
@@ -26,19 +26,23 @@ use self::authenticated::Authenticated;
 pub(crate) use self::{credentials::Credentials, headers::plain as headers};
 use crate::{args::ApiArgs, error::CommandError};
 
-/// The largest response that is read, in bytes.
+/// The largest response body that is read, in bytes.
 const LARGEST: usize = 64 << 20;
-/// What pays for retries: so much for each success, so much to begin with, and at most so much. A network that loses every fifth
-/// request is a bad one, not an outage, and whoever has a file to get through it wants to wait; in an outage it is spent soon.
+/// The retry budget: deposit per success, initial balance, maximum. Generous enough for a network that loses every
+/// fifth request; an outage exhausts it quickly.
 const BUDGET: (f64, u32, u32) = (0.5, 100, 500);
 const CONNECT: Duration = Duration::from_secs(10);
 
 type Http = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// A stack for this API.
+/// The stack around the client.
 pub(crate) type Service = Stacked<Authenticated<Http>>;
 
-/// Makes the service; `url` is of the API, and the credentials go nowhere else.
+/// Builds the service for the API at `url`.
+///
+/// # Errors
+///
+/// If credentials would be sent to `url` without TLS.
 pub(crate) fn service(
     args: &ApiArgs,
     url: &Uri,
@@ -47,13 +51,13 @@ pub(crate) fn service(
 ) -> Result<Service, CommandError> {
     if credentials.are_there() && url.scheme() != Some(&Scheme::HTTPS) && !is_loopback(url) {
         return Err(CommandError::usage(
-            "credentials are sent over https only: without TLS anybody on the way reads them",
+            "credentials require https: without TLS, others on the network can read them",
         ));
     }
     let (per_success, reserve, most) = BUDGET;
     let budget = Budget::new(per_success, reserve, most)?;
     let asked = credentials.clone();
-    // What waits for no token any more is not tried again; the next run does that.
+    // After an interrupt no new token is read, so a retry could not succeed.
     let decide = move |attempt: &AttemptView<'_>| match asked.are_interrupted() {
         true => Decision::Stop,
         false => attempt.default_decision(),
@@ -75,15 +79,15 @@ fn client(url: &Uri) -> Result<Http, CommandError> {
     let tls = if url.scheme() == Some(&Scheme::HTTPS) {
         builder.with_provider_and_native_roots(ring::default_provider())
     } else {
-        // Nobody is asked for a certificate, so that none has to be trusted.
+        // Plain http needs no trusted certificates.
         rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
             .map(|tls| tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
             .map(|tls| builder.with_tls_config(tls))
             .map_err(std::io::Error::other)
     };
-    let untrusting = "the certificates that this machine trusts cannot be read: SSL_CERT_FILE may name them";
-    let tls = tls.map_err(|error| CommandError::other(untrusting).with_source(error))?;
+    let message = "failed to read this machine's trusted certificates: set SSL_CERT_FILE to a file with them";
+    let tls = tls.map_err(|error| CommandError::other(message).with_source(error))?;
     let connector = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
@@ -94,7 +98,7 @@ fn is_loopback(url: &Uri) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// A value on the command line that is out of its range.
+/// A command-line value is out of range.
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         Self::usage(error.to_string())

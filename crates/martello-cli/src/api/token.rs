@@ -1,4 +1,4 @@
-//! A token, as somebody prints it.
+//! Parses a bearer token and its expiry.
 
 use std::{fmt, time::Duration};
 
@@ -6,17 +6,17 @@ use http::HeaderValue;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// A token is renewed when a tenth of its life is left, or so much.
+/// A token is renewed this long before it expires, or when a tenth of its lifetime is left, whichever is later.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// What goes into `Authorization`, and until when it is good.
+/// The value of `Authorization`, and when to renew it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) header: HeaderValue,
     renew_at: Option<Instant>,
 }
 
-/// As an OAuth2 server answers (RFC 6749 §5.1).
+/// The response of an OAuth2 server (RFC 6749 §5.1).
 #[derive(Deserialize)]
 struct Issued {
     access_token: String,
@@ -24,22 +24,22 @@ struct Issued {
 }
 
 impl Token {
-    /// Reads a token, bare or as JSON, which was made at this moment. The error does not repeat the text.
+    /// Parses a token, alone or as JSON, that was requested at `made`. The error does not repeat the text.
     pub(super) fn parse(text: &str, made: Instant) -> Result<Self, &'static str> {
         let text = text.trim();
         let (token, life) = if text.starts_with('{') {
             let issued: Issued = serde_json::from_str(text)
-                .map_err(|_| "it has no access_token, or an expires_in that is no number")?;
+                .map_err(|_| "the JSON has no access_token, or its expires_in is not a number")?;
             (issued.access_token, issued.expires_in)
         } else {
             (text.to_owned(), None)
         };
         let fits = |byte: u8| byte.is_ascii_graphic();
         if token.is_empty() || !token.bytes().all(fits) {
-            return Err("it is no token: one word of printable ASCII");
+            return Err("a token is one word of printable ASCII characters");
         }
-        let mut header =
-            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| "it cannot be sent in a header")?;
+        let mut header = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| "it has characters that a header cannot contain")?;
         header.set_sensitive(true);
         let life = life.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let renew_at = life.and_then(|life| made.checked_add(life - MARGIN.min(life / 10)));

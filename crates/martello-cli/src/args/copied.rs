@@ -1,15 +1,15 @@
-//! What is copied from a list, with what was swept along.
+//! Parses ids and hosts that were copied from the command's own output, with quotes or commas around them.
 
 use std::{net::Ipv6Addr, str::FromStr};
 
 use http::uri::Authority;
 
-/// An id.
+/// Parses an id.
 pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, T::Err> {
     bare(text).parse()
 }
 
-/// A name that a server gave an attempt, as it stands in a timeline: `Trackingid 5f3a-0062`.
+/// Parses a tracking id, alone or as a timeline shows it: `Trackingid 5f3a-0062`.
 pub(crate) fn tracking_id(text: &str) -> Result<String, String> {
     let text = bare(text);
     let (word, rest) = text.split_once(' ').unwrap_or(("", text));
@@ -17,7 +17,7 @@ pub(crate) fn tracking_id(text: &str) -> Result<String, String> {
     if id.is_empty() { Err("expected an id".to_owned()) } else { Ok(id.to_owned()) }
 }
 
-/// A host, by itself, with a port, or as a URL.
+/// A host, from a host name, a host with a port, or a URL.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
     pub(crate) name: String,

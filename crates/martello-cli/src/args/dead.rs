@@ -8,32 +8,32 @@ use super::{FilterArgs, ListArgs, Rate, SelectionArgs, ShowArgs, copied};
 
 #[derive(Subcommand)]
 pub(crate) enum DeadCommand {
-    /// List dead letters, the newest first.
+    /// List dead letters, newest first.
     List(DeadListArgs),
-    /// Show all that is known of a dead letter: timeline, attempts with their Trackingids, revisions, body.
+    /// Show a dead letter: its timeline, attempts with tracking ids, revisions and body.
     Show(ShowArgs),
-    /// Correct a request: makes a new revision with an Idempotency-Key of its own; the old one stays.
+    /// Store a corrected revision of a request, with a new Idempotency-Key. Earlier revisions remain.
     ///
-    /// Without anything to change, it opens the request in $VISUAL or $EDITOR.
+    /// Without an option that changes something, opens the request in $VISUAL or $EDITOR.
     Edit(EditArgs),
-    /// Put dead letters back into their queues.
+    /// Put dead letters back into their queues, to be delivered again.
     ///
-    /// On a terminal it waits for what becomes of them; interrupted, they go on. By a filter, it is a job in the store:
-    /// `martello dead replays` lists and cancels it.
+    /// On a terminal, waits for the results; Ctrl-C stops the waiting, not the replay. A replay by filter is a job in
+    /// the store: `martello dead replays` lists, watches and cancels it.
     Replay(ReplayArgs),
-    /// The replays by filter and how far they are.
+    /// List, watch or cancel replays by filter.
     Replays {
         #[command(subcommand)]
         action: Option<ReplaysCommand>,
     },
-    /// Delete dead letters for good, except those that are kept.
+    /// Delete dead letters permanently, except protected ones.
     Purge(SelectionArgs),
-    /// Write dead letters whole as NDJSON: every attempt and revision, URLs and bodies as they are.
+    /// Write dead letters as NDJSON, with all attempts and revisions, and nothing masked.
     Export(ExportArgs),
-    /// Keep dead letters from purges.
-    Keep(SelectionArgs),
-    /// Keep them no longer.
-    Unkeep(SelectionArgs),
+    /// Protect dead letters from purges.
+    Protect(SelectionArgs),
+    /// Let purges delete these dead letters again.
+    Unprotect(SelectionArgs),
 }
 
 #[derive(Args)]
@@ -46,47 +46,47 @@ pub(crate) struct DeadListArgs {
 
 #[derive(Args)]
 pub(crate) struct EditArgs {
-    /// The dead letter.
+    /// The dead letter's id.
     #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
-    /// Another method.
+    /// Set the method.
     #[arg(long)]
     pub(crate) method: Option<Method>,
-    /// Another URL, absolute.
+    /// Set the URL, which must be absolute.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// Set a header in place of all of its name, as 'Name: value'; may be repeated.
+    /// Set a header, as 'Name: value', replacing all headers of that name. Repeatable.
     #[arg(long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
-    /// Remove the headers of this name; may be repeated.
+    /// Remove all headers of this name. Repeatable.
     #[arg(long = "remove-header", value_name = "NAME")]
     pub(crate) removed: Vec<HeaderName>,
-    /// Another body.
+    /// Set the body to this text.
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
     pub(crate) body: Option<String>,
-    /// Another body, from a file; - is the standard input. One that is empty is refused.
+    /// Set the body to the contents of this file; '-' is standard input. Must not be empty.
     #[arg(long, value_name = "FILE")]
     pub(crate) body_file: Option<PathBuf>,
-    /// Take an empty file, or an empty standard input, for an empty body.
+    /// Accept an empty --body-file as an empty body.
     #[arg(long, requires = "body_file")]
     pub(crate) allow_empty_body: bool,
-    /// The whole request from a file, in the form that the editor shows.
+    /// Read the whole request from this file, in the format that the editor shows; '-' is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "url", "headers", "removed", "body", "body_file"])]
     pub(crate) request_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
-    /// How fast those of a filter go: 10/s, which is the default, 30/min, 500/h.
+    /// Replay this many per unit of time when a filter or --all selects them, such as 30/min or 500/h [default: 10/s].
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
-    /// Also those whose key was written by a newer request since: it would be overwritten.
+    /// Also replay dead letters that a newer request of the same order key has overtaken; this overwrites newer data.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Wait for what becomes of them, also without a terminal.
+    /// Wait for the results, also without a terminal or with --json.
     #[arg(long, conflicts_with = "detach")]
     pub(crate) watch: bool,
-    /// Do not wait.
+    /// Do not wait for the results.
     #[arg(long)]
     pub(crate) detach: bool,
     #[command(flatten)]
@@ -95,17 +95,17 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum ReplaysCommand {
-    /// List them, the newest first.
+    /// List replays, newest first.
     List,
-    /// Wait for one.
+    /// Wait until a replay is done, and show its results.
     Watch {
-        /// The replay.
+        /// The replay's id.
         #[arg(value_parser = copied::id::<JobId>)]
         job: JobId,
     },
-    /// Stop one: what no worker has taken yet is a dead letter again.
+    /// Cancel a replay: requests that no worker has claimed yet become dead letters again.
     Cancel {
-        /// The replay.
+        /// The replay's id.
         #[arg(value_parser = copied::id::<JobId>)]
         job: JobId,
     },
@@ -113,7 +113,7 @@ pub(crate) enum ReplaysCommand {
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// Into this file, which is written whole or not at all, for its owner alone.
+    /// Write to this file, replaced as a whole; only its owner can read it [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

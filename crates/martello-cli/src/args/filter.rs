@@ -8,45 +8,45 @@ use super::{
 };
 use crate::{entries::EntryPages, error::CommandError};
 
-/// Conditions, all of which must hold.
-// Its heading holds for what comes after it too: it goes last.
+/// Filter conditions; an entry must match all of them.
+// Clap applies the heading to all arguments that follow, so this group comes last in every command.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// In this queue.
+    /// Match entries of this queue.
     #[arg(long)]
     queue: Option<QueueName>,
-    /// To this host. With a port, as it is copied from a list, only where all that matches goes to that port.
+    /// Match requests to this host, on any port. With a port, fails if a match goes to another port.
     #[arg(long)]
     host: Option<Host>,
-    /// Last answered with this status.
+    /// Match entries whose last response had this status.
     #[arg(long, value_parser = clap::value_parser!(u16).range(100..=999))]
     status: Option<u16>,
-    /// Last ended so: success, unavailable, faulty, rejected, unsent or ambiguous.
+    /// Match the outcome of the last attempt: success, unavailable, faulty, rejected, unsent or ambiguous.
     #[arg(long)]
     outcome: Option<Outcome>,
-    /// Dead for this reason, now or before: exhausted, rejected, expired, ambiguous, crashed or by_hand.
+    /// Match the reason for which an entry is or was dead: exhausted, rejected, expired, ambiguous, crashed or by_hand.
     #[arg(long)]
     reason: Option<Reason>,
-    /// With an attempt that the server named so.
+    /// Match entries with an attempt that has this tracking id.
     #[arg(long, value_name = "ID", value_parser = copied::tracking_id)]
     tracking_id: Option<String>,
-    /// Of this order key, such as api.example/orders/17.
+    /// Match this order key, such as api.example/orders/17.
     #[arg(long)]
     key: Option<OrderKey>,
-    /// Last replayed by this job.
+    /// Match entries that this replay put back last.
     #[arg(long, value_parser = copied::id::<JobId>)]
     job: Option<JobId>,
-    /// In its state since then or later: an age such as 30m, 2h or 3d, or a time such as 2026-11-28T16:00Z.
+    /// Match entries whose state changed at or after this time: an age such as 2h or 3d, or 2026-11-28T16:00Z.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     since: Option<Timestamp>,
-    /// In its state since before then.
+    /// Match entries whose state changed before this time.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     before: Option<Timestamp>,
 }
 
 impl FilterArgs {
-    /// The filter, of what is in this state.
+    /// Builds the filter, restricted to this state.
     pub(crate) async fn of(self, store: &dyn Store, state: Option<State>) -> Result<Filter, CommandError> {
         let (host, port) = self.host.map(|host| (host.name, host.port)).unzip();
         let filter = Filter {
@@ -70,21 +70,22 @@ impl FilterArgs {
     }
 }
 
-/// A filter knows no ports: who names one must not get what goes to another.
+/// Rejects a match on another port: [`Filter`] has no port, and `--host` with a port must not select other ports.
 async fn refuse_other_ports(store: &dyn Store, filter: &Filter, port: u16) -> Result<(), CommandError> {
     let mut pages = EntryPages::new(store, filter, 1_000);
     while let Some(page) = pages.next().await? {
         if let Some(other) = page.iter().map(goes_to).find(|other| *other != port) {
             let host = filter.host.as_deref().unwrap_or_default();
             return Err(CommandError::usage(format!(
-                "--host {host} is for all of its ports: also {host}:{other} matches; name ids, or --host {host}"
+                "--host matches all ports: an entry for {host}:{other} also matches; give --host {host} without a \
+                 port to select all, or give ids"
             )));
         }
     }
     Ok(())
 }
 
-/// The port that it goes to, named or not.
+/// The port of the URL, or the default port of its scheme.
 fn goes_to(entry: &Entry) -> u16 {
     entry.uri.port_u16().unwrap_or(if entry.uri.scheme_str() == Some("http") { 80 } else { 443 })
 }

@@ -23,26 +23,26 @@ pub(crate) use upsert::UpsertArgs;
 
 const AFTER: &str = "\
 Environment:
-  MARTELLO_STORE  the store, if --store does not say so; a password in it then stands in no list of processes
+  MARTELLO_STORE  the store to use without --store; keeps a password in the URL out of the process list
 
 Exit codes:
-    0  all is well
-    1  some of it could not be done, was rejected, or the doctor found something
-    2  the command line makes no sense
-    3  the store cannot be used: not there, no store, of a newer version, full, not to be reached
-    4  there is no such entry, queue or replay, its state does not allow it, or a filter matches nothing
-    5  only for now: some entities, or a pass, failed in a way that passes; run it again
-    7  something else went wrong
-  130  interrupted, or not agreed to: what had begun in the store goes on; a sync can be resumed";
+    0  success
+    1  partial success: some items failed or were rejected, or `doctor` found a problem
+    2  invalid command line
+    3  the store cannot be used: it does not exist, is not a Martello store, has a newer schema, is full or unreachable
+    4  no such entry, queue or replay; the entry's state does not allow the change; or the filter matches nothing
+    5  temporary failure of some entities or of a pass: run the command again
+    7  any other error
+  130  interrupted or not confirmed: a replay that has started continues; run `upsert` or `poll` again to resume";
 
-/// Synchronise with HTTP APIs that fail now and then, and look after an outbox of stored requests and its dead letters.
+/// Send entities to and read changes from unreliable HTTP APIs; inspect an outbox and repair its dead letters.
 #[derive(Parser)]
 #[command(name = "martello", version, after_help = AFTER)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Write JSON for programs: one document on stdout, errors as JSON on stderr.
-    #[arg(long, global = true, help_heading = "Everywhere")]
+    /// Write JSON: one document on stdout, errors on stderr.
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -52,7 +52,7 @@ pub(crate) struct Cli {
 #[derive(Args)]
 pub(crate) struct StoreArgs {
     /// The store: sqlite:PATH or postgres://USER@HOST/DATABASE?schema=NAME [env: MARTELLO_STORE].
-    #[arg(long, global = true, value_name = "STORE", help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "STORE", help_heading = "Global options")]
     pub(crate) store: Option<String>,
 }
 
@@ -60,31 +60,31 @@ pub(crate) struct StoreArgs {
 pub(crate) enum Command {
     Upsert(Box<UpsertArgs>),
     Poll(Box<PollArgs>),
-    /// Items that a poll could not use, and parked beside its checkpoint.
+    /// List, print again or discard the items that a poll set aside because it could not use them.
     Parked(ParkedArgs),
     #[command(flatten)]
     Stored(StoreCommand),
 }
 
-/// Verbs on a store.
+/// The commands that need a store.
 #[derive(Subcommand)]
 pub(crate) enum StoreCommand {
-    /// Requests that wait, are with a worker, or have ended.
+    /// List, pause, cancel and dead-letter the requests of an outbox.
     #[command(subcommand)]
     Outbox(OutboxCommand),
-    /// Requests that were given up on: investigate, correct, replay.
+    /// Inspect, edit, replay, export and purge dead letters: requests that the worker gave up on.
     #[command(subcommand)]
     Dead(DeadCommand),
-    /// Examine the store and its queues; exit code 1 if somebody should look at something.
+    /// Check the store and its queues; exit with 1 if anything needs attention.
     Doctor(DoctorArgs),
 }
 
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
-    /// How long a request may be due before that is a finding, such as 15m or 2h.
+    /// Report a queue whose oldest due request has waited longer than this, such as 15m or 2h.
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = time::duration)]
     pub(crate) oldest: std::time::Duration,
-    /// How many dead letters a queue may have before that is a finding.
+    /// Report a queue with more dead letters than this.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) dead: u64,
 }

@@ -5,28 +5,28 @@ use super::{FilterArgs, SelectionArgs, copied};
 
 #[derive(Subcommand)]
 pub(crate) enum OutboxCommand {
-    /// How many requests each queue has in each state, how long the oldest has been due, and whether it is paused.
+    /// Show each queue: requests per state, how long the oldest has been due, pauses and holds.
     Stats,
-    /// List requests, the newest first.
+    /// List requests, newest first.
     List(OutboxListArgs),
-    /// Show all that is known of a request: timeline, attempts, revisions, body.
+    /// Show a request: its timeline, attempts, revisions and body.
     Show(ShowArgs),
-    /// Let workers take nothing more from a queue. What they have goes on.
+    /// Pause a queue: workers claim nothing more from it. Deliveries in progress continue.
     Pause(PauseArgs),
-    /// End the pause of a queue, and the holds of its APIs.
+    /// Resume a paused queue, and end the holds of its APIs.
     Resume {
-        /// The queue.
+        /// The queue's name.
         queue: QueueName,
     },
-    /// Call off requests that wait.
+    /// Cancel waiting requests: they are never delivered.
     Cancel(SelectionArgs),
-    /// Make dead letters of requests that wait, to look at them in peace.
-    Bury(SelectionArgs),
+    /// Turn waiting requests into dead letters, for example to edit them.
+    DeadLetter(SelectionArgs),
 }
 
 #[derive(Args)]
 pub(crate) struct OutboxListArgs {
-    /// In this state: ready, leased, done, dead or cancelled.
+    /// Match this state: ready, leased, done, dead or cancelled.
     #[arg(long)]
     pub(crate) state: Option<State>,
     #[command(flatten)]
@@ -35,41 +35,41 @@ pub(crate) struct OutboxListArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// Which part of a list, and how much of each URL.
+/// Which page of a list to show, and whether to mask URLs.
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// How many at most, from 1 to 1000.
+    /// List at most this many, 1 to 1000.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
-    /// Go on after this place, which the page before named.
+    /// Continue after this cursor, which the previous page showed.
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<Cursor>,
-    /// Show URLs with the values of their queries, which are masked otherwise.
+    /// Show the values of URL queries; they are masked by default.
     #[arg(long)]
     pub(crate) reveal: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct ShowArgs {
-    /// The request.
+    /// The request's id.
     #[arg(value_parser = copied::id::<EntryId>)]
     pub(crate) id: EntryId,
-    /// Another revision of the request than the last.
+    /// Show this revision of the request [default: the last].
     #[arg(long, value_name = "N")]
     pub(crate) revision: Option<u32>,
-    /// Write nothing but the body, byte for byte.
+    /// Write only the body, byte for byte.
     #[arg(long, conflicts_with = "reveal")]
     pub(crate) body: bool,
-    /// Show the URL with the values of its query and every header in full; they are masked otherwise.
+    /// Show the values of the URL's query and of secret headers; they are masked by default.
     #[arg(long)]
     pub(crate) reveal: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct PauseArgs {
-    /// The queue.
+    /// The queue's name.
     pub(crate) queue: QueueName,
-    /// Why, for whoever finds it paused.
+    /// The reason, which `outbox stats` and `doctor` show.
     #[arg(long, value_name = "TEXT", default_value = "paused by hand")]
     pub(crate) why: String,
 }

@@ -7,38 +7,38 @@ use super::{ApiArgs, BulkArgs, time};
 
 const AFTER: &str = "\
 Exit codes:
-    0  all was written; also when the reader of the output goes away
-    1  with --once: some items could not be used, and are parked
-    2  the command line makes no sense
-    5  with --once: the pass could not be ended for now: run it again
-    7  it could not go on: a checkpoint that is cut off or of another source, credentials that are refused or missing, no room,
-       no TLS or none but TLS at the port; with --once also a request that is refused without a Retry-After, pages that run in
-       a circle, lead to another origin, are too large or make no sense
-  130  interrupted: the same command goes on
+    0  success, also when the reader of the output closes it
+    1  with --once: some items could not be used and were parked
+    2  invalid command line
+    5  with --once: the pass failed temporarily; run the command again
+    7  the poll cannot continue: a truncated or corrupt checkpoint or one of another source, rejected or missing credentials,
+       a full disk, https to a port without TLS or http to a port with TLS; with --once also a request that the server
+       rejects without Retry-After, or pages that repeat, lead to another origin, are too large or are invalid
+  130  interrupted: run the same command again to resume
 
-With --once it waits for no more than a minute where the server asks for more, but ends with 5 and says until when.
-An item counts as seen when its line was written and flushed, and not before. Killed in between, it comes again.";
+With --once, the command waits at most one minute. If the server asks for a longer wait, it exits with 5 and shows until when.
+An item counts as seen once its line is written and flushed. If the command is killed before that, it prints the item again.";
 
-/// Print what changed since, a line of JSON each, pass after pass.
+/// Print the items that changed since the last pass, one JSON object per line, pass after pass.
 #[derive(Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct PollArgs {
-    /// What to ask: {since} is the value of the query parameter that bears the moment.
+    /// The URL to poll. One query parameter has the value {since}, which is replaced by the time to read from.
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
-    /// Where it stands is kept in this file; beside it what is parked, in FILE.parked.
+    /// Keep the position of the poll in this file, and parked items in FILE.parked.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: PathBuf,
-    /// An item's key: a field with a text or a number.
+    /// The field with an item's key, a string or a number.
     #[arg(long, value_name = "FIELD", default_value = "id")]
     pub(crate) key: String,
-    /// An item's stamp, by which the API filters: a field with a time such as 2026-11-28T16:00:00Z.
+    /// The field with an item's stamp, the time by which the API filters, such as 2026-11-28T16:00:00Z.
     #[arg(long, value_name = "FIELD", default_value = "updated_at")]
     pub(crate) stamp: String,
-    /// Print this field of each item in place of all of it.
+    /// Print only this field of each item.
     #[arg(long, value_name = "FIELD")]
     pub(crate) print: Option<String>,
-    /// Make one pass, and end.
+    /// Make one pass and exit.
     #[arg(long)]
     pub(crate) once: bool,
     #[command(flatten)]
@@ -49,64 +49,64 @@ pub(crate) struct PollArgs {
     pub(crate) api: ApiArgs,
 }
 
-/// What a page looks like.
+/// The format of a page.
 #[derive(Args)]
 #[command(next_help_heading = "Pages")]
 pub(crate) struct PageArgs {
-    /// Where a page has its items: a field, or a JSON Pointer [default: data; with --link, the page is the list].
+    /// The list of items within a page: a field or a JSON Pointer [default: data; with --link, the page itself].
     #[arg(long, value_name = "PLACE")]
     pub(crate) items: Option<String>,
-    /// Take null in the place of the items for an empty page; otherwise it is a failure.
+    /// Treat null instead of a list of items as an empty page; by default it is an error.
     #[arg(long)]
     pub(crate) null_is_empty: bool,
-    /// Where a page has the next one's cursor, as a JSON Pointer [default: /cursor/next, else /cursors/next].
+    /// The next page's cursor within a page, as a JSON Pointer [default: /cursor/next, else /cursors/next].
     #[arg(long, value_name = "PLACE")]
     pub(crate) cursor: Option<String>,
-    /// The query parameter that bears a cursor.
+    /// The query parameter for a cursor.
     #[arg(long, value_name = "NAME", default_value = "cursor")]
     pub(crate) cursor_parameter: String,
     /// Follow the Link header with rel="next" instead of a cursor.
     #[arg(long, conflicts_with_all = ["cursor", "cursor_parameter"])]
     pub(crate) link: bool,
-    /// Ask for so many items in a page, such as limit=100. Unlike in the URL, it can be changed later.
+    /// Request this many items per page, such as limit=100. Unlike a parameter in --url, it may change between runs.
     #[arg(long, value_name = "NAME=N", value_parser = page_size)]
     pub(crate) page_size: Option<(String, u32)>,
 }
 
-/// When, and from when, to ask.
+/// When to poll, and from when.
 #[derive(Args)]
-#[command(next_help_heading = "Pace")]
+#[command(next_help_heading = "Schedule")]
 pub(crate) struct PaceArgs {
-    /// From one pass to the next; up to four times that while nothing is new.
+    /// The time from one pass to the next; up to four times that while nothing is new.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time::duration)]
     pub(crate) interval: Duration,
-    /// How long after its stamp an item may still appear: each pass begins so far behind the last.
+    /// How long after its stamp an item may first appear. Each pass starts this long before the end of the last one.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = time::duration)]
     pub(crate) overlap: Duration,
-    /// Where the first pass begins: a time, or how long ago, such as 30d. Without it, {since} is left out then. It is kept in the
-    /// checkpoint: how long ago counts from the first run, also after a restart and where everything is asked for again,
-    /// as long as the source lists that.
+    /// Start the first pass at this time or age, such as 30d [default: no {since} parameter in the first pass]. An age
+    /// counts from the first run: the checkpoint keeps the time, also when the poll requests everything again.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     pub(crate) from: Option<Timestamp>,
-    /// Take a stamp without a zone for UTC; otherwise its item is parked.
+    /// Treat a stamp without a time zone as UTC; by default its item is parked.
     #[arg(long)]
     pub(crate) utc: bool,
-    /// Where the checkpoint is of another source, forget it and ask for everything. The URL, the items, the key, the stamp and every
-    /// --header that is no credential make another source.
+    /// If the checkpoint belongs to another source, discard it and request everything. A source is the combination of
+    /// --url, --items, --key, --stamp and every header other than credentials.
     #[arg(long)]
     pub(crate) resync: bool,
 }
 
 fn page_size(text: &str) -> Result<(String, u32), String> {
     let parsed = text.split_once('=').and_then(|(name, items)| Some((name, items.parse().ok()?)));
-    let (name, items) =
-        parsed.filter(|(name, items)| !name.is_empty() && *items > 0).ok_or("expected such as limit=100")?;
+    let (name, items) = parsed
+        .filter(|(name, items)| !name.is_empty() && *items > 0)
+        .ok_or("expected NAME=N, such as limit=100")?;
     Ok((name.to_owned(), items))
 }
 
 #[derive(Args)]
 pub(crate) struct ParkedArgs {
-    /// The checkpoint of the poll.
+    /// The checkpoint file of the poll.
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) checkpoint: Option<PathBuf>,
     #[command(subcommand)]
@@ -115,21 +115,21 @@ pub(crate) struct ParkedArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum ParkedCommand {
-    /// List them, the oldest first, with why they were parked.
+    /// List parked items, oldest first, with the reason.
     List,
-    /// Have the poll print them again, before its next pass.
+    /// Let the poll print parked items again, before its next pass.
     Again(ParkedSelection),
-    /// Forget them.
+    /// Delete parked items permanently.
     Discard(ParkedSelection),
 }
 
-/// Which of them.
+/// Which parked items.
 #[derive(Args)]
 pub(crate) struct ParkedSelection {
-    /// By their ids, as they are listed.
+    /// Ids from `parked list`.
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) ids: Vec<u64>,
-    /// All of them.
+    /// Select all parked items.
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]

@@ -1,10 +1,10 @@
-//! Times and rates as people write them.
+//! Parses times, durations and rates of the command line.
 
 use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-/// A point in time, or how long ago.
+/// Parses a time, or an age relative to now.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     let ago = |age: Duration| Timestamp::now().checked_sub(age).ok();
     let time: Option<Timestamp> = text.parse().ok().or_else(|| duration(text).ok().and_then(ago));
@@ -13,22 +13,22 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// A length of time, a day being 24 hours.
+/// Parses a duration; a day is 24 hours.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span = text.parse::<Span>().ok();
     let length = |span: Span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok();
     let length: Option<SignedDuration> = span.and_then(length);
     length
         .and_then(|length| Duration::try_from(length).ok())
-        .ok_or_else(|| "expected a length of time such as 90s, 15m or 2h".to_owned())
+        .ok_or_else(|| "expected a duration such as 90s, 15m or 2h".to_owned())
 }
 
-/// How many in each second.
+/// A rate, per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate(pub(crate) f64);
 
 impl Default for Rate {
-    /// Ten: a server that is just back takes that beside its day's work.
+    /// 10 per second, a small load for a server that has just recovered.
     fn default() -> Self {
         Self(10.0)
     }
@@ -48,7 +48,7 @@ impl FromStr for Rate {
         let rate = number.trim().parse::<f64>().map(|number| number / seconds);
         let fits = |rate: &f64| (0.001..=10_000.0).contains(rate);
         rate.ok().filter(fits).map(Self).ok_or_else(|| {
-            "expected a rate such as 10/s, 30/min or 500/h, from 0.001 to 10000 in each second".to_owned()
+            "expected a rate such as 10/s, 30/min or 500/h, from 0.001 to 10000 per second".to_owned()
         })
     }
 }

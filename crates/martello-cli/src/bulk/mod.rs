@@ -1,4 +1,4 @@
-//! One change to many entries.
+//! Applies one change to many entries.
 
 mod result;
 
@@ -18,10 +18,10 @@ use crate::{
     interrupt::or_interrupt,
 };
 
-/// How many changes are under way at once: the store commits those together that wait for it.
+/// How many changes run concurrently; the store commits waiting changes in one transaction.
 const AT_ONCE: usize = 200;
 
-/// A change, the state that it needs, and its words.
+/// A change, the state that an entry must have for it, and the verb in messages.
 pub(crate) struct BulkAction {
     pub(crate) change: Change,
     pub(crate) of: State,
@@ -29,7 +29,7 @@ pub(crate) struct BulkAction {
     pub(crate) past: &'static str,
 }
 
-/// What entries in this state are called.
+/// The noun for entries in this state.
 pub(crate) fn noun(state: State, many: u64) -> &'static str {
     match (state, many) {
         (State::Dead, 1) => "dead letter",
@@ -39,7 +39,7 @@ pub(crate) fn noun(state: State, many: u64) -> &'static str {
     }
 }
 
-/// Does it to those that are named, or to those that match once somebody is sure.
+/// Applies the change to the given ids, or, after confirmation, to all matches of the filter.
 pub(crate) async fn run(
     context: &mut Context,
     selection: SelectionArgs,
@@ -52,17 +52,17 @@ pub(crate) async fn run(
     }
 }
 
-/// How many match; none is an error.
+/// Counts the matches; it is an error if there are none.
 pub(crate) async fn count(store: &dyn Store, filter: &Filter) -> Result<u64, CommandError> {
     let noun = noun(filter.state.unwrap_or(State::Ready), 0);
     match store.count(filter.clone()).await? {
-        0 if filter.is_open() => Err(CommandError::not_found(format!("there are no {noun}"))),
-        0 => Err(CommandError::not_found(format!("the filter matches none of the {noun}"))),
+        0 if filter.is_open() => Err(CommandError::not_found(format!("the store has no {noun}"))),
+        0 => Err(CommandError::not_found(format!("no {noun} match the filter"))),
         many => Ok(many),
     }
 }
 
-/// Does it to each of these, in turn; one that cannot be changed stops no other.
+/// Changes these entries one after the other; an entry that cannot be changed does not stop the rest.
 async fn named(
     context: &mut Context,
     ids: Vec<EntryId>,
@@ -78,10 +78,10 @@ async fn named(
         };
         result.note(id, changed)?;
     }
-    result.tell(&mut context.out, act.verb, act.of)
+    result.print(&mut context.out, act.verb, act.of)
 }
 
-/// The entry, if it is in this state.
+/// Reads the entry; an error unless it is in this state.
 pub(crate) async fn look(store: &dyn Store, id: EntryId, state: State) -> Result<Entry, StoreError> {
     match store.entry(id).await? {
         Some(entry) if entry.state == state => Ok(entry),
@@ -100,20 +100,21 @@ async fn matching(
     let mut result = BulkResult::new(act.past, bulk.dry_run);
     if bulk.dry_run {
         result.matched = matched;
-        return result.tell(&mut context.out, act.verb, act.of);
+        return result.print(&mut context.out, act.verb, act.of);
     }
     confirm::confirm(bulk, &format!("{} {matched} {}", act.verb, noun(act.of, matched))).await?;
     let walked = or_interrupt(walk(&context.store, filter, act, &mut result)).await;
     walked.unwrap_or_else(|| {
         let (past, done) = (act.past, result.done);
         Err(CommandError::interrupted(format!(
-            "interrupted: {done} were {past} for certain, up to {AT_ONCE} more perhaps"
+            "interrupted: {past} {done} {}, and possibly up to {AT_ONCE} more",
+            noun(act.of, done)
         )))
     })?;
-    result.tell(&mut context.out, act.verb, act.of)
+    result.print(&mut context.out, act.verb, act.of)
 }
 
-/// Page after page, each at once.
+/// Changes all matches, page by page, the entries of a page concurrently.
 async fn walk(
     store: &Arc<dyn Store>,
     filter: &Filter,

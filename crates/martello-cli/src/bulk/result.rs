@@ -7,19 +7,19 @@ use crate::{
     output::Output,
 };
 
-/// How many failures are told one by one.
-const MOST_TOLD: usize = 100;
+/// How many failures are listed individually.
+const MAX_LISTED: usize = 100;
 
-/// What became of those that were to be changed.
+/// The result of a change to many entries.
 #[derive(Serialize)]
 pub(crate) struct BulkResult {
     verb: &'static str,
     dry_run: bool,
-    /// How many were meant.
+    /// How many entries were selected.
     pub(crate) matched: u64,
-    /// How many were changed.
+    /// How many were changed; 0 in a dry run.
     pub(crate) done: u64,
-    /// The first of those that were not, and why.
+    /// The first 100 entries that could not be changed, and why.
     failed: Vec<Failed>,
     #[serde(skip)]
     refused: u64,
@@ -34,12 +34,16 @@ struct Failed {
 }
 
 impl BulkResult {
-    /// Of nothing yet; the verb in the past tense.
+    /// An empty result; `verb` is in the past tense.
     pub(crate) fn new(verb: &'static str, dry_run: bool) -> Self {
         Self { verb, dry_run, matched: 0, done: 0, failed: Vec::new(), refused: 0, first: None }
     }
 
-    /// Counts one. What is wrong with an entry is counted too; what is wrong with the store ends it all.
+    /// Counts one entry.
+    ///
+    /// # Errors
+    ///
+    /// An error of the store. An error of the entry itself is counted instead.
     pub(crate) fn note(
         &mut self,
         id: EntryId,
@@ -51,7 +55,7 @@ impl BulkResult {
             Ok(_) if self.dry_run => {}
             Ok(_) => self.done += 1,
             Err(error) if matches!(error.kind(), NotFound | Conflict | Invalid) => {
-                if self.failed.len() < MOST_TOLD {
+                if self.failed.len() < MAX_LISTED {
                     self.failed.push(Failed { id, error: error.to_string() });
                 }
                 self.refused += 1;
@@ -62,7 +66,7 @@ impl BulkResult {
         Ok(())
     }
 
-    /// How it ended, if something else is to be said of it.
+    /// The exit code alone, for a caller that prints something else.
     pub(crate) fn exit(mut self) -> Result<Exit, CommandError> {
         match self.first.take() {
             Some(error) if self.done == 0 => Err(error.into()),
@@ -71,8 +75,12 @@ impl BulkResult {
         }
     }
 
-    /// Says what became of them, with the verb for what was to be done. One that was meant alone and could not be changed is a failure of its own.
-    pub(crate) fn tell(mut self, out: &mut Output, verb: &str, of: State) -> Result<Exit, CommandError> {
+    /// Prints the result; `verb` is the infinitive, for a dry run.
+    ///
+    /// # Errors
+    ///
+    /// If a single entry was selected and could not be changed, its error.
+    pub(crate) fn print(mut self, out: &mut Output, verb: &str, of: State) -> Result<Exit, CommandError> {
         if let (1, Some(error)) = (self.matched, self.first.take()) {
             return Err(error.into());
         }

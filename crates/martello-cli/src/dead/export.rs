@@ -15,17 +15,17 @@ use crate::{
     output::{DetailShape, json},
 };
 
-/// How many are listed at once; each is then read alone, for its bodies may be large.
+/// Entries per page of the list. Each entry is then read individually, because bodies may be large.
 const AT_ONCE: usize = 200;
 
-/// Writes dead letters whole, a line each.
+/// Writes dead letters as NDJSON, one per line.
 pub(super) async fn export(context: &mut Context, args: ExportArgs) -> Result<Exit, CommandError> {
     let out = args.out.unwrap_or_else(|| "-".into());
     context.files.writes("--out", &out)?;
     let filter = args.filter.of(&*context.store, Some(State::Dead)).await?;
     count(&*context.store, &filter).await?;
     let work = write(&*context.store, &filter, &out);
-    let interrupted = || CommandError::interrupted("interrupted: the export is not complete");
+    let interrupted = || CommandError::interrupted("interrupted: the export is incomplete");
     let many = or_interrupt(work).await.ok_or_else(interrupted)??;
     if files::is_stdout(&out) {
         return Ok(Exit::Success);
@@ -39,15 +39,14 @@ pub(super) async fn export(context: &mut Context, args: ExportArgs) -> Result<Ex
     Ok(Exit::Success)
 }
 
-/// Into a file beside it, which then takes its place, so that there is never half of it; or through what is
-/// no file.
+/// Writes a regular file through a temporary file, so that it is replaced as a whole; anything else directly.
 async fn write(store: &dyn Store, filter: &Filter, path: &Path) -> Result<u64, CommandError> {
     if files::is_stdout(path) {
         let (mut out, _) = files::open(path).await?;
         return lines(store, filter, &mut out, CommandError::from).await;
     }
     let unwritten = |error: io::Error| {
-        CommandError::other(format!("{} cannot be written", path.display())).with_source(error)
+        CommandError::other(format!("failed to write {}", path.display())).with_source(error)
     };
     let Some(replacement) = Replacement::of(path).map_err(unwritten)? else {
         let (mut out, _) = files::open(path).await.map_err(unwritten)?;
@@ -68,7 +67,7 @@ async fn lines(
     let (mut many, mut pages) = (0, EntryPages::new(store, filter, AT_ONCE));
     while let Some(page) = pages.next().await? {
         for entry in page {
-            // It may have been purged since it was listed.
+            // `None` if the entry was purged after it was listed.
             let Some(detail) = store.detail(entry.id).await? else { continue };
             let line = json(&DetailShape::new(&detail, true)).map_err(io::Error::from).map_err(&unwritten)?;
             out.write_all(format!("{line}\n").as_bytes()).await.map_err(&unwritten)?;

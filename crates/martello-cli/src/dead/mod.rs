@@ -1,4 +1,4 @@
-//! `martello dead`.
+//! `martello dead`: inspects, edits, replays, exports and purges dead letters.
 
 mod edit;
 mod export;
@@ -21,21 +21,18 @@ pub(crate) async fn run(context: &mut Context, verb: DeadCommand) -> Result<Exit
             let filter = filter.of(&*context.store, Some(State::Dead)).await?;
             entries::list(context, filter, &page).await
         }
-        DeadCommand::Show(look) => entries::show(context, &look).await,
+        DeadCommand::Show(args) => entries::show(context, &args).await,
         DeadCommand::Edit(args) => edit::edit(context, args).await,
         DeadCommand::Replay(args) => replay::replay(context, args).await,
         DeadCommand::Replays { action } => replay::jobs(context, action).await,
-        DeadCommand::Purge(targets) => purge::purge(context, targets).await,
+        DeadCommand::Purge(selection) => purge::purge(context, selection).await,
         DeadCommand::Export(args) => export::export(context, args).await,
-        DeadCommand::Keep(targets) => bulk::run(context, targets, KEEP).await,
-        DeadCommand::Unkeep(targets) => bulk::run(context, targets, UNKEEP).await,
+        DeadCommand::Protect(selection) => bulk::run(context, selection, PROTECT).await,
+        DeadCommand::Unprotect(selection) => bulk::run(context, selection, UNPROTECT).await,
     }
 }
 
-const KEEP: BulkAction = BulkAction { change: Change::Protect, of: State::Dead, verb: "keep", past: "kept" };
-const UNKEEP: BulkAction = BulkAction {
-    change: Change::Unprotect,
-    of: State::Dead,
-    verb: "no longer keep",
-    past: "no longer kept:",
-};
+const PROTECT: BulkAction =
+    BulkAction { change: Change::Protect, of: State::Dead, verb: "protect", past: "protected" };
+const UNPROTECT: BulkAction =
+    BulkAction { change: Change::Unprotect, of: State::Dead, verb: "unprotect", past: "unprotected" };

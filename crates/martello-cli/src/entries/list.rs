@@ -7,7 +7,7 @@ use crate::{
     output::{EntryShape, ListShape, Table, age, url},
 };
 
-/// Lists what passes the filter. That nothing does is an answer, and no failure.
+/// Lists the entries that match the filter. No match is a success.
 pub(crate) async fn list(
     context: &mut Context,
     filter: Filter,
@@ -23,12 +23,12 @@ pub(crate) async fn list(
         return Ok(Exit::Success);
     }
     if found.entries.is_empty() {
-        out.note("nothing matches")?;
+        out.note("no entry matches the filter")?;
         return Ok(Exit::Success);
     }
     out.line(table(&found.entries, dead, page.reveal))?;
     if let Some(next) = found.next {
-        out.note(format_args!("there are more: add --after {next}"))?;
+        out.note(format_args!("more entries follow: add --after {next}"))?;
     }
     Ok(Exit::Success)
 }
@@ -52,10 +52,10 @@ fn table(entries: &[Entry], dead: bool, reveal: bool) -> Table {
 
 fn reason(entry: &Entry) -> String {
     let reason = entry.reason.map_or("", |reason| reason.as_str());
-    format!("{reason}{}", if entry.protected { ", kept" } else { "" })
+    format!("{reason}{}", if entry.protected { ", protected" } else { "" })
 }
 
-/// The status says more than the outcome, where there is one.
+/// The last response's status, or the last attempt's outcome if there was no response.
 fn last(entry: &Entry) -> String {
     let status = entry.last_status.map(|status| status.as_u16().to_string());
     let outcome = || entry.last_outcome.map(|outcome| outcome.to_string());

@@ -1,4 +1,4 @@
-//! Looking at entries, whatever their state.
+//! Lists and shows entries of any state.
 
 mod list;
 mod show;
@@ -9,18 +9,20 @@ use martello_outbox::{Cursor, Entry, Filter, Store, StoreError};
 pub(crate) use list::list;
 pub(crate) use show::{detail, meaning, show};
 
-/// All that passes a filter, page by page, the newest first. What is stored meanwhile is newer than the cursor, so it
-/// ends; and whether what was changed meanwhile still passes or not, the cursor leaves it behind.
+/// All entries that match a filter, page by page, newest first.
+///
+/// Entries stored in the meantime are newer than the cursor, so the walk ends. An entry that changes in the meantime
+/// is not visited twice.
 pub(crate) struct EntryPages<'a> {
     store: &'a dyn Store,
     filter: &'a Filter,
     size: usize,
-    /// Where the next page starts, if there is one.
+    /// The cursor of the next page; `None` after the last page.
     next: Option<Option<Cursor>>,
 }
 
 impl<'a> EntryPages<'a> {
-    /// EntryPages of at most 1,000.
+    /// `size` is at most 1,000 entries.
     pub(crate) fn new(store: &'a dyn Store, filter: &'a Filter, size: usize) -> Self {
         Self { store, filter, size, next: Some(None) }
     }

@@ -10,7 +10,11 @@ use crate::{
     output::{DetailShape, Output, Printable, Time, header, url, write_body},
 };
 
-/// All that is known of an entry, which must be there.
+/// Reads an entry with its attempts, events and revisions.
+///
+/// # Errors
+///
+/// Not found if the store has no such entry.
 pub(crate) async fn detail(store: &dyn Store, id: EntryId) -> Result<Detail, CommandError> {
     Ok(store.detail(id).await?.ok_or_else(|| StoreError::no_entry(id))?)
 }
@@ -25,7 +29,7 @@ pub(crate) async fn show(context: &mut Context, args: &ShowArgs) -> Result<Exit,
     } else if out.is_json() {
         out.document(&DetailShape::new(&detail, args.reveal))?;
     } else {
-        glance(out, &detail, args.reveal)?;
+        summary(out, &detail, args.reveal)?;
         timeline::write(out, &detail, args.reveal)?;
         request(out, revision, args.reveal)?;
     }
@@ -38,13 +42,13 @@ fn chosen(detail: &Detail, number: Option<u32>) -> Result<&Revision, CommandErro
     revision.ok_or_else(|| {
         let last = detail.entry.revision;
         CommandError::not_found(format!(
-            "there is no revision {number} of {}: they go up to {last}",
+            "entry {} has no revision {number}: its revisions are 1 to {last}",
             detail.entry.id
         ))
     })
 }
 
-fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), CommandError> {
+fn summary(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), CommandError> {
     let entry = &detail.entry;
     let reason = entry.reason.map_or(String::new(), |reason| match entry.state {
         State::Dead => format!(": {reason}"),
@@ -61,8 +65,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Command
         field("dedup key", &Printable::new(key))?;
     }
     field("attempts", &attempts(detail))?;
-    let repeatable =
-        if entry.repeatable { "yes" } else { "no: after an ambiguous attempt it is a dead letter" };
+    let repeatable = if entry.repeatable { "yes" } else { "no: an ambiguous attempt makes it a dead letter" };
     field("repeatable", &repeatable)?;
     field("stored", &Time(entry.created_at))?;
     field(&format!("{} since", entry.state), &Time(entry.changed_at))?;
@@ -71,7 +74,7 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Command
         field("expires", &Time(entry.expires_at))?;
     }
     if entry.protected {
-        field("kept", &"yes: no purge deletes it")?;
+        field("protected", &"yes: purges do not delete it")?;
     }
     if let Some(job) = entry.job {
         field("replayed by", &job)?;
@@ -85,12 +88,12 @@ fn glance(out: &mut Output, detail: &Detail, reveal: bool) -> Result<(), Command
     Ok(())
 }
 
-/// What it means that a dead letter is overtaken.
+/// Explains what it means that a dead letter is overtaken.
 pub(crate) fn meaning(overtaken: Overtaken) -> &'static str {
     match overtaken {
-        Overtaken::Certainly => "a newer request of its key was delivered: a replay would overwrite that",
+        Overtaken::Certainly => "a newer request of its order key was delivered; a replay would overwrite it",
         Overtaken::Possibly => {
-            "a newer request of its key may have been processed: a replay would overwrite that"
+            "a newer request of its order key may have been processed; a replay would overwrite it"
         }
     }
 }
@@ -98,12 +101,12 @@ pub(crate) fn meaning(overtaken: Overtaken) -> &'static str {
 fn attempts(detail: &Detail) -> String {
     let entry = &detail.entry;
     let (all, tries, most) = (entry.attempts, entry.tries, entry.max_attempts);
-    format!("{all} ever made; of its {most} tries, {tries} are used up")
+    format!("{all} made; {tries} of at most {most} tries used")
 }
 
 fn request(out: &mut Output, revision: &Revision, reveal: bool) -> Result<(), CommandError> {
     let request = &revision.request;
-    out.line(format_args!("\nrevision {}, made {}", revision.number, Time(revision.at)))?;
+    out.line(format_args!("\nrevision {}, created {}", revision.number, Time(revision.at)))?;
     out.line(format_args!("  {} {}", request.method, Printable::new(&url(&request.uri, reveal))))?;
     for (name, value) in &request.headers {
         out.line(format_args!("  {name}: {}", Printable::new(&header(name, value, reveal))))?;

@@ -1,4 +1,4 @@
-//! What tells one file from another, by whatever name.
+//! Compares files by device and inode, not by name.
 
 use std::{
     ffi::OsString,
@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// So many links, one to the next, are followed, as by Linux.
+/// The maximum number of links that are followed, as on Linux.
 const LINKS: usize = 40;
 
-/// A file, the place of one, or both: one that is not there yet may be made at any time.
+/// A file, its position in a directory, or both: a file that does not exist yet may be created at any time.
 #[derive(Debug)]
 pub(super) struct Identity {
     file: Option<Unique>,
@@ -22,27 +22,27 @@ type Unique = (u64, u64);
 type Unique = PathBuf;
 
 impl Identity {
-    /// `None` of what cannot be looked at: to open it says why.
+    /// `None` if the path cannot be read; opening it reports why.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok().and_then(|metadata| unique(path, &metadata));
         let place = place(path);
         (file.is_some() || place.is_some()).then_some(Self { file, place })
     }
 
-    /// Of a file that is open.
+    /// The identity of an open file.
     #[cfg(unix)]
     pub(super) fn of_open(metadata: &Metadata) -> Option<Self> {
         unique(Path::new(""), metadata).map(|file| Self { file: Some(file), place: None })
     }
 
-    /// Whether both are one file, or one place.
+    /// Whether both are the same file, or the same name in the same directory.
     pub(super) fn is(&self, other: &Self) -> bool {
         (self.file.is_some() && self.file == other.file)
             || (self.place.is_some() && self.place == other.place)
     }
 }
 
-/// The folder that it is in, or would be, and its name there.
+/// The directory of the file, and the file's name there.
 fn place(path: &Path) -> Option<(Unique, OsString)> {
     let target = target(path)?;
     let folder = folder(&target);
@@ -50,7 +50,7 @@ fn place(path: &Path) -> Option<(Unique, OsString)> {
     Some((folder, target.file_name()?.to_owned()))
 }
 
-/// Where the path leads to, if it is a link; `None` if that has no end.
+/// Follows links to their target; `None` if there are too many.
 pub(super) fn target(path: &Path) -> Option<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..LINKS {
@@ -61,7 +61,7 @@ pub(super) fn target(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// The folder that it is in.
+/// The directory of the file.
 pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

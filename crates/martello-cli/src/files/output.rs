@@ -1,4 +1,4 @@
-//! How a file is written.
+//! Opens files for writing, and replaces files as a whole.
 
 use std::{
     fs, io,
@@ -13,13 +13,12 @@ use super::{
     is_stdout,
 };
 
-/// Something that is written to, while others go on.
+/// An asynchronous writer.
 pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
-const ROOM: usize = 64 * 1024;
+const BUFFER: usize = 64 * 1024;
 
-/// Opens what is to be written from its start on, and says whether somebody may read it meanwhile, as from a
-/// pipe.
+/// Opens and truncates a file. The flag is whether a reader may wait for each line, as at a pipe.
 pub(crate) async fn open(path: &Path) -> io::Result<(Writer, bool)> {
     if is_stdout(path) {
         return Ok((Box::new(stdout()), true));
@@ -31,40 +30,38 @@ pub(crate) async fn open(path: &Path) -> io::Result<(Writer, bool)> {
     let file = options.open(path).await?;
     let is_regular = file.metadata().await?.is_file();
     Ok(if is_regular {
-        (Box::new(tokio::io::BufWriter::with_capacity(ROOM, file)), false)
+        (Box::new(tokio::io::BufWriter::with_capacity(BUFFER, file)), false)
     } else {
         (Box::new(file), true)
     })
 }
 
-/// A file that takes the place of another when it is whole.
+/// A temporary file that replaces another one once it is complete.
 pub(crate) struct Replacement {
     file: NamedTempFile,
     target: PathBuf,
 }
 
 impl Replacement {
-    /// For what is at this path; `None` if that is not a regular file, and is written through.
-    ///
-    /// It is beside what it is to replace, under a random name, and for its owner alone.
+    /// Creates the temporary file beside the target, with a random name and mode 0600. `None` if the target exists and
+    /// is not a regular file.
     pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => return Ok(None),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let target =
-            target(path).ok_or_else(|| io::Error::other("too many links lead from one to the next"))?;
+        let target = target(path).ok_or_else(|| io::Error::other("too many levels of symbolic links"))?;
         let file = tempfile::Builder::new().prefix(".martello-").tempfile_in(folder(&target))?;
         Ok(Some(Self { file, target }))
     }
 
     pub(crate) fn writer(&self) -> io::Result<Writer> {
         let file = tokio::fs::File::from_std(self.file.as_file().try_clone()?);
-        Ok(Box::new(tokio::io::BufWriter::with_capacity(ROOM, file)))
+        Ok(Box::new(tokio::io::BufWriter::with_capacity(BUFFER, file)))
     }
 
-    /// Puts it there, when all is on the disk.
+    /// Syncs the file to disk and renames it to the target.
     pub(crate) fn finish(self) -> io::Result<()> {
         self.make_alike();
         self.file.as_file().sync_all()?;
@@ -72,17 +69,17 @@ impl Replacement {
         Ok(())
     }
 
-    /// Gives it the owner and the mode of what it replaces.
+    /// Copies the owner and the mode of the file that it replaces.
     #[cfg(unix)]
     fn make_alike(&self) {
         use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
         let file = self.file.as_file();
         let (Ok(mine), Ok(there)) = (file.metadata(), fs::symlink_metadata(&self.target)) else { return };
         if mine.uid() != there.uid() {
-            // Nobody but root may.
+            // Only root may change the owner; otherwise this fails and the file keeps its owner.
             let _ = fchown(file, Some(there.uid()), Some(there.gid()));
         }
-        // Where this fails, it stays for its owner alone.
+        // If this fails, the mode stays 0600.
         let _ = file.set_permissions(fs::Permissions::from_mode(there.mode() & 0o777));
     }
 

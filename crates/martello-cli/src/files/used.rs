@@ -1,4 +1,4 @@
-//! Whatever a run reads or writes, so that it writes to nothing else by mistake.
+//! Records the files that a run reads and writes, and rejects a conflict between them.
 
 use std::{
     ffi::OsString,
@@ -12,25 +12,25 @@ use super::{
 };
 use crate::error::CommandError;
 
-/// The files of a run that are known so far. Each is compared with all before it is opened.
+/// The files of a run. Each is compared with all earlier ones before it is opened.
 #[derive(Debug)]
 pub(crate) struct RunFiles(Vec<Used>);
 
 #[derive(Debug)]
 struct Used {
-    /// What the command line calls it.
+    /// The name for error messages, such as `--journal`.
     name: &'static str,
     identity: Identity,
     is_written: bool,
 }
 
 impl RunFiles {
-    /// Those of every run: where its standard output and its standard error go, if that is a file.
+    /// Starts with standard output and standard error, where these are files.
     pub(crate) fn new() -> Self {
         Self(streams::written().into_iter().flatten().collect())
     }
 
-    /// A file that is read.
+    /// Adds a file that the run reads.
     pub(crate) fn reads(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         let used = if is_stdin(path) {
             streams::read(name)
@@ -40,7 +40,7 @@ impl RunFiles {
         self.add(used)
     }
 
-    /// A file that is written.
+    /// Adds a file that the run writes.
     pub(crate) fn writes(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         if is_stdout(path) {
             return Ok(());
@@ -48,26 +48,26 @@ impl RunFiles {
         self.add(Used::at(name, Identity::of(path), path, true))
     }
 
-    /// A file that is read, written, and read again by another run: a regular file.
+    /// Adds a file that a later run reads again, which must be a regular file.
     pub(crate) fn keeps(&mut self, name: &'static str, path: &Path) -> Result<(), CommandError> {
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let path = path.display();
             return Err(CommandError::usage(format!(
-                "{name} names what is not a regular file: {path} cannot be read again; name a file"
+                "{name}: {path} is not a regular file, so a later run cannot read it; give a regular file"
             )));
         }
         self.writes(name, path)
     }
 
-    /// A checkpoint, and what is beside it.
+    /// Adds a checkpoint and the files beside it.
     pub(crate) fn checkpoint(&mut self, path: &Path) -> Result<(), CommandError> {
         self.keeps("--checkpoint", path)?;
         [".parked", ".lock", ".parked.lock"]
             .into_iter()
-            .try_for_each(|suffix| self.writes("what is beside the checkpoint", &beside_target(path, suffix)))
+            .try_for_each(|suffix| self.writes("a file beside the checkpoint", &beside_target(path, suffix)))
     }
 
-    /// A store in a file, and what SQLite puts beside it.
+    /// Adds a SQLite store and the files beside it.
     pub(crate) fn store(&mut self, path: &Path) -> Result<(), CommandError> {
         self.writes("the store", path)?;
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -84,7 +84,7 @@ impl RunFiles {
             .find(|other| (used.is_written || other.is_written) && used.identity.is(&other.identity));
         match other {
             Some(other) => Err(CommandError::usage(format!(
-                "{} is the same file as {}, which would be overwritten: name another",
+                "{} is the same file as {}, which would be overwritten: give another file",
                 used.name, other.name
             ))),
             None => {
@@ -96,7 +96,7 @@ impl RunFiles {
 }
 
 impl Used {
-    /// `None` of what many may use at once, such as a terminal.
+    /// `None` for a file that may be used more than once, such as a terminal.
     fn at(name: &'static str, identity: Option<Identity>, path: &Path, is_written: bool) -> Option<Self> {
         let is_shared = fs::metadata(path).is_ok_and(|metadata| is_shared(&metadata));
         identity.filter(|_| !is_shared).map(|identity| Self { name, identity, is_written })
@@ -114,7 +114,7 @@ fn is_shared(_: &fs::Metadata) -> bool {
     false
 }
 
-/// What is beside the file that the path leads to, if it is a link.
+/// The path with a suffix, after following links.
 pub(crate) fn beside_target(path: &Path, suffix: &str) -> PathBuf {
     beside(&target(path).unwrap_or_else(|| path.to_owned()), suffix)
 }
@@ -125,7 +125,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     beside.into()
 }
 
-/// What the shell has opened: files only, for a pipe or a terminal can be that of more than one stream.
+/// The standard streams, where these are files. A pipe or a terminal may serve several streams at once.
 #[cfg(unix)]
 mod streams {
     use std::{
@@ -137,10 +137,7 @@ mod streams {
     use super::{Identity, Used};
 
     pub(super) fn written() -> [Option<Used>; 2] {
-        [
-            used("the standard output", stdout().as_fd(), true),
-            used("the standard error", stderr().as_fd(), true),
-        ]
+        [used("standard output", stdout().as_fd(), true), used("standard error", stderr().as_fd(), true)]
     }
 
     pub(super) fn read(name: &'static str) -> Option<Used> {

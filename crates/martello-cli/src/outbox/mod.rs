@@ -1,4 +1,4 @@
-//! `martello outbox`.
+//! `martello outbox`: lists, pauses, cancels and dead-letters stored requests.
 
 mod queues;
 mod stats;
@@ -21,15 +21,15 @@ pub(crate) async fn run(context: &mut Context, verb: OutboxCommand) -> Result<Ex
             let filter = filter.of(&*context.store, state).await?;
             entries::list(context, filter, &page).await
         }
-        OutboxCommand::Show(look) => entries::show(context, &look).await,
-        OutboxCommand::Pause(pause) => queues::pause(context, &pause.queue, &pause.why).await,
+        OutboxCommand::Show(args) => entries::show(context, &args).await,
+        OutboxCommand::Pause(args) => queues::pause(context, &args.queue, &args.why).await,
         OutboxCommand::Resume { queue } => queues::resume(context, &queue).await,
-        OutboxCommand::Cancel(targets) => bulk::run(context, targets, CANCEL).await,
-        OutboxCommand::Bury(targets) => bulk::run(context, targets, BURY).await,
+        OutboxCommand::Cancel(selection) => bulk::run(context, selection, CANCEL).await,
+        OutboxCommand::DeadLetter(selection) => bulk::run(context, selection, DEAD_LETTER).await,
     }
 }
 
 const CANCEL: BulkAction =
     BulkAction { change: Change::Cancel, of: State::Ready, verb: "cancel", past: "cancelled" };
-const BURY: BulkAction =
-    BulkAction { change: Change::DeadLetter, of: State::Ready, verb: "bury", past: "buried" };
+const DEAD_LETTER: BulkAction =
+    BulkAction { change: Change::DeadLetter, of: State::Ready, verb: "dead-letter", past: "dead-lettered" };

@@ -8,7 +8,7 @@ use crate::{
     output::{Printable, Table, Time, span},
 };
 
-/// How the queues stand.
+/// Shows the state of every queue.
 pub(super) async fn stats(context: &mut Context) -> Result<Exit, CommandError> {
     let queues = context.store.queues().await?;
     let out = &mut context.out;
@@ -17,10 +17,10 @@ pub(super) async fn stats(context: &mut Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Success);
     }
     if queues.is_empty() {
-        out.note("nothing was ever stored here")?;
+        out.note("the store has no queues yet")?;
         return Ok(Exit::Success);
     }
-    let heads = ["QUEUE", "READY", "LEASED", "DONE", "DEAD", "CANCELLED", "OLDEST DUE", "IS"];
+    let heads = ["QUEUE", "READY", "LEASED", "DONE", "DEAD", "CANCELLED", "OLDEST DUE", "STATUS"];
     let mut table = Table::new(&heads, &[1, 2, 3, 4, 5, 6]);
     for queue in &queues {
         table.row([
@@ -38,13 +38,13 @@ pub(super) async fn stats(context: &mut Context) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-/// Whether it is paused, or an API of it is held, and why.
+/// The status of a queue: open, paused, or with a hold on an API, and why.
 pub(crate) fn condition(queue: &QueueStats) -> String {
     let paused = queue.paused.as_deref().map(|why| format!("paused: {}", Printable::new(why)));
     paused.or_else(|| held(&queue.holds)).unwrap_or_else(|| "open".to_owned())
 }
 
-/// The hold that ends last, and how many there are beside it.
+/// Describes the hold that ends last, and counts the others.
 fn held(holds: &[HeldAuthority]) -> Option<String> {
     let mut holds: Vec<&HeldAuthority> = holds.iter().collect();
     holds.sort_by_key(|held| std::cmp::Reverse(held.until));
@@ -54,6 +54,6 @@ fn held(holds: &[HeldAuthority]) -> Option<String> {
         0 => String::new(),
         many => format!(", and {many} more"),
     };
-    let is = if last.until > Timestamp::now() { "held until" } else { "tried one at a time since" };
+    let is = if last.until > Timestamp::now() { "held until" } else { "probed one request at a time since" };
     Some(format!("{authority} {is} {}: {why}{more}", Time(last.until)))
 }

@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 
-/// A moment in UTC, to the millisecond.
+/// Displays a time in UTC with milliseconds.
 pub(crate) struct Time(pub(crate) Timestamp);
 
 impl fmt::Display for Time {
@@ -11,13 +11,13 @@ impl fmt::Display for Time {
     }
 }
 
-/// How long ago that was; 0s for what has not come yet.
+/// The time since `moment`, as [`span`]; `0s` if it is in the future.
 pub(crate) fn age(moment: Timestamp) -> String {
     let ago = Timestamp::now().duration_since(moment);
     span(Duration::try_from(ago).unwrap_or_default())
 }
 
-/// A length of time in its greatest unit.
+/// A duration in its largest unit, rounded down, such as `7m`.
 pub(crate) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {

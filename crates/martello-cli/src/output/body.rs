@@ -4,20 +4,20 @@ use martello_outbox::StoredRequest;
 
 use super::{Output, pretty::pretty};
 
-/// How much of a body is shown, in bytes of what it looks like.
+/// The maximum length of a body on the terminal, in bytes after indenting.
 const MOST: usize = 8 * 1024;
 
-/// A body as a person reads it, indented by two spaces and within bounds.
+/// Writes a body for people: JSON is formatted, each line is indented by two spaces, and the length is bounded.
 pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Result<()> {
     let bytes = request.body.len();
     if bytes == 0 {
         return out.line("  (no body)");
     }
     if request.sealed {
-        return out.line(format_args!("  (a sealed body of {bytes} bytes)"));
+        return out.line(format_args!("  (sealed body, {bytes} bytes)"));
     }
     let Ok(text) = std::str::from_utf8(&request.body) else {
-        return out.line(format_args!("  (a body of {bytes} bytes that are no text; --body writes it)"));
+        return out.line(format_args!("  (binary body, {bytes} bytes; add --body to write it)"));
     };
     let text = pretty(text, MOST).map_or(Cow::Borrowed(text), Cow::Owned);
     let shown = text.floor_char_boundary(MOST);
@@ -25,7 +25,7 @@ pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Resul
         out.line(format_args!("  {line}"))?;
     }
     if shown < text.len() {
-        out.line(format_args!("  … (a body of {bytes} bytes; --body writes all of it)"))?;
+        out.line(format_args!("  … (body of {bytes} bytes; add --body to write all of it)"))?;
     }
     Ok(())
 }

@@ -3,13 +3,14 @@ use std::fmt::Write;
 use martello::outcome::Printable;
 use serde::Serialize;
 
-/// A document on one line, which a terminal can show.
+/// Serialises a document on one line that is safe to show on a terminal.
 pub(crate) fn json(document: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(document).map(|text| printable_json(&text))
 }
 
-/// The JSON text with what steers a terminal as `\u` escapes: the same values. A control character of ASCII
-/// stands in no string as it is, and between the tokens it may be a tab.
+/// Escapes characters that can control a terminal as `\u…`; the JSON values stay the same.
+///
+/// ASCII control characters are left alone: JSON strings cannot contain them, and between tokens they are white space.
 pub(crate) fn printable_json(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for char in text.chars() {
@@ -18,7 +19,7 @@ pub(crate) fn printable_json(text: &str) -> String {
             continue;
         }
         for unit in char.encode_utf16(&mut [0; 2]) {
-            // A string takes everything.
+            // Writing to a string cannot fail.
             let _ = write!(printable, "\\u{unit:04x}");
         }
     }

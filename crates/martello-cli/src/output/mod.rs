@@ -1,4 +1,4 @@
-//! What is written, and how: tables for people, JSON for programs.
+//! Writes the output: tables and lines for people, JSON for programs.
 
 mod age;
 mod body;
@@ -22,13 +22,13 @@ pub(crate) use martello::outcome::Printable;
 pub(crate) use shape::{DetailShape, EntryShape, ListShape, header, text, url};
 pub(crate) use table::Table;
 
-/// What brought something about, with what is secret in the URLs that it quotes masked.
+/// The texts of an error and its sources, with secrets in URLs masked.
 pub(crate) fn causes(first: Option<&(dyn Error + 'static)>) -> Vec<String> {
     let chain = std::iter::successors(first, |cause| (*cause).source());
     chain.map(|cause| text(&cause.to_string(), false).into_owned()).collect()
 }
 
-/// The standard output, and notes beside it.
+/// Standard output, and notes on standard error.
 pub(crate) struct Output {
     json: bool,
     stdout: BufWriter<Stdout>,
@@ -39,17 +39,17 @@ impl Output {
         Self { json, stdout: BufWriter::new(io::stdout()) }
     }
 
-    /// Whether a program reads.
+    /// Whether `--json` is given.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// One document on a line.
+    /// Writes one JSON document on one line.
     pub(crate) fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
         writeln!(self.stdout, "{}", json(document)?)
     }
 
-    /// Lines for people. Whatever is in them does not steer their terminal.
+    /// Writes lines for people, with characters that can control a terminal escaped.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
         writeln!(self.stdout, "{}", Printable::new(&line.to_string()).lines())
     }
@@ -58,7 +58,7 @@ impl Output {
         self.stdout.write_all(bytes)
     }
 
-    /// A hint for people, on stderr so that it is in nobody's way.
+    /// Writes a hint for people to stderr; nothing with `--json`.
     pub(crate) fn note(&mut self, note: impl fmt::Display) -> io::Result<()> {
         if self.json {
             return Ok(());
@@ -67,8 +67,7 @@ impl Output {
         writeln!(io::stderr(), "{}", Printable::new(&note.to_string()).lines())
     }
 
-    /// What happens on the way, on stderr: for people in a line, with what brought it about; for programs as
-    /// `{"note":{"message":…,"causes":[…]}}`.
+    /// Reports an event during a run on stderr: lines for people, or `{"note":{"message":…,"causes":[…]}}`.
     pub(crate) fn event(&mut self, message: &str, cause: Option<&(dyn Error + 'static)>) -> io::Result<()> {
         let causes = causes(cause);
         let mut text = if self.json {

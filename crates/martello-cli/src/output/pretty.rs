@@ -1,13 +1,13 @@
-//! JSON over several lines, with everything in it as it was: order, repeated names, the digits of numbers.
+//! Indents JSON without changing its content: the order of names, repeated names and the digits of numbers stay.
 
 use serde::de::IgnoredAny;
 
-/// The deepest indent, in levels. Without a bound, the indents of n brackets are n² spaces.
+/// The maximum indent, in levels. Without it, n nested brackets need n² spaces.
 const DEEPEST: usize = 32;
 
-/// The start of the text indented, if it is JSON: no less than `most` bytes unless that is all of it, and little more.
+/// Indents the start of a JSON text: at least `most` bytes of output, or all of it. `None` if it is not JSON.
 pub(crate) fn pretty(text: &str, most: usize) -> Option<String> {
-    // It neither recurses nor keeps more than a byte of each level.
+    // Checks the syntax without recursion, so that deep nesting cannot overflow the stack.
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let mut printer = Printer { out: String::new(), depth: 0 };
     let mut in_string = false;

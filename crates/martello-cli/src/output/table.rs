@@ -5,13 +5,14 @@ use std::{
 
 use super::Printable;
 
-/// The widest that a column becomes on a terminal: URLs and reasons are cut, ids fit. Where a program reads, nothing is.
+/// The maximum width of a column on a terminal, in characters. Ids fit; longer URLs and reasons are truncated. Output
+/// to a file or pipe is never truncated.
 const WIDEST: usize = 72;
 
-/// Columns as wide as what is in them.
+/// A text table; each column is as wide as its widest cell.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
-    /// Which columns hold numbers, and stand to the right.
+    /// The columns that are aligned to the right.
     right: &'static [usize],
     widest: usize,
 }
@@ -38,7 +39,7 @@ impl Table {
 }
 
 impl fmt::Display for Table {
-    /// Without an end of line after the last row.
+    /// Writes no newline after the last row.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
         for (at, row) in self.rows.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Items on the standard output.
+//! Writes items to standard output.
 
 use std::{
     collections::HashMap,
@@ -10,24 +10,24 @@ use tokio::task::spawn_blocking;
 
 use crate::output::printable_json;
 
-/// The lines of a batch. An item that lacks the field to be printed is parked.
+/// Formats the lines of a batch, and messages about items that lack the `--print` field, which it parks.
 pub(super) fn lines(batch: &Batch<'_>, field: Option<&str>) -> (Vec<u8>, Vec<String>) {
-    let (mut lines, mut told) = (Vec::new(), Vec::new());
+    let (mut lines, mut messages) = (Vec::new(), Vec::new());
     for item in batch.items() {
         match line(item.json(), field) {
             Some(json) => {
-                // Between the tokens of a JSON text only: in a string there is none.
+                // Newlines can only stand between tokens: a JSON string does not contain them.
                 lines.extend(printable_json(&json).bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')));
                 lines.push(b'\n');
             }
             None => {
-                let why = format!("it has no {}, which is to be printed", field.unwrap_or_default());
-                told.push(format!("{}: {why}; it is parked", item.position()));
+                let why = format!("it lacks the field {}, which --print names", field.unwrap_or_default());
+                messages.push(format!("{}: {why}; parked", item.position()));
                 batch.reject(item, why);
             }
         }
     }
-    (lines, told)
+    (lines, messages)
 }
 
 fn line(json: &str, field: Option<&str>) -> Option<String> {
@@ -36,7 +36,7 @@ fn line(json: &str, field: Option<&str>) -> Option<String> {
     fields.remove(field).map(|value| value.get().to_owned())
 }
 
-/// Writes them, on a thread that may wait for the reader. When it returns they are out of our hands; in a file, on the disk.
+/// Writes and flushes the lines on a blocking thread; to a file, also syncs them to disk.
 pub(super) async fn write(lines: Vec<u8>) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
@@ -50,7 +50,7 @@ pub(super) async fn write(lines: Vec<u8>) -> io::Result<()> {
     spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// A loss of power must not take what a checkpoint says was seen.
+/// Syncs a file, so that a power failure cannot lose lines that the checkpoint says were printed.
 #[cfg(unix)]
 fn sync(stdout: &io::StdoutLock<'_>) -> io::Result<()> {
     use std::os::fd::AsFd;

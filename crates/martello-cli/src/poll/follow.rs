@@ -1,4 +1,4 @@
-//! Goes from event to event.
+//! Handles the events of a poll.
 
 use std::{
     error::Error,
@@ -17,11 +17,12 @@ use crate::{
     output::{Output, Time},
 };
 
-/// With `--once`, so many failures are waited out, if the server asks for no more than this.
-const PATIENCE: u32 = 2;
-const LONGEST: Duration = Duration::from_secs(60);
+/// With `--once`, how many failed passes are repeated.
+const MAX_FAILURES: u32 = 2;
+/// With `--once`, the longest wait that the server may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// What is to be made of the events.
+/// Handles the events of a poller.
 pub(super) struct Follower<'a> {
     pub(super) out: &'a mut Output,
     pub(super) print: Option<&'a str>,
@@ -30,7 +31,7 @@ pub(super) struct Follower<'a> {
     parked: bool,
 }
 
-/// Whether to go on.
+/// What to do after an event.
 enum Step {
     Continue,
     End(Result<Exit, CommandError>),
@@ -41,14 +42,14 @@ impl<'a> Follower<'a> {
         Self { out, print, once, failures: 0, parked: false }
     }
 
-    /// Prints what comes until there is a reason to end, or the poller is stopped: `None`. What was acknowledged is saved.
+    /// Prints items until the poll ends; `None` if the poller was stopped. Saves what was acknowledged.
     pub(super) async fn follow(mut self, poller: &mut Poller) -> Result<Option<Exit>, CommandError> {
         let ended = loop {
             let Some(event) = poller.next().await? else { return Ok(None) };
             match self.see(event).await {
                 Ok(Step::Continue) => {}
                 Ok(Step::End(ended)) => break ended,
-                Err(failure) => break Err(failure),
+                Err(error) => break Err(error),
             }
         };
         poller.stopper().stop();
@@ -67,35 +68,35 @@ impl<'a> Follower<'a> {
             Event::Failed { error, retry_in, .. } => return self.failed(&error, retry_in),
             Event::Resync { gap, reason, .. } => {
                 let why = match reason {
-                    ResyncReason::OtherSource => "the checkpoint is of another source",
+                    ResyncReason::OtherSource => "the checkpoint belongs to another source",
                     ResyncReason::StartExpired => {
-                        "the source no longer lists all that changed since the first --from"
+                        "the source no longer lists every change since the first --from"
                     }
-                    _ => "the source no longer lists all that changed since the checkpoint",
+                    _ => "the source no longer lists every change since the checkpoint",
                 };
-                let gap = gap.map_or(String::new(), |gap| format!(", {gap:?} long"));
-                self.out.event(&format!("{why}{gap}: everything is asked for"), None)?;
+                let gap = gap.map_or(String::new(), |gap| format!(" (a gap of {gap:?})"));
+                self.out.event(&format!("{why}{gap}: requesting everything"), None)?;
             }
             _ => {}
         }
         Ok(Step::Continue)
     }
 
-    /// Acknowledges what was written and flushed, and nothing else.
+    /// Prints a batch, and acknowledges it once it is written and flushed.
     async fn print(&mut self, batch: Batch<'_>) -> Result<(), CommandError> {
         for issue in batch.issues() {
-            let parked = if issue.kind.is_parked() { "; it is parked" } else { "" };
+            let parked = if issue.kind.is_parked() { "; parked" } else { "" };
             self.parked |= issue.kind.is_parked();
             self.out.event(&format!("{issue}{parked}"), None)?;
         }
-        let (lines, told) = emit::lines(&batch, self.print);
-        self.parked |= !told.is_empty();
-        for what in told {
-            self.out.event(&what, None)?;
+        let (lines, messages) = emit::lines(&batch, self.print);
+        self.parked |= !messages.is_empty();
+        for message in messages {
+            self.out.event(&message, None)?;
         }
         emit::write(lines).await?;
         match batch.ack().await {
-            // What ends the poll, the poller says once more.
+            // If the error ends the poll, the next event reports it again.
             Err(error) => Ok(self.out.event(&error.to_string(), error.source())?),
             Ok(()) => Ok(()),
         }
@@ -105,35 +106,35 @@ impl<'a> Follower<'a> {
         self.failures += 1;
         let lasting = is_lasting(error);
         let elsewhere = matches!(error.kind(), PollErrorKind::HeldElsewhere | PollErrorKind::LeaseLost);
-        let long = asked(error).filter(|asked| *asked > LONGEST);
-        if self.once && (lasting || elsewhere || long.is_some() || self.failures > PATIENCE) {
+        let long = asked(error).filter(|asked| *asked > MAX_WAIT);
+        if self.once && (lasting || elsewhere || long.is_some() || self.failures > MAX_FAILURES) {
             self.out.event(&error.to_string(), error.source())?;
             if lasting {
-                let failure =
-                    CommandError::other("the pass could not be ended, and trying again will not help");
-                return Ok(Step::End(Err(failure)));
+                let error =
+                    CommandError::other("the pass failed, and another pass would fail in the same way");
+                return Ok(Step::End(Err(error)));
             }
             if let Some(until) = long.and_then(|long| Timestamp::now().checked_add(long).ok()) {
                 self.out.event(&format!("the server asks to wait until {}", Time(until)), None)?;
             }
             return Ok(Step::End(Ok(Exit::Temporary)));
         }
-        self.out.event(&format!("{error}; again in {retry_in:.0?}"), error.source())?;
+        self.out.event(&format!("{error}; retrying in {retry_in:.0?}"), error.source())?;
         Ok(Step::Continue)
     }
 }
 
-/// Whether it is the same the next time: the server does not want the request, names no moment when it would, or its
-/// answer is not what was expected.
+/// Whether the next pass would fail in the same way: the server rejects the request without a `Retry-After`, or its
+/// response is not what the command line describes.
 fn is_lasting(error: &PollError) -> bool {
     use martello_poll::PageErrorKind::{Call, Status};
     let Some(page) = error.page_error() else { return error.kind() == PollErrorKind::Source };
     match page.kind() {
-        // A success whose body failed was larger than is read.
+        // The body of a success exceeds the size limit.
         Call => page
             .call_error()
             .is_some_and(|call| call.kind() == ErrorKind::Body && call.outcome().is_success()),
-        // A cursor has expired.
+        // An expired cursor; a new pass starts without it.
         Status if error.kind() == PollErrorKind::PassAborted => false,
         Status => {
             let refused =
@@ -144,7 +145,7 @@ fn is_lasting(error: &PollError) -> bool {
     }
 }
 
-/// How long the server asks to wait.
+/// How long `Retry-After` asks to wait.
 fn asked(error: &PollError) -> Option<Duration> {
     let head = error.page_error()?.head()?;
     RetryAfter::from_headers(&head.headers, SystemTime::now()).map(RetryAfter::duration)
@@ -154,7 +155,7 @@ impl From<PollError> for CommandError {
     fn from(error: PollError) -> Self {
         let message = match error.kind() {
             PollErrorKind::OtherSource => {
-                "the checkpoint is that of another source, of other filters or of other headers: name another file, or say --resync".to_owned()
+                "the checkpoint belongs to another source, with another URL, other filters or other headers: give another file, or add --resync".to_owned()
             }
             _ => error.to_string(),
         };

@@ -1,4 +1,4 @@
-//! `martello poll`: what changed since, a line each.
+//! `martello poll`: prints the items that changed, one per line.
 
 mod emit;
 mod follow;
@@ -18,7 +18,7 @@ use crate::{
     output::Output,
 };
 
-/// The longest that a poll waits while nothing is new.
+/// The longest interval while nothing is new, unless `--interval` is longer.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) async fn run(out: &mut Output, args: PollArgs) -> Result<Exit, CommandError> {
@@ -31,7 +31,7 @@ pub(crate) async fn run(out: &mut Output, args: PollArgs) -> Result<Exit, Comman
     files.checkpoint(&args.checkpoint)?;
     let mut interrupts = Interrupts::catch()?;
     let credentials = interrupts.before(Credentials::of(&args.api)).await?;
-    // A page, and the next one ahead.
+    // Concurrency 2: a page, and the next page in advance.
     let service = api::service(&args.api, &target.url, 2, &credentials)?;
     let checkpoint = FileCheckpoint::new(&args.checkpoint);
     let poller = if args.pages.link {
@@ -65,9 +65,8 @@ pub(crate) async fn run(out: &mut Output, args: PollArgs) -> Result<Exit, Comman
     };
     match credentials.failure() {
         Some(refused) => Err(refused),
-        None => ended?.ok_or_else(|| {
-            CommandError::interrupted("interrupted: the same command goes on from its checkpoint")
-        }),
+        None => ended?
+            .ok_or_else(|| CommandError::interrupted("interrupted; run the same command again to resume")),
     }
 }
 

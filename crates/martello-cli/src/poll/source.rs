@@ -1,4 +1,4 @@
-//! From the command line to a source.
+//! Builds the source of a poll from the command line.
 
 use http::Uri;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::{
     error::CommandError,
 };
 
-/// The URL without the parameter that bears the moment, and its name.
+/// The URL without its `{since}` parameter, and the parameter's name.
 pub(super) struct SinceUrl {
     pub(super) url: Uri,
     parameter: String,
@@ -18,34 +18,34 @@ pub(super) struct SinceUrl {
 
 impl SinceUrl {
     pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
-        let unusable = |why: &str| CommandError::usage(format!("--url cannot be used: {why}"));
+        let unusable = |why: &str| CommandError::usage(format!("--url is invalid: {why}"));
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
         let (since, rest): (Vec<_>, Vec<_>) = query
             .split('&')
             .filter(|pair| !pair.is_empty())
             .partition(|pair| pair.split_once('=').is_some_and(|(_, value)| value == "{since}"));
         let parameter = match since.as_slice() {
-            // A space, where it stands in a URL.
+            // `+` in a query stands for a space.
             [pair] => pair.trim_end_matches("={since}").replace('+', "%20"),
             _ => {
                 return Err(unusable(
-                    "one parameter of its query is {since}, as in …?released_since={since}",
+                    "exactly one query parameter must have the value {since}, as in …?released_since={since}",
                 ));
             }
         };
         let query = if rest.is_empty() { String::new() } else { format!("?{}", rest.join("&")) };
         let url: Uri = format!("{place}{query}").parse().map_err(|error| unusable(&format!("{error}")))?;
         if !["http", "https"].contains(&url.scheme_str().unwrap_or_default()) {
-            return Err(unusable("it begins with https:// or http:// and a host"));
+            return Err(unusable("it must begin with https:// or http:// and a host"));
         }
         if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(unusable("credentials are not for the command line: see --token-env"));
+            return Err(unusable("credentials are not allowed on the command line: use --token-env"));
         }
         Ok(Self { url, parameter })
     }
 }
 
-/// A source with pages that are told by a cursor.
+/// A source whose pages have a cursor.
 pub(super) fn by_cursor(
     target: &SinceUrl,
     args: &PollArgs,
@@ -71,7 +71,7 @@ pub(super) fn by_cursor(
     Ok(described(source, target, args, credentials))
 }
 
-/// A source with pages that are told by a `Link` header.
+/// A source whose pages have a `Link` header.
 pub(super) fn by_link(
     target: &SinceUrl,
     args: &PollArgs,
@@ -94,8 +94,9 @@ pub(super) fn by_link(
 
 fn texts(args: &PollArgs) -> Result<Vec<(String, String)>, CommandError> {
     let text = |(name, value): (http::HeaderName, http::HeaderValue)| {
-        let value =
-            value.to_str().map_err(|_| CommandError::usage(format!("--header {name} is no ASCII")))?;
+        let value = value.to_str().map_err(|_| {
+            CommandError::usage(format!("--header {name}: the value has characters other than ASCII"))
+        })?;
         Ok((name.to_string(), value.to_owned()))
     };
     api::headers(&args.api)?.into_iter().map(text).collect()
@@ -114,13 +115,13 @@ fn described<P: Paged<Item = Box<RawValue>>>(
         None => source,
     };
     let source = if args.pace.utc { source.stamps_are_utc() } else { source };
-    // One answer may have several lists, such as what changed and what is gone.
+    // One response may have several lists, such as changed and deleted items, so --items is part of the identity.
     let source = match args.pages.items.as_deref().filter(|place| args.pages.link || *place != "data") {
         Some(place) => source.identity(format!("--items /{}", place.strip_prefix('/').unwrap_or(place))),
         None => source,
     };
-    let telling = credentials.telling_apart();
-    let source = telling.fold(source, |source, (name, value)| {
+    let identifying = credentials.identifying_headers();
+    let source = identifying.fold(source, |source, (name, value)| {
         source.identity(format!("{name}: {}", value.as_bytes().escape_ascii()))
     });
     from(source, args.pace.from)

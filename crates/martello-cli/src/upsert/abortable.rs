@@ -1,4 +1,4 @@
-//! Calls that are has_aborted off when there is no time left for them.
+//! Aborts calls that are still in flight when the grace period of an interrupt ends.
 
 use std::{
     future::poll_fn,
@@ -17,15 +17,14 @@ use tower_service::Service;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A service around a stack: what waits there, for an answer or to try again, ends when it is told to. Nobody knows then
-/// what became of it.
+/// A service around a stack whose calls can be aborted. The outcome of an aborted call is ambiguous.
 #[derive(Clone)]
 pub(super) struct Abortable<S> {
     service: S,
     abort: AbortHandle,
 }
 
-/// What tells it so. A clone tells the same.
+/// Aborts the calls of the services that it wraps. Clones are equivalent.
 #[derive(Clone)]
 pub(super) struct AbortHandle {
     aborted: watch::Sender<bool>,
@@ -45,7 +44,7 @@ impl AbortHandle {
         self.aborted.send_replace(true);
     }
 
-    /// Whether something was broken off.
+    /// Whether a call was aborted.
     pub(super) fn has_aborted(&self) -> bool {
         self.has_aborted.load(Ordering::Relaxed)
     }
@@ -67,7 +66,7 @@ where
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<R>, BoxError>> + Send>>;
 
-    /// The stack is readied in the call, where that can be has_aborted off.
+    /// Always ready: the call readies the stack, where that can be aborted.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
@@ -84,7 +83,7 @@ where
                 answer = answer => answer,
                 () = abort.aborted() => {
                     abort.has_aborted.store(true, Ordering::Relaxed);
-                    let why = "interrupted: nobody knows what became of it";
+                    let why = "interrupted: the result is unknown";
                     Err(CallError::new(ErrorKind::Transport, Outcome::Ambiguous, why).into())
                 }
             }

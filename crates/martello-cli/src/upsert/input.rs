@@ -1,4 +1,4 @@
-//! Where the lines come from. It is opened once; only what a regular file has is read once more.
+//! Opens the input, once. Only a regular file is read again, to count its lines and compute its fingerprint.
 
 use std::{fs, io, path::Path};
 
@@ -12,7 +12,7 @@ use crate::{error::CommandError, files};
 
 pub(super) type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
 
-/// An input that is open.
+/// The open input.
 pub(super) struct Input {
     pub(super) reader: Reader,
     /// The same file, if it is a regular one.
@@ -30,28 +30,28 @@ impl Input {
             let regular = if file.metadata()?.is_file() { Some(file.try_clone()?) } else { None };
             Ok((file, regular))
         };
-        // A pipe is open when somebody writes to it.
+        // Opening a pipe blocks until it has a writer.
         let opened = spawn_blocking(open).await.map_err(io::Error::other).and_then(|opened| opened);
         let (file, regular) = opened.map_err(|error| unreadable(path, error))?;
         let file = tokio::fs::File::from_std(file);
         Ok(Self { reader: Box::new(BufReader::with_capacity(256 * 1024, file)), regular })
     }
 
-    /// What tells its content from another; before anything is read.
+    /// A fingerprint of the content. Call it before anything is read.
     pub(super) async fn fingerprint(&self, path: &Path) -> Result<String, CommandError> {
         let file = self.regular.as_ref().ok_or_else(once_only)?;
         let read = async { Journal::fingerprint_of(file.try_clone()?).await };
         read.await.map_err(|error| unreadable(path, error))
     }
 
-    /// How many lines there are, as far as that can be known beforehand.
+    /// The number of lines; `None` unless the input is a regular file.
     pub(super) fn count(&mut self) -> impl Future<Output = Option<u64>> + use<> {
         let file = self.regular.take();
         async { spawn_blocking(move || count(&file?).ok()).await.ok()? }
     }
 }
 
-/// Refuses, before it is opened, what cannot be read again.
+/// Checks, before the input is opened, that it can be read again.
 pub(super) fn can_be_read_again(path: &Path) -> Result<(), CommandError> {
     let is_regular = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
     if files::is_stdin(path) || !is_regular { Err(once_only()) } else { Ok(()) }
@@ -59,15 +59,15 @@ pub(super) fn can_be_read_again(path: &Path) -> Result<(), CommandError> {
 
 fn once_only() -> CommandError {
     CommandError::usage(
-        "--journal wants an input that can be read again: write it into a file, and name that with --input",
+        "--journal requires an input that can be read again: save the input to a file, and give that with --input",
     )
 }
 
 pub(super) fn unreadable(path: &Path, error: io::Error) -> CommandError {
-    CommandError::other(format!("the input {} cannot be read", path.display())).with_source(error)
+    CommandError::other(format!("failed to read the input {}", path.display())).with_source(error)
 }
 
-/// Reads it where it stands in the file, and so takes nothing from whoever reads it in turn.
+/// Counts lines with positioned reads, which do not move the position of the shared file.
 #[cfg(unix)]
 fn count(file: &fs::File) -> io::Result<u64> {
     use std::os::unix::fs::FileExt;

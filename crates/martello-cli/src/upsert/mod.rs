@@ -1,4 +1,4 @@
-//! `martello upsert`: the entities of a file, one request each.
+//! `martello upsert`: writes the entities of a file, one request each.
 
 mod abortable;
 mod input;
@@ -36,10 +36,10 @@ use crate::{
     store_handle::{self, StoreHandle},
 };
 
-/// How long what is in flight has to come to its end when the run is interrupted; what is left is ambiguous.
+/// How long requests in flight have to finish after an interrupt; the rest become ambiguous.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What a run reads and writes.
+/// The open files and stores of a run.
 struct Opened {
     credentials: Credentials,
     input: Input,
@@ -61,7 +61,7 @@ pub(crate) async fn run(out: &mut Output, args: UpsertArgs) -> Result<Exit, Comm
     let mut upserts = UpsertAll::new(abort.wrap(service), move |row: &Row| template.request(row))
         .concurrency(concurrency)
         .stop_when(async move {
-            // Fails when the run is over.
+            // Fails once the run is over and the sender is dropped.
             let _ = stopped.wait_for(|stopped| *stopped).await;
         });
     if let Some(journal) = journal {
@@ -87,17 +87,17 @@ pub(crate) async fn run(out: &mut Output, args: UpsertArgs) -> Result<Exit, Comm
 }
 
 fn template(args: &UpsertArgs) -> Result<RequestTemplate, CommandError> {
-    let method: Method = args.method.parse().map_err(|_| CommandError::usage("--method is none"))?;
+    let method: Method = args.method.parse().map_err(|_| CommandError::usage("--method is invalid"))?;
     let url = UrlTemplate::parse(&args.url)?;
     if url.is_fixed() && method != Method::POST {
         return Err(CommandError::usage(
-            "--url has no {field}: all entities would be written to the same place",
+            "--url has no {field}: all entities would be written to the same URL",
         ));
     }
     Ok(RequestTemplate::new(url, method, &api::headers(&args.api)?))
 }
 
-/// Refuses what would be read or written as something else, too, before anything is opened.
+/// Rejects files that conflict with each other, before any of them is opened.
 fn check_files(args: &UpsertArgs) -> Result<(), CommandError> {
     let mut files = RunFiles::new();
     files.reads("--input", &args.input)?;
@@ -114,12 +114,13 @@ fn check_files(args: &UpsertArgs) -> Result<(), CommandError> {
     args.report.as_deref().map_or(Ok(()), |path| files.writes("--report", path))
 }
 
-/// Opens all of it, in the order in which it is asked for; the report, which is emptied by that, at last.
+/// Opens everything; the report last, because opening truncates it.
 async fn open(args: &UpsertArgs, template: &RequestTemplate) -> Result<Opened, CommandError> {
     let credentials = Credentials::of(&args.api).await?;
-    if let (Some((name, _)), true) = (credentials.telling_apart().next(), args.outbox.is_some()) {
+    if let (Some((name, _)), true) = (credentials.identifying_headers().next(), args.outbox.is_some()) {
         return Err(CommandError::usage(format!(
-            "an outbox does not store {name} of --header-env, which may tell its requests apart: use --header"
+            "--header-env {name} cannot be used with --outbox, which does not store it and would mix up requests: use \
+             --header"
         )));
     }
     let input = Input::open(&args.input).await?;
@@ -134,7 +135,7 @@ async fn open(args: &UpsertArgs, template: &RequestTemplate) -> Result<Opened, C
     Ok(Opened { credentials, input, journal, place, report_writer })
 }
 
-/// Names the run by the content of its input and by what it does with it: what was sent there was not sent elsewhere.
+/// Opens the journal of this run, which is identified by the content of the input, the method, the URL and the headers.
 async fn journal(
     args: &UpsertArgs,
     template: &RequestTemplate,
@@ -144,11 +145,12 @@ async fn journal(
     let Some(path) = &args.journal else { return Ok(None) };
     let content = input.fingerprint(&args.input).await?;
     let target = RunTarget::new(template.method.clone(), &args.url).headers(&template.headers);
-    let target = credentials.telling_apart().fold(target, |target, (name, value)| target.header(name, value));
+    let target =
+        credentials.identifying_headers().fold(target, |target, (name, value)| target.header(name, value));
     Ok(Some(Journal::open(path, content, target).await?))
 }
 
-/// Writes all records. What keeps it from that stops the run, which comes to its end all the same.
+/// Writes all records to the report. An error stops the run; its requests in flight still finish.
 async fn write(
     mut records: Records,
     report_writer: &mut ReportWriter,
@@ -170,7 +172,7 @@ async fn write(
     Ok((report?, failure))
 }
 
-/// Lets the run go on until it ends: by itself, or because somebody wants it to.
+/// Drives the run until it ends, and handles interrupts.
 async fn attend(
     out: &mut Output,
     run: impl Future<Output = Result<(Report, Option<CommandError>), CommandError>>,
@@ -188,10 +190,10 @@ async fn attend(
             () = interrupts.next() => {
                 credentials.interrupt();
                 if stop.send_replace(true) {
-                    return Err(CommandError::interrupted("interrupted: nobody knows what became of what was in flight"));
+                    return Err(CommandError::interrupted("interrupted: the results of the requests in flight are unknown"));
                 }
                 until = Some(Instant::now() + GRACE);
-                out.note("stopping: what is in flight has a second to come to its end; once more ends at once")?;
+                out.note("stopping: requests in flight have one second to finish; interrupt again to exit at once")?;
             }
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                 until = None;

@@ -1,4 +1,4 @@
-//! A bar for who watches: on stderr, and only if that is a terminal.
+//! A progress bar on stderr, if that is a terminal.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const KNOWN: &str = "[{bar:30}] {human_pos} of {human_len}, {rate}, {msg}, {eta} left";
 const UNKNOWN: &str = "{human_pos} so far, {rate}, {msg}";
 
-/// Shows the progress, until it is dropped. The total is asked for if there is somebody to see it.
+/// Shows the progress until the run ends. Counts the total only if stderr is a terminal.
 pub(super) async fn show(total: impl Future<Output = Option<u64>>, mut progress: watch::Receiver<Progress>) {
     if !stderr().is_terminal() {
         return;

@@ -1,4 +1,4 @@
-//! Where the records go.
+//! Writes the records of a run to `--report`.
 
 use std::{
     io,
@@ -14,10 +14,10 @@ use crate::{
     output::json,
 };
 
-/// A report, or none.
+/// Writes records to the report, or discards them without `--report`.
 pub(super) struct ReportWriter {
     out: Option<(Writer, PathBuf)>,
-    /// Whether each line is to be seen at once.
+    /// Whether to flush after each line.
     at_once: bool,
 }
 
@@ -28,7 +28,7 @@ impl ReportWriter {
         Ok(Self { out: Some((out, path.to_owned())), at_once })
     }
 
-    /// Whether it is the standard output.
+    /// Whether the report is standard output.
     pub(super) fn is_stdout(&self) -> bool {
         self.out.as_ref().is_some_and(|(_, path)| files::is_stdout(path))
     }
@@ -51,9 +51,7 @@ impl ReportWriter {
 
 fn unwritten(path: &Path, error: io::Error) -> CommandError {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return CommandError::interrupted(
-            "the reader of the report has gone away, so that the run has stopped",
-        );
+        return CommandError::interrupted("the reader of the report closed it, so the run stopped");
     }
-    CommandError::other(format!("the report {} cannot be written", path.display())).with_source(error)
+    CommandError::other(format!("failed to write the report {}", path.display())).with_source(error)
 }

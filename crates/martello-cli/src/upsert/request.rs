@@ -1,4 +1,4 @@
-//! What a line becomes.
+//! Builds requests from the lines of the input.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::{
     url_template::{FieldError, Fields, UrlTemplate},
 };
 
-/// Makes requests of lines.
+/// What the requests of a run have in common: URL template, method and headers.
 pub(super) struct RequestTemplate {
     pub(super) url: UrlTemplate,
     pub(super) method: Method,
@@ -67,9 +67,9 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: ", self.line)?;
         match &self.kind {
-            RowErrorKind::TooLong => f.write_str("it is longer than 16 MiB"),
-            RowErrorKind::InvalidJson(column) => write!(f, "it is no JSON, as column {column} shows"),
-            RowErrorKind::NotAnObject => f.write_str("it is no JSON object"),
+            RowErrorKind::TooLong => f.write_str("longer than 16 MiB"),
+            RowErrorKind::InvalidJson(column) => write!(f, "invalid JSON at column {column}"),
+            RowErrorKind::NotAnObject => f.write_str("not a JSON object"),
             RowErrorKind::Field(error) => error.fmt(f),
             RowErrorKind::Request(error) => error.fmt(f),
         }

@@ -1,4 +1,4 @@
-//! The lines of the input.
+//! Reads the lines of the input.
 
 use std::{
     io,
@@ -11,18 +11,18 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 
 use super::input::Reader;
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const LONGEST: usize = 16 << 20;
 
 /// A line of the input.
 pub(super) struct Row {
-    /// From 1.
+    /// The line number, from 1.
     pub(super) number: u64,
-    /// Without its end; nothing, if it was too long.
+    /// The text without its line ending; `None` if the line is too long.
     pub(super) text: Option<Bytes>,
 }
 
-/// What kept the input from being read to its end.
+/// The error that stopped reading the input, if any. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct InputError(Arc<Mutex<Option<io::Error>>>);
 
@@ -32,7 +32,7 @@ impl InputError {
     }
 }
 
-/// All lines. Where they cannot be read further they end, and the input_error is told.
+/// A stream of all lines. An I/O error ends the stream and is kept in `input_error`.
 pub(super) fn rows(reader: Reader, input_error: InputError) -> impl Stream<Item = Row> + Send {
     stream::unfold((reader, 1, input_error), async |(mut reader, number, input_error)| {
         match next(&mut reader).await {
@@ -46,7 +46,7 @@ pub(super) fn rows(reader: Reader, input_error: InputError) -> impl Stream<Item 
     })
 }
 
-/// The next line, if there is one, unless it is too long.
+/// Reads the next line: `None` at the end, `Some(None)` for a line that is too long.
 async fn next(reader: &mut Reader) -> io::Result<Option<Option<Bytes>>> {
     let mut line = Vec::new();
     let read = piece(reader, &mut line).await?;

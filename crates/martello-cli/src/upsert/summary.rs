@@ -1,4 +1,4 @@
-//! How a run ends: what is told of it, and the exit code.
+//! Prints the summary of a run, and determines its exit code.
 
 use std::io;
 
@@ -10,17 +10,17 @@ use crate::{
     output::{Output, Printable},
 };
 
-/// How much of a line is shown: the report has all of it.
+/// The maximum width of a line, in characters; the report has the full text.
 const WIDEST: usize = 240;
 
-/// Tells the sum of it; beside a report on stdout as a note.
+/// Prints the summary, to stderr if the report is on stdout.
 pub(super) fn print(out: &mut Output, report: &Report, beside: bool) -> io::Result<()> {
     if out.is_json() {
         return if beside { Ok(()) } else { out.document(&document(report)) };
     }
     let text = report.to_string();
     for line in text.lines() {
-        // It has what servers said.
+        // The text quotes servers.
         let line = Printable::new(line).most(WIDEST);
         if beside { out.note(line)? } else { out.line(line)? }
     }
@@ -43,14 +43,14 @@ fn document(report: &Report) -> Value {
     })
 }
 
-/// The exit code of a run that came to an end.
-pub(super) fn exit(report: &Report, journal: bool, broken_off: bool) -> Result<Exit, CommandError> {
+/// The result of a run that ended.
+pub(super) fn exit(report: &Report, journal: bool, aborted: bool) -> Result<Exit, CommandError> {
     use UpsertOutcome::{Ambiguous, Conflict, Exhausted, Rejected};
     let has = |outcomes: [UpsertOutcome; 2]| outcomes.into_iter().any(|each| report.counts().get(each) > 0);
-    if report.is_stopped() || broken_off {
+    if report.is_stopped() || aborted {
         return Err(CommandError::interrupted(match journal {
-            true => "interrupted: the same command goes on from its journal",
-            false => "interrupted: without --journal, the same command begins anew",
+            true => "interrupted; run the same command again to resume from its journal",
+            false => "interrupted; without --journal, the same command starts from the beginning",
         }));
     }
     Ok(match (has([Rejected, Conflict]), has([Exhausted, Ambiguous])) {
@@ -63,13 +63,13 @@ pub(super) fn exit(report: &Report, journal: bool, broken_off: bool) -> Result<E
 impl From<UpsertError> for CommandError {
     fn from(error: UpsertError) -> Self {
         let message = error.to_string();
-        let failure = match error.kind() {
+        let command_error = match error.kind() {
             UpsertErrorKind::Config => Self::usage(message),
             _ => Self::other(message),
         };
         match std::error::Error::source(&error) {
-            Some(source) => failure.with_source(source.to_string()),
-            None => failure,
+            Some(source) => command_error.with_source(source.to_string()),
+            None => command_error,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A URL with places for the fields of a line.
+//! A URL with `{field}` placeholders for the fields of a line.
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{error::CommandError, output::Printable};
 
-/// The fields of a line, each as it is written there.
+/// The fields of a line, as raw JSON.
 pub(super) type Fields<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
 pub(super) struct UrlTemplate(Vec<Part>);
@@ -27,13 +27,13 @@ pub(super) enum FieldError {
 }
 
 impl UrlTemplate {
-    /// Reads it. Where it leads to must not depend on a line: there the token goes.
+    /// Parses a template. The authority must not depend on a line, because the token is sent there.
     pub(super) fn parse(text: &str) -> Result<Self, CommandError> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((before, after)) = rest.split_once('{') {
-            let (field, after) = after.split_once('}').ok_or_else(|| unusable("it has a { without a }"))?;
+            let (field, after) = after.split_once('}').ok_or_else(|| unusable("it has a { without }"))?;
             if field.is_empty() || field.contains('{') {
-                return Err(unusable("between { and } stands the name of a field"));
+                return Err(unusable("{ and } must enclose the name of a field"));
             }
             parts.push(Part::Text(before.to_owned()));
             parts.push(Part::Field(field.to_owned()));
@@ -45,20 +45,20 @@ impl UrlTemplate {
         let is_http = [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&one.scheme());
         let authority = one.authority().map_or("", |authority| authority.as_str());
         if !is_http || authority.is_empty() || one.authority() != other.authority() {
-            return Err(unusable("it begins with https:// or http:// and a host without a field"));
+            return Err(unusable("it must begin with https:// or http:// and a host without {field}"));
         }
         if authority.contains('@') {
-            return Err(unusable("credentials are not for the command line: see --token-env"));
+            return Err(unusable("credentials are not allowed on the command line: use --token-env"));
         }
         Ok(template)
     }
 
-    /// Whether all lines have the same URL.
+    /// Whether the template has no placeholders.
     pub(super) fn is_fixed(&self) -> bool {
         self.0.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// One of its URLs.
+    /// The URL with `field` for every placeholder.
     pub(super) fn sample(&self, field: &str) -> Result<Uri, CommandError> {
         let text = self.0.iter().map(|part| match part {
             Part::Text(text) => text.as_str(),
@@ -82,7 +82,7 @@ impl UrlTemplate {
 }
 
 fn unusable(why: &str) -> CommandError {
-    CommandError::usage(format!("--url cannot be used: {why}"))
+    CommandError::usage(format!("--url is invalid: {why}"))
 }
 
 fn value(name: &str, fields: &Fields<'_>) -> Result<String, FieldError> {
@@ -94,7 +94,7 @@ fn value(name: &str, fields: &Fields<'_>) -> Result<String, FieldError> {
         _ => None,
     };
     let value = value.ok_or_else(|| FieldError::WrongType(name.to_owned()))?;
-    // `.` and `..` are no names in a path: whoever normalises it would call something else (RFC 3986 §5.2.4).
+    // `.` and `..` are path segments that normalising removes, which would change the URL (RFC 3986 §5.2.4).
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".~-_".contains(&byte);
     if value.is_empty() || !value.bytes().all(fits) || value == "." || value == ".." {
         return Err(FieldError::InvalidCharacters(name.to_owned(), value));
@@ -105,13 +105,16 @@ fn value(name: &str, fields: &Fields<'_>) -> Result<String, FieldError> {
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing(name) => write!(f, "it has no {name}, which the URL needs"),
-            Self::WrongType(name) => write!(f, "its {name} is neither a text nor a number"),
+            Self::Missing(name) => write!(f, "no field {name}, which the URL needs"),
+            Self::WrongType(name) => write!(f, "field {name} is neither a string nor a number"),
             Self::InvalidCharacters(name, value) => {
                 let value = Printable::new(value).most(40);
-                write!(f, "its {name} \"{value}\" does not fit into the URL: letters, digits and .~-_ do")
+                write!(
+                    f,
+                    "field {name} \"{value}\" is not valid in the URL: use only letters, digits and .~-_"
+                )
             }
-            Self::TooLong => f.write_str("its URL is too long"),
+            Self::TooLong => f.write_str("the URL is too long"),
         }
     }
 }
@@ -138,19 +141,19 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         for (line, why) in [
-            ("{}", "no id"),
-            (r#"{"id":null}"#, "no id"),
+            ("{}", "no field id"),
+            (r#"{"id":null}"#, "no field id"),
             (r#"{"id":["a"]}"#, "neither"),
             (r#"{"id":true}"#, "neither"),
-            (r#"{"id":""}"#, "does not fit"),
-            (r#"{"id":"a/b"}"#, "\"a/b\" does not fit"),
-            (r#"{"id":".."}"#, "does not fit"),
-            (r#"{"id":"%2e"}"#, "does not fit"),
-            (r#"{"id":1e+3}"#, "does not fit"),
-            ("{\"id\":\"\u{e9}\\u001b\"}", "\"\u{e9}\\u{1b}\" does not fit"),
+            (r#"{"id":""}"#, "not valid in the URL"),
+            (r#"{"id":"a/b"}"#, "\"a/b\" is not valid"),
+            (r#"{"id":".."}"#, "not valid in the URL"),
+            (r#"{"id":"%2e"}"#, "not valid in the URL"),
+            (r#"{"id":1e+3}"#, "not valid in the URL"),
+            ("{\"id\":\"\u{e9}\\u001b\"}", "\"\u{e9}\\u{1b}\" is not valid"),
         ] {
-            let told = fill("https://api.example/orders/{id}", line);
-            assert!(told.contains(why), "{line}: {told}");
+            let message = fill("https://api.example/orders/{id}", line);
+            assert!(message.contains(why), "{line}: {message}");
         }
     }
 

@@ -36,8 +36,8 @@ async fn an_empty_body_is_refused_unless_it_is_asked_for() {
     let empty = fixture.path("empty");
     fs::write(&empty, "").unwrap();
     let empty = empty.to_str().unwrap();
-    let why = "is empty: check the program that writes it, or add --allow-empty-body";
-    fixture.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("the standard input {why}"));
+    let why = "is empty: check what writes it, or add --allow-empty-body";
+    fixture.run(&["dead", "edit", &id, "--body-file", "-"]).fails(2, &format!("standard input {why}"));
     fixture.run(&["dead", "edit", &id, "--body-file", empty]).fails(2, &format!("{empty} {why}"));
     assert_eq!(fixture.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
     let output = fixture.json(&["dead", "edit", &id, "--body-file", "-", "--allow-empty-body"]);
@@ -52,13 +52,13 @@ async fn a_pipe_is_no_checkpoint() {
     let sync = SyncFixture::new().await;
     mkfifo(&sync.path("checkpoint"));
     let child = sync.poll(&["--once"]).spawn().unwrap();
-    ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
+    ended(child, 5).await.fails(2, "checkpoint is not a regular file");
     let child = sync.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
-    ended(child, 5).await.fails(2, "--checkpoint names what is not a regular file");
+    ended(child, 5).await.fails(2, "checkpoint is not a regular file");
     fs::remove_file(sync.path("checkpoint")).unwrap();
     mkfifo(&sync.path("checkpoint.parked"));
     let child = sync.martello(&["parked", "list", "--checkpoint", "checkpoint"], &[]).spawn().unwrap();
-    ended(child, 5).await.fails(7, "what is parked cannot be used");
+    ended(child, 5).await.fails(7, "failed to read or change the parked items");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -70,13 +70,13 @@ async fn a_token_file_is_read_within_bounds() {
         let child = sync.upsert(&["--token-file", name]).spawn().unwrap();
         ended(child, 15).await.fails(7, message);
     };
-    refused("long", "is longer than 64 KiB").await;
-    refused(".", "is neither a regular file nor a pipe").await;
+    refused("long", "longer than 64 KiB").await;
+    refused(".", "not a regular file or pipe").await;
     let zeros = sync.path("zeros");
     if Command::new("mknod").arg(&zeros).args(["c", "1", "5"]).status().unwrap().success() {
         // It would take all memory.
         let child = limited(&sync.upsert(&["--token-file", "zeros"])).spawn().unwrap();
-        ended(child, 15).await.fails(7, "is neither a regular file nor a pipe");
+        ended(child, 15).await.fails(7, "not a regular file or pipe");
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_token_comes_through_a_pipe_and_is_not_waited_for_without_end() {
     assert_eq!(ended(child, 15).await.code, 0);
     writer.join().unwrap().unwrap();
     let child = sync.upsert(&["--token-file", "pipe"]).spawn().unwrap();
-    ended(child, 15).await.fails(7, "the token file pipe was not written within 10 s");
+    ended(child, 15).await.fails(7, "nothing was written to token file pipe within 10 s");
 }
 
 fn is_running(pid: &str) -> bool {

@@ -21,8 +21,8 @@ async fn requests_that_wait_are_cancelled_by_id() {
 async fn of_several_those_that_can_be_are_changed_and_the_others_named() {
     let (fixture, ids) = StoreFixture::filled().await;
     let (dead, ready) = (ids[0].to_string(), ids[3].to_string());
-    let ran = fixture.run(&["outbox", "bury", &dead, &ready]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (1, "buried 1 of 2 waiting requests\n"));
+    let ran = fixture.run(&["outbox", "dead-letter", &dead, &ready]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, "dead-lettered 1 of 2 waiting requests\n"));
     assert_eq!(ran.stderr, format!("martello: entry {dead} is dead, but must be ready\n"));
     assert_eq!(fixture.state(ids[3]).await, State::Dead);
 }
@@ -30,15 +30,15 @@ async fn of_several_those_that_can_be_are_changed_and_the_others_named() {
 #[tokio::test]
 async fn many_are_changed_only_once_somebody_is_sure() {
     let (fixture, ids) = StoreFixture::filled().await;
-    let filter = ["dead", "keep", "--host", "api.example"];
-    fixture.run(&filter).fails(2, "this would keep 2 dead letters: say --yes");
-    assert_eq!(fixture.run(&[&filter[..], &["--dry-run"]].concat()).stdout, "would keep 2 dead letters\n");
+    let filter = ["dead", "protect", "--host", "api.example"];
+    fixture.run(&filter).fails(2, "this would protect 2 dead letters: add --yes");
+    assert_eq!(fixture.run(&[&filter[..], &["--dry-run"]].concat()).stdout, "would protect 2 dead letters\n");
     assert!(!fixture.store_keeps(0, &ids).await);
     let output = fixture.json(&[&filter[..], &["--yes"]].concat());
-    assert_eq!(output, json!({"verb": "kept", "dry_run": false, "matched": 2, "done": 2, "failed": []}));
+    assert_eq!(output, json!({"verb": "protected", "dry_run": false, "matched": 2, "done": 2, "failed": []}));
     assert!(fixture.store_keeps(0, &ids).await && !fixture.store_keeps(2, &ids).await);
-    let ran = fixture.run(&["dead", "unkeep", "--all", "--yes"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, "no longer kept: 3 dead letters\n"));
+    let ran = fixture.run(&["dead", "unprotect", "--all", "--yes"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "unprotected 3 dead letters\n"));
     assert!(!fixture.store_keeps(0, &ids).await);
 }
 
@@ -55,9 +55,11 @@ async fn more_than_a_page_is_changed() {
 async fn what_is_meant_must_be_said() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[3].to_string();
-    fixture.run(&["outbox", "cancel"]).fails(2, "name ids or a filter, or --all");
+    fixture.run(&["outbox", "cancel"]).fails(2, "give ids, a filter, or --all");
     fixture.run(&["outbox", "cancel", &id, "--all"]).fails(2, "not both");
     fixture.run(&["outbox", "cancel", &id, "--status", "503"]).fails(2, "not both");
-    fixture.run(&["dead", "keep", "--all", "--status", "503"]).fails(2, "not both");
-    fixture.run(&["dead", "keep", "--status", "418", "--yes"]).fails(4, "matches none of the dead letters");
+    fixture.run(&["dead", "protect", "--all", "--status", "503"]).fails(2, "not both");
+    fixture
+        .run(&["dead", "protect", "--status", "418", "--yes"])
+        .fails(4, "no dead letters match the filter");
 }

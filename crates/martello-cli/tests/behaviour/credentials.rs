@@ -44,8 +44,8 @@ async fn a_token_comes_from_the_environment_or_a_file() {
     command.env("ORDERS_TOKEN", token);
     assert_eq!(run(command).code, 0);
     assert_eq!(run(sync.upsert(&["--token-file", "token"])).code, 0);
-    run(sync.upsert(&["--token-env", "NO_TOKEN"])).fails(2, "no usable NO_TOKEN");
-    run(sync.upsert(&["--token-file", "nothing"])).fails(7, "the token file nothing cannot be read");
+    run(sync.upsert(&["--token-env", "NO_TOKEN"])).fails(2, "environment variable NO_TOKEN is not set");
+    run(sync.upsert(&["--token-file", "nothing"])).fails(7, "failed to read token file nothing");
     run(sync.upsert(&["--token-command", "echo s3cret; exit 3"]))
         .fails(7, "the token command failed: exit status: 3");
 }
@@ -98,7 +98,7 @@ async fn a_token_that_is_refused_ends_the_run_and_is_not_shown() {
         command.args(["--journal", "journal", "--report", "out.ndjson"]).env("ORDERS_TOKEN", "token-forged");
         let ran = run(command);
         assert_eq!(ran.code, 7, "{ran:?}");
-        assert!(ran.stderr.contains("refuses the token with 401"), "{ran:?}");
+        assert!(ran.stderr.contains("rejects the token (401)"), "{ran:?}");
         is_secret(&sync, &ran);
     }
     assert!(sync.planner.exchanges().len() < 100, "it does not go through all orders");
@@ -135,5 +135,5 @@ fn a_token_goes_nowhere_without_tls() {
         "--token-command",
         "echo t",
     ]);
-    run(command).fails(2, "over https only");
+    run(command).fails(2, "require https");
 }

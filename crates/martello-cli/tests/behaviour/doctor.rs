@@ -26,11 +26,11 @@ async fn what_somebody_should_look_at_is_marked() {
     let marked: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("LOOK")).collect();
     assert_eq!(marked.len(), 3, "{ran:?}");
     assert!(
-        marked[0].contains("paused: their release; `martello outbox resume default` ends that"),
+        marked[0].contains("paused: their release; to end this: martello outbox resume default"),
         "{ran:?}"
     );
-    assert!(marked[1].contains("see that a worker runs"), "{ran:?}");
-    assert!(marked[2].contains("3; `martello dead list --queue default` shows them"), "{ran:?}");
+    assert!(marked[1].contains("check that a worker is running"), "{ran:?}");
+    assert!(marked[2].contains("3; to list them: martello dead list --queue default"), "{ran:?}");
     fixture.run(&["outbox", "resume", "default"]);
     assert_eq!(fixture.run(&["doctor", "--dead", "3"]).code, 0);
 }

@@ -95,11 +95,11 @@ async fn who_edits_what_was_replayed_meanwhile_keeps_what_he_wrote() {
 async fn what_is_no_request_is_kept() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = edit(&fixture, ids[0], r#"echo "no request" > "$1""#);
-    ran.fails(2, "what you wrote is in ");
+    ran.fails(2, "your text is in ");
     assert_eq!(std::fs::read_to_string(kept(&fixture).unwrap()).unwrap(), "no request\n");
 
     let ran = edit(&fixture, ids[0], "exit 3");
-    ran.fails(7, "nothing was changed");
+    ran.fails(7, "the request is unchanged");
     assert_eq!(bodies(&fixture, ids[0]).await.len(), 1);
 }
 
@@ -109,10 +109,10 @@ async fn who_is_ended_while_he_writes_keeps_what_he_wrote() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = edit(&fixture, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1"; kill -TERM $PPID; sleep 1"#);
     assert_eq!(ran.code, 130, "{ran:?}");
-    assert!(ran.stderr.contains("interrupted, while the editor was open"), "{ran:?}");
+    assert!(ran.stderr.contains("interrupted while the editor was open"), "{ran:?}");
     let text = std::fs::read_to_string(kept(&fixture).unwrap()).unwrap();
     assert!(
-        text.contains(r#""stops":3"#) && ran.stderr.contains("mend it, and use --request-file "),
+        text.contains(r#""stops":3"#) && ran.stderr.contains("correct it, then use --request-file "),
         "{text}"
     );
     assert_eq!(bodies(&fixture, ids[0]).await.len(), 1);

@@ -73,12 +73,12 @@ async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
     let ran = run(sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], &[]));
     assert_eq!(ran.code, 7, "{ran:?}");
     assert!(
-        ran.stderr.contains("the server wants credentials") && ran.stderr.contains("--token-env"),
+        ran.stderr.contains("the server requires credentials") && ran.stderr.contains("--token-env"),
         "{ran:?}"
     );
     assert!(server.requests().len() < 20, "it does not go through all orders");
     let (ran, _) = once(Reply::status(401), &[]).await;
-    ran.fails_late(7, "the server wants credentials");
+    ran.fails_late(7, "the server requires credentials");
 }
 
 #[test]
@@ -119,5 +119,5 @@ async fn one_pass_does_not_wait_for_an_hour_but_says_until_when() {
         ran.fails_late(5, "the server asks to wait until 20");
     }
     let ran = RunResult::from(bare().args(["poll", "--help"]).output().unwrap());
-    assert!(ran.stdout.contains("waits for no more than a minute"), "{ran:?}");
+    assert!(ran.stdout.contains("waits at most one minute"), "{ran:?}");
 }

@@ -129,7 +129,7 @@ async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
     assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
     ran.fails(
         2,
-        "an outbox does not store x-tenant of --header-env, which may tell its requests apart: use --header",
+        "--header-env x-tenant cannot be used with --outbox, which does not store it and would mix up requests",
     );
     assert_eq!(server.requests().len(), 0);
     fixture.close().await;
@@ -139,11 +139,11 @@ async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
 async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_value() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     for (argument, why) in [
-        ("x-api-key=NOT_SET", "no usable NOT_SET in the environment"),
+        ("x-api-key=NOT_SET", "environment variable NOT_SET is not set"),
         ("x-api-key", "NAME=VARIABLE"),
-        ("x api=KEY", "this is no name of a header"),
+        ("x api=KEY", "the header name is invalid"),
         ("content-length=KEY", "content-length"),
-        ("x-api-key=LINES", "cannot be sent in a header"),
+        ("x-api-key=LINES", "characters that a header cannot contain"),
     ] {
         let mut command = upsert(&sync, &server, &["--header-env", argument]);
         command.env("KEY", "s3cret").env("LINES", "s3\ncret");
@@ -153,12 +153,12 @@ async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_valu
     }
     let mut command = upsert(&sync, &server, &["--header-env", "authorization=KEY", "--token-env", "KEY"]);
     command.env("KEY", "s3cret");
-    run(command).fails(2, "the token is what goes into authorization");
+    run(command).fails(2, "conflicts with the token");
     // Without TLS anybody on the way reads it.
     let first = ["upsert", "--url", "http://api.example/{business_id}", "--input", "orders.ndjson"];
     let mut command = sync.martello(&first, &["--header-env", "x-a=KEY"]);
     command.env("KEY", "s3cret");
-    run(command).fails(2, "over https only");
+    run(command).fails(2, "require https");
 }
 
 /// What was sent for one tenant, was not sent for another, wherever its name comes from.
@@ -177,7 +177,7 @@ async fn a_header_of_the_environment_that_is_no_credential_by_its_name_tells_run
     let url = things.uri("/things").to_string() + "?since={since}";
     let first = ["poll", "--url", &url, "--checkpoint", "c", "--once", "--header-env", "x-tenant=TENANT"];
     assert_eq!(of(sync.martello(&first, &[]), "s3cret-a").code, 0);
-    of(sync.martello(&first, &[]), "s3cret-b").fails(7, "of another source");
+    of(sync.martello(&first, &[]), "s3cret-b").fails(7, "another source");
     for name in ["journal", "c"] {
         assert!(!std::fs::read_to_string(sync.path(name)).unwrap().contains("s3cret"), "{name}");
     }

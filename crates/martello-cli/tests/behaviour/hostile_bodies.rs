@@ -49,7 +49,8 @@ async fn a_deep_body_is_shown_in_bounded_time_and_memory() {
         let ran = bounded(&fixture, 5, 1 << 20, &["dead", "show", &id]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{what}");
         assert!(
-            ran.stdout.ends_with(&format!("  … (a body of {} bytes; --body writes all of it)\n", body.len())),
+            ran.stdout
+                .ends_with(&format!("  … (body of {} bytes; add --body to write all of it)\n", body.len())),
             "{what}"
         );
         assert!(ran.stdout.len() < MOST_SHOWN, "{what}: {}", ran.stdout.len());

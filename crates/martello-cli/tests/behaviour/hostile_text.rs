@@ -71,7 +71,7 @@ async fn nothing_that_is_shown_steers_a_terminal() {
     let shown = fixture.run(&["dead", "show", &id, "--reveal"]).stdout;
     assert!(shown.contains("https://b.example/"), "{shown}");
     let noted = fixture.run(&["dead", "edit", &id, "--url", "https://c.example/"]).stderr;
-    assert!(noted.contains("note: it is ordered by orders/2J\\u{202e}\\u{2066}\\u{200e} still"), "{noted}");
+    assert!(noted.contains("the order key is still orders/2J\\u{202e}\\u{2066}\\u{200e}"), "{noted}");
 }
 
 #[tokio::test]

@@ -52,7 +52,10 @@ async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later()
             let child = start(sync.martello(&first, &kept));
             server.received(1).await;
             let ran = end(child, signal).await;
-            assert!(ran.stderr.ends_with("the same command goes on from its journal\n"), "{ran:?}");
+            assert!(
+                ran.stderr.ends_with("run the same command again to resume from its journal\n"),
+                "{ran:?}"
+            );
             // The report is whole: what was broken off is in it.
             assert_eq!(sync.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
             drop(server);
@@ -90,7 +93,7 @@ async fn a_poll_that_waits_ends_and_goes_on_later() {
             let child = start(command);
             server.received(1).await;
             let ran = end(child, signal).await;
-            assert!(ran.stderr.contains("the same command goes on from its checkpoint"), "{ran:?}");
+            assert!(ran.stderr.contains("run the same command again to resume"), "{ran:?}");
         }
     }
 }
@@ -135,7 +138,7 @@ async fn a_watched_replay_is_left_alone() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             let ran = end(child, signal).await;
-            assert!(ran.stderr.contains("goes on: `martello "), "{ran:?}");
+            assert!(ran.stderr.contains("the replay continues. To "), "{ran:?}");
             fixture.change(ids[0], martello_outbox::Change::DeadLetter).await;
         }
     }
@@ -173,7 +176,7 @@ async fn an_answer_of_somebody_is_not_waited_for() {
         let child = command.spawn().unwrap();
         drop(command);
         let (mut asked, mut some) = (String::new(), [0; 256]);
-        while !asked.contains("Go on? [y/N]") {
+        while !asked.contains("Continue? [y/N]") {
             let read = ours.read(&mut some).unwrap();
             asked += std::str::from_utf8(&some[..read]).unwrap();
         }

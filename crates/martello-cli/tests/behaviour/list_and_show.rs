@@ -48,14 +48,17 @@ async fn a_list_goes_on_where_the_page_before_ended() {
     assert_eq!(second["next"], json!(null));
 
     let ran = fixture.run(&["outbox", "list", "--limit", "3"]);
-    assert_eq!(ran.stderr, format!("there are more: add --after {next}\n"));
+    assert_eq!(ran.stderr, format!("more entries follow: add --after {next}\n"));
 }
 
 #[tokio::test]
 async fn that_nothing_matches_is_an_answer_to_a_list() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "list", "--host", "nobody.example"]);
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "nothing matches\n"));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (0, "", "no entry matches the filter\n")
+    );
     assert_eq!(fixture.json(&["dead", "list", "--status", "418"]), json!({"entries": [], "next": null}));
 }
 
@@ -69,9 +72,9 @@ async fn a_dead_letter_shows_its_timeline_and_its_request() {
         format!("{id} is dead: rejected"),
         "  request         PUT https://api.example/orders/1?token=***".to_owned(),
         "  order key       api.example/orders/1".to_owned(),
-        "  kept            yes: no purge deletes it".to_owned(),
-        "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 120.0 ms, Trackingid track-1-503, at the door".to_owned(),
-        "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 120.0 ms, Trackingid track-2-422, at the door".to_owned(),
+        "  protected       yes: purges do not delete it".to_owned(),
+        "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 120.0 ms, Trackingid track-1-503, by OutboxLayer".to_owned(),
+        "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 120.0 ms, Trackingid track-2-422, by OutboxLayer".to_owned(),
         // What the server said must not steer the terminal.
         "                              stops must not be \\u{1b}[31mnegative".to_owned(),
         "  content-type: application/json".to_owned(),
@@ -107,7 +110,7 @@ async fn a_body_is_written_byte_for_byte() {
     let ran = fixture.run(&["dead", "show", &ids[0].to_string(), "--body"]);
     assert_eq!(ran.stdout, "{\"stops\":-3,\"by\":\"road\"}");
     let ran = fixture.run(&["dead", "show", &ids[0].to_string(), "--body", "--revision", "2"]);
-    ran.fails(4, "there is no revision 2");
+    ran.fails(4, "has no revision 2");
 }
 
 #[tokio::test]
@@ -204,7 +207,7 @@ async fn a_port_takes_nothing_of_another_port() {
         &["dead", "export", "--host", "api.example:8443"],
         &["dead", "replay", "--host", "api.example:8443", "--yes"],
     ] {
-        fixture.run(arguments).fails(2, "--host api.example is for all of its ports: also api.example:9443");
+        fixture.run(arguments).fails(2, "--host matches all ports: an entry for api.example:9443");
     }
     assert_eq!(
         fixture.run(&["dead", "purge", "--host", "api.example", "--yes"]).stdout,

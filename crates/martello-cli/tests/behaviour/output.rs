@@ -52,7 +52,7 @@ async fn an_error_for_a_program_is_json() {
 fn the_help_tells_the_exit_codes() {
     let ran = RunResult::from(bare().arg("--help").output().unwrap());
     assert_eq!(ran.code, 0);
-    for code in ["0  all is well", "  1  ", "  2  ", "  3  ", "  4  ", "  7  ", "130  interrupted"] {
+    for code in ["0  success", "  1  ", "  2  ", "  3  ", "  4  ", "  7  ", "130  interrupted"] {
         assert!(ran.stdout.contains(code), "{code}: {ran:?}");
     }
     assert_eq!(RunResult::from(bare().arg("--version").output().unwrap()).code, 0);

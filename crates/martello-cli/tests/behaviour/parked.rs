@@ -15,7 +15,7 @@ async fn with_parked_items() -> SyncFixture {
     let ran = run(sync.poll(&["--once", "--print", "order"]));
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "{\"stops\":1}\n"), "{ran:?}");
     assert_eq!(
-        ran.stderr.matches("it has no order, which is to be printed; it is parked").count(),
+        ran.stderr.matches("it lacks the field order, which --print names; parked").count(),
         2,
         "{ran:?}"
     );
@@ -35,11 +35,17 @@ fn listed(sync: &SyncFixture) -> Vec<Value> {
 async fn what_is_parked_is_listed_and_printed_again() {
     let sync = with_parked_items().await;
     let ran = parked(&sync, &["list"]);
-    assert!(ran.code == 0 && ran.stdout.contains("p-1") && ran.stdout.contains("it has no order"), "{ran:?}");
+    assert!(
+        ran.code == 0 && ran.stdout.contains("p-1") && ran.stdout.contains("it lacks the field order"),
+        "{ran:?}"
+    );
     let ids: Vec<String> = listed(&sync).iter().map(|parked| parked["id"].to_string()).collect();
     assert_eq!(ids.len(), 2);
     let ran = parked(&sync, &["again", &ids[0], "99"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (1, "1 of 2 will be printed again before the next pass\n"));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (1, "1 of 2 parked items will be printed again before the next pass\n")
+    );
     let ran = run(sync.poll(&["--once"]));
     assert_eq!((ran.code, ran.stdout.lines().count()), (0, 1), "{ran:?}");
     assert_eq!(listed(&sync).len(), 1);
@@ -48,14 +54,17 @@ async fn what_is_parked_is_listed_and_printed_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_parked_is_discarded_by_who_is_sure() {
     let sync = with_parked_items().await;
-    parked(&sync, &["discard", "--all"]).fails(2, "this would discard 2 for good");
-    assert_eq!(parked(&sync, &["discard", "--all", "--dry-run"]).stdout, "2 of 2 would be discarded\n");
+    parked(&sync, &["discard", "--all"]).fails(2, "this would permanently discard 2 parked items");
+    assert_eq!(
+        parked(&sync, &["discard", "--all", "--dry-run"]).stdout,
+        "2 of 2 parked items would be discarded\n"
+    );
     assert_eq!(listed(&sync).len(), 2);
-    assert_eq!(parked(&sync, &["discard", "--all", "--yes"]).stdout, "2 of 2 discarded\n");
-    parked(&sync, &["again", "--all"]).fails(4, "nothing is parked");
-    parked(&sync, &["again", "7"]).fails(4, "none of these is parked");
+    assert_eq!(parked(&sync, &["discard", "--all", "--yes"]).stdout, "2 of 2 parked items discarded\n");
+    parked(&sync, &["again", "--all"]).fails(4, "the poll has no parked items");
+    parked(&sync, &["again", "7"]).fails(4, "no parked item has one of these ids");
     let ran = run(sync.martello(&["parked", "list", "--checkpoint", "elsewhere"], &[]));
-    ran.fails(4, "there is no checkpoint at elsewhere");
+    ran.fails(4, "checkpoint elsewhere does not exist");
 }
 
 /// The link of a checkpoint may be there without what it leads to, beside which the parked items are.

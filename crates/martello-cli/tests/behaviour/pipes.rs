@@ -79,7 +79,10 @@ async fn a_journal_wants_an_input_that_can_be_read_again() {
     for input in ["pipe", "-", "/dev/stdin", "/dev/null"] {
         let child = sync.upsert_of(input, &["--journal", "journal"]).spawn().unwrap();
         let ran = soon(&sync, child).await;
-        ran.fails(2, "--journal wants an input that can be read again: write it into a file, and name that");
+        ran.fails(
+            2,
+            "--journal requires an input that can be read again: save the input to a file, and give that",
+        );
         assert!(!sync.path("journal").exists(), "{input}");
     }
 }
@@ -91,7 +94,7 @@ async fn a_journal_is_a_regular_file() {
     mkfifo(&sync.path("pipe"));
     for journal in ["pipe", "/dev/null", "."] {
         let child = sync.upsert(&["--journal", journal]).spawn().unwrap();
-        soon(&sync, child).await.fails(2, "--journal names what is not a regular file");
+        soon(&sync, child).await.fails(2, "is not a regular file, so a later run cannot read it");
     }
 }
 

@@ -56,7 +56,7 @@ async fn interrupted_it_goes_on_without_printing_anything_twice() {
     let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
-        (130, "martello: interrupted: the same command goes on from its checkpoint\n")
+        (130, "martello: interrupted; run the same command again to resume\n")
     );
     within(async || sync.planner.released() == 50).await;
     text += &run(sync.poll(&["--once"])).stdout;

@@ -38,9 +38,9 @@ async fn what_cannot_go_on_says_why() {
     let sync = SyncFixture::new().await;
     assert_eq!(run(sync.poll(&["--once"])).code, 0);
     run(sync.poll(&["--once", "--key", "number"]))
-        .fails(7, "of another source, of other filters or of other headers");
+        .fails(7, "belongs to another source, with another URL, other filters or other headers");
     let ran = run(sync.poll(&["--once", "--key", "number", "--resync"]));
-    assert!(ran.code == 0 && ran.stderr.contains("everything is asked for"), "{ran:?}");
+    assert!(ran.code == 0 && ran.stderr.contains("requesting everything"), "{ran:?}");
     let text = std::fs::read_to_string(sync.path("checkpoint")).unwrap();
     std::fs::write(sync.path("checkpoint"), &text[..text.len() / 2]).unwrap();
     run(sync.poll(&["--once"])).fails(7, "the checkpoint cannot be used");
@@ -50,11 +50,11 @@ async fn what_cannot_go_on_says_why() {
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(
         ran.stderr.contains("the server answered page 1 with status 503")
-            && ran.stderr.contains("; again in "),
+            && ran.stderr.contains("; retrying in "),
         "{ran:?}"
     );
     let ran = run(sync.martello(&["poll", "--url", "http://x/", "--checkpoint", "c"], &[]));
-    ran.fails(2, "one parameter of its query is {since}");
+    ran.fails(2, "exactly one query parameter must have the value {since}");
 }
 
 async fn once(reply: Reply) -> crate::support::RunResult {
@@ -93,9 +93,9 @@ async fn an_item_without_a_key_or_a_stamp_is_parked_and_the_rest_goes_on() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let expected = "{\"id\":\"a\",\"updated_at\":\"2026-01-01T00:00:00Z\"}\n{\"id\":7,         \"updated_at\":\"2026-01-01T00:00:00+01:00\"}\n";
     assert_eq!(ran.stdout, expected);
-    let output = "martello: page 1, item 1: the key is missing; it is parked\n\
-                martello: page 1, item 2: the stamp is missing; it is parked\n\
-                martello: page 1, item 3: the stamp is not an RFC 3339 timestamp; it is parked\n";
+    let output = "martello: page 1, item 1: the key is missing; parked\n\
+                martello: page 1, item 2: the stamp is missing; parked\n\
+                martello: page 1, item 3: the stamp is not an RFC 3339 timestamp; parked\n";
     assert_eq!(ran.stderr, output);
 }
 
@@ -137,7 +137,7 @@ async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
     sync.planner.revoke_tokens();
     let ran = run(sync.poll(&["--once", "--token-file", "token"]));
     assert_eq!(ran.code, 7, "{ran:?}");
-    assert!(ran.stderr.contains("refuses the token with 401") && !ran.stderr.contains(&token), "{ran:?}");
+    assert!(ran.stderr.contains("rejects the token (401)") && !ran.stderr.contains(&token), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -204,7 +204,8 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
     assert_eq!(poll("A", "1", &[]).stdout, "\"A\"\n");
     let ran = poll("A", "2", &[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
-    poll("B", "2", &[]).fails(7, "of another source, of other filters or of other headers");
+    poll("B", "2", &[])
+        .fails(7, "belongs to another source, with another URL, other filters or other headers");
     let text = std::fs::read_to_string(directory.path().join("c")).unwrap();
     assert!(!text.contains("x-tenant"), "{text}");
     assert_eq!(poll("B", "2", &["--resync"]).stdout, "\"B\"\n");
@@ -274,6 +275,6 @@ async fn another_list_of_the_same_answers_is_another_source() {
     };
     assert_eq!(poll("changed", &[]).stdout, "\"c\"\n");
     assert_eq!(poll("/changed", &[]).code, 0, "it is the same list");
-    poll("gone", &[]).fails(7, "of another source");
+    poll("gone", &[]).fails(7, "another source");
     assert_eq!(poll("gone", &["--resync"]).stdout, "\"g\"\n");
 }

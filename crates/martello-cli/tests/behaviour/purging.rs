@@ -6,10 +6,10 @@ use crate::support::StoreFixture;
 #[tokio::test]
 async fn nothing_is_purged_without_a_filter() {
     let (fixture, ids) = StoreFixture::filled().await;
-    fixture.run(&["dead", "purge", "--yes"]).fails(2, "say which");
+    fixture.run(&["dead", "purge", "--yes"]).fails(2, "nothing is selected");
     fixture
         .run(&["dead", "purge", "--host", "api.example"])
-        .fails(2, "delete 2 dead letters for good: say --yes");
+        .fails(2, "permanently delete 2 dead letters: add --yes");
     for id in ids {
         assert!(fixture.store.entry(id).await.unwrap().is_some());
     }
@@ -20,13 +20,15 @@ async fn a_purge_deletes_what_matches_and_is_not_kept() {
     let (fixture, ids) = StoreFixture::filled().await;
     fixture.change(ids[0], Change::Protect).await;
     let dry = fixture.run(&["dead", "purge", "--status", "422", "--dry-run"]);
-    assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 1 dead letter (1 more are kept)\n"));
+    assert_eq!((dry.code, dry.stdout.as_str()), (0, "would purge 1 dead letter (1 more is protected)\n"));
     let output = fixture.json(&["dead", "purge", "--status", "422", "--yes"]);
     assert_eq!(output, json!({"verb": "purged", "dry_run": false, "matched": 2, "kept": 1, "done": 1}));
     assert!(fixture.store.entry(ids[1]).await.unwrap().is_none());
-    fixture.run(&["dead", "purge", "--status", "422", "--yes"]).fails(4, "all 1 are kept");
+    fixture
+        .run(&["dead", "purge", "--status", "422", "--yes"])
+        .fails(4, "the matching dead letter is protected");
     let ran = fixture.run(&["dead", "purge", "--all", "--yes"]);
-    assert_eq!(ran.stdout, "purged 1 dead letter (1 more are kept)\n");
+    assert_eq!(ran.stdout, "purged 1 dead letter (1 more is protected)\n");
     assert!(fixture.store.entry(ids[0]).await.unwrap().is_some());
     assert!(fixture.store.entry(ids[3]).await.unwrap().is_some(), "it was not dead");
 }
@@ -34,9 +36,7 @@ async fn a_purge_deletes_what_matches_and_is_not_kept() {
 #[tokio::test]
 async fn a_purge_of_nothing_says_so() {
     let (fixture, _) = StoreFixture::filled().await;
-    fixture
-        .run(&["dead", "purge", "--status", "418", "--yes"])
-        .fails(4, "the filter matches none of the dead letters");
+    fixture.run(&["dead", "purge", "--status", "418", "--yes"]).fails(4, "no dead letters match the filter");
 }
 
 #[tokio::test]
@@ -51,12 +51,12 @@ async fn some_are_purged_by_their_ids() {
     assert_eq!(output, expected);
     assert!(fixture.store.entry(ids[0]).await.unwrap().is_none());
     fixture.run(&["dead", "purge", &texts[0]]).fails(4, "there is no entry");
-    fixture.run(&["dead", "purge", &texts[1]]).fails(4, "is kept: `martello dead unkeep` ends that");
+    fixture.run(&["dead", "purge", &texts[1]]).fails(4, "is protected: run `martello dead unprotect ");
     fixture.run(&["dead", "purge", &texts[3]]).fails(4, "is ready, but must be dead");
     fixture.run(&["dead", "purge", &texts[2], "--all"]).fails(2, "not both");
     let ran = fixture.run(&["dead", "purge", &texts[0], &texts[1], &texts[2], &texts[3]]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, "purged 1 of 4 dead letters\n"));
-    assert!(ran.stderr.contains("is kept") && ran.stderr.contains("is ready"), "{ran:?}");
+    assert!(ran.stderr.contains("is protected") && ran.stderr.contains("is ready"), "{ran:?}");
     let left: Vec<_> = fixture.store.list(Default::default(), None, 10).await.unwrap().entries;
     assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[3], ids[1]]);
 }

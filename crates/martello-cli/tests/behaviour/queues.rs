@@ -5,7 +5,7 @@ async fn queues_are_counted() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["outbox", "stats"]);
     let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(rows[0], ["QUEUE", "READY", "LEASED", "DONE", "DEAD", "CANCELLED", "OLDEST", "DUE", "IS"]);
+    assert_eq!(rows[0], ["QUEUE", "READY", "LEASED", "DONE", "DEAD", "CANCELLED", "OLDEST", "DUE", "STATUS"]);
     assert_eq!(rows[1][..6], ["default", "1", "0", "0", "3", "0"]);
     assert_eq!(rows[1][7], "open");
     let stats = fixture.json(&["outbox", "stats"]);
@@ -17,7 +17,7 @@ async fn queues_are_counted() {
 async fn a_queue_is_paused_with_a_reason_and_resumed() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
-    assert_eq!(ran.stdout, "the queue default is paused; what workers have goes on\n");
+    assert_eq!(ran.stdout, "paused queue default; deliveries in progress continue\n");
     assert!(fixture.run(&["outbox", "stats"]).stdout.contains("paused: their release"));
     let resumed = fixture.json(&["outbox", "resume", "default"]);
     assert_eq!(resumed["paused"], serde_json::Value::Null);
@@ -27,8 +27,10 @@ async fn a_queue_is_paused_with_a_reason_and_resumed() {
 #[tokio::test]
 async fn a_name_that_is_mistyped_makes_no_queue() {
     let (fixture, _) = StoreFixture::filled().await;
-    fixture.run(&["outbox", "pause", "defualt"]).fails(4, "there is no queue defualt, but default");
-    fixture.run(&["outbox", "resume", "defualt"]).fails(4, "there is no queue defualt");
+    fixture
+        .run(&["outbox", "pause", "defualt"])
+        .fails(4, "queue defualt does not exist; existing queues: default");
+    fixture.run(&["outbox", "resume", "defualt"]).fails(4, "queue defualt does not exist");
     assert_eq!(fixture.run(&["outbox", "pause", "no queue"]).code, 2);
     assert_eq!(fixture.store.queues().await.unwrap().len(), 1);
 }

@@ -47,7 +47,7 @@ async fn only_a_dead_letter_is_replayed() {
     fixture.run(&["dead", "replay", &ids[3].to_string()]).fails(4, "is ready, but must be dead");
     fixture
         .run(&["dead", "replay", &ids[0].to_string(), "--rate", "1/s"])
-        .fails(2, "a rate is for those of a filter");
+        .fails(2, "--rate applies to a filter or --all");
 }
 
 #[tokio::test]
@@ -56,9 +56,12 @@ async fn those_of_a_filter_are_a_job_that_can_be_cancelled() {
     let entries = (0..50).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
     fixture.store.enqueue(entries.collect()).await.unwrap();
     let replay = ["dead", "replay", "--host", "api.example", "--rate", "10/s"];
-    fixture.run(&replay).fails(2, "this would replay 50 dead letters, 10 a second, in 4s: say --yes");
+    fixture.run(&replay).fails(2, "this would replay 50 dead letters at 10 per second, taking 4s: add --yes");
     let dry = fixture.run(&[&replay[..], &["--dry-run"]].concat());
-    assert_eq!((dry.code, dry.stdout.as_str()), (0, "would replay 50 dead letters, 10 a second, in 4s\n"));
+    assert_eq!(
+        (dry.code, dry.stdout.as_str()),
+        (0, "would replay 50 dead letters at 10 per second, taking 4s\n")
+    );
 
     let job = fixture.json(&[&replay[..], &["--yes"]].concat());
     let id = job["id"].as_str().unwrap();
@@ -72,7 +75,10 @@ async fn those_of_a_filter_are_a_job_that_can_be_cancelled() {
     assert!(list.contains(id) && list.contains("cancelled  host=api.example"), "{list}");
     let watched = fixture.run(&["dead", "replays", "watch", id]);
     assert_eq!(watched.code, 1);
-    assert!(watched.stdout.contains(&format!("replayed 50: {delivered} delivered, ")), "{watched:?}");
+    assert!(
+        watched.stdout.contains(&format!("replayed 50 dead letters: {delivered} delivered, ")),
+        "{watched:?}"
+    );
 }
 
 #[tokio::test]
@@ -94,10 +100,12 @@ async fn a_newer_write_is_overwritten_only_if_that_is_said() {
     fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
     assert_eq!(fixture.deliver(End::Done, 200).await, 1);
 
-    fixture.run(&["dead", "replay", &id.to_string()]).fails(4, "--overwrite replays it all the same");
-    fixture.run(&["dead", "replay", "--all", "--yes"]).fails(4, "1 of them would overwrite a newer request");
+    fixture.run(&["dead", "replay", &id.to_string()]).fails(4, "add --overwrite to replay it anyway");
+    fixture
+        .run(&["dead", "replay", "--all", "--yes"])
+        .fails(4, "1 dead letter would overwrite a newer request");
     let shown = fixture.run(&["dead", "show", &id.to_string()]).stdout;
-    assert!(shown.contains("overtaken       a newer request of its key was delivered"), "{shown}");
+    assert!(shown.contains("overtaken       a newer request of its order key was delivered"), "{shown}");
     assert_eq!(fixture.state(id).await, State::Dead);
     assert_eq!(fixture.run(&["dead", "replay", &id.to_string(), "--overwrite"]).code, 0);
     assert_eq!(fixture.state(id).await, State::Ready);
@@ -119,7 +127,7 @@ async fn interrupted_it_goes_on() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("the replay goes on: `martello dead replays watch "), "{said}");
+    assert!(said.contains("the replay continues. To watch it: martello dead replays watch "), "{said}");
     assert_eq!(fixture.store.replays().await.unwrap()[0].pending, 2);
 }
 
@@ -148,7 +156,7 @@ async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
         fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
         let said = watch(&fixture, named);
         let expected =
-            "the queue default is paused: their release; `martello outbox resume default` ends that\n";
+            "queue default is paused: their release; to end this: martello outbox resume default\n";
         assert_eq!(said, format!("martello: {expected}"));
 
         let (fixture, ids) = StoreFixture::filled().await;
@@ -185,7 +193,7 @@ async fn those_of_a_filter_that_died_again_are_named() {
     }
     let ran = RunResult::from(watching.await.unwrap());
     let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert_eq!((ran.code, lines[0]), (1, "replayed 25: 0 delivered, 25 dead again"), "{ran:?}");
+    assert_eq!((ran.code, lines[0]), (1, "replayed 25 dead letters: 0 delivered, 25 dead again"), "{ran:?}");
     let output = |id: &String| format!("{id} is dead again: rejected, 422, Trackingid track-3-422");
     let known: Vec<String> = ids.iter().map(output).collect();
     assert!(
@@ -193,7 +201,7 @@ async fn those_of_a_filter_that_died_again_are_named() {
         "{ran:?}"
     );
     let job = fixture.store.replays().await.unwrap()[0].id;
-    assert_eq!(ran.stderr, format!("and 5 more: `martello dead list --job {job}` lists them\n"));
+    assert_eq!(ran.stderr, format!("5 more; to list them: martello dead list --job {job}\n"));
 
     let mut command = fixture.command(&["dead", "replays", "watch", &job.to_string(), "--json"]);
     let output: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();

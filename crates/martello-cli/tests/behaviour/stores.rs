@@ -9,10 +9,10 @@ fn run(store: &str) -> RunResult {
 #[test]
 fn a_store_must_be_named() {
     let ran = |command: &mut Command| RunResult::from(command.args(["outbox", "stats"]).output().unwrap());
-    ran(&mut bare()).fails(2, "name a store with --store or MARTELLO_STORE");
-    ran(bare().env("MARTELLO_STORE", "")).fails(2, "name a store");
+    ran(&mut bare()).fails(2, "set --store or MARTELLO_STORE");
+    ran(bare().env("MARTELLO_STORE", "")).fails(2, "set --store or MARTELLO_STORE");
     let wrong = ran(bare().env("MARTELLO_STORE", "mysql://me:s3cret@host/db"));
-    wrong.fails(2, "name a store");
+    wrong.fails(2, "set --store or MARTELLO_STORE");
     assert!(!wrong.stderr.contains("s3cret"), "{wrong:?}");
 }
 
@@ -30,7 +30,7 @@ async fn the_option_goes_before_the_environment() {
 fn looking_makes_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
-    run(&format!("sqlite:{}", path.display())).fails(3, "there is no store at");
+    run(&format!("sqlite:{}", path.display())).fails(3, "does not exist: check --store or MARTELLO_STORE");
     assert!(!path.exists());
     std::fs::write(&path, "").unwrap();
     run(&format!("sqlite:{}", path.display())).fails(3, "holds no store");

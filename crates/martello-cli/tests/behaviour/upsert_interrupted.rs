@@ -100,7 +100,8 @@ async fn interrupted_it_ends_what_is_in_flight_and_goes_on_later() {
     let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(
-        ran.stderr.ends_with("martello: interrupted: the same command goes on from its journal\n"),
+        ran.stderr
+            .ends_with("martello: interrupted; run the same command again to resume from its journal\n"),
         "{ran:?}"
     );
     let sent = sync.planner.exchanges().len();
@@ -124,7 +125,7 @@ async fn interrupted_twice_it_ends_at_once() {
     let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(
-        began.elapsed() < Duration::from_secs(5) && ran.stderr.contains("once more ends at once"),
+        began.elapsed() < Duration::from_secs(5) && ran.stderr.contains("interrupt again to exit at once"),
         "{ran:?}"
     );
 }

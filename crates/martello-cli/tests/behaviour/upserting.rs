@@ -56,20 +56,20 @@ async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
         output,
         [
             ("created", ""),
-            ("rejected", "line 2: it is no JSON, as column 18 shows"),
-            ("rejected", "line 3: it has no business_id, which the URL needs"),
+            ("rejected", "line 2: invalid JSON at column 18"),
+            ("rejected", "line 3: no field business_id, which the URL needs"),
             (
                 "rejected",
-                "line 4: its business_id \"c/d\" does not fit into the URL: letters, digits and .~-_ do"
+                "line 4: field business_id \"c/d\" is not valid in the URL: use only letters, digits and .~-_"
             ),
-            ("rejected", "line 5: it is no JSON object"),
-            ("rejected", "line 6: it is no JSON, as column 0 shows"),
+            ("rejected", "line 5: not a JSON object"),
+            ("rejected", "line 6: invalid JSON at column 0"),
             ("rejected", ""),
             ("created", ""),
         ]
     );
     assert_eq!(records[6]["body"], r#"{"error":"stops must not be negative"}"#);
-    assert!(ran.stdout.contains("row 2: rejected: line 3: it has no business_id"), "{ran:?}");
+    assert!(ran.stdout.contains("row 2: rejected: line 3: no field business_id"), "{ran:?}");
     assert_eq!(sync.planner.entities().len(), 2);
 }
 
@@ -96,7 +96,7 @@ async fn what_fails_for_now_goes_into_the_outbox() {
     let mut command = sync.upsert(&["--attempts", "1", "--outbox"]);
     command.env("MARTELLO_STORE", &fixture.named);
     assert_eq!(run(command).code, 0);
-    run(sync.upsert(&["--outbox", "sqlite:nowhere.db"])).fails(3, "there is no store at nowhere.db");
+    run(sync.upsert(&["--outbox", "sqlite:nowhere.db"])).fails(3, "store nowhere.db does not exist");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -120,9 +120,9 @@ async fn what_cannot_work_is_said_before_anything_is_sent() {
     let url = sync.planner.uri("/orders").to_string();
     let upsert = |arguments: &[&str]| run(sync.martello(&["upsert"], arguments));
     upsert(&["--url", &url, "--input", "orders.ndjson"]).fails(2, "--url has no {field}");
-    upsert(&["--url", "ftp://x/{id}", "--input", "orders.ndjson"]).fails(2, "--url cannot be used");
+    upsert(&["--url", "ftp://x/{id}", "--input", "orders.ndjson"]).fails(2, "--url is invalid");
     upsert(&["--url", &(url + "/{id}"), "--input", "nothing.ndjson"])
-        .fails(7, "nothing.ndjson cannot be read");
+        .fails(7, "failed to read the input nothing.ndjson");
     run(sync.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
     run(sync.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
     std::fs::write(sync.path("words"), "no journal\n").unwrap();

@@ -1,4 +1,4 @@
-//! A request as text, in an editor or a file:
+//! Formats and parses a request as text, for an editor or a file:
 //!
 //! ```text
 //! PUT https://api.example/orders/17
@@ -13,7 +13,7 @@ use martello_outbox::StoredRequest;
 use super::options::{header, url};
 use crate::error::CommandError;
 
-/// The request as text, but for its `Idempotency-Key`; `None` if its body is no text.
+/// Formats the request without its `Idempotency-Key`; `None` if its body is not UTF-8.
 pub(super) fn write(request: &StoredRequest) -> Option<String> {
     let body = if request.sealed { "" } else { std::str::from_utf8(&request.body).ok()? };
     let mut text = format!("{} {}\n", request.method, request.uri);
@@ -26,14 +26,16 @@ pub(super) fn write(request: &StoredRequest) -> Option<String> {
     Some(text)
 }
 
-/// The request that the text says. What it does not show, it takes from the last one: a sealed body, and the
-/// `Idempotency-Key`, so that an unchanged request is the same.
+/// Parses the text. A sealed body and the `Idempotency-Key`, which the text does not show, come from the last
+/// revision, so that unchanged text gives an equal request.
 pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     let (first, mut rest) = line(text);
     let (method, target) = first.split_once(' ').ok_or_else(|| {
-        CommandError::usage("the first line must be a method and a url, such as PUT https://…")
+        CommandError::usage("the first line must be a method and a URL, such as PUT https://…")
     })?;
-    let method = method.parse::<Method>().map_err(|_| CommandError::usage("the method is none"))?;
+    let method = method
+        .parse::<Method>()
+        .map_err(|_| CommandError::usage("the method in the first line is invalid"))?;
     let uri = url(target.trim())?;
     let mut headers = HeaderMap::new();
     while !rest.is_empty() {
@@ -52,12 +54,14 @@ pub(super) fn parse(text: &str, last: &StoredRequest) -> Result<StoredRequest, C
     Ok(StoredRequest { method, uri, headers, body, sealed: last.sealed })
 }
 
-/// Editors end a file with an end of line that is not meant to be sent, if there was none before.
+/// Removes the newline that editors add at the end of a file, unless the body ended with one before.
 fn body(text: &str, last: &StoredRequest) -> Result<bytes::Bytes, CommandError> {
     if last.sealed {
         return match text.trim() {
             "" => Ok(last.body.clone()),
-            _ => Err(CommandError::usage("its body is sealed: only a program with the key can change it")),
+            _ => {
+                Err(CommandError::usage("the body is sealed: only a program that has the key can change it"))
+            }
         };
     }
     let ends = |text: &[u8]| text.ends_with(b"\n");
@@ -68,7 +72,7 @@ fn body(text: &str, last: &StoredRequest) -> Result<bytes::Bytes, CommandError> 
     Ok(text.to_owned().into_bytes().into())
 }
 
-/// The first line, and what comes after it.
+/// Splits off the first line.
 fn line(text: &str) -> (&str, &str) {
     let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
     (line.strip_suffix('\r').unwrap_or(line), rest)

@@ -1,4 +1,4 @@
-//! Correcting a request.
+//! `martello dead edit`: stores a corrected revision of a request.
 
 mod editor;
 mod message;
@@ -24,13 +24,13 @@ use crate::{
     interrupt::unless_interrupted,
 };
 
-/// The largest body that any outbox stores.
+/// The largest file that is read, in bytes: no outbox stores a larger body.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// Makes a new revision.
+/// Stores a new revision.
 ///
-/// Not by `Outbox::edit`: that would seal or open the body, and this command has no key. A sealed body stays as it
-/// is, and only the rest can be changed.
+/// NOTE: this does not use `Outbox::edit`, which seals the body; the command has no key. A sealed body cannot be
+/// changed, the rest of the request can.
 pub(super) async fn edit(context: &mut Context, args: EditArgs) -> Result<Exit, CommandError> {
     for (name, path) in [("--body-file", &args.body_file), ("--request-file", &args.request_file)] {
         path.as_deref().map_or(Ok(()), |path| context.files.reads(name, path))?;
@@ -40,8 +40,9 @@ pub(super) async fn edit(context: &mut Context, args: EditArgs) -> Result<Exit, 
         return Err(StoreError::conflict(args.id, detail.entry.state, State::Dead).into());
     }
     let last = detail.revisions.last();
-    let last =
-        last.ok_or_else(|| CommandError::other("the store has no request of this entry: ask the doctor"))?;
+    let last = last.ok_or_else(|| {
+        CommandError::other("the store has no request for this entry: run `martello doctor`")
+    })?;
     if let Some(path) = &args.request_file {
         let draft = message::parse(&text(&read(path)?)?, &last.request)?;
         revise(context, &detail, last, draft).await
@@ -51,15 +52,17 @@ pub(super) async fn edit(context: &mut Context, args: EditArgs) -> Result<Exit, 
         let written = editor::edit(&last.request).await?;
         let revised = match written.draft(&last.request) {
             Ok(draft) => unless_interrupted(revise(context, &detail, last, draft)).await,
-            Err(failure) => Err(failure),
+            Err(error) => Err(error),
         };
-        revised.map_err(|failure| written.keep(failure))
+        revised.map_err(|error| written.keep(error))
     } else {
-        Err(CommandError::usage("say what to change: --body, --body-file, --header, --url, --method"))
+        Err(CommandError::usage(
+            "nothing to change: give --body, --body-file, --header, --remove-header, --url or --method",
+        ))
     }
 }
 
-/// Makes this of the last revision.
+/// Stores the draft as the next revision, unless it equals the last one.
 async fn revise(
     context: &mut Context,
     detail: &Detail,
@@ -67,21 +70,24 @@ async fn revise(
     draft: StoredRequest,
 ) -> Result<Exit, CommandError> {
     if draft == last.request {
-        context.out.note("nothing is different, so nothing was changed")?;
-        return tell(context, &detail.entry, None);
+        context.out.note("the request is unchanged; no revision was stored")?;
+        return print(context, &detail.entry, None);
     }
     let request = checked(draft, &last.request)?;
-    notes(context, detail, &request)?;
+    warn(context, detail, &request)?;
     let key = request.idempotency_key().map(str::to_owned);
     let change = Change::Edit { on: last.number, request: Box::new(request) };
     let entry = context.store.change(detail.entry.id, change).await?;
-    tell(context, &entry, key.as_deref())
+    print(context, &entry, key.as_deref())
 }
 
-/// The request as it is stored, with an `Idempotency-Key` of its own, because it is another request. What is never
-/// stored is refused, and not left out in silence; what its program has stored may stay.
+/// Checks the draft and gives it a new `Idempotency-Key`, because the server must treat it as another request.
+///
+/// # Errors
+///
+/// If the draft has a header that an outbox does not store. A header that the last revision already has is allowed.
 fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
-    // This refuses userinfo, which to make a request would leave out in silence.
+    // Rejects userinfo in the URL, which `StoredRequest::new` would remove silently.
     draft.check()?;
     let mut headers: HeaderMap = draft.headers;
     headers.remove("idempotency-key");
@@ -93,30 +99,30 @@ fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, 
     request.sealed = draft.sealed;
     match headers.keys().find(|name| !request.headers.contains_key(*name)) {
         Some(name) if redaction.hides(name) => Err(CommandError::usage(format!(
-            "the header {name} carries credentials, which are not stored: the worker's stack puts them in"
+            "header {name} carries credentials, which are never stored: add it in the worker's stack"
         ))),
         Some(name) => Err(CommandError::usage(format!(
-            "the header {name} belongs to a connection: the client puts it in"
+            "header {name} belongs to a connection: the client sets it, so leave it out"
         ))),
         None => Ok(request),
     }
 }
 
-/// What is allowed, and may still be a mistake.
-fn notes(context: &mut Context, detail: &Detail, request: &StoredRequest) -> io::Result<()> {
+/// Warns about a change that is allowed, but may be a mistake.
+fn warn(context: &mut Context, detail: &Detail, request: &StoredRequest) -> io::Result<()> {
     let kind = request.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let is_json = kind.is_some_and(|kind| kind.contains("json"));
     if is_json && !request.sealed && serde_json::from_slice::<serde::de::IgnoredAny>(&request.body).is_err() {
-        context.out.note("note: the content type says JSON, and the body is none")?;
+        context.out.note("warning: the content type is JSON, but the body is not valid JSON")?;
     }
     let entry = &detail.entry;
     if let Some(key) = entry.order_key.as_ref().filter(|_| request.uri != entry.uri) {
-        context.out.note(format_args!("note: it is ordered by {key} still"))?;
+        context.out.note(format_args!("note: the URL changed, but the order key is still {key}"))?;
     }
     Ok(())
 }
 
-fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit, CommandError> {
+fn print(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit, CommandError> {
     let (id, number) = (entry.id, entry.revision);
     let out = &mut context.out;
     if out.is_json() {
@@ -124,15 +130,15 @@ fn tell(context: &mut Context, entry: &Entry, key: Option<&str>) -> Result<Exit,
             &json!({ "id": id, "revision": number, "changed": key.is_some(), "idempotency_key": key }),
         )?;
     } else if let Some(key) = key {
-        out.line(format_args!("{id} has revision {number}, with Idempotency-Key {key}"))?;
-        out.note(format_args!("send it with: martello dead replay {id}"))?;
+        out.line(format_args!("stored revision {number} of {id}, with Idempotency-Key {key}"))?;
+        out.note(format_args!("to send it: martello dead replay {id}"))?;
     }
     Ok(Exit::Success)
 }
 
-/// A file, or the standard input if it is `-`.
+/// Reads a file, or standard input if the path is `-`.
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let unread = |error| CommandError::usage(format!("{} cannot be read", path.display())).with_source(error);
+    let unread = |error| CommandError::usage(format!("failed to read {}", path.display())).with_source(error);
     let mut bytes = Vec::new();
     let read = if files::is_stdin(path) {
         io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
@@ -147,5 +153,5 @@ fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
 
 fn text(bytes: &[u8]) -> Result<String, CommandError> {
     let text = std::str::from_utf8(bytes).map(str::to_owned);
-    text.map_err(|_| CommandError::usage("the request must be text: give a body of bytes with --body-file"))
+    text.map_err(|_| CommandError::usage("the request is not UTF-8 text: use --body-file for a binary body"))
 }

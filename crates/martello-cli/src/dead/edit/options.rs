@@ -1,4 +1,4 @@
-//! Changes that were named on the command line.
+//! Applies the changes that the command line gives as options.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use martello_outbox::StoredRequest;
 
 use crate::{args::EditArgs, error::CommandError};
 
-/// Whether any was.
+/// Whether the command line has any such option.
 pub(super) fn is_any(args: &EditArgs) -> bool {
     args.method.is_some()
         || args.url.is_some()
@@ -17,7 +17,7 @@ pub(super) fn is_any(args: &EditArgs) -> bool {
         || args.body_file.is_some()
 }
 
-/// The request with these changes.
+/// A copy of the request with the changes.
 pub(super) fn apply(args: &EditArgs, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     let mut draft = last.clone();
     if let Some(method) = &args.method {
@@ -43,45 +43,48 @@ pub(super) fn apply(args: &EditArgs, last: &StoredRequest) -> Result<StoredReque
     };
     if let Some(body) = body {
         if draft.sealed {
-            return Err(CommandError::usage("its body is sealed: only a program with the key can change it"));
+            return Err(CommandError::usage(
+                "the body is sealed: only a program that has the key can change it",
+            ));
         }
         draft.body = body.into();
     }
     Ok(draft)
 }
 
-/// A program that fails writes nothing into its pipe, and that is no body that anybody wants to send.
+/// Reads the body from a file. An empty one is an error by default: it may come from a program that failed.
 fn from_file(path: &Path, may_be_empty: bool) -> Result<Vec<u8>, CommandError> {
     let body = super::read(path)?;
     if body.is_empty() && !may_be_empty {
         let path = path.display().to_string();
-        let what = if path == "-" { "the standard input" } else { &path };
+        let what = if path == "-" { "standard input" } else { &path };
         return Err(CommandError::usage(format!(
-            "{what} is empty: check the program that writes it, or add --allow-empty-body"
+            "the body from {what} is empty: check what writes it, or add --allow-empty-body"
         )));
     }
     Ok(body)
 }
 
 pub(super) fn url(text: &str) -> Result<Uri, CommandError> {
-    text.parse().map_err(|error: InvalidUri| CommandError::usage("the url is none").with_source(error))
+    text.parse().map_err(|error: InvalidUri| CommandError::usage("the URL is invalid").with_source(error))
 }
 
-/// A header line. Its value may have bytes that are not ASCII, as characters up to U+00FF.
+/// Parses a header line. Characters up to U+00FF in the value stand for single bytes.
 pub(super) fn header(line: &str) -> Result<(HeaderName, HeaderValue), CommandError> {
     let (name, value) = line
         .split_once(':')
-        .ok_or_else(|| CommandError::usage("a header must be written as 'Name: value'"))?;
+        .ok_or_else(|| CommandError::usage("a header has no colon: write it as 'Name: value'"))?;
     let named = HeaderName::from_bytes(name.as_bytes());
-    let name = named.map_err(|_| CommandError::usage(format!("{name:?} is no name of a header")))?;
+    let name = named.map_err(|_| CommandError::usage(format!("{name:?} is not a valid header name")))?;
     if name == "idempotency-key" {
         return Err(CommandError::usage(
-            "a revision gets an idempotency-key of its own: leave the header out",
+            "idempotency-key cannot be set: each revision gets a new one; leave the header out",
         ));
     }
     let bytes: Result<Vec<u8>, _> = value.trim_matches([' ', '\t']).chars().map(u8::try_from).collect();
     let value = bytes.ok().and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
-    let value =
-        value.ok_or_else(|| CommandError::usage(format!("the value of {name} must be one line of text")))?;
+    let value = value.ok_or_else(|| {
+        CommandError::usage(format!("the value of header {name} is invalid: it must be one line of text"))
+    })?;
     Ok((name, value))
 }

@@ -14,10 +14,10 @@ use crate::{
     output::span,
 };
 
-/// From how many on it takes long enough to look at each that it is worth a word.
+/// From this many matches on, the check for overtaken ones takes long enough for a note.
 const MANY: u64 = 5_000;
 
-/// A replay by a filter.
+/// The arguments of a replay by filter.
 pub(super) struct FilterReplay {
     pub(super) filter: Filter,
     pub(super) rate: Rate,
@@ -26,7 +26,7 @@ pub(super) struct FilterReplay {
     pub(super) watch: bool,
 }
 
-/// Makes a job of it, which the store then does by itself.
+/// Creates a replay job, which the store then carries out without this command.
 pub(super) async fn replay(context: &mut Context, many: FilterReplay) -> Result<Exit, CommandError> {
     let store = &*context.store;
     let matched = count(store, &many.filter).await?;
@@ -36,28 +36,28 @@ pub(super) async fn replay(context: &mut Context, many: FilterReplay) -> Result<
         WhenOvertaken::Overwrite => Vec::new(),
         WhenOvertaken::Refuse => {
             if most >= MANY {
-                context.out.note("looking whether a newer request has overtaken one of them …")?;
+                context.out.note("checking for dead letters that newer requests have overtaken …")?;
             }
             overtaken(store, &many.filter).await?
         }
     };
     let takes = Duration::try_from_secs_f64(to_f64(most.saturating_sub(1)) / per_second);
     let what = format!(
-        "replay {most} {}, {} a second, in {}",
+        "replay {most} {} at {} per second, taking {}",
         noun(State::Dead, most),
         per_second,
         span(takes.unwrap_or(Duration::MAX))
     );
     if many.bulk.dry_run {
-        return tell_dry(context, &many, matched, &overtaken, &what);
+        return print_dry_run(context, &many, matched, &overtaken, &what);
     }
-    refuse(&overtaken)?;
+    check_overtaken(&overtaken)?;
     confirm::confirm(many.bulk, &what).await?;
     let job = store.replay(many.filter, per_second, many.overtaken).await?;
     if job.total < matched {
-        context
-            .out
-            .note(format_args!("one replay takes at most {most}: replay the rest when this is done"))?;
+        context.out.note(format_args!(
+            "a replay takes at most {most} dead letters; replay the rest when it is done"
+        ))?;
     }
     if many.watch {
         return watch::job(context, job.id).await;
@@ -71,12 +71,12 @@ pub(super) async fn replay(context: &mut Context, many: FilterReplay) -> Result<
             noun(State::Dead, job.total),
             job.id
         ))?;
-        context.out.note(format_args!("watch it with: martello dead replays watch {}", job.id))?;
+        context.out.note(format_args!("to watch it: martello dead replays watch {}", job.id))?;
     }
     Ok(Exit::Success)
 }
 
-fn tell_dry(
+fn print_dry_run(
     context: &mut Context,
     many: &FilterReplay,
     matched: u64,
@@ -94,24 +94,30 @@ fn tell_dry(
     } else {
         out.line(format_args!("would {what}"))?;
     }
-    // It would be refused, and that is what a dry run is to tell.
-    refuse(overtaken)?;
+    // The dry run fails where the replay would.
+    check_overtaken(overtaken)?;
     Ok(Exit::Success)
 }
 
-fn refuse(overtaken: &[EntryId]) -> Result<(), CommandError> {
+fn check_overtaken(overtaken: &[EntryId]) -> Result<(), CommandError> {
     let first: Vec<String> = overtaken.iter().take(3).map(ToString::to_string).collect();
     if first.is_empty() {
         return Ok(());
     }
-    let (many, first) = (overtaken.len(), first.join(", "));
+    let many = overtaken.len();
+    let more = if many > first.len() { ", …" } else { "" };
+    let first = first.join(", ") + more;
     Err(CommandError::conflict(format!(
-        "{many} of them would overwrite a newer request of their key ({first}): \
-         --overwrite replays them all the same"
+        "{}: {first}; add --overwrite to replay anyway",
+        if many == 1 {
+            "1 dead letter would overwrite a newer request of its order key".to_owned()
+        } else {
+            format!("{many} dead letters would overwrite newer requests of their order keys")
+        }
     )))
 }
 
-/// Those that are overtaken.
+/// The matches that a newer request has overtaken.
 async fn overtaken(store: &dyn Store, filter: &Filter) -> Result<Vec<EntryId>, CommandError> {
     let (mut overtaken, mut pages) = (Vec::new(), EntryPages::new(store, filter, 1_000));
     while let Some(page) = pages.next().await? {

@@ -8,7 +8,7 @@ use crate::{
     error::{CommandError, Exit},
 };
 
-/// Puts these back, now.
+/// Puts these dead letters back immediately.
 pub(super) async fn replay(
     context: &mut Context,
     ids: Vec<EntryId>,
@@ -24,12 +24,12 @@ pub(super) async fn replay(
         result.note(id, changed)?;
     }
     if !watch || dry_run {
-        return result.tell(&mut context.out, "replay", State::Dead);
+        return result.print(&mut context.out, "replay", State::Dead);
     }
     let json = context.out.is_json();
-    let told = if json { result.exit()? } else { result.tell(&mut context.out, "replay", State::Dead)? };
+    let exit = if json { result.exit()? } else { result.print(&mut context.out, "replay", State::Dead)? };
     let ended = watch::entries(context, &replayed).await?;
-    Ok(if told == Exit::Success { ended } else { told })
+    Ok(if exit == Exit::Success { ended } else { exit })
 }
 
 async fn one(
@@ -40,7 +40,7 @@ async fn one(
 ) -> Result<Entry, StoreError> {
     let entry = look(store, id, State::Dead).await?;
     if let (WhenOvertaken::Refuse, Some(how)) = (overtaken, entry.overtaken) {
-        let why = format!("{id} is overtaken: {}; --overwrite replays it all the same", meaning(how));
+        let why = format!("entry {id} is overtaken: {}; add --overwrite to replay it anyway", meaning(how));
         return Err(StoreError::new(StoreErrorKind::Conflict, why));
     }
     if dry_run { Ok(entry) } else { store.change(id, Change::Replay(overtaken)).await }

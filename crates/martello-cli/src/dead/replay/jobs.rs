@@ -30,11 +30,11 @@ async fn list(context: &mut Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Success);
     }
     if jobs.is_empty() {
-        out.note("there are no replays by a filter")?;
+        out.note("the store has no replays by filter")?;
         return Ok(Exit::Success);
     }
     let heads =
-        ["REPLAY", "AGE", "RATE", "TOTAL", "DELIVERED", "DEAD", "WAITING", "RETURNED", "IS", "FILTER"];
+        ["REPLAY", "AGE", "RATE", "TOTAL", "DELIVERED", "DEAD", "WAITING", "RETURNED", "STATUS", "FILTER"];
     let mut table = Table::new(&heads, &[1, 2, 3, 4, 5, 6, 7]);
     for job in &jobs {
         table.row([
@@ -63,10 +63,10 @@ async fn cancel(context: &mut Context, id: JobId) -> Result<Exit, CommandError> 
         let noun = noun(martello_outbox::State::Dead, job.returned);
         let pending = match job.pending {
             0 => String::new(),
-            many => format!(", {many} with a worker or tried already"),
+            many => format!(", {many} claimed by a worker or already attempted"),
         };
         out.line(format_args!(
-            "cancelled: {} {noun} again, {} delivered, {} dead for a new reason{pending}",
+            "cancelled: returned {} {noun}, {} delivered, {} dead for a new reason{pending}",
             job.returned, job.done, job.dead
         ))?;
     }
@@ -81,7 +81,7 @@ fn condition(job: &ReplayJob) -> &'static str {
     }
 }
 
-/// The conditions that are set, as options of the command.
+/// The filter's conditions as `name=value`.
 fn described(filter: &Filter) -> String {
     let Ok(Value::Object(fields)) = serde_json::to_value(filter) else { return String::new() };
     let set = fields.iter().filter(|(name, value)| *name != "state" && !value.is_null());

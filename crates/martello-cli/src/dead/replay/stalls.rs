@@ -1,4 +1,4 @@
-//! What keeps that which is watched from going on.
+//! Reports pauses and holds that keep a watched replay from making progress.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,21 +12,21 @@ use crate::{
     output::{Output, Printable, Time},
 };
 
-/// How often it is looked for.
+/// How often the store is checked for pauses and holds.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Tells of each pause and hold once.
+/// Reports each pause and hold once.
 pub(super) struct Stalls {
-    told: HashSet<String>,
+    reported: HashSet<String>,
     due: Instant,
 }
 
 impl Stalls {
     pub(super) fn new() -> Self {
-        Self { told: HashSet::new(), due: Instant::now() }
+        Self { reported: HashSet::new(), due: Instant::now() }
     }
 
-    /// Whether it is time to look again.
+    /// Whether the next check is due.
     pub(super) fn are_due(&mut self) -> bool {
         let now = Instant::now();
         let due = now >= self.due;
@@ -36,8 +36,8 @@ impl Stalls {
         due
     }
 
-    /// Says why these wait, as far as that is new.
-    pub(super) async fn tell(
+    /// Reports why these entries wait, except for reasons already reported.
+    pub(super) async fn report(
         &mut self,
         store: &dyn Store,
         out: &mut Output,
@@ -52,26 +52,26 @@ impl Stalls {
                 apis.iter().filter(|(name, _)| **name == queue.queue).filter_map(|(_, api)| why(&queue, api)),
             );
         }
-        for why in now.difference(&self.told) {
+        for why in now.difference(&self.reported) {
             bar.suspend(|| out.event(why, None))?;
         }
-        self.told = now;
+        self.reported = now;
         Ok(())
     }
 }
 
-/// Why nothing is taken from this queue for this API.
+/// Why workers claim nothing from this queue for this API.
 fn why(queue: &QueueStats, api: &str) -> Option<String> {
     let name = &queue.queue;
     let held = |held: &&HeldAuthority| held.authority == api && held.until > Timestamp::now();
     let what = match (&queue.paused, queue.holds.iter().find(held)) {
-        (Some(why), _) => format!("the queue {name} is paused: {}", Printable::new(why)),
+        (Some(why), _) => format!("queue {name} is paused: {}", Printable::new(why)),
         (None, Some(HeldAuthority { until, why, .. })) => {
             format!("{} is held until {}: {}", Printable::new(api), Time(*until), Printable::new(why))
         }
         (None, None) => return None,
     };
-    Some(format!("{what}; `martello outbox resume {name}` ends that"))
+    Some(format!("{what}; to end this: martello outbox resume {name}"))
 }
 
 fn authority(entry: &Entry) -> String {

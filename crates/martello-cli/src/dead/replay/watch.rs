@@ -1,4 +1,4 @@
-//! Watching what becomes of what was replayed.
+//! Waits for the results of a replay, and shows its progress.
 
 use std::time::Duration;
 
@@ -10,33 +10,35 @@ use tokio::time::{Instant, sleep};
 use super::stalls::Stalls;
 use crate::{
     Context,
+    bulk::noun,
     error::{CommandError, Exit},
     interrupt::or_interrupt,
     output::{EntryShape, Output},
 };
 
-/// How often the store is asked.
+/// How often the store is read.
 const EVERY: Duration = Duration::from_millis(250);
-/// After how long without idle it says what may be the matter.
+/// How long nothing may change before the progress bar gives a hint.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How many of those that died again are named.
+/// How many of the requests that are dead again are listed.
 const MOST_NAMED: usize = 20;
 
-/// Watches a job to its end.
+/// Watches a replay by filter until it is done.
 pub(super) async fn job(context: &mut Context, id: JobId) -> Result<Exit, CommandError> {
     let watched = or_interrupt(until_done(&*context.store, &mut context.out, id)).await;
     let job = watched.unwrap_or_else(|| {
         Err(CommandError::interrupted(format!(
-            "the replay goes on: `martello dead replays watch {id}` watches it, `martello dead replays cancel {id}` stops it"
+            "stopped watching; the replay continues. To watch it: martello dead replays watch {id}; to cancel it: \
+             martello dead replays cancel {id}"
         )))
     })?;
     let dead = dead_again(&*context.store, &job).await?;
-    tell(&mut context.out, &job, &dead)?;
+    print(&mut context.out, &job, &dead)?;
     Ok(if job.done == job.total { Exit::Success } else { Exit::Partial })
 }
 
-fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), CommandError> {
+fn print(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), CommandError> {
     if out.is_json() {
         let mut document = serde_json::to_value(job).map_err(std::io::Error::from)?;
         let dead: Vec<_> = dead.iter().map(|entry| EntryShape::new(entry, false)).collect();
@@ -45,18 +47,18 @@ fn tell(out: &mut Output, job: &ReplayJob, dead: &[Entry]) -> Result<(), Command
         }
         return Ok(out.document(&document)?);
     }
-    out.line(format_args!("replayed {}: {}", job.total, progress(job)))?;
+    out.line(format_args!("replayed {} {}: {}", job.total, noun(State::Dead, job.total), progress(job)))?;
     for entry in dead {
-        out.line(format_args!("{} {}", entry.id, became(entry)))?;
+        out.line(format_args!("{} {}", entry.id, result(entry)))?;
     }
     let more = job.dead.saturating_sub(u64::try_from(dead.len()).unwrap_or(u64::MAX));
     if more > 0 {
-        out.note(format_args!("and {more} more: `martello dead list --job {}` lists them", job.id))?;
+        out.note(format_args!("{more} more; to list them: martello dead list --job {}", job.id))?;
     }
     Ok(())
 }
 
-/// The first of those of a job that died again; not those that are dead as before, since it was cancelled.
+/// The first requests of a replay that became dead letters again, without those that cancelling it returned.
 async fn dead_again(store: &dyn Store, job: &ReplayJob) -> Result<Vec<Entry>, CommandError> {
     if job.dead == 0 {
         return Ok(Vec::new());
@@ -84,7 +86,7 @@ async fn until_done(store: &dyn Store, out: &mut Output, id: JobId) -> Result<Re
         if stalls.are_due() {
             let of = Filter { job: Some(id), ..Filter::state(State::Ready) };
             let waiting = store.list(of, None, 1_000).await?.entries;
-            stalls.tell(store, out, &bar, &waiting).await?;
+            stalls.report(store, out, &bar, &waiting).await?;
         }
         sleep(EVERY).await;
     }
@@ -96,11 +98,13 @@ async fn find(store: &dyn Store, id: JobId) -> Result<ReplayJob, CommandError> {
     Ok(jobs.into_iter().find(|job| job.id == id).ok_or_else(|| StoreError::no_replay(id))?)
 }
 
-/// Watches single ones to their ends.
+/// Watches entries that were replayed by id until each has ended.
 pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Exit, CommandError> {
     let watched = or_interrupt(until_ended(&*context.store, &mut context.out, ids)).await;
     let ended = watched.unwrap_or_else(|| {
-        Err(CommandError::interrupted("it goes on: `martello outbox show` tells what becomes of it"))
+        Err(CommandError::interrupted(
+            "stopped watching; the replay continues. To see the result: martello outbox show ID",
+        ))
     })?;
     let out = &mut context.out;
     if out.is_json() {
@@ -108,7 +112,7 @@ pub(super) async fn entries(context: &mut Context, ids: &[EntryId]) -> Result<Ex
         out.document(&json!({ "entries": entries }))?;
     } else {
         for entry in &ended {
-            out.line(format_args!("{} {}", entry.id, became(entry)))?;
+            out.line(format_args!("{} {}", entry.id, result(entry)))?;
         }
     }
     let well = ended.iter().all(|entry| entry.state == State::Done);
@@ -134,7 +138,7 @@ async fn until_ended(
             }
             bar.set_message(format!("{}{}", entry.state, idle.hint(u64::from(entry.attempts))));
             if stalls.are_due() {
-                stalls.tell(store, out, &bar, &[entry]).await?;
+                stalls.report(store, out, &bar, &[entry]).await?;
             }
             sleep(EVERY).await;
         }
@@ -143,7 +147,7 @@ async fn until_ended(
     Ok(ended)
 }
 
-/// On stderr, and only if that is a terminal.
+/// A progress bar on stderr; invisible unless that is a terminal.
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("[{bar:30}] {msg}");
     let bar = ProgressBar::new(1);
@@ -157,8 +161,8 @@ fn progress(job: &ReplayJob) -> String {
     let counts = [
         (job.pending, "waiting"),
         (job.dead, "dead again"),
-        (job.returned, "dead as before, since it was cancelled"),
-        (gone(job), "cancelled, purged or replayed once more"),
+        (job.returned, "returned by the cancellation"),
+        (gone(job), "cancelled, purged or replayed again"),
     ];
     let mut text = format!("{} delivered", job.done);
     for (many, what) in counts.iter().filter(|(many, _)| *many > 0) {
@@ -167,12 +171,12 @@ fn progress(job: &ReplayJob) -> String {
     text
 }
 
-/// Those of a job that nobody will hear of again through it.
+/// How many requests left the replay: cancelled, purged, or replayed by another one.
 pub(super) fn gone(job: &ReplayJob) -> u64 {
     job.total.saturating_sub(job.returned + job.pending + job.done + job.dead)
 }
 
-fn became(entry: &Entry) -> String {
+fn result(entry: &Entry) -> String {
     let mut text = match (entry.state, entry.reason) {
         (State::Done, _) => "was delivered".to_owned(),
         (State::Dead, Some(reason)) => format!("is dead again: {reason}"),
@@ -187,7 +191,7 @@ fn became(entry: &Entry) -> String {
     text
 }
 
-/// When something last happened.
+/// A hint for the progress bar once nothing has changed for a while.
 struct IdleHint {
     seen: u64,
     since: Instant,
@@ -202,6 +206,10 @@ impl IdleHint {
         if seen != self.seen {
             (self.seen, self.since) = (seen, Instant::now());
         }
-        if self.since.elapsed() < QUIET { "" } else { "; no idle: is the queue open, and does a worker run?" }
+        if self.since.elapsed() < QUIET {
+            ""
+        } else {
+            "; no progress: check that a worker is running and that the queue is not paused"
+        }
     }
 }
