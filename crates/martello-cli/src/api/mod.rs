@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_on_this_machine_is_told_from_what_does_not() {
+    fn distinguishes_loopback_hosts_from_others() {
         for (url, expected) in [
             ("http://127.0.0.1:8080/x", true),
             ("http://[::1]/x", true),

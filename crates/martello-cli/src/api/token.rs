@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_bare_or_json() {
+    fn parses_a_bare_token_and_a_json_token() {
         let now = Instant::now();
         let bare = Token::parse("abc.d-e\n", now).unwrap();
         assert_eq!((bare.header.to_str().unwrap(), bare.renew_at), ("Bearer abc.d-e", None));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_not_repeated() {
+    fn an_invalid_token_is_not_in_the_error() {
         for text in
             ["", "two words", r#"{"token":"s3cret"}"#, r#"{"access_token":"s3\ncret"}"#, "s3cr\u{e9}t"]
         {

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_an_age_or_a_time() {
+    fn parses_an_age_or_a_timestamp() {
         let before = Timestamp::now();
         let day = moment("1d").unwrap() + Duration::from_secs(24 * 60 * 60);
         assert!(before <= day && day <= Timestamp::now());
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_not_negative() {
+    fn rejects_a_negative_duration() {
         assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(duration("1d"), Ok(Duration::from_secs(24 * 60 * 60)));
         for wrong in ["", "-1s", "1 month", "soon"] {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_in_range() {
+    fn rejects_a_rate_out_of_range() {
         assert_eq!("10".parse(), Ok(Rate(10.0)));
         assert_eq!("10/s".parse(), Ok(Rate(10.0)));
         assert_eq!("30/min".parse(), Ok(Rate(0.5)));

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_value_is_the_same() {
+    fn escapes_without_changing_the_value() {
         let value = "a\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}é\u{1f680}\\\"";
         let text = json(&value).unwrap();
         assert_eq!(text, r#""a\u001b\u007f\u009b\u202e\udb40\udc41é🚀\\\"""#);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_digits_stay() {
+    fn keeps_the_order_of_keys_and_all_digits() {
         let text = r#"{"b":1.50,"a":[1,{"x":"a\"},{b"}],"e":{},"f":[],"b":12345678901234567890123}"#;
         let expected = r#"{
   "b": 1.50,
@@ -97,18 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_stays_what_it_is() {
+    fn leaves_text_that_is_not_json_unchanged() {
         assert_eq!(whole("{\"a\":"), None);
         assert_eq!(whole(""), None);
     }
 
     #[test]
-    fn a_backslash_at_the_end_of_a_string_does_not_hide_its_quote() {
+    fn an_escaped_backslash_before_a_quote_ends_the_string() {
         assert_eq!(whole(r#"["a\\",1]"#).as_deref(), Some("[\n  \"a\\\\\",\n  1\n]"));
     }
 
     #[test]
-    fn no_more_is_written_than_is_shown() {
+    fn stops_at_the_maximum_length() {
         for text in [format!("[\"{}\"]", "x".repeat(10_000)), "[".repeat(10_000) + &"]".repeat(10_000)] {
             let shown = pretty(&text, 1_000).unwrap();
             assert!((1_000..1_100).contains(&shown.len()), "{}", shown.len());

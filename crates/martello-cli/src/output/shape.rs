@@ -74,7 +74,7 @@ impl<'a> EntryShape<'a> {
 #[derive(Serialize)]
 pub(crate) struct ListShape<'a> {
     pub(crate) entries: Vec<EntryShape<'a>>,
-    /// What `--after` goes on from.
+    /// The value of `--after` for the next part.
     pub(crate) next: Option<String>,
 }
 

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_is_in_them() {
+    fn columns_fit_their_widest_cell() {
         let mut table = Table::new(&["QUEUE", "N"], &[1]);
         table.row(["default".to_owned(), "7".to_owned()]);
         table.row(["a".to_owned(), "1234".to_owned()]);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_a_long_cell_is_cut() {
+    fn truncates_a_long_cell_on_a_terminal() {
         let long = "x".repeat(100);
         for (widest, shown) in [(WIDEST, format!("{}…", "x".repeat(72))), (usize::MAX, long.clone())] {
             let mut table = Table { widest, ..Table::new(&["IS"], &[]) };

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parameter_of_the_moment_is_found() {
+    fn finds_the_parameter_with_the_value_since() {
         let target = SinceUrl::parse("https://api.example/p?a=1&released_since={since}&b=%20").unwrap();
         assert_eq!(
             (target.url.to_string().as_str(), target.parameter.as_str()),

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_counted_with_or_without_an_end() {
+    fn counts_a_last_line_with_or_without_a_newline() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("lines");
         for (text, lines) in [("", 0), ("a", 1), ("a\n", 1), ("a\n\nb", 3)] {

@@ -78,7 +78,7 @@ mod tests {
     use crate::upsert::input::Input;
 
     #[tokio::test]
-    async fn lines_are_numbered_and_bounded() {
+    async fn numbers_lines_and_bounds_their_length() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("lines");
         let long = "x".repeat(2 * LONGEST + 7);

@@ -17,7 +17,7 @@ enum Part {
     Field(String),
 }
 
-/// RowErrorKind a line has no URL.
+/// Why a line has no URL.
 #[derive(Debug)]
 pub(super) enum FieldError {
     Missing(String),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_stand_where_they_are_named() {
+    fn fills_each_placeholder_with_its_field() {
         let url = "https://api.example/{site}/orders/{id}?by={by}";
         assert_eq!(
             fill(url, r#"{"id":"DO-1.~_","site":12345678901234567890123,"by":-1.5}"#),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn rejects_a_field_that_is_missing_or_invalid_in_a_url() {
         for (line, why) in [
             ("{}", "no field id"),
             (r#"{"id":null}"#, "no field id"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_makes_no_sense_is_refused() {
+    fn rejects_an_invalid_url() {
         for url in [
             "",
             "orders/{id}",

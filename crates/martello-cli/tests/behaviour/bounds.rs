@@ -1,4 +1,4 @@
-//! What is read from elsewhere is bounded in bytes and in time, and a signal ends the wait for it.
+//! Reads of files, pipes and commands are bounded in bytes and in time, and a signal ends them.
 
 use std::{
     fs::{self, OpenOptions},
@@ -17,7 +17,7 @@ use crate::{
     sync::{SyncFixture, run, terminate, within},
 };
 
-/// How it ended. It is killed if it has not after so long.
+/// Waits this many seconds for the command to exit, then kills it.
 async fn ended(child: Child, seconds: u64) -> RunResult {
     let (pid, began) = (child.id(), Instant::now());
     let waited = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
@@ -30,7 +30,7 @@ async fn ended(child: Child, seconds: u64) -> RunResult {
 }
 
 #[tokio::test]
-async fn an_empty_body_is_refused_unless_it_is_asked_for() {
+async fn an_empty_body_requires_allow_empty_body() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let empty = fixture.path("empty");
@@ -42,13 +42,13 @@ async fn an_empty_body_is_refused_unless_it_is_asked_for() {
     assert_eq!(fixture.store.entry(ids[0]).await.unwrap().unwrap().revision, 1);
     let output = fixture.json(&["dead", "edit", &id, "--body-file", "-", "--allow-empty-body"]);
     assert_eq!(output["revision"], 2);
-    // Who writes it down means it.
+    // An explicit empty body needs no confirmation.
     assert_eq!(fixture.run(&["dead", "edit", &ids[1].to_string(), "--body", ""]).code, 0);
     assert_eq!(fixture.run(&["dead", "show", &id, "--body"]).stdout, "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_pipe_is_no_checkpoint() {
+async fn rejects_a_pipe_as_checkpoint() {
     let sync = SyncFixture::new().await;
     mkfifo(&sync.path("checkpoint"));
     let child = sync.poll(&["--once"]).spawn().unwrap();
@@ -62,7 +62,7 @@ async fn a_pipe_is_no_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_file_is_read_within_bounds() {
+async fn bounds_the_size_of_a_token_file() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     fs::write(sync.path("long"), "t".repeat(64 * 1024 + 1)).unwrap();
@@ -74,13 +74,13 @@ async fn a_token_file_is_read_within_bounds() {
     refused(".", "not a regular file or pipe").await;
     let zeros = sync.path("zeros");
     if Command::new("mknod").arg(&zeros).args(["c", "1", "5"]).status().unwrap().success() {
-        // It would take all memory.
+        // Reading all of it would exhaust the memory.
         let child = limited(&sync.upsert(&["--token-file", "zeros"])).spawn().unwrap();
         ended(child, 15).await.fails(7, "not a regular file or pipe");
     }
 }
 
-/// The command, with no more than 2 GB of memory.
+/// The command with at most 2 GB of memory.
 fn limited(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -v 2000000; exec \"$0\" \"$@\""]);
@@ -93,7 +93,7 @@ fn limited(command: &Command) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_comes_through_a_pipe_and_is_not_waited_for_without_end() {
+async fn reads_a_token_from_a_pipe_with_a_timeout() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     let pipe = sync.path("pipe");
@@ -110,12 +110,12 @@ async fn a_token_comes_through_a_pipe_and_is_not_waited_for_without_end() {
 }
 
 fn is_running(pid: &str) -> bool {
-    // One that has ended and was not waited for by its parent is a zombie.
+    // A process that has exited stays a zombie until its parent waits for it.
     let stat = fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
-/// Prints nothing, and has a child that would stay.
+/// A token command that prints nothing and starts a child that would remain.
 const STUCK: &str = "sleep 40 & echo $! > child; wait";
 
 async fn child_of(sync: &SyncFixture) -> String {
@@ -128,7 +128,7 @@ async fn is_gone(pid: &str) {
     within(async || !is_running(pid)).await;
 }
 
-/// Ends what a test that fails has left.
+/// Kills the processes that a failed test leaves.
 struct Ended(String);
 
 impl Drop for Ended {
@@ -141,7 +141,7 @@ impl Drop for Ended {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_command_that_takes_too_long_leaves_nothing_running() {
+async fn a_token_command_that_times_out_is_killed_with_its_children() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     let child = sync.upsert(&["--token-command", STUCK]).spawn().unwrap();
@@ -167,7 +167,7 @@ async fn a_signal_ends_the_wait_for_a_token_command_and_the_command() {
     }
 }
 
-/// The first token is good for a moment, and the second does not come.
+/// The first token expires soon, and the second never arrives.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_signal_ends_the_wait_for_another_token() {
@@ -180,7 +180,7 @@ async fn a_signal_ends_the_wait_for_another_token() {
     terminate(&child);
     assert_eq!(ended(child, 2).await.code, 130);
     is_gone(&left.0).await;
-    // What was not sent is sent by the next run.
+    // The next run sends the remaining requests.
     fs::remove_file(sync.path("first")).unwrap();
     let ran = run(sync.upsert(&["--token-command", "echo t", "--journal", "journal"]));
     assert_eq!((ran.code, sync.planner.entities().len()), (0, 2_000), "{ran:?}");

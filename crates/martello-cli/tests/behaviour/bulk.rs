@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::StoreFixture;
 
 #[tokio::test]
-async fn requests_that_wait_are_cancelled_by_id() {
+async fn cancels_waiting_requests_by_id() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[3].to_string();
     assert_eq!(
@@ -18,7 +18,7 @@ async fn requests_that_wait_are_cancelled_by_id() {
 }
 
 #[tokio::test]
-async fn of_several_those_that_can_be_are_changed_and_the_others_named() {
+async fn changes_valid_entries_and_reports_the_others() {
     let (fixture, ids) = StoreFixture::filled().await;
     let (dead, ready) = (ids[0].to_string(), ids[3].to_string());
     let ran = fixture.run(&["outbox", "dead-letter", &dead, &ready]);
@@ -28,7 +28,7 @@ async fn of_several_those_that_can_be_are_changed_and_the_others_named() {
 }
 
 #[tokio::test]
-async fn many_are_changed_only_once_somebody_is_sure() {
+async fn changes_by_filter_require_confirmation() {
     let (fixture, ids) = StoreFixture::filled().await;
     let filter = ["dead", "protect", "--host", "api.example"];
     fixture.run(&filter).fails(2, "this would protect 2 dead letters: add --yes");
@@ -43,7 +43,7 @@ async fn many_are_changed_only_once_somebody_is_sure() {
 }
 
 #[tokio::test]
-async fn more_than_a_page_is_changed() {
+async fn changes_more_than_one_page_of_entries() {
     let fixture = StoreFixture::empty().await;
     let entries = (0..450).map(|at| crate::support::waiting(&format!("https://api.example/orders/{at}")));
     fixture.store.enqueue(entries.collect()).await.unwrap();
@@ -52,7 +52,7 @@ async fn more_than_a_page_is_changed() {
 }
 
 #[tokio::test]
-async fn what_is_meant_must_be_said() {
+async fn requires_ids_a_filter_or_all() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[3].to_string();
     fixture.run(&["outbox", "cancel"]).fails(2, "give ids, a filter, or --all");

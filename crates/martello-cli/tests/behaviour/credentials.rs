@@ -1,4 +1,4 @@
-//! Tokens from wherever, and that nobody reads them.
+//! Tokens from the environment, files and commands, which appear in no output and no file.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn guarded(lives: Duration) -> SyncFixture {
         .await
 }
 
-/// Puts a new token where the command finds it.
+/// Writes a new token to the token file.
 fn issue(sync: &SyncFixture, shape: impl Fn(&str) -> String) -> String {
     let token = sync.planner.issue_token().unwrap();
     std::fs::write(sync.path("new"), shape(&token)).unwrap();
@@ -25,7 +25,7 @@ fn issue(sync: &SyncFixture, shape: impl Fn(&str) -> String) -> String {
     token
 }
 
-/// That nothing which was written has a token in it.
+/// Asserts that no output and no file contains a token.
 fn is_secret(sync: &SyncFixture, ran: &RunResult) {
     assert!(!ran.stdout.contains("token-") && !ran.stderr.contains("token-"), "{ran:?}");
     for entry in std::fs::read_dir(sync.directory.path()).unwrap() {
@@ -36,7 +36,7 @@ fn is_secret(sync: &SyncFixture, ran: &RunResult) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_comes_from_the_environment_or_a_file() {
+async fn reads_a_token_from_the_environment_or_a_file() {
     let sync = guarded(HOUR).await;
     sync.orders(3);
     let token = issue(&sync, |token| format!("{token}\n"));
@@ -58,7 +58,7 @@ async fn after_a_401_the_command_is_run_again_and_nothing_is_lost() {
     let arguments = ["--token-command", COMMAND, "--journal", "journal", "--report", "out.ndjson"];
     let child = sync.upsert(&arguments).spawn().unwrap();
     sync.received(40).await;
-    // The server forgets the token, and the next one is there already.
+    // The server revokes the token; the file already has the next one.
     sync.planner.revoke_tokens();
     issue(&sync, str::to_owned);
     let ran = RunResult::from(child.wait_with_output().unwrap());
@@ -69,7 +69,7 @@ async fn after_a_401_the_command_is_run_again_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_is_renewed_before_it_expires() {
+async fn renews_a_token_before_it_expires() {
     let sync = guarded(Duration::from_secs(2)).await;
     let orders = sync.orders(1_200);
     let json = |token: &str| format!(r#"{{"access_token":"{token}","expires_in":1}}"#);
@@ -87,7 +87,7 @@ async fn a_token_is_renewed_before_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_that_is_refused_ends_the_run_and_is_not_shown() {
+async fn a_rejected_token_ends_the_run_and_stays_secret() {
     let sync = guarded(HOUR).await;
     sync.orders(500);
     for arguments in
@@ -105,7 +105,7 @@ async fn a_token_that_is_refused_ends_the_run_and_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_outbox_never_sees_a_token() {
+async fn stores_no_token_in_the_outbox() {
     let (sync, fixture) = (guarded(HOUR).await, StoreFixture::empty().await);
     sync.orders(3);
     issue(&sync, str::to_owned);
@@ -124,7 +124,7 @@ async fn an_outbox_never_sees_a_token() {
 }
 
 #[test]
-fn a_token_goes_nowhere_without_tls() {
+fn sends_no_token_without_tls() {
     let mut command = bare();
     command.args([
         "upsert",

@@ -5,7 +5,7 @@ use martello_outbox::store::HoldChange;
 use crate::support::{StoreFixture, waiting};
 
 #[tokio::test]
-async fn a_doctor_who_finds_nothing_is_well() {
+async fn doctor_succeeds_without_problems() {
     let fixture = StoreFixture::empty().await;
     fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();
     let ran = fixture.run(&["doctor"]);
@@ -18,7 +18,7 @@ async fn a_doctor_who_finds_nothing_is_well() {
 }
 
 #[tokio::test]
-async fn what_somebody_should_look_at_is_marked() {
+async fn doctor_marks_each_problem() {
     let (fixture, _) = StoreFixture::filled().await;
     fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
     let ran = fixture.run(&["doctor", "--oldest", "0s"]);
@@ -36,7 +36,7 @@ async fn what_somebody_should_look_at_is_marked() {
 }
 
 #[tokio::test]
-async fn an_api_is_looked_at_while_it_is_held_and_not_once_its_hold_is_over() {
+async fn doctor_reports_a_hold_until_it_ends() {
     for (wait, code) in [(Duration::from_secs(600), 1), (Duration::ZERO, 0)] {
         let fixture = StoreFixture::empty().await;
         fixture.store.enqueue(vec![waiting("https://api.example/orders/1")]).await.unwrap();

@@ -5,7 +5,7 @@ use martello_outbox::{NewEntry, Reason};
 use crate::support::{StoreFixture, dead, request};
 
 #[tokio::test]
-async fn a_new_body_makes_a_revision_with_a_key_of_its_own() {
+async fn a_new_body_creates_a_revision_with_a_new_idempotency_key() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let output = fixture.json(&["dead", "edit", &id, "--body", "{\"stops\":3}"]);
@@ -20,7 +20,7 @@ async fn a_new_body_makes_a_revision_with_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn everything_of_a_request_can_be_changed() {
+async fn edits_each_part_of_a_request() {
     let (fixture, ids) = StoreFixture::filled().await;
     let body = fixture.path("body.json");
     std::fs::write(&body, b"\xff\x00").unwrap();
@@ -58,7 +58,7 @@ async fn everything_of_a_request_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_whole_request_comes_from_a_file_or_the_standard_input() {
+async fn reads_a_whole_request_from_a_file_or_stdin() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let file = fixture.path("order.http");
@@ -77,7 +77,7 @@ async fn a_whole_request_comes_from_a_file_or_the_standard_input() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_changes_nothing() {
+async fn rejects_invalid_http_without_a_change() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let refused = |arguments: &[&str], message: &str| {
@@ -104,7 +104,7 @@ async fn what_is_no_http_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_different_makes_no_revision() {
+async fn an_equal_request_creates_no_revision() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "edit", &ids[0].to_string(), "--method", "PUT"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
@@ -113,14 +113,14 @@ async fn what_is_no_different_makes_no_revision() {
 }
 
 #[tokio::test]
-async fn only_a_dead_letter_is_edited() {
+async fn edits_dead_letters_only() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "edit", &ids[3].to_string(), "--body", "x"]);
     ran.fails(4, "is ready, but must be dead");
 }
 
 #[tokio::test]
-async fn a_sealed_body_stays_sealed() {
+async fn keeps_a_sealed_body() {
     let fixture = StoreFixture::empty().await;
     let mut request = request("https://api.example/orders/1");
     (request.sealed, request.body) = (true, "sealed".into());
@@ -136,7 +136,7 @@ async fn a_sealed_body_stays_sealed() {
 }
 
 #[tokio::test]
-async fn a_header_that_its_program_has_stored_stays() {
+async fn keeps_a_header_that_the_program_allowed() {
     let fixture = StoreFixture::empty().await;
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     entry.request.headers.insert("x-continuation-token", "7".parse().unwrap());

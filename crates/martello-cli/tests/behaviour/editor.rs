@@ -1,4 +1,4 @@
-//! An edit in an editor: somebody is there, and takes his time.
+//! `dead edit` in an editor, at a terminal.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::{RunResult, StoreFixture};
 
-/// Both ends of a terminal.
+/// Both ends of a pseudo-terminal.
 pub(crate) fn terminal() -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -22,7 +22,7 @@ pub(crate) fn terminal() -> (File, File) {
     (File::from(ours), OpenOptions::new().read(true).write(true).open(name).unwrap())
 }
 
-/// Edits a dead letter at a terminal, in an editor that is this script; `$1` is the file.
+/// Edits a dead letter at a terminal; the editor is this script, with the file as `$1`.
 fn edit(fixture: &StoreFixture, id: EntryId, script: &str) -> RunResult {
     let editor = fixture.path("editor");
     std::fs::write(&editor, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
@@ -33,30 +33,30 @@ fn edit(fixture: &StoreFixture, id: EntryId, script: &str) -> RunResult {
     command.env("MARTELLO", env!("CARGO_BIN_EXE_martello"));
     command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
     let child = command.spawn().unwrap();
-    // It has the other end of the terminal for as long as it lives.
+    // The command keeps the other end of the terminal open until it exits.
     drop(command);
     let mut said = Vec::new();
-    // Its end is an error.
+    // A read fails once the other end is closed.
     let _ = ours.read_to_end(&mut said);
     let mut ran = RunResult::from(child.wait_with_output().unwrap());
     ran.stderr = String::from_utf8(said).unwrap().replace("\r\n", "\n");
     ran
 }
 
-/// The bodies of its revisions.
+/// The bodies of the revisions of an entry.
 async fn bodies(fixture: &StoreFixture, id: EntryId) -> Vec<String> {
     let revisions = fixture.store.detail(id).await.unwrap().unwrap().revisions.into_iter();
     revisions.map(|revision| String::from_utf8(revision.request.body.to_vec()).unwrap()).collect()
 }
 
-/// The file that was kept, if one was.
+/// The draft that was kept, if any.
 fn kept(fixture: &StoreFixture) -> Option<PathBuf> {
     let files = std::fs::read_dir(fixture.directory.path()).unwrap().map(|file| file.unwrap().path());
     files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "http"))
 }
 
 #[tokio::test]
-async fn what_is_left_in_the_editor_becomes_a_revision() {
+async fn creates_a_revision_from_the_editor() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = edit(&fixture, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1""#);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -65,7 +65,7 @@ async fn what_is_left_in_the_editor_becomes_a_revision() {
 }
 
 #[tokio::test]
-async fn who_edits_what_was_edited_meanwhile_hears_of_it_and_keeps_what_he_wrote() {
+async fn keeps_the_draft_when_another_edit_came_first() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let theirs = format!(r#""$MARTELLO" dead edit {id} --body '{{"theirs":1}}' </dev/null >/dev/null 2>&1"#);
@@ -82,7 +82,7 @@ async fn who_edits_what_was_edited_meanwhile_hears_of_it_and_keeps_what_he_wrote
 }
 
 #[tokio::test]
-async fn who_edits_what_was_replayed_meanwhile_keeps_what_he_wrote() {
+async fn keeps_the_draft_when_the_entry_was_replayed() {
     let (fixture, ids) = StoreFixture::filled().await;
     let theirs = format!(r#""$MARTELLO" dead replay {} </dev/null >/dev/null 2>&1"#, ids[0]);
     let ran = edit(&fixture, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
@@ -92,7 +92,7 @@ async fn who_edits_what_was_replayed_meanwhile_keeps_what_he_wrote() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_kept() {
+async fn keeps_an_invalid_draft() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = edit(&fixture, ids[0], r#"echo "no request" > "$1""#);
     ran.fails(2, "your text is in ");
@@ -103,9 +103,9 @@ async fn what_is_no_request_is_kept() {
     assert_eq!(bodies(&fixture, ids[0]).await.len(), 1);
 }
 
-/// A SIGTERM is for the command, and not for the editor: what was written until then is kept.
+/// SIGTERM ends the command but not the editor. The text saved so far is kept.
 #[tokio::test]
-async fn who_is_ended_while_he_writes_keeps_what_he_wrote() {
+async fn keeps_the_draft_on_sigterm() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = edit(&fixture, ids[0], r#"sed -i 's/"stops":-3/"stops":3/' "$1"; kill -TERM $PPID; sleep 1"#);
     assert_eq!(ran.code, 130, "{ran:?}");

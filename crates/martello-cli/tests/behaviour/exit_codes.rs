@@ -1,4 +1,4 @@
-//! 5 is for what passes, and 7 for what does not.
+//! Temporary failures exit with 5, permanent ones with 7.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,7 @@ use crate::{
     sync::{SyncFixture, run},
 };
 
-/// A pass over what a server answers, and how long it took.
+/// Runs one pass against a server with this reply. Also returns how long it took.
 async fn once(reply: Reply, more: &'static [&'static str]) -> (RunResult, Duration) {
     let server = Server::with(move |_| reply.clone()).await.unwrap();
     let url = server.uri("/things").to_string();
@@ -30,7 +30,7 @@ fn once_at(url: &str, more: &[&str]) -> (RunResult, Duration) {
     (run(command), began.elapsed())
 }
 
-/// Answers whoever connects with these bytes, whatever they say.
+/// Answers every connection with these bytes. Returns the port.
 fn answering(bytes: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -41,7 +41,7 @@ fn answering(bytes: &'static [u8]) -> u16 {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request);
                 let _ = stream.write_all(bytes);
-                // Until the other side has read it.
+                // Keeps the connection open until the client has read the reply.
                 let _ = stream.read(&mut request);
             });
         }
@@ -50,11 +50,11 @@ fn answering(bytes: &'static [u8]) -> u16 {
 }
 
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-/// The alert of a TLS server that was sent plain HTTP.
+/// The TLS alert that a server sends for plain HTTP.
 const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 70];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_walk_that_can_never_end_is_not_to_be_run_again() {
+async fn permanent_page_errors_exit_with_7() {
     let (loops, _) = once(Reply::ok().body(r#"{"data":[],"cursor":{"next":"b"}}"#), &[]).await;
     loops.fails_late(7, "its cursors form a loop");
     let link = "<http://other.example/next>; rel=\"next\"";
@@ -65,7 +65,7 @@ async fn a_walk_that_can_never_end_is_not_to_be_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
+async fn missing_credentials_exit_with_7() {
     let sync = SyncFixture::new().await;
     sync.orders(50);
     let server = Server::with(|_| Reply::status(401)).await.unwrap();
@@ -82,7 +82,7 @@ async fn who_gives_no_credentials_where_they_are_wanted_need_not_try_again() {
 }
 
 #[test]
-fn tls_where_there_is_none_and_none_where_it_is_are_told_at_once() {
+fn reports_a_scheme_that_the_port_does_not_speak() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("orders.ndjson"), "{\"id\":1}\n{\"id\":2}\n").unwrap();
     for (url, message) in [
@@ -103,7 +103,7 @@ fn tls_where_there_is_none_and_none_where_it_is_are_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_refusal_that_names_a_time_is_one_for_now() {
+async fn a_rejection_with_retry_after_exits_with_5() {
     let (ran, _) = once(Reply::status(403).header("retry-after", "1"), &[]).await;
     assert_eq!(ran.code, 5, "{ran:?}");
     let (ran, took) = once(Reply::status(403).header("retry-after", "3600"), &[]).await;
@@ -111,7 +111,7 @@ async fn a_refusal_that_names_a_time_is_one_for_now() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn one_pass_does_not_wait_for_an_hour_but_says_until_when() {
+async fn one_pass_reports_a_long_retry_after_and_exits() {
     for status in [429, 503] {
         let reply = Reply::status(status).header("retry-after", "3600");
         let (ran, took) = once(reply, &["--attempts", "1"]).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::support::{StoreFixture, request};
 
 #[tokio::test]
-async fn an_export_has_everything_a_line_each() {
+async fn exports_each_entry_as_one_line() {
     let (fixture, ids) = StoreFixture::filled().await;
     assert_eq!(fixture.run(&["dead", "edit", &ids[0].to_string(), "--body", "{}"]).code, 0);
     let ran = fixture.run(&["dead", "export", "--host", "api.example"]);
@@ -31,7 +31,7 @@ async fn a_body_that_is_no_text_is_base64() {
 }
 
 #[tokio::test]
-async fn a_file_is_written_whole_and_for_its_owner() {
+async fn writes_the_file_as_a_whole_with_mode_0600() {
     let (fixture, _) = StoreFixture::filled().await;
     let path = fixture.path("dead.ndjson");
     let ran = fixture.run(&["dead", "export", "--out", path.to_str().unwrap()]);

@@ -1,4 +1,4 @@
-//! What is written is never a file that the run uses, and never replaces what is not a file.
+//! An output is never another file of the run, and never replaces a pipe or a device.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -19,7 +19,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// The command, of which all that it makes would be open to all.
+/// The command with umask 000, under which new files are readable and writable by all users.
 fn without_a_umask(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
@@ -37,7 +37,7 @@ fn without_a_umask(command: &Command) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mode() {
+async fn creates_files_with_mode_0600_and_keeps_existing_modes() {
     let sync = SyncFixture::new().await;
     sync.orders(3);
     let now = sync.planner.now();
@@ -45,7 +45,7 @@ async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mod
     for there in [0o600, 0o640] {
         let ran = run(without_a_umask(&sync.upsert(&["--journal", "journal", "--report", "report"])));
         assert_eq!(ran.code, 0, "{ran:?}");
-        // What has no order is parked.
+        // Items without an order are parked.
         let ran = run(without_a_umask(&sync.poll(&["--once", "--print", "order"])));
         assert!([0, 1].contains(&ran.code), "{ran:?}");
         for name in [
@@ -63,7 +63,7 @@ async fn whatever_is_made_is_for_its_owner_alone_and_what_is_there_keeps_its_mod
 }
 
 #[tokio::test]
-async fn an_export_is_for_its_owner_alone_and_keeps_the_mode_that_is_there() {
+async fn export_creates_mode_0600_and_keeps_an_existing_mode() {
     let (fixture, _) = StoreFixture::filled().await;
     let out = fixture.path("dead.ndjson");
     for there in [0o600, 0o640] {
@@ -75,7 +75,7 @@ async fn an_export_is_for_its_owner_alone_and_keeps_the_mode_that_is_there() {
 }
 
 #[tokio::test]
-async fn an_export_goes_through_a_pipe_and_a_device() {
+async fn export_writes_to_a_pipe_and_a_device() {
     let (fixture, _) = StoreFixture::filled().await;
     let pipe = fixture.path("pipe");
     mkfifo(&pipe);
@@ -87,7 +87,7 @@ async fn an_export_goes_through_a_pipe_and_a_device() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let is_pipe = fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo();
     if !is_pipe {
-        // Let the reader go.
+        // Unblock the reader.
         fs::remove_file(&pipe).unwrap();
     }
     assert!(is_pipe, "it was replaced");
@@ -95,7 +95,7 @@ async fn an_export_goes_through_a_pipe_and_a_device() {
 
     let device = fixture.path("null");
     if !Command::new("mknod").arg(&device).args(["c", "1", "3"]).status().unwrap().success() {
-        // Only root may make one.
+        // Only root can create one.
         return;
     }
     assert_eq!(fixture.run(&["dead", "export", "--out", device.to_str().unwrap()]).code, 0);
@@ -103,7 +103,7 @@ async fn an_export_goes_through_a_pipe_and_a_device() {
 }
 
 #[tokio::test]
-async fn an_export_goes_where_a_link_leads_to() {
+async fn export_follows_a_link() {
     let (fixture, _) = StoreFixture::filled().await;
     fs::create_dir(fixture.path("data")).unwrap();
     let link = fixture.path("link");
@@ -117,7 +117,7 @@ async fn an_export_goes_where_a_link_leads_to() {
 }
 
 #[tokio::test]
-async fn an_export_into_the_standard_output_is_what_it_is_without_a_name() {
+async fn export_to_dev_stdout_equals_export_without_out() {
     let (fixture, _) = StoreFixture::filled().await;
     let expected = fixture.run(&["dead", "export"]).stdout;
     assert_eq!(expected.lines().count(), 3);
@@ -133,7 +133,7 @@ async fn an_export_into_the_standard_output_is_what_it_is_without_a_name() {
 }
 
 #[tokio::test]
-async fn an_export_does_not_replace_the_store() {
+async fn export_rejects_the_store_as_output() {
     let (fixture, _) = StoreFixture::filled().await;
     let store = fixture.path("outbox.db");
     fs::hard_link(&store, fixture.path("hard")).unwrap();
@@ -142,7 +142,7 @@ async fn an_export_does_not_replace_the_store() {
         let ran = fixture.run(&["dead", "export", "--out", fixture.path(name).to_str().unwrap()]);
         ran.fails(2, "--out is the same file as the store");
     }
-    // Nor is anything added to it.
+    // The command does not append to the store either.
     let mut command = fixture.command(&["dead", "list"]);
     let status = command
         .stderr(Stdio::null())
@@ -154,9 +154,9 @@ async fn an_export_does_not_replace_the_store() {
     assert_eq!(fixture.run(&["dead", "export"]).stdout.lines().count(), 3);
 }
 
-/// What SQLite puts beside the store is made after the command line was read, and removed at the end.
+/// SQLite creates these files after the command line is parsed, and removes them at the end.
 #[tokio::test]
-async fn an_export_does_not_replace_what_is_put_beside_the_store_later() {
+async fn export_rejects_the_wal_files_of_the_store() {
     let (fixture, _) = StoreFixture::filled().await;
     fixture.close().await;
     for name in ["outbox.db-wal", "outbox.db-shm"] {
@@ -167,7 +167,7 @@ async fn an_export_does_not_replace_what_is_put_beside_the_store_later() {
 }
 
 #[tokio::test]
-async fn a_body_is_not_taken_from_the_store() {
+async fn edit_rejects_the_store_as_body_file() {
     let (fixture, ids) = StoreFixture::filled().await;
     let store = fixture.path("outbox.db");
     for option in ["--body-file", "--request-file"] {
@@ -176,9 +176,9 @@ async fn a_body_is_not_taken_from_the_store() {
     }
 }
 
-/// The two are one, also where neither is there yet, or one is a link that leads to the other.
+/// Also if neither file exists yet, or one is a link to the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_a_run_writes_is_no_other_file_that_it_uses() {
+async fn rejects_an_output_that_is_another_file_of_the_run() {
     let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     let orders = sync.orders(3);
     fs::write(sync.path("token"), "token").unwrap();
@@ -208,7 +208,7 @@ async fn what_a_run_writes_is_no_other_file_that_it_uses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_the_shell_has_opened_is_a_file_of_the_run_too() {
+async fn rejects_a_redirected_stream_that_is_another_file_of_the_run() {
     let sync = SyncFixture::new().await;
     let orders = sync.orders(3);
     let append = |name: &str| OpenOptions::new().append(true).create(true).open(sync.path(name)).unwrap();
@@ -230,18 +230,18 @@ async fn what_the_shell_has_opened_is_a_file_of_the_run_too() {
     assert_eq!(code(poll), Some(2));
     assert_eq!(fs::read_to_string(sync.path("orders.ndjson")).unwrap(), orders);
     assert!(sync.planner.exchanges().is_empty());
-    // One file for both streams is everybody's habit.
+    // One file for stdout and stderr is allowed.
     let mut both = sync.upsert(&["--report", "-"]);
     both.stdout(append("log")).stderr(append("log"));
     assert_eq!(both.status().unwrap().code(), Some(0));
-    // And so is a device.
+    // A device is allowed, too.
     let null = || OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
     let mut nothing = sync.upsert_of("-", &["--report", "/dev/null"]);
     assert_eq!(nothing.stdin(null()).stdout(null()).stderr(null()).status().unwrap().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_report_goes_through_a_pipe_and_where_a_link_leads_to() {
+async fn report_writes_to_a_pipe_and_follows_a_link() {
     let sync = SyncFixture::new().await;
     sync.orders(3);
     mkfifo(&sync.path("pipe"));
@@ -258,7 +258,7 @@ async fn a_report_goes_through_a_pipe_and_where_a_link_leads_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_file_is_no_file_of_a_checkpoint() {
+async fn rejects_a_checkpoint_file_as_token_file() {
     let sync = SyncFixture::new().await;
     fs::write(sync.path("checkpoint.parked"), "token").unwrap();
     let ran = run(sync.poll(&["--once", "--token-file", "checkpoint.parked"]));

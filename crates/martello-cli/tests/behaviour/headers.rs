@@ -1,4 +1,4 @@
-//! Headers that are named on the command line, and those that are not for it.
+//! Headers on the command line, and headers that must come from the environment.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::{
     sync::{SyncFixture, run},
 };
 
-/// An upsert of one order to this server.
+/// Upserts one order to this server.
 fn upsert(sync: &SyncFixture, server: &Server, more: &[&str]) -> Command {
     sync.orders(1);
     let url = server.uri("/orders/").to_string() + "{business_id}";
@@ -21,7 +21,7 @@ async fn well() -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_secret_header_is_not_for_the_command_line() {
+async fn rejects_a_secret_header_on_the_command_line() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     for name in [
         "authorization",
@@ -40,7 +40,7 @@ async fn a_secret_header_is_not_for_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_header_of_the_connection_or_of_the_framing_is_refused() {
+async fn rejects_connection_and_framing_headers() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     for line in [
         "content-length: 3",
@@ -68,7 +68,7 @@ async fn a_header_of_the_connection_or_of_the_framing_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
+async fn reads_a_secret_header_from_the_environment_and_writes_it_to_no_file() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     let more = ["--header-env", "X-Api-Key=ORDERS_KEY", "--journal", "journal", "--report", "report"];
     let mut command = upsert(&sync, &server, &more);
@@ -78,7 +78,7 @@ async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
     for name in ["journal", "report"] {
         assert!(!std::fs::read_to_string(sync.path(name)).unwrap().contains("s3cret"), "{name}");
     }
-    // Another key makes no other run of it.
+    // Another key is still the same run.
     let mut command = upsert(&sync, &server, &more);
     command.env("ORDERS_KEY", "s3cret-2");
     assert_eq!(run(command).code, 0);
@@ -86,7 +86,7 @@ async fn a_secret_header_comes_from_the_environment_and_is_in_no_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_poll_sends_a_secret_header_with_each_request() {
+async fn poll_sends_a_secret_header_with_each_request() {
     let sync = SyncFixture::new().await;
     let server = Server::with(|_| Reply::ok().body(r#"{"data":[]}"#)).await.unwrap();
     let url = server.uri("/things").to_string() + "?since={since}";
@@ -100,7 +100,7 @@ async fn a_poll_sends_a_secret_header_with_each_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_outbox_never_sees_a_header_of_the_environment() {
+async fn stores_no_header_of_the_environment_in_the_outbox() {
     let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
     let more = ["--header-env", "x-api-key=KEY", "--attempts", "1", "--outbox", &fixture.named];
@@ -117,9 +117,9 @@ async fn an_outbox_never_sees_a_header_of_the_environment() {
     fixture.close().await;
 }
 
-/// The worker would send what was for one tenant as another's, or as nobody's.
+/// The worker would send the request of one tenant for another, or without a tenant.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
+async fn rejects_a_tenant_header_of_the_environment_with_an_outbox() {
     let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     let server = Server::with(|_| Reply::status(503)).await.unwrap();
     let more = ["--header-env", "x-tenant=TENANT", "--attempts", "1", "--outbox", &fixture.named];
@@ -136,7 +136,7 @@ async fn what_tells_tenants_apart_is_not_left_out_of_an_outbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_value() {
+async fn an_error_about_a_header_of_the_environment_omits_its_value() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     for (argument, why) in [
         ("x-api-key=NOT_SET", "environment variable NOT_SET is not set"),
@@ -154,16 +154,16 @@ async fn what_is_wrong_with_a_header_of_the_environment_is_told_without_its_valu
     let mut command = upsert(&sync, &server, &["--header-env", "authorization=KEY", "--token-env", "KEY"]);
     command.env("KEY", "s3cret");
     run(command).fails(2, "conflicts with the token");
-    // Without TLS anybody on the way reads it.
+    // Without TLS, others on the network can read it.
     let first = ["upsert", "--url", "http://api.example/{business_id}", "--input", "orders.ndjson"];
     let mut command = sync.martello(&first, &["--header-env", "x-a=KEY"]);
     command.env("KEY", "s3cret");
     run(command).fails(2, "require https");
 }
 
-/// What was sent for one tenant, was not sent for another, wherever its name comes from.
+/// Requests that were sent for one tenant were not sent for another, whatever the source of the header.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_header_of_the_environment_that_is_no_credential_by_its_name_tells_runs_and_polls_apart() {
+async fn a_header_of_the_environment_that_is_not_a_credential_identifies_the_run() {
     let (sync, server) = (SyncFixture::new().await, well().await);
     let of = |mut command: Command, tenant: &str| {
         command.env("TENANT", tenant);

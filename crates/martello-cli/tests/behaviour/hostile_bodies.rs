@@ -1,4 +1,4 @@
-//! Bodies that are made to cost whoever looks at them, beneath limits that this system enforces.
+//! Bodies that are expensive to format are shown and edited within limits of time and memory.
 
 use std::{io::Write, process::Command};
 
@@ -8,7 +8,7 @@ use martello_outbox::{EntryId, Reason};
 use crate::support::{RunResult, StoreFixture, dead};
 
 const MIB: usize = 1 << 20;
-/// What is shown of a body: 8 KiB, and what escapes and indents add to each line of it.
+/// The maximum output for a body: 8 KiB, and the escapes and indents that each line adds.
 const MOST_SHOWN: usize = 64 * 1024;
 
 async fn stored(fixture: &StoreFixture, body: impl Into<Bytes>) -> EntryId {
@@ -19,7 +19,7 @@ async fn stored(fixture: &StoreFixture, body: impl Into<Bytes>) -> EntryId {
     id
 }
 
-/// The command, which may use so many seconds of a processor and so many KiB of address space.
+/// Runs the command with limits for processor time in seconds and address space in KiB.
 fn bounded(fixture: &StoreFixture, seconds: u32, kib: u32, arguments: &[&str]) -> RunResult {
     let mut command = Command::new("sh");
     let limits = format!("ulimit -t {seconds} && ulimit -v {kib} && exec \"$0\" \"$@\"");
@@ -27,7 +27,7 @@ fn bounded(fixture: &StoreFixture, seconds: u32, kib: u32, arguments: &[&str]) -
     RunResult::from(command.env("MARTELLO_STORE", &fixture.named).output().unwrap())
 }
 
-/// Those that cost the square of their size, if each level is indented: 1 MiB would be 500 GB.
+/// Deeply nested bodies. If each level were indented, 1 MiB would become 500 GB.
 fn deep() -> [(&'static str, String); 4] {
     let nested = |open: &str, close: &str| {
         let levels = MIB / (open.len() + close.len());
@@ -42,7 +42,7 @@ fn deep() -> [(&'static str, String); 4] {
 }
 
 #[tokio::test]
-async fn a_deep_body_is_shown_in_bounded_time_and_memory() {
+async fn shows_a_deep_body_in_bounded_time_and_memory() {
     let fixture = StoreFixture::empty().await;
     for (what, body) in deep() {
         let id = stored(&fixture, body.clone()).await.to_string();
@@ -61,7 +61,7 @@ async fn a_deep_body_is_shown_in_bounded_time_and_memory() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_shown_in_bounded_time_and_memory() {
+async fn shows_a_large_body_in_bounded_time_and_memory() {
     let fixture = StoreFixture::empty().await;
     let large = [
         ("a string", format!("{{\"a\":\"{}\"}}", "x".repeat(16 * MIB))),
@@ -77,9 +77,9 @@ async fn a_large_body_is_shown_in_bounded_time_and_memory() {
     }
 }
 
-/// Whoever corrects such a body is told whether it is JSON.
+/// `edit` checks whether such a body is JSON.
 #[tokio::test]
-async fn a_deep_body_is_edited_in_bounded_time_and_memory() {
+async fn edits_a_deep_body_in_bounded_time_and_memory() {
     let fixture = StoreFixture::empty().await;
     for (what, body) in deep() {
         let id = stored(&fixture, "{}").await.to_string();

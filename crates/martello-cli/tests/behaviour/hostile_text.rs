@@ -1,4 +1,4 @@
-//! Text of servers, files and others that would steer a terminal.
+//! Text with control characters is escaped before it reaches the terminal.
 
 use http::HeaderValue;
 use martello_outbox::{EntryId, OrderKey, Reason};
@@ -10,13 +10,13 @@ use crate::{
     sync::{SyncFixture, run},
 };
 
-/// An escape, C1's own, turns of direction, a line of Unicode's, what is not seen.
+/// An escape sequence, C1 control characters, bidirectional controls, a Unicode line separator, invisible characters.
 const STEERS: &str =
     "\u{1b}]52;c;Zm9v\u{7}\u{9b}2J\u{7f}\u{61c}\u{200b}\u{200e}\u{202e}\u{2028}\u{2066}\u{e0041}";
-/// What of it a URL, a header and a key may hold.
+/// Those of them that a URL, a header and a key can contain.
 const BEYOND_ASCII: &str = "\u{9b}2J\u{202e}\u{2066}\u{200e}";
 
-/// That nothing but ends of lines is there without being seen.
+/// Asserts that the output has no control or invisible characters except newlines.
 fn is_harmless(ran: &RunResult) {
     for text in [&ran.stdout, &ran.stderr] {
         let steers = |char: &char| char.is_control() || (!char.is_ascii() && STEERS.contains(*char));
@@ -26,7 +26,7 @@ fn is_harmless(ran: &RunResult) {
 }
 
 async fn stored(fixture: &StoreFixture) -> EntryId {
-    // Keys have no control characters.
+    // Keys cannot contain control characters.
     let key = BEYOND_ASCII.replace(char::is_control, "");
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     entry.request.uri =
@@ -45,7 +45,7 @@ async fn stored(fixture: &StoreFixture) -> EntryId {
 }
 
 #[tokio::test]
-async fn nothing_that_is_shown_steers_a_terminal() {
+async fn tables_and_details_escape_control_characters() {
     let fixture = StoreFixture::empty().await;
     let id = stored(&fixture).await.to_string();
     for arguments in [
@@ -75,7 +75,7 @@ async fn nothing_that_is_shown_steers_a_terminal() {
 }
 
 #[tokio::test]
-async fn json_has_the_same_text_and_does_not_steer_a_terminal() {
+async fn json_escapes_control_characters_and_keeps_the_text() {
     let fixture = StoreFixture::empty().await;
     let id = stored(&fixture).await.to_string();
     let parsed = |arguments: &[&str]| -> Value {
@@ -98,7 +98,7 @@ async fn json_has_the_same_text_and_does_not_steer_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_a_server_answers_to_an_upsert_does_not_steer_a_terminal() {
+async fn upsert_escapes_control_characters_of_responses() {
     let sync = SyncFixture::new().await;
     let server = Server::with(|_| Reply::status(422).body(STEERS)).await.unwrap();
     sync.orders(1);
@@ -112,7 +112,7 @@ async fn what_a_server_answers_to_an_upsert_does_not_steer_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_a_poll_prints_and_parks_does_not_steer_a_terminal() {
+async fn poll_escapes_control_characters_of_items() {
     let sync = SyncFixture::new().await;
     let item =
         format!(r#"{{"id":"{BEYOND_ASCII}","updated_at":"2026-01-01T00:00:00Z","by":"{BEYOND_ASCII}"}}"#);

@@ -1,4 +1,4 @@
-//! Whoever asks it to end, by Ctrl-C or SIGTERM, does not wait: whatever it waits for itself.
+//! The command exits within two seconds of SIGINT or SIGTERM, whatever it waits for.
 
 use std::{
     fs::File,
@@ -24,7 +24,7 @@ fn start(mut command: Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Asks it to end, which it does in time and by the code for that.
+/// Sends the signal, and asserts that the command exits in time with code 130.
 async fn end(child: Child, signal: Signal) -> RunResult {
     tokio::time::sleep(Duration::from_millis(400)).await;
     kill_process(Pid::from_child(&child), signal).unwrap();
@@ -40,7 +40,7 @@ fn later() -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later() {
+async fn upsert_stops_during_a_retry_or_a_response_and_resumes() {
     for signal in SIGNALS {
         for reply in [later(), Reply::silence()] {
             let sync = SyncFixture::new().await;
@@ -56,7 +56,7 @@ async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later()
                 ran.stderr.ends_with("run the same command again to resume from its journal\n"),
                 "{ran:?}"
             );
-            // The report is whole: what was broken off is in it.
+            // The report includes the requests that were aborted.
             assert_eq!(sync.lines("out.ndjson").iter().filter(|line| line["attempts"] != 0).count(), 3);
             drop(server);
             assert_eq!(orders.lines().count(), 20);
@@ -64,9 +64,9 @@ async fn a_run_that_waits_to_try_again_or_for_an_answer_ends_and_goes_on_later()
     }
 }
 
-/// Also where all rows are in flight, and nothing is left that would not be begun.
+/// Also if all rows are in flight, so that no row is left to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_run_whose_last_row_waits_is_interrupted_too() {
+async fn upsert_stops_while_its_last_row_waits() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     let server = Server::with(|_| later()).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_run_whose_last_row_waits_is_interrupted_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_poll_that_waits_ends_and_goes_on_later() {
+async fn poll_stops_while_it_waits_and_resumes() {
     let nothing = || Reply::ok().body(r#"{"data":[]}"#);
     for signal in SIGNALS {
         for reply in [later(), Reply::silence(), nothing()] {
@@ -99,7 +99,7 @@ async fn a_poll_that_waits_ends_and_goes_on_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_command_is_not_waited_for() {
+async fn stops_while_the_token_command_runs() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     for signal in SIGNALS {
@@ -114,7 +114,7 @@ async fn a_token_command_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
+async fn stops_while_the_database_does_not_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let store = format!("postgres://martello@{}/orders", listener.local_addr().unwrap());
     for signal in SIGNALS {
@@ -129,7 +129,7 @@ async fn a_server_for_the_store_that_says_nothing_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_watched_replay_is_left_alone() {
+async fn a_replay_continues_after_its_watch_stops() {
     for signal in SIGNALS {
         let (fixture, ids) = StoreFixture::filled().await;
         for arguments in [&["--all", "--yes"][..], &[&ids[0].to_string()]] {
@@ -144,9 +144,9 @@ async fn a_watched_replay_is_left_alone() {
     }
 }
 
-/// Nobody reads: it is blocked where it writes.
+/// The pipe is full and has no reader, so the command blocks on a write.
 #[tokio::test]
-async fn a_reader_who_does_not_read_is_not_waited_for() {
+async fn stops_while_its_output_is_blocked() {
     let fixture = StoreFixture::empty().await;
     let entries =
         (0..2_000).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
@@ -164,9 +164,8 @@ async fn a_reader_who_does_not_read_is_not_waited_for() {
     }
 }
 
-/// Somebody is asked, and does not answer.
 #[tokio::test]
-async fn an_answer_of_somebody_is_not_waited_for() {
+async fn stops_at_a_confirmation_prompt() {
     use std::io::Read;
     for signal in SIGNALS {
         let (fixture, ids) = StoreFixture::filled().await;

@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::{StoreFixture, dead};
 
 #[tokio::test]
-async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
+async fn filters_by_host_status_reason_and_tracking_id() {
     let (fixture, ids) = StoreFixture::filled().await;
     let found = |arguments: &[&str]| -> Vec<String> {
         let list = fixture.json(&[&["dead", "list"], arguments].concat());
@@ -21,7 +21,7 @@ async fn dead_letters_are_found_by_host_status_reason_and_tracking_id() {
 }
 
 #[tokio::test]
-async fn a_list_is_a_table_for_people() {
+async fn prints_a_list_as_a_table() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "list", "--host", "api.example"]);
     let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -39,7 +39,7 @@ async fn a_list_is_a_table_for_people() {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_where_the_page_before_ended() {
+async fn continues_a_list_after_the_last_entry_of_a_page() {
     let (fixture, ids) = StoreFixture::filled().await;
     let first = fixture.json(&["outbox", "list", "--limit", "3"]);
     let next = first["next"].as_str().unwrap();
@@ -52,9 +52,9 @@ async fn a_list_goes_on_where_the_page_before_ended() {
 }
 
 #[tokio::test]
-async fn that_nothing_matches_is_an_answer_to_a_list() {
+async fn an_empty_list_is_a_success() {
     let (fixture, _) = StoreFixture::filled().await;
-    let ran = fixture.run(&["dead", "list", "--host", "nobody.example"]);
+    let ran = fixture.run(&["dead", "list", "--host", "unknown.example"]);
     assert_eq!(
         (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
         (0, "", "no entry matches the filter\n")
@@ -63,7 +63,7 @@ async fn that_nothing_matches_is_an_answer_to_a_list() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_shows_its_timeline_and_its_request() {
+async fn shows_the_timeline_and_the_request_of_a_dead_letter() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0];
     fixture.change(id, Change::Protect).await;
@@ -75,7 +75,7 @@ async fn a_dead_letter_shows_its_timeline_and_its_request() {
         "  protected       yes: purges do not delete it".to_owned(),
         "  2026-11-28T16:00:01.000Z  attempt 1: 503 unavailable after 120.0 ms, Trackingid track-1-503, by OutboxLayer".to_owned(),
         "  2026-11-28T16:00:02.000Z  attempt 2: 422 rejected after 120.0 ms, Trackingid track-2-422, by OutboxLayer".to_owned(),
-        // What the server said must not steer the terminal.
+        // Control characters in the text of the server are escaped.
         "                              stops must not be \\u{1b}[31mnegative".to_owned(),
         "  content-type: application/json".to_owned(),
         "    \"stops\": -3,".to_owned(),
@@ -91,7 +91,7 @@ async fn a_dead_letter_shows_its_timeline_and_its_request() {
 }
 
 #[tokio::test]
-async fn a_program_is_shown_the_same() {
+async fn shows_the_same_as_json() {
     let (fixture, ids) = StoreFixture::filled().await;
     let shown = fixture.json(&["dead", "show", &ids[0].to_string()]);
     assert_eq!(shown["entry"]["state"], "dead");
@@ -105,7 +105,7 @@ async fn a_program_is_shown_the_same() {
 }
 
 #[tokio::test]
-async fn a_body_is_written_byte_for_byte() {
+async fn writes_a_body_byte_for_byte() {
     let (fixture, ids) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "show", &ids[0].to_string(), "--body"]);
     assert_eq!(ran.stdout, "{\"stops\":-3,\"by\":\"road\"}");
@@ -114,7 +114,7 @@ async fn a_body_is_written_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn what_was_delivered_is_shown_too() {
+async fn shows_a_delivered_entry() {
     let (fixture, ids) = StoreFixture::filled().await;
     assert_eq!(fixture.deliver(End::Done, 200).await, 1);
     let shown = fixture.run(&["outbox", "show", &ids[3].to_string()]);
@@ -122,17 +122,17 @@ async fn what_was_delivered_is_shown_too() {
 }
 
 #[tokio::test]
-async fn an_id_must_be_one_and_be_there() {
+async fn rejects_an_invalid_or_unknown_id() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["dead", "show", "17"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("invalid value '17' for '<ID>': the id must be a UUID"), "{ran:?}");
-    let nobody = "01939393-0000-7000-8000-000000000000";
-    fixture.run(&["dead", "show", nobody]).fails(4, &format!("there is no entry {nobody}"));
+    let unknown = "01939393-0000-7000-8000-000000000000";
+    fixture.run(&["dead", "show", unknown]).fails(4, &format!("there is no entry {unknown}"));
 }
 
 #[tokio::test]
-async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
+async fn masks_secrets_in_urls() {
     let fixture = StoreFixture::empty().await;
     let mut entry = dead("https://api.example/orders/1", 422, Reason::Rejected);
     for (name, value) in [
@@ -144,7 +144,7 @@ async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
     ] {
         entry.request.headers.insert(name, value.parse().unwrap());
     }
-    // As an older version stored it.
+    // Older versions stored URLs unmasked.
     entry.attempts[1].fault = Some("PUT https://me:s3cret@api.example/?key=s3cret: reset".into());
     let id = entry.id.to_string();
     fixture.store.enqueue(vec![entry]).await.unwrap();
@@ -158,9 +158,9 @@ async fn no_secret_of_a_url_is_shown_wherever_it_stands() {
     assert_eq!(revealed.matches("s3cret").count(), 11, "{revealed}");
 }
 
-/// As they stand in a list, in a timeline, beside a hold, and where somebody swept too far.
+/// As in a list, in a timeline, next to a hold, and with extra characters of a selection.
 #[tokio::test]
-async fn what_was_copied_is_understood() {
+async fn accepts_hosts_and_ids_copied_from_its_output() {
     let fixture = StoreFixture::empty().await;
     let urls =
         ["https://Api.Example:8443/orders/1", "https://api.example:8443/orders/2", "http://[::1]:81/3"];
@@ -194,9 +194,9 @@ async fn what_was_copied_is_understood() {
     }
 }
 
-/// A port says less than all that goes to the host, and the filter knows no ports: nothing is taken for what is not meant.
+/// The filter ignores ports. It must not select entries of a port that was not given.
 #[tokio::test]
-async fn a_port_takes_nothing_of_another_port() {
+async fn rejects_a_host_filter_that_includes_other_ports() {
     let fixture = StoreFixture::empty().await;
     let urls = ["https://api.example:8443/orders/1", "https://api.example:9443/orders/2"];
     let entries = urls.iter().map(|url| dead(url, 422, Reason::Rejected));

@@ -1,4 +1,4 @@
-//! The command as it is called, against stores that the library filled.
+//! Tests that run the command against stores that the library has filled.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 #[cfg(unix)]

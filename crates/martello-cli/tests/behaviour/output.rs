@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{RunResult, StoreFixture, bare, dead};
 
 #[tokio::test]
-async fn a_reader_who_goes_away_hears_no_complaint() {
+async fn exits_with_0_when_the_reader_closes_the_output() {
     let fixture = StoreFixture::empty().await;
     let entries =
         (0..1_000).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
@@ -31,7 +31,7 @@ async fn a_reader_who_goes_away_hears_no_complaint() {
 }
 
 #[tokio::test]
-async fn an_error_for_a_program_is_json() {
+async fn an_error_is_json_with_the_option_json() {
     let (fixture, ids) = StoreFixture::filled().await;
     let error = |ran: RunResult| -> Value {
         assert_eq!(ran.stdout, "", "{ran:?}");
@@ -49,7 +49,7 @@ async fn an_error_for_a_program_is_json() {
 }
 
 #[test]
-fn the_help_tells_the_exit_codes() {
+fn the_help_lists_the_exit_codes() {
     let ran = RunResult::from(bare().arg("--help").output().unwrap());
     assert_eq!(ran.code, 0);
     for code in ["0  success", "  1  ", "  2  ", "  3  ", "  4  ", "  7  ", "130  interrupted"] {

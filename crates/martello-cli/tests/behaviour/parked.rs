@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::sync::{SyncFixture, run};
 
-/// Three plannings of which two have no order.
+/// Polls three plannings, of which two have no order.
 async fn with_parked_items() -> SyncFixture {
     let sync = SyncFixture::new().await;
     let now = sync.planner.now();
@@ -32,7 +32,7 @@ fn listed(sync: &SyncFixture) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_parked_is_listed_and_printed_again() {
+async fn lists_parked_items_and_prints_them_again() {
     let sync = with_parked_items().await;
     let ran = parked(&sync, &["list"]);
     assert!(
@@ -52,7 +52,7 @@ async fn what_is_parked_is_listed_and_printed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_parked_is_discarded_by_who_is_sure() {
+async fn discarding_requires_confirmation() {
     let sync = with_parked_items().await;
     parked(&sync, &["discard", "--all"]).fails(2, "this would permanently discard 2 parked items");
     assert_eq!(
@@ -67,10 +67,10 @@ async fn what_is_parked_is_discarded_by_who_is_sure() {
     ran.fails(4, "checkpoint elsewhere does not exist");
 }
 
-/// The link of a checkpoint may be there without what it leads to, beside which the parked items are.
+/// The link to a checkpoint can exist without its target. The parked items are next to the target.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_is_parked_is_found_through_a_link() {
+async fn finds_parked_items_through_a_link() {
     let sync = with_parked_items().await;
     std::os::unix::fs::symlink("checkpoint", sync.path("link")).unwrap();
     std::fs::remove_file(sync.path("checkpoint")).unwrap();

@@ -21,7 +21,7 @@ pub(crate) fn mkfifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// A terminal that nobody looks at, and what is written to it.
+/// A terminal, and a thread that returns what is written to it.
 fn terminal() -> (File, thread::JoinHandle<String>) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -30,16 +30,16 @@ fn terminal() -> (File, thread::JoinHandle<String>) {
     let theirs = OpenOptions::new().read(true).write(true).custom_flags(0o400).open(name).unwrap();
     let read = thread::spawn(move || {
         let (mut ours, mut text) = (File::from(ours), Vec::new());
-        // It fails when nobody has the other end.
+        // It fails once the other end is closed.
         let _ = ours.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
     (theirs, read)
 }
 
-/// On a terminal there is a bar, which wants to know how many there are.
+/// On a terminal, a progress bar shows the total, which requires counting the lines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_bar_takes_no_rows_out_of_a_pipe() {
+async fn the_progress_bar_reads_no_rows_from_a_pipe() {
     let sync = SyncFixture::new().await;
     let orders = sync.orders(4_000);
     let pipe = sync.path("pipe");
@@ -60,7 +60,7 @@ async fn a_bar_takes_no_rows_out_of_a_pipe() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_bar_knows_how_many_lines_a_file_has() {
+async fn the_progress_bar_shows_the_number_of_lines_of_a_file() {
     let sync = SyncFixture::new().await;
     sync.orders(300);
     let (theirs, shown) = terminal();
@@ -71,9 +71,9 @@ async fn a_bar_knows_how_many_lines_a_file_has() {
     assert!(shown.join().unwrap().contains("of 300"));
 }
 
-/// A run that goes on reads its input again.
+/// A run that resumes reads its input again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_journal_wants_an_input_that_can_be_read_again() {
+async fn a_journal_requires_an_input_that_can_be_read_again() {
     let sync = SyncFixture::new().await;
     mkfifo(&sync.path("pipe"));
     for input in ["pipe", "-", "/dev/stdin", "/dev/null"] {
@@ -88,7 +88,7 @@ async fn a_journal_wants_an_input_that_can_be_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_journal_is_a_regular_file() {
+async fn a_journal_must_be_a_regular_file() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     mkfifo(&sync.path("pipe"));
@@ -98,7 +98,7 @@ async fn a_journal_is_a_regular_file() {
     }
 }
 
-/// How it ended, in the time that a file takes. Whoever waits for the other end of the pipe is let go.
+/// Waits up to 5 s for the command to exit. Fails if it still waits for the other end of the pipe.
 async fn soon(sync: &SyncFixture, mut child: std::process::Child) -> RunResult {
     for _ in 0..100 {
         if child.try_wait().unwrap().is_some() {
@@ -117,10 +117,10 @@ async fn soon(sync: &SyncFixture, mut child: std::process::Child) -> RunResult {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_row_that_does_not_come_is_not_waited_for_after_a_signal() {
+async fn a_signal_ends_the_wait_for_a_row() {
     let sync = SyncFixture::new().await;
     mkfifo(&sync.path("pipe"));
-    // Nobody writes, and then somebody writes a line and no more.
+    // First without a writer, then with a writer that writes one line.
     for comes in [0, 1] {
         let child = sync.upsert_of("pipe", &[]).stdin(Stdio::null()).spawn().unwrap();
         let mut writer = None;

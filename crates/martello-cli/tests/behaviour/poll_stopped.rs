@@ -23,7 +23,7 @@ fn ids(text: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn killed_again_and_again_it_loses_nothing() {
+async fn loses_no_item_when_killed_repeatedly() {
     let sync = SyncFixture::new().await;
     sync.planner.set_faults(Faults::bad_network());
     let all = sync.planner.release_badly("p-", 400, Duration::from_secs(3), Duration::from_secs(2));
@@ -44,7 +44,7 @@ async fn killed_again_and_again_it_loses_nothing() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn interrupted_it_goes_on_without_printing_anything_twice() {
+async fn prints_no_item_twice_after_an_interrupt() {
     let sync = SyncFixture::new().await;
     let all = sync.planner.release_badly("p-", 50, Duration::from_millis(300), Duration::from_millis(300));
     let mut child = sync.poll(OFTEN).spawn().unwrap();
@@ -64,13 +64,13 @@ async fn interrupted_it_goes_on_without_printing_anything_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_reader_who_goes_away_has_not_seen_what_was_left() {
+async fn prints_unread_items_again_after_the_reader_closes() {
     let sync = SyncFixture::new().await;
     let all = sync.planner.release_badly("p-", 40, Duration::ZERO, Duration::ZERO);
     let mut child = sync.poll(OFTEN).stdin(Stdio::null()).spawn().unwrap();
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    // What was read ahead is lost with the reader; what comes from now on is not taken for seen.
+    // Lines in the pipe are lost with the reader. Later items must be printed by the next run.
     let later = sync.planner.release_badly("q-", 5, Duration::ZERO, Duration::ZERO);
     let ran = RunResult::from(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));

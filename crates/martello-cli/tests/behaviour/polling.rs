@@ -20,12 +20,12 @@ fn printed(stdout: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn each_pass_prints_what_is_new_and_nothing_else() {
+async fn each_pass_prints_new_items_only() {
     let sync = SyncFixture::of(Planner::builder().seed(3).faults(Faults::bad_network())).await;
     let first = release(&sync, 0..120);
     let ran = run(sync.poll(&["--once", "--attempts", "12"]));
     assert_eq!((ran.code, ran.stderr.as_str(), printed(&ran.stdout)), (0, "", first));
-    // Late: its stamp is older than the watermark.
+    // A late item: its stamp is older than the watermark.
     let second = release(&sync, 200..201);
     let ran = run(sync.poll(&["--once", "--attempts", "12"]));
     assert_eq!((ran.code, printed(&ran.stdout)), (0, second));
@@ -34,7 +34,7 @@ async fn each_pass_prints_what_is_new_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_cannot_go_on_says_why() {
+async fn reports_why_it_cannot_continue() {
     let sync = SyncFixture::new().await;
     assert_eq!(run(sync.poll(&["--once"])).code, 0);
     run(sync.poll(&["--once", "--key", "number"]))
@@ -74,7 +74,7 @@ async fn once_with(reply: Reply, more: &'static [&'static str]) -> crate::suppor
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_answer_that_is_none_is_named_with_its_place() {
+async fn reports_the_page_of_an_invalid_response() {
     let html = once(Reply::ok().body("<html>")).await;
     html.fails_late(7, "failed to parse page 1");
     let shape = once(Reply::ok().body(r#"{"items":[]}"#)).await;
@@ -84,7 +84,7 @@ async fn an_answer_that_is_none_is_named_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_item_without_a_key_or_a_stamp_is_parked_and_the_rest_goes_on() {
+async fn parks_an_item_without_a_key_or_a_stamp_and_continues() {
     let now = httpdate(SystemTime::now());
     let body = r#"{"data":[{"id":"a","updated_at":"2026-01-01T00:00:00Z"},{"updated_at":"2026-01-01T00:00:00Z"},
         {"id":"c"},{"id":"d","updated_at":"yesterday"},{"id":7,
@@ -104,7 +104,7 @@ fn httpdate(_: SystemTime) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn links_are_followed_and_pages_may_be_of_a_size() {
+async fn follows_links_and_sends_a_page_size() {
     let server = Server::with(|request| match request.uri.to_string().as_str() {
         "/things?per_page=1&since=2026-01-01T00%3A00%3A00.000Z" => Reply::ok()
             .header("link", "</next>; rel=\"next\"")
@@ -126,7 +126,7 @@ async fn links_are_followed_and_pages_may_be_of_a_size() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
+async fn a_rejected_token_ends_the_poll_and_a_new_one_resumes() {
     let hour = Duration::from_secs(3_600);
     let sync = SyncFixture::of(Planner::builder().tokens("client", "s3cret", hour)).await;
     let ids = release(&sync, 0..3);
@@ -141,7 +141,7 @@ async fn a_token_that_is_refused_ends_it_and_a_renewed_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
+async fn encodes_parameter_names_once() {
     let first = "/things?page%5Bsize%5D=2&filter%5Bupdated_after%5D=2026-01-01T00%3A00%3A00.000Z";
     let second = format!("{first}&page%5Bafter%5D=b");
     let server = Server::with(move |request| match request.uri.to_string() {
@@ -174,7 +174,7 @@ async fn the_names_of_parameters_may_be_encoded_and_are_encoded_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn null_is_no_empty_page_unless_one_says_so() {
+async fn null_is_an_error_without_null_is_empty() {
     let limited = || Reply::ok().body(r#"{"code":99991400,"msg":"frequency limit","data":null}"#);
     let ran = once(limited()).await;
     ran.fails_late(7, "failed to parse page 1");
@@ -185,7 +185,7 @@ async fn null_is_no_empty_page_unless_one_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
+async fn another_tenant_is_another_source_but_another_api_key_is_not() {
     let server = Server::with(|request| {
         let tenant = request.headers.get("x-tenant").unwrap().to_str().unwrap().to_owned();
         Reply::ok().body(format!(r#"{{"data":[{{"id":"{tenant}","updated_at":"2026-01-02T00:00:00Z"}}]}}"#))
@@ -211,7 +211,7 @@ async fn another_tenant_is_another_source_and_another_key_of_the_api_is_not() {
     assert_eq!(poll("B", "2", &["--resync"]).stdout, "\"B\"\n");
 }
 
-/// The moments that were asked from, where `answer` is by the number of the request.
+/// The values of `since` in the requests. `answer` gives the reply to each request by its number.
 async fn asked_from(answer: impl Fn(usize) -> Reply + Send + 'static, runs: &[(i32, &str)]) -> Vec<String> {
     let mut n = 0..;
     let server = Server::with(move |_| answer(n.next().unwrap())).await.unwrap();
@@ -230,7 +230,7 @@ async fn asked_from(answer: impl Fn(usize) -> Reply + Send + 'static, runs: &[(i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn how_long_ago_to_begin_is_counted_from_the_first_run() {
+async fn an_age_in_from_counts_from_the_first_run() {
     let list = |id: u32, next: &str| {
         let item = format!(r#"{{"id":{id},"updated_at":"2026-01-02T00:00:00Z"}}"#);
         Reply::ok().body(format!(r#"{{"data":[{item}],"cursor":{{"next":"{next}"}}}}"#))
@@ -246,7 +246,7 @@ async fn how_long_ago_to_begin_is_counted_from_the_first_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_a_source_has_forgotten_is_asked_for_from_where_the_first_run_began() {
+async fn requests_a_forgotten_range_from_the_first_start() {
     let empty = || Reply::ok().header("date", "Thu, 01 Jan 2026 00:00:10 GMT").body(r#"{"data":[]}"#);
     let answer = move |n| if n == 1 { Reply::status(410) } else { empty() };
     let asked = asked_from(answer, &[(0, ""), (0, "")]).await;
@@ -256,7 +256,7 @@ async fn what_a_source_has_forgotten_is_asked_for_from_where_the_first_run_began
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn another_list_of_the_same_answers_is_another_source() {
+async fn another_list_of_the_same_responses_is_another_source() {
     let item = |id: &str| format!(r#"[{{"id":"{id}","updated_at":"2026-01-02T00:00:00Z"}}]"#);
     let all = format!(r#"{{"changed":{},"gone":{}}}"#, item("c"), item("g"));
     let server = Server::with(move |request| match request.uri.query() {

@@ -17,7 +17,7 @@ fn url() -> String {
     url.unwrap()
 }
 
-/// The name of a schema that nobody else has, now or before.
+/// A schema name that no other test or run uses.
 fn fresh_schema() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let now = jiff::Timestamp::now().as_microsecond();
@@ -38,7 +38,7 @@ fn run(store: &str) -> RunResult {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_dead_letter_on_a_server_is_found_corrected_and_replayed() {
+async fn finds_edits_and_replays_a_dead_letter_on_postgresql() {
     let url = url();
     let schema = fresh_schema();
     let kept = store(&url, &schema).await;
@@ -71,7 +71,7 @@ async fn a_dead_letter_on_a_server_is_found_corrected_and_replayed() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn looking_makes_no_schema() {
+async fn creates_no_schema() {
     let url = url();
     let schema = fresh_schema();
     for _ in 0..2 {
@@ -81,8 +81,8 @@ async fn looking_makes_no_schema() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named_without_its_password() {
-    // Nobody listens on a port that was just given back.
+fn a_connection_error_omits_the_password() {
+    // No server listens on a port that was just released.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ran = run(&format!("postgres://me:s3cret@127.0.0.1:{port}/orders"));
     ran.fails(3, "server");

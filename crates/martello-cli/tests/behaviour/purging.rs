@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::support::StoreFixture;
 
 #[tokio::test]
-async fn nothing_is_purged_without_a_filter() {
+async fn purge_requires_a_filter() {
     let (fixture, ids) = StoreFixture::filled().await;
     fixture.run(&["dead", "purge", "--yes"]).fails(2, "nothing is selected");
     fixture
@@ -16,7 +16,7 @@ async fn nothing_is_purged_without_a_filter() {
 }
 
 #[tokio::test]
-async fn a_purge_deletes_what_matches_and_is_not_kept() {
+async fn purges_matching_entries_that_are_not_protected() {
     let (fixture, ids) = StoreFixture::filled().await;
     fixture.change(ids[0], Change::Protect).await;
     let dry = fixture.run(&["dead", "purge", "--status", "422", "--dry-run"]);
@@ -34,13 +34,13 @@ async fn a_purge_deletes_what_matches_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_purge_of_nothing_says_so() {
+async fn reports_that_nothing_matches() {
     let (fixture, _) = StoreFixture::filled().await;
     fixture.run(&["dead", "purge", "--status", "418", "--yes"]).fails(4, "no dead letters match the filter");
 }
 
 #[tokio::test]
-async fn some_are_purged_by_their_ids() {
+async fn purges_by_id() {
     let (fixture, ids) = StoreFixture::filled().await;
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     fixture.change(ids[1], Change::Protect).await;

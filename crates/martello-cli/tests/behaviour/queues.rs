@@ -1,7 +1,7 @@
 use crate::support::StoreFixture;
 
 #[tokio::test]
-async fn queues_are_counted() {
+async fn shows_the_counts_of_queues() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["outbox", "stats"]);
     let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -14,7 +14,7 @@ async fn queues_are_counted() {
 }
 
 #[tokio::test]
-async fn a_queue_is_paused_with_a_reason_and_resumed() {
+async fn pauses_a_queue_with_a_reason_and_resumes_it() {
     let (fixture, _) = StoreFixture::filled().await;
     let ran = fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
     assert_eq!(ran.stdout, "paused queue default; deliveries in progress continue\n");
@@ -25,7 +25,7 @@ async fn a_queue_is_paused_with_a_reason_and_resumed() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_mistyped_makes_no_queue() {
+async fn an_unknown_name_creates_no_queue() {
     let (fixture, _) = StoreFixture::filled().await;
     fixture
         .run(&["outbox", "pause", "defualt"])
@@ -36,7 +36,7 @@ async fn a_name_that_is_mistyped_makes_no_queue() {
 }
 
 #[tokio::test]
-async fn a_reason_is_not_cut_where_a_program_reads() {
+async fn truncates_no_reason_outside_a_terminal() {
     let (fixture, _) = StoreFixture::filled().await;
     let why = format!("their release, says {}", "Anneke and ".repeat(12));
     fixture.run(&["outbox", "pause", "default", "--why", &why]);

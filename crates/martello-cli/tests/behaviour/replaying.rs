@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::{RunResult, StoreFixture, dead, waiting};
 
 #[tokio::test]
-async fn one_is_put_back_and_watched_until_it_arrives() {
+async fn replays_one_and_watches_it_until_delivered() {
     let (fixture, ids) = StoreFixture::filled().await;
     let id = ids[0].to_string();
     let mut command = fixture.command(&["dead", "replay", &id, "--watch"]);
@@ -28,7 +28,7 @@ async fn one_is_put_back_and_watched_until_it_arrives() {
 }
 
 #[tokio::test]
-async fn what_dies_again_is_not_well() {
+async fn exits_with_1_when_an_entry_is_dead_again() {
     let (fixture, ids) = StoreFixture::filled().await;
     let mut command = fixture.command(&["dead", "replay", &ids[0].to_string(), "--watch", "--json"]);
     let watching = tokio::task::spawn_blocking(move || command.output().unwrap());
@@ -42,7 +42,7 @@ async fn what_dies_again_is_not_well() {
 }
 
 #[tokio::test]
-async fn only_a_dead_letter_is_replayed() {
+async fn replays_dead_letters_only() {
     let (fixture, ids) = StoreFixture::filled().await;
     fixture.run(&["dead", "replay", &ids[3].to_string()]).fails(4, "is ready, but must be dead");
     fixture
@@ -51,7 +51,7 @@ async fn only_a_dead_letter_is_replayed() {
 }
 
 #[tokio::test]
-async fn those_of_a_filter_are_a_job_that_can_be_cancelled() {
+async fn a_replay_by_filter_can_be_cancelled() {
     let fixture = StoreFixture::empty().await;
     let entries = (0..50).map(|at| dead(&format!("https://api.example/orders/{at}"), 422, Reason::Rejected));
     fixture.store.enqueue(entries.collect()).await.unwrap();
@@ -82,17 +82,17 @@ async fn those_of_a_filter_are_a_job_that_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_replay_that_is_not_there_is_named() {
+async fn reports_an_unknown_replay() {
     let (fixture, _) = StoreFixture::filled().await;
-    let nobody = "01939393-0000-7000-8000-000000000000";
-    fixture.run(&["dead", "replays", "cancel", nobody]).fails(4, &format!("there is no replay {nobody}"));
-    fixture.run(&["dead", "replays", "watch", nobody]).fails(4, "there is no replay");
+    let unknown = "01939393-0000-7000-8000-000000000000";
+    fixture.run(&["dead", "replays", "cancel", unknown]).fails(4, &format!("there is no replay {unknown}"));
+    fixture.run(&["dead", "replays", "watch", unknown]).fails(4, "there is no replay");
     assert_eq!(fixture.run(&["dead", "replays", "cancel", "17"]).code, 2);
     assert_eq!(fixture.json(&["dead", "replays"]), json!({"replays": []}));
 }
 
 #[tokio::test]
-async fn a_newer_write_is_overwritten_only_if_that_is_said() {
+async fn overwrites_a_newer_request_only_with_overwrite() {
     let fixture = StoreFixture::empty().await;
     let old = dead("https://api.example/orders/1", 422, Reason::Rejected);
     let id = old.id;
@@ -113,7 +113,7 @@ async fn a_newer_write_is_overwritten_only_if_that_is_said() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn interrupted_it_goes_on() {
+async fn a_replay_continues_after_an_interrupt() {
     use std::{io::Read, process::Command};
     let (fixture, ids) = StoreFixture::filled().await;
     let mut command = fixture.command(&["dead", "replay", "--host", "api.example", "--yes", "--watch"]);
@@ -121,7 +121,7 @@ async fn interrupted_it_goes_on() {
     while fixture.state(ids[0]).await == State::Dead {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // It may not watch yet.
+    // The command may not have started to watch yet.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -131,7 +131,7 @@ async fn interrupted_it_goes_on() {
     assert_eq!(fixture.store.replays().await.unwrap()[0].pending, 2);
 }
 
-/// The first line that it says on stderr; then it is interrupted.
+/// Returns the first line on stderr, then interrupts the command.
 #[cfg(unix)]
 fn first_said(mut child: Child) -> String {
     let mut said = String::new();
@@ -144,7 +144,7 @@ fn first_said(mut child: Child) -> String {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
+async fn watch_reports_pauses_and_holds() {
     let watch = |fixture: &StoreFixture, arguments: &[&str]| {
         let mut command = fixture.command(&[&["dead", "replay", "--watch"], arguments].concat());
         first_said(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
@@ -178,7 +178,7 @@ async fn who_watches_hears_that_the_queue_is_paused_or_the_api_held() {
 }
 
 #[tokio::test]
-async fn those_of_a_filter_that_died_again_are_named() {
+async fn reports_entries_of_a_filter_that_are_dead_again() {
     let fixture = StoreFixture::empty().await;
     let entries = (0..25).map(|at| dead(&format!("https://api.example/orders/{at}"), 503, Reason::Exhausted));
     let entries: Vec<_> = entries.collect();

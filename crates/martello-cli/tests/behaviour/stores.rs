@@ -7,7 +7,7 @@ fn run(store: &str) -> RunResult {
 }
 
 #[test]
-fn a_store_must_be_named() {
+fn requires_a_store() {
     let ran = |command: &mut Command| RunResult::from(command.args(["outbox", "stats"]).output().unwrap());
     ran(&mut bare()).fails(2, "set --store or MARTELLO_STORE");
     ran(bare().env("MARTELLO_STORE", "")).fails(2, "set --store or MARTELLO_STORE");
@@ -17,7 +17,7 @@ fn a_store_must_be_named() {
 }
 
 #[tokio::test]
-async fn the_option_goes_before_the_environment() {
+async fn the_option_takes_precedence_over_the_environment() {
     let (fixture, _) = StoreFixture::filled().await;
     let other = StoreFixture::empty().await;
     let ran = other.run(&["--store", &fixture.named, "dead", "list"]);
@@ -27,7 +27,7 @@ async fn the_option_goes_before_the_environment() {
 }
 
 #[test]
-fn looking_makes_no_file() {
+fn creates_no_store_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox.db");
     run(&format!("sqlite:{}", path.display())).fails(3, "does not exist: check --store or MARTELLO_STORE");
@@ -38,7 +38,7 @@ fn looking_makes_no_file() {
 }
 
 #[tokio::test]
-async fn a_store_of_something_else_is_refused_and_stays_as_it_is() {
+async fn rejects_another_database_without_a_change() {
     let (fixture, _) = StoreFixture::filled().await;
     let text = fixture.path("text");
     std::fs::write(&text, "no database at all, but long enough for a header").unwrap();
@@ -48,11 +48,11 @@ async fn a_store_of_something_else_is_refused_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_and_another_program_are_named() {
+async fn reports_a_newer_schema_and_a_foreign_database() {
     for (at, value, message) in [(60, 99_u32, "newer version of martello"), (68, 7, "another program")] {
         let (fixture, _) = StoreFixture::filled().await;
         fixture.close().await;
-        // Where SQLite keeps user_version and application_id (https://sqlite.org/fileformat2.html).
+        // The offsets of user_version and application_id (https://sqlite.org/fileformat2.html).
         let path = fixture.path("outbox.db");
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
@@ -62,7 +62,7 @@ async fn a_newer_schema_and_another_program_are_named() {
 }
 
 #[tokio::test]
-async fn what_looks_leaves_nothing_behind() {
+async fn leaves_no_wal_files() {
     let (fixture, _) = StoreFixture::filled().await;
     fixture.close().await;
     assert_eq!(fixture.run(&["dead", "list"]).code, 0);

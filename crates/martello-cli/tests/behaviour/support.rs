@@ -1,4 +1,4 @@
-//! A store with something in it, and the command to look at it.
+//! Stores with entries, and the command to run on them.
 
 use std::{
     path::PathBuf,
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 /// A store in a directory of its own.
 pub(crate) struct StoreFixture {
     pub(crate) store: Arc<dyn Store>,
-    /// What `--store` says.
+    /// The value of `--store`.
     pub(crate) named: String,
     pub(crate) directory: TempDir,
     sqlite: Option<SqliteStore>,
@@ -48,7 +48,7 @@ impl StoreFixture {
         }
     }
 
-    /// Three dead letters, of two hosts, and a request that waits.
+    /// Three dead letters of two hosts, and a waiting request.
     pub(crate) async fn filled() -> (Self, Vec<EntryId>) {
         let fixture = Self::empty().await;
         let ids = fixture.fill().await;
@@ -82,7 +82,7 @@ impl StoreFixture {
         RunResult::from(self.command(arguments).output().unwrap())
     }
 
-    /// What it writes with `--json`, when all is well.
+    /// Runs the command with `--json`, asserts success, and returns the document.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let ran = self.run(&[arguments, &["--json"]].concat());
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
@@ -93,7 +93,7 @@ impl StoreFixture {
         self.store.entry(id).await.unwrap().unwrap().state
     }
 
-    /// Claims what is due and says of each that it ended so, with the status.
+    /// Claims all due entries and settles each with this end and status. Returns how many.
     pub(crate) async fn deliver(&self, end: End, status: u16) -> usize {
         let claimed = self.store.turn(turn(Vec::new(), 100)).await.unwrap().claimed;
         let settle = claimed.iter().map(|claimed| Settlement {
@@ -106,7 +106,7 @@ impl StoreFixture {
         claimed.len()
     }
 
-    /// Has the API of what is due held.
+    /// Claims a due entry and settles it with this change of its hold.
     pub(crate) async fn hold(&self, hold: HoldChange) {
         let claimed = self.store.turn(turn(Vec::new(), 1)).await.unwrap().claimed;
         let settle = claimed.iter().map(|claimed| Settlement {
@@ -136,7 +136,7 @@ pub(crate) fn bare() -> Command {
     command
 }
 
-/// How the command ended, and what it wrote.
+/// The exit code and the output of the command.
 #[derive(Debug)]
 pub(crate) struct RunResult {
     pub(crate) code: i32,
@@ -155,7 +155,7 @@ impl From<Output> for RunResult {
 }
 
 impl RunResult {
-    /// That it failed with this code, said so in one line, and wrote nothing else.
+    /// Asserts this exit code, this message on stderr, and an empty stdout.
     pub(crate) fn fails(&self, code: i32, message: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");
         assert!(self.stderr.starts_with("martello: ") && self.stderr.contains(message), "{self:?}");
@@ -176,7 +176,7 @@ pub(crate) fn request(url: &str) -> StoredRequest {
     }
 }
 
-/// Ordered by its host and path.
+/// A new entry whose order key is the host and path.
 pub(crate) fn waiting(url: &str) -> NewEntry {
     let request = request(url);
     let key = format!("{}{}", request.host(), request.uri.path());
@@ -220,7 +220,7 @@ impl StoreFixture {
 }
 
 impl RunResult {
-    /// That it failed with this code and wrote nothing out, and that this is among what it said.
+    /// Asserts this exit code, this message anywhere on stderr, and an empty stdout.
     pub(crate) fn fails_late(&self, code: i32, message: &str) {
         assert_eq!((self.code, self.stdout.as_str()), (code, ""), "{self:?}");
         assert!(self.stderr.contains(message), "{self:?}");

@@ -1,4 +1,4 @@
-//! A planner, files, and the command between them.
+//! A simulated planning API, a directory, and the commands `upsert` and `poll` between them.
 
 use std::{
     fmt::Write,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::{RunResult, bare};
 
-/// A planner, and a directory for the files of a test.
+/// A simulated planning API, and a directory for the files of a test.
 pub(crate) struct SyncFixture {
     pub(crate) planner: Planner,
     pub(crate) directory: TempDir,
@@ -32,7 +32,7 @@ impl SyncFixture {
         self.directory.path().join(name)
     }
 
-    /// Writes so many orders into `orders.ndjson`, and tells the text.
+    /// Writes this many orders to `orders.ndjson`, and returns the text.
     pub(crate) fn orders(&self, count: u32) -> String {
         let text = (0..count).fold(String::new(), |mut text, number| {
             writeln!(text, r#"{{"business_id":"DO-{number}","stops":{},"weight":{number}.50}}"#, number % 7)
@@ -43,12 +43,12 @@ impl SyncFixture {
         text
     }
 
-    /// `martello upsert` of `orders.ndjson`, in the directory.
+    /// `martello upsert` with the input `orders.ndjson`, in the directory.
     pub(crate) fn upsert(&self, arguments: &[&str]) -> Command {
         self.upsert_of("orders.ndjson", arguments)
     }
 
-    /// The same of another input.
+    /// The same with another input.
     pub(crate) fn upsert_of(&self, input: &str, arguments: &[&str]) -> Command {
         let url = format!("{}{{business_id}}", self.planner.uri("/orders/"));
         self.martello(&["upsert", "--url", &url, "--input", input], arguments)
@@ -68,12 +68,12 @@ impl SyncFixture {
         command
     }
 
-    /// The lines of a file.
+    /// The lines of a file, as JSON.
     pub(crate) fn lines(&self, name: &str) -> Vec<Value> {
         lines(&self.path(name))
     }
 
-    /// Whether the planner holds exactly these orders.
+    /// Asserts that the planner has exactly these orders.
     pub(crate) fn holds(&self, orders: &str) {
         let entities = self.planner.entities();
         let held: Vec<_> =
@@ -81,13 +81,13 @@ impl SyncFixture {
         assert_eq!(sorted(&held.join("\n")), sorted(orders));
     }
 
-    /// Waits until the planner has received so many requests.
+    /// Waits until the planner has received this many requests.
     pub(crate) async fn received(&self, count: usize) {
         within(async || self.planner.exchanges().len() >= count).await;
     }
 }
 
-/// Waits for something that comes within half a minute.
+/// Waits up to half a minute for a condition.
 pub(crate) async fn within(is_so: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is_so().await {
@@ -112,14 +112,14 @@ pub(crate) fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Interrupts a child as Ctrl-C does.
+/// Sends SIGINT to a child, as Ctrl-C does.
 #[cfg(unix)]
 pub(crate) fn interrupt(child: &std::process::Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }
 
-/// Asks a child to end, as a supervisor does.
+/// Sends SIGTERM to a child, as a supervisor does.
 #[cfg(unix)]
 pub(crate) fn terminate(child: &std::process::Child) {
     let pid = rustix::process::Pid::from_child(child);

@@ -6,7 +6,7 @@ use crate::sync::{SyncFixture, run, sorted, within};
 
 /// `MARTELLO_TEST_ORDERS` says how many.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn orders_go_through_a_bad_network_and_come_back_out_of_polling_as_they_were() {
+async fn poll_returns_the_orders_that_upsert_wrote_over_a_bad_network() {
     let count = std::env::var("MARTELLO_TEST_ORDERS").map_or(300, |count| count.parse().unwrap());
     let planner =
         Planner::builder().seed(11).faults(Faults::bad_network()).plan_orders(Duration::from_secs(1));

@@ -13,7 +13,7 @@ async fn slow_site() -> SyncFixture {
     SyncFixture::of(Planner::builder().latency(Duration::from_millis(10))).await
 }
 
-/// One record for each, and nothing was sent twice but what was in flight.
+/// Asserts one record per order, and that only requests in flight were sent twice.
 fn is_whole(sync: &SyncFixture, orders: &str) {
     sync.holds(orders);
     let mut rows: Vec<u64> =
@@ -26,7 +26,7 @@ fn is_whole(sync: &SyncFixture, orders: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn killed_in_the_middle_it_goes_on_from_its_journal() {
+async fn resumes_from_its_journal_when_killed() {
     let sync = slow_site().await;
     let orders = sync.orders(300);
     let mut child = sync.upsert(JOURNALED).spawn().unwrap();
@@ -43,7 +43,7 @@ async fn killed_in_the_middle_it_goes_on_from_its_journal() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_journal_is_of_one_place() {
+async fn a_journal_belongs_to_one_method() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     assert_eq!(run(sync.upsert(&["--journal", "orders.journal"])).code, 0);
@@ -52,9 +52,9 @@ async fn a_journal_is_of_one_place() {
     ran.fails(7, "use another journal, or start the run as before");
 }
 
-/// What was sent to one place, or for one tenant, was not sent to another.
+/// Orders that were sent to one URL or for one tenant were not sent to another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
+async fn a_journal_belongs_to_one_url_and_set_of_headers() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     let upsert = |query: &str, arguments: &[&str]| {
@@ -69,7 +69,7 @@ async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
     upsert("?env=prod", &of_a).fails(7, "belongs to a run with another URL: ");
     upsert("?env=test", &["--header", "x-tenant: B"]).fails(7, "belongs to a run with other headers: ");
     upsert("", &[]).fails(7, "belongs to a run with another URL and other headers: ");
-    // A credential that was changed since is no other run.
+    // A changed credential is still the same run.
     let again = ["--header", "X-Tenant: A", "--header-env", "x-api-key=TWO", "--attempts", "2"];
     assert_eq!(upsert("?env=test", &again).code, 0);
     assert_eq!(sync.planner.exchanges().len(), 1);
@@ -78,7 +78,7 @@ async fn a_journal_is_of_one_url_with_its_query_and_of_one_set_of_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_token_that_was_changed_is_no_other_run() {
+async fn resumes_with_a_changed_token() {
     let sync = SyncFixture::new().await;
     sync.orders(1);
     for token in ["one", "two"] {
@@ -91,7 +91,7 @@ async fn a_token_that_was_changed_is_no_other_run() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn interrupted_it_ends_what_is_in_flight_and_goes_on_later() {
+async fn finishes_requests_in_flight_when_interrupted_and_resumes() {
     let sync = slow_site().await;
     let orders = sync.orders(300);
     let child = sync.upsert(JOURNALED).spawn().unwrap();
@@ -113,7 +113,7 @@ async fn interrupted_it_ends_what_is_in_flight_and_goes_on_later() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn interrupted_twice_it_ends_at_once() {
+async fn a_second_interrupt_ends_it_at_once() {
     let sync = SyncFixture::of(Planner::builder().latency(Duration::from_secs(20))).await;
     sync.orders(300);
     let child = sync.upsert(JOURNALED).spawn().unwrap();

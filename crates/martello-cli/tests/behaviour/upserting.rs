@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn every_line_is_written_through_a_bad_network_and_has_a_record() {
+async fn writes_and_reports_every_line_over_a_bad_network() {
     let sync = SyncFixture::of(Planner::builder().seed(7).faults(Faults::bad_network())).await;
     let orders = sync.orders(200);
     let ran = run(sync.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
@@ -24,7 +24,7 @@ async fn every_line_is_written_through_a_bad_network_and_has_a_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
+async fn reports_an_invalid_line_as_rejected_and_continues() {
     let sync = SyncFixture::of(Planner::builder().check(|body| {
         if body.windows(2).any(|two| two == b":-") {
             Err("stops must not be negative".into())
@@ -74,7 +74,7 @@ async fn a_bad_line_is_a_rejected_row_with_its_number_and_the_rest_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_failed_only_for_now_is_another_exit_code() {
+async fn temporary_failures_exit_with_5() {
     let sync = SyncFixture::new().await;
     sync.orders(3);
     sync.planner.break_down();
@@ -85,7 +85,7 @@ async fn what_failed_only_for_now_is_another_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_fails_for_now_goes_into_the_outbox() {
+async fn stores_temporary_failures_in_the_outbox() {
     let (sync, fixture) = (SyncFixture::new().await, StoreFixture::empty().await);
     sync.orders(3);
     sync.planner.break_down();
@@ -100,7 +100,7 @@ async fn what_fails_for_now_goes_into_the_outbox() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn it_reads_a_pipe_and_writes_into_one() {
+async fn reads_from_and_writes_to_a_pipe() {
     let sync = SyncFixture::new().await;
     let url = format!("{}{{id}}", sync.planner.uri("/orders/"));
     let mut command = sync.martello(&["upsert", "--url", &url, "--input", "-", "--report", "-"], &[]);
@@ -114,7 +114,7 @@ async fn it_reads_a_pipe_and_writes_into_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_cannot_work_is_said_before_anything_is_sent() {
+async fn checks_arguments_and_files_before_the_first_request() {
     let sync = SyncFixture::new().await;
     sync.orders(3);
     let url = sync.planner.uri("/orders").to_string();
@@ -124,7 +124,7 @@ async fn what_cannot_work_is_said_before_anything_is_sent() {
     upsert(&["--url", &(url + "/{id}"), "--input", "nothing.ndjson"])
         .fails(7, "failed to read the input nothing.ndjson");
     run(sync.upsert(&["--report", "./orders.ndjson"])).fails(2, "which would be overwritten");
-    run(sync.upsert(&["--report", "no/where"])).fails(7, "no/where cannot be written");
+    run(sync.upsert(&["--report", "no/where"])).fails(7, "failed to write the report no/where");
     std::fs::write(sync.path("words"), "no journal\n").unwrap();
     run(sync.upsert(&["--journal", "words"])).fails(7, "words is not a journal");
     let ran = run(sync.upsert(&["--header", "Authorization: Bearer s3cret"]));

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_changed_is_the_same() {
+    fn an_unchanged_file_parses_to_the_same_request() {
         for body in ["", "{}", "{}\n", "\n\n", "a\r\nb"] {
             let request = request(body);
             assert_eq!(parse(&write(&request).unwrap(), &request).unwrap(), request, "{body:?}");
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_line_of_an_editor_is_not_sent() {
+    fn removes_the_final_newline_of_an_editor() {
         let request = request("{}");
         let text = write(&request).unwrap() + "\n";
         assert_eq!(parse(&text, &request).unwrap(), request);
     }
 
     #[test]
-    fn a_sealed_body_is_neither_shown_nor_changed() {
+    fn omits_a_sealed_body_and_keeps_it() {
         let sealed = StoredRequest { sealed: true, ..request("s3cret") };
         let text = write(&sealed).unwrap();
         assert!(!text.contains("s3cret"));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn rejects_an_invalid_request() {
         let wrong = [
             "",
             "PUT",
