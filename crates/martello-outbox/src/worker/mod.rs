@@ -28,6 +28,7 @@ mod store_op;
 mod streaks;
 #[cfg(test)]
 mod test_support;
+mod turns;
 
 use std::{fmt, future::Future};
 

@@ -23,6 +23,7 @@ use super::{
     shutdown::Shutdown,
     stop::StopLevel,
     store_op::StoreOp,
+    turns::TurnSchedule,
 };
 use crate::{
     Outbox, Outcome, StoreError,
@@ -40,6 +41,7 @@ pub(super) struct RunLoop<F> {
     rng: fastrand::Rng,
     reporter: Reporter,
     deliveries: Deliveries<F>,
+    turns: TurnSchedule,
     claims: Claims,
     leases: Leases,
     settlements: Settlements,
@@ -67,7 +69,8 @@ where
             rng,
             reporter: Reporter::new(outbox.clone(), monitor),
             deliveries: Deliveries::new(make_delivery),
-            claims: Claims::new(concurrency, options.poll_every(), lease_duration, now),
+            turns: TurnSchedule::new(options.poll_every(), now),
+            claims: Claims::new(concurrency, lease_duration),
             leases: Leases::new(lease_duration, now),
             settlements: Settlements::default(),
             holds: Holds::new(options.hold_after(), options.attempt_timeout()),
@@ -110,7 +113,7 @@ where
                 held = heartbeat.finished() => self.heartbeat_finished(held),
                 deleted = prune.finished() => self.prune_finished(deleted),
                 open = changed(&mut changes) => match open {
-                    true => self.claims.store_changed(Instant::now()),
+                    true => self.turns.store_changed(Instant::now()),
                     // The store notifies no more. The worker polls.
                     false => changes = None,
                 },
@@ -129,7 +132,8 @@ where
     }
 
     fn next_turn(&self, now: Instant) -> Option<Instant> {
-        self.claims.next_turn(now, self.deliveries.len(), !self.settlements.is_empty())
+        let capacity = self.claims.capacity(now, self.deliveries.len());
+        self.turns.next(now, capacity, !self.settlements.is_empty())
     }
 
     fn turn_is_due(&self) -> bool {
@@ -168,11 +172,14 @@ where
     }
 
     fn start_turn(&mut self) -> Turn {
+        let now = Instant::now();
+        let claim = self.claims.capacity(now, self.deliveries.len());
+        self.turns.start(now, claim);
         Turn {
             queue: self.outbox.queue().clone(),
             worker: self.worker.clone(),
             settle: self.settlements.start_turn(),
-            claim: self.claims.start_turn(Instant::now(), self.deliveries.len()),
+            claim,
             cap: self.outbox.settings.concurrency,
             lease: self.options.lease_duration(),
         }
@@ -183,12 +190,12 @@ where
         let turned = match turned {
             Ok(turned) => turned,
             Err(error) => {
-                self.claims.turn_failed(&error, now, self.rng.f64());
+                self.turns.failed(&error, now, self.rng.f64());
                 let dropped = self.settlements.turn_failed(error.kind(), now);
                 return self.reporter.turn_failed(dropped);
             }
         };
-        self.claims.turn_succeeded(&turned, now);
+        self.turns.succeeded(&turned, now);
         self.reporter.turn_succeeded(turned.lost, now);
         self.reporter.failures_in_row(self.holds.failures_in_row(now));
         for (pending, settled) in self.settlements.turn_succeeded(turned.settled) {
@@ -196,7 +203,7 @@ where
         }
         self.reporter.dead_letters(&turned.died);
         for claimed in turned.claimed {
-            match self.claims.apply(&claimed, now) {
+            match self.claims.apply(&claimed, self.turns.requested(), now) {
                 Claim::Deliver(claimed_entry) => self.start_delivery(claimed_entry, claimed),
                 Claim::GiveBack(claimed_entry) => {
                     self.settlements.push(PendingSettlement::give_back(claimed_entry, HoldChange::Keep));
