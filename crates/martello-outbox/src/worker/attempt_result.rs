@@ -18,7 +18,7 @@ use crate::{AttemptRecord, disposition::Disposition};
 pub(super) struct AttemptResult {
     outcome: Outcome,
     /// The outcome of the whole delivery: that of the attempt, unless an earlier attempt changes it.
-    call_outcome: Outcome,
+    entry_outcome: Outcome,
     error: Option<ErrorKind>,
     status: Option<StatusCode>,
     tracking_id: Option<TrackingId>,
@@ -34,7 +34,7 @@ impl AttemptResult {
     pub(super) fn new(outcome: Outcome, started: Instant) -> Self {
         Self {
             outcome,
-            call_outcome: outcome,
+            entry_outcome: outcome,
             error: None,
             status: None,
             tracking_id: None,
@@ -91,8 +91,8 @@ impl AttemptResult {
     }
 
     /// Sets the outcome of the whole delivery.
-    pub(super) fn with_call_outcome(mut self, outcome: Outcome) -> Self {
-        self.call_outcome = outcome;
+    pub(super) fn with_entry_outcome(mut self, outcome: Outcome) -> Self {
+        self.entry_outcome = outcome;
         self
     }
 
@@ -133,7 +133,7 @@ impl AttemptResult {
     /// What to do with the request next.
     pub(super) fn disposition(&self, repeatable: bool) -> Disposition {
         Disposition::of(self.outcome, self.error, self.status, repeatable)
-            .of_call(self.outcome, self.call_outcome)
+            .of_call(self.outcome, self.entry_outcome)
     }
 
     /// The attempt as the store records it.

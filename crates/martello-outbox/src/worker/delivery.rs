@@ -88,8 +88,8 @@ where
     let earlier = EarlierAttempts::of(&delivery.outbox, &delivery.entry, &delivery.request.method);
     match attempt(service, delivery, StopSignal::new(stop)).await {
         DeliveryResult::Attempted(result) => {
-            let outcome = earlier.call_outcome(&result).await;
-            DeliveryResult::Attempted(Box::new(result.with_call_outcome(outcome)))
+            let outcome = earlier.entry_outcome(&result).await;
+            DeliveryResult::Attempted(Box::new(result.with_entry_outcome(outcome)))
         }
         other => other,
     }

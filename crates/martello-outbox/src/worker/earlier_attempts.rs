@@ -35,7 +35,7 @@ impl EarlierAttempts {
     ///
     /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last
     /// outcome, and during an outage a 503 may follow the attempt whose response was lost.
-    pub(super) async fn call_outcome(&self, result: &AttemptResult) -> Outcome {
+    pub(super) async fn entry_outcome(&self, result: &AttemptResult) -> Outcome {
         let after_uncertain_attempt = result.outcome().after_uncertain_attempt(&self.method, result.status());
         if self.attempt <= 1 || after_uncertain_attempt == result.outcome() {
             return result.outcome();
