@@ -11,8 +11,8 @@ use crate::{Entry, Reason, disposition::Disposition, store::End};
 /// The longest `Retry-After` that a worker follows: a proxy's date may be far off.
 pub(super) const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 
-/// The failures that an uncounted attempt of a replayed entry is taken to follow, because its attempts
-/// include those before the replay: with the default backoff, the wait is then about a minute.
+/// After a replay, `attempts` still includes earlier ones, so it cannot set the backoff. An uncounted failure
+/// then waits as after this many failures: about a minute with the default backoff.
 const FAILURES_AFTER_REPLAY: u32 = 7;
 
 /// What becomes of the entry, which is as it was claimed. `random` is from 0 to 1.
@@ -32,14 +32,18 @@ pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptR
     }
 }
 
-/// How many times the entry has failed since it was stored or replayed. Uncounted attempts do not increment
-/// `tries`, and `attempts` includes those before a replay.
+/// How many failures the wait after an attempt follows. Uncounted attempts do not increment `tries`.
 fn failures(entry: &Entry, counts: bool) -> u32 {
-    match (counts, entry.reason) {
+    match (counts, was_replayed(entry)) {
         (true, _) => entry.tries,
-        (false, None) => entry.attempts,
-        (false, Some(_)) => entry.tries.max(FAILURES_AFTER_REPLAY),
+        (false, false) => entry.attempts,
+        (false, true) => entry.tries.max(FAILURES_AFTER_REPLAY),
     }
+}
+
+/// A replay keeps the reason for which the entry was a dead letter. No other claimed entry has one.
+fn was_replayed(entry: &Entry) -> bool {
+    entry.reason.is_some()
 }
 
 #[cfg(test)]
