@@ -8,7 +8,7 @@ use crate::Reason;
 /// What to do with a request after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Return the response: the server has processed the request.
+    /// The server has processed the request: the layer returns the response, and the worker's entry is done.
     Return,
     /// Send the request again later.
     Defer {
@@ -40,7 +40,8 @@ impl Disposition {
         }
     }
 
-    /// Turns the disposition after the last attempt of a call into that of the whole call.
+    /// Turns the disposition after the last attempt into that of all attempts together: those of a call, or
+    /// those at an entry.
     ///
     /// The outcomes of the two differ if the last attempt was rejected because an earlier one may have been
     /// processed. Another attempt would be rejected too.

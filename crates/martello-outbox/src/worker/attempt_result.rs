@@ -17,7 +17,7 @@ use crate::{AttemptRecord, disposition::Disposition};
 #[derive(Debug)]
 pub(super) struct AttemptResult {
     outcome: Outcome,
-    /// The outcome of the whole delivery: that of the attempt, unless an earlier attempt changes it.
+    /// The outcome of the entry: that of the attempt, unless an earlier attempt changes it.
     entry_outcome: Outcome,
     error: Option<ErrorKind>,
     status: Option<StatusCode>,
@@ -90,7 +90,7 @@ impl AttemptResult {
         self
     }
 
-    /// Sets the outcome of the whole delivery.
+    /// Sets the outcome of the entry, given its earlier attempts.
     pub(super) fn with_entry_outcome(mut self, outcome: Outcome) -> Self {
         self.entry_outcome = outcome;
         self

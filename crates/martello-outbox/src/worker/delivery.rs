@@ -1,4 +1,4 @@
-//! One delivery, from the entry to the end of the response's body.
+//! One delivery: one attempt at an entry, until the end of the response's body.
 
 use std::{
     future::{pending, poll_fn},
@@ -153,6 +153,7 @@ fn prepare(outbox: &Outbox, entry: &Entry, request: StoredRequest) -> Result<Req
     let options = CallOptions::new().without_retry();
     let extensions = request.extensions_mut();
     extensions.insert(if entry.repeatable { options.assume_idempotent() } else { options });
+    // For a stack without a retry layer; `Retry` removes it.
     extensions.insert(AttemptNumber(entry.attempts));
     if let Ok(id) = entry.id.to_string().parse::<CallerId>() {
         extensions.insert(id);

@@ -31,7 +31,7 @@ impl EarlierAttempts {
         }
     }
 
-    /// The outcome of the whole delivery after its last attempt.
+    /// The outcome of the entry, given its earlier attempts.
     ///
     /// Reads the earlier attempts from the store only where they matter. The claimed entry has just the last
     /// outcome, and during an outage a 503 may follow the attempt whose response was lost.

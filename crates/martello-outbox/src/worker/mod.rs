@@ -1,4 +1,13 @@
 //! The worker, which delivers stored requests.
+//!
+//! From the end of a delivery to the stored entry:
+//!
+//! 1. `DeliveryResult`: how the delivery ended, with or without an attempt.
+//! 2. `AttemptResult`: what happened in the attempt.
+//! 3. `Disposition`: what to do with the request. The layer follows the same rule.
+//! 4. `End`: that, with the wait until the next attempt.
+//! 5. `Settlement`: the end, the attempt's record and the change of the hold. The next turn sends it.
+//! 6. `Settled`: whether the store applied the settlement or fenced it.
 
 mod attempt_result;
 mod claim_pause;
@@ -112,32 +121,40 @@ impl Outbox {
 /// | outcome | the entry |
 /// |---|---|
 /// | success | is done |
-/// | unavailable, unsent | is sent again after a wait, until its attempts are used up |
-/// | faulty | is sent again after a wait, until it expires; the attempt does not count |
 /// | rejected | becomes a dead letter, with the first 512 bytes of the response's body |
 /// | unsent, because the client [refuses it](martello_outcome::ErrorKind::Unsendable) | becomes a dead letter, as rejected |
-/// | ambiguous, and any 5xx other than 503 | is sent again if it is repeatable, and becomes a dead letter otherwise |
+/// | ambiguous, or a 5xx other than 503, if the entry is not repeatable | becomes a dead letter, as ambiguous |
+/// | faulty | is sent again after a wait, until it expires; the attempt does not count |
+/// | unavailable, unsent, ambiguous | is sent again after a wait, until its attempts are used up |
+///
+/// Rows are tried from the top. The outcome is that of
+/// [`OutboxBuilder::classifier`](crate::OutboxBuilder::classifier); give it the stack's.
 ///
 /// The worker waits for the backoff, or for the response's `Retry-After` if that is longer.
 ///
-/// The worker gives back what it has claimed but not sent, and the attempt does not count: at a shutdown,
-/// while a limit layer queues the request, when a limit layer refuses it, or when a layer around the client
-/// fails before it calls the client ([`CallError::is_untried`](martello_outcome::CallError::is_untried)). A
-/// panic of the service is an ambiguous attempt. An entry whose body cannot be opened, or whose URL is not
-/// http or https, becomes a dead letter, as rejected. A worker without a [`Sealing`](crate::Sealing) gives
-/// sealed entries back, pauses for up to 10 s, and logs one error.
+/// The worker gives an entry back, and the attempt does not count:
+///
+/// - when the worker shuts down while the request is still queued or not yet called;
+/// - when a limit layer refuses the request, or the service is not ready within the attempt timeout;
+/// - when a layer around the client fails before it calls the client
+///   ([`CallError::is_untried`](martello_outcome::CallError::is_untried));
+/// - when the entry is sealed and the worker has no [`Sealing`](crate::Sealing). It then also pauses for up
+///   to 10 s, and logs one error.
+///
+/// A panic of the service is an ambiguous attempt. An entry whose body cannot be opened, or whose URL is not
+/// http or https, becomes a dead letter, as rejected.
 ///
 /// If an earlier attempt at the same revision may have been processed, a rejection may be its result
 /// ([`Outcome::after_uncertain_attempt`](martello_outcome::Outcome::after_uncertain_attempt)). A DELETE that
 /// finds nothing is then done, and a request that meets a conflict becomes a dead letter as ambiguous, not as
 /// rejected. Look at the resource before you replay it.
 ///
-/// After some failures of one API in a row (five by default), the worker holds its
-/// [authority](crate::StoredRequest::authority) in the queue, for all workers: from one second to a minute,
-/// or up to an hour if a `Retry-After` asks for it. Successes, rejections and requests that the client
+/// After some failures in a row of one [authority](crate::StoredRequest::authority) (five by default), the
+/// worker holds it in the queue, for all workers: from one second to a minute, or up to an hour if a
+/// `Retry-After` asks for it. Successes, rejections and requests that the client
 /// refuses are not failures. After the hold, all workers together try one entry of it at a time, as a probe,
-/// until the API accepts or rejects one. At most half of a queue's deliveries are probes. So an outage or an
-/// expired token costs few attempts and makes no dead letters, and the other APIs of the queue go on.
+/// until the authority accepts or rejects one. At most half of a queue's deliveries are probes. So an outage or an
+/// expired token costs few attempts and makes no dead letters, and the other authorities of the queue go on.
 ///
 /// If a layer fails before it calls the client, the worker holds the authority at once. It also pauses for
 /// 100 ms, and up to 1 s while no other request reaches its client.

@@ -15,6 +15,9 @@ use crate::{
 
 /// Reports what the worker does: to the log, the [health](super::WorkerHealth), the metrics and the hook for
 /// dead letters. It decides nothing.
+///
+/// Failures of the store are logged by [`FailureBackoff`](super::failure_backoff::FailureBackoff), which
+/// knows the first of a series and the recovery.
 pub(super) struct Reporter {
     outbox: Outbox,
     monitor: WorkerMonitor,
@@ -79,8 +82,8 @@ impl Reporter {
         log_attempt(claimed_entry.entry(), result, delivered);
     }
 
-    /// The worker is not configured to send an entry. Logged once, because it holds for every entry of that
-    /// kind.
+    /// An entry is sealed, and the worker has no sealing. Logged once, because it is true of every sealed
+    /// entry.
     pub(super) fn missing_sealing(&mut self, fault: &str) {
         if !std::mem::replace(&mut self.has_logged_missing_sealing, true) {
             let queue = self.outbox.queue();

@@ -34,6 +34,9 @@ use crate::{
 ///
 /// The parts decide: they hold the worker's state, and get the time and random numbers as arguments. Only the
 /// loop uses the store, the clock and tasks.
+///
+/// `F` is [`delivery::deliver`](super::delivery::deliver) over a clone of the service
+/// ([`Worker::run_until`](super::Worker::run_until)).
 pub(super) struct RunLoop<F> {
     outbox: Outbox,
     options: WorkerOptions,
@@ -81,7 +84,8 @@ where
         }
     }
 
-    /// Runs until `stop` has ended and the deliveries are settled.
+    /// Runs until `stop` has ended, and then until the deliveries are settled or the shutdown's deadline has
+    /// passed.
     pub(super) async fn run(mut self, stop: impl Future) {
         let (outbox, lease_duration) = (self.outbox.clone(), self.options.lease_duration());
         let store = outbox.store();
