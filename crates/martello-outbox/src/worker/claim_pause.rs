@@ -3,10 +3,10 @@ use std::time::Duration;
 use martello_outcome::Backoff;
 use tokio::time::Instant;
 
-/// The pause after the stack has refused a request, or the worker cannot send it.
+/// The pause after the stack has refused a request, or the worker has no sealing for it.
 const REFUSED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// The pause after a layer failed before it called the client. The worker still has entries of other APIs to
-/// deliver.
+/// The pause after a layer failed before it called the client. The worker still has entries for other
+/// authorities to deliver.
 const BEFORE_CLIENT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// A pause in claiming after the worker's own stack did not send a request: it would not send the next one
@@ -26,13 +26,14 @@ impl ClaimPause {
         self.until.filter(|until| *until > now)
     }
 
-    /// The stack refused a request, or this worker cannot send it.
+    /// The stack refused a request or was not ready, or this worker has no sealing for it.
     pub(super) fn refused(&mut self, now: Instant, random: f64) {
         self.start(now, REFUSED, random);
     }
 
     /// A layer failed before it called the client, for an authority without a hold. The store holds that
-    /// authority from now on, but it remembers a limited number of holds: with more failing APIs than that,
+    /// authority from now on, but it remembers a limited number of holds: with more failing authorities than
+    /// that,
     /// this pause keeps the worker from looping without a wait.
     pub(super) fn failed_before_client(&mut self, now: Instant, random: f64) {
         self.start(now, BEFORE_CLIENT, random);

@@ -49,13 +49,14 @@ pub struct WorkerHealth {
     pub since_last_turn: Option<Duration>,
     /// Whether the last turn failed.
     pub store_failing: bool,
-    /// Failed deliveries in a row to one API; of several APIs, the most. Only failures of the API count.
+    /// Failed deliveries in a row to one authority; of several, the most. Failures of the worker's own stack
+    /// do not count.
     ///
-    /// It is zero again once the API accepts or rejects a request, or some minutes after the last failure and
+    /// It is zero again once the authority accepts or rejects a request, or some minutes after the last failure and
     /// its hold.
     pub failures_in_row: u32,
-    /// Whether a probe is in flight: the first delivery after a hold, which finds out whether the API is
-    /// back.
+    /// Whether a probe is in flight: the first delivery after a hold, which finds out whether the authority
+    /// is back.
     pub probing: bool,
     /// How long the last claimed entry had been due.
     pub last_pickup: Option<Duration>,

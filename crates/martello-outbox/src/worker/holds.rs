@@ -45,7 +45,7 @@ impl Holds {
             _ if result.is_local() => HoldChange::Keep,
             Outcome::Success | Outcome::Rejected => {
                 self.streaks.reset(claimed_entry.authority());
-                // Only a probe shows that the API is back.
+                // Only a probe shows that the authority is back.
                 if claimed_entry.is_probe() { HoldChange::End } else { HoldChange::Keep }
             }
             _ => self.after_failure(claimed_entry, result, now, rng.f64()),
@@ -107,7 +107,7 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// The hold after an attempt at `authority`, whose API had so many holds in a row.
+    /// The change of the hold after an attempt at `authority`, which had so many holds in a row.
     fn attempt(
         holds: &mut Holds,
         authority: &str,
@@ -185,16 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_apis_is_bounded() {
+    fn what_is_remembered_of_authorities_is_bounded() {
         let (mut holds, start) = (Holds::new(3, TIMEOUT), Instant::now());
-        let mut fails = |api: usize, at: usize| {
+        let mut fails = |authority: usize, at: usize| {
             let now = start + Duration::from_millis(u64::try_from(at).unwrap());
-            let hold = failed(&mut holds, &format!("api-{api}.example"), now);
+            let hold = failed(&mut holds, &format!("api-{authority}.example"), now);
             assert!(holds.streaks.authorities() <= HeldAuthority::MAX_PER_QUEUE);
             hold
         };
-        for api in 0..HeldAuthority::MAX_PER_QUEUE {
-            assert_eq!(fails(api, api), HoldChange::Keep);
+        for authority in 0..HeldAuthority::MAX_PER_QUEUE {
+            assert_eq!(fails(authority, authority), HoldChange::Keep);
         }
         // The first has failed again, and so the second is the one that is forgotten.
         assert_eq!(fails(0, HeldAuthority::MAX_PER_QUEUE), HoldChange::Keep);

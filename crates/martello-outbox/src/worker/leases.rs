@@ -65,7 +65,7 @@ impl Leases {
         self.by_task.len()
     }
 
-    /// Whether one of the entries in flight is a probe.
+    /// Whether one of the running deliveries is a probe.
     pub(super) fn has_probe(&self) -> bool {
         self.by_task.values().any(ClaimedEntry::is_probe)
     }

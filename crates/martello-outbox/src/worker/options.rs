@@ -173,7 +173,7 @@ impl WorkerOptionsBuilder {
         self
     }
 
-    /// Sets after how many failures in a row an API is held in the queue, 1 to 1,000.
+    /// Sets after how many failures in a row an authority is held in the queue, 1 to 1,000.
     ///
     /// A hold lasts from 1 s to 60 s, and longer with each hold in a row. It lasts longer if a `Retry-After`
     /// asks for it, up to 1 h.
