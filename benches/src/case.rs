@@ -2,26 +2,26 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use crate::Error;
 
-/// One situation in which every subject is put.
+/// A situation in which every subject is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// Answered 200 at once; nobody listens to what is logged.
+    /// The server answers 200 at once; there is no tracing subscriber.
     Happy,
-    /// As `Happy`, and the response bears no `Trackingid`.
+    /// As `Happy`, but the response has no `Trackingid`.
     HappyNoId,
-    /// As `Happy`, with a subscriber that asks for all events and does nothing with them.
+    /// As `Happy`, with a subscriber that enables all events and discards them.
     HappyNoop,
     /// As `Happy`, with all events written at info, into a sink.
     HappyInfo,
-    /// As `HappyInfo`, but only a call's own event is at info; those of its parts are at debug.
+    /// As `HappyInfo`, but only the event of a call is at info; those of its attempts are at debug.
     HappyInfoAttempts,
-    /// Answered 503, 503, 200, with no wait between.
+    /// The server answers 503, 503, 200; the retries do not wait.
     Retry,
-    /// Answered 200 at once, but all permits are taken when the call begins.
+    /// The server answers 200 at once, but all permits are taken when the call starts.
     Wait,
-    /// Answered 200 over HTTP/1.1 on loopback; nobody listens.
+    /// The server answers 200 over HTTP/1.1 on loopback; there is no subscriber.
     Loopback,
-    /// Answered 503, 503, 200 over loopback, with 512 KiB in each 503 and 10 ms between.
+    /// The server answers 503, 503, 200 over loopback, with 512 KiB in each 503 and 10 ms between attempts.
     Big503,
 }
 
@@ -53,7 +53,7 @@ impl Case {
         }
     }
 
-    /// How often each call is sent.
+    /// The number of attempts of each call.
     #[must_use]
     pub fn attempts(self) -> u64 {
         if self.is_retried() { 3 } else { 1 }
@@ -64,7 +64,7 @@ impl Case {
         matches!(self, Self::Retry | Self::Big503)
     }
 
-    /// Between two attempts.
+    /// The wait between two attempts.
     #[must_use]
     pub fn wait(self) -> Duration {
         if self == Self::Big503 { Duration::from_millis(10) } else { Duration::ZERO }
@@ -75,7 +75,7 @@ impl Case {
         self != Self::HappyNoId
     }
 
-    /// Whether the events inside a call are of the level at which its own event is.
+    /// Whether the events within a call have the same level as the call's own event.
     #[must_use]
     pub fn logs_parts(self) -> bool {
         matches!(self, Self::HappyNoop | Self::HappyInfo)

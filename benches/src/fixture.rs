@@ -31,7 +31,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::USER_AGENT, "orders/1.4 (bench)"),
 ];
 
-/// A `PUT` of 1 KiB of its own and six headers with values of their own.
+/// A `PUT` with its own 1 KiB body and its own six headers.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn body() -> Bytes {
     Bytes::from(ORDER.to_vec())
 }
 
-/// Puts in the request's headers.
+/// Inserts the request's headers.
 ///
 /// # Errors
 ///
@@ -62,7 +62,8 @@ pub fn fill(headers: &mut HeaderMap) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a server answers, and how much it was asked: the proof that the work was done. Clones count together.
+/// What the server answers, and counts of what it received: the proof that the work was done. Clones share
+/// the counts.
 #[derive(Clone, Debug)]
 pub struct Answers {
     case: Case,
@@ -85,13 +86,13 @@ impl Answers {
         Ok(Self { case, id: HeaderValue::from_maybe_shared(id)?, counts: Arc::default() })
     }
 
-    /// How many requests were answered, and how many bytes were in them.
+    /// The number of requests answered, and of bytes in them.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.counts.attempts.load(Ordering::Relaxed), self.counts.bytes.load(Ordering::Relaxed))
     }
 
-    /// The answer to a request with so many bytes in its body.
+    /// The response to a request with this many bytes in its body.
     #[must_use]
     pub fn answer(&self, bytes: u64) -> Response<Bytes> {
         self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);

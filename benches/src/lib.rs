@@ -1,5 +1,5 @@
-//! What the layers, the outbox and the upserts cost, beside what a user would pick instead: the rooms of `overhead`,
-//! `allocations`, `outbox` and `sync`.
+//! The costs of the layers, the outbox and the upserts, compared with alternatives: the library of the
+//! programs `overhead`, `allocations`, `outbox` and `sync`.
 
 pub mod case;
 pub mod fixture;
@@ -14,5 +14,5 @@ pub mod subjects;
 #[cfg(feature = "sync")]
 pub mod sync;
 
-/// Whatever went wrong: the measurement stops, and says it.
+/// Any error. It ends the measurement and is printed.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

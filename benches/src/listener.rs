@@ -1,4 +1,5 @@
-//! Who listens to what is logged: one for the whole process, because a listener of a thread costs more to find.
+//! The tracing subscriber of a case. There is one per process, because a subscriber of a thread costs more to
+//! look up.
 
 use std::{
     io,
@@ -13,20 +14,20 @@ use tracing::{
 
 use crate::{Error, case::Case};
 
-/// Events that somebody has listened to.
+/// Events that a subscriber has received.
 static HEARD: AtomicU64 = AtomicU64::new(0);
 
-/// How many events were heard until now.
+/// The number of events received so far.
 #[must_use]
-pub fn heard() -> u64 {
+pub fn received() -> u64 {
     HEARD.load(Ordering::Relaxed)
 }
 
-/// Puts the case's listener in place.
+/// Installs the subscriber of the case.
 ///
 /// # Errors
 ///
-/// When there is one already.
+/// When a subscriber is installed already.
 pub fn listen(case: Case) -> Result<(), Error> {
     match case {
         Case::HappyNoop => tracing::subscriber::set_global_default(Idle)?,
@@ -39,7 +40,7 @@ pub fn listen(case: Case) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks for everything from info up, and does nothing with it.
+/// Enables everything from info up, and discards it.
 struct Idle;
 
 impl Subscriber for Idle {
@@ -65,7 +66,7 @@ impl Subscriber for Idle {
     fn exit(&self, _: &Id) {}
 }
 
-/// `io::sink()`, and a count: the subscriber writes each event at once.
+/// `io::sink()` with a counter: the subscriber writes each event at once.
 struct Sink;
 
 impl io::Write for Sink {

@@ -1,4 +1,4 @@
-//! What is measured of whom: each measure in a process of its own.
+//! Runs each measure of each subject in its own process.
 
 use std::{env, process::Command};
 

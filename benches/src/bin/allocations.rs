@@ -1,12 +1,14 @@
-//! The guard: fails when a layer allocates anything else than the table below says, on its happy path or for two retries.
+//! A check for CI: fails when a layer's allocations differ from the table below, on its happy path or with
+//! two retries.
 //!
-//! Allocations are exact, so the table is. Where a layer has become better, lower its number: what was won stays won.
+//! Allocations are exact, so the table is, too. When a layer improves, lower its number to keep the
+//! improvement.
 
 use std::process::ExitCode;
 
 use martello_benches::{Error, case::Case, measure::allocations, subjects::Drive};
 
-/// What one call allocates more often than without the layer.
+/// How many more allocations a call makes with the layer than without it.
 const TABLE: &[(&str, Case, f64)] = &[
     ("martello_limit", Case::Happy, 0.0),
     ("martello_limit", Case::Wait, 0.0),
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many lines of the table are wrong.
+/// The number of wrong lines in the table.
 fn check() -> Result<usize, Error> {
     let mut wrong = 0;
     println!("{:<18} {:<12} {:>8} {:>6}", "subject", "case", "expected", "found");
@@ -60,7 +62,7 @@ fn check() -> Result<usize, Error> {
 
 /// The greater of the two ways to call.
 fn added(subject: &str, case: Case) -> Result<f64, Error> {
-    // Where every call waits there is no bare; it would allocate what it does without waiting.
+    // Where every call waits there is no `bare`; it would allocate as much as without waiting.
     let base = if case == Case::Wait { Case::Happy } else { case };
     let mut most = f64::MIN;
     for drive in [Drive::Ready, Drive::Oneshot] {

@@ -17,7 +17,7 @@ use tokio::runtime;
 
 fn main() -> ExitCode {
     let words: Vec<_> = env::args().skip(1).collect();
-    // Two threads, for every subject alike.
+    // Two threads for every subject.
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let measured = runtime.map_err(Error::from).and_then(|runtime| runtime.block_on(measure(&words)));
     match measured {
@@ -43,7 +43,7 @@ async fn measure(words: &[String]) -> Result<(), Error> {
     place.clear().await?;
     let rows = rows?;
     println!("{}\n{}", report::outbox::budgets(&rows), report::outbox::tables(&rows));
-    // What was measured in part, or without optimisation, would stand for the whole.
+    // Results of some cases only, or without optimisation, must not be written.
     let whole = cases.len() == Case::ALL.len() && size == Size::Whole && cfg!(feature = "peers");
     if whole && !cfg!(debug_assertions) {
         report::outbox::rewrite(manifest, &rows)?;

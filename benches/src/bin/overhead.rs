@@ -7,8 +7,8 @@
 //! overhead one --case <case> --subject <subject> [--drive …] [--runs <calls>]
 //! ```
 //!
-//! A measure is instructions, allocations, time, throughput or connections. `one` only makes the calls: it is what
-//! callgrind runs.
+//! A measure is instructions, allocations, time, throughput or connections. `one` only makes the calls;
+//! callgrind runs it.
 
 use std::{env, path::Path, process::ExitCode};
 
@@ -41,7 +41,7 @@ fn everything(words: &[String]) -> Result<(), Error> {
     let only = option(words, "--case").map(str::parse::<Case>).transpose()?;
     let rows = plan::run(only)?;
     println!("{}\n{}", overhead::budgets(&rows), overhead::tables(&rows));
-    // What was measured in part, or without optimisation, would stand for the whole.
+    // Results of some cases only, or without optimisation, must not be written.
     let whole = only.is_none() && cfg!(feature = "peers") && instructions::are_countable();
     if whole && !cfg!(debug_assertions) {
         overhead::rewrite(Path::new(env!("CARGO_MANIFEST_DIR")), &rows)?;

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn all() -> Result<(), Error> {
     let rows = sync::run()?;
     println!("{}\n{}", report::sync::budgets(&rows), report::sync::tables(&rows));
-    // What was measured without optimisation would stand for what is not.
+    // Results without optimisation must not be written.
     if !cfg!(debug_assertions) {
         report::sync::rewrite(Path::new(env!("CARGO_MANIFEST_DIR")), &rows)?;
     }

@@ -8,7 +8,7 @@ use std::{
 use super::{Bench, Found};
 use crate::{Error, case::Case, listener, subjects::Drive};
 
-/// Calls before counting, after which everything that is made once is there.
+/// Calls before counting, so that everything that is allocated once exists.
 const WARM_UP: u64 = 200;
 const CALLS: u64 = 200;
 
@@ -17,8 +17,7 @@ thread_local! {
     static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, and a count of what it is asked for. A reallocation counts as one, of the bytes by which
-/// it grows.
+/// The system's allocator with counters. A reallocation counts as one, with the bytes by which it grows.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -31,12 +30,12 @@ fn count(bytes: usize) {
 }
 
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
-// SAFETY: everything is done by the system's allocator, with what it was asked for; counting touches only two
+// SAFETY: the system's allocator does everything with the arguments of the caller. Counting only touches two
 // thread-locals that need neither an allocation nor a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller's promises are those that `System` requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -58,8 +57,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What one call allocates, and how many events of it were heard: by the difference of two lengths in one run, which
-/// leaves out what a run makes once. Nothing where the subject cannot do the case.
+/// The allocations and events of one call, by the difference of two runs of different lengths. That leaves
+/// out what a run allocates once. `None` when the subject does not support the case.
 ///
 /// # Errors
 ///
@@ -83,7 +82,7 @@ pub fn find(case: Case, subject: &str, drive: Drive) -> Result<Vec<Found>, Error
     ])
 }
 
-/// How often this thread has asked for memory.
+/// The number of allocations of this thread.
 #[must_use]
 pub fn so_far() -> u64 {
     ALLOCATIONS.get()
@@ -98,7 +97,7 @@ struct Counts {
 
 impl Counts {
     fn now() -> Self {
-        Self { allocations: ALLOCATIONS.get(), bytes: BYTES.get(), events: listener::heard() }
+        Self { allocations: ALLOCATIONS.get(), bytes: BYTES.get(), events: listener::received() }
     }
 
     fn since(self, before: Self) -> Self {

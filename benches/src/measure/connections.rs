@@ -1,12 +1,12 @@
-//! TCP connections, as the server accepted them.
+//! TCP connections that the server accepted.
 
 use super::{Bench, Found};
 use crate::{Error, case::Case, subjects::Drive};
 
-/// One after the other, each of three attempts.
+/// Calls one after the other, each of three attempts.
 const CALLS: u64 = 5;
 
-/// The connections that five calls took. Nothing where the subject cannot do the case.
+/// The connections that five calls used. `None` when the subject does not support the case.
 ///
 /// # Errors
 ///

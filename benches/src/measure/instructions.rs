@@ -1,4 +1,5 @@
-//! Instructions, counted by callgrind: by difference of two lengths of one run, so that neither start nor set-up counts.
+//! Instructions, counted by callgrind. The difference of two runs of different lengths leaves out start and
+//! set-up.
 
 use std::{
     env,
@@ -9,10 +10,10 @@ use std::{
 use super::{Bench, Found};
 use crate::{Error, case::Case, subjects::Drive};
 
-/// Two lengths of as many digits, so that the stack begins at the same address in both.
+/// Two lengths with equally many digits, so that the stack starts at the same address in both runs.
 const CALLS: (u64, u64) = (1_000, 3_000);
 
-/// Whether this machine can count.
+/// Whether this machine has valgrind.
 #[must_use]
 pub fn are_countable() -> bool {
     let version =
@@ -20,8 +21,7 @@ pub fn are_countable() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Instructions per call. Nothing where the subject cannot do
-/// the case.
+/// Instructions per call. `None` when the subject does not support the case.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! How each number is found. Everything is measured in a process of its own, so that no case inherits what another
-//! has left behind: a listener, a warm allocator, a branch predictor.
+//! The measurements. Each runs in its own process, so that no case inherits the state of another: a
+//! subscriber, a warm allocator, a branch predictor.
 
 pub mod allocations;
 pub mod connections;
@@ -20,7 +20,7 @@ use crate::{
     subjects::{self, Drive, Subject, Tally},
 };
 
-/// What is measured of a subject in a case.
+/// A measured value of a subject in a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub measure: String,
@@ -29,12 +29,12 @@ pub struct Found {
 }
 
 impl Found {
-    /// To four decimals, which is more than can be found again.
+    /// With four decimals, which is more than is reproducible.
     pub(crate) fn new(measure: &str, value: f64, unit: &str) -> Self {
         Self { measure: measure.to_owned(), value: (value * 1e4).round() / 1e4, unit: unit.to_owned() }
     }
 
-    /// From a line that another process printed.
+    /// Parses a line that another process printed.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
@@ -49,7 +49,7 @@ impl fmt::Display for Found {
     }
 }
 
-/// A subject in its place, and a check that it does its work.
+/// A subject at its target, with a check that it does its work.
 pub struct Bench {
     case: Case,
     place: Place,
@@ -64,16 +64,16 @@ impl fmt::Debug for Bench {
 }
 
 impl Bench {
-    /// Nothing where the subject cannot do the case.
+    /// `None` when the subject does not support the case.
     ///
     /// # Errors
     ///
-    /// When there is no such subject, or its maker refuses its configuration.
+    /// When the subject does not exist, or its builder refuses the configuration.
     pub fn new(case: Case, subject: &str) -> Result<Option<Self>, Error> {
         Self::at(Place::of(case)?, case, subject)
     }
 
-    /// In a place that it shares with others.
+    /// At a target that it shares with others.
     fn at(place: Place, case: Case, subject: &str) -> Result<Option<Self>, Error> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let subject = {
@@ -83,18 +83,18 @@ impl Bench {
         Ok(subject.map(|subject| Self { case, place, subject, runtime }))
     }
 
-    /// Makes so many calls, one after the other.
+    /// Makes this many calls, one after the other.
     ///
     /// # Errors
     ///
-    /// When a call fails, or anything of the work was left out.
+    /// When a call fails, or part of the work was left out.
     pub fn run(&mut self, calls: u64, drive: Drive) -> Result<(), Error> {
         let before = self.place.answers().counts();
         let found = self.runtime.block_on(self.subject.drive(calls, drive))?;
         self.check(before, calls, found)
     }
 
-    /// Makes so many calls in each of so many tasks.
+    /// Makes this many calls in each of this many tasks.
     fn run_in_tasks(&mut self, tasks: u64, calls: u64) -> Result<(), Error> {
         let before = self.place.answers().counts();
         let found = self.runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! Requests per second over loopback, against bare: five tasks on one thread, the server on another.
+//! Requests per second over loopback, compared with `bare`: five tasks on one thread, the server on another.
 
 #[expect(
     clippy::disallowed_types,
@@ -12,10 +12,10 @@ use crate::{Error, case::Case, place::Place};
 const TASKS: u64 = 5;
 /// Calls of each task in a round.
 const CALLS: u64 = 100;
-/// Each is a round of bare and one of the subject, in an order that changes from pair to pair.
+/// Each pair is a round of `bare` and one of the subject. The order changes from pair to pair.
 const PAIRS: usize = 201;
 
-/// The ratio to bare. That of bare to bare is the control: how far from 1 is chance.
+/// The ratio to `bare`. The ratio of `bare` to itself is the control: its distance from 1 is noise.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn find(case: Case, subject: &str) -> Result<Vec<Found>, Error> {
     let (Some(mut bare), Some(mut subject)) = benches else {
         return Ok(Vec::new());
     };
-    // Connections are made, and the machine is warm.
+    // Opens the connections and warms up the machine.
     per_second(&mut bare)?;
     per_second(&mut subject)?;
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());

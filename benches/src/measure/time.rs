@@ -1,4 +1,4 @@
-//! Time in memory, against bare: rounds of the two in turn, so that what disturbs the machine disturbs both.
+//! Time in memory, compared with `bare`. Rounds alternate, so that disturbances of the machine affect both.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use std::time::Instant;
 use super::{Bench, Found, quartiles};
 use crate::{Error, case::Case, subjects::Drive};
 
-/// Short ones, and many: what another process takes away falls on few of them, and the median does not see it.
+/// Many short rounds: a disturbance by another process affects few of them, and so not the median.
 const ROUNDS: usize = 1_001;
 const ROUND: Duration = Duration::from_micros(250);
 
-/// The ratio to bare, and the time of a call in microseconds. Nothing where the subject, or bare, cannot do the case.
+/// The ratio to `bare`, and the time of a call in microseconds. `None` when the subject or `bare` does not
+/// support the case.
 ///
 /// # Errors
 ///
@@ -50,7 +51,7 @@ pub(super) fn per_call(bench: &mut Bench, calls: u64) -> Result<f64, Error> {
     Ok(start.elapsed().as_secs_f64() / calls as f64)
 }
 
-/// An even number, so that both ways to call have the same share.
+/// An even number, so that both ways to call have an equal share.
 fn calls_in_a_round(bench: &mut Bench) -> Result<u64, Error> {
     let mut calls = 2;
     while per_call(bench, calls)? * (calls as f64) < ROUND.as_secs_f64() {

@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 
 use crate::Error;
 
-/// Beyond this a queue does not move any more.
+/// The longest wait for an arrival. After it, the queue counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What every subject's handler does, and all that it does: it counts. Clones count together.
+/// Counts arrivals. This is all that the handler of each subject does. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals(Arc<Counting>);
 
@@ -34,7 +34,7 @@ struct Counting {
 pub(super) type Moment = Instant;
 
 impl Arrivals {
-    /// Begins to count anew.
+    /// Starts to count again.
     pub(super) fn expect(&self, arrivals: u64) {
         self.0.expected.store(arrivals, Ordering::SeqCst);
         self.0.arrived.store(0, Ordering::SeqCst);
@@ -43,7 +43,7 @@ impl Arrivals {
         }
     }
 
-    /// A request has reached its handler.
+    /// Counts a request that has reached its handler.
     pub(super) fn arrive(&self) {
         let number = self.0.arrived.fetch_add(1, Ordering::SeqCst) + 1;
         let last = number == self.0.expected.load(Ordering::SeqCst);
@@ -60,7 +60,7 @@ impl Arrivals {
         }
     }
 
-    /// When the first and the last of those expected arrived.
+    /// The times of the first and the last expected arrival.
     pub(super) async fn all(&self) -> Result<(Moment, Moment), Error> {
         if tokio::time::timeout(PATIENCE, self.0.all.notified()).await.is_err() {
             let arrived = self.0.arrived.load(Ordering::SeqCst);
@@ -69,11 +69,11 @@ impl Arrivals {
         let moments = *self.0.first_and_last.lock().map_err(|_| "a handler panicked")?;
         match moments {
             [Some(first), Some(last)] => Ok((first, last)),
-            _ => Err("all have arrived, and nobody knows when".into()),
+            _ => Err("all requests arrived, but their times are missing".into()),
         }
     }
 
-    /// How many have arrived.
+    /// The number of arrivals.
     pub(super) fn count(&self) -> u64 {
         self.0.arrived.load(Ordering::SeqCst)
     }

@@ -1,9 +1,9 @@
 use crate::Error;
 
-/// What the outbox has in flight by default, over all workers.
+/// Requests in flight by default, over all workers.
 pub(super) const FIVE: usize = 5;
 
-/// What stores.
+/// The engine that stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -13,17 +13,17 @@ pub enum Engine {
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Requests stored per second, so many in each call, which returns when they are on the disk.
+    /// Requests stored per second, with this many in each call. A call returns when they are on the disk.
     Enqueue { batch: usize },
-    /// Requests delivered per second, to a handler that does nothing, with so many claimed and in flight.
+    /// Requests delivered per second to a handler that does nothing, with this many claimed and in flight.
     Drain { in_flight: usize },
-    /// The time in which one request is claimed, with so many more in the store.
+    /// The time to claim one request, with this many more in the store.
     Claim { stored: usize },
-    /// The time from the call that stores a request to its arrival at the handler of an idle worker.
+    /// The time from the call that stores a request until it reaches the handler of an idle worker.
     Pickup,
 }
 
-/// What is measured of whom.
+/// A measure of one engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
     pub name: &'static str,
@@ -57,7 +57,7 @@ impl Case {
         Self { name, engine, what }
     }
 
-    /// Those whose names begin like this.
+    /// The cases whose names start with this.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The time in which a worker's turn claims one request, in stores that hold more or fewer.
+//! The time in which a worker's turn claims one request, in stores of different sizes.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ const CLAIMS: usize = 25;
 /// Entries in each call that fills a store.
 const FILL: usize = 2_000;
 
-/// One store, and what its claims took, in microseconds.
+/// One store, and the times of its claims in microseconds.
 struct Measured {
     case: Case,
     ours: Martello,
     took: Vec<f64>,
 }
 
-/// All sizes together, in rounds, because they are compared with each other.
+/// Measures all sizes in shared rounds, because they are compared with each other.
 pub(super) async fn find(
     place: &Place,
     engine: Engine,
@@ -77,7 +77,7 @@ async fn fill(store: &dyn Store, maker: &Outbox, next: &mut u64, count: usize) -
     Ok(())
 }
 
-/// Stores one more, claims the one that is due first, and settles it. Only the claim is timed.
+/// Stores an entry, claims the one that is due first, and settles it. Only the claim is timed.
 async fn claim(store: &dyn Store, queue: QueueName, entry: NewEntry) -> Result<f64, Error> {
     let worker = WorkerId::new("bench")?;
     let turn = |claim, settle| Turn {

@@ -7,7 +7,7 @@ use super::{
 use crate::{Error, measure::Found};
 
 const ROUNDS: usize = 11;
-/// In a round.
+/// Requests in a round.
 const REQUESTS: usize = 500;
 const BATCH: usize = 100;
 
@@ -24,7 +24,7 @@ pub(super) async fn find(
     Ok(rounds::rates(&subjects, &values, "drain"))
 }
 
-/// From the first arrival to the last: the start of a worker is not counted.
+/// From the first arrival to the last, so that the start of a worker is not counted.
 async fn turn(subject: &mut dyn Subject) -> Result<f64, Error> {
     subject.prepare(REQUESTS / BATCH, BATCH).await?;
     subject.enqueue().await?;

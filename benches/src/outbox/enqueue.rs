@@ -1,4 +1,4 @@
-//! Requests stored per second: each call stores a batch, and the next is made when it has returned.
+//! Requests stored per second. Each call stores a batch; the next call starts when it has returned.
 
 use super::{
     Engine, Place, Size,
@@ -9,9 +9,10 @@ use super::{
 use crate::{Error, measure::Found};
 
 const ROUNDS: usize = 41;
-/// In which statements are prepared and SQLite's log has come to its size: to grow a file takes longer than to write in it.
+/// The warm-up: statements are prepared and SQLite's log grows to its size. Growing a file takes longer than
+/// writing within it.
 const WARM_UP: usize = 6;
-/// Of one batch each; and in a round, of any size, about as long.
+/// Batches of one in a round; for other sizes, as many as take about as long.
 const CALLS: [(usize, usize); 3] = [(1, 40), (5, 30), (64, 8)];
 
 pub(super) async fn find(

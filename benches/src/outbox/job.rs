@@ -1,4 +1,4 @@
-//! The request that all subjects store: a `PUT` of 1 KiB of text and six headers, to a URL of its own.
+//! The request that all subjects store: a `PUT` with 1 KiB of text and six headers, each to its own URL.
 
 use http::Uri;
 #[cfg(feature = "peers")]
@@ -7,7 +7,8 @@ use martello::{Body, Outbox, outbox::NewEntry};
 
 use crate::{Error, fixture};
 
-/// The next requests, as the outbox prepares them for its store. They are numbered, so that no two have the same key.
+/// The next requests, as the outbox prepares them for its store. The URLs are numbered, so that no two have
+/// the same key.
 pub(super) async fn entries(outbox: &Outbox, next: &mut u64, count: usize) -> Result<Vec<NewEntry>, Error> {
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
@@ -18,7 +19,7 @@ pub(super) async fn entries(outbox: &Outbox, next: &mut u64, count: usize) -> Re
     Ok(entries)
 }
 
-/// The same for a queue of jobs: what it needs to make the request, as text.
+/// The same request for a job queue: its parts, as text.
 #[cfg(feature = "peers")]
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub(super) struct Job {
@@ -28,7 +29,7 @@ pub(super) struct Job {
     body: String,
 }
 
-/// What makes them.
+/// Makes jobs.
 #[cfg(feature = "peers")]
 #[derive(Debug)]
 pub(super) struct Jobs {
@@ -45,7 +46,7 @@ impl Default for Jobs {
 
 #[cfg(feature = "peers")]
 impl Jobs {
-    /// What the outbox would store: without what must not be stored, and with an `Idempotency-Key`.
+    /// Makes jobs of what the outbox would store: without secrets, and with an `Idempotency-Key`.
     pub(super) async fn make(&mut self, count: usize) -> Result<Vec<Job>, Error> {
         let entries = entries(&self.outbox, &mut self.next, count).await?;
         entries.iter().map(Job::new).collect()

@@ -1,5 +1,5 @@
-//! What the outbox costs, beside what a user would pick instead: rounds of all subjects in turn, so that what disturbs the
-//! machine disturbs all of them.
+//! The cost of the outbox, compared with alternatives. The subjects run in alternating rounds, so that
+//! disturbances of the machine affect all of them.
 
 mod arrivals;
 mod case;
@@ -17,16 +17,16 @@ pub use place::Place;
 
 use crate::{Error, report::Row};
 
-/// How much is measured.
+/// The number of rounds and stored entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     Whole,
-    /// A tenth of the rounds, and a hundredth of what is stored beside: for trying.
+    /// A tenth of the rounds, and a hundredth of the entries stored beside: for a quick try.
     Quick,
 }
 
 impl Size {
-    /// An odd number, so that the median is one of them.
+    /// An odd number, so that the median is one of the values.
     fn rounds(self, whole: usize) -> usize {
         if self == Self::Whole { whole } else { (whole / 10).max(2) | 1 }
     }
@@ -40,7 +40,7 @@ impl Size {
 ///
 /// # Errors
 ///
-/// When a store fails, or a request was not delivered.
+/// When a store fails, or a request is not delivered.
 pub async fn run(cases: &[Case], size: Size, place: &Place) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for engine in [Engine::Sqlite, Engine::Postgres] {

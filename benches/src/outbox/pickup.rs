@@ -12,7 +12,7 @@ use super::{
 use crate::{Error, measure::Found, measure::quartiles};
 
 const ROUNDS: usize = 101;
-/// In which a worker has settled what it had, and is idle again.
+/// The time for a worker to settle and become idle again.
 const REST: Duration = Duration::from_millis(20);
 
 pub(super) async fn find(

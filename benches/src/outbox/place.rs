@@ -1,4 +1,4 @@
-//! Where it is measured: files on the disk of the build, and databases of its own on a server of the user's.
+//! Where the stores are: files on the disk of the build, and databases on a server that the user names.
 
 use std::{
     env, fs,
@@ -30,14 +30,14 @@ struct Server {
 }
 
 impl Place {
-    /// A place whose files are in the folder of this build. Its databases are on the server that
-    /// `MARTELLO_TEST_POSTGRES_URL` names, if it is set.
+    /// A place with files in the target folder of this build, and databases on the server of
+    /// `MARTELLO_TEST_POSTGRES_URL`, if that is set.
     ///
     /// # Errors
     ///
-    /// When there is no writing there, or the server does not answer or is not durable.
+    /// When the folder is not writable, or the server does not answer or is not durable.
     pub async fn new(manifest: &Path) -> Result<Self, Error> {
-        // Not where temporary files are, which is often memory.
+        // Not in the folder for temporary files, which is often in memory.
         let target = manifest.join("target");
         fs::create_dir_all(&target)?;
         let files = tempfile::Builder::new().prefix("outbox-").tempdir_in(target)?;
@@ -53,12 +53,12 @@ impl Place {
         self.server.is_some()
     }
 
-    /// A folder of its own, which goes when it is dropped.
+    /// A new folder, which is deleted when it is dropped.
     pub(super) fn dir(&self) -> Result<TempDir, Error> {
         Ok(TempDir::new_in(self.files.path())?)
     }
 
-    /// A database of its own.
+    /// A new database.
     pub(super) async fn database(&self) -> Result<Database, Error> {
         let server = self.server.as_ref().ok_or_else(|| format!("{VARIABLE} is not set"))?;
         let number = server.made.fetch_add(1, Ordering::SeqCst);
@@ -68,11 +68,11 @@ impl Place {
         Ok(Database { options: server.options.clone().database(&name), pool: server.pool.clone(), name })
     }
 
-    /// Leaves nothing behind: drops the databases that are left, as after an error.
+    /// Drops the databases that are left, for example after an error.
     ///
     /// # Errors
     ///
-    /// When the server does not let it.
+    /// When the server refuses.
     pub async fn clear(self) -> Result<(), Error> {
         let Some(server) = &self.server else { return Ok(()) };
         for number in 0..server.made.load(Ordering::SeqCst) {
@@ -85,8 +85,8 @@ impl Place {
 impl Server {
     async fn new(url: &str) -> Result<Self, Error> {
         let options: PgConnectOptions = url.parse()?;
-        // sqlx leaves Nagle's algorithm on: through TLS, whatever is longer than one of its records (16 KiB) waits 40 ms for an
-        // acknowledgement that the server delays. That would be all that is seen of a large batch.
+        // sqlx leaves Nagle's algorithm on. Through TLS, data longer than one record (16 KiB) then waits 40
+        // ms for an acknowledgement that the server delays. That would dominate the result of a large batch.
         let options = options.disable_statement_logging().ssl_mode(PgSslMode::Disable);
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         for (setting, needed) in [("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")] {
@@ -100,7 +100,7 @@ impl Server {
     }
 }
 
-/// A database of the measurement's own.
+/// A database of this measurement.
 pub(super) struct Database {
     options: PgConnectOptions,
     pool: PgPool,

@@ -4,7 +4,7 @@ use crate::{
     measure::{Found, quartiles},
 };
 
-/// Lets each subject take its turn in each round, in an order that moves on from round to round.
+/// Runs every subject in each round. The order rotates from round to round.
 pub(super) async fn take(
     subjects: &mut [Made],
     rounds: usize,
@@ -23,7 +23,7 @@ pub(super) async fn take(
     Ok(values)
 }
 
-/// The rate of each, and its ratio to the fastest, in the same round, of those that others are compared with.
+/// The rate of each subject, and its ratio to the fastest baseline in the same round.
 pub(super) fn rates(subjects: &[Made], values: &[Vec<f64>], what: &str) -> Vec<(&'static str, Found)> {
     let rounds = values.first().map_or(0, Vec::len);
     let base = |round: usize| {

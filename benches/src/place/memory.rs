@@ -13,7 +13,7 @@ use tower::Service;
 use super::Client;
 use crate::fixture::Answers;
 
-/// A server in memory, as cheap as one can be: it reads the request's body and answers at once.
+/// A minimal server in memory: it reads the request's body and answers at once.
 #[derive(Clone, Debug)]
 pub struct InMemory(Answers);
 
@@ -46,7 +46,7 @@ impl<B: Body + Unpin> Service<Request<B>> for InMemory {
     }
 }
 
-/// Reads the request, then answers. A body that breaks off counts for what was read of it.
+/// Reads the request, then answers. Counts what was read of a body that ends early.
 #[derive(Debug)]
 pub struct Answering<B> {
     answers: Answers,

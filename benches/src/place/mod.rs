@@ -1,4 +1,4 @@
-//! Where the requests go: a service in memory, or a server on loopback behind a real client.
+//! The target of the requests: a service in memory, or a server on loopback behind a real client.
 
 mod memory;
 mod socket;
@@ -11,7 +11,7 @@ use crate::{Error, case::Case, fixture::Answers};
 pub use memory::{Answering, InMemory};
 pub use socket::Loopback;
 
-/// A client: what every subject is built around.
+/// A client, around which every subject is built.
 pub trait Client<B>:
     Service<
         Request<B>,
@@ -25,12 +25,12 @@ pub trait Client<B>:
     type Body: http_body::Body<Data = bytes::Bytes, Error: ClientError> + Send + 'static;
 }
 
-/// An error that can be shown, kept and boxed.
+/// An error that can be displayed, kept and boxed.
 pub trait ClientError: std::error::Error + Send + Sync + 'static {}
 
 impl<E: std::error::Error + Send + Sync + 'static> ClientError for E {}
 
-/// One of the two.
+/// A target in memory or on loopback.
 #[derive(Clone, Debug)]
 pub enum Place {
     Memory(InMemory),
@@ -38,11 +38,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place where a case happens.
+    /// The target for a case.
     ///
     /// # Errors
     ///
-    /// When nothing can listen on 127.0.0.1.
+    /// When no socket can listen on 127.0.0.1.
     pub fn of(case: Case) -> Result<Self, Error> {
         let answers = Answers::new(case)?;
         match case.is_over_sockets() {
@@ -59,7 +59,7 @@ impl Place {
         }
     }
 
-    /// What is asked for.
+    /// The URL of the requests.
     #[must_use]
     pub fn uri(&self) -> Uri {
         match self {
@@ -68,7 +68,7 @@ impl Place {
         }
     }
 
-    /// Connections that were made; none in memory.
+    /// The number of connections made; 0 in memory.
     #[must_use]
     pub fn connections(&self) -> u64 {
         match self {

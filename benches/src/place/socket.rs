@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{Error, fixture::Answers};
 
-/// A hyper server on 127.0.0.1, in a thread of its own that ends with the process.
+/// A hyper server on 127.0.0.1, in its own thread, which ends with the process.
 #[derive(Clone, Debug)]
 pub struct Loopback {
     address: SocketAddr,
@@ -54,7 +54,7 @@ impl Loopback {
         }
     }
 
-    /// The client that all subjects but reqwest's share.
+    /// The client of all subjects except reqwest's.
     #[must_use]
     pub fn client<B>(&self) -> Client<HttpConnector, B>
     where
@@ -86,7 +86,7 @@ where
     type Body = Incoming;
 }
 
-/// Until the client closes it, or breaks it: both are fine.
+/// Serves until the client closes or resets the connection. Neither is an error.
 async fn connection(stream: TcpStream, answers: Answers) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| answer(request, &answers));

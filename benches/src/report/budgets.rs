@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::{Row, table::number, value};
 
-/// What something may cost, or must do.
+/// A bound on a cost, or a required result.
 pub(super) struct Budget {
     pub(super) what: &'static str,
     pub(super) case: &'static str,
@@ -12,14 +12,14 @@ pub(super) struct Budget {
     pub(super) bound: Bound,
 }
 
-/// What the bound is for.
+/// The quantity that a bound applies to.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
     /// The value.
     Itself,
-    /// How much more it is than that of `bare` in this case, or, where there is none, in that one.
+    /// The difference to `bare` in this case, or in the given case if this one has no `bare`.
     OverBare { or: &'static str },
-    /// How many times as much it is as the same subject's in another case.
+    /// The ratio to the same subject in another case.
     #[cfg(feature = "outbox")]
     Against(&'static str),
 }
@@ -30,7 +30,7 @@ pub(super) enum Bound {
     Least(f64),
 }
 
-/// What was promised, and whether it was held, in Markdown: only what was measured.
+/// The bounds and whether they hold, in Markdown. Only for measured cases.
 pub(super) fn table(budgets: &[Budget], rows: &[Row]) -> String {
     let mut text = String::from("| what | measure | budget | found | held |\n|---|---|---|---|---|\n");
     for budget in budgets {

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::Row;
 
-/// An array of `{"case","subject","measure","value","unit"}`, one to a line. No name needs an escape.
+/// An array of `{"case","subject","measure","value","unit"}`, one object per line. No name needs escapes.
 pub(super) fn json(rows: &[Row]) -> String {
     let mut json = String::from("[\n");
     for (number, Row { case, subject, found }) in rows.iter().enumerate() {

@@ -1,13 +1,13 @@
-//! What it was measured on, and with which versions.
+//! The machine and the versions of a measurement.
 
 use std::{fs, path::Path, process::Command, thread};
 
-/// The machine with these programs, and these packages.
+/// Describes the machine, with the versions of these programs and packages.
 pub(super) fn about(manifest: &Path, packages: &[&str], programs: &[&str]) -> String {
     format!("{}.\n\nVersions: {}.", machine(programs), versions(manifest, packages))
 }
 
-/// Processor, cores, system, compiler and what else took part.
+/// Processor, cores, system, compiler and other programs.
 fn machine(programs: &[&str]) -> String {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let processor = field("/proc/cpuinfo", "model name", ':');
@@ -22,7 +22,7 @@ fn machine(programs: &[&str]) -> String {
 fn versions(manifest: &Path, packages: &[&str]) -> String {
     let lock = fs::read_to_string(manifest.join("Cargo.lock")).unwrap_or_default();
     let version = |package: &&str| {
-        // reqwest brings an older tower-http of its own: the last of a name is the newest, which is ours.
+        // reqwest depends on an older tower-http. The last of a name is the newest, which is ours.
         let entry =
             lock.rsplit("[[package]]").find(|entry| entry.contains(&format!("name = \"{package}\"\n")))?;
         let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;

@@ -1,4 +1,4 @@
-//! What was measured, for machines and for readers.
+//! Reports of the measurements, as JSON and as Markdown.
 
 mod budgets;
 mod json;
@@ -13,7 +13,7 @@ mod table;
 
 use crate::measure::Found;
 
-/// One number, and what it is of.
+/// One number, and what it measures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub case: &'static str,
@@ -21,7 +21,7 @@ pub struct Row {
     pub found: Found,
 }
 
-/// The value of a measure, where there is one.
+/// The value of a measure, if there is one.
 fn value(rows: &[Row], case: &str, subject: &str, measure: &str) -> Option<f64> {
     let is_it = |row: &&Row| row.case == case && row.subject == subject && row.found.measure == measure;
     rows.iter().find(is_it).map(|row| row.found.value)

@@ -14,7 +14,7 @@ use crate::{
     outbox::{Case, What},
 };
 
-/// The packages whose versions decide what the numbers are.
+/// The packages whose versions determine the numbers.
 const PACKAGES: &[&str] = &[
     "rusqlite",
     "libsqlite3-sys",
@@ -26,7 +26,7 @@ const PACKAGES: &[&str] = &[
     "graphile_worker",
 ];
 
-/// The subjects, in the order of the tables, and the file that builds each.
+/// The subjects in the order of the tables, with the source file of each.
 const SUBJECTS: &[(&str, &str)] = &[
     ("raw_sqlite", "raw_sqlite.rs"),
     ("martello_sqlite", "martello.rs"),
@@ -72,7 +72,7 @@ const BUDGETS: &[Budget] = &[
     ),
 ];
 
-/// What was promised, in Markdown.
+/// The bounds, in Markdown.
 #[must_use]
 pub fn budgets(rows: &[Row]) -> String {
     budgets::table(BUDGETS, rows)
@@ -123,7 +123,7 @@ fn head(case: Case) -> &'static str {
     }
 }
 
-/// Nothing where nothing was measured.
+/// Empty when nothing was measured.
 fn line(rows: &[Row], case: Case, subject: &str, file: &str) -> Option<String> {
     let own = |measure: &str| value(rows, case.name, subject, measure);
     let ratio = |measure: &str| ratio(rows, case.name, subject, measure).unwrap_or_else(|| String::from("–"));

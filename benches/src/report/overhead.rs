@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Error, case::Case, subjects};
 
-/// The packages whose versions decide what the numbers are.
+/// The packages whose versions determine the numbers.
 const PACKAGES: &[&str] = &[
     "hyper",
     "hyper-util",
@@ -35,7 +35,7 @@ const fn added(
     measure: &'static str,
     most: f64,
 ) -> Budget {
-    // Where every call waits there is no bare; what it allocates is what bare does without waiting.
+    // Where every call waits there is no `bare`. Its allocations are those of `bare` without waiting.
     let of = Of::OverBare { or: Case::Happy.name() };
     Budget { what, case: case.name(), subject, measure, of, bound: Bound::Most(most) }
 }
@@ -53,7 +53,7 @@ const BUDGETS: &[Budget] = &[
     added("all four, log off, with an id", Case::Happy, "martello_four", ALLOCATIONS, 4.0),
     added("all four, log off, without an id", Case::HappyNoId, "martello_four", INSTRUCTIONS, 3_000.0),
     added("all four, log off, without an id", Case::HappyNoId, "martello_four", ALLOCATIONS, 1.0),
-    added("all four, both events heard by nobody", Case::HappyNoop, "martello_four", INSTRUCTIONS, 7_500.0),
+    added("all four, both events without a subscriber", Case::HappyNoop, "martello_four", INSTRUCTIONS, 7_500.0),
     added("all four, both events written", Case::HappyInfo, "martello_four", INSTRUCTIONS, 35_000.0),
     added(
         "all four, the call's event written",
@@ -88,7 +88,7 @@ const BUDGETS: &[Budget] = &[
     },
 ];
 
-/// What the layers may cost and what they do, in Markdown.
+/// The bounds on the layers, in Markdown.
 #[must_use]
 pub fn budgets(rows: &[Row]) -> String {
     budgets::table(BUDGETS, rows)
@@ -112,7 +112,7 @@ pub fn tables(rows: &[Row]) -> String {
 
 fn about(case: Case) -> &'static str {
     match case {
-        Case::Happy => "In memory, answered 200 at once; nobody listens to what is logged.",
+        Case::Happy => "In memory, answered 200 at once; there is no tracing subscriber.",
         Case::HappyNoId => "The same without a `Trackingid` in the response.",
         Case::HappyNoop => {
             "The same as `happy`, with a subscriber that asks for every event and does nothing with it."
@@ -126,7 +126,7 @@ fn about(case: Case) -> &'static str {
         }
         Case::Wait => "In memory, with one permit, which another call holds when each call begins.",
         Case::Loopback => {
-            "Over HTTP/1.1 on 127.0.0.1, five tasks on one thread, the server on another; nobody listens."
+            "Over HTTP/1.1 on 127.0.0.1, five tasks on one thread, the server on another; there is no tracing subscriber."
         }
         Case::Big503 => {
             "Over HTTP/1.1, five calls in turn, each answered 503, 503, 200 with 512 KiB in each 503 and 10 ms between."
@@ -147,7 +147,7 @@ fn head(case: Case) -> &'static str {
     }
 }
 
-/// Nothing where nothing was measured.
+/// Empty when nothing was measured.
 fn line(rows: &[Row], case: Case, subject: &str, file: &str) -> Option<String> {
     let of = |subject: &str, measure: &str| value(rows, case.name(), subject, measure);
     let own = |measure: &str| of(subject, measure);

@@ -5,8 +5,8 @@ use crate::Error;
 
 const END: &str = "<!-- Up to here. -->\n";
 
-/// Writes what a program has found: every number to `results/<program>.json`, and this text into `<program>.md`, between its
-/// two marks.
+/// Writes the results of a program: every number to `results/<program>.json`, and this text into
+/// `<program>.md`, between its two marks.
 pub(super) fn rewrite(manifest: &Path, program: &str, rows: &[Row], text: &str) -> Result<(), Error> {
     fs::create_dir_all(manifest.join("results"))?;
     fs::write(manifest.join(format!("results/{program}.json")), json::json(rows))?;

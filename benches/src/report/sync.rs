@@ -14,7 +14,7 @@ use crate::{
     sync::{CASES, SUBJECTS, What},
 };
 
-/// The packages whose versions decide what the numbers are.
+/// The packages whose versions determine the numbers.
 const PACKAGES: &[&str] = &["hyper", "hyper-util", "futures-util", "tokio", "tower"];
 
 const fn own(what: &'static str, case: &'static str, measure: &'static str, bound: Bound) -> Budget {
@@ -27,7 +27,7 @@ const BUDGETS: &[Budget] = &[
     own("a million, above the start", "stream_1000000", "peak_mib", Bound::Most(64.0)),
 ];
 
-/// What was promised, in Markdown.
+/// The bounds, in Markdown.
 #[must_use]
 pub fn budgets(rows: &[Row]) -> String {
     budgets::table(BUDGETS, rows)

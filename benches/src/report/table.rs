@@ -1,4 +1,4 @@
-//! How a number reads in a table.
+//! Formats numbers for tables.
 
 use super::{Row, value};
 
@@ -10,7 +10,7 @@ pub(super) fn ratio(rows: &[Row], case: &str, subject: &str, measure: &str) -> O
     Some(format!("{median:.decimals$} ({q1:.decimals$}–{q3:.decimals$})"))
 }
 
-/// With a comma every three digits, and no decimals that are zero.
+/// With a comma every three digits, and without trailing zeros.
 pub(super) fn number(value: Option<f64>, decimals: usize) -> String {
     let Some(value) = value else {
         return String::from("–");

@@ -10,14 +10,14 @@ use crate::{
     fixture::{self, TRACKING_ID},
 };
 
-/// How a handle is used: the two ways in which users use one.
+/// How users use a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drive {
     /// `service.ready().await?.call(request)`
     Ready,
     /// `service.clone().oneshot(request)`
     Oneshot,
-    /// The two in turn.
+    /// Alternates between the two.
     Both,
 }
 
@@ -45,19 +45,19 @@ impl FromStr for Drive {
     }
 }
 
-/// What came of some calls.
+/// The results of some calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Calls that were answered 200.
+    /// Calls answered with 200.
     pub answered: u64,
     /// Bytes in their bodies.
     pub bytes: u64,
-    /// Calls that were answered with an id of 36 bytes.
+    /// Calls answered with an id of 36 bytes.
     pub identified: u64,
 }
 
 impl Tally {
-    /// Reads a response to its end, its id included.
+    /// Reads a response to its end, and its id.
     pub(super) async fn read<R>(&mut self, response: Response<R>) -> Result<(), Error>
     where
         R: http_body::Body<Error: Into<Error>>,
@@ -89,19 +89,19 @@ impl std::ops::AddAssign for Tally {
 
 pub type Driven<'a> = Pin<Box<dyn Future<Output = Result<Tally, Error>> + Send + 'a>>;
 
-/// A service under measurement, of whatever type. What it costs to have no type is paid once per batch of calls.
+/// A service under measurement, with its type erased. The cost of that is paid once per batch of calls.
 pub trait Subject: Send {
-    /// Makes so many calls, one after the other, each read to its end.
+    /// Makes this many calls, one after the other. Reads each response to its end.
     fn drive(&mut self, calls: u64, drive: Drive) -> Driven<'_>;
 
-    /// Another handle of the same service.
+    /// Another handle to the same service.
     fn fork(&self) -> Box<dyn Subject>;
 }
 
-/// Whether a response says what it should, beside what every response says.
+/// An additional check of a response.
 pub(super) type Tells = fn(&Response<()>) -> bool;
 
-/// A service and what it is asked: `M` makes a request.
+/// A service and its requests: `M` makes a request.
 #[derive(Clone)]
 pub(super) struct Typed<S, M> {
     service: S,
@@ -126,12 +126,12 @@ pub(super) fn typed<S, M>(service: S, make: M) -> Typed<S, M> {
 }
 
 impl<S, M> Typed<S, M> {
-    /// The caller itself sends each call so often.
+    /// The caller itself sends each call this often.
     pub(super) fn sending(self, sends: u64) -> Self {
         Self { sends, ..self }
     }
 
-    /// What the last response is to say.
+    /// The check of the last response.
     pub(super) fn telling(self, tells: Tells) -> Self {
         Self { tells, ..self }
     }

@@ -1,4 +1,4 @@
-//! Ours: each layer alone, and the four by hand.
+//! Our layers: each alone, and the four combined by hand.
 
 use std::{marker::PhantomData, time::Duration};
 
@@ -49,7 +49,7 @@ pub(super) fn subject<C: Client<Full<Bytes>>>(name: &str, case: Case, client: C,
     }))
 }
 
-/// The id, where tracking has one to tell.
+/// The tracking id, if a tracking layer read one.
 pub(super) fn tells(case: Case) -> drive::Tells {
     if case.has_id() { |response| TrackingId::of(response).is_some() } else { |_| true }
 }
@@ -58,12 +58,12 @@ fn retry(case: Case, builder: RetryBuilder) -> Result<RetryBuilder, Error> {
     Ok(at_once(case, builder.budget(budget(case)?)))
 }
 
-/// What is to be retried again and again needs an account that pays for it.
+/// A retry budget that never runs out.
 pub(super) fn budget(case: Case) -> Result<Budget, Error> {
     Ok(if case.is_retried() { Budget::new(10.0, 100, 100)? } else { Budget::default() })
 }
 
-/// Decides as the layer would, but waits as long as the case says.
+/// Decides like the default policy, but waits as long as the case requires.
 pub(super) fn at_once(case: Case, builder: RetryBuilder) -> RetryBuilder {
     let (builder, wait) = (builder.seed(1), case.wait());
     if !case.is_retried() {

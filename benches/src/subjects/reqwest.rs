@@ -51,13 +51,13 @@ fn tracing() -> TracingMiddleware<SpanBackendWithUrl> {
     TracingMiddleware::new()
 }
 
-/// It retries every server error, of any method.
+/// Retries every server error of any method.
 fn retry(case: Case) -> RetryTransientMiddleware<ExponentialBackoff> {
     let policy = ExponentialBackoff::builder().retry_bounds(case.wait(), case.wait()).jitter(Jitter::None);
     RetryTransientMiddleware::new_with_policy(policy.build_with_max_retries(3))
 }
 
-/// Answers at the end of the chain, in place of the network.
+/// Answers at the end of the chain, instead of the network.
 struct InMemory(Answers);
 
 #[async_trait]

@@ -34,7 +34,7 @@ pub(super) fn subject<C: Client<Full<Bytes>>>(name: &str, case: Case, client: C,
     }))
 }
 
-/// Retries what ours retries, as often.
+/// Retries the same responses as our layer, as often.
 fn retry<R: 'static, E: 'static>(case: Case) -> Retry<R, E> {
     let unavailable = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
     RetryLayer::builder()

@@ -1,4 +1,4 @@
-//! Ours: `Stack`, alone and with an id of the caller's.
+//! Our `Stack`, alone and with an id of the caller.
 
 use http::Uri;
 use martello::{Body, Stack, StackLayer};
@@ -38,7 +38,7 @@ fn stack(case: Case, stack: Stack) -> Result<StackLayer, Error> {
     Ok(stack.log(|builder| layers::log(case, builder)).build()?)
 }
 
-/// An id that the caller makes, as the stacks by hand have one too.
+/// An id that the caller makes, because the combined stacks have one, too.
 #[cfg(feature = "peers")]
 mod request_id {
     use http::Extensions;

@@ -1,4 +1,4 @@
-//! tower and tower-http, put together by hand as their documentation shows it.
+//! tower and tower-http, combined by hand as their documentation shows.
 
 use std::{
     future::{Ready, ready},
@@ -47,8 +47,8 @@ where
     })
 }
 
-/// The smallest policy that retries what ours retries, as often. It has no budget, no jitter, reads no `Retry-After`,
-/// and without a wait it needs no timer.
+/// The smallest policy that retries what our layer retries, as often. It has no budget and no jitter, ignores
+/// `Retry-After`, and needs no timer when it does not wait.
 #[derive(Clone, Debug)]
 struct Again {
     left: u32,
@@ -100,7 +100,7 @@ pub(super) fn early_drops() -> OnEarlyDropLayer<EarlyDrops, EarlyDrops> {
 
 type EarlyDrops = EarlyDropsAsFailures<DefaultOnFailure>;
 
-/// A span at info, because the events without it would name no request; two events, as ours.
+/// A span at info, because its events would otherwise not name the request; two events, as ours.
 pub(super) fn trace(case: Case) -> Trace {
     let parts = if case.logs_parts() { Level::INFO } else { Level::DEBUG };
     TraceLayer::new_for_http()

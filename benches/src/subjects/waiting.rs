@@ -7,7 +7,7 @@ use tower::{Service, ServiceExt};
 use super::{Drive, Driven, Subject, Tally};
 use crate::{Error, fixture};
 
-/// A limit of one permit, which each call finds in the hands of the call before it.
+/// A limit of one permit, which the previous call holds at each call.
 #[derive(Clone)]
 pub(super) struct Waiting<S, B> {
     pub(super) service: S,
@@ -22,7 +22,7 @@ where
     B: From<Bytes> + Send + 'static,
     R: http_body::Body<Data: Send, Error: Into<Error> + Send> + Send,
 {
-    /// There is one way only to wait: in a future.
+    /// The only way to wait is in a future.
     fn drive(&mut self, calls: u64, _: Drive) -> Driven<'_> {
         Box::pin(async move {
             let mut tally = Tally::default();

@@ -24,7 +24,7 @@ use crate::{Error, measure::Found};
 const ROWS: u64 = 1_000;
 const LATENCY: Duration = Duration::from_millis(100);
 
-/// What the server has measured.
+/// The measurements of the server.
 #[derive(Default)]
 struct Seen {
     nanos: AtomicU64,
@@ -32,7 +32,7 @@ struct Seen {
     most_in_flight: AtomicU64,
 }
 
-/// Answers from a thread of its own for as long as the process lives.
+/// Answers from its own thread until the process ends.
 fn serve(slow: bool, seen: Arc<Seen>) -> Result<SocketAddr, Error> {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -72,7 +72,7 @@ async fn answer(
     Ok(Response::new(Body::from("written")))
 }
 
-/// What the server took for all, over five lanes, against the time of the run.
+/// The sum of the server's response times, over five lanes, relative to the time of the run.
 pub(super) async fn find(subject: &str, slow: bool) -> Result<Vec<Found>, Error> {
     let seen = Arc::new(Seen::default());
     let address = serve(slow, Arc::clone(&seen))?;

@@ -22,7 +22,7 @@ async fn written(subject: &str, rows: u64) -> Result<(), Error> {
     }
 }
 
-/// The highest resident size, in KiB.
+/// The peak resident size, in KiB.
 fn peak() -> Result<f64, Error> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -30,7 +30,7 @@ fn peak() -> Result<f64, Error> {
     Ok(number.parse()?)
 }
 
-/// What a run adds to the size of the process, and what an entity takes.
+/// The memory that a run adds to the process, in total and per entity.
 pub(super) async fn find(subject: &str, rows: u64) -> Result<Vec<Found>, Error> {
     let (before, began) = (peak()?, tokio::time::Instant::now());
     written(subject, rows).await?;
@@ -39,7 +39,7 @@ pub(super) async fn find(subject: &str, rows: u64) -> Result<Vec<Found>, Error> 
     Ok(vec![Found::new("peak_mib", mib, "MiB"), Found::new("us_per_entity", micros, "us")])
 }
 
-/// What one entity allocates, by the difference of two lengths.
+/// The allocations of one entity: the difference of two runs of different lengths.
 pub(super) async fn allocations(subject: &str) -> Result<Vec<Found>, Error> {
     const ROWS: u64 = 2_000;
     let mut counts = Vec::new();

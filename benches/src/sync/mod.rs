@@ -1,4 +1,4 @@
-//! What it costs to write many entities, one request each, five at a time.
+//! The cost of writing many entities, one request each, five at a time.
 
 mod efficiency;
 mod memory;
@@ -10,7 +10,7 @@ pub use subjects::SUBJECTS;
 
 use crate::{Error, measure::Found, report::Row};
 
-/// A case, and what it is.
+/// A case and its description.
 pub const CASES: &[(&str, What)] = &[
     ("even", What::Efficiency { slow: false }),
     ("one_in_fifty_slow", What::Efficiency { slow: true }),
@@ -28,7 +28,7 @@ pub enum What {
     Allocations,
 }
 
-/// Measures everything, each number in a process of its own.
+/// Measures everything, each number in its own process.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub fn run() -> Result<Vec<Row>, Error> {
 ///
 /// # Errors
 ///
-/// When there is no such case or subject, or the work was not done.
+/// When the case or subject does not exist, or the work was not done.
 pub fn one(case: &str, subject: &str) -> Result<Vec<Found>, Error> {
     let (_, what) = CASES.iter().find(|(name, _)| *name == case).ok_or("there is no such case")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,4 +1,4 @@
-//! Who writes the entities: each reads the responses to their ends, and says how many were successes.
+//! The subjects that write the entities. Each reads the responses to their ends and counts the successes.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -9,7 +9,7 @@ use tower::{Service, ServiceExt, limit::ConcurrencyLimit};
 
 use crate::Error;
 
-/// In the order of the tables.
+/// The subjects, in the order of the tables.
 pub const SUBJECTS: &[&str] = &["martello_upsert", "buffer_unordered", "tower_call_all"];
 
 const IN_FLIGHT: usize = 5;
@@ -28,7 +28,7 @@ where
     Ok(success)
 }
 
-/// Writes so many entities, and tells how many were written.
+/// Writes this many entities. Returns how many were written.
 pub(super) async fn drive<S, R>(subject: &str, service: S, base: String, rows: u64) -> Result<u64, Error>
 where
     S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,

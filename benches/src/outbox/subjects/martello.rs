@@ -1,9 +1,10 @@
-//! The outbox, as its README shows it: defaults throughout, and a handler that answers 200 at once.
+//! The outbox with its defaults, as its README shows it, and a handler that answers 200 at once.
 //!
-//! A batch is one call of `Store::enqueue` with that many entries, made by `Outbox::prepare`, each with an order key of its
-//! own. A worker has as many in flight as may be claimed (`concurrency`): it settles what has been delivered and claims as many
-//! in one transaction. What was delivered is kept, with its attempt. SQLite writes with WAL and `synchronous=FULL`; with
-//! PostgreSQL every commit waits for the disk (`synchronous_commit=on`).
+//! A batch is one call of `Store::enqueue` with that many entries, made by `Outbox::prepare`, each with its
+//! own order key. A worker has as many requests in flight as it may claim (`concurrency`). It settles
+//! deliveries and claims as many again in one transaction. Delivered entries are kept, with their attempts.
+//! SQLite writes with WAL and `synchronous=FULL`; with PostgreSQL every commit waits for the disk
+//! (`synchronous_commit=on`).
 
 use std::{convert::Infallible, mem};
 
@@ -22,7 +23,7 @@ use crate::{
     outbox::{Engine, Place, arrivals::Arrivals, case::FIVE, job, place::Database},
 };
 
-/// An outbox of its own, and where its data is.
+/// An outbox, and where its data is.
 pub(in crate::outbox) struct Martello {
     outbox: Outbox,
     home: Home,
@@ -61,7 +62,7 @@ impl Martello {
         })
     }
 
-    /// One of which only the store is wanted.
+    /// An outbox of which only the store is used.
     pub(in crate::outbox) async fn store(place: &Place, engine: Engine) -> Result<Self, Error> {
         Self::new(place, engine, FIVE).await
     }

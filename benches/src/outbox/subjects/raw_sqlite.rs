@@ -1,9 +1,9 @@
-//! What it costs to store at all: a loop over prepared statements, in the thread that measures.
+//! The cost of storing alone: a loop over prepared statements, in the measuring thread.
 //!
-//! It writes the same rows with the same values into the same tables and indexes, in a file that the outbox has made, on a
-//! connection with the same settings: WAL, `synchronous=FULL`, a cache of 8 MiB, a checkpoint every 1,000 pages. A batch is one
-//! transaction. Everything that is written is made beforehand. It looks for no duplicates, checks nothing, and nobody but
-//! this thread could call it.
+//! It writes the same rows with the same values into the same tables and indexes. The outbox has created the
+//! file. The connection has the same settings: WAL, `synchronous=FULL`, a cache of 8 MiB, a checkpoint every
+//! 1,000 pages. A batch is one transaction. All values are prepared beforehand. It does not look for
+//! duplicates, checks nothing, and only this thread can use it.
 
 use std::mem;
 
