@@ -1,38 +1,29 @@
 //! apalis with its PostgreSQL storage.
 //!
-//! Told of new jobs by `NOTIFY` (`with_pubsub`), as its README shows. As many are fetched at a time as are in flight
-//! (`batch_size`, `concurrency`), without `lock_tasks`, as with SQLite. Its pool has sqlx's ten connections, and every commit
-//! waits for the disk (`synchronous_commit=on`). It keeps what is done. A batch is one `push_bulk`, which is one statement. Its
-//! tables are in the schema `apalis`, which cannot be changed; so the database is its own.
+//! `NOTIFY` wakes the worker (`with_pubsub`), as its README shows. It fetches as many jobs as are in flight
+//! (`batch_size`, `concurrency`), with `lock_tasks` off, as with SQLite. The pool has sqlx's default of ten
+//! connections, and every commit waits for the disk (`synchronous_commit=on`). It keeps completed jobs. A
+//! batch is one `push_bulk`, which is one statement. Its tables are in the schema `apalis`, which cannot be
+//! changed, so it has its own database.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use apalis::prelude::*;
 use apalis_postgres::{Config, PgPool, PostgresStorage};
-use tokio::task::JoinSet;
 
-use super::{Doing, Subject};
+use super::{
+    Doing, Subject,
+    apalis::{QUEUE, Queue, handle},
+};
 use crate::{
     Error,
-    outbox::{
-        Place,
-        arrivals::Arrivals,
-        job::{Job, Jobs},
-        place::Database,
-    },
+    outbox::{Place, arrivals::Arrivals, job::Job, place::Database},
 };
-
-const QUEUE: &str = "orders";
 
 pub(super) struct ApalisPostgres {
     database: Database,
     pool: PgPool,
-    jobs: Jobs,
-    prepared: Vec<Vec<Job>>,
-    workers: u64,
-    in_flight: usize,
-    running: Option<(WorkerContext, JoinSet<Result<(), WorkerError>>)>,
-    arrivals: Arrivals,
+    queue: Queue,
 }
 
 impl ApalisPostgres {
@@ -40,43 +31,24 @@ impl ApalisPostgres {
         let database = place.database().await?;
         let pool = PgPool::connect_with(database.options()).await?;
         PostgresStorage::setup(&pool).await?;
-        Ok(Self {
-            database,
-            pool,
-            jobs: Jobs::default(),
-            prepared: Vec::new(),
-            workers: 0,
-            in_flight,
-            running: None,
-            arrivals: Arrivals::default(),
-        })
+        Ok(Self { database, pool, queue: Queue::new(in_flight) })
     }
 
     fn storage(&self) -> PostgresStorage<Job> {
-        let config = Config::default().queue(QUEUE).batch_size(self.in_flight).lock_tasks(false);
+        let config = Config::default().queue(QUEUE).batch_size(self.queue.in_flight).lock_tasks(false);
         PostgresStorage::new(&self.pool).with_config(config)
     }
 }
 
-async fn handle(_: Job, arrivals: Data<Arc<Arrivals>>) -> Result<(), BoxDynError> {
-    arrivals.arrive();
-    Ok(())
-}
-
 impl Subject for ApalisPostgres {
     fn prepare(&mut self, batches: usize, size: usize) -> Doing<'_, ()> {
-        Box::pin(async move {
-            for _ in 0..batches {
-                self.prepared.push(self.jobs.make(size).await?);
-            }
-            Ok(())
-        })
+        Box::pin(self.queue.prepare(batches, size))
     }
 
     fn enqueue(&mut self) -> Doing<'_, ()> {
         Box::pin(async move {
             let mut storage = self.storage();
-            for batch in mem::take(&mut self.prepared) {
+            for batch in self.queue.take_prepared() {
                 storage.push_bulk(batch).await?;
             }
             Ok(())
@@ -84,30 +56,18 @@ impl Subject for ApalisPostgres {
     }
 
     fn start(&mut self) -> Doing<'_, ()> {
-        self.workers += 1;
-        // A name is taken for as long as the worker before it might live.
-        let context = WorkerContext::new(&format!("worker-{}", self.workers));
+        let context = self.queue.next_worker();
         let worker = WorkerBuilder::new(&context)
             .backend(self.storage().with_pubsub())
-            .concurrency(self.in_flight)
-            .data(Arc::new(self.arrivals.clone()))
+            .concurrency(self.queue.in_flight)
+            .data(Arc::new(self.queue.arrivals.clone()))
             .build(handle);
-        let mut task = JoinSet::new();
-        task.spawn(worker.run());
-        self.running = Some((context, task));
+        self.queue.run(context, worker.run());
         Box::pin(async { Ok(()) })
     }
 
     fn stop(&mut self) -> Doing<'_, ()> {
-        Box::pin(async move {
-            if let Some((context, mut task)) = self.running.take() {
-                context.stop()?;
-                while let Some(ended) = task.join_next().await {
-                    ended??;
-                }
-            }
-            Ok(())
-        })
+        Box::pin(self.queue.stop())
     }
 
     fn left(&mut self) -> Doing<'_, u64> {
@@ -118,7 +78,7 @@ impl Subject for ApalisPostgres {
     }
 
     fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+        &self.queue.arrivals
     }
 
     fn close(&mut self) -> Doing<'_, ()> {

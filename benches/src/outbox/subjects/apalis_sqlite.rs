@@ -1,43 +1,34 @@
-//! apalis with its SQLite storage: the queue of jobs that Rust programs pick for one file.
+//! apalis with its SQLite storage: the usual job queue in one file for Rust programs.
 //!
-//! Its `setup` turns `synchronous` off on one connection of the pool; so it is run on a pool of its own, and the queue then
-//! works on connections that write with WAL and `synchronous=FULL`, as the outbox does. The worker is told of new jobs by
-//! SQLite's update hook and asks every 500 ms besides, as its README shows. As many are fetched at a time as are in flight
-//! (`batch_size`, `concurrency`). Without `lock_tasks`, which is on by default: a job that is fetched is its worker's already,
-//! and marking it once more before it runs costs another transaction. It keeps what is done. A batch is one `push_bulk`, which
-//! is one transaction.
+//! Its `setup` turns `synchronous` off on one connection of the pool. So `setup` runs on a separate pool, and
+//! the queue uses connections with WAL and `synchronous=FULL`, like the outbox. SQLite's update hook wakes
+//! the worker, which also polls every 500 ms, as its README shows. It fetches as many jobs as are in flight
+//! (`batch_size`, `concurrency`). `lock_tasks`, on by default, is off: a fetched job belongs to its worker
+//! already, and locking it again before it runs costs another transaction. It keeps completed jobs. A batch
+//! is one `push_bulk`, which is one transaction.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use apalis::prelude::*;
 use apalis_sqlite::{Config, SqlitePool, SqliteStorage, callback::HookCallbackListener};
 use futures_util::StreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 
-use super::{Doing, Subject};
+use super::{
+    Doing, Subject,
+    apalis::{QUEUE, Queue, handle},
+};
 use crate::{
     Error,
-    outbox::{
-        Place,
-        arrivals::Arrivals,
-        job::{Job, Jobs},
-    },
+    outbox::{Place, arrivals::Arrivals, job::Job},
 };
-
-const QUEUE: &str = "orders";
 
 pub(super) struct ApalisSqlite {
     pool: SqlitePool,
     listener: HookCallbackListener,
     home: Option<TempDir>,
-    jobs: Jobs,
-    prepared: Vec<Vec<Job>>,
-    workers: u64,
-    in_flight: usize,
-    running: Option<(WorkerContext, JoinSet<Result<(), WorkerError>>)>,
-    arrivals: Arrivals,
+    queue: Queue,
 }
 
 impl ApalisSqlite {
@@ -58,21 +49,11 @@ impl ApalisSqlite {
         let (pool, listener) = SqliteStorage::connect_with_callback(&url)?;
         pool.set_connect_options(options);
         is_durable(&pool).await?;
-        Ok(Self {
-            pool,
-            listener,
-            home: Some(home),
-            jobs: Jobs::default(),
-            prepared: Vec::new(),
-            workers: 0,
-            in_flight,
-            running: None,
-            arrivals: Arrivals::default(),
-        })
+        Ok(Self { pool, listener, home: Some(home), queue: Queue::new(in_flight) })
     }
 
     fn storage(&self) -> SqliteStorage<Job> {
-        let config = Config::default().queue(QUEUE).batch_size(self.in_flight).lock_tasks(false);
+        let config = Config::default().queue(QUEUE).batch_size(self.queue.in_flight).lock_tasks(false);
         SqliteStorage::new(&self.pool).with_config(config)
     }
 }
@@ -86,25 +67,15 @@ async fn is_durable(pool: &SqlitePool) -> Result<(), Error> {
     Ok(())
 }
 
-async fn handle(_: Job, arrivals: Data<Arc<Arrivals>>) -> Result<(), BoxDynError> {
-    arrivals.arrive();
-    Ok(())
-}
-
 impl Subject for ApalisSqlite {
     fn prepare(&mut self, batches: usize, size: usize) -> Doing<'_, ()> {
-        Box::pin(async move {
-            for _ in 0..batches {
-                self.prepared.push(self.jobs.make(size).await?);
-            }
-            Ok(())
-        })
+        Box::pin(self.queue.prepare(batches, size))
     }
 
     fn enqueue(&mut self) -> Doing<'_, ()> {
         Box::pin(async move {
             let mut storage = self.storage();
-            for batch in mem::take(&mut self.prepared) {
+            for batch in self.queue.take_prepared() {
                 storage.push_bulk(batch).await?;
             }
             Ok(())
@@ -112,33 +83,21 @@ impl Subject for ApalisSqlite {
     }
 
     fn start(&mut self) -> Doing<'_, ()> {
-        self.workers += 1;
-        // A name is taken for as long as the worker before it might live.
-        let context = WorkerContext::new(&format!("worker-{}", self.workers));
+        let context = self.queue.next_worker();
         let strategy = Strategy::new()
-            .stream(self.listener.clone().ready_chunks(self.in_flight))
+            .stream(self.listener.clone().ready_chunks(self.queue.in_flight))
             .interval(Duration::from_millis(500));
         let worker = WorkerBuilder::new(&context)
             .backend(self.storage().poll_with_strategy(strategy))
-            .concurrency(self.in_flight)
-            .data(Arc::new(self.arrivals.clone()))
+            .concurrency(self.queue.in_flight)
+            .data(Arc::new(self.queue.arrivals.clone()))
             .build(handle);
-        let mut task = JoinSet::new();
-        task.spawn(worker.run());
-        self.running = Some((context, task));
+        self.queue.run(context, worker.run());
         Box::pin(async { Ok(()) })
     }
 
     fn stop(&mut self) -> Doing<'_, ()> {
-        Box::pin(async move {
-            if let Some((context, mut task)) = self.running.take() {
-                context.stop()?;
-                while let Some(ended) = task.join_next().await {
-                    ended??;
-                }
-            }
-            Ok(())
-        })
+        Box::pin(self.queue.stop())
     }
 
     fn left(&mut self) -> Doing<'_, u64> {
@@ -149,7 +108,7 @@ impl Subject for ApalisSqlite {
     }
 
     fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+        &self.queue.arrivals
     }
 
     fn close(&mut self) -> Doing<'_, ()> {

@@ -1,12 +1,13 @@
 //! graphile_worker, the Rust sibling of Node's Graphile Worker.
 //!
-//! Told of new jobs by `NOTIFY`, with a local queue: without one, a worker takes one job for each of its slots when it is
-//! notified or polls, once a second, and a backlog takes for ever. As many are fetched at a time as are in flight (the local
-//! queue's `size`, `concurrency`). With five, each job's completion is written before its slot takes the next; with a
-//! hundred, completions are collected for 5 ms, as its documentation has it for production: a slot then goes on before the
-//! disk has what it did. Its pool has 20 connections, as by default, and every commit waits for the disk
-//! (`synchronous_commit=on`). It deletes what is done. A batch is one `add_raw_jobs`, which is one statement, and of one job
-//! one `add_raw_job`.
+//! `NOTIFY` wakes the worker, and it has a local queue: without one, it takes one job per slot at each
+//! notification or poll, once a second, and never catches up with a backlog. It fetches as many jobs as are
+//! in flight (the local queue's `size`, `concurrency`). With five in flight, it stores each completion before
+//! the slot takes the next job. With a hundred, it collects completions for 5 ms, as its documentation
+//! recommends for production; a slot then continues before its completion is on the disk. The pool has 20
+//! connections, the default, and every commit waits for the disk (`synchronous_commit=on`). It deletes
+//! completed jobs. A batch is one `add_raw_jobs`, which is one statement; a batch of one job is one
+//! `add_raw_job`.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use graphile_worker::{
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-use super::{Doing, Subject};
+use super::{Doing, Subject, join};
 use crate::{
     Error,
     outbox::{
@@ -29,7 +30,7 @@ use crate::{
     },
 };
 
-/// As its documentation has it.
+/// The value in its documentation.
 const BATCH_DELAY: Duration = Duration::from_millis(5);
 const SCHEMA: &str = "graphile_worker";
 
@@ -37,7 +38,7 @@ impl TaskHandler for Job {
     const IDENTIFIER: &'static str = "order";
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        let arrivals = context.get_ext::<Arrivals>().ok_or("nobody counts")?;
+        let arrivals = context.get_ext::<Arrivals>().ok_or("the worker has no counter")?;
         arrivals.arrive();
         Ok::<(), &str>(())
     }
@@ -45,7 +46,7 @@ impl TaskHandler for Job {
 
 struct Running {
     worker: Arc<Worker>,
-    task: JoinSet<Result<(), String>>,
+    tasks: JoinSet<Result<(), String>>,
 }
 
 pub(super) struct GraphileWorker {
@@ -62,7 +63,7 @@ pub(super) struct GraphileWorker {
 impl GraphileWorker {
     pub(super) async fn new(place: &Place, in_flight: usize) -> Result<Self, Error> {
         let database = place.database().await?;
-        // As many connections as it opens by itself.
+        // The default number of connections.
         let pool = sqlx::postgres::PgPoolOptions::new().max_connections(20);
         let pool = pool.connect_with(database.options()).await?;
         let utils = WorkerUtils::new(pool.clone(), SCHEMA);
@@ -123,22 +124,20 @@ impl Subject for GraphileWorker {
             }
             let worker = Arc::new(options.init().await?);
             let run = Arc::clone(&worker);
-            let mut task = JoinSet::new();
-            task.spawn(async move { run.run().await.map_err(|error| error.to_string()) });
-            self.running = Some(Running { worker, task });
+            let mut tasks = JoinSet::new();
+            tasks.spawn(async move { run.run().await.map_err(|error| error.to_string()) });
+            self.running = Some(Running { worker, tasks });
             Ok(())
         })
     }
 
     fn stop(&mut self) -> Doing<'_, ()> {
         Box::pin(async move {
-            if let Some(Running { worker, mut task }) = self.running.take() {
-                worker.request_shutdown();
-                while let Some(ended) = task.join_next().await {
-                    ended??;
-                }
-            }
-            Ok(())
+            let Some(Running { worker, tasks }) = self.running.take() else {
+                return Ok(());
+            };
+            worker.request_shutdown();
+            join(tasks).await
         })
     }
 

@@ -1,5 +1,7 @@
-//! Who stores and delivers.
+//! The subjects of the outbox bench: what stores and delivers.
 
+#[cfg(feature = "peers")]
+mod apalis;
 #[cfg(feature = "peers")]
 mod apalis_postgres;
 #[cfg(feature = "peers")]
@@ -11,36 +13,41 @@ mod raw_sqlite;
 
 use std::pin::Pin;
 
+#[cfg(feature = "peers")]
+use tokio::task::JoinSet;
+
 pub(super) use self::martello::Martello;
 use super::{Engine, Place, arrivals::Arrivals, case::FIVE};
 use crate::Error;
 
 pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// A queue of its own, in a file or database of its own.
+/// A queue in its own file or database.
 pub(super) trait Subject: Send {
-    /// Makes the requests that the next [`enqueue`](Self::enqueue) stores: so many batches of this size. Not measured.
+    /// Makes the requests that the next [`enqueue`](Self::enqueue) stores, in batches of this size. Not
+    /// measured.
     fn prepare(&mut self, batches: usize, size: usize) -> Doing<'_, ()>;
 
-    /// Stores what was prepared: one call for each batch, and each after the one before it was acknowledged.
+    /// Stores the prepared batches, one call for each. The next call starts after the previous one was
+    /// acknowledged.
     fn enqueue(&mut self) -> Doing<'_, ()>;
 
     /// Starts a worker whose handler counts.
     fn start(&mut self) -> Doing<'_, ()>;
 
-    /// Lets the worker write down what it has done, and ends it.
+    /// Stops the worker after it has stored what it did.
     fn stop(&mut self) -> Doing<'_, ()>;
 
-    /// How many of the requests are not written down as delivered.
+    /// The number of requests that are not stored as delivered.
     fn left(&mut self) -> Doing<'_, u64>;
 
     fn arrivals(&self) -> &Arrivals;
 
-    /// Lets go of file or database.
+    /// Closes and removes the file or database.
     fn close(&mut self) -> Doing<'_, ()>;
 }
 
-/// A subject, its name, and whether others are compared with it.
+/// A subject, its name, and whether it is a baseline for others.
 pub(super) struct Made {
     pub(super) name: &'static str,
     pub(super) is_base: bool,
@@ -57,18 +64,18 @@ impl Made {
     }
 }
 
-/// Those that store, in the order of the table.
+/// The subjects of the enqueue bench, in the order of the table.
 pub(super) async fn storing(place: &Place, engine: Engine) -> Result<Vec<Made>, Error> {
     let mut subjects = delivering(place, engine, FIVE).await?;
     if engine == Engine::Sqlite {
-        // What others do beside storing is measured against what it costs to store.
+        // The baseline is the cost of storing alone.
         subjects.iter_mut().for_each(|made| made.is_base = false);
         subjects.insert(0, Made::base("raw_sqlite", raw_sqlite::RawSqlite::new(place).await?));
     }
     Ok(subjects)
 }
 
-/// Those that deliver too, with so many in flight.
+/// The subjects that also deliver, with this many requests in flight.
 pub(super) async fn delivering(place: &Place, engine: Engine, in_flight: usize) -> Result<Vec<Made>, Error> {
     let ours = Martello::new(place, engine, in_flight).await?;
     let mut subjects = vec![Made::ours(name(engine), ours)];
@@ -96,11 +103,23 @@ pub(super) fn name(engine: Engine) -> &'static str {
     }
 }
 
-/// Whether all that has arrived is written down as delivered, and arrived once.
+/// Checks that every request arrived once and is stored as delivered.
 pub(super) async fn check(subject: &mut dyn Subject, expected: u64) -> Result<(), Error> {
     let (arrived, left) = (subject.arrivals().count(), subject.left().await?);
     if (arrived, left) != (expected, 0) {
-        return Err(format!("of {expected}, {arrived} arrived, and {left} are not written down").into());
+        return Err(format!(
+            "of {expected} requests, {arrived} arrived and {left} are not stored as delivered"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Waits until the tasks of a worker have ended. Fails with the first error of one.
+#[cfg(feature = "peers")]
+async fn join<E: Into<Error> + 'static>(mut tasks: JoinSet<Result<(), E>>) -> Result<(), Error> {
+    while let Some(ended) = tasks.join_next().await {
+        ended?.map_err(Into::into)?;
     }
     Ok(())
 }
