@@ -5,7 +5,8 @@ use std::time::Duration;
 use martello::{
     Outbox,
     outbox::{
-        Claimed, End, HoldChange, MemoryStore, NewEntry, QueueName, Settled, Settlement, Store, Turn, WorkerId,
+        MemoryStore, NewEntry, QueueName, Store,
+        store::{Claimed, End, HoldChange, Settled, Settlement, Turn, WorkerId},
     },
 };
 

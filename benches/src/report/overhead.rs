@@ -53,7 +53,13 @@ const BUDGETS: &[Budget] = &[
     added("all four, log off, with an id", Case::Happy, "martello_four", ALLOCATIONS, 4.0),
     added("all four, log off, without an id", Case::HappyNoId, "martello_four", INSTRUCTIONS, 3_000.0),
     added("all four, log off, without an id", Case::HappyNoId, "martello_four", ALLOCATIONS, 1.0),
-    added("all four, both events without a subscriber", Case::HappyNoop, "martello_four", INSTRUCTIONS, 7_500.0),
+    added(
+        "all four, both events without a subscriber",
+        Case::HappyNoop,
+        "martello_four",
+        INSTRUCTIONS,
+        7_500.0,
+    ),
     added("all four, both events written", Case::HappyInfo, "martello_four", INSTRUCTIONS, 35_000.0),
     added(
         "all four, the call's event written",
