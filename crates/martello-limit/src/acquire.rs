@@ -129,6 +129,7 @@ impl Waiter {
                     self.aside = true;
                     self.limiter.step_aside(self.group, id);
                 }
+                // On an error the waiter still has its record: its drop passes the permit on.
                 ready!(client)?;
             }
             WaiterStatus::Aside => {

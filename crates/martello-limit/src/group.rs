@@ -7,14 +7,14 @@ use crate::slab::{Index, List, NONE, Slab};
 /// The index of a waiter in the slab of waiters.
 pub(crate) type WaiterId = Index;
 
-/// The requests that share one set of permits.
+/// The requests that share one set of permits. A group's queue is `arrived` and `rejoined`, merged by number.
 pub(crate) struct Group {
     pub(crate) key: Option<Arc<str>>,
     /// How many permits are held.
     pub(crate) held: usize,
-    /// The queue, in order of arrival.
+    /// The waiters in the queue that never stepped aside, in order of arrival.
     pub(crate) arrived: List,
-    /// The part of the queue that stepped aside and rejoined, by number of arrival.
+    /// The waiters in the queue that stepped aside and rejoined, by number of arrival.
     pub(crate) rejoined: BTreeMap<u64, WaiterId>,
     /// How many waiters are aside until their client is ready.
     pub(crate) aside: usize,
@@ -34,11 +34,11 @@ impl Group {
     }
 }
 
-/// Counts the response bodies of a group that hold a permit, and knows the age of the oldest.
+/// Counts the response bodies of a group that hold a permit, read or not, and knows the age of the oldest.
 ///
-/// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began since the last reading
-/// then get the same time, and form a *batch*. A body knows the index of its batch, so that its beginning and its end
-/// only change a counter.
+/// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began since the
+/// clock was last read then get the same time, and form a *batch*. A body knows the index of its batch, so that its
+/// beginning and its end only change a counter.
 pub(crate) struct OpenBodies {
     /// How many bodies have no time yet.
     untimed: usize,

@@ -22,6 +22,8 @@ use crate::{
 /// Each method locks the state once, changes it and returns plain data. No code of the user's runs under the lock:
 /// wakers are cloned before it is taken, and woken or dropped after it is released. A panic in a waker or in a key
 /// function therefore finds the state consistent, and a poisoned mutex is safe to use.
+///
+/// The guards that requests hold, `Permit` and `Waiter`, are in `acquire.rs`.
 pub(crate) struct Limiter {
     pub(crate) max_wait: Duration,
     key: Option<Arc<KeyFn>>,

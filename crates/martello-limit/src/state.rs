@@ -9,7 +9,8 @@ use crate::{
     usage::{GroupUsage, Usage},
 };
 
-/// The permits that are held, and the requests that wait for one. Each group serves its waiters in order of arrival.
+/// The permits that are held, and the requests that wait for one, in groups. Each group serves its waiters in order of
+/// arrival.
 ///
 /// Invariant: while a group has a free permit, its queue is empty. [`release`](Self::release) therefore hands a permit
 /// to the first waiter in the queue, and frees it only if there is none.

@@ -44,7 +44,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The number of an outer retry layer does not count the attempts here.
+        // The number of an outer retry layer or of an outbox's worker does not count the attempts here.
         request.extensions_mut().remove::<AttemptNumber>();
         // The service that was readied makes the first attempt. An idle clone replaces it.
         let clone = self.inner.clone();

@@ -91,7 +91,7 @@ impl Stack {
         self.limit(ConcurrencyLimitLayer::unlimited())
     }
 
-    /// Configures the records of calls and attempts. They use the outcomes of the retry layer.
+    /// Configures the records of calls and attempts. The retry layer's classifier replaces one set here.
     pub fn log(mut self, configure: impl FnOnce(LogBuilder) -> LogBuilder) -> Self {
         self.log = Some(configure(self.log.unwrap_or_default()));
         self
