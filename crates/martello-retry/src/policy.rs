@@ -1,4 +1,5 @@
-//! Decides whether to retry, and after how long. No I/O, no clock, no sleeping.
+//! A failed attempt as a policy sees it, and the default decision: whether to retry, and after which wait. No I/O, no
+//! clock, no sleeping. `decide.rs` adds what the call can still do.
 
 use std::{fmt, sync::Arc, time::Duration};
 
