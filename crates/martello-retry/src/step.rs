@@ -17,7 +17,8 @@ use crate::{
 pub(crate) enum Step<B, R> {
     /// Returns this result.
     Return(Result<Response<RetryBody<R>>, CallError>),
-    /// Reads the response's body to its end. `returned_failure` is the outcome of a failure that is returned as the result.
+    /// Reads the response's body to its end. `returned_failure` is the outcome of a failed attempt whose response the
+    /// call returns.
     Collect { head: Parts, body: R, cap: usize, returned_failure: Option<Outcome> },
     /// Drains the failed response's body, and waits.
     Wait { body: Option<R>, wait: Duration, request: Box<Request<B>> },
