@@ -113,21 +113,19 @@ where
                         step::timed_out(call, kind, || this.state.set(State::Done))
                     }
                 },
-                StateProjection::Collect { body, head, returned_failure } => match body.as_mut().poll(cx) {
-                    Poll::Ready(body) => step::body_collected(
-                        call,
-                        head.take(),
-                        body.map_err(step::body_failed),
-                        *returned_failure,
-                    ),
-                    Poll::Pending => {
-                        call.on_pending(Pending::InAttempt);
-                        ready!(poll_until(call.clocks.deadline(), timer, cx));
-                        step::body_timed_out(call, head.take(), *returned_failure, || {
-                            this.state.set(State::Done)
-                        })
+                StateProjection::Collect { body, head, returned_failure: failure } => {
+                    match body.as_mut().poll(cx) {
+                        Poll::Ready(body) => {
+                            let body = body.map_err(step::body_failed);
+                            step::body_collected(call, head.take(), body, *failure)
+                        }
+                        Poll::Pending => {
+                            call.on_pending(Pending::InAttempt);
+                            ready!(poll_until(call.clocks.deadline(), timer, cx));
+                            step::body_timed_out(call, head.take(), *failure, || this.state.set(State::Done))
+                        }
                     }
-                },
+                }
                 StateProjection::Wait { drain, request, wait } => {
                     let drained = poll_maybe(Pin::new(drain), cx);
                     ready!(poll_maybe(timer, cx));
