@@ -33,6 +33,5 @@ mod replaying;
 mod stores;
 mod support;
 mod sync;
-mod there_and_back;
 mod upsert_interrupted;
 mod upserting;

@@ -1,11 +1,11 @@
-use std::{io::Write, process::Stdio};
+use std::{io::Write, process::Stdio, time::Duration};
 
 use martello_planner::{Faults, Planner};
 use serde_json::{Value, json};
 
 use crate::{
     support::{RunResult, StoreFixture},
-    sync::{SyncFixture, run},
+    sync::{SyncFixture, run, sorted, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -130,4 +130,20 @@ async fn checks_arguments_and_files_before_the_first_request() {
     let ran = run(sync.upsert(&["--header", "Authorization: Bearer s3cret"]));
     assert!(ran.code == 2 && ran.stderr.contains("--token-env"), "{ran:?}");
     assert!(sync.planner.exchanges().is_empty());
+}
+
+/// `MARTELLO_TEST_ORDERS` is the number of orders.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn poll_returns_the_orders_that_upsert_wrote_over_a_bad_network() {
+    let count = std::env::var("MARTELLO_TEST_ORDERS").map_or(300, |count| count.parse().unwrap());
+    let planner =
+        Planner::builder().seed(11).faults(Faults::bad_network()).plan_orders(Duration::from_secs(1));
+    let sync = SyncFixture::of(planner).await;
+    let orders = sync.orders(count);
+    let ran = run(sync.upsert(&["--report", "out.ndjson", "--attempts", "12"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    within(async || sync.planner.released() == usize::try_from(count).unwrap()).await;
+    let ran = run(sync.poll(&["--once", "--print", "order", "--attempts", "12"]));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(sorted(&ran.stdout), sorted(&orders));
 }
