@@ -1,5 +1,6 @@
 use std::{borrow::Cow, io};
 
+use martello::outcome::truncate;
 use martello_outbox::StoredRequest;
 
 use super::{Output, pretty::pretty};
@@ -20,11 +21,11 @@ pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Resul
         return out.line(format_args!("  (binary body, {bytes} bytes; add --body to write it)"));
     };
     let text = pretty(text, MOST).map_or(Cow::Borrowed(text), Cow::Owned);
-    let shown = text.floor_char_boundary(MOST);
-    for line in text.get(..shown).unwrap_or_default().lines() {
+    let shown = truncate(&text, MOST);
+    for line in shown.lines() {
         out.line(format_args!("  {line}"))?;
     }
-    if shown < text.len() {
+    if shown.len() < text.len() {
         out.line(format_args!("  … (body of {bytes} bytes; add --body to write all of it)"))?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use http::Uri;
 use jiff::Timestamp;
+use martello::outcome::has_userinfo;
 use martello_poll::{Boundary, ConfigError, JsonCursor, JsonLink, JsonSince, Paged, RawValue, Source};
 
 use crate::{
@@ -38,7 +39,7 @@ impl SinceUrl {
         if !["http", "https"].contains(&url.scheme_str().unwrap_or_default()) {
             return Err(unusable("it must begin with https:// or http:// and a host"));
         }
-        if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if has_userinfo(&url) {
             return Err(unusable("credentials are not allowed on the command line: use --token-env"));
         }
         Ok(Self { url, parameter })

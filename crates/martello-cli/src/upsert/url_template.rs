@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt};
 
 use http::{Uri, uri::Scheme};
+use martello::outcome::has_userinfo;
 use serde_json::value::RawValue;
 
 use crate::{error::CommandError, output::Printable};
@@ -43,11 +44,11 @@ impl UrlTemplate {
         let template = Self(parts);
         let (one, other) = (template.sample("a")?, template.sample("b")?);
         let is_http = [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&one.scheme());
-        let authority = one.authority().map_or("", |authority| authority.as_str());
-        if !is_http || authority.is_empty() || one.authority() != other.authority() {
+        let has_host = one.authority().is_some_and(|authority| !authority.as_str().is_empty());
+        if !is_http || !has_host || one.authority() != other.authority() {
             return Err(unusable("it must begin with https:// or http:// and a host without {field}"));
         }
-        if authority.contains('@') {
+        if has_userinfo(&one) {
             return Err(unusable("credentials are not allowed on the command line: use --token-env"));
         }
         Ok(template)

@@ -1,10 +1,11 @@
 //! Reports pauses and holds that keep a watched replay from making progress.
 
-use std::{collections::HashSet, time::Duration};
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use martello_outbox::{Entry, HeldAuthority, QueueName, QueueStats, Store, StoredRequest};
+use martello::outcome::HostPort;
+use martello_outbox::{Entry, HeldAuthority, QueueName, QueueStats, Store};
 use tokio::time::Instant;
 
 use crate::{
@@ -44,7 +45,7 @@ impl Stalls {
         bar: &ProgressBar,
         waiting: &[Entry],
     ) -> Result<(), CommandError> {
-        let apis: HashSet<(&QueueName, String)> =
+        let apis: HashSet<(&QueueName, Cow<'_, str>)> =
             waiting.iter().map(|entry| (&entry.queue, authority(entry))).collect();
         let mut now = HashSet::new();
         for queue in store.queues().await? {
@@ -74,13 +75,7 @@ fn why(queue: &QueueStats, api: &str) -> Option<String> {
     Some(format!("{what}; to end this: martello outbox resume {name}"))
 }
 
-fn authority(entry: &Entry) -> String {
-    let request = StoredRequest {
-        method: entry.method.clone(),
-        uri: entry.uri.clone(),
-        headers: http::HeaderMap::new(),
-        body: bytes::Bytes::new(),
-        sealed: false,
-    };
-    request.authority()
+/// The canonical authority of the request, as in a hold.
+fn authority(entry: &Entry) -> Cow<'_, str> {
+    HostPort::of(&entry.uri).and_then(HostPort::canonical).unwrap_or_default()
 }
