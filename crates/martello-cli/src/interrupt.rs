@@ -36,7 +36,8 @@ pub(crate) async fn or_interrupt<T>(future: impl Future<Output = T>) -> Option<T
     }
 }
 
-/// Runs the future; after a signal, the future has a moment to return its own error, else the error is "interrupted".
+/// Runs the future; after a signal, the future has a moment to return its own error, else the error is
+/// "interrupted".
 pub(crate) async fn unless_interrupted<T>(
     future: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
@@ -66,7 +67,8 @@ async fn end(mut interrupts: Interrupts, json: bool) {
     exit(error.code().into());
 }
 
-/// Runs a child program in the foreground, which handles Ctrl-C itself; `None` after a SIGTERM to this process.
+/// Runs a child program in the foreground, which handles Ctrl-C itself; `None` after a SIGTERM to this
+/// process.
 pub(crate) async fn in_foreground<T>(program: impl Future<Output = T>) -> Option<T> {
     let interrupts = Interrupts::catch();
     IN_FOREGROUND.store(true, Ordering::Relaxed);

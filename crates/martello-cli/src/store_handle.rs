@@ -92,7 +92,8 @@ fn sqlite_path(path: &str) -> &Path {
     Path::new(path.strip_prefix("//").unwrap_or(path))
 }
 
-/// The file of the store with this URL, or of `MARTELLO_STORE` if it is empty; `None` if the store is no file.
+/// The file of the store with this URL, or of `MARTELLO_STORE` if it is empty; `None` if the store is no
+/// file.
 pub(crate) fn file(name: &str) -> Option<PathBuf> {
     let named = named(Some(name).filter(|name| !name.is_empty()))?;
     let path = named.strip_prefix("sqlite:")?;

@@ -15,7 +15,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How many times a token is renewed for one request. A fresh token that is rejected is not just expired.
 const RENEWALS: u32 = 2;
 
-/// A client that adds credentials to each attempt. The layers around it, a journal and an outbox never see them.
+/// A client that adds credentials to each attempt. The layers around it, a journal and an outbox never see
+/// them.
 #[derive(Clone, Debug)]
 pub(crate) struct Authenticated<C> {
     client: C,
@@ -107,8 +108,8 @@ async fn renewed(
     Ok(credentials.after_refusal(refused).await?)
 }
 
-/// Sends one attempt. Until the server has answered once, a TLS or protocol error ends the run, because retries cannot
-/// succeed. Later, such an error counts as temporary.
+/// Sends one attempt. Until the server has answered once, a TLS or protocol error ends the run, because
+/// retries cannot succeed. Later, such an error counts as temporary.
 async fn send<C, R>(
     client: &mut C,
     credentials: &Credentials,

@@ -75,8 +75,8 @@ impl Credentials {
 
     /// The secret headers whose names are not credentials, such as `x-tenant`.
     ///
-    /// They identify the run or source: a journal or checkpoint stores a digest of them. A credential may have another
-    /// value in the next run, and does not.
+    /// They identify the run or source: a journal or checkpoint stores a digest of them. A credential may
+    /// have another value in the next run, and does not.
     pub(crate) fn identifying_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let identifying = self.0.headers.iter().filter(|(name, _)| !Redaction::default().hides(name));
         identifying.map(|(name, value)| {

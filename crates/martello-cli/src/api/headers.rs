@@ -19,8 +19,8 @@ const OF_THE_CLIENT: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Parses `--header`, which every user of the machine can read. Errors do not repeat the value, which may be a
-/// secret despite its name.
+/// Parses `--header`, which every user of the machine can read. Errors do not repeat the value, which may be
+/// a secret despite its name.
 pub(crate) fn plain(args: &ApiArgs) -> Result<Vec<(HeaderName, HeaderValue)>, CommandError> {
     args.headers.iter().map(|line| line_of(line)).collect()
 }

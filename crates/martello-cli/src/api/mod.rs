@@ -1,4 +1,5 @@
-//! The HTTP client of `upsert` and `poll`: a client with TLS, credentials on each attempt, and a stack around both.
+//! The HTTP client of `upsert` and `poll`: a client with TLS, credentials on each attempt, and a stack around
+//! both.
 
 mod authenticated;
 mod credentials;
@@ -28,8 +29,8 @@ use crate::{args::ApiArgs, error::CommandError};
 
 /// The largest response body that is read, in bytes.
 const LARGEST: usize = 64 << 20;
-/// The retry budget: deposit per success, initial balance, maximum. Generous enough for a network that loses every
-/// fifth request; an outage exhausts it quickly.
+/// The retry budget: deposit per success, initial balance, maximum. Generous enough for a network that loses
+/// every fifth request; an outage exhausts it quickly.
 const BUDGET: (f64, u32, u32) = (0.5, 100, 500);
 const CONNECT: Duration = Duration::from_secs(10);
 

@@ -6,7 +6,8 @@ use http::HeaderValue;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// A token is renewed this long before it expires, or when a tenth of its lifetime is left, whichever is later.
+/// A token is renewed this long before it expires, or when a tenth of its lifetime is left, whichever is
+/// later.
 const MARGIN: Duration = Duration::from_secs(30);
 
 /// The value of `Authorization`, and when to renew it.

@@ -18,8 +18,8 @@ pub(crate) enum DeadCommand {
     Edit(EditArgs),
     /// Put dead letters back into their queues, to be delivered again.
     ///
-    /// On a terminal, waits for the results; Ctrl-C stops the waiting, not the replay. A replay by filter is a job in
-    /// the store: `martello dead replays` lists, watches and cancels it.
+    /// On a terminal, waits for the results; Ctrl-C stops the waiting, not the replay. A replay by filter is
+    /// a job in the store: `martello dead replays` lists, watches and cancels it.
     Replay(ReplayArgs),
     /// List, watch or cancel replays by filter.
     Replays {
@@ -77,10 +77,12 @@ pub(crate) struct EditArgs {
 
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
-    /// Replay this many per unit of time when a filter or --all selects them, such as 30/min or 500/h [default: 10/s].
+    /// Replay this many per unit of time when a filter or --all selects them, such as 30/min or 500/h
+    /// [default: 10/s].
     #[arg(long, value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
-    /// Also replay dead letters that a newer request of the same order key has overtaken; this overwrites newer data.
+    /// Also replay dead letters that a newer request of the same order key has overtaken; this overwrites
+    /// newer data.
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Wait for the results, also without a terminal or with --json.

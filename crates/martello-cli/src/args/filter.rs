@@ -25,7 +25,8 @@ pub(crate) struct FilterArgs {
     /// Match the outcome of the last attempt: success, unavailable, faulty, rejected, unsent or ambiguous.
     #[arg(long)]
     outcome: Option<Outcome>,
-    /// Match the reason for which an entry is or was dead: exhausted, rejected, expired, ambiguous, crashed or by_hand.
+    /// Match the reason for which an entry is or was dead: exhausted, rejected, expired, ambiguous, crashed
+    /// or by_hand.
     #[arg(long)]
     reason: Option<Reason>,
     /// Match entries with an attempt that has this tracking id.
@@ -37,7 +38,8 @@ pub(crate) struct FilterArgs {
     /// Match entries that this replay put back last.
     #[arg(long, value_parser = copied::id::<JobId>)]
     job: Option<JobId>,
-    /// Match entries whose state changed at or after this time: an age such as 2h or 3d, or 2026-11-28T16:00Z.
+    /// Match entries whose state changed at or after this time: an age such as 2h or 3d, or
+    /// 2026-11-28T16:00Z.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     since: Option<Timestamp>,
     /// Match entries whose state changed before this time.
@@ -70,7 +72,8 @@ impl FilterArgs {
     }
 }
 
-/// Rejects a match on another port: [`Filter`] has no port, and `--host` with a port must not select other ports.
+/// Rejects a match on another port: [`Filter`] has no port, and `--host` with a port must not select other
+/// ports.
 async fn refuse_other_ports(store: &dyn Store, filter: &Filter, port: u16) -> Result<(), CommandError> {
     let mut pages = EntryPages::new(store, filter, 1_000);
     while let Some(page) = pages.next().await? {

@@ -35,7 +35,8 @@ Exit codes:
     7  any other error
   130  interrupted or not confirmed: a replay that has started continues; run `upsert` or `poll` again to resume";
 
-/// Send entities to and read changes from unreliable HTTP APIs; inspect an outbox and repair its dead letters.
+/// Send entities to and read changes from unreliable HTTP APIs; inspect an outbox and repair its dead
+/// letters.
 #[derive(Parser)]
 #[command(name = "martello", version, after_help = AFTER)]
 pub(crate) struct Cli {

@@ -23,7 +23,8 @@ An item counts as seen once its line is written and flushed. If the command is k
 #[derive(Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct PollArgs {
-    /// The URL to poll. One query parameter has the value {since}, which is replaced by the time to read from.
+    /// The URL to poll. One query parameter has the value {since}, which is replaced by the time to read
+    /// from.
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
     /// Keep the position of the poll in this file, and parked items in FILE.parked.
@@ -53,7 +54,8 @@ pub(crate) struct PollArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Pages")]
 pub(crate) struct PageArgs {
-    /// The list of items within a page: a field or a JSON Pointer [default: data; with --link, the page itself].
+    /// The list of items within a page: a field or a JSON Pointer [default: data; with --link, the page
+    /// itself].
     #[arg(long, value_name = "PLACE")]
     pub(crate) items: Option<String>,
     /// Treat null instead of a list of items as an empty page; by default it is an error.
@@ -68,7 +70,8 @@ pub(crate) struct PageArgs {
     /// Follow the Link header with rel="next" instead of a cursor.
     #[arg(long, conflicts_with_all = ["cursor", "cursor_parameter"])]
     pub(crate) link: bool,
-    /// Request this many items per page, such as limit=100. Unlike a parameter in --url, it may change between runs.
+    /// Request this many items per page, such as limit=100. Unlike a parameter in --url, it may change
+    /// between runs.
     #[arg(long, value_name = "NAME=N", value_parser = page_size)]
     pub(crate) page_size: Option<(String, u32)>,
 }
@@ -80,18 +83,20 @@ pub(crate) struct PaceArgs {
     /// The time from one pass to the next; up to four times that while nothing is new.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time::duration)]
     pub(crate) interval: Duration,
-    /// How long after its stamp an item may first appear. Each pass starts this long before the end of the last one.
+    /// How long after its stamp an item may first appear. Each pass starts this long before the end of the
+    /// last one.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = time::duration)]
     pub(crate) overlap: Duration,
-    /// Start the first pass at this time or age, such as 30d [default: no {since} parameter in the first pass]. An age
-    /// counts from the first run: the checkpoint keeps the time, also when the poll requests everything again.
+    /// Start the first pass at this time or age, such as 30d [default: no {since} parameter in the first
+    /// pass]. An age counts from the first run: the checkpoint keeps the time, also when the poll requests
+    /// everything again.
     #[arg(long, value_name = "WHEN", value_parser = time::moment)]
     pub(crate) from: Option<Timestamp>,
     /// Treat a stamp without a time zone as UTC; by default its item is parked.
     #[arg(long)]
     pub(crate) utc: bool,
-    /// If the checkpoint belongs to another source, discard it and request everything. A source is the combination of
-    /// --url, --items, --key, --stamp and every header other than credentials.
+    /// If the checkpoint belongs to another source, discard it and request everything. A source is the
+    /// combination of --url, --items, --key, --stamp and every header other than credentials.
     #[arg(long)]
     pub(crate) resync: bool,
 }

@@ -24,22 +24,23 @@ The first Ctrl-C or SIGTERM gives requests in flight one second to finish; the r
 #[derive(Args)]
 #[command(after_help = AFTER)]
 pub(crate) struct UpsertArgs {
-    /// The URL of each entity: {field} is replaced by that field of its line, a number or a string of letters, digits,
-    /// '.', '~', '-', '_'.
+    /// The URL of each entity: {field} is replaced by that field of its line, a number or a string of
+    /// letters, digits, '.', '~', '-', '_'.
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
-    /// Read the entities from this file, one JSON object per line; the line is the request's body. '-' is standard input.
+    /// Read the entities from this file, one JSON object per line; the line is the request's body. '-' is
+    /// standard input.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// Write the result of each entity to this file, one JSON object per line. '-' is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Record finished entities in this file, and skip those that it already has. A journal belongs to one combination
-    /// of input content, method, URL with its query, and headers other than credentials.
+    /// Record finished entities in this file, and skip those that it already has. A journal belongs to one
+    /// combination of input content, method, URL with its query, and headers other than credentials.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
-    /// Store requests that fail temporarily in this outbox, whose worker delivers them: sqlite:PATH or postgres://…
-    /// [default without a value: MARTELLO_STORE].
+    /// Store requests that fail temporarily in this outbox, whose worker delivers them: sqlite:PATH or
+    /// postgres://… [default without a value: MARTELLO_STORE].
     #[arg(long, value_name = "STORE", num_args = 0..=1, default_missing_value = "")]
     pub(crate) outbox: Option<String>,
     /// Send this many requests concurrently, 1 to 1000.

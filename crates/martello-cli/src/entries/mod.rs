@@ -11,8 +11,8 @@ pub(crate) use show::{detail, meaning, show};
 
 /// All entries that match a filter, page by page, newest first.
 ///
-/// Entries stored in the meantime are newer than the cursor, so the walk ends. An entry that changes in the meantime
-/// is not visited twice.
+/// Entries stored in the meantime are newer than the cursor, so the walk ends. An entry that changes in the
+/// meantime is not visited twice.
 pub(crate) struct EntryPages<'a> {
     store: &'a dyn Store,
     filter: &'a Filter,

@@ -20,8 +20,8 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|name| path == Path::new(name))
 }
 
-/// Whether the path is standard output. It is never opened by that name, which would write a redirected file from its
-/// start.
+/// Whether the path is standard output. It is never opened by that name, which would write a redirected file
+/// from its start.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }

@@ -43,8 +43,8 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// Creates the temporary file beside the target, with a random name and mode 0600. `None` if the target exists and
-    /// is not a regular file.
+    /// Creates the temporary file beside the target, with a random name and mode 0600. `None` if the target
+    /// exists and is not a regular file.
     pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => return Ok(None),

@@ -8,7 +8,8 @@ use super::{Output, pretty::pretty};
 /// The maximum length of a body on the terminal, in bytes after indenting.
 const MOST: usize = 8 * 1024;
 
-/// Writes a body for people: JSON is formatted, each line is indented by two spaces, and the length is bounded.
+/// Writes a body for people: JSON is formatted, each line is indented by two spaces, and the length is
+/// bounded.
 pub(crate) fn write_body(out: &mut Output, request: &StoredRequest) -> io::Result<()> {
     let bytes = request.body.len();
     if bytes == 0 {

@@ -10,7 +10,8 @@ pub(crate) fn json(document: &impl Serialize) -> serde_json::Result<String> {
 
 /// Escapes characters that can control a terminal as `\u…`; the JSON values stay the same.
 ///
-/// ASCII control characters are left alone: JSON strings cannot contain them, and between tokens they are white space.
+/// ASCII control characters are left alone: JSON strings cannot contain them, and between tokens they are
+/// white space.
 pub(crate) fn printable_json(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for char in text.chars() {

@@ -1,4 +1,5 @@
-//! Indents JSON without changing its content: the order of names, repeated names and the digits of numbers stay.
+//! Indents JSON without changing its content: the order of names, repeated names and the digits of numbers
+//! stay.
 
 use serde::de::IgnoredAny;
 

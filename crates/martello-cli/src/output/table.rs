@@ -5,8 +5,8 @@ use std::{
 
 use super::Printable;
 
-/// The maximum width of a column on a terminal, in characters. Ids fit; longer URLs and reasons are truncated. Output
-/// to a file or pipe is never truncated.
+/// The maximum width of a column on a terminal, in characters. Ids fit; longer URLs and reasons are
+/// truncated. Output to a file or pipe is never truncated.
 const WIDEST: usize = 72;
 
 /// A text table; each column is as wide as its widest cell.

@@ -124,8 +124,8 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Whether the next pass would fail in the same way: the server rejects the request without a `Retry-After`, or its
-/// response is not what the command line describes.
+/// Whether the next pass would fail in the same way: the server rejects the request without a `Retry-After`,
+/// or its response is not what the command line describes.
 fn is_lasting(error: &PollError) -> bool {
     use martello_poll::PageErrorKind::{Call, Status};
     let Some(page) = error.page_error() else { return error.kind() == PollErrorKind::Source };

@@ -116,7 +116,8 @@ fn described<P: Paged<Item = Box<RawValue>>>(
         None => source,
     };
     let source = if args.pace.utc { source.stamps_are_utc() } else { source };
-    // One response may have several lists, such as changed and deleted items, so --items is part of the identity.
+    // One response may have several lists, such as changed and deleted items, so --items is part of the
+    // identity.
     let source = match args.pages.items.as_deref().filter(|place| args.pages.link || *place != "data") {
         Some(place) => source.identity(format!("--items /{}", place.strip_prefix('/').unwrap_or(place))),
         None => source,

@@ -135,7 +135,8 @@ async fn open(args: &UpsertArgs, template: &RequestTemplate) -> Result<Opened, C
     Ok(Opened { credentials, input, journal, place, report_writer })
 }
 
-/// Opens the journal of this run, which is identified by the content of the input, the method, the URL and the headers.
+/// Opens the journal of this run, which is identified by the content of the input, the method, the URL and
+/// the headers.
 async fn journal(
     args: &UpsertArgs,
     template: &RequestTemplate,

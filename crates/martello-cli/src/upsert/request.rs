@@ -18,7 +18,7 @@ pub(super) struct RequestTemplate {
     pub(super) headers: HeaderMap,
 }
 
-/// Why a line is no request. Of what is in the line it shows the id at most.
+/// Why a line is not a valid request. The text quotes at most the id of the line.
 #[derive(Debug)]
 pub(super) struct RowError {
     line: u64,

@@ -10,7 +10,8 @@ use crate::{
     sync::{SyncFixture, run},
 };
 
-/// An escape sequence, C1 control characters, bidirectional controls, a Unicode line separator, invisible characters.
+/// An escape sequence, C1 control characters, bidirectional controls, a Unicode line separator, invisible
+/// characters.
 const STEERS: &str =
     "\u{1b}]52;c;Zm9v\u{7}\u{9b}2J\u{7f}\u{61c}\u{200b}\u{200e}\u{202e}\u{2028}\u{2066}\u{e0041}";
 /// Those of them that a URL, a header and a key can contain.

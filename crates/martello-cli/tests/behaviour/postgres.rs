@@ -1,4 +1,5 @@
-//! The same command on a server, whose URL is in `MARTELLO_TEST_POSTGRES_URL`. They are ignored unless they are asked for.
+//! The command on PostgreSQL. `MARTELLO_TEST_POSTGRES_URL` is the server's URL. These tests are ignored by
+//! default.
 
 use std::{
     env,
@@ -10,7 +11,7 @@ use martello_postgres::PostgresStore;
 
 use crate::support::{RunResult, StoreFixture, bare};
 
-/// The server's URL. Tests that need it are ignored, so that a run without a server counts them as that.
+/// The server's URL.
 fn url() -> String {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");

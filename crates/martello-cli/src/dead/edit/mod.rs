@@ -29,8 +29,8 @@ const MOST: u64 = 64 * 1024 * 1024;
 
 /// Stores a new revision.
 ///
-/// NOTE: this does not use `Outbox::edit`, which seals the body; the command has no key. A sealed body cannot be
-/// changed, the rest of the request can.
+/// NOTE: this does not use `Outbox::edit`, which seals the body; the command has no key. A sealed body cannot
+/// be changed, the rest of the request can.
 pub(super) async fn edit(context: &mut Context, args: EditArgs) -> Result<Exit, CommandError> {
     for (name, path) in [("--body-file", &args.body_file), ("--request-file", &args.request_file)] {
         path.as_deref().map_or(Ok(()), |path| context.files.reads(name, path))?;
@@ -81,11 +81,13 @@ async fn revise(
     print(context, &entry, key.as_deref())
 }
 
-/// Checks the draft and gives it a new `Idempotency-Key`, because the server must treat it as another request.
+/// Checks the draft and gives it a new `Idempotency-Key`, because the server must treat it as another
+/// request.
 ///
 /// # Errors
 ///
-/// If the draft has a header that an outbox does not store. A header that the last revision already has is allowed.
+/// If the draft has a header that an outbox does not store. A header that the last revision already has is
+/// allowed.
 fn checked(draft: StoredRequest, last: &StoredRequest) -> Result<StoredRequest, CommandError> {
     // Rejects userinfo in the URL, which `StoredRequest::new` would remove silently.
     draft.check()?;
