@@ -223,7 +223,7 @@ pub(super) fn turn(claim: usize) -> Turn {
         settle: Vec::new(),
         claim,
         cap: 5,
-        lease: LEASE,
+        lease_duration: LEASE,
     }
 }
 

@@ -164,8 +164,8 @@ impl Store for PostgresStore {
         Box::pin(async move { write::turn(&self.engine.shared, &turn).await })
     }
 
-    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
-        Box::pin(async move { write::heartbeat(&self.engine.shared, &leases, lease).await })
+    fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(async move { write::heartbeat(&self.engine.shared, &leases, lease_duration).await })
     }
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {

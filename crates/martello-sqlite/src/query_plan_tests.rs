@@ -59,7 +59,7 @@ fn entry(key: &str) -> NewEntry {
 
 fn turn(claim: usize, settle: Vec<Settlement>) -> Turn {
     let worker = WorkerId::new("worker").unwrap();
-    Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease: LEASE }
+    Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease_duration: LEASE }
 }
 
 /// What an outbox and its worker do every day.

@@ -110,8 +110,8 @@ impl Store for SqliteStore {
         Box::pin(self.engine.write(move |tx| write::turn(tx, &turn)))
     }
 
-    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
-        Box::pin(self.engine.write(move |tx| write::heartbeat(tx, &leases, lease)))
+    fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>> {
+        Box::pin(self.engine.write(move |tx| write::heartbeat(tx, &leases, lease_duration)))
     }
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {

@@ -52,7 +52,7 @@ fn event_line(event: &EntryEvent) -> String {
     let detail = event.detail.as_deref().unwrap_or_default();
     let detail = Printable::new(detail);
     match event.kind {
-        EventKind::Died => format!("became a dead letter: {detail}"),
+        EventKind::DeadLettered => format!("became a dead letter: {detail}"),
         EventKind::Cancelled => "cancelled by an operator".to_owned(),
         EventKind::Superseded => format!("superseded by {detail}"),
         EventKind::Edited => format!("edited: revision {detail}"),

@@ -126,7 +126,7 @@ impl StoreFixture {
 fn turn(settle: Vec<Settlement>, claim: usize) -> Turn {
     let worker = WorkerId::new("worker-1").unwrap();
     let queue = QueueName::default();
-    Turn { queue, worker, settle, claim, cap: 100, lease: Duration::from_secs(60) }
+    Turn { queue, worker, settle, claim, cap: 100, lease_duration: Duration::from_secs(60) }
 }
 
 /// The command without a store and without a terminal.

@@ -214,7 +214,7 @@ impl<'a> Player<'a> {
             settle,
             claim: *claim,
             cap: *cap,
-            lease: *lease,
+            lease_duration: *lease,
         };
         let (found, expected) = (engine.turn(turn(engines)).await?, self.model.turn(turn(models)).await?);
         same("the number of answers to settlements", found.settled.len(), settled.len())?;
@@ -223,9 +223,9 @@ impl<'a> Player<'a> {
         {
             self.answered(at, found, expected)?;
         }
-        let died: Vec<_> = found.died.into_iter().map(|entry| self.jobs.entry(entry)).collect();
-        same("turn: those that died", by_id(died), by_id(expected.died))?;
-        same("turn: how many leases were lost", found.lost, expected.lost)?;
+        let died: Vec<_> = found.dead_letters.into_iter().map(|entry| self.jobs.entry(entry)).collect();
+        same("turn: those that died", by_id(died), by_id(expected.dead_letters))?;
+        same("turn: how many leases were lost", found.reclaimed_leases, expected.reclaimed_leases)?;
         self.claimed(found.claimed, expected.claimed)?;
         same("turn: when the next is", found.next, expected.next)
     }

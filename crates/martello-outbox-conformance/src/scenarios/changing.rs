@@ -74,7 +74,13 @@ pub(in super::super) async fn a_change_of_nothing_is_refused(stage: &Stage<'_>) 
 pub(in super::super) async fn what_is_ready_can_be_cancelled_or_buried(stage: &Stage<'_>) -> Played {
     for (change, state, reason, event, told) in [
         (Change::Cancel, State::Cancelled, None, EventKind::Cancelled, None),
-        (Change::DeadLetter, State::Dead, Some(Reason::ByHand), EventKind::Died, Some("by_hand".into())),
+        (
+            Change::DeadLetter,
+            State::Dead,
+            Some(Reason::ByHand),
+            EventKind::DeadLettered,
+            Some("by_hand".into()),
+        ),
     ] {
         let id = one(stage, State::Ready).await?;
         stage.pass(seconds(1));

@@ -150,13 +150,13 @@ pub(in super::super) async fn expired_entries_become_dead_letters(stage: &Stage<
     let paused = stage.put(paused).await?;
     stage.store().pause(&queue("paused"), "to see").await?;
     stage.pass(seconds(10) - MOMENT);
-    same("those that died a microsecond before", stage.turn(turn(5)).await?.died, Vec::new())?;
+    same("those that died a microsecond before", stage.turn(turn(5)).await?.dead_letters, Vec::new())?;
     stage.pass(MOMENT);
-    let died = only("those that died", stage.turn(turn(0)).await?.died)?;
+    let died = only("those that died", stage.turn(turn(0)).await?.dead_letters)?;
     same("the entry, as it was told and as it is kept", &died, &stage.entry(waiting).await?)?;
     same("the entry", (died.id, died.state, died.reason), (waiting, State::Dead, Some(Reason::Expired)))?;
     same("when it moved", died.changed_at, stage.now())?;
-    let event = EntryEvent { at: stage.now(), kind: EventKind::Died, detail: Some("expired".into()) };
+    let event = EntryEvent { at: stage.now(), kind: EventKind::DeadLettered, detail: Some("expired".into()) };
     same("its events", stage.detail(waiting).await?.events, vec![event])?;
     same("one that a worker has", stage.state(leased).await?, State::Leased)?;
     same("one of another queue", stage.state(paused).await?, State::Ready)?;
@@ -172,10 +172,10 @@ pub(in super::super) async fn a_turn_moves_a_hundred_expired_entries(stage: &Sta
     stage.pass(seconds(20));
     let turned = stage.turn(turn(5)).await?;
     same("what was claimed beside them", ids(&turned.claimed), vec![ready])?;
-    same("those that died at first", turned.died.len(), 100)?;
+    same("those that died at first", turned.dead_letters.len(), 100)?;
     same("what was to be done next", turned.next, Some(seconds(0)))?;
     same("the one that expired last", stage.state(last).await?, State::Ready)?;
     let turned = stage.turn(turn(0)).await?;
-    same("those that died then", turned.died.len(), 50)?;
+    same("those that died then", turned.dead_letters.len(), 50)?;
     same("one that has time", stage.state(ready).await?, State::Leased)
 }

@@ -228,7 +228,7 @@ pub(in super::super) async fn an_entry_can_be_dead_at_the_door(stage: &Stage<'_>
         same("a dead letter", found, (State::Dead, Some(*reason), 2))?;
         same("its attempts", detail.attempts, at_the_door())?;
         let died = Some(reason.as_str().into());
-        let event = EntryEvent { at: stage.now(), kind: EventKind::Died, detail: died };
+        let event = EntryEvent { at: stage.now(), kind: EventKind::DeadLettered, detail: died };
         same("its events", detail.events, vec![event])?;
     }
     same("what waits of its key", stage.state(waiting).await?, State::Ready)?;
@@ -275,7 +275,7 @@ pub(in super::super) async fn times_end_with_the_last_that_can_be_told(stage: &S
     same("when it is due and expires", (found.due_at, found.expires_at), (last, last))?;
     let early = stage.put(NewEntry { expires_in: ever, ..entry() }).await?;
     let claimed = stage
-        .turn(martello_outbox::store::Turn { lease: ever, ..super::super::stage::turn(1) })
+        .turn(martello_outbox::store::Turn { lease_duration: ever, ..super::super::stage::turn(1) })
         .await?
         .claimed;
     same("the lease", claimed.first().map(|claimed| claimed.until), Some(last))?;

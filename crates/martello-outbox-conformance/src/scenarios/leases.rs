@@ -13,9 +13,9 @@ pub(in super::super) async fn a_lease_lasts_to_its_end(stage: &Stage<'_>) -> Pla
     let claimed = stage.claim_one().await?;
     stage.pass(LEASE - MOMENT);
     let turned = stage.turn(turn(5)).await?;
-    same("what is lost a microsecond before", (turned.lost, turned.claimed.len()), (0, 0))?;
+    same("what is lost a microsecond before", (turned.reclaimed_leases, turned.claimed.len()), (0, 0))?;
     stage.pass(MOMENT);
-    same("what is lost at its end", stage.turn(turn(0)).await?.lost, 1)?;
+    same("what is lost at its end", stage.turn(turn(0)).await?.reclaimed_leases, 1)?;
     same("the entry", stage.state(claimed.entry.id).await?, State::Ready)
 }
 
@@ -24,7 +24,7 @@ pub(in super::super) async fn a_lost_entry_is_ready_at_once(stage: &Stage<'_>) -
     let claimed = stage.claim_one().await?;
     stage.pass(LEASE + seconds(1));
     let turned = stage.turn(turn(0)).await?;
-    same("what is lost, and who died", (turned.lost, turned.died), (1, Vec::new()))?;
+    same("what is lost, and who died", (turned.reclaimed_leases, turned.dead_letters), (1, Vec::new()))?;
     let detail = stage.detail(id).await?;
     let found = (detail.entry.state, detail.entry.due_at, detail.entry.changed_at);
     same("the entry", found, (State::Ready, stage.now(), stage.now()))?;
@@ -46,12 +46,13 @@ pub(in super::super) async fn a_lost_entry_that_must_not_be_sent_twice_is_a_dead
     stage.claim_one().await?;
     stage.pass(LEASE);
     let turned = stage.turn(turn(5)).await?;
-    same("what is lost and claimed", (turned.lost, turned.claimed.len()), (1, 0))?;
-    let died = only("those that died", turned.died)?;
+    same("what is lost and claimed", (turned.reclaimed_leases, turned.claimed.len()), (1, 0))?;
+    let died = only("those that died", turned.dead_letters)?;
     let detail = stage.detail(id).await?;
     same("the entry, as it was told and as it is kept", &died, &detail.entry)?;
     same("the entry", (died.id, died.state, died.reason), (id, State::Dead, Some(Reason::Ambiguous)))?;
-    let event = EntryEvent { at: stage.now(), kind: EventKind::Died, detail: Some("ambiguous".into()) };
+    let event =
+        EntryEvent { at: stage.now(), kind: EventKind::DeadLettered, detail: Some("ambiguous".into()) };
     same("its events", detail.events, vec![event])?;
     same("its attempts", detail.attempts.len(), 1)
 }
@@ -64,7 +65,7 @@ pub(in super::super) async fn an_entry_whose_workers_crash_ends_as_a_dead_letter
     stage.pass(LEASE);
     same("after the first crash, in the same turn", stage.claim_one().await?.entry.tries, 2)?;
     stage.pass(LEASE);
-    let died = only("those that died", stage.turn(turn(5)).await?.died)?;
+    let died = only("those that died", stage.turn(turn(5)).await?.dead_letters)?;
     same("the entry", (died.id, died.state, died.reason), (id, State::Dead, Some(Reason::Crashed)))?;
     let detail = stage.detail(id).await?;
     same("its attempts", detail.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), vec![1, 2])
@@ -75,8 +76,8 @@ pub(in super::super) async fn a_lost_entry_that_has_expired_is_a_dead_letter(sta
     stage.claim_one().await?;
     stage.pass(LEASE);
     let turned = stage.turn(turn(5)).await?;
-    same("what is lost and claimed", (turned.lost, turned.claimed.len()), (1, 0))?;
-    let died = only("those that died", turned.died)?;
+    same("what is lost and claimed", (turned.reclaimed_leases, turned.claimed.len()), (1, 0))?;
+    let died = only("those that died", turned.dead_letters)?;
     same("the entry", (died.id, died.state, died.reason), (id, State::Dead, Some(Reason::Expired)))
 }
 
@@ -87,11 +88,11 @@ pub(in super::super) async fn a_turn_takes_the_lost_leases_of_its_queue(stage: &
     let other = || Turn { queue: queue("other"), ..turn(5) };
     stage.turn(other()).await?;
     stage.pass(LEASE);
-    same("the other queue's", stage.turn(other()).await?.lost, 1)?;
+    same("the other queue's", stage.turn(other()).await?.reclaimed_leases, 1)?;
     same("the default queue's", stage.stats(&turn(0).queue).await?.leased, 3)?;
     stage.store().pause(&turn(0).queue, "to see").await?;
-    same("those of a paused queue", stage.turn(turn(0)).await?.lost, 3)?;
-    same("those that are lost once more", stage.turn(turn(0)).await?.lost, 0)
+    same("those of a paused queue", stage.turn(turn(0)).await?.reclaimed_leases, 3)?;
+    same("those that are lost once more", stage.turn(turn(0)).await?.reclaimed_leases, 0)
 }
 
 pub(in super::super) async fn a_lost_lease_makes_room_under_the_cap(stage: &Stage<'_>) -> Played {
@@ -141,7 +142,7 @@ pub(in super::super) async fn a_lease_that_ran_out_is_held_until_it_is_taken(sta
     let [late, prolonged] = claimed.as_slice() else { return same("the claims", claimed.len(), 2) };
     same("a late heartbeat", stage.store().heartbeat(lease(&claimed), LEASE).await?, vec![true, true])?;
     stage.pass(LEASE - MOMENT);
-    same("what is lost then", stage.turn(turn(0)).await?.lost, 0)?;
+    same("what is lost then", stage.turn(turn(0)).await?.reclaimed_leases, 0)?;
     stage.pass(seconds(9));
     same("a late settlement", stage.settle(late, End::Done).await?, Settled::Applied)?;
     // Its own turn took the other one.
@@ -159,9 +160,9 @@ pub(in super::super) async fn a_heartbeat_prolongs_what_is_held(stage: &Stage<'_
     let beats = vec![settled.lease.clone(), held.lease.clone(), wrong, unknown];
     same("the answers", stage.store().heartbeat(beats, seconds(30)).await?, vec![false, true, false, false])?;
     stage.pass(seconds(30) - MOMENT);
-    same("what is lost at first", stage.turn(turn(0)).await?.lost, 1)?;
+    same("what is lost at first", stage.turn(turn(0)).await?.reclaimed_leases, 1)?;
     same("what was prolonged", stage.state(held.entry.id).await?, State::Leased)?;
     stage.pass(MOMENT);
-    same("what is lost then", stage.turn(turn(0)).await?.lost, 1)?;
+    same("what is lost then", stage.turn(turn(0)).await?.reclaimed_leases, 1)?;
     same("the answers to nothing", stage.store().heartbeat(Vec::new(), LEASE).await?, Vec::<bool>::new())
 }

@@ -47,13 +47,13 @@ pub(in super::super) async fn the_next_turn_is_when_the_first_head_is_due(stage:
 pub(in super::super) async fn the_next_turn_is_when_the_first_lease_runs_out(stage: &Stage<'_>) -> Played {
     stage.put(keyed("k")).await?;
     stage.put(keyed("k")).await?;
-    let leased = stage.turn(Turn { lease: seconds(40), ..turn(1) }).await?.claimed;
+    let leased = stage.turn(Turn { lease_duration: seconds(40), ..turn(1) }).await?.claimed;
     next(stage, "a key whose head is leased", Some(seconds(40))).await?;
     let leases = super::super::stage::lease(&leased);
     stage.store().heartbeat(leases, seconds(70)).await?;
     next(stage, "that, prolonged", Some(seconds(70))).await?;
     stage.put(NewEntry { queue: queue("other"), ..entry() }).await?;
-    stage.turn(Turn { queue: queue("other"), lease: seconds(1), ..turn(1) }).await?;
+    stage.turn(Turn { queue: queue("other"), lease_duration: seconds(1), ..turn(1) }).await?;
     next(stage, "that, and a lease of another queue", Some(seconds(70))).await
 }
 

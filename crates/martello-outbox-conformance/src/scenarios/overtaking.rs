@@ -104,7 +104,7 @@ pub(in super::super) async fn a_lost_lease_overtakes_possibly(stage: &Stage<'_>)
         let newer = stage.put_dead(keyed("k")).await?;
         stage.pass(LEASE);
         same("before it is taken", mark(stage, dead).await?, None)?;
-        same("the lost", stage.turn(turn(0)).await?.lost, 1)?;
+        same("the lost", stage.turn(turn(0)).await?.reclaimed_leases, 1)?;
         same("an older one", mark(stage, dead).await?, Some(Overtaken::Possibly))?;
         same("a newer one", mark(stage, newer).await?, None)?;
         same("one of another key", mark(stage, other).await?, None)?;

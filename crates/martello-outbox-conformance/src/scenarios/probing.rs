@@ -224,7 +224,7 @@ pub(in super::super) async fn a_held_entry_expires_and_can_be_called_off(stage: 
     stage.store().change(cancelled, Change::Cancel).await?;
     stage.store().change(buried, Change::DeadLetter).await?;
     stage.pass(seconds(20));
-    let died = stage.turn(turn(5)).await?.died;
+    let died = stage.turn(turn(5)).await?.dead_letters;
     same("what has expired", only("those that died", died)?.id, expires)
 }
 

@@ -57,8 +57,11 @@ pub(in super::super) async fn an_entry_dies_for_the_reason_it_is_given(stage: &S
         let found = (detail.entry.state, detail.entry.reason, detail.entry.changed_at);
         same("the entry", found, (State::Dead, Some(*reason), stage.now()))?;
         same("its attempts", detail.attempts.len(), 1)?;
-        let event =
-            EntryEvent { at: stage.now(), kind: EventKind::Died, detail: Some(reason.as_str().into()) };
+        let event = EntryEvent {
+            at: stage.now(),
+            kind: EventKind::DeadLettered,
+            detail: Some(reason.as_str().into()),
+        };
         same("its events", detail.events, vec![event])?;
     }
     Ok(())
@@ -213,6 +216,10 @@ pub(in super::super) async fn a_turn_settles_before_it_takes_lost_leases(stage: 
     stage.pass(LEASE);
     let settle = vec![settlement(&claimed, End::Done, stage.now())];
     let turned = stage.turn(Turn { settle, ..turn(5) }).await?;
-    same("the answers and the losses", (turned.settled, turned.lost), (vec![Settled::Applied], 0))?;
+    same(
+        "the answers and the losses",
+        (turned.settled, turned.reclaimed_leases),
+        (vec![Settled::Applied], 0),
+    )?;
     same("the entry", stage.state(id).await?, State::Done)
 }

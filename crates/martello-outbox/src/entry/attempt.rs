@@ -31,7 +31,7 @@ pub struct AttemptRecord {
 impl AttemptRecord {
     /// What a call went through at the door, as attempts at revision 1.
     #[must_use]
-    pub fn at_the_door(attempts: &[Attempt]) -> Vec<Self> {
+    pub fn by_layer(attempts: &[Attempt]) -> Vec<Self> {
         let record = |(number, attempt): (u32, &Attempt)| Self {
             number,
             revision: 1,

@@ -45,7 +45,7 @@ words! {
     /// What can happen to an entry, other than an attempt.
     EventKind, "event", "one of the words of `EventKind`" {
         /// It became a dead letter; the detail is the [`Reason`](crate::Reason).
-        Died = "died",
+        DeadLettered = "died",
         /// It was cancelled by hand.
         Cancelled = "cancelled",
         /// A newer entry of its key took its place; the detail is that entry's id.

@@ -112,7 +112,7 @@ where
     let body = outbox.whole(body).await?;
     let mut entry = outbox.entry(RequestHead::from(request), body)?;
     if let Some(ending) = ending {
-        entry.attempts = AttemptRecord::at_the_door(&ending.attempts);
+        entry.attempts = AttemptRecord::by_layer(&ending.attempts);
         entry.delay = entry.delay.max(ending.retry_after);
     }
     entry.dead = dead;

@@ -125,7 +125,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Makes these leases last for `lease` from now, and tells for each whether it was still held. One that has run
     /// out is held until a turn takes it.
-    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>>;
+    fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>>;
 
     /// Claims nothing from this queue until it is resumed. What is leased goes on.
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()>;

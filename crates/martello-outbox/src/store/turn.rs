@@ -68,7 +68,7 @@ pub struct Turn {
     /// How many of the queue may be leased at once, by whomever; from 1.
     pub cap: usize,
     /// How long its claims last without a heartbeat.
-    pub lease: Duration,
+    pub lease_duration: Duration,
 }
 
 /// What came of a claim.
@@ -174,9 +174,9 @@ pub struct Turned {
     /// What the worker has now, in addition.
     pub claimed: Vec<Claimed>,
     /// The entries that became dead letters by a lost lease or by expiry.
-    pub died: Vec<Entry>,
+    pub dead_letters: Vec<Entry>,
     /// How many leases had run out.
-    pub lost: usize,
+    pub reclaimed_leases: usize,
     /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
     /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
     /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry

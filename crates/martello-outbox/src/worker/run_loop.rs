@@ -185,7 +185,7 @@ where
             settle: self.settlements.start_turn(),
             claim,
             cap: self.outbox.settings.concurrency,
-            lease: self.options.lease_duration(),
+            lease_duration: self.options.lease_duration(),
         }
     }
 
@@ -200,12 +200,12 @@ where
             }
         };
         self.turns.succeeded(&turned, now);
-        self.reporter.turn_succeeded(turned.lost, now);
+        self.reporter.turn_succeeded(turned.reclaimed_leases, now);
         self.reporter.failures_in_row(self.holds.failures_in_row(now));
         for (pending, settled) in self.settlements.turn_succeeded(turned.settled) {
             self.reporter.settled(&pending, settled, now);
         }
-        self.reporter.dead_letters(&turned.died);
+        self.reporter.dead_letters(&turned.dead_letters);
         for claimed in turned.claimed {
             match self.claims.apply(&claimed, self.turns.requested(), now) {
                 Claim::Deliver(claimed_entry) => self.start_delivery(claimed_entry, claimed),

@@ -62,8 +62,8 @@ impl TurnSchedule {
         self.backoff.succeeded();
         let is_idle = turned.settled.is_empty()
             && turned.claimed.is_empty()
-            && turned.died.is_empty()
-            && turned.lost == 0;
+            && turned.dead_letters.is_empty()
+            && turned.reclaimed_leases == 0;
         let is_full = self.last.claim > 0 && turned.claimed.len() >= self.last.claim;
         let wait = if is_full || self.last.store_changed {
             Duration::ZERO

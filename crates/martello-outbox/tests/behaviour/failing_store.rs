@@ -68,7 +68,7 @@ impl Store for Failing {
 
     down! {
         turn(turn: Turn) -> Turned;
-        heartbeat(leases: Vec<Lease>, lease: Duration) -> Vec<bool>;
+        heartbeat(leases: Vec<Lease>, lease_duration: Duration) -> Vec<bool>;
         queues() -> Vec<QueueStats>;
         entry(id: EntryId) -> Option<Entry>;
         detail(id: EntryId) -> Option<Detail>;

@@ -25,7 +25,7 @@ fn turn() -> Turn {
         settle: Vec::new(),
         claim: 10,
         cap: 5,
-        lease: Duration::from_secs(60),
+        lease_duration: Duration::from_secs(60),
     }
 }
 

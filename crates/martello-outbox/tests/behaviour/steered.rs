@@ -150,9 +150,9 @@ impl Store for Steered {
         self.steer(Op::Turn, turned)
     }
 
-    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
+    fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>> {
         let lease = self.shared.lock().unwrap().renewed_for.unwrap_or(lease);
-        self.steer(Op::Heartbeat, self.store.heartbeat(leases, lease))
+        self.steer(Op::Heartbeat, self.store.heartbeat(leases, lease_duration))
     }
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {

@@ -48,7 +48,7 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         .bind(turn.worker.as_str())
         .bind(i64::try_from(turn.claim.min(MOST_CLAIMED)).unwrap_or(i64::MAX))
         .bind(i64::from(i32::try_from(turn.cap).unwrap_or(i32::MAX)))
-        .bind(micros(turn.lease))
+        .bind(micros(turn.lease_duration))
         .bind(lost.outcome.as_str())
         .bind(lost.fault.as_deref());
     let slot_ordered = SlotOrdered::of(&turn.settle);
@@ -61,11 +61,12 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         match row.try_get(0).map_err(explain)? {
             kind::DONE => {
                 settled = row.try_get(1).map_err(explain)?;
-                turned.lost = usize::try_from(row.try_get::<i32, _>(2).map_err(explain)?).unwrap_or_default();
+                turned.reclaimed_leases =
+                    usize::try_from(row.try_get::<i32, _>(2).map_err(explain)?).unwrap_or_default();
                 turned.next = row.try_get::<Option<i64>, _>(3).map_err(explain)?.map(duration);
             }
             kind::CLAIMED => turned.claimed.push(claimed(row, turn)?),
-            kind::DIED => turned.died.push(overview(row, ENTRY)?.1),
+            kind::DIED => turned.dead_letters.push(overview(row, ENTRY)?.1),
             _ => return Err(corrupt("answer")),
         }
     }
@@ -100,10 +101,10 @@ fn changes(turn: &Turn, turned: &Turned) -> Changes {
             changes.merge(Changes::between(Some(State::Leased), to));
         }
     }
-    if turned.lost > 0 {
+    if turned.reclaimed_leases > 0 {
         changes.merge(Changes::READY);
     }
-    if !turned.died.is_empty() {
+    if !turned.dead_letters.is_empty() {
         changes.merge(Changes::ALL);
     }
     changes

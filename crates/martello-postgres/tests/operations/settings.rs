@@ -101,7 +101,9 @@ async fn work(store: &PostgresStore) {
     for _ in 0..20 {
         let claimed = store.turn(claim(5)).await.unwrap().claimed;
         let leases: Vec<Lease> = claimed.iter().map(|claimed| claimed.lease.clone()).collect();
-        assert!(store.heartbeat(leases, Duration::from_secs(60)).await.unwrap().iter().all(|held| *held));
+        assert!(
+            store.heartbeat(leases, Duration::from_secs(60)).await.unwrap().iter().all(|renewed| *renewed)
+        );
         store.turn(Turn { settle: claimed.iter().map(done).collect(), ..claim(0) }).await.unwrap();
     }
     let queue = QueueName::default();

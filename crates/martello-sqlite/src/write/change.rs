@@ -56,7 +56,7 @@ pub(super) fn end_ready(tx: &mut Tx<'_>, seq: i64, to: State, reason: Option<Rea
 /// Makes a ready entry a dead letter.
 pub(super) fn dead_letter(tx: &mut Tx<'_>, seq: i64, reason: Reason) -> Result<(), Fault> {
     end_ready(tx, seq, State::Dead, Some(reason))?;
-    tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
+    tx.note(seq, EventKind::DeadLettered, Some(reason.as_str()))?;
     Ok(())
 }
 

@@ -106,7 +106,7 @@ pub(super) fn claim(
 }
 
 fn take(tx: &Tx<'_>, turn: &Turn, sql: &str, which: i64) -> Result<Vec<(Fence, Entry)>, Fault> {
-    let until = later(tx.now, turn.lease);
+    let until = later(tx.now, turn.lease_duration);
     let values = params![turn.queue.as_str(), tx.now, until, turn.worker.as_str(), which];
     sql::all(tx, sql, values, |row: &Row<'_>| {
         let (seq, entry) = read_entry_without_request(row)?;
@@ -127,7 +127,13 @@ fn claimed(
     entry.uri.clone_from(&request.uri);
     let lease = Lease { id: entry.id, fence: fence.to_text(), worker: turn.worker.clone() };
     tx.moved(&turn.queue, Some(State::Ready), Some(State::Leased));
-    Ok(Claimed { lease, until: timestamp(later(tx.now, turn.lease)), entry, request, holds_in_row: holds })
+    Ok(Claimed {
+        lease,
+        until: timestamp(later(tx.now, turn.lease_duration)),
+        entry,
+        request,
+        holds_in_row: holds,
+    })
 }
 
 /// How long until a turn may have something to do, when it claimed less than requested.

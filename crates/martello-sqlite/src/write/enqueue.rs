@@ -37,7 +37,7 @@ fn store(tx: &mut Tx<'_>, new: &NewEntry) -> Result<Enqueued, Fault> {
         record(tx, seq, attempt.number, attempt)?;
     }
     if let Some(reason) = new.dead {
-        tx.note(seq, EventKind::Died, Some(reason.as_str()))?;
+        tx.note(seq, EventKind::DeadLettered, Some(reason.as_str()))?;
     }
     let state = if new.dead.is_some() { State::Dead } else { State::Ready };
     tx.moved(&new.queue, None, Some(state));

@@ -17,7 +17,11 @@ use crate::{
 const EXPIRED_AT_ONCE: usize = 100;
 
 /// Takes back the expired leases of a queue. Returns how many.
-pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<usize, Fault> {
+pub(super) fn reap(
+    tx: &mut Tx<'_>,
+    queue: &QueueName,
+    dead_letters: &mut Vec<Entry>,
+) -> Result<usize, Fault> {
     let sql = concat!(
         "SELECT ",
         columns!(),
@@ -51,8 +55,8 @@ pub(super) fn reap(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) ->
         }
         promote(tx, queue.as_str(), entry.order_key.as_ref().map(OrderKey::as_str))?;
         if let Some(reason) = reason {
-            tx.note(*seq, EventKind::Died, Some(reason.as_str()))?;
-            died.push(entry_at(tx, *seq)?);
+            tx.note(*seq, EventKind::DeadLettered, Some(reason.as_str()))?;
+            dead_letters.push(entry_at(tx, *seq)?);
         }
     }
     Ok(lost.len())
@@ -81,7 +85,11 @@ fn release_lost(
 }
 
 /// Makes expired entries dead letters. Returns whether there are more of them.
-pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) -> Result<bool, Fault> {
+pub(super) fn expire(
+    tx: &mut Tx<'_>,
+    queue: &QueueName,
+    dead_letters: &mut Vec<Entry>,
+) -> Result<bool, Fault> {
     let sql = "SELECT seq FROM outbox INDEXED BY entry_expiring
          WHERE queue = ?1 AND pending = 1 AND state = 0 AND expires_at <= ?2 ORDER BY expires_at, seq LIMIT ?3";
     let limit = i64::try_from(EXPIRED_AT_ONCE).unwrap_or(i64::MAX) + 1;
@@ -89,7 +97,7 @@ pub(super) fn expire(tx: &mut Tx<'_>, queue: &QueueName, died: &mut Vec<Entry>) 
         sql::all(tx, sql, params![queue.as_str(), tx.now, limit], |row| row.get(0).map_err(Fault::from))?;
     for seq in expired.iter().take(EXPIRED_AT_ONCE) {
         dead_letter(tx, *seq, Reason::Expired)?;
-        died.push(entry_at(tx, *seq)?);
+        dead_letters.push(entry_at(tx, *seq)?);
     }
     Ok(expired.len() > EXPIRED_AT_ONCE)
 }

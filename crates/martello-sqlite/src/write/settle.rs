@@ -39,7 +39,7 @@ pub(super) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> Result<Settled
     let state = match settlement.end {
         End::Done => State::Done,
         End::Dead(reason) => {
-            tx.note(fence.seq, EventKind::Died, Some(reason.as_str()))?;
+            tx.note(fence.seq, EventKind::DeadLettered, Some(reason.as_str()))?;
             State::Dead
         }
         End::Again { .. } | End::GiveBack => State::Ready,

@@ -21,13 +21,13 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     let mut state = queue_state(tx, turn)?;
     let come = |moment: Option<i64>| moment.is_some_and(|moment| moment <= tx.now);
     let (some_lost, some_expired) = (come(state.first_lease), come(state.first_expiry));
-    let (mut lost, mut more, mut died) = (0, false, Vec::new());
+    let (mut reclaimed_leases, mut more, mut dead_letters) = (0, false, Vec::new());
     if some_lost {
-        lost = reap(tx, &turn.queue, &mut died)?;
+        reclaimed_leases = reap(tx, &turn.queue, &mut dead_letters)?;
     }
     // An entry whose lease was taken back may have expired, too.
     if some_lost || some_expired {
-        more = expire(tx, &turn.queue, &mut died)?;
+        more = expire(tx, &turn.queue, &mut dead_letters)?;
         state = queue_state(tx, turn)?;
     }
     let mut holds =
@@ -38,7 +38,7 @@ pub(crate) fn turn(tx: &mut Tx<'_>, turn: &Turn) -> Result<Turned, Fault> {
     } else {
         next(tx, turn, &queue_state(tx, turn)?, holds.as_ref())?
     };
-    Ok(Turned { settled, claimed, died, lost, next })
+    Ok(Turned { settled, claimed, dead_letters, reclaimed_leases, next })
 }
 
 /// Extends these leases to `lasts` from now. Returns for each whether it was still held.

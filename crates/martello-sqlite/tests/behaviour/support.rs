@@ -93,6 +93,6 @@ pub(crate) fn claim(claim: usize) -> Turn {
         settle: Vec::new(),
         claim,
         cap: 5,
-        lease: Duration::from_secs(60),
+        lease_duration: Duration::from_secs(60),
     }
 }

@@ -110,7 +110,7 @@ async fn a_lease_that_expires_after_the_migration_is_taken_back() {
     let store = old.open().await;
     old.clock.advance(Duration::from_secs(60));
     let turned = turn(&store, Vec::new(), 1).await;
-    assert_eq!((turned.lost, turned.claimed[0].entry.id), (1, id));
+    assert_eq!((turned.reclaimed_leases, turned.claimed[0].entry.id), (1, id));
     let late = settlement(&leased[0], End::Done, HoldChange::Keep);
     assert_eq!(turn(&store, vec![late], 0).await.settled, [Settled::Fenced]);
     let marked = store.entry(overtaken).await.unwrap().unwrap().overtaken;

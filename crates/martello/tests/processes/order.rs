@@ -15,7 +15,7 @@ impl Order {
     /// It ignores dead letters, because they block no other entry, and a replayed one is sent after newer ones. It also
     /// ignores calls through an `OutboxLayer`, which wait only for the entries that were stored before the call.
     pub(crate) fn check(&mut self, detail: &Detail, sent: &[usize]) -> Result<(), String> {
-        let died = detail.events.iter().any(|event| event.kind == EventKind::Died);
+        let died = detail.events.iter().any(|event| event.kind == EventKind::DeadLettered);
         let (Some(key), Some(last), false) = (&detail.entry.order_key, sent.iter().max(), died) else {
             return Ok(());
         };

@@ -11,8 +11,8 @@ use crate::{
     store::{HoldChange, Settlement, Turn},
 };
 
-/// The holds of a queue, and its probes.
-pub(super) struct Holds<'a> {
+/// Decides which entries of a queue a turn may claim, from the holds and the leased probes of the queue.
+pub(super) struct ClaimAdmission<'a> {
     holds: HashMap<&'a str, &'a HeldAuthority>,
     /// Those of which an entry is leased.
     leased: HashSet<String>,
@@ -21,8 +21,8 @@ pub(super) struct Holds<'a> {
     now: Timestamp,
 }
 
-/// What an authority lets be claimed.
-pub(super) enum Admits {
+/// Which entries of an authority a turn may claim.
+pub(super) enum Admission {
     All,
     /// One as a probe, after so many holds in a row.
     One(u32),
@@ -32,25 +32,25 @@ pub(super) enum Admits {
     None,
 }
 
-impl Holds<'_> {
-    pub(super) fn admits(&self, authority: &str) -> Admits {
+impl ClaimAdmission<'_> {
+    pub(super) fn admits(&self, authority: &str) -> Admission {
         match self.holds.get(authority) {
-            None => Admits::All,
-            Some(held) if self.now < held.until => Admits::NoneUntil(held.until),
-            Some(_) if self.leased.contains(authority) || self.probes_left == 0 => Admits::None,
-            Some(held) => Admits::One(held.in_row),
+            None => Admission::All,
+            Some(held) if self.now < held.until => Admission::NoneUntil(held.until),
+            Some(_) if self.leased.contains(authority) || self.probes_left == 0 => Admission::None,
+            Some(held) => Admission::One(held.in_row),
         }
     }
 
     /// Claims one of this authority if it can be: after how many holds in a row.
     pub(super) fn claim(&mut self, authority: String) -> Option<u32> {
         let holds = match self.admits(&authority) {
-            Admits::All => 0,
-            Admits::One(holds) => {
+            Admission::All => 0,
+            Admission::One(holds) => {
                 self.probes_left -= 1;
                 holds
             }
-            Admits::NoneUntil(_) | Admits::None => return None,
+            Admission::NoneUntil(_) | Admission::None => return None,
         };
         self.leased.insert(authority);
         Some(holds)
@@ -58,16 +58,16 @@ impl Holds<'_> {
 }
 
 impl Data {
-    pub(super) fn holds(&self, turn: &Turn, now: Timestamp) -> Holds<'_> {
+    pub(super) fn claim_admission(&self, turn: &Turn, now: Timestamp) -> ClaimAdmission<'_> {
         let holds = self.queues.get(&turn.queue).into_iter().flat_map(|queue| &queue.holds);
         let holds: HashMap<_, _> = holds.map(|(authority, held)| (authority.as_str(), held)).collect();
-        let leased = self.rows.values().filter(|row| row.entry.queue == turn.queue && row.held.is_some());
+        let leased = self.rows.values().filter(|row| row.entry.queue == turn.queue && row.lease.is_some());
         let leased: Vec<String> = leased.map(Row::authority).collect();
         let is_probe =
             |authority: &&String| holds.get(authority.as_str()).is_some_and(|held| held.until <= now);
         let probes = leased.iter().filter(is_probe).count();
         let probes_left = (turn.cap / 2).max(1).saturating_sub(probes);
-        Holds { holds, leased: leased.into_iter().collect(), probes_left, now }
+        ClaimAdmission { holds, leased: leased.into_iter().collect(), probes_left, now }
     }
 
     /// Does to the hold of an entry's authority what its settlement says; it was claimed at that time.

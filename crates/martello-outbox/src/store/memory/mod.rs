@@ -153,8 +153,8 @@ impl Store for MemoryStore {
         self.later(move |data, at| data.turn(&turn, at))
     }
 
-    fn heartbeat(&self, leases: Vec<Lease>, lease: Duration) -> StoreFuture<'_, Vec<bool>> {
-        self.later(move |data, at| Ok(data.heartbeat(&leases, lease, at)))
+    fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>> {
+        self.later(move |data, at| Ok(data.heartbeat(&leases, lease_duration, at)))
     }
 
     fn pause<'a>(&'a self, queue: &'a QueueName, why: &'a str) -> StoreFuture<'a, ()> {

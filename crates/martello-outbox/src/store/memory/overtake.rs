@@ -29,6 +29,6 @@ impl Data {
         let Some(place) = self.places.get(&id) else { return false };
         let Some(entry) = self.rows.get(place).map(|row| &row.entry) else { return false };
         let Some(key) = &entry.order_key else { return false };
-        self.rows.range(place + 1..).any(|(_, newer)| newer.is(&entry.queue, key) && newer.held.is_some())
+        self.rows.range(place + 1..).any(|(_, newer)| newer.is(&entry.queue, key) && newer.lease.is_some())
     }
 }

@@ -51,8 +51,8 @@ pub(super) struct Row {
     pub(super) attempts: Vec<AttemptRecord>,
     pub(super) events: Vec<EntryEvent>,
     pub(super) expires_in: Duration,
-    /// Who has it, while it is leased.
-    pub(super) held: Option<ActiveLease>,
+    /// The lease, while the entry is leased.
+    pub(super) lease: Option<CurrentLease>,
     /// The fence of the settlement that was applied last.
     pub(super) settled: Option<Arc<str>>,
     /// Its job has put it back, and nothing but the job has moved it since.
@@ -60,7 +60,7 @@ pub(super) struct Row {
 }
 
 /// A lease, from the entry's side.
-pub(super) struct ActiveLease {
+pub(super) struct CurrentLease {
     pub(super) fence: Arc<str>,
     pub(super) worker: WorkerId,
     pub(super) since: Timestamp,
@@ -78,7 +78,7 @@ impl Row {
             attempts,
             events: Vec::new(),
             expires_in: new.expires_in,
-            held: None,
+            lease: None,
             settled: None,
             untouched: false,
         };
@@ -95,13 +95,13 @@ impl Row {
         self.entry.state = state;
         self.entry.changed_at = at.now;
         self.untouched = false;
-        self.held = None;
+        self.lease = None;
     }
 
     pub(super) fn die(&mut self, reason: Reason, at: &mut Moment) {
         self.go(State::Dead, at);
         self.entry.reason = Some(reason);
-        self.note(EventKind::Died, Some(reason.as_str().into()), at);
+        self.note(EventKind::DeadLettered, Some(reason.as_str().into()), at);
     }
 
     pub(super) fn note(&mut self, kind: EventKind, detail: Option<Box<str>>, at: &Moment) {

@@ -39,7 +39,7 @@ impl Data {
     }
 
     pub(super) fn check_health(&self, at: &Moment) -> Vec<Check> {
-        let late = self.count(|row| row.held.as_ref().is_some_and(|held| held.until <= at.now));
+        let late = self.count(|row| row.lease.as_ref().is_some_and(|lease| lease.until <= at.now));
         vec![Check::passed("data", format!("{} entries in memory", self.rows.len())), expired_leases(late)]
     }
 }

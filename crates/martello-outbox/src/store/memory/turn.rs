@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     data::Data,
-    hold::Admits,
-    row::{ActiveLease, Moment, Row},
+    hold::Admission,
+    row::{CurrentLease, Moment, Row},
 };
 use crate::{
     AttemptRecord, Entry, OrderKey, Overtaken, QueueName, Reason, State, StoreError,
@@ -19,16 +19,16 @@ impl Data {
     pub(super) fn turn(&mut self, turn: &Turn, at: &mut Moment) -> Result<Turned, StoreError> {
         check_cap(turn.cap)?;
         let settled = turn.settle.iter().map(|settlement| self.settle(settlement, at)).collect();
-        let mut died = Vec::new();
-        let lost = self.reap(&turn.queue, &mut died, at);
-        let more_expired = self.expire(&turn.queue, &mut died, at);
+        let mut dead_letters = Vec::new();
+        let reclaimed_leases = self.reap(&turn.queue, &mut dead_letters, at);
+        let more_expired = self.expire(&turn.queue, &mut dead_letters, at);
         let claimed = self.claim(turn, at);
         let next = if claimed.len() == turn.claim || more_expired {
             Some(Duration::ZERO)
         } else {
             self.next(turn, at.now)
         };
-        Ok(Turned { settled, claimed, died, lost, next })
+        Ok(Turned { settled, claimed, dead_letters, reclaimed_leases, next })
     }
 
     fn settle(&mut self, settlement: &Settlement, at: &mut Moment) -> Settled {
@@ -39,7 +39,7 @@ impl Data {
         if row.settled.as_ref() == Some(fence) {
             return Settled::Applied;
         }
-        let Some(claim) = row.held.take_if(|held| held.fence == *fence) else {
+        let Some(claim) = row.lease.take_if(|lease| lease.fence == *fence) else {
             return Settled::Fenced;
         };
         row.settled = Some(fence.clone());
@@ -69,16 +69,16 @@ impl Data {
         Settled::Applied
     }
 
-    fn reap(&mut self, queue: &QueueName, died: &mut Vec<Entry>, at: &mut Moment) -> usize {
+    fn reap(&mut self, queue: &QueueName, dead_letters: &mut Vec<Entry>, at: &mut Moment) -> usize {
         let mut lost = Vec::new();
         for (place, row) in self.rows.iter_mut().filter(|(_, row)| row.entry.queue == *queue) {
-            let Some(held) = row.held.take_if(|held| held.until <= at.now) else {
+            let Some(lease) = row.lease.take_if(|lease| lease.until <= at.now) else {
                 continue;
             };
             lost.push((*place, row.entry.order_key.clone()));
-            let worker = held.worker.as_str();
+            let worker = lease.worker.as_str();
             let (number, revision) = (row.entry.attempts, row.entry.revision);
-            row.record(AttemptRecord::lost(number, revision, held.since, at.now, worker));
+            row.record(AttemptRecord::lost(number, revision, lease.since, at.now, worker));
             if !row.entry.repeatable {
                 row.die(Reason::Ambiguous, at);
             } else if row.entry.tries >= row.entry.max_attempts {
@@ -88,7 +88,7 @@ impl Data {
                 row.entry.due_at = at.now;
                 continue;
             }
-            died.push(row.entry.clone());
+            dead_letters.push(row.entry.clone());
         }
         for (place, key) in &lost {
             if let Some(key) = key {
@@ -99,14 +99,14 @@ impl Data {
     }
 
     /// Whether there are more than one turn moves.
-    fn expire(&mut self, queue: &QueueName, died: &mut Vec<Entry>, at: &mut Moment) -> bool {
+    fn expire(&mut self, queue: &QueueName, dead_letters: &mut Vec<Entry>, at: &mut Moment) -> bool {
         let ready = self.rows.values_mut().filter(|row| row.entry.queue == *queue && is_ready(row));
         let mut expired: Vec<&mut Row> = ready.filter(|row| row.entry.expires_at <= at.now).collect();
         expired.sort_by_key(|row| row.entry.expires_at);
         let more = expired.len() > EXPIRED_AT_ONCE;
         for row in expired.into_iter().take(EXPIRED_AT_ONCE) {
             row.die(Reason::Expired, at);
-            died.push(row.entry.clone());
+            dead_letters.push(row.entry.clone());
         }
         more
     }
@@ -120,10 +120,10 @@ impl Data {
         let expired = |place: &i64| self.rows.get(place).is_some_and(|row| row.entry.expires_at <= at.now);
         due.retain(|(due, place)| *due <= at.now && !expired(place));
         due.sort_unstable();
-        let mut holds = self.holds(turn, at.now);
+        let mut admission = self.claim_admission(turn, at.now);
         let admitted = due.into_iter().filter_map(|(_, place)| {
             let authority = self.rows.get(&place)?.authority();
-            holds.claim(authority).map(|holds| (place, holds))
+            admission.claim(authority).map(|holds| (place, holds))
         });
         let admitted: Vec<(i64, u32)> = admitted.take(turn.claim.min(free)).collect();
         let mut claimed = Vec::new();
@@ -138,13 +138,13 @@ impl Data {
     }
 
     fn leased(&self, queue: &QueueName) -> usize {
-        self.rows.values().filter(|row| row.entry.queue == *queue && row.held.is_some()).count()
+        self.rows.values().filter(|row| row.entry.queue == *queue && row.lease.is_some()).count()
     }
 
     /// The ready entries of a queue that are at the head of their keys: when each is due, and its place.
     fn heads(&self, queue: &QueueName) -> Vec<(Timestamp, i64)> {
         let rows = || self.rows.iter().filter(|(_, row)| row.entry.queue == *queue);
-        let leased = rows().filter(|(_, row)| row.held.is_some());
+        let leased = rows().filter(|(_, row)| row.lease.is_some());
         let mut taken: HashSet<&OrderKey> =
             leased.filter_map(|(_, row)| row.entry.order_key.as_ref()).collect();
         let ready = rows().filter(|(_, row)| is_ready(row));
@@ -156,17 +156,17 @@ impl Data {
     fn next(&self, turn: &Turn, now: Timestamp) -> Option<Duration> {
         let rows = || self.rows.values().filter(|row| row.entry.queue == turn.queue);
         let expiries = rows().filter(|row| is_ready(row)).map(|row| row.entry.expires_at);
-        let leases = rows().filter_map(|row| row.held.as_ref().map(|held| held.until));
+        let leases = rows().filter_map(|row| row.lease.as_ref().map(|lease| lease.until));
         let paused = self.queues.get(&turn.queue).is_some_and(|queue| queue.paused.is_some());
         let mut starts = Vec::new();
         if !paused && self.leased(&turn.queue) < turn.cap {
-            let holds = self.holds(turn, now);
+            let admission = self.claim_admission(turn, now);
             for (due, place) in self.heads(&turn.queue) {
                 let authority = self.rows.get(&place).map(Row::authority).unwrap_or_default();
-                starts.extend(match holds.admits(&authority) {
-                    Admits::All | Admits::One(_) => Some(due),
-                    Admits::NoneUntil(until) => Some(due.max(until)),
-                    Admits::None => None,
+                starts.extend(match admission.admits(&authority) {
+                    Admission::All | Admission::One(_) => Some(due),
+                    Admission::NoneUntil(until) => Some(due.max(until)),
+                    Admission::None => None,
                 });
             }
         }
@@ -174,14 +174,15 @@ impl Data {
         Some(Duration::try_from(first.duration_since(now)).unwrap_or_default())
     }
 
-    pub(super) fn heartbeat(&mut self, leases: &[Lease], lease: Duration, at: &Moment) -> Vec<bool> {
-        let mut prolong = |held: &Lease| {
-            let row = self.row_mut(held.id).ok()?;
-            let held = row.held.as_mut().filter(|current| current.fence == held.fence)?;
-            held.until = at.after(lease);
+    pub(super) fn heartbeat(&mut self, leases: &[Lease], lease_duration: Duration, at: &Moment) -> Vec<bool> {
+        let until = at.after(lease_duration);
+        let mut renew = |lease: &Lease| {
+            let row = self.row_mut(lease.id).ok()?;
+            let current = row.lease.as_mut().filter(|current| current.fence == lease.fence)?;
+            current.until = until;
             Some(())
         };
-        leases.iter().map(|lease| prolong(lease).is_some()).collect()
+        leases.iter().map(|lease| renew(lease).is_some()).collect()
     }
 }
 
@@ -192,11 +193,11 @@ fn is_ready(row: &Row) -> bool {
 fn lease(row: &mut Row, turn: &Turn, fence: &str, holds: u32, at: &mut Moment) -> Option<Claimed> {
     let request = row.revisions.last()?.request.clone();
     let lease = Lease { id: row.entry.id, fence: fence.into(), worker: turn.worker.clone() };
-    let until = at.after(turn.lease);
+    let until = at.after(turn.lease_duration);
     row.go(State::Leased, at);
     row.entry.attempts += 1;
     row.entry.tries += 1;
-    row.held =
-        Some(ActiveLease { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
+    row.lease =
+        Some(CurrentLease { fence: lease.fence.clone(), worker: turn.worker.clone(), since: at.now, until });
     Some(Claimed { lease, until, entry: row.entry.clone(), request, holds_in_row: holds })
 }
