@@ -87,7 +87,7 @@ async fn claim(store: &dyn Store, queue: QueueName, entry: NewEntry) -> Result<f
         settle,
         claim,
         cap: 5,
-        lease: Duration::from_secs(60),
+        lease_duration: Duration::from_secs(60),
     };
     store.enqueue(vec![entry]).await?;
     let start = Moment::now();

@@ -55,7 +55,7 @@ pub(crate) fn delivered(entry: &Entry, now: Timestamp) {
     }
 }
 
-pub(crate) fn died(entry: &Entry) {
+pub(crate) fn dead_lettered(entry: &Entry) {
     let reason = entry.reason.map_or("", crate::Reason::as_str);
     counter!(DEAD_IN, of_one(&entry.queue, "reason", reason)).increment(1);
 }

@@ -242,7 +242,7 @@ impl Outbox {
     }
 
     /// Says that an entry has become a dead letter.
-    pub(crate) fn died(&self, entry: &Entry) {
+    pub(crate) fn report_dead_letter(&self, entry: &Entry) {
         tracing::warn!(
             id = %entry.id,
             queue = %entry.queue,
@@ -255,7 +255,7 @@ impl Outbox {
             "a request became a dead letter"
         );
         #[cfg(feature = "metrics")]
-        crate::metrics::died(entry);
+        crate::metrics::dead_lettered(entry);
         let Some(hook) = &self.settings.on_dead_letter else { return };
         let hook = std::panic::AssertUnwindSafe(|| hook(entry));
         if std::panic::catch_unwind(hook).is_err() {

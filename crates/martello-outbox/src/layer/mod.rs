@@ -1,13 +1,13 @@
 //! The door: what becomes of a call that could not be delivered.
 
-mod door;
-mod ending;
+mod call_result;
 mod future;
+mod send_or_store;
 mod service;
 
 use tower_layer::Layer;
 
-pub(crate) use ending::Ending;
+pub(crate) use call_result::CallResult;
 pub use future::OutboxFuture;
 pub use service::OutboxService;
 

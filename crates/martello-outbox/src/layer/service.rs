@@ -5,7 +5,7 @@ use martello_body::TryCopy;
 use martello_outcome::BoxError;
 use tower_service::Service;
 
-use super::{OutboxFuture, door};
+use super::{OutboxFuture, send_or_store::send_or_store};
 use crate::{NotStored, Outbox, Sent};
 
 /// The service of an [`OutboxLayer`](crate::OutboxLayer).
@@ -65,6 +65,6 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> OutboxFuture<R> {
-        OutboxFuture::new(door::send(self.outbox.clone(), self.inner.clone(), request))
+        OutboxFuture::new(send_or_store(self.outbox.clone(), self.inner.clone(), request))
     }
 }

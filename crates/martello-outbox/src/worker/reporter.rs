@@ -125,7 +125,7 @@ impl Reporter {
             crate::metrics::delivered(claimed_entry.entry(), claimed_entry.store_time(now));
         }
         if let Some(entry) = pending.dead_letter(now) {
-            self.outbox.died(&entry);
+            self.outbox.report_dead_letter(&entry);
         }
     }
 
@@ -148,7 +148,7 @@ impl Reporter {
             if let Some(reason) = entry.reason {
                 self.monitor.update(|health| health.count_dead_letter(reason));
             }
-            self.outbox.died(entry);
+            self.outbox.report_dead_letter(entry);
         }
     }
 

@@ -61,10 +61,10 @@ fn slow_store() -> Steered {
 /// What is left by a call that is dropped after so long; whether it had ended.
 async fn dropped_after(time: Duration) -> bool {
     let outbox = Outbox::new(slow_store());
-    let door = OutboxLayer::new(outbox.clone()).layer(Slow::default());
+    let service = OutboxLayer::new(outbox.clone()).layer(Slow::default());
     // The first has the key for half a step, and the one that is looked at waits for it.
-    let mut earlier = Box::pin(door.clone().oneshot(put()));
-    let mut call = Box::pin(timeout(time, door.oneshot(put())));
+    let mut earlier = Box::pin(service.clone().oneshot(put()));
+    let mut call = Box::pin(timeout(time, service.oneshot(put())));
     for waits in
         [timeout(Duration::ZERO, &mut earlier).await.is_err(), timeout(STEP / 2, &mut call).await.is_err()]
     {
@@ -92,7 +92,7 @@ async fn dropped_after(time: Duration) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_every_step_of_the_door() {
+async fn at_every_step_of_the_call() {
     let mut steps = 0;
     while !dropped_after(STEP / 2 * (steps + 1) + STEP / 4).await {
         steps += 1;

@@ -15,11 +15,11 @@ use tower::{Layer, Service};
 
 use crate::support::{post, put};
 
-/// A door whose service answers with responses: that a request was stored is an error.
+/// A layer whose service returns responses. A request that was stored is an error.
 #[derive(Clone)]
 struct Answering<T>(T);
 
-fn door() -> Answering<OutboxLayer> {
+fn layer() -> Answering<OutboxLayer> {
     Answering(OutboxLayer::new(Outbox::new(MemoryStore::new())))
 }
 
@@ -52,7 +52,7 @@ where
 
 #[tokio::test(start_paused = true)]
 async fn it_holds_without_an_order() {
-    contract::check_layer(door(), || post("/orders")).await.unwrap();
+    contract::check_layer(layer(), || post("/orders")).await.unwrap();
 }
 
 async fn answer(_: Request<Body>) -> Result<Response<ScriptedBody>, std::io::Error> {
@@ -62,7 +62,7 @@ async fn answer(_: Request<Body>) -> Result<Response<ScriptedBody>, std::io::Err
 
 #[tokio::test(start_paused = true)]
 async fn it_holds_with_one_call_of_a_key_at_a_time() {
-    contract::check_layer_over(door(), tower::service_fn(answer), || put("/orders/1")).await.unwrap();
+    contract::check_layer_over(layer(), tower::service_fn(answer), || put("/orders/1")).await.unwrap();
 }
 
 #[tokio::test]
@@ -71,5 +71,5 @@ async fn it_holds_over_hypers_client() {
     let uri = server.uri("/orders/1");
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let request = || Request::put(uri.clone()).body(Body::from("{}")).unwrap();
-    contract::check_layer_over(door(), client, request).await.unwrap();
+    contract::check_layer_over(layer(), client, request).await.unwrap();
 }

@@ -13,10 +13,10 @@ use tower::ServiceExt;
 
 use crate::{
     steered::{Fault, Op, Steered},
-    support::{Api, broken, door, post, put},
+    support::{Api, broken, post, put, service},
 };
 
-/// A store that fails where it is told to; what it is not asked for here it does not do either.
+/// A store that fails where it is reported to; what it is not asked for here it does not do either.
 #[derive(Debug)]
 struct Failing {
     enqueue: bool,
@@ -97,13 +97,13 @@ fn causes(error: &NotStored) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_failed_and_cannot_be_stored_comes_back_with_both_errors() {
     let outbox = Outbox::new(Failing { enqueue: true, key_state: false });
-    let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
+    let error = service(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (NotStoredKind::Store, Outcome::Unavailable));
     assert_eq!((error.last_status().unwrap().as_u16(), error.attempts().len()), (503, 1));
     let text = causes(&error);
     assert!(text.contains("503") && text.contains("the disk is on fire"), "{text}");
 
-    let error = door(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
+    let error = service(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
     assert_eq!(error.call().unwrap().outcome(), Outcome::Ambiguous);
     assert!(causes(&error).contains("the disk is on fire"));
 }
@@ -117,7 +117,7 @@ async fn the_debug_text_of_an_error_has_all_that_is_known() {
     assert_eq!(format!("{error:?}"), store_error);
 
     let outbox = Outbox::new(Failing { enqueue: true, key_state: false });
-    let error = door(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
+    let error = service(&outbox, &Api::statuses([503])).oneshot(put("/orders/1")).await.unwrap_err();
     let shown = format!("{error:?}");
     for part in [
         r#"NotStored { kind: Store, message: "the store failed""#,
@@ -128,7 +128,7 @@ async fn the_debug_text_of_an_error_has_all_that_is_known() {
         assert!(shown.contains(part), "no {part} in {shown}");
     }
 
-    let error = door(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
+    let error = service(&outbox, &Api::answering([broken()])).oneshot(post("/orders")).await.unwrap_err();
     let shown = format!("{error:?}");
     for part in ["outcome: Ambiguous, last_status: None", "call: Some(CallError { kind: Transport"] {
         assert!(shown.contains(part), "no {part} in {shown}");
@@ -139,10 +139,10 @@ async fn the_debug_text_of_an_error_has_all_that_is_known() {
 async fn what_has_an_order_is_not_sent_while_nobody_knows_what_is_stored() {
     let outbox = Outbox::new(Failing { enqueue: false, key_state: true });
     let api = Api::statuses([200, 200]);
-    let error = door(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
+    let error = service(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome(), api.seen().len()), (NotStoredKind::Store, Outcome::Unsent, 0));
     assert!(error.to_string().contains("not sent"), "{error}");
-    let sent = door(&outbox, &api).oneshot(post("/orders")).await.unwrap();
+    let sent = service(&outbox, &api).oneshot(post("/orders")).await.unwrap();
     assert!(sent.answered().is_some(), "what has no order does not ask");
 }
 
@@ -153,7 +153,7 @@ async fn a_store_that_hangs_is_waited_for_half_a_minute() {
         store.set(op, Fault::Hang);
         let (outbox, api) = (Outbox::new(store), Api::statuses([503]));
         let start = tokio::time::Instant::now();
-        let error = door(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
+        let error = service(&outbox, &api).oneshot(put("/orders/1")).await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (NotStoredKind::Store, 30));
         assert!(causes(&error).contains("did not answer in time"), "{}", causes(&error));
         assert_eq!((api.seen().len(), error.last_status().is_some()), (sent, sent == 1));
@@ -161,17 +161,17 @@ async fn a_store_that_hangs_is_waited_for_half_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_death_at_the_door_is_told_though_the_store_fails_once_it_has_the_dead_letter() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
+async fn a_dead_letter_is_reported_although_the_store_fails_after_it_stored_it() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reported);
     let outbox = Outbox::builder(Failing { enqueue: false, key_state: false })
-        .on_dead_letter(move |entry| hears.lock().unwrap().push(entry.clone()))
+        .on_dead_letter(move |entry| seen.lock().unwrap().push(entry.clone()))
         .build()
         .unwrap();
-    let sent = door(&outbox, &Api::statuses([502])).oneshot(post("/orders")).await.unwrap();
+    let sent = service(&outbox, &Api::statuses([502])).oneshot(post("/orders")).await.unwrap();
     let id = sent.ticket().unwrap().id();
-    let told = told.lock().unwrap();
-    let [entry] = &told[..] else { panic!("told {} times", told.len()) };
+    let reported = reported.lock().unwrap();
+    let [entry] = &reported[..] else { panic!("reported {} times", reported.len()) };
     assert_eq!((entry.id, entry.state, entry.reason), (id, State::Dead, Some(Reason::Ambiguous)));
     assert_eq!((entry.attempts, entry.last_status.unwrap().as_u16()), (1, 502));
 }

@@ -77,7 +77,7 @@ async fn a_conflict_that_cannot_be_parked_comes_back_as_ambiguous() {
     let retry = RetryLayer::builder().assume_idempotent().build().unwrap();
     let layer = OutboxLayer::new(Outbox::new(store)).layer(retry.layer(api.service()));
     let not_stored = layer.oneshot(post("/orders")).await.unwrap_err();
-    let told =
+    let outcome =
         (not_stored.outcome(), not_stored.last_status().unwrap().as_u16(), not_stored.attempts().len());
-    assert_eq!(told, (Outcome::Ambiguous, 409, 2));
+    assert_eq!(outcome, (Outcome::Ambiguous, 409, 2));
 }

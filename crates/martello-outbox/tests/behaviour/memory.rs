@@ -42,7 +42,7 @@ async fn a_paused_clock_moves_the_time_of_a_store() {
 }
 
 #[tokio::test]
-async fn a_clone_is_the_same_store_and_hears_of_the_same_news() {
+async fn a_clone_shares_the_data_and_the_notifications() {
     let store = MemoryStore::new();
     let news = store.clone().watch(Watch::Ready);
     assert!(!news.has_changed().unwrap());

@@ -5,9 +5,9 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{
-    heard::{errors, listen},
+    captured_logs::{capture, errors},
     steered::{Fault, Op, Steered},
-    support::{Api, broken, door, put, seconds, send, settled, status, work},
+    support::{Api, broken, put, seconds, send, service, settled, status, work},
 };
 
 const KEY: &str = "/orders/1";
@@ -68,7 +68,7 @@ async fn the_answer_stands_where_the_mark_fails() {
     for (fault, seconds) in [(Fault::Fail(StoreErrorKind::Unavailable), 0), (Fault::Hang, 30)] {
         let store = Steered::default();
         let (outbox, _) = with_a_dead_letter_in(store.clone()).await;
-        listen();
+        capture();
         for (answer, is_delivered) in [(200, true), (504, false)] {
             store.set(Op::Overtake, fault);
             let start = Instant::now();
@@ -84,7 +84,7 @@ async fn the_answer_stands_where_the_mark_fails() {
 
 /// A key without dead letters costs no mark, and neither does what was not processed.
 #[tokio::test(start_paused = true)]
-async fn the_store_is_told_only_where_there_is_something_to_mark() {
+async fn the_store_is_called_only_if_the_key_has_dead_letters() {
     let store = Steered::default();
     let (outbox, _) = with_a_dead_letter_in(store.clone()).await;
     send(&outbox, &Api::statuses([422]), put(KEY)).await;
@@ -99,7 +99,7 @@ async fn the_store_is_told_only_where_there_is_something_to_mark() {
 async fn a_call_that_is_dropped_marks_nothing() {
     let (outbox, dead) = with_a_dead_letter().await;
     let api = Api::statuses([]).held();
-    let call = door(&outbox, &api).oneshot(put(KEY));
+    let call = service(&outbox, &api).oneshot(put(KEY));
     assert!(tokio::time::timeout(seconds(1), call).await.is_err());
     assert_eq!((api.seen().len(), replay_is_refused(&outbox, dead).await), (1, false));
 }

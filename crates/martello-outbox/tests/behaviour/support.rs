@@ -153,7 +153,7 @@ pub(crate) fn broken() -> Answer {
     Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
 }
 
-pub(crate) fn door(outbox: &Outbox, api: &Api) -> OutboxService<Inner> {
+pub(crate) fn service(outbox: &Outbox, api: &Api) -> OutboxService<Inner> {
     OutboxLayer::new(outbox.clone()).layer(api.service())
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn post(path: &str) -> Request<Body> {
 }
 
 pub(crate) async fn send(outbox: &Outbox, api: &Api, request: Request<Body>) -> Sent<Body> {
-    door(outbox, api).oneshot(request).await.unwrap()
+    service(outbox, api).oneshot(request).await.unwrap()
 }
 
 /// The id of a request that was deferred.

@@ -5,22 +5,22 @@ use martello_body::Body;
 use martello_outbox::{MemoryStore, Outbox};
 
 use crate::{
-    heard::{heard, listen},
+    captured_logs::{capture, events},
     support::{Answer, Api, broken, put, status, work},
 };
 
 /// The log events of the attempts, with the outcome and the status of each.
 async fn logged(request: Request<Body>, answers: impl IntoIterator<Item = Answer>) -> Vec<String> {
-    listen();
+    capture();
     let outbox = Outbox::new(MemoryStore::new());
     let _worker = work(&outbox, &Api::answering(answers));
     outbox.enqueue(request).await.unwrap().ended().await.unwrap();
-    let line = |event: crate::heard::Heard| {
+    let line = |event: crate::captured_logs::CapturedEvent| {
         let fields = ["outcome", "http.response.status_code"].map(|name| event.field(name));
         let fields: Vec<&str> = fields.into_iter().flatten().collect();
         format!("{} {}: {}", event.level, event.message(), fields.join(" "))
     };
-    heard("a stored request was").into_iter().map(line).collect()
+    events("a stored request was").into_iter().map(line).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,22 +10,22 @@ use tokio::time::sleep;
 use tracing::Level;
 
 use crate::{
-    heard::{Heard, heard, listen},
+    captured_logs::{CapturedEvent, capture, events},
     steered::{Fault, Op, Steered},
     support::{Api, enqueued, options, put, seconds, status, work, work_with},
 };
 
-fn levels(events: &[Heard]) -> Vec<Level> {
+fn levels(events: &[CapturedEvent]) -> Vec<Level> {
     events.iter().map(|event| event.level).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_outage_and_its_end_are_logged_once() {
-    listen();
+    capture();
     let store = Steered::default();
     let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
-    let down = || heard("the store failed to run a worker turn");
-    let back = || heard("the store can run a worker turn again");
+    let down = || events("the store failed to run a worker turn");
+    let back = || events("the store can run a worker turn again");
     for outage in 1..=2 {
         sleep(seconds(30)).await;
         assert_eq!((down().len(), back().len()), (outage - 1, outage - 1));
@@ -45,7 +45,7 @@ async fn a_store_outage_and_its_end_are_logged_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_prune_is_logged_once() {
-    listen();
+    capture();
     let store = Steered::default();
     store.set(Op::Prune, Fault::Fail(StoreErrorKind::Internal));
     let worker = work(&Outbox::new(store.clone()), &Api::statuses([]));
@@ -53,10 +53,10 @@ async fn a_failing_prune_is_logged_once() {
     let tries = store.calls(Op::Prune);
     assert!((8..=14).contains(&tries), "{tries}");
     assert_eq!(worker.health().store_failures, u64::try_from(tries).unwrap());
-    assert_eq!(heard("the store failed to prune old entries").len(), 1);
+    assert_eq!(events("the store failed to prune old entries").len(), 1);
     store.heal(Op::Prune);
     sleep(seconds(600)).await;
-    let back = heard("the store can prune old entries again");
+    let back = events("the store can prune old entries again");
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].field("failures"), Some(&*tries.to_string()));
 }
@@ -65,7 +65,7 @@ async fn a_failing_prune_is_logged_once() {
 #[tokio::test(start_paused = true)]
 async fn rejected_settlements_are_dropped_with_their_leases_and_logged() {
     for (kind, expected) in [(StoreErrorKind::Internal, vec!["2"]), (StoreErrorKind::Unavailable, vec![])] {
-        listen();
+        capture();
         let store = Steered::default();
         let outbox = Outbox::new(store.clone());
         let api = Api::statuses([]).held();
@@ -75,7 +75,7 @@ async fn rejected_settlements_are_dropped_with_their_leases_and_logged() {
         store.set(Op::Turn, Fault::Fail(kind));
         api.release(4);
         sleep(seconds(120)).await;
-        let events = heard("the store rejected settlements until their leases expired");
+        let events = events("the store rejected settlements until their leases expired");
         let dropped: Vec<_> = events.iter().map(|event| event.field("dropped").unwrap()).collect();
         assert_eq!(dropped, expected, "{kind:?}");
         store.heal(Op::Turn);
@@ -89,9 +89,9 @@ async fn rejected_settlements_are_dropped_with_their_leases_and_logged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_stops_with_unsettled_deliveries_logs_how_many() {
-    let left = || heard("stopped before the store had settled all its deliveries");
+    let left = || events("stopped before the store had settled all its deliveries");
     for (hangs, expected) in [(true, vec!["2"]), (false, vec![])] {
-        listen();
+        capture();
         let store = Steered::default();
         let outbox = Outbox::new(store.clone());
         let worker = work_with(&outbox, &Api::statuses([]).held(), options().grace(seconds(3)));
@@ -114,7 +114,7 @@ async fn a_worker_that_stops_with_unsettled_deliveries_logs_how_many() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_and_its_end_are_logged_when_the_store_has_applied_them() {
-    listen();
+    capture();
     let store = Steered::default();
     let outbox = Outbox::new(store.clone());
     let up = Arc::new(AtomicBool::new(false));
@@ -127,8 +127,8 @@ async fn a_hold_and_its_end_are_logged_when_the_store_has_applied_them() {
         }
     });
     let _worker = work_with(&outbox, &api, options().hold_after(1));
-    let held = || heard("the worker holds an authority");
-    let ended = || heard("the worker ended the hold of an authority");
+    let held = || events("the worker holds an authority");
+    let ended = || events("the worker ended the hold of an authority");
     enqueued(&outbox, put("/orders/1")).await;
     sleep(seconds(2)).await;
     store.set(Op::Turn, Fault::Fail(StoreErrorKind::Unavailable));

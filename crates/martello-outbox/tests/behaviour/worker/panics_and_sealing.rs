@@ -13,7 +13,7 @@ use martello_outcome::Outcome;
 use tokio::time::sleep;
 
 use crate::{
-    heard::{errors, listen},
+    captured_logs::{capture, errors},
     support::{Api, detail, enqueued, options, post, put, seconds, settled, status, work, work_with},
 };
 
@@ -84,7 +84,7 @@ async fn a_worker_without_a_sealing_gives_sealed_entries_back() {
         Outbox::builder(store.clone()).sealing(sealing(|_, body| Ok(body.slice(7..)))).build().unwrap();
     let plain = Outbox::new(store);
     let api = Api::statuses([]);
-    listen();
+    capture();
     let worker = work(&plain, &api);
     let ticket = sealed.enqueue(put("/orders/1")).await.unwrap();
     sleep(seconds(5)).await;

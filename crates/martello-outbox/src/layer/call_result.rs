@@ -23,7 +23,7 @@ impl Began {
 }
 
 /// How a call ended that was not answered, or not to the end of it.
-pub(crate) struct Ending {
+pub(crate) struct CallResult {
     /// Of the call: of its last attempt, unless an earlier one has to do with that.
     pub(crate) outcome: Outcome,
     last: Outcome,
@@ -33,7 +33,7 @@ pub(crate) struct Ending {
     pub(super) retry_after: Duration,
 }
 
-impl Ending {
+impl CallResult {
     /// A stack with a retry layer has written down the attempts, unless the first was a success; without one,
     /// the answer is the only attempt.
     pub(super) fn of_response<B>(

@@ -1,4 +1,4 @@
-//! What becomes of a call: delivered, deferred, parked.
+//! What the outbox does with a call: it returns the response, defers the request or stores a dead letter.
 
 use std::{
     sync::{Arc, Mutex},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn what_the_server_answers_for_good_is_handed_to_the_caller() {
+async fn a_final_response_is_returned_to_the_caller() {
     let outbox = Outbox::new(MemoryStore::new());
     for expected in [200, 303, 404, 422, 501] {
         let sent = send(&outbox, &Api::statuses([expected]), post("/orders")).await;
@@ -32,7 +32,7 @@ async fn what_the_server_answers_for_good_is_handed_to_the_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_processed_is_deferred_whatever_its_method() {
+async fn a_request_that_was_not_processed_is_deferred_whatever_its_method() {
     let outbox = Outbox::new(MemoryStore::new());
     for status in [401, 407, 408, 425, 429, 503] {
         let id = deferred(send(&outbox, &Api::statuses([status]), post("/orders")).await);
@@ -40,18 +40,22 @@ async fn what_was_not_processed_is_deferred_whatever_its_method() {
         assert_eq!(detail.entry.state, State::Ready);
         let attempt = &detail.attempts[0];
         assert_eq!((attempt.number, attempt.status.unwrap().as_u16()), (1, status));
-        assert_eq!((detail.entry.attempts, detail.entry.tries), (1, 0), "the door's do not count as tries");
+        assert_eq!(
+            (detail.entry.attempts, detail.entry.tries),
+            (1, 0),
+            "attempts of the call do not count as tries"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_processed_is_parked_unless_it_may_be_repeated() {
+async fn a_request_that_may_have_been_processed_is_a_dead_letter_unless_it_is_repeatable() {
     let keyed = Outbox::builder(MemoryStore::new()).honours_idempotency_key().build().unwrap();
     let plain = Outbox::new(MemoryStore::new());
     for answer in [|| status(500), || status(502), || status(504), broken] {
         let Sent::DeadLettered(ticket) = send(&plain, &Api::answering([answer()]), post("/orders")).await
         else {
-            panic!("not parked");
+            panic!("not a dead letter");
         };
         let entry = ticket.status().await.unwrap();
         assert_eq!((entry.state, entry.reason), (State::Dead, Some(Reason::Ambiguous)));
@@ -72,15 +76,15 @@ async fn what_may_have_been_processed_is_parked_unless_it_may_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_never_left_is_deferred_without_an_attempt() {
+async fn an_unsent_request_is_deferred_without_an_attempt() {
     let outbox = Outbox::new(MemoryStore::new());
     let full = || CallError::new(ErrorKind::LimitFull, Outcome::Unsent, "full");
     let id = deferred(send(&outbox, &Api::answering([Err(full().into())]), post("/orders")).await);
     assert_eq!(detail(&outbox, id).await.attempts, []);
 
     let unready = Unready(Api::statuses([]).service());
-    let door = OutboxLayer::new(outbox.clone()).layer(unready);
-    let id = deferred(door.oneshot(post("/orders")).await.unwrap());
+    let service = OutboxLayer::new(outbox.clone()).layer(unready);
+    let id = deferred(service.oneshot(post("/orders")).await.unwrap());
     assert_eq!(detail(&outbox, id).await.attempts, []);
 }
 
@@ -88,21 +92,21 @@ async fn what_never_left_is_deferred_without_an_attempt() {
 async fn a_client_that_is_not_ready_in_time_leaves_the_request_unsent_and_deferred() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]);
-    let door = OutboxLayer::new(outbox.clone()).layer(NeverReady(api.service()));
+    let service = OutboxLayer::new(outbox.clone()).layer(NeverReady(api.service()));
     let began = tokio::time::Instant::now();
-    let sent = tokio::time::timeout(Duration::from_secs(600), door.oneshot(post("/orders"))).await;
+    let sent = tokio::time::timeout(Duration::from_secs(600), service.oneshot(post("/orders"))).await;
     let id = deferred(sent.unwrap().unwrap());
     assert_eq!(began.elapsed().as_secs(), 30);
     assert_eq!((detail(&outbox, id).await.attempts, api.seen().len()), (Vec::new(), 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_client_refuses_is_handed_to_the_caller_and_not_stored() {
+async fn a_request_that_the_client_rejects_is_an_error_and_not_stored() {
     for request in [post("/orders"), put("/orders/1")] {
         let outbox = Outbox::new(MemoryStore::new());
         let refused = CallError::new(ErrorKind::Unsendable, Outcome::Unsent, "no such scheme");
-        let door = crate::support::door(&outbox, &Api::answering([Err(refused.into())]));
-        let not_stored = door.oneshot(request).await.unwrap_err();
+        let service = crate::support::service(&outbox, &Api::answering([Err(refused.into())]));
+        let not_stored = service.oneshot(request).await.unwrap_err();
         assert_eq!((not_stored.kind(), not_stored.outcome()), (NotStoredKind::Request, Outcome::Unsent));
         assert_eq!(not_stored.call().unwrap().kind(), ErrorKind::Unsendable);
         assert!(not_stored.to_string().contains("no such scheme"), "{not_stored}");
@@ -155,8 +159,8 @@ async fn the_attempts_of_the_stack_are_stored_with_their_ids() {
     };
     let api = Api::answering([answer(503, "a-1"), answer(503, "a-2"), answer(503, "a-3")]);
     let retry = RetryLayer::builder().attempts(3).build().unwrap();
-    let door = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
-    let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
+    let service = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let id = deferred(service.oneshot(put("/orders/1")).await.unwrap());
 
     let detail = detail(&outbox, id).await;
     let ids: Vec<_> =
@@ -170,8 +174,8 @@ async fn one_idempotency_key_is_on_all_attempts_and_in_the_store() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503, 503]);
     let retry = RetryLayer::builder().attempts(2).build().unwrap();
-    let door = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
-    let id = deferred(door.oneshot(put("/orders/1")).await.unwrap());
+    let service = OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let id = deferred(service.oneshot(put("/orders/1")).await.unwrap());
 
     let key = |headers: &http::HeaderMap| headers["idempotency-key"].to_str().unwrap().to_owned();
     let seen: Vec<_> = api.seen().iter().map(|seen| key(&seen.headers)).collect();
@@ -244,7 +248,7 @@ async fn retry_after_and_the_callers_options_go_into_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_were_told_the_same_time_are_due_apart_and_not_before_it() {
+async fn requests_with_the_same_retry_after_are_due_at_different_times_and_not_before_it() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|_| async {
         let mut busy = status(503)?;
@@ -264,34 +268,34 @@ async fn requests_that_were_told_the_same_time_are_due_apart_and_not_before_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_letter_at_the_door_is_told_to_the_hook_and_a_panic_of_it_is_caught() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&told);
+async fn the_hook_gets_the_dead_letter_of_a_call_and_its_panic_is_caught() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reported);
     let outbox = Outbox::builder(MemoryStore::new())
         .on_dead_letter(move |entry| {
-            hears.lock().unwrap().push((entry.id, entry.reason));
-            panic!("a hook of little worth");
+            seen.lock().unwrap().push((entry.id, entry.reason));
+            panic!("the hook fails");
         })
         .build()
         .unwrap();
     let sent = send(&outbox, &Api::answering([broken()]), post("/orders")).await;
     assert!(matches!(sent, Sent::DeadLettered(_)));
     let id = sent.ticket().unwrap().id();
-    assert_eq!(*told.lock().unwrap(), [(id, Some(Reason::Ambiguous))]);
+    assert_eq!(*reported.lock().unwrap(), [(id, Some(Reason::Ambiguous))]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_duplicate_does_not_die_again() {
-    let told = Arc::new(Mutex::new(0));
-    let hears = Arc::clone(&told);
+async fn a_duplicate_is_not_reported_again() {
+    let reported = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&reported);
     let outbox =
-        Outbox::builder(MemoryStore::new()).on_dead_letter(move |_| *hears.lock().unwrap() += 1).build();
+        Outbox::builder(MemoryStore::new()).on_dead_letter(move |_| *seen.lock().unwrap() += 1).build();
     let outbox = outbox.unwrap();
     for deaths in [1, 1] {
         let mut request = post("/orders");
         request.extensions_mut().insert(OutboxOptions::new().dedup_key("one"));
         assert!(matches!(send(&outbox, &Api::answering([broken()]), request).await, Sent::DeadLettered(_)));
-        assert_eq!(*told.lock().unwrap(), deaths);
+        assert_eq!(*reported.lock().unwrap(), deaths);
     }
 }
 
@@ -299,7 +303,7 @@ async fn a_duplicate_does_not_die_again() {
 async fn a_call_that_is_dropped_is_not_stored() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503]).held();
-    let mut call = task::spawn(crate::support::door(&outbox, &api).oneshot(put("/orders/1")));
+    let mut call = task::spawn(crate::support::service(&outbox, &api).oneshot(put("/orders/1")));
     tokio_test::assert_pending!(call.poll());
     assert_eq!(api.seen().len(), 1);
     drop(call);
@@ -312,7 +316,7 @@ async fn a_call_that_is_dropped_is_not_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_at_the_door_is_written_down_whole() {
+async fn an_attempt_of_a_call_is_recorded_in_full() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::with(|_| async {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -329,7 +333,7 @@ async fn an_attempt_at_the_door_is_written_down_whole() {
 
 /// It may have reserved a permit, which others wait for.
 #[tokio::test(start_paused = true)]
-async fn the_stack_is_let_go_of_before_the_store_is_asked() {
+async fn the_stack_is_dropped_before_the_request_is_stored() {
     let store = Steered::default();
     store.set(Op::Enqueue, Fault::Late(Duration::from_secs(10)));
     let (outbox, reserved) = (Outbox::new(store), Arc::new(()));

@@ -6,7 +6,7 @@ use martello_body::TryCopy;
 use martello_outcome::{BoxError, CallError, RequestHead};
 use tower_service::Service;
 
-use super::ending::{Began, Ending};
+use super::call_result::{Began, CallResult};
 use crate::{
     AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key, store::KeyState,
 };
@@ -15,7 +15,7 @@ use crate::{
 const READY: Duration = Duration::from_secs(30);
 
 /// Sends the request if no older one of its key is under way or stored, and stores it if it has to go again.
-pub(super) async fn send<S, B, R>(
+pub(super) async fn send_or_store<S, B, R>(
     outbox: Outbox,
     mut inner: S,
     request: Request<B>,
@@ -40,28 +40,28 @@ where
 
     let copy = body.try_last_copy(outbox.settings.max_body);
     let began = Began::now();
-    let (answer, ending) = match ready(&mut inner).await {
+    let (answer, result) = match ready(&mut inner).await {
         Err(error) => {
-            let ending = Ending::of_error(request.method(), &error, None);
-            (Err(error), ending)
+            let result = CallResult::of_error(request.method(), &error, None);
+            (Err(error), result)
         }
         Ok(()) => {
             let answer = inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source);
-            let ending = match &answer {
-                Ok(response) => Ending::of_response(&outbox, request.method(), response, began),
-                Err(error) => Ending::of_error(request.method(), error, Some(began)),
+            let result = match &answer {
+                Ok(response) => CallResult::of_response(&outbox, request.method(), response, began),
+                Err(error) => CallResult::of_error(request.method(), error, Some(began)),
             };
-            (answer, ending)
+            (answer, result)
         }
     };
     // What it may have reserved must not wait for the store.
     drop(inner);
     // Before it is stored itself, perhaps as a dead letter.
-    if let (true, Some(key), Some(overtaken)) = (state.dead, &key, ending.overtakes()) {
+    if let (true, Some(key), Some(overtaken)) = (state.dead, &key, result.overtakes()) {
         outbox.overtake(key, overtaken).await;
     }
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
-    let dead = match (ending.stored_as(repeatable), answer) {
+    let dead = match (result.stored_as(repeatable), answer) {
         (None, Ok(response)) => return Ok(Sent::Answered(response)),
         (None, Err(error)) => {
             let message = "its error says that another attempt would meet the same";
@@ -71,12 +71,12 @@ where
         (Some(dead), Err(error)) => (dead, Some(error)),
     };
     let (dead, error) = dead;
-    let stored = store(&outbox, &request, copy, Some(&ending), dead).await;
+    let stored = store(&outbox, &request, copy, Some(&result), dead).await;
     match (stored, error) {
         (Ok(ticket), _) if dead.is_none() => Ok(Sent::Deferred(ticket)),
         (Ok(ticket), _) => Ok(Sent::DeadLettered(ticket)),
         (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
-        (Err(not_stored), None) => Err(not_stored.answered(ending)),
+        (Err(not_stored), None) => Err(not_stored.answered(result)),
     }
 }
 
@@ -95,7 +95,7 @@ async fn store<B>(
     outbox: &Outbox,
     request: &Request<()>,
     body: Option<B>,
-    ending: Option<&Ending>,
+    result: Option<&CallResult>,
     dead: Option<Reason>,
 ) -> Result<Ticket, NotStored>
 where
@@ -111,17 +111,17 @@ where
     body.switch_to_copy();
     let body = outbox.whole(body).await?;
     let mut entry = outbox.entry(RequestHead::from(request), body)?;
-    if let Some(ending) = ending {
-        entry.attempts = AttemptRecord::by_layer(&ending.attempts);
-        entry.delay = entry.delay.max(ending.retry_after);
+    if let Some(result) = result {
+        entry.attempts = AttemptRecord::by_layer(&result.attempts);
+        entry.delay = entry.delay.max(result.retry_after);
     }
     entry.dead = dead;
     // As it will be in the store, which is not asked once more: it may fail, and the death would be told to nobody.
-    let died = dead.is_some().then(|| entry.stored(Timestamp::now()));
+    let dead_letter = dead.is_some().then(|| entry.stored(Timestamp::now()));
     let ticket = outbox.put(entry).await?;
     // Stored before, under the same `dedup_key`, it has not died now.
-    if let Some(entry) = died.filter(|_| !ticket.is_duplicate()) {
-        outbox.died(&entry);
+    if let Some(entry) = dead_letter.filter(|_| !ticket.is_duplicate()) {
+        outbox.report_dead_letter(&entry);
     }
     Ok(ticket)
 }

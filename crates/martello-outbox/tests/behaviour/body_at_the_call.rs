@@ -15,7 +15,7 @@ use martello_outcome::Outcome;
 use martello_testkit::ScriptedBody;
 use tower::ServiceExt;
 
-use crate::support::{Api, broken, deferred, detail, door, stored};
+use crate::support::{Api, broken, deferred, detail, service, stored};
 
 fn outbox(set: impl FnOnce(OutboxBuilder) -> OutboxBuilder) -> Outbox {
     set(Outbox::builder(MemoryStore::new())).build().unwrap()
@@ -26,7 +26,7 @@ fn put(body: Body) -> Request<Body> {
 }
 
 async fn send(outbox: &Outbox, api: &Api, body: Body) -> Result<Sent<Body>, NotStored> {
-    door(outbox, api).oneshot(put(body)).await
+    service(outbox, api).oneshot(put(body)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,9 +44,9 @@ async fn a_stream_that_was_sent_more_than_once_is_stored_all_the_same() {
     let outbox = outbox(|outbox| outbox);
     let api = Api::statuses([503, 503, 503]);
     let retry = martello_retry::RetryLayer::builder().attempts(3).build().unwrap();
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
+    let service = martello_outbox::OutboxLayer::new(outbox.clone()).layer(retry.layer(api.service()));
     let body = Body::new(ScriptedBody::new().data("all ").data("of it"));
-    let id = deferred(door.oneshot(put(body)).await.unwrap());
+    let id = deferred(service.oneshot(put(body)).await.unwrap());
     assert_eq!(api.seen().len(), 3);
     assert_eq!(detail(&outbox, id).await.revisions[0].request.body, "all of it");
 }
@@ -118,9 +118,9 @@ async fn a_body_that_cannot_be_had_twice_is_sent_and_not_stored() {
     use tower::Layer;
     let outbox = outbox(|outbox| outbox);
     let service = tower::service_fn(|_: Request<Once>| async { crate::support::status(503) });
-    let door = martello_outbox::OutboxLayer::new(outbox.clone()).layer(service);
+    let service = martello_outbox::OutboxLayer::new(outbox.clone()).layer(service);
     let request = Request::put("https://api.example/1").body(Once(Some("x".into()))).unwrap();
-    let error = door.oneshot(request).await.unwrap_err();
+    let error = service.oneshot(request).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (NotStoredKind::Body, Outcome::Unavailable));
 }
 

@@ -6,7 +6,7 @@ use martello_outbox::{MemoryStore, OrderKey, Outbox, OutboxOptions, Sent, State}
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::ServiceExt;
 
-use crate::support::{Api, deferred, door, post, put, send, stored};
+use crate::support::{Api, deferred, post, put, send, service, stored};
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_write_goes_behind_a_stored_one_of_its_key_and_is_not_sent() {
@@ -33,7 +33,7 @@ async fn a_newer_write_goes_behind_a_stored_one_of_its_key_and_is_not_sent() {
 async fn a_newer_write_waits_until_the_older_is_answered_or_stored() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([200, 503, 200]).held();
-    let call = || task::spawn(door(&outbox, &api).oneshot(put("/orders/1")));
+    let call = || task::spawn(service(&outbox, &api).oneshot(put("/orders/1")));
     let (mut first, mut second, mut third) = (call(), call(), call());
     assert_pending!(first.poll());
     assert_pending!(second.poll());
@@ -58,7 +58,7 @@ async fn a_newer_write_waits_until_the_older_is_answered_or_stored() {
 async fn a_call_that_gives_up_its_wait_lets_the_next_go() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([]).held();
-    let call = || task::spawn(door(&outbox, &api).oneshot(put("/orders/1")));
+    let call = || task::spawn(service(&outbox, &api).oneshot(put("/orders/1")));
     let (mut first, mut second, mut third) = (call(), call(), call());
     assert_pending!(first.poll());
     assert_pending!(second.poll());
@@ -114,7 +114,7 @@ async fn the_callers_key_orders_what_has_none_and_the_caller_can_have_none() {
 async fn what_is_stored_directly_waits_for_the_call_of_its_key_that_is_under_way() {
     let outbox = Outbox::new(MemoryStore::new());
     let api = Api::statuses([503]).held();
-    let mut older = task::spawn(door(&outbox, &api).oneshot(put("/orders/1")));
+    let mut older = task::spawn(service(&outbox, &api).oneshot(put("/orders/1")));
     assert_pending!(older.poll());
     let mut newer = task::spawn(outbox.enqueue(put("/orders/1")));
     assert_pending!(newer.poll());

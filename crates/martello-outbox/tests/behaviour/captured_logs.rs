@@ -1,4 +1,4 @@
-//! What the crate says through `tracing`, on the thread of a test.
+//! Captures the `tracing` events of the crate on the thread of a test.
 
 use std::{cell::RefCell, collections::BTreeMap, fmt::Debug, sync::Once};
 
@@ -9,17 +9,17 @@ use tracing::{
 };
 
 thread_local! {
-    static HEARD: RefCell<Vec<Heard>> = const { RefCell::new(Vec::new()) };
+    static EVENTS: RefCell<Vec<CapturedEvent>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One event.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct CapturedEvent {
     pub(crate) level: Level,
     fields: BTreeMap<&'static str, String>,
 }
 
-impl Heard {
+impl CapturedEvent {
     pub(crate) fn message(&self) -> &str {
         self.field("message").unwrap_or_default()
     }
@@ -29,26 +29,26 @@ impl Heard {
     }
 }
 
-/// From now on what is said on this thread is kept.
-pub(crate) fn listen() {
+/// Captures the events of this thread from now on, and forgets the earlier ones.
+pub(crate) fn capture() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
-    HEARD.take();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Capture).unwrap());
+    EVENTS.take();
 }
 
-/// What was said with these words in it.
-pub(crate) fn heard(words: &str) -> Vec<Heard> {
-    HEARD.with_borrow(|heard| heard.iter().filter(|heard| heard.message().contains(words)).cloned().collect())
+/// The captured events whose message contains these words.
+pub(crate) fn events(words: &str) -> Vec<CapturedEvent> {
+    EVENTS.with_borrow(|all| all.iter().filter(|event| event.message().contains(words)).cloned().collect())
 }
 
-/// What was said as an error.
-pub(crate) fn errors() -> Vec<Heard> {
-    heard("").into_iter().filter(|heard| heard.level == Level::ERROR).collect()
+/// The captured errors.
+pub(crate) fn errors() -> Vec<CapturedEvent> {
+    events("").into_iter().filter(|event| event.level == Level::ERROR).collect()
 }
 
-struct Listener;
+struct Capture;
 
-impl Subscriber for Listener {
+impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && metadata.target().starts_with("martello_outbox")
     }
@@ -62,9 +62,9 @@ impl Subscriber for Listener {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut heard = Heard { level: *event.metadata().level(), fields: BTreeMap::new() };
-        event.record(&mut heard);
-        HEARD.with_borrow_mut(|all| all.push(heard));
+        let mut captured = CapturedEvent { level: *event.metadata().level(), fields: BTreeMap::new() };
+        event.record(&mut captured);
+        EVENTS.with_borrow_mut(|all| all.push(captured));
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -72,7 +72,7 @@ impl Subscriber for Listener {
     fn exit(&self, _: &span::Id) {}
 }
 
-impl Visit for Heard {
+impl Visit for CapturedEvent {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.fields.insert(field.name(), format!("{value:?}"));
     }
