@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, panic::Location};
 
-use super::violation::{Fault, Played};
+use super::violation::{Fault, ScenarioResult};
 use martello_outbox::{StoreError, StoreErrorKind};
 
 /// Where in the suite something was looked at.
@@ -19,7 +19,7 @@ pub(super) fn fault<T>(found: impl Into<String>) -> Result<T, Fault> {
 
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "so that what was just read can be handed in")]
-pub(super) fn same<T: Debug + PartialEq<U>, U: Debug>(what: &str, found: T, expected: U) -> Played {
+pub(super) fn same<T: Debug + PartialEq<U>, U: Debug>(what: &str, found: T, expected: U) -> ScenarioResult {
     if found == expected {
         return Ok(());
     }
@@ -27,12 +27,16 @@ pub(super) fn same<T: Debug + PartialEq<U>, U: Debug>(what: &str, found: T, expe
 }
 
 #[track_caller]
-pub(super) fn holds(what: &str, found: bool) -> Played {
+pub(super) fn holds(what: &str, found: bool) -> ScenarioResult {
     if found { Ok(()) } else { fault(format!("expected that {what}")) }
 }
 
 #[track_caller]
-pub(super) fn refused<T: Debug>(what: &str, found: Result<T, StoreError>, kind: StoreErrorKind) -> Played {
+pub(super) fn refused<T: Debug>(
+    what: &str,
+    found: Result<T, StoreError>,
+    kind: StoreErrorKind,
+) -> ScenarioResult {
     match found {
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => {

@@ -2,11 +2,11 @@
 
 mod check;
 mod engine;
+mod fixture;
 mod histories;
 mod macros;
 mod scenario;
 mod scenarios;
-mod stage;
 mod violation;
 
 pub use martello_outcome::BoxError;

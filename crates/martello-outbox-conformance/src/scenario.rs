@@ -1,18 +1,19 @@
 use std::{fmt, pin::Pin};
 
 use super::{
-    Engine, Violation, scenarios,
-    stage::Stage,
-    violation::{Fault, Played},
+    Engine, Violation,
+    fixture::Fixture,
+    scenarios,
+    violation::{Fault, ScenarioResult},
 };
 
-type Play = for<'a> fn(&'a Stage<'a>) -> Pin<Box<dyn Future<Output = Played> + 'a>>;
+type Run = for<'a> fn(&'a Fixture<'a>) -> Pin<Box<dyn Future<Output = ScenarioResult> + 'a>>;
 
 /// One promise of [`Store`](martello_outbox::Store), and a way to see that it is kept.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     pub(super) name: &'static str,
-    pub(super) play: Play,
+    pub(super) play: Run,
 }
 
 impl Scenario {
@@ -33,8 +34,8 @@ impl Scenario {
         let Some(engine) = fresh else {
             return Ok(());
         };
-        let played = match Stage::new(&engine).await {
-            Ok(stage) => (self.play)(&stage).await,
+        let played = match Fixture::new(&engine).await {
+            Ok(fixture) => (self.play)(&fixture).await,
             Err(fault) => Err(fault),
         };
         engine.remove().await;
@@ -64,7 +65,7 @@ macro_rules! __outbox_scenario_table {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self {
                 name: stringify!($name),
-                play: |stage| Box::pin(scenarios::$module::$name(stage)),
+                play: |fixture| Box::pin(scenarios::$module::$name(fixture)),
             },)+];
         }
     };

@@ -23,4 +23,4 @@ impl From<StoreError> for Fault {
     }
 }
 
-pub(super) type Played = Result<(), Fault>;
+pub(super) type ScenarioResult = Result<(), Fault>;

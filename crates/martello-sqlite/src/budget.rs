@@ -61,7 +61,7 @@ fn entry(host: &str) -> NewEntry {
 
 async fn turn(store: &SqliteStore, claim: usize, settle: Vec<Settlement>) -> Vec<Claimed> {
     let worker = WorkerId::new("worker").unwrap();
-    let turn = Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease: HOLD };
+    let turn = Turn { queue: QueueName::default(), worker, settle, claim, cap: 50, lease_duration: HOLD };
     store.turn(turn).await.unwrap().claimed
 }
 

@@ -1,9 +1,9 @@
 //! Random sequences of operations, on an engine and on the model beside each other.
 
-mod act;
-mod meaning;
-mod player;
-mod renamed;
+mod jobs;
+mod operation;
+mod runner;
+mod values;
 
 use proptest::{
     collection::vec,
@@ -11,10 +11,10 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use self::{act::Step, player::Player};
+use self::{operation::Step, runner::Runner};
 use super::{
     Engine, Violation,
-    violation::{Fault, Played},
+    violation::{Fault, ScenarioResult},
 };
 
 /// How many histories are played unless it is said.
@@ -37,7 +37,7 @@ const SHRINKING: usize = 512;
 /// The first difference, with the shortest history that was found to lead to one.
 pub async fn check_histories<E: Engine>(cases: u32) -> Result<(), Violation> {
     let mut runner = TestRunner::new(Config::default());
-    let histories = vec(act::step(), 1..STEPS);
+    let histories = vec(operation::step(), 1..STEPS);
     for _ in 0..cases {
         let history = histories
             .new_tree(&mut runner)
@@ -50,12 +50,12 @@ pub async fn check_histories<E: Engine>(cases: u32) -> Result<(), Violation> {
     Ok(())
 }
 
-async fn play<E: Engine>(steps: &[Step]) -> Played {
+async fn play<E: Engine>(steps: &[Step]) -> ScenarioResult {
     let Some(engine) = E::fresh().await.map_err(Fault::opening)? else {
         return Ok(());
     };
-    let played = match Player::new(&engine).await {
-        Ok(mut player) => player.play(steps).await,
+    let played = match Runner::new(&engine).await {
+        Ok(mut runner) => runner.play(steps).await,
         Err(fault) => Err(fault),
     };
     engine.remove().await;

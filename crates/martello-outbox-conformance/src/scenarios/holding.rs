@@ -4,8 +4,8 @@ use http::Uri;
 
 use super::super::{
     check::{fault, only, same},
-    stage::{LEASE, MOMENT, Stage, entry, hold, ids, queue, request, seconds, settlement, start, turn},
-    violation::{Fault, Played},
+    fixture::{Fixture, LEASE, MOMENT, entry, hold, ids, queue, request, seconds, settlement, start, turn},
+    violation::{Fault, ScenarioResult},
 };
 use martello_outbox::{
     Change, EntryId, HeldAuthority, NewEntry, QueueName, Reason, StoredRequest, WhenOvertaken,
@@ -19,12 +19,12 @@ pub(super) fn to(url: &str) -> NewEntry {
 }
 
 pub(super) async fn put_to<const N: usize>(
-    stage: &Stage<'_>,
+    fixture: &Fixture<'_>,
     urls: [&str; N],
 ) -> Result<[EntryId; N], Fault> {
     let mut ids = [EntryId::default(); N];
     for (id, url) in ids.iter_mut().zip(urls) {
-        *id = stage.put(to(url)).await?;
+        *id = fixture.put(to(url)).await?;
     }
     Ok(ids)
 }
@@ -33,8 +33,8 @@ pub(super) const A: &str = "https://a.example/x";
 pub(super) const B: &str = "https://b.example/y";
 
 /// What is held: the authority, how long from the start, how many in a row.
-pub(super) async fn held(stage: &Stage<'_>) -> Result<Vec<(String, Duration, u32)>, Fault> {
-    let holds = stage.stats(&QueueName::default()).await?.holds;
+pub(super) async fn held(fixture: &Fixture<'_>) -> Result<Vec<(String, Duration, u32)>, Fault> {
+    let holds = fixture.stats(&QueueName::default()).await?.holds;
     let told = |held: HeldAuthority| {
         let lasts = Duration::try_from(held.until.duration_since(start())).unwrap_or_default();
         (held.authority, lasts, held.in_row)
@@ -51,179 +51,179 @@ pub(super) fn in_row(claimed: &[Claimed]) -> Vec<u32> {
 }
 
 /// The claims of now: which, and after how many holds in a row.
-pub(super) async fn probes(stage: &Stage<'_>) -> Result<Vec<(EntryId, u32)>, Fault> {
-    let claimed = stage.claim(5).await?;
+pub(super) async fn probes(fixture: &Fixture<'_>) -> Result<Vec<(EntryId, u32)>, Fault> {
+    let claimed = fixture.claim(5).await?;
     Ok(claimed.iter().map(|claimed| (claimed.entry.id, claimed.holds_in_row)).collect())
 }
 
-pub(in super::super) async fn a_held_authority_is_left_alone_until_its_hold_ends(
-    stage: &Stage<'_>,
-) -> Played {
+pub(crate) async fn a_held_authority_is_not_claimed_until_its_hold_ends(
+    fixture: &Fixture<'_>,
+) -> ScenarioResult {
     let default = QueueName::default();
-    let id = stage.put(entry()).await?;
-    stage.hold(&default, seconds(30)).await?;
+    let id = fixture.put(entry()).await?;
+    fixture.hold(&default, seconds(30)).await?;
     let held = HeldAuthority {
         authority: "api.example".to_owned(),
         until: start() + seconds(30),
         why: "held for 30s".to_owned(),
         in_row: 1,
     };
-    same("the holds", stage.stats(&default).await?.holds, vec![held.clone()])?;
-    stage.pass(seconds(30) - MOMENT);
-    same("claims a microsecond before its end", ids(&stage.claim(5).await?), Vec::new())?;
-    stage.pass(MOMENT);
-    same("the holds at its end", stage.stats(&default).await?.holds, vec![held])?;
-    same("claims at its end", probes(stage).await?, vec![(id, 1)])
+    same("the holds", fixture.stats(&default).await?.holds, vec![held.clone()])?;
+    fixture.pass(seconds(30) - MOMENT);
+    same("claims a microsecond before its end", ids(&fixture.claim(5).await?), Vec::new())?;
+    fixture.pass(MOMENT);
+    same("the holds at its end", fixture.stats(&default).await?.holds, vec![held])?;
+    same("claims at its end", probes(fixture).await?, vec![(id, 1)])
 }
 
-pub(in super::super) async fn a_hold_stops_only_its_authority(stage: &Stage<'_>) -> Played {
-    let [first, b, second, again] = put_to(stage, [A, B, A, B]).await?;
-    let elsewhere = stage.put(NewEntry { queue: queue("other"), ..to(A) }).await?;
-    same("what it is held by", stage.hold(&QueueName::default(), seconds(30)).await?, first)?;
-    same("claims", probes(stage).await?, vec![(b, 0), (again, 0)])?;
-    let other = stage.turn(Turn { queue: queue("other"), ..turn(5) }).await?.claimed;
+pub(crate) async fn a_hold_stops_only_its_authority(fixture: &Fixture<'_>) -> ScenarioResult {
+    let [first, b, second, again] = put_to(fixture, [A, B, A, B]).await?;
+    let elsewhere = fixture.put(NewEntry { queue: queue("other"), ..to(A) }).await?;
+    same("what it is held by", fixture.hold(&QueueName::default(), seconds(30)).await?, first)?;
+    same("claims", probes(fixture).await?, vec![(b, 0), (again, 0)])?;
+    let other = fixture.turn(Turn { queue: queue("other"), ..turn(5) }).await?.claimed;
     same("claims of another queue", ids(&other), vec![elsewhere])?;
-    same("the holds of another queue", stage.stats(&queue("other")).await?.holds, Vec::new())?;
-    stage.store().change(second, Change::Cancel).await?;
+    same("the holds of another queue", fixture.stats(&queue("other")).await?.holds, Vec::new())?;
+    fixture.store().change(second, Change::Cancel).await?;
     Ok(())
 }
 
-pub(in super::super) async fn an_authority_is_the_same_however_it_is_written(stage: &Stage<'_>) -> Played {
+pub(crate) async fn an_authority_is_the_same_however_it_is_written(fixture: &Fixture<'_>) -> ScenarioResult {
     let same_as_a = [A, "https://a.example:443/", "http://A.Example:80/z?q", "http://a.example"];
-    let [held, ..] = put_to(stage, same_as_a).await?;
+    let [held, ..] = put_to(fixture, same_as_a).await?;
     let others = ["https://a.example:8443/", "http://a.example:443/", "https://a.example.com/", "https://b/"];
-    let others = put_to(stage, others).await?;
-    same("what it is held by", stage.hold(&QueueName::default(), seconds(30)).await?, held)?;
-    same("claims", ids(&stage.claim(5).await?), others.to_vec())
+    let others = put_to(fixture, others).await?;
+    same("what it is held by", fixture.hold(&QueueName::default(), seconds(30)).await?, held)?;
+    same("claims", ids(&fixture.claim(5).await?), others.to_vec())
 }
 
-pub(in super::super) async fn an_edit_changes_the_authority(stage: &Stage<'_>) -> Played {
-    put_to(stage, [A]).await?;
-    stage.hold(&QueueName::default(), seconds(30)).await?;
-    let [from, into] = [stage.put_dead(to(A)).await?, stage.put_dead(to(B)).await?];
+pub(crate) async fn an_edit_changes_the_authority(fixture: &Fixture<'_>) -> ScenarioResult {
+    put_to(fixture, [A]).await?;
+    fixture.hold(&QueueName::default(), seconds(30)).await?;
+    let [from, into] = [fixture.put_dead(to(A)).await?, fixture.put_dead(to(B)).await?];
     for (id, url) in [(from, B), (into, A)] {
-        stage.store().change(id, Change::Edit { on: 1, request: Box::new(to(url).request) }).await?;
-        stage.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
+        fixture.store().change(id, Change::Edit { on: 1, request: Box::new(to(url).request) }).await?;
+        fixture.store().change(id, Change::Replay(WhenOvertaken::Refuse)).await?;
     }
-    let claimed = stage.claim_one().await?;
+    let claimed = fixture.claim_one().await?;
     same("what goes elsewhere now", claimed.entry.id, from)?;
-    stage.settle_with(&claimed, End::Done, hold(0, seconds(9))).await?;
+    fixture.settle_with(&claimed, End::Done, hold(0, seconds(9))).await?;
     let b_held = ("b.example".to_owned(), seconds(9), 1);
-    same("what is held by it", held(stage).await?, [a_held(30, 1), vec![b_held]].concat())
+    same("what is held by it", held(fixture).await?, [a_held(30, 1), vec![b_held]].concat())
 }
 
-pub(in super::super) async fn what_is_held_is_passed_over_in_order(stage: &Stage<'_>) -> Played {
+pub(crate) async fn what_is_held_is_passed_over_in_order(fixture: &Fixture<'_>) -> ScenarioResult {
     let default = QueueName::default();
     for number in 0..70 {
-        stage.put(to(&format!("https://api-{number}.example/"))).await?;
-        stage.hold(&default, seconds(30)).await?;
+        fixture.put(to(&format!("https://api-{number}.example/"))).await?;
+        fixture.hold(&default, seconds(30)).await?;
     }
-    put_to(stage, [A]).await?;
-    stage.hold(&default, seconds(30)).await?;
-    stage.store().enqueue((0..100).map(|_| to(A)).collect()).await?;
+    put_to(fixture, [A]).await?;
+    fixture.hold(&default, seconds(30)).await?;
+    fixture.store().enqueue((0..100).map(|_| to(A)).collect()).await?;
     let late = |url, delay| NewEntry { delay: seconds(delay), ..to(url) };
-    let third = stage.put(late(B, 20)).await?;
-    let first = stage.put(late("https://c.example/", 10)).await?;
-    let second = stage.put(late(B, 10)).await?;
-    let fourth = stage.put(late("https://d.example/", 20)).await?;
-    stage.pass(seconds(20));
-    same("the first two", ids(&stage.claim(2).await?), vec![first, second])?;
-    same("the others", ids(&stage.claim(5).await?), vec![third, fourth])
+    let third = fixture.put(late(B, 20)).await?;
+    let first = fixture.put(late("https://c.example/", 10)).await?;
+    let second = fixture.put(late(B, 10)).await?;
+    let fourth = fixture.put(late("https://d.example/", 20)).await?;
+    fixture.pass(seconds(20));
+    same("the first two", ids(&fixture.claim(2).await?), vec![first, second])?;
+    same("the others", ids(&fixture.claim(5).await?), vec![third, fourth])
 }
 
-pub(in super::super) async fn a_settlement_that_is_fenced_or_sent_again_changes_no_hold(
-    stage: &Stage<'_>,
-) -> Played {
-    put_to(stage, [A]).await?;
-    let lost = stage.claim_one().await?;
-    stage.pass(LEASE);
-    let claimed = stage.claim_one().await?;
-    let fenced = stage.settle_with(&lost, End::GiveBack, hold(0, seconds(30))).await?;
+pub(crate) async fn a_settlement_that_is_fenced_or_sent_again_changes_no_hold(
+    fixture: &Fixture<'_>,
+) -> ScenarioResult {
+    put_to(fixture, [A]).await?;
+    let lost = fixture.claim_one().await?;
+    fixture.pass(LEASE);
+    let claimed = fixture.claim_one().await?;
+    let fenced = fixture.settle_with(&lost, End::GiveBack, hold(0, seconds(30))).await?;
     same("the answer, too late", fenced, Settled::Fenced)?;
-    same("the holds", held(stage).await?, Vec::new())?;
+    same("the holds", held(fixture).await?, Vec::new())?;
     let holding =
-        Settlement { hold: hold(0, seconds(30)), ..settlement(&claimed, End::GiveBack, stage.now()) };
+        Settlement { hold: hold(0, seconds(30)), ..settlement(&claimed, End::GiveBack, fixture.now()) };
     for what in ["at first", "sent again", "sent again, with the hold over", "sent again, resumed"] {
         let settle = vec![holding.clone()];
-        let answers = stage.turn(Turn { settle, ..turn(0) }).await?.settled;
+        let answers = fixture.turn(Turn { settle, ..turn(0) }).await?.settled;
         same(what, answers, vec![Settled::Applied])?;
         let expected = if what.ends_with("resumed") { Vec::new() } else { a_held(90, 1) };
-        same("the holds", held(stage).await?, expected)?;
+        same("the holds", held(fixture).await?, expected)?;
         if what == "sent again" {
-            stage.pass(seconds(30));
+            fixture.pass(seconds(30));
         } else if what.ends_with("over") {
-            stage.store().resume(&QueueName::default()).await?;
+            fixture.store().resume(&QueueName::default()).await?;
         }
     }
     Ok(())
 }
 
-pub(in super::super) async fn a_resume_ends_the_holds_of_its_queue(stage: &Stage<'_>) -> Played {
+pub(crate) async fn a_resume_ends_the_holds_of_its_queue(fixture: &Fixture<'_>) -> ScenarioResult {
     let (default, other) = (QueueName::default(), queue("other"));
-    put_to(stage, [A, A]).await?;
-    stage.hold(&default, seconds(30)).await?;
-    stage.put(NewEntry { queue: other.clone(), ..to(A) }).await?;
-    stage.hold(&other, seconds(30)).await?;
-    stage.store().resume(&default).await?;
-    same("its holds", stage.stats(&default).await?.holds, Vec::new())?;
-    same("those of the other", stage.stats(&other).await?.holds.len(), 1)?;
-    same("claims", in_row(&stage.claim(5).await?), vec![0, 0])?;
-    same("of the other", stage.turn(Turn { queue: other, ..turn(5) }).await?.claimed.len(), 0)
+    put_to(fixture, [A, A]).await?;
+    fixture.hold(&default, seconds(30)).await?;
+    fixture.put(NewEntry { queue: other.clone(), ..to(A) }).await?;
+    fixture.hold(&other, seconds(30)).await?;
+    fixture.store().resume(&default).await?;
+    same("its holds", fixture.stats(&default).await?.holds, Vec::new())?;
+    same("those of the other", fixture.stats(&other).await?.holds.len(), 1)?;
+    same("claims", in_row(&fixture.claim(5).await?), vec![0, 0])?;
+    same("of the other", fixture.turn(Turn { queue: other, ..turn(5) }).await?.claimed.len(), 0)
 }
 
-pub(in super::super) async fn a_prune_forgets_holds_that_have_long_been_over(stage: &Stage<'_>) -> Played {
-    put_to(stage, [A, A]).await?;
-    stage.hold(&QueueName::default(), seconds(30)).await?;
-    stage.store().prune(seconds(0), 10).await?;
-    same("those that last", held(stage).await?, a_held(30, 1))?;
-    stage.pass(seconds(30) + HeldAuthority::FORGET_AFTER);
-    stage.store().prune(seconds(0), 10).await?;
-    same("those over for just as long as they are kept", held(stage).await?, a_held(30, 1))?;
-    stage.pass(MOMENT);
-    stage.store().prune(seconds(7 * 86_400), 0).await?;
-    same("those over for longer, whatever is pruned", held(stage).await?, Vec::new())?;
-    same("claims", in_row(&stage.claim(5).await?), vec![0, 0])
+pub(crate) async fn a_prune_forgets_holds_that_have_long_been_over(fixture: &Fixture<'_>) -> ScenarioResult {
+    put_to(fixture, [A, A]).await?;
+    fixture.hold(&QueueName::default(), seconds(30)).await?;
+    fixture.store().prune(seconds(0), 10).await?;
+    same("those that last", held(fixture).await?, a_held(30, 1))?;
+    fixture.pass(seconds(30) + HeldAuthority::FORGET_AFTER);
+    fixture.store().prune(seconds(0), 10).await?;
+    same("those over for just as long as they are kept", held(fixture).await?, a_held(30, 1))?;
+    fixture.pass(MOMENT);
+    fixture.store().prune(seconds(7 * 86_400), 0).await?;
+    same("those over for longer, whatever is pruned", held(fixture).await?, Vec::new())?;
+    same("claims", in_row(&fixture.claim(5).await?), vec![0, 0])
 }
 
-pub(in super::super) async fn a_queue_remembers_a_thousand_holds(stage: &Stage<'_>) -> Played {
+pub(crate) async fn a_queue_remembers_a_thousand_holds(fixture: &Fixture<'_>) -> ScenarioResult {
     let all = |turn| Turn { cap: 2_000, ..turn };
     let api = |number| to(&format!("https://api-{number}.example/"));
-    put_to(stage, [A]).await?;
-    stage.hold(&QueueName::default(), seconds(2_000)).await?;
-    stage.store().enqueue((0..HeldAuthority::MAX_PER_QUEUE).map(api).collect()).await?;
-    let claimed = stage.turn(all(turn(1_000))).await?.claimed;
+    put_to(fixture, [A]).await?;
+    fixture.hold(&QueueName::default(), seconds(2_000)).await?;
+    fixture.store().enqueue((0..HeldAuthority::MAX_PER_QUEUE).map(api).collect()).await?;
+    let claimed = fixture.turn(all(turn(1_000))).await?.claimed;
     same("the claims", claimed.len(), HeldAuthority::MAX_PER_QUEUE)?;
     let settle = |(number, claimed): (u64, &Claimed)| {
         // One in the middle is over first.
         let wait = if number == 500 { 5 } else { 10 + number };
-        Settlement { hold: hold(0, seconds(wait)), ..settlement(claimed, End::GiveBack, stage.now()) }
+        Settlement { hold: hold(0, seconds(wait)), ..settlement(claimed, End::GiveBack, fixture.now()) }
     };
     let settle = (0..).zip(&claimed).skip(1).map(settle).collect();
-    stage.turn(all(Turn { settle, ..turn(0) })).await?;
-    forgotten(stage, "as many as are remembered", &[0]).await?;
+    fixture.turn(all(Turn { settle, ..turn(0) })).await?;
+    forgotten(fixture, "as many as are remembered", &[0]).await?;
     let first = only("first claims", claimed.into_iter().take(1).collect())?;
-    stage.settle_with(&first, End::GiveBack, hold(0, seconds(1))).await?;
-    forgotten(stage, "one more, where none is over", &[500]).await?;
-    stage.pass(seconds(2));
-    let probe = only("probes", stage.turn(all(turn(1))).await?.claimed)?;
-    stage.settle_with(&probe, End::GiveBack, hold(1, seconds(1))).await?;
-    stage.pass(seconds(10));
-    let claimed = stage.turn(all(turn(5))).await?.claimed;
+    fixture.settle_with(&first, End::GiveBack, hold(0, seconds(1))).await?;
+    forgotten(fixture, "one more, where none is over", &[500]).await?;
+    fixture.pass(seconds(2));
+    let probe = only("probes", fixture.turn(all(turn(1))).await?.claimed)?;
+    fixture.settle_with(&probe, End::GiveBack, hold(1, seconds(1))).await?;
+    fixture.pass(seconds(10));
+    let claimed = fixture.turn(all(turn(5))).await?.claimed;
     same("the claims, of which one is not held", in_row(&claimed), vec![2, 1, 1, 0])?;
     let [_, second, _, new] = claimed.as_slice() else { return fault("four claims, and not four") };
-    stage.settle_with(new, End::GiveBack, hold(0, seconds(100))).await?;
-    forgotten(stage, "one more, where one is over that had more in a row", &[1]).await?;
-    stage.settle_with(second, End::GiveBack, hold(1, seconds(100))).await?;
-    forgotten(stage, "one that was forgotten while it was probed", &[1]).await?;
-    let again = only("what may be claimed", stage.turn(all(turn(5))).await?.claimed)?;
+    fixture.settle_with(new, End::GiveBack, hold(0, seconds(100))).await?;
+    forgotten(fixture, "one more, where one is over that had more in a row", &[1]).await?;
+    fixture.settle_with(second, End::GiveBack, hold(1, seconds(100))).await?;
+    forgotten(fixture, "one that was forgotten while it was probed", &[1]).await?;
+    let again = only("what may be claimed", fixture.turn(all(turn(5))).await?.claimed)?;
     same("what is forgotten", (again.entry.id, again.holds_in_row), (second.entry.id, 0))?;
-    let ended = stage.settle_with(&again, End::Dead(Reason::Rejected), HoldChange::End).await?;
+    let ended = fixture.settle_with(&again, End::Dead(Reason::Rejected), HoldChange::End).await?;
     same("the end of what is not held", ended, Settled::Applied)
 }
 
 /// Which of the thousand are not held.
-async fn forgotten(stage: &Stage<'_>, what: &str, expected: &[usize]) -> Played {
-    let holds = stage.stats(&QueueName::default()).await?.holds;
+async fn forgotten(fixture: &Fixture<'_>, what: &str, expected: &[usize]) -> ScenarioResult {
+    let holds = fixture.stats(&QueueName::default()).await?.holds;
     let is_held = |name: &str| holds.iter().any(|held| held.authority == name);
     let not_held =
         (0..HeldAuthority::MAX_PER_QUEUE).filter(|number| !is_held(&format!("api-{number}.example")));

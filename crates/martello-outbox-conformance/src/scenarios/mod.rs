@@ -2,15 +2,15 @@
 
 pub(super) mod changing;
 pub(super) mod claiming;
-pub(super) mod crowds;
+pub(super) mod concurrency;
+pub(super) mod durability;
 pub(super) mod enqueueing;
 pub(super) mod holding;
-pub(super) mod keeping;
 pub(super) mod keys;
 pub(super) mod leases;
 pub(super) mod listing;
-pub(super) mod news;
 pub(super) mod next;
+pub(super) mod notifications;
 pub(super) mod overtaking;
 pub(super) mod payloads;
 pub(super) mod probing;

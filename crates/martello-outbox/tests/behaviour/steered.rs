@@ -151,7 +151,7 @@ impl Store for Steered {
     }
 
     fn heartbeat(&self, leases: Vec<Lease>, lease_duration: Duration) -> StoreFuture<'_, Vec<bool>> {
-        let lease = self.shared.lock().unwrap().renewed_for.unwrap_or(lease);
+        let lease_duration = self.shared.lock().unwrap().renewed_for.unwrap_or(lease_duration);
         self.steer(Op::Heartbeat, self.store.heartbeat(leases, lease_duration))
     }
 

@@ -31,7 +31,7 @@ async fn hold(outbox: &Outbox, wait: Duration) {
         settle,
         claim,
         cap: 5,
-        lease: seconds(60),
+        lease_duration: seconds(60),
     };
     let claimed = outbox.store().turn(turn(1, Vec::new())).await.unwrap().claimed.remove(0);
     let hold = HoldChange::For { holds_in_row: claimed.holds_in_row, wait, why: "a test".into() };

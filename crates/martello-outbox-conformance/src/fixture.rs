@@ -26,7 +26,7 @@ use martello_outbox::{
 };
 
 /// A clock, and two stores on the same data that take turns.
-pub(super) struct Stage<'a> {
+pub(super) struct Fixture<'a> {
     pub(super) clock: ManualClock,
     pub(super) stores: [Arc<dyn Store>; 2],
     engine: &'a dyn Open,
@@ -46,7 +46,7 @@ impl Fault {
     }
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Fixture<'a> {
     pub(super) async fn new(engine: &'a dyn Open) -> Result<Self, Fault> {
         let clock = ManualClock::new(start());
         let open = || async { engine.store(Clock::Manual(clock.clone())).await.map_err(Fault::opening) };

@@ -6,12 +6,12 @@ use super::{
     super::{
         check::{fault, same},
         engine::Open,
-        stage::{entry, start},
-        violation::{Fault, Played},
+        fixture::{entry, start},
+        violation::{Fault, ScenarioResult},
     },
-    act::{Act, Ending, New, Pick, Sieve, Step},
-    meaning::{HOSTS, TRACKED, change, hold, key, nth, queue, to},
-    renamed::Jobs,
+    jobs::Jobs,
+    operation::{EndSpec, EntrySpec, FilterSpec, Operation, Pick, Step},
+    values::{HOSTS, TRACKED, change, hold, key, nth, queue, to},
 };
 use martello_outbox::{
     AttemptRecord, Cursor, EntryId, Filter, MemoryStore, NewEntry, Outcome, Purge, QueueStats, Store,
@@ -20,18 +20,18 @@ use martello_outbox::{
 };
 
 /// Plays steps on an engine and on the model.
-pub(super) struct Player<'a> {
+pub(super) struct Runner<'a> {
     engine: &'a dyn Open,
     clock: ManualClock,
     stores: [Arc<dyn Store>; 2],
     model: MemoryStore,
     ids: Vec<EntryId>,
-    leases: Vec<Had>,
+    leases: Vec<GivenLease>,
     jobs: Jobs,
 }
 
 /// A lease that was given, by the engine and by the model.
-struct Had {
+struct GivenLease {
     engine: Lease,
     model: Lease,
     number: u32,
@@ -40,7 +40,7 @@ struct Had {
     applied: bool,
 }
 
-impl<'a> Player<'a> {
+impl<'a> Runner<'a> {
     pub(super) async fn new(engine: &'a dyn Open) -> Result<Self, Fault> {
         let clock = ManualClock::new(start());
         let model = MemoryStore::with_clock(Clock::Manual(clock.clone()));
@@ -49,7 +49,7 @@ impl<'a> Player<'a> {
         Ok(Self { engine, clock, stores, model, ids: Vec::new(), leases: Vec::new(), jobs: Jobs::default() })
     }
 
-    pub(super) async fn play(&mut self, steps: &[Step]) -> Played {
+    pub(super) async fn play(&mut self, steps: &[Step]) -> ScenarioResult {
         for step in steps {
             let [first, second] = &self.stores;
             let (acts, sees) = if step.second { (second, first) } else { (first, second) };
@@ -60,62 +60,66 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    async fn take(&mut self, step: &Step, engine: Arc<dyn Store>) -> Played {
+    async fn take(&mut self, step: &Step, engine: Arc<dyn Store>) -> ScenarioResult {
         let model = self.model.clone();
-        match &step.act {
-            Act::Pass(time) => {
+        match &step.operation {
+            Operation::Pass(time) => {
                 self.clock.advance(*time);
                 Ok(())
             }
-            Act::Enqueue(entries) => {
+            Operation::Enqueue(entries) => {
                 let entries: Vec<NewEntry> = entries.iter().map(|entry| self.make(entry)).collect();
                 self.ids.extend(entries.iter().map(|entry| entry.id));
                 alike("enqueue", engine.enqueue(entries.clone()).await, model.enqueue(entries).await)
             }
-            Act::Turn { .. } => self.turn(&step.act, &*engine).await,
-            Act::Heartbeat(picks, time) => self.heartbeat(picks, *time, &*engine).await,
-            Act::Pause(of) => {
+            Operation::Turn { .. } => self.turn(&step.operation, &*engine).await,
+            Operation::Heartbeat(picks, time) => self.heartbeat(picks, *time, &*engine).await,
+            Operation::Pause(of) => {
                 let of = queue(*of);
                 alike("pause", engine.pause(&of, "why").await, model.pause(&of, "why").await)
             }
-            Act::Overtake(of, number, overtaken) => {
+            Operation::Overtake(of, number, overtaken) => {
                 let Some(key) = key(*number) else { return Ok(()) };
                 let of = queue(*of);
                 let found = engine.overtake(&of, &key, *overtaken).await;
                 alike("overtake", found, model.overtake(&of, &key, *overtaken).await)
             }
-            Act::Resume(of) => {
+            Operation::Resume(of) => {
                 let of = queue(*of);
                 alike("resume", engine.resume(&of).await, model.resume(&of).await)
             }
-            Act::Change(pick, changing) => {
+            Operation::Change(pick, changing) => {
                 let id = self.pick(*pick);
                 let last = model.entry(id).await.ok().flatten().map_or(1, |entry| entry.revision);
                 let change = change(*changing, last);
                 let found = engine.change(id, change.clone()).await.map(|entry| self.jobs.entry(entry));
                 alike("change", found, model.change(id, change).await)
             }
-            Act::Replay(sieve, rate, overtaken) => self.replay(sieve, *rate, *overtaken, &*engine).await,
-            Act::CancelReplay(pick) => {
+            Operation::Replay(filter, rate, overtaken) => {
+                self.replay(filter, *rate, *overtaken, &*engine).await
+            }
+            Operation::CancelReplay(pick) => {
                 let (of, model_of) = self.jobs.pick(*pick);
                 let found = engine.cancel_replay(of).await.map(|job| self.jobs.replay(job));
                 alike("cancel_replay", found, model.cancel_replay(model_of).await)
             }
-            Act::List(sieve, limit) => self.list(&self.filters(sieve), *limit, &*engine).await,
-            Act::Purge(sieve) => {
-                let (of, model_of) = self.filters(sieve);
+            Operation::List(filter, limit) => self.list(&self.filters(filter), *limit, &*engine).await,
+            Operation::Purge(filter) => {
+                let (of, model_of) = self.filters(filter);
                 let found = engine.purge(Purge::Matching(of)).await;
                 alike("purge", found, model.purge(Purge::Matching(model_of)).await)
             }
-            Act::PurgeAll => alike("purge", engine.purge(Purge::All).await, model.purge(Purge::All).await),
-            Act::Prune(age, limit) => {
+            Operation::PurgeAll => {
+                alike("purge", engine.purge(Purge::All).await, model.purge(Purge::All).await)
+            }
+            Operation::Prune(age, limit) => {
                 alike("prune", engine.prune(*age, *limit).await, model.prune(*age, *limit).await)
             }
-            Act::Reopen => self.reopen(step.second, engine).await,
+            Operation::Reopen => self.reopen(step.second, engine).await,
         }
     }
 
-    async fn reopen(&mut self, second: bool, closed: Arc<dyn Store>) -> Played {
+    async fn reopen(&mut self, second: bool, closed: Arc<dyn Store>) -> ScenarioResult {
         let clock = Clock::Manual(self.clock.clone());
         let [first, other] = &mut self.stores;
         let slot = if second { other } else { first };
@@ -126,7 +130,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    fn make(&self, new: &New) -> NewEntry {
+    fn make(&self, new: &EntrySpec) -> NewEntry {
         let attempts = (1..)
             .zip(&new.attempts)
             .map(|(number, (outcome, status))| self.attempt(number, 1, *outcome, *status));
@@ -157,7 +161,7 @@ impl<'a> Player<'a> {
             status: http::StatusCode::from_u16(status).ok(),
             tracking_id: TRACKED.get(number as usize % 5).and_then(|id| id.parse().ok()),
             fault: (status == 503).then(|| "it is down".into()),
-            worker: (status == 200).then(|| "somebody".into()),
+            worker: (status == 200).then(|| "worker-1".into()),
         }
     }
 
@@ -168,35 +172,37 @@ impl<'a> Player<'a> {
     }
 
     /// One of the leases, counted from the last, and its place among them.
-    fn lease(&self, pick: Pick) -> Option<(usize, &Had)> {
+    fn lease(&self, pick: Pick) -> Option<(usize, &GivenLease)> {
         let back = usize::from(pick) % self.leases.len().max(1);
         self.leases.iter().enumerate().nth_back(back)
     }
 
     /// The filter for the engine and for the model.
-    fn filters(&self, sieve: &Sieve) -> (Filter, Filter) {
-        let job = sieve.job.map(|pick| self.jobs.pick(pick));
+    fn filters(&self, filter: &FilterSpec) -> (Filter, Filter) {
+        let job = filter.job.map(|pick| self.jobs.pick(pick));
         let of = |job| Filter {
             id: None,
-            queue: sieve.queue.map(queue),
-            state: sieve.state,
-            reason: sieve.reason,
-            host: sieve
+            queue: filter.queue.map(queue),
+            state: filter.state,
+            reason: filter.reason,
+            host: filter
                 .host
                 .and_then(|host| Uri::from_static(nth(&HOSTS, host)).host().map(str::to_uppercase)),
-            status: sieve.status,
-            outcome: sieve.outcome.map(|outcome| outcome.to_string()),
-            tracking_id: sieve.tracking.map(|tracked| nth(&TRACKED, tracked).to_owned()),
-            order_key: sieve.key.and_then(key),
+            status: filter.status,
+            outcome: filter.outcome.map(|outcome| outcome.to_string()),
+            tracking_id: filter.tracking.map(|tracked| nth(&TRACKED, tracked).to_owned()),
+            order_key: filter.key.and_then(key),
             job,
-            changed_since: sieve.since.map(|ago| self.clock.now() - ago),
-            changed_before: sieve.before.map(|ago| self.clock.now() - ago),
+            changed_since: filter.since.map(|ago| self.clock.now() - ago),
+            changed_before: filter.before.map(|ago| self.clock.now() - ago),
         };
         (of(job.map(|(engine, _)| engine)), of(job.map(|(_, model)| model)))
     }
 
-    async fn turn(&mut self, act: &Act, engine: &dyn Store) -> Played {
-        let Act::Turn { queue: of, worker, settle, claim, cap, lease } = act else { return Ok(()) };
+    async fn turn(&mut self, operation: &Operation, engine: &dyn Store) -> ScenarioResult {
+        let Operation::Turn { queue: of, worker, settle, claim, cap, lease } = operation else {
+            return Ok(());
+        };
         let mut settled = Vec::new();
         let (mut engines, mut models) = (Vec::new(), Vec::new());
         for (pick, ending, holding) in settle {
@@ -210,7 +216,7 @@ impl<'a> Player<'a> {
         }
         let turn = |settle| Turn {
             queue: queue(*of),
-            worker: super::super::stage::worker(nth(&["one", "two"], *worker)),
+            worker: super::super::fixture::worker(nth(&["one", "two"], *worker)),
             settle,
             claim: *claim,
             cap: *cap,
@@ -230,17 +236,17 @@ impl<'a> Player<'a> {
         same("turn: when the next is", found.next, expected.next)
     }
 
-    fn end(&self, ending: Ending, had: &Had) -> (End, Option<AttemptRecord>) {
+    fn end(&self, ending: EndSpec, had: &GivenLease) -> (End, Option<AttemptRecord>) {
         let (end, outcome, status) = match ending {
-            Ending::Done => (End::Done, Outcome::Success, 200),
-            Ending::Again(after, counts) => (End::Again { after, counts }, Outcome::Unavailable, 503),
-            Ending::Dead(reason) => (End::Dead(reason), Outcome::Rejected, 422),
-            Ending::GiveBack => return (End::GiveBack, None),
+            EndSpec::Done => (End::Done, Outcome::Success, 200),
+            EndSpec::Again(after, counts) => (End::Again { after, counts }, Outcome::Unavailable, 503),
+            EndSpec::Dead(reason) => (End::Dead(reason), Outcome::Rejected, 422),
+            EndSpec::GiveBack => return (End::GiveBack, None),
         };
         (end, Some(self.attempt(had.number, had.revision, outcome, status)))
     }
 
-    fn answered(&mut self, at: usize, found: Settled, expected: Settled) -> Played {
+    fn answered(&mut self, at: usize, found: Settled, expected: Settled) -> ScenarioResult {
         let Some(had) = self.leases.get_mut(at) else { return Ok(()) };
         // One that was applied, but was not the last to be: an engine that remembers more may say so.
         if !(had.applied && expected == Settled::Fenced) {
@@ -250,7 +256,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    fn claimed(&mut self, found: Vec<Claimed>, expected: Vec<Claimed>) -> Played {
+    fn claimed(&mut self, found: Vec<Claimed>, expected: Vec<Claimed>) -> ScenarioResult {
         let ids = |claimed: &[Claimed]| claimed.iter().map(|claimed| claimed.entry.id).collect::<Vec<_>>();
         same("turn: what was claimed", ids(&found), ids(&expected))?;
         for (engine, model) in found.into_iter().zip(expected) {
@@ -269,7 +275,7 @@ impl<'a> Player<'a> {
                 .iter()
                 .any(|had| had.engine.id == engine.lease.id && had.engine.fence == engine.lease.fence);
             same("turn: whether a fence was used before", used, false)?;
-            self.leases.push(Had {
+            self.leases.push(GivenLease {
                 engine: engine.lease,
                 model: model.lease,
                 number: model.entry.attempts,
@@ -281,7 +287,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    async fn heartbeat(&self, picks: &[Pick], time: Duration, engine: &dyn Store) -> Played {
+    async fn heartbeat(&self, picks: &[Pick], time: Duration, engine: &dyn Store) -> ScenarioResult {
         let picked = picks.iter().filter_map(|pick| self.lease(*pick));
         let (engines, models) = picked.map(|(_, had)| (had.engine.clone(), had.model.clone())).unzip();
         alike("heartbeat", engine.heartbeat(engines, time).await, self.model.heartbeat(models, time).await)
@@ -289,12 +295,12 @@ impl<'a> Player<'a> {
 
     async fn replay(
         &mut self,
-        sieve: &Sieve,
+        filter: &FilterSpec,
         rate: f64,
         overtaken: WhenOvertaken,
         engine: &dyn Store,
-    ) -> Played {
-        let (of, model_of) = self.filters(sieve);
+    ) -> ScenarioResult {
+        let (of, model_of) = self.filters(filter);
         let found = engine.replay(of, rate, overtaken).await;
         let expected = self.model.replay(model_of, rate, overtaken).await;
         if let (Ok(found), Ok(expected)) = (&found, &expected) {
@@ -303,7 +309,7 @@ impl<'a> Player<'a> {
         alike("replay", found.map(|found| self.jobs.replay(found)), expected)
     }
 
-    async fn list(&self, filters: &(Filter, Filter), limit: usize, engine: &dyn Store) -> Played {
+    async fn list(&self, filters: &(Filter, Filter), limit: usize, engine: &dyn Store) -> ScenarioResult {
         let (filter, model_filter) = filters;
         let (mut after, mut model_after): (Option<Cursor>, Option<Cursor>) = (None, None);
         loop {
@@ -321,7 +327,7 @@ impl<'a> Player<'a> {
     }
 
     /// Everything that can be seen.
-    async fn compare(&self, engine: &dyn Store) -> Played {
+    async fn compare(&self, engine: &dyn Store) -> ScenarioResult {
         for id in &self.ids {
             let found = engine.detail(*id).await?.map(|detail| self.jobs.detail(detail));
             same("detail", found, self.model.detail(*id).await?)?;
@@ -360,7 +366,7 @@ fn alike<T: Debug + PartialEq>(
     what: &str,
     found: Result<T, StoreError>,
     expected: Result<T, StoreError>,
-) -> Played {
+) -> ScenarioResult {
     let kind = |error: StoreError| -> StoreErrorKind { error.kind() };
     match (found, expected) {
         (Err(found), Ok(expected)) => {

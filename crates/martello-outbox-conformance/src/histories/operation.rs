@@ -6,7 +6,7 @@ use proptest::{
     sample::select,
 };
 
-use super::super::stage::{MOMENT, seconds};
+use super::super::fixture::{MOMENT, seconds};
 use martello_outbox::{Outcome, Overtaken, Reason, State, WhenOvertaken};
 
 /// One step of a history.
@@ -14,20 +14,20 @@ use martello_outbox::{Outcome, Overtaken, Reason, State, WhenOvertaken};
 pub(super) struct Step {
     /// Which of the two stores takes it.
     pub(super) second: bool,
-    pub(super) act: Act,
+    pub(super) operation: Operation,
 }
 
 /// One of those there are, by number; it goes round.
 pub(super) type Pick = u8;
 
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(super) enum Operation {
     Pass(Duration),
-    Enqueue(Vec<New>),
+    Enqueue(Vec<EntrySpec>),
     Turn {
         queue: u8,
         worker: u8,
-        settle: Vec<(Pick, Ending, Holding)>,
+        settle: Vec<(Pick, EndSpec, HoldSpec)>,
         claim: usize,
         cap: usize,
         lease: Duration,
@@ -36,11 +36,11 @@ pub(super) enum Act {
     Pause(u8),
     Overtake(u8, u8, Overtaken),
     Resume(u8),
-    Change(Pick, Changing),
-    Replay(Sieve, f64, WhenOvertaken),
+    Change(Pick, ChangeSpec),
+    Replay(FilterSpec, f64, WhenOvertaken),
     CancelReplay(Pick),
-    List(Sieve, usize),
-    Purge(Sieve),
+    List(FilterSpec, usize),
+    Purge(FilterSpec),
     PurgeAll,
     Prune(Duration, usize),
     /// Closes this store and opens it again.
@@ -48,7 +48,7 @@ pub(super) enum Act {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct New {
+pub(super) struct EntrySpec {
     pub(super) queue: u8,
     pub(super) key: Option<u8>,
     pub(super) dedup: Option<u8>,
@@ -65,7 +65,7 @@ pub(super) struct New {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ending {
+pub(super) enum EndSpec {
     Done,
     Again(Duration, bool),
     Dead(Reason),
@@ -73,14 +73,14 @@ pub(super) enum Ending {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Holding {
+pub(super) enum HoldSpec {
     Keep,
     End,
     For(Duration),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Changing {
+pub(super) enum ChangeSpec {
     Cancel,
     DeadLetter,
     Replay(WhenOvertaken),
@@ -92,7 +92,7 @@ pub(super) enum Changing {
 
 /// A filter, whose job is one of those there are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sieve {
+pub(super) struct FilterSpec {
     pub(super) queue: Option<u8>,
     pub(super) state: Option<State>,
     pub(super) reason: Option<Reason>,
@@ -140,18 +140,18 @@ fn status() -> impl Strategy<Value = u16> {
     select(vec![200_u16, 422, 503])
 }
 
-fn new() -> impl Strategy<Value = New> {
+fn new() -> impl Strategy<Value = EntrySpec> {
     let attempt = (select(Outcome::ALL.to_vec()), status());
-    let door = prop_oneof![3 => Just(Vec::new()), 1 => vec(attempt, 1..3)];
+    let earlier = prop_oneof![3 => Just(Vec::new()), 1 => vec(attempt, 1..3)];
     let expires = prop_oneof![4 => Just(seconds(3600)), 1 => time()];
     let dead = prop_oneof![3 => Just(None), 1 => reason().prop_map(Some)];
     let delay = prop_oneof![3 => Just(seconds(0)), 1 => time()];
     let keys = (queue(), sometimes(0..3_u8), rarely(0..2_u8), any::<bool>(), 0..3_u8);
-    let rest = (delay, expires, 1..4_u32, any::<bool>(), door, dead, rarely(any::<Pick>()));
+    let rest = (delay, expires, 1..4_u32, any::<bool>(), earlier, dead, rarely(any::<Pick>()));
     (keys, rest).prop_map(|(keys, rest)| {
         let (queue, key, dedup, supersede, host) = keys;
         let (delay, expires, max_attempts, repeatable, attempts, dead, again) = rest;
-        New {
+        EntrySpec {
             queue,
             key,
             dedup,
@@ -168,36 +168,36 @@ fn new() -> impl Strategy<Value = New> {
     })
 }
 
-fn ending() -> impl Strategy<Value = Ending> {
+fn ending() -> impl Strategy<Value = EndSpec> {
     prop_oneof![
-        2 => Just(Ending::Done),
-        2 => (time(), any::<bool>()).prop_map(|(after, counts)| Ending::Again(after, counts)),
-        2 => reason().prop_map(Ending::Dead),
-        1 => Just(Ending::GiveBack),
+        2 => Just(EndSpec::Done),
+        2 => (time(), any::<bool>()).prop_map(|(after, counts)| EndSpec::Again(after, counts)),
+        2 => reason().prop_map(EndSpec::Dead),
+        1 => Just(EndSpec::GiveBack),
     ]
 }
 
-fn holding() -> impl Strategy<Value = Holding> {
+fn holding() -> impl Strategy<Value = HoldSpec> {
     let soon = select([0, 1, 1, 2, 5, 30].map(seconds).to_vec());
-    prop_oneof![2 => Just(Holding::Keep), 1 => Just(Holding::End), 3 => soon.prop_map(Holding::For)]
+    prop_oneof![2 => Just(HoldSpec::Keep), 1 => Just(HoldSpec::End), 3 => soon.prop_map(HoldSpec::For)]
 }
 
 fn overtaken() -> impl Strategy<Value = WhenOvertaken> {
     prop_oneof![2 => Just(WhenOvertaken::Refuse), 1 => Just(WhenOvertaken::Overwrite)]
 }
 
-fn changing() -> impl Strategy<Value = Changing> {
+fn changing() -> impl Strategy<Value = ChangeSpec> {
     prop_oneof![
-        1 => Just(Changing::Cancel),
-        1 => Just(Changing::DeadLetter),
-        3 => overtaken().prop_map(Changing::Replay),
-        1 => (0..3_u8, select(vec![0, 0, 0, -1, 1])).prop_map(|(host, off)| Changing::Edit(host, off)),
-        1 => Just(Changing::Protect),
-        1 => Just(Changing::Unprotect),
+        1 => Just(ChangeSpec::Cancel),
+        1 => Just(ChangeSpec::DeadLetter),
+        3 => overtaken().prop_map(ChangeSpec::Replay),
+        1 => (0..3_u8, select(vec![0, 0, 0, -1, 1])).prop_map(|(host, off)| ChangeSpec::Edit(host, off)),
+        1 => Just(ChangeSpec::Protect),
+        1 => Just(ChangeSpec::Unprotect),
     ]
 }
 
-fn sieve() -> impl Strategy<Value = Sieve> {
+fn filter() -> impl Strategy<Value = FilterSpec> {
     let of = (
         rarely(queue()),
         rarely(select(State::ALL.to_vec())),
@@ -210,41 +210,48 @@ fn sieve() -> impl Strategy<Value = Sieve> {
     (of, more, rarely(time()), rarely(time())).prop_map(|(of, more, since, before)| {
         let (queue, state, reason, host, status) = of;
         let (outcome, tracking, key, job) = more;
-        Sieve { queue, state, reason, host, status, outcome, tracking, key, job, since, before }
+        FilterSpec { queue, state, reason, host, status, outcome, tracking, key, job, since, before }
     })
 }
 
-fn turn() -> impl Strategy<Value = Act> {
+fn turn() -> impl Strategy<Value = Operation> {
     let settle = vec((recent(), ending(), holding()), 0..3);
     let claim = prop_oneof![1 => Just(0_usize), 5 => 1..5_usize];
     let lease = prop_oneof![4 => Just(seconds(60)), 1 => time()];
     (queue(), 0..2_u8, settle, claim, 1..5_usize, lease).prop_map(
-        |(queue, worker, settle, claim, cap, lease)| Act::Turn { queue, worker, settle, claim, cap, lease },
+        |(queue, worker, settle, claim, cap, lease)| Operation::Turn {
+            queue,
+            worker,
+            settle,
+            claim,
+            cap,
+            lease,
+        },
     )
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let pass = prop_oneof![4 => time(), 1 => Just(MOMENT)];
     let age = prop_oneof![Just(seconds(0)), time()];
-    let act = prop_oneof![
-        6 => pass.prop_map(Act::Pass),
-        10 => vec(new(), 1..5).prop_map(Act::Enqueue),
+    let operation = prop_oneof![
+        6 => pass.prop_map(Operation::Pass),
+        10 => vec(new(), 1..5).prop_map(Operation::Enqueue),
         24 => turn(),
-        2 => (vec(recent(), 1..3), time()).prop_map(|(leases, time)| Act::Heartbeat(leases, time)),
-        1 => queue().prop_map(Act::Pause),
+        2 => (vec(recent(), 1..3), time()).prop_map(|(leases, time)| Operation::Heartbeat(leases, time)),
+        1 => queue().prop_map(Operation::Pause),
         4 => (queue(), 0..3_u8, select(Overtaken::ALL.to_vec()))
-            .prop_map(|(queue, key, overtaken)| Act::Overtake(queue, key, overtaken)),
-        3 => queue().prop_map(Act::Resume),
-        6 => (any::<Pick>(), changing()).prop_map(|(entry, change)| Act::Change(entry, change)),
+            .prop_map(|(queue, key, overtaken)| Operation::Overtake(queue, key, overtaken)),
+        3 => queue().prop_map(Operation::Resume),
+        6 => (any::<Pick>(), changing()).prop_map(|(entry, change)| Operation::Change(entry, change)),
         // Rates whose intervals are whole microseconds in any arithmetic.
-        3 => (sieve(), select(vec![0.5, 1.0, 2.0, 4.0]), overtaken())
-            .prop_map(|(sieve, rate, overtaken)| Act::Replay(sieve, rate, overtaken)),
-        2 => any::<Pick>().prop_map(Act::CancelReplay),
-        3 => (sieve(), 1..4_usize).prop_map(|(sieve, limit)| Act::List(sieve, limit)),
-        1 => sieve().prop_map(Act::Purge),
-        1 => Just(Act::PurgeAll),
-        2 => (age, 0..3_usize).prop_map(|(age, limit)| Act::Prune(age, limit)),
-        1 => Just(Act::Reopen),
+        3 => (filter(), select(vec![0.5, 1.0, 2.0, 4.0]), overtaken())
+            .prop_map(|(filter, rate, overtaken)| Operation::Replay(filter, rate, overtaken)),
+        2 => any::<Pick>().prop_map(Operation::CancelReplay),
+        3 => (filter(), 1..4_usize).prop_map(|(filter, limit)| Operation::List(filter, limit)),
+        1 => filter().prop_map(Operation::Purge),
+        1 => Just(Operation::PurgeAll),
+        2 => (age, 0..3_usize).prop_map(|(age, limit)| Operation::Prune(age, limit)),
+        1 => Just(Operation::Reopen),
     ];
-    (any::<bool>(), act).prop_map(|(second, act)| Step { second, act })
+    (any::<bool>(), operation).prop_map(|(second, operation)| Step { second, operation })
 }

@@ -20,8 +20,8 @@ impl Jobs {
     pub(super) fn pick(&self, pick: u8) -> (JobId, JobId) {
         let nth = usize::from(pick) % self.pairs.len().max(1);
         self.pairs.get(nth).copied().unwrap_or_else(|| {
-            let nobody = JobId::new();
-            (nobody, nobody)
+            let unknown = JobId::new();
+            (unknown, unknown)
         })
     }
 

@@ -3,8 +3,8 @@
 use http::Uri;
 
 use super::{
-    super::stage::request,
-    act::{Changing, Holding},
+    super::fixture::request,
+    operation::{ChangeSpec, HoldSpec},
 };
 use martello_outbox::{Change, OrderKey, QueueName, StoredRequest, store::HoldChange};
 
@@ -18,7 +18,7 @@ pub(super) fn nth(names: &[&'static str], nth: u8) -> &'static str {
 }
 
 pub(super) fn queue(number: u8) -> QueueName {
-    super::super::stage::queue(nth(&QUEUES, number))
+    super::super::fixture::queue(nth(&QUEUES, number))
 }
 
 pub(super) fn key(number: u8) -> Option<OrderKey> {
@@ -30,26 +30,26 @@ pub(super) fn to(host: u8) -> StoredRequest {
 }
 
 /// The change of an entry whose last revision is this.
-pub(super) fn change(changing: Changing, last: u32) -> Change {
+pub(super) fn change(changing: ChangeSpec, last: u32) -> Change {
     match changing {
-        Changing::Cancel => Change::Cancel,
-        Changing::DeadLetter => Change::DeadLetter,
-        Changing::Replay(overtaken) => Change::Replay(overtaken),
-        Changing::Edit(host, off) => Change::Edit {
+        ChangeSpec::Cancel => Change::Cancel,
+        ChangeSpec::DeadLetter => Change::DeadLetter,
+        ChangeSpec::Replay(overtaken) => Change::Replay(overtaken),
+        ChangeSpec::Edit(host, off) => Change::Edit {
             on: last.saturating_add_signed(off.into()),
             request: Box::new(StoredRequest { body: "edited".into(), ..to(host) }),
         },
-        Changing::Protect => Change::Protect,
-        Changing::Unprotect => Change::Unprotect,
+        ChangeSpec::Protect => Change::Protect,
+        ChangeSpec::Unprotect => Change::Unprotect,
     }
 }
 
 /// What a claim after so many holds in a row does to its hold.
-pub(super) fn hold(holding: Holding, after: u32) -> HoldChange {
+pub(super) fn hold(holding: HoldSpec, after: u32) -> HoldChange {
     match holding {
-        Holding::Keep => HoldChange::Keep,
-        Holding::End => HoldChange::End,
-        Holding::For(wait) => {
+        HoldSpec::Keep => HoldChange::Keep,
+        HoldSpec::End => HoldChange::End,
+        HoldSpec::For(wait) => {
             HoldChange::For { holds_in_row: after, wait, why: format!("for {wait:?}").into() }
         }
     }

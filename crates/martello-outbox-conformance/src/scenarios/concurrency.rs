@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::super::{
     check::{fault, same},
-    stage::{Stage, entry, keyed, request, settlement, turn, worker},
-    violation::{Fault, Played},
+    fixture::{Fixture, entry, keyed, request, settlement, turn, worker},
+    violation::{Fault, ScenarioResult},
 };
 use martello_outbox::{
     Change, Enqueued, EntryId, Filter, NewEntry, OrderKey, State, Store, StoreErrorKind,
@@ -23,12 +23,12 @@ const WORKERS: usize = 8;
 const KEYS: usize = 12;
 const OF_EACH_KEY: usize = 4;
 
-async fn four(stage: &Stage<'_>) -> Result<[Arc<dyn Store>; 4], Fault> {
-    let [first, second] = stage.stores.clone();
-    Ok([first, second, stage.open().await?, stage.open().await?])
+async fn four(fixture: &Fixture<'_>) -> Result<[Arc<dyn Store>; 4], Fault> {
+    let [first, second] = fixture.stores.clone();
+    Ok([first, second, fixture.open().await?, fixture.open().await?])
 }
 
-async fn all(mut tasks: JoinSet<Played>) -> Played {
+async fn all(mut tasks: JoinSet<ScenarioResult>) -> ScenarioResult {
     while let Some(ended) = tasks.join_next().await {
         match ended {
             Ok(played) => played?,
@@ -47,7 +47,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn take(&mut self, claimed: &Claimed) -> Played {
+    fn take(&mut self, claimed: &Claimed) -> ScenarioResult {
         let (id, key) = (claimed.entry.id, &claimed.entry.order_key);
         if !self.held.insert(id) {
             return fault(format!("{id} was leased to two workers at once"));
@@ -72,8 +72,12 @@ impl Ledger {
     }
 }
 
-async fn work(name: usize, stage: (Arc<dyn Store>, jiff::Timestamp), ledger: Arc<Mutex<Ledger>>) -> Played {
-    let (store, now) = stage;
+async fn work(
+    name: usize,
+    fixture: (Arc<dyn Store>, jiff::Timestamp),
+    ledger: Arc<Mutex<Ledger>>,
+) -> ScenarioResult {
+    let (store, now) = fixture;
     let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let mut settle = Vec::new();
     // So many turns suffice many times over.
@@ -108,7 +112,7 @@ async fn work(name: usize, stage: (Arc<dyn Store>, jiff::Timestamp), ledger: Arc
     fault("after 20,000 turns not everything was delivered")
 }
 
-pub(in super::super) async fn many_workers_at_once_keep_the_cap_and_the_order(stage: &Stage<'_>) -> Played {
+pub(crate) async fn concurrent_workers_keep_the_cap_and_the_order(fixture: &Fixture<'_>) -> ScenarioResult {
     let mut expected: HashMap<OrderKey, Vec<EntryId>> = HashMap::new();
     let mut entries = Vec::new();
     for _ in 0..OF_EACH_KEY {
@@ -121,20 +125,24 @@ pub(in super::super) async fn many_workers_at_once_keep_the_cap_and_the_order(st
             entries.push(entry);
         }
     }
-    stage.store().enqueue(entries).await?;
-    let (stores, ledger) = (four(stage).await?, Arc::default());
+    fixture.store().enqueue(entries).await?;
+    let (stores, ledger) = (four(fixture).await?, Arc::default());
     let mut tasks = JoinSet::new();
     for (name, store) in (0..WORKERS).zip(stores.iter().cycle()) {
-        tasks.spawn(work(name, (store.clone(), stage.now()), Arc::clone(&ledger)));
+        tasks.spawn(work(name, (store.clone(), fixture.now()), Arc::clone(&ledger)));
     }
     all(tasks).await?;
     let done = std::mem::take(&mut ledger.lock().unwrap_or_else(PoisonError::into_inner).done);
     same("what was delivered of each key, in its order", done, expected)?;
-    same("what is done", stage.store().count(Filter::state(State::Done)).await?, (KEYS * OF_EACH_KEY) as u64)
+    same(
+        "what is done",
+        fixture.store().count(Filter::state(State::Done)).await?,
+        (KEYS * OF_EACH_KEY) as u64,
+    )
 }
 
-pub(in super::super) async fn many_at_once_store_all_that_they_are_told(stage: &Stage<'_>) -> Played {
-    let stores = four(stage).await?;
+pub(crate) async fn concurrent_enqueues_store_every_entry(fixture: &Fixture<'_>) -> ScenarioResult {
+    let stores = four(fixture).await?;
     let mut tasks = JoinSet::new();
     let mut batches = Vec::new();
     for store in stores.iter().cycle().take(12) {
@@ -148,7 +156,7 @@ pub(in super::super) async fn many_at_once_store_all_that_they_are_told(stage: &
         });
     }
     all(tasks).await?;
-    let mut listed = stage.store().list(Filter::default(), None, 1000).await?.entries;
+    let mut listed = fixture.store().list(Filter::default(), None, 1000).await?.entries;
     listed.reverse();
     same("how many are stored", listed.len(), 120)?;
     for batch in batches {
@@ -158,8 +166,8 @@ pub(in super::super) async fn many_at_once_store_all_that_they_are_told(stage: &
     Ok(())
 }
 
-pub(in super::super) async fn many_at_once_store_a_dedup_key_once(stage: &Stage<'_>) -> Played {
-    let stores = four(stage).await?;
+pub(crate) async fn concurrent_enqueues_store_a_dedup_key_once(fixture: &Fixture<'_>) -> ScenarioResult {
+    let stores = four(fixture).await?;
     for round in 0..5 {
         let mut tasks = JoinSet::new();
         for store in stores.iter().cycle().take(8) {
@@ -176,14 +184,16 @@ pub(in super::super) async fn many_at_once_store_a_dedup_key_once(stage: &Stage<
         let ids: HashSet<_> = answers.iter().map(|answer| answer.id()).collect();
         same("the entries that stand for them", ids.len(), 1)?;
     }
-    same("what is stored", stage.store().count(Filter::default()).await?, 5)
+    same("what is stored", fixture.store().count(Filter::default()).await?, 5)
 }
 
-pub(in super::super) async fn of_many_edits_at_once_of_a_revision_one_is_made(stage: &Stage<'_>) -> Played {
-    let id = stage.put_dead(entry()).await?;
+pub(crate) async fn one_of_many_concurrent_edits_of_a_revision_succeeds(
+    fixture: &Fixture<'_>,
+) -> ScenarioResult {
+    let id = fixture.put_dead(entry()).await?;
     let made = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
-    for store in four(stage).await?.iter().cycle().take(WORKERS) {
+    for store in four(fixture).await?.iter().cycle().take(WORKERS) {
         let (store, made) = (Arc::clone(store), Arc::clone(&made));
         tasks.spawn(async move {
             match store.change(id, Change::Edit { on: 1, request: Box::new(request()) }).await {
@@ -196,5 +206,5 @@ pub(in super::super) async fn of_many_edits_at_once_of_a_revision_one_is_made(st
     }
     all(tasks).await?;
     same("the edits that were made", made.load(Ordering::Relaxed), 1)?;
-    same("the last revision", stage.entry(id).await?.revision, 2)
+    same("the last revision", fixture.entry(id).await?.revision, 2)
 }
