@@ -1,16 +1,9 @@
 //! What a scenario says about what it found.
 
-use std::{fmt::Debug, panic::Location};
+use std::fmt::Debug;
 
-use super::violation::{Fault, ScenarioResult};
+use super::violation::{Fault, ScenarioResult, here};
 use martello_outbox::{StoreError, StoreErrorKind};
-
-/// Where in the suite something was looked at.
-#[track_caller]
-pub(super) fn here() -> String {
-    let place = Location::caller();
-    format!(" [{}:{}]", place.file(), place.line())
-}
 
 #[track_caller]
 pub(super) fn fault<T>(found: impl Into<String>) -> Result<T, Fault> {

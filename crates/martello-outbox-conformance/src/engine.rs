@@ -1,6 +1,6 @@
 use std::{pin::Pin, sync::Arc};
 
-use super::{BoxError, Scenario, Violation};
+use super::BoxError;
 use martello_outbox::{Store, store::Clock};
 
 /// An engine under test: data of its own, apart from all other, that stores can be opened on.
@@ -28,18 +28,6 @@ pub trait Engine: Sized {
     fn remove(self) -> impl Future<Output = ()> {
         async {}
     }
-}
-
-/// Plays every scenario, one after the other, and then 64 [histories](super::check_histories).
-///
-/// # Errors
-///
-/// The first promise that is broken.
-pub async fn check<E: Engine>() -> Result<(), Violation> {
-    for scenario in Scenario::ALL {
-        scenario.play::<E>().await?;
-    }
-    super::check_histories::<E>(super::histories::CASES).await
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, BoxError>> + 'a>>;

@@ -14,10 +14,7 @@ pub use martello_outcome::BoxError;
 #[doc(hidden)]
 pub use self::macros::{run, run_histories};
 pub use self::{
-    engine::{Engine, check},
-    histories::check_histories,
-    scenario::Scenario,
-    violation::Violation,
+    engine::Engine, histories::check_histories, macros::check, scenario::Scenario, violation::Violation,
 };
 #[doc(inline)]
 pub use crate::__outbox_conformance_tests as tests;

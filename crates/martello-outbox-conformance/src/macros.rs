@@ -204,6 +204,18 @@ macro_rules! __outbox_scenario_test {
     };
 }
 
+/// Plays every scenario, one after the other, and then 64 [histories](super::check_histories).
+///
+/// # Errors
+///
+/// The first promise that is broken.
+pub async fn check<E: Engine>() -> Result<(), Violation> {
+    for scenario in Scenario::ALL {
+        scenario.play::<E>().await?;
+    }
+    super::check_histories::<E>(super::histories::CASES).await
+}
+
 /// Plays the scenario of this name on a runtime of its own.
 #[doc(hidden)]
 pub fn run<E: Engine>(name: &str) {

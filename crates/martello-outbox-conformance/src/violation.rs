@@ -1,4 +1,5 @@
-use super::check::here;
+use std::panic::Location;
+
 use martello_outbox::StoreError;
 
 /// The first promise that an engine was found to break.
@@ -24,3 +25,10 @@ impl From<StoreError> for Fault {
 }
 
 pub(super) type ScenarioResult = Result<(), Fault>;
+
+/// Where in the suite something was looked at.
+#[track_caller]
+pub(super) fn here() -> String {
+    let place = Location::caller();
+    format!(" [{}:{}]", place.file(), place.line())
+}

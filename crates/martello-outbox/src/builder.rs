@@ -1,57 +1,15 @@
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use martello_log::Redaction;
-use martello_outcome::{Classifier, ConfigError, Repeatable, RequestHead};
+use martello_outcome::{Classifier, ConfigError, RequestHead};
 
-use crate::{Entry, NewEntry, OrderKey, Outbox, QueueName, Sealing, Store, WhenPending, key_lock::KeyLock};
+use crate::{Entry, OrderKey, Outbox, QueueName, Sealing, Store, WhenPending, settings::Settings};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_BODY: RangeInclusive<usize> = 1..=64 * 1024 * 1024;
 const EXPIRES_IN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(366 * 24 * 60 * 60);
 const MAX_ATTEMPTS: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
-
-type OrderBy = Arc<dyn Fn(RequestHead<'_>) -> Option<OrderKey> + Send + Sync>;
-type OnDeadLetter = Arc<dyn Fn(&Entry) + Send + Sync>;
-
-/// What holds for all that goes into a queue.
-pub(crate) struct Settings {
-    pub(crate) queue: QueueName,
-    pub(crate) classifier: Classifier,
-    pub(crate) repeatable: Repeatable,
-    pub(crate) redaction: Redaction,
-    pub(crate) sealing: Option<Sealing>,
-    pub(crate) max_body: usize,
-    pub(crate) record_within: Duration,
-    pub(crate) order_by: OrderBy,
-    pub(crate) when_pending: WhenPending,
-    pub(crate) expires_in: Duration,
-    pub(crate) max_attempts: u32,
-    pub(crate) concurrency: usize,
-    pub(crate) on_dead_letter: Option<OnDeadLetter>,
-    pub(crate) keys: KeyLock,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            queue: QueueName::default(),
-            classifier: Classifier::default(),
-            repeatable: Repeatable::default(),
-            redaction: Redaction::default(),
-            sealing: None,
-            max_body: 1024 * 1024,
-            record_within: Duration::from_secs(10),
-            order_by: Arc::new(OrderKey::by_target),
-            when_pending: WhenPending::default(),
-            expires_in: NewEntry::EXPIRES_IN,
-            max_attempts: NewEntry::MAX_ATTEMPTS,
-            concurrency: 5,
-            on_dead_letter: None,
-            keys: KeyLock::default(),
-        }
-    }
-}
 
 /// Collects what an [`Outbox`] is to do, and checks it once, in [`OutboxBuilder::build`].
 pub struct OutboxBuilder {
@@ -60,8 +18,15 @@ pub struct OutboxBuilder {
     queue: Option<String>,
 }
 
+impl Outbox {
+    /// Builds an outbox with other settings than the defaults.
+    pub fn builder(store: impl Store) -> OutboxBuilder {
+        OutboxBuilder::new(Arc::new(store))
+    }
+}
+
 impl OutboxBuilder {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    fn new(store: Arc<dyn Store>) -> Self {
         Self { store, settings: Settings::default(), queue: None }
     }
 

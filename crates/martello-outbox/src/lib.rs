@@ -15,6 +15,7 @@ mod order;
 mod outbox;
 mod seal;
 mod sent;
+mod settings;
 pub mod store;
 mod ticket;
 mod worker;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use martello_outcome::Outcome;
 use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::{Entry, Outbox, QueueName, QueueStats, State};
+use crate::{Entry, QueueName, QueueStats, State, Store};
 
 const ENTRIES: &str = "martello.outbox.entries";
 const OLDEST_DUE: &str = "martello.outbox.oldest_due";
@@ -20,8 +20,11 @@ const DEAD_OUT: &str = "martello.outbox.dead.out";
 const FENCED: &str = "martello.outbox.fenced";
 const LOST_LEASES: &str = "martello.outbox.lost_leases";
 
-/// How often a worker looks how its queue stands, and how long the store may take to say.
-const LOOK: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(15));
+/// How often a worker updates the gauges of its queue.
+const UPDATE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long the store may take to return the numbers for them.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Tells the installed recorder what is measured, and in which unit. To be called once, after it was installed.
 pub fn describe_metrics() {
@@ -92,33 +95,38 @@ impl Drop for InFlightGauge {
     }
 }
 
-/// Looks now and then how the queue stands, for as long as its worker runs.
-pub(crate) async fn look_while<T>(outbox: &Outbox, run: impl Future<Output = T>) -> T {
+/// Updates the gauges of a queue every 15 s while its worker runs.
+pub(crate) async fn update_gauges_during<T>(
+    store: &dyn Store,
+    queue: &QueueName,
+    cap: usize,
+    run: impl Future<Output = T>,
+) -> T {
     let mut run = pin!(run);
-    let mut look = pin!(look(outbox));
+    let mut update = pin!(update_gauges(store, queue, cap));
     tokio::select! {
         biased;
         ended = &mut run => ended,
-        () = &mut look => run.await,
+        () = &mut update => run.await,
     }
 }
 
-/// Without an end.
-async fn look(outbox: &Outbox) {
-    let cap = u32::try_from(outbox.settings.concurrency).unwrap_or(u32::MAX);
+/// Updates the gauges of a queue every 15 s. It never returns.
+async fn update_gauges(store: &dyn Store, queue: &QueueName, cap: usize) {
+    let cap = u32::try_from(cap).unwrap_or(u32::MAX);
     loop {
-        gauge!(CAP, of(outbox.queue())).set(cap);
-        // A store that fails is told of by the worker; the gauges stay as they were.
-        if let Ok(Ok(queues)) = tokio::time::timeout(LOOK.1, outbox.store.queues()).await
-            && let Some(queue) = queues.iter().find(|stats| stats.queue == *outbox.queue())
+        gauge!(CAP, of(queue)).set(cap);
+        // The worker logs a store that fails. The gauges keep their values.
+        if let Ok(Ok(queues)) = tokio::time::timeout(UPDATE_TIMEOUT, store.queues()).await
+            && let Some(stats) = queues.iter().find(|stats| stats.queue == *queue)
         {
-            stands(queue);
+            set_gauges(stats);
         }
-        tokio::time::sleep(LOOK.0).await;
+        tokio::time::sleep(UPDATE_INTERVAL).await;
     }
 }
 
-fn stands(stats: &QueueStats) {
+fn set_gauges(stats: &QueueStats) {
     for (state, entries) in [
         (State::Ready, stats.ready),
         (State::Leased, stats.leased),
@@ -127,7 +135,7 @@ fn stands(stats: &QueueStats) {
         (State::Cancelled, stats.cancelled),
     ] {
         let labels = of_one(&stats.queue, "state", state.as_str());
-        #[expect(clippy::cast_precision_loss, reason = "nobody counts so many")]
+        #[expect(clippy::cast_precision_loss, reason = "an f64 is exact up to 2^53 entries")]
         gauge!(ENTRIES, labels).set(entries as f64);
     }
     gauge!(OLDEST_DUE, of(&stats.queue)).set(stats.oldest_due.unwrap_or_default());

@@ -4,7 +4,7 @@ use http::StatusCode;
 use martello_body::{BodyError, BodyErrorKind};
 use martello_outcome::{Attempts, BoxError, CallError, Outcome, Printable};
 
-use crate::{InvalidEntry, StoreError, layer::CallResult};
+use crate::{InvalidEntry, StoreError};
 
 /// What kept a request from being stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,10 +74,15 @@ impl NotStored {
         }
     }
 
-    pub(crate) fn answered(mut self, result: CallResult) -> Self {
-        self.0.outcome = result.outcome;
-        self.0.last_status = result.status;
-        self.0.attempts = result.attempts;
+    pub(crate) fn answered(
+        mut self,
+        outcome: Outcome,
+        status: Option<StatusCode>,
+        attempts: Attempts,
+    ) -> Self {
+        self.0.outcome = outcome;
+        self.0.last_status = status;
+        self.0.attempts = attempts;
         self
     }
 

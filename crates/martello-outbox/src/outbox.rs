@@ -7,9 +7,9 @@ use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
     Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
-    OutboxBuilder, OutboxOptions, Overtaken, QueueName, Store, StoreError, StoredRequest, Ticket,
-    builder::Settings,
+    OutboxOptions, Overtaken, QueueName, Store, StoreError, StoredRequest, Ticket,
     key_lock::KeyGuard,
+    settings::Settings,
     store::{KeyState, StoreFuture},
 };
 
@@ -30,11 +30,6 @@ impl Outbox {
     /// The queue `default` of this store, with the defaults of the [builder](Outbox::builder).
     pub fn new(store: impl Store) -> Self {
         Self { store: Arc::new(store), settings: Arc::new(Settings::default()) }
-    }
-
-    /// Collects what an outbox is to do.
-    pub fn builder(store: impl Store) -> OutboxBuilder {
-        OutboxBuilder::new(Arc::new(store))
     }
 
     /// The store, to look at what is in it and to change it by hand.
@@ -91,7 +86,7 @@ impl Outbox {
     /// The ticket of a request that was stored before. Whether there is one is found out when it is asked.
     #[must_use]
     pub fn ticket(&self, id: EntryId) -> Ticket {
-        Ticket::new(self.clone(), id, false)
+        Ticket::new(Arc::clone(&self.store), id, false)
     }
 
     /// All that is known of a request, with the bodies of its revisions opened if they were sealed.
@@ -134,7 +129,7 @@ impl Outbox {
             Some(Enqueued::Duplicate(id)) => (id, true),
             Some(Enqueued::Stored(_)) | None => (id, false),
         };
-        Ok(Ticket::new(self.clone(), id, duplicate))
+        Ok(Ticket::new(Arc::clone(&self.store), id, duplicate))
     }
 
     /// What is stored of this key.

@@ -1,23 +1,23 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Detail, Entry, EntryId, Outbox, StoreError, StoreErrorKind, store::Watch};
+use crate::{Detail, Entry, EntryId, Store, StoreError, StoreErrorKind, store::Watch};
 
 /// How long a wait for an end goes without looking: some ends are made by who cannot tell.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// A stored request, to be asked about later. A clone asks about the same; dropping it changes nothing.
 ///
-/// To ask after a restart, keep the [id](Ticket::id) and see [`Outbox::ticket`].
+/// To ask after a restart, keep the [id](Ticket::id) and see [`Outbox::ticket`](crate::Outbox::ticket).
 #[derive(Clone)]
 pub struct Ticket {
     id: EntryId,
     duplicate: bool,
-    outbox: Outbox,
+    store: Arc<dyn Store>,
 }
 
 impl Ticket {
-    pub(crate) fn new(outbox: Outbox, id: EntryId, duplicate: bool) -> Self {
-        Self { id, duplicate, outbox }
+    pub(crate) fn new(store: Arc<dyn Store>, id: EntryId, duplicate: bool) -> Self {
+        Self { id, duplicate, store }
     }
 
     /// The name of the request in the store.
@@ -38,17 +38,17 @@ impl Ticket {
     ///
     /// When the store fails, or has it no longer: what was delivered is pruned after a while.
     pub async fn status(&self) -> Result<Entry, StoreError> {
-        self.outbox.store().entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
+        self.store.entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
     /// The request with its attempts and their tracking ids; not the body of the response, which is not kept.
-    /// A body that was sealed is as it is stored: [`Outbox::detail`] opens it.
+    /// A body that was sealed is as it is stored: [`Outbox::detail`](crate::Outbox::detail) opens it.
     ///
     /// # Errors
     ///
     /// As for [`Ticket::status`].
     pub async fn detail(&self) -> Result<Detail, StoreError> {
-        self.outbox.store().detail(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
+        self.store.detail(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
     /// Waits until the request has come to an end, and yields it as it then is: done, dead or cancelled. A
@@ -59,7 +59,7 @@ impl Ticket {
     ///
     /// When the store has the request no longer, or fails other than for the moment.
     pub async fn ended(&self) -> Result<Entry, StoreError> {
-        let mut ends = self.outbox.store().watch(Watch::Ended);
+        let mut ends = self.store.watch(Watch::Ended);
         loop {
             ends.mark_unchanged();
             match self.status().await {

@@ -12,7 +12,7 @@ mod summary;
 
 pub use attempt::AttemptRecord;
 pub use detail::{Detail, EntryEvent, EventKind, Revision};
-pub use id::EntryId;
+pub use id::{EntryId, JobId};
 pub use key::{KeyState, Overtaken, WhenOvertaken};
 pub use name::{InvalidEntry, OrderKey, QueueName};
 pub use new::{Enqueued, NewEntry, WhenPending};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use martello_body::Body;
 use martello_log::Redaction;
-use martello_outcome::RequestHead;
+use martello_outcome::{HostPort, has_userinfo, strip_userinfo};
 use uuid::Uuid;
 
 use super::InvalidEntry;
@@ -93,12 +93,11 @@ impl StoredRequest {
         self.uri.host().unwrap_or_default()
     }
 
-    /// The authority that it goes to, as [`RequestHead::authority`] writes it: the API that is held if it is down.
+    /// The authority that it goes to, as [`HostPort::canonical`] writes it: the API that is held if it is down.
     #[must_use]
     pub fn authority(&self) -> String {
-        let mut target = Request::new(());
-        *target.uri_mut() = self.uri.clone();
-        RequestHead::from(&target).authority().unwrap_or_default().into_owned()
+        let authority = HostPort::of(&self.uri).and_then(|host_port| host_port.canonical());
+        authority.unwrap_or_default().into_owned()
     }
 
     /// The value of the `Idempotency-Key` header, if it has one.
@@ -160,7 +159,7 @@ impl StoredRequest {
         if self.host().len() > Self::MAX_HOST {
             return Err(InvalidEntry::new("url", "with a host of at most 255 bytes, as no name is longer"));
         }
-        if self.uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        if has_userinfo(&self.uri) {
             return Err(InvalidEntry::new("url", "without userinfo: credentials are not stored"));
         }
         let size: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -186,10 +185,10 @@ impl fmt::Debug for StoredRequest {
 }
 
 fn without_userinfo(uri: &Uri) -> Result<Uri, InvalidEntry> {
-    let Some((_, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
+    let Some(authority) = uri.authority().filter(|_| has_userinfo(uri)) else {
         return Ok(uri.clone());
     };
     let mut parts = uri.clone().into_parts();
-    parts.authority = Some(host.parse().map_err(|_| NO_URL)?);
+    parts.authority = Some(strip_userinfo(authority.as_str()).parse().map_err(|_| NO_URL)?);
     Uri::from_parts(parts).map_err(|_| NO_URL)
 }

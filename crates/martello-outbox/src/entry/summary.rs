@@ -2,8 +2,7 @@ use http::{Method, StatusCode, Uri};
 use jiff::Timestamp;
 use martello_outcome::{Outcome, TrackingId};
 
-use super::{EntryId, OrderKey, Overtaken, QueueName, Reason, State};
-use crate::JobId;
+use super::{EntryId, JobId, OrderKey, Overtaken, QueueName, Reason, State};
 
 /// An entry at a glance: all but its requests and its history.
 #[derive(Clone, Debug, PartialEq)]

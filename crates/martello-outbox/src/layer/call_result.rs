@@ -1,10 +1,12 @@
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Response, StatusCode};
-use martello_outcome::{Attempt, Attempts, CallError, ErrorKind, Outcome, RetryAfter, TrackingId};
+use martello_outcome::{
+    Attempt, Attempts, CallError, Classifier, ErrorKind, Outcome, RetryAfter, TrackingId,
+};
 use tokio::time::Instant;
 
-use crate::{Outbox, Overtaken, Reason, disposition::Disposition};
+use crate::{Overtaken, Reason, disposition::Disposition};
 
 /// The longest `Retry-After` that is believed, which is the longest wait of a worker, too.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
@@ -23,13 +25,13 @@ impl Began {
 }
 
 /// How a call ended that was not answered, or not to the end of it.
-pub(crate) struct CallResult {
+pub(super) struct CallResult {
     /// Of the call: of its last attempt, unless an earlier one has to do with that.
-    pub(crate) outcome: Outcome,
+    pub(super) outcome: Outcome,
     last: Outcome,
     kind: Option<ErrorKind>,
-    pub(crate) status: Option<StatusCode>,
-    pub(crate) attempts: Attempts,
+    pub(super) status: Option<StatusCode>,
+    pub(super) attempts: Attempts,
     pub(super) retry_after: Duration,
 }
 
@@ -37,7 +39,7 @@ impl CallResult {
     /// A stack with a retry layer has written down the attempts, unless the first was a success; without one,
     /// the answer is the only attempt.
     pub(super) fn of_response<B>(
-        outbox: &Outbox,
+        classifier: &Classifier,
         method: &Method,
         response: &Response<B>,
         began: Began,
@@ -46,7 +48,7 @@ impl CallResult {
         let attempts = match Attempts::of(response) {
             Some(attempts) if !attempts.is_empty() => attempts.clone(),
             _ => {
-                let mut attempt = attempt(began, outbox.settings.classifier.status(status));
+                let mut attempt = attempt(began, classifier.status(status));
                 attempt.status = Some(status);
                 attempt.tracking_id = TrackingId::of(response).copied();
                 Attempts::from(vec![attempt])
@@ -55,18 +57,17 @@ impl CallResult {
         let last = attempts.outcome().unwrap_or(Outcome::Ambiguous);
         let outcome = attempts.call_outcome(method).unwrap_or(last);
         let retry_after = RetryAfter::from_headers(response.headers(), SystemTime::now());
-        let asked = retry_after.map_or(Duration::ZERO, |after| after.duration().min(RETRY_AFTER_CAP));
-        let retry_after = asked + RetryAfter::jitter(asked, fastrand::f64());
+        let retry_after = retry_after.map_or(Duration::ZERO, |after| {
+            RetryAfter::capped_wait(after.duration(), RETRY_AFTER_CAP, fastrand::f64())
+        });
         Self { outcome, last, kind: None, status: Some(status), attempts, retry_after }
     }
 
     /// `began` is when the request was given to the stack, if it was.
     pub(super) fn of_error(method: &Method, error: &CallError, began: Option<Began>) -> Self {
-        use ErrorKind::{AttemptTimeout, Body, Transport, Unsendable};
         let (kind, last) = (error.kind(), error.outcome());
-        let made = matches!(kind, Transport | Unsendable | AttemptTimeout | Body);
         let attempts = match began {
-            Some(began) if error.attempts().is_empty() && made => {
+            Some(began) if error.attempts().is_empty() && kind.attempted() => {
                 Attempts::from(vec![attempt(began, last).with_fault(error)])
             }
             _ => error.attempts().clone(),
@@ -84,9 +85,8 @@ impl CallResult {
         match self.outcome {
             Outcome::Success => Some(Overtaken::Certainly),
             outcome => {
-                let some =
-                    outcome.may_be_processed(self.status) || self.attempts.iter().any(may_be_processed);
-                some.then_some(Overtaken::Possibly)
+                let possibly = outcome.may_be_processed(self.status) || self.attempts.may_be_processed();
+                possibly.then_some(Overtaken::Possibly)
             }
         }
     }
@@ -100,10 +100,6 @@ impl CallResult {
             Disposition::DeadLetter(_) | Disposition::Return => None,
         }
     }
-}
-
-fn may_be_processed(attempt: &Attempt) -> bool {
-    attempt.outcome.may_be_processed(attempt.status)
 }
 
 fn attempt(began: Began, outcome: Outcome) -> Attempt {

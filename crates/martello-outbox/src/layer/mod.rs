@@ -7,7 +7,6 @@ mod service;
 
 use tower_layer::Layer;
 
-pub(crate) use call_result::CallResult;
 pub use future::OutboxFuture;
 pub use service::OutboxService;
 

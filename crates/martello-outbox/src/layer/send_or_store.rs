@@ -48,7 +48,9 @@ where
         Ok(()) => {
             let answer = inner.call(request.clone().map(|()| body)).await.map_err(CallError::from_source);
             let result = match &answer {
-                Ok(response) => CallResult::of_response(&outbox, request.method(), response, began),
+                Ok(response) => {
+                    CallResult::of_response(&outbox.settings.classifier, request.method(), response, began)
+                }
                 Err(error) => CallResult::of_error(request.method(), error, Some(began)),
             };
             (answer, result)
@@ -76,7 +78,7 @@ where
         (Ok(ticket), _) if dead.is_none() => Ok(Sent::Deferred(ticket)),
         (Ok(ticket), _) => Ok(Sent::DeadLettered(ticket)),
         (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
-        (Err(not_stored), None) => Err(not_stored.answered(result)),
+        (Err(not_stored), None) => Err(not_stored.answered(result.outcome, result.status, result.attempts)),
     }
 }
 

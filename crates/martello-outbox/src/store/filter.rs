@@ -3,8 +3,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::JobId;
-use crate::{Entry, EntryId, InvalidEntry, OrderKey, QueueName, Reason, State};
+use crate::{Entry, EntryId, InvalidEntry, JobId, OrderKey, QueueName, Reason, State};
 
 /// Which entries are meant: those that pass every condition that is set. Without one, all.
 ///

@@ -18,12 +18,12 @@ use tokio::sync::watch;
 pub use clock::{Clock, ManualClock};
 pub use error::{StoreError, StoreErrorKind};
 pub use filter::{Cursor, Filter, Page, Purge};
-pub use job::{JobId, ReplayJob};
+pub use job::ReplayJob;
 pub use memory::MemoryStore;
 pub use stats::{Check, HeldAuthority, QueueStats};
 pub use turn::{Claimed, End, HoldChange, Lease, Settled, Settlement, Turn, Turned, WorkerId};
 
-pub use crate::entry::KeyState;
+pub use crate::entry::{JobId, KeyState};
 use crate::{
     Detail, Enqueued, Entry, EntryId, NewEntry, OrderKey, Overtaken, QueueName, StoredRequest, WhenOvertaken,
 };

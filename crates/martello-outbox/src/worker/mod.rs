@@ -268,7 +268,10 @@ impl<S> Worker<S> {
         let observed = outbox.clone();
         let run = RunLoop::new(outbox, options, monitor, make_delivery).run(stop);
         #[cfg(feature = "metrics")]
-        let run = crate::metrics::look_while(&observed, run);
+        let run = {
+            let cap = observed.settings.concurrency;
+            crate::metrics::update_gauges_during(observed.store(), observed.queue(), cap, run)
+        };
         run.await;
     }
 }
