@@ -11,7 +11,7 @@ const EXPIRES_IN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::
 const MAX_ATTEMPTS: RangeInclusive<u32> = 1..=1_000;
 const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
 
-/// Collects what an [`Outbox`] is to do, and checks it once, in [`OutboxBuilder::build`].
+/// Builds an [`Outbox`]. [`OutboxBuilder::build`] checks the settings.
 pub struct OutboxBuilder {
     store: Arc<dyn Store>,
     settings: Settings,
@@ -30,38 +30,37 @@ impl OutboxBuilder {
         Self { store, settings: Settings::default(), queue: None }
     }
 
-    /// The queue's name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by default.
+    /// Sets the name of the queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by default.
     #[must_use]
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(name.into());
         self
     }
 
-    /// How outcomes are told from each other. Give it the classifier of the stack, so that both agree.
+    /// Sets how responses are classified. Use the classifier of the stack.
     #[must_use]
     pub fn classifier(mut self, classifier: Classifier) -> Self {
         self.settings.classifier = classifier;
         self
     }
 
-    /// Takes every request to be idempotent, whatever its method.
+    /// Treats every request as idempotent, whatever its method.
     #[must_use]
     pub fn assume_idempotent(mut self) -> Self {
         self.settings.repeatable = self.settings.repeatable.assume_idempotent();
         self
     }
 
-    /// Takes requests to be idempotent because this server processes an `Idempotency-Key` only once, and each request
-    /// that changes something is given one at the door. Off by default: to a server that does not know the header, the
-    /// second request is simply a second request.
+    /// Treats requests as idempotent because the server processes an `Idempotency-Key` only once. Each request that
+    /// changes something gets a key before its first attempt. Off by default: a server that does not know the header
+    /// processes the request twice.
     #[must_use]
     pub fn honours_idempotency_key(mut self) -> Self {
         self.settings.repeatable = self.settings.repeatable.honours_idempotency_key();
         self
     }
 
-    /// Which headers are secret, and are not stored. Give it the redaction of the log layers, so that what is not
-    /// written to the one is not written to the other.
+    /// Sets which headers are secret and not stored. Use the redaction of the log layers.
     #[must_use]
     pub fn redaction(mut self, redaction: Redaction) -> Self {
         self.settings.redaction = redaction;
@@ -75,25 +74,25 @@ impl OutboxBuilder {
         self
     }
 
-    /// The largest body that is stored, in bytes: 1 to 64 MiB, 1 MiB by default, far above what an API takes for one
-    /// entity. A body that streams is recorded up to this size while it is first sent, also for the retries of the
-    /// stack inside.
+    /// Sets the largest body that is stored, in bytes: 1 to 64 MiB, 1 MiB by default, which is far above what APIs accept
+    /// for one entity. A streamed body is recorded up to this size while it is first sent, also for the retries of the
+    /// inner stack.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.settings.max_body = bytes;
         self
     }
 
-    /// How long a body that streams may take to come to its end once its request is to be stored: up to a day, 10 s by
-    /// default, because the caller waits.
+    /// Sets how long a streamed body may take to end when its request is to be stored: up to a day, 10 s by default,
+    /// because the caller waits.
     #[must_use]
     pub fn record_within(mut self, time: Duration) -> Self {
         self.settings.record_within = time;
         self
     }
 
-    /// What orders requests. By default, those of PUT, PATCH and DELETE are ordered by their target
-    /// ([`OrderKey::by_target`]), and others by nothing.
+    /// Sets the order key of requests. By default, PUT, PATCH and DELETE are ordered by their target
+    /// ([`OrderKey::by_target`]), and other methods are not ordered.
     #[must_use]
     pub fn order_by<F>(mut self, key: F) -> Self
     where
@@ -103,41 +102,41 @@ impl OutboxBuilder {
         self
     }
 
-    /// Lets a newer request of a key take the place of those that no worker has, instead of waiting behind them. Off
-    /// by default: it is right only where each request carries the whole state of its key. The key of a target has
-    /// no header in it: where one such as `x-tenant` tells resources apart, say keys that have it.
+    /// Cancels the older requests of a key that no worker has claimed when a newer one is stored, instead of waiting
+    /// behind them. Off by default: it is right only if each request carries the whole state of its key. Headers are not
+    /// part of the default key: if one such as `x-tenant` identifies the resource, set keys that contain it.
     #[must_use]
     pub fn supersede_pending(mut self) -> Self {
         self.settings.when_pending = WhenPending::Supersede;
         self
     }
 
-    /// How long until a request is given up on: 1 s to 366 days, 7 days by default. An outage of a long weekend passes,
-    /// and nobody is surprised by a write of last month.
+    /// Sets when a request expires: 1 s to 366 days, 7 days by default, which is longer than an outage over a long
+    /// weekend and too short for a write of last month.
     #[must_use]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.settings.expires_in = time;
         self
     }
 
-    /// How many attempts workers may make at a request: 1 to 1,000, 20 by default. With the default backoff, those
-    /// last for about half a day.
+    /// Sets how many attempts workers make: 1 to 1,000, 20 by default. With the default backoff, 20 attempts last for
+    /// about half a day.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts;
         self
     }
 
-    /// How many of the queue may be with workers at once, in all processes together: 1 to 1,000, 5 by default. Give all
-    /// processes the same: each keeps to its own.
+    /// Sets how many entries of the queue may be leased at once, in all processes together: 1 to 1,000, 5 by default.
+    /// Use the same number in all processes, because each process applies its own.
     #[must_use]
     pub fn concurrency(mut self, leases: usize) -> Self {
         self.settings.concurrency = leases;
         self
     }
 
-    /// Calls this for each request that becomes a dead letter at this outbox's door or by its workers, on the task that
-    /// found out, after it is stored. It should be quick. A panic in it is caught, and written to the log.
+    /// Calls this function for each request that becomes a dead letter through this outbox's layer or workers, after it is
+    /// stored and on the task that stored it. The function should be fast. A panic in it is caught and logged.
     #[must_use]
     pub fn on_dead_letter<F>(mut self, hook: F) -> Self
     where
@@ -147,7 +146,7 @@ impl OutboxBuilder {
         self
     }
 
-    /// The outbox.
+    /// Builds the outbox.
     ///
     /// # Errors
     ///

@@ -26,19 +26,19 @@ const UPDATE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long the store may take to return the numbers for them.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Tells the installed recorder what is measured, and in which unit. To be called once, after it was installed.
+/// Describes the metrics and their units to the installed recorder. Call it once, after you install the recorder.
 pub fn describe_metrics() {
     describe_gauge!(ENTRIES, Unit::Count, "entries by state");
-    describe_gauge!(OLDEST_DUE, Unit::Seconds, "how long the entry that is due for longest has been so");
-    describe_gauge!(IN_FLIGHT, Unit::Count, "deliveries under way in this process");
-    describe_gauge!(CAP, Unit::Count, "how many may be with workers at once, in all processes");
-    describe_histogram!(PICKUP_DURATION, Unit::Seconds, "from when an entry was due to its claim");
-    describe_histogram!(DELIVERY_DURATION, Unit::Seconds, "from when an entry was stored to its delivery");
+    describe_gauge!(OLDEST_DUE, Unit::Seconds, "how long the oldest due entry has been due");
+    describe_gauge!(IN_FLIGHT, Unit::Count, "deliveries in flight in this process");
+    describe_gauge!(CAP, Unit::Count, "how many entries may be leased at once, in all processes");
+    describe_histogram!(PICKUP_DURATION, Unit::Seconds, "from the due time of an entry to its claim");
+    describe_histogram!(DELIVERY_DURATION, Unit::Seconds, "from storing an entry to its delivery");
     describe_counter!(ATTEMPTS, Unit::Count, "attempts by outcome");
     describe_counter!(DEAD_IN, Unit::Count, "entries that became dead letters, by reason");
     describe_counter!(DEAD_OUT, Unit::Count, "dead letters that were replayed and delivered");
-    describe_counter!(FENCED, Unit::Count, "results that came after their lease was lost");
-    describe_counter!(LOST_LEASES, Unit::Count, "leases that ran out, and were taken from their workers");
+    describe_counter!(FENCED, Unit::Count, "results that arrived after their lease was lost");
+    describe_counter!(LOST_LEASES, Unit::Count, "leases that expired and were reclaimed");
 }
 
 pub(crate) fn picked_up(queue: &QueueName, after: Duration) {
@@ -49,7 +49,7 @@ pub(crate) fn attempted(queue: &QueueName, outcome: Outcome) {
     counter!(ATTEMPTS, of_one(queue, "outcome", outcome.as_str())).increment(1);
 }
 
-/// The entry, as it was claimed, is done.
+/// Records the delivery of an entry, with its state at the claim.
 pub(crate) fn delivered(entry: &Entry, now: Timestamp) {
     let after = Duration::try_from(now.duration_since(entry.created_at)).unwrap_or_default();
     histogram!(DELIVERY_DURATION, of(&entry.queue)).record(after);
@@ -73,7 +73,7 @@ pub(crate) fn lost_leases(queue: &QueueName, leases: usize) {
     }
 }
 
-/// A delivery under way, until it is dropped.
+/// Counts a delivery as in flight until it is dropped.
 pub(crate) struct InFlightGauge(Vec<Label>);
 
 impl InFlightGauge {

@@ -6,17 +6,16 @@ use martello_outcome::{Attempts, BoxError, CallError, Outcome, Printable};
 
 use crate::{InvalidEntry, StoreError};
 
-/// What kept a request from being stored.
+/// The kind of a [`NotStored`] error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotStoredKind {
-    /// The body has more bytes than the outbox stores.
+    /// The body is larger than the outbox's `max_body`.
     BodyTooLarge,
-    /// The body failed, was not there to be had twice, or did not come to its end in time.
+    /// The body failed, cannot be replayed, or did not end in time.
     Body,
-    /// A part of the request cannot be stored, such as a target without a host. Or its call ended with an
-    /// error that another attempt would meet again, such as that of a request that [can never be
-    /// sent](martello_outcome::ErrorKind::Unsendable).
+    /// A part of the request is invalid, such as a URL without a host. Or the call ended with an error that another
+    /// attempt would repeat, such as one that [the client rejects](martello_outcome::ErrorKind::Unsendable).
     Request,
     /// The body could not be sealed.
     Sealing,
@@ -24,15 +23,13 @@ pub enum NotStoredKind {
     Store,
 }
 
-/// A request that ought to be in the store and is not, and what became of it instead.
+/// The error of a request that should have been stored and was not.
 ///
-/// [`source`](Error::source) is what kept it from being stored, with the [`StoreError`] if that was it. If
-/// the request had been sent before, [`NotStored::outcome`] and what follows it say how that ended: nothing
-/// of it is lost.
+/// [`source`](Error::source) is the cause, for example a [`StoreError`]. If the request was sent before,
+/// [`NotStored::outcome`] and the methods after it describe the result of the call.
 ///
-/// One exception: after a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), nobody knows
-/// whether it is stored. To store it once more does no harm if it bears a
-/// [`dedup_key`](crate::OutboxOptions::dedup_key).
+/// After a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable) it is unknown whether the request is
+/// stored. You can store it again safely if it has a [`dedup_key`](crate::OutboxOptions::dedup_key).
 pub struct NotStored(Box<Inner>);
 
 struct Inner {
@@ -94,14 +91,14 @@ impl NotStored {
         self
     }
 
-    /// What kept the request from being stored.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> NotStoredKind {
         self.0.kind
     }
 
-    /// How the call ended: as its last attempt did, or ambiguous where that may be what an earlier one has done;
-    /// [`Outcome::Unsent`] if it was not sent at all.
+    /// The outcome of the call: that of its last attempt, or ambiguous if an earlier attempt may have caused it;
+    /// [`Outcome::Unsent`] if the request was not sent.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
@@ -113,7 +110,7 @@ impl NotStored {
         self.0.last_status
     }
 
-    /// What the call went through, in order; empty if it was not sent, or passed no retry layer.
+    /// The attempts of the call, in order; empty if it was not sent, or passed no retry layer.
     #[must_use]
     pub fn attempts(&self) -> &Attempts {
         &self.0.attempts
@@ -134,7 +131,7 @@ impl From<StoreError> for NotStored {
 
 impl From<InvalidEntry> for NotStored {
     fn from(error: InvalidEntry) -> Self {
-        Self::new(NotStoredKind::Request, "it cannot be stored as it is").because(error)
+        Self::new(NotStoredKind::Request, "a part of it is invalid").because(error)
     }
 }
 
@@ -142,9 +139,9 @@ impl fmt::Display for NotStored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the request was not stored: {}", Printable::new(&self.0.message))?;
         match (&self.0.call, self.0.last_status) {
-            (Some(call), _) => write!(f, " (the call had failed: {call})"),
+            (Some(call), _) => write!(f, " (the call failed: {call})"),
             (None, Some(status)) => {
-                write!(f, " (it had been answered with {}, {})", status.as_u16(), self.0.outcome)
+                write!(f, " (the server answered {}, {})", status.as_u16(), self.0.outcome)
             }
             (None, None) => f.write_str(" (it was not sent)"),
         }

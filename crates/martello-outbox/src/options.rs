@@ -4,7 +4,7 @@ use http::Extensions;
 
 use crate::{OrderKey, WhenPending};
 
-/// What one request asks of the outbox, in its extensions, in place of what the outbox is configured to do.
+/// Options of one request, in its extensions. They override the settings of the outbox.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,44 +45,44 @@ impl OutboxOptions {
         self
     }
 
-    /// Orders the request by nothing: it overtakes, and is overtaken.
+    /// Gives the request no order: it may overtake others and be overtaken.
     #[must_use]
     pub fn unordered(mut self) -> Self {
         self.order_key = Some(None);
         self
     }
 
-    /// Takes the place of the older requests of its key that no worker has, instead of waiting behind them: for a
-    /// request that carries the whole state of that key, which has no header in it unless you say so.
+    /// Cancels the older requests of its key that no worker has claimed, instead of waiting behind them. Use it for a
+    /// request that carries the whole state of its key. Headers are not part of a key unless you add them.
     #[must_use]
     pub fn supersede(mut self) -> Self {
         self.when_pending = Some(WhenPending::Supersede);
         self
     }
 
-    /// Stores the request only if its queue has none with this text, in whatever state: 1 to 255 bytes. What was
-    /// delivered counts for as long as it is kept.
+    /// Stores the request only if its queue has no entry with this text, in any state: 1 to 255 bytes. A delivered entry
+    /// counts until it is pruned.
     #[must_use]
     pub fn dedup_key(mut self, key: impl AsRef<str>) -> Self {
         self.dedup_key = Some(key.as_ref().into());
         self
     }
 
-    /// Delivers a request that is stored no earlier than after this long.
+    /// Delivers a stored request after this delay at the earliest.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Gives a request that is stored up after this long, in place of the outbox's setting.
+    /// Sets when a stored request expires, in place of the outbox's setting.
     #[must_use]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.expires_in = Some(time);
         self
     }
 
-    /// Lets workers make this many attempts, from 1, in place of the outbox's setting.
+    /// Sets how many attempts workers make, 1 or more, in place of the outbox's setting.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts.max(1));

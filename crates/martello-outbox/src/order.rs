@@ -1,4 +1,4 @@
-//! What a request is ordered by, if nobody says.
+//! The default order key of a request: its target.
 
 use std::fmt::Write;
 
@@ -12,20 +12,20 @@ impl OrderKey {
     /// The longest key, in bytes.
     const MAX: usize = 512;
 
-    /// The target of what writes a resource by its name: PUT, PATCH and DELETE. What orders a request if nobody says.
+    /// The key of the target of a PUT, PATCH or DELETE: the default order key. Other methods have none.
     ///
-    /// It is the authority and the path as they are: `api.example/orders/17`. The host is in lower case; userinfo and a
-    /// port that is empty or the default of the scheme do not count. A request without an authority in its URI has that
-    /// of its `Host` header, and without one no key.
+    /// It is the authority and the path: `api.example/orders/17`. The host is in lower case. Userinfo, and a port that is
+    /// empty or the default of the scheme, are left out. A request without an authority in its URI has that of its
+    /// `Host` header, or no key if there is none.
     ///
-    /// - **A query** is behind a `?` as a digest, so that no value of it is to be read: `/orders?id=a` and
-    ///   `/orders?id=b` are two resources.
-    /// - **The scheme does not count**: `http://h:8080/1` and `https://h:8080/1`, and with their default
-    ///   ports `http://h/1` and `https://h/1`, have one key, as has `/1` with `Host: h`, which names no
-    ///   scheme. As a rule they are one resource, which one scheme redirects to the other. If they are two,
-    ///   to keep them in order costs some time; not to order two writes of one costs the newer of them.
-    /// - **What would be longer than 512 bytes**, or have a control character, is cut off, and has behind a
-    ///   `#` a digest of the whole: it is ordered as well.
+    /// - **A query** follows a `?` as a digest, so that its values cannot be read: `/orders?id=a` and `/orders?id=b` are
+    ///   two resources.
+    /// - **The scheme is left out**: `http://h:8080/1` and `https://h:8080/1` have one key. With their default ports,
+    ///   `http://h/1` and `https://h/1` have one key, and so has `/1` with `Host: h`, which has no scheme. Usually they
+    ///   are one resource, and one scheme redirects to the other. If they are two, ordering them costs some time; if
+    ///   they are one, not ordering two writes could lose the newer one.
+    /// - **A key longer than 512 bytes**, or with a control character, is truncated and ends with a `#` and a digest of
+    ///   the whole.
     ///
     /// A digest is the first 128 bits of a SHA-256, in hexadecimal. Keys are stored: the rule holds for all
     /// versions of a store's schema from 3 on, and an engine that opens an older one gives its entries the
@@ -40,7 +40,7 @@ impl OrderKey {
     /// ```
     #[must_use]
     pub fn by_target(head: RequestHead<'_>) -> Option<Self> {
-        if !names_its_resource(head.method) {
+        if !writes_its_target(head.method) {
             return None;
         }
         let authority = head.authority()?;
@@ -53,11 +53,11 @@ impl OrderKey {
         if let Some(query) = query {
             push_digest(&mut whole, '?', query);
         }
-        Self::new(&whole).ok().or_else(|| Self::cut_off(&whole))
+        Self::new(&whole).ok().or_else(|| Self::truncated(&whole))
     }
 
-    /// The beginning of what no key can be, with a digest of the whole.
-    fn cut_off(whole: &str) -> Option<Self> {
+    /// Truncates a text that is too long for a key, and appends a digest of the whole.
+    fn truncated(whole: &str) -> Option<Self> {
         let mut key = String::with_capacity(Self::MAX);
         for char in whole.chars().filter(|char| !char.is_control()) {
             if key.len() + char.len_utf8() + 1 + DIGEST > Self::MAX {
@@ -70,17 +70,17 @@ impl OrderKey {
     }
 }
 
-fn names_its_resource(method: &Method) -> bool {
+fn writes_its_target(method: &Method) -> bool {
     [Method::PUT, Method::PATCH, Method::DELETE].contains(method)
 }
 
-/// How many characters a digest has.
+/// The length of a digest in characters.
 const DIGEST: usize = 32;
 
 fn push_digest(key: &mut String, mark: char, of: &str) {
     key.push(mark);
     for byte in Sha256::digest(of).iter().take(DIGEST / 2) {
-        // It always can be written to a text.
+        // Writing to a `String` cannot fail.
         let _ = write!(key, "{byte:02x}");
     }
 }

@@ -13,13 +13,23 @@ use crate::{
     store::{KeyState, StoreFuture},
 };
 
-/// How long a caller waits for the store.
+/// How long a call waits for the store.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// One queue of a store, and what holds for all that goes into it.
+/// A queue of a store, and the settings of its requests.
 ///
-/// A clone is the same queue, and shares the order of calls that are under way. To two processes, or two outboxes that
-/// were built apart, what is older is what was stored first.
+/// A clone is the same queue, and shares the lock of each key with it. Between two processes, or two outboxes that
+/// were built separately, the request that was stored first is the older one.
+///
+/// ```
+/// use martello_outbox::{MemoryStore, Outbox};
+///
+/// # fn main() -> Result<(), martello_outbox::ConfigError> {
+/// let outbox = Outbox::builder(MemoryStore::new()).queue("orders").max_attempts(10).build()?;
+/// assert_eq!(outbox.queue().as_str(), "orders");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Outbox {
     pub(crate) store: Arc<dyn Store>,
@@ -27,34 +37,49 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The queue `default` of this store, with the defaults of the [builder](Outbox::builder).
+    /// Creates an outbox for the queue `default`, with the default settings of the [builder](Outbox::builder).
     pub fn new(store: impl Store) -> Self {
         Self { store: Arc::new(store), settings: Arc::new(Settings::default()) }
     }
 
-    /// The store, to look at what is in it and to change it by hand.
+    /// The store, to inspect and change entries by hand.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         &*self.store
     }
 
-    /// The queue's name.
+    /// The name of the queue.
     #[must_use]
     pub fn queue(&self) -> &QueueName {
         &self.settings.queue
     }
 
-    /// Stores a request, to be delivered by a worker. When this returns, it is durable.
+    /// Stores a request, which a worker then delivers. When this returns, the request is durable.
     ///
-    /// Its [`OutboxOptions`] are read from its extensions. Headers that are secret are left out; the worker's
-    /// stack puts them back. While a call of its key is under way at a door of this outbox, it waits: that
-    /// call is older, and may have to be stored first. Dropping the future leaves open whether the request is
-    /// stored.
+    /// It reads [`OutboxOptions`] from the extensions of the request. It does not store secret headers: the
+    /// worker's stack adds them. While this outbox sends a request of the same key, it waits, because that
+    /// request is older and may have to be stored first. If the future is dropped, the request may or may not
+    /// be stored.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use martello_body::Body;
+    /// use martello_outbox::{MemoryStore, Outbox, State};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let outbox = Outbox::new(MemoryStore::new());
+    /// let request = Request::put("https://api.example/orders/17").body(Body::from("{}"))?;
+    /// let ticket = outbox.enqueue(request).await?;
+    /// assert_eq!(ticket.status().await?.state, State::Ready);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored as it is, its body fails or is too large, or the store fails or does
-    /// not answer within 30 s.
+    /// When the request is invalid, its body fails or is too large, or the store fails or does not answer
+    /// within 30 s.
     pub async fn enqueue<B>(&self, request: Request<B>) -> Result<Ticket, NotStored>
     where
         B: http_body::Body,
@@ -67,12 +92,12 @@ impl Outbox {
         self.put(self.entry(head, body)?).await
     }
 
-    /// What [`Outbox::enqueue`] would store: for an engine that stores it in a transaction of the caller's. It does not
-    /// wait for calls of its key that are under way: send what is to keep an order one way or the other.
+    /// Builds the entry that [`Outbox::enqueue`] would store, so that an engine can store it in your transaction.
+    /// It does not wait for calls of the same key: to keep an order, send all requests of a key in one way.
     ///
     /// # Errors
     ///
-    /// As for [`Outbox::enqueue`], but for the store's.
+    /// As for [`Outbox::enqueue`], except those of the store.
     pub async fn prepare<B>(&self, request: Request<B>) -> Result<NewEntry, NotStored>
     where
         B: http_body::Body,
@@ -83,17 +108,17 @@ impl Outbox {
         self.entry(RequestHead::from(&request), body)
     }
 
-    /// The ticket of a request that was stored before. Whether there is one is found out when it is asked.
+    /// The ticket of a stored request. It does not check that the store has the request: the methods of the ticket do.
     #[must_use]
     pub fn ticket(&self, id: EntryId) -> Ticket {
         Ticket::new(Arc::clone(&self.store), id, false)
     }
 
-    /// All that is known of a request, with the bodies of its revisions opened if they were sealed.
+    /// Reads a request with its revisions, attempts and events, and opens sealed bodies.
     ///
     /// # Errors
     ///
-    /// When the store fails, or a body cannot be opened with this outbox's [`Sealing`](crate::Sealing).
+    /// When the store fails, or this outbox's [`Sealing`](crate::Sealing) cannot open a body.
     pub async fn detail(&self, id: EntryId) -> Result<Option<Detail>, StoreError> {
         let Some(mut detail) = self.store.detail(id).await? else { return Ok(None) };
         for revision in &mut detail.revisions {
@@ -102,13 +127,13 @@ impl Outbox {
         Ok(Some(detail))
     }
 
-    /// Gives a dead letter a new revision, made on the revision `on`, which is sent when it is replayed. It has a new
-    /// `Idempotency-Key`, because it is another request; what was stored before stays.
+    /// Adds a revision to a dead letter, made from the revision `on`. The next replay sends it. It gets a new
+    /// `Idempotency-Key`, because it is another request. Earlier revisions stay.
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored, there is no such entry, it is no dead letter, or `on` is not its last revision,
-    /// because somebody else edited it meanwhile: look at what he made of it, and edit that.
+    /// When the request cannot be stored, the entry does not exist or is not a dead letter, or `on` is not its last
+    /// revision because another caller edited it: read the entry again, and edit its last revision.
     pub async fn edit<B>(&self, id: EntryId, on: u32, request: Request<B>) -> Result<Entry, NotStored>
     where
         B: http_body::Body,
@@ -132,24 +157,25 @@ impl Outbox {
         Ok(Ticket::new(Arc::clone(&self.store), id, duplicate))
     }
 
-    /// What is stored of this key.
+    /// Whether the store has pending entries and dead letters of this key.
     pub(crate) async fn key_state(&self, key: &OrderKey) -> Result<KeyState, StoreError> {
         within(self.store.key_state(self.queue(), key)).await
     }
 
-    /// Marks the dead letters of this key, whose newer request was sent. It was, whether or not they can be marked.
+    /// Marks the dead letters of this key as overtaken. A failure is logged and not returned, because the newer request
+    /// was sent in any case.
     pub(crate) async fn overtake(&self, key: &OrderKey, overtaken: Overtaken) {
         if let Err(error) = within(self.store.overtake(self.queue(), key, overtaken)).await {
             let cause = error.source().map(ToString::to_string);
             let queue = self.queue();
             tracing::error!(
                 %queue, exception.message = %error, cause,
-                "dead letters were overtaken by a newer request, and could not be marked: a replay would overwrite it"
+                "dead letters of a delivered request's key could not be marked as overtaken: a replay would overwrite the request"
             );
         }
     }
 
-    /// A request as it is stored, with what was asked for in its extensions.
+    /// Builds the entry of a request from its extensions and the settings.
     pub(crate) fn entry(&self, head: RequestHead<'_>, body: Bytes) -> Result<NewEntry, NotStored> {
         let settings = &*self.settings;
         let options = OutboxOptions::of(head.extensions);
@@ -174,7 +200,7 @@ impl Outbox {
         OutboxOptions::of(head.extensions).order_key.unwrap_or_else(|| (self.settings.order_by)(head))
     }
 
-    /// The turn of a call of this key; until it is dropped, no other of the key has one.
+    /// Waits for the lock of this key. The guard holds it until it is dropped.
     pub(crate) async fn lock_key(&self, key: Option<&OrderKey>) -> Option<KeyGuard> {
         match key {
             Some(key) => Some(self.settings.keys.lock(key).await),
@@ -182,7 +208,7 @@ impl Outbox {
         }
     }
 
-    /// Reads a body to its end, within the outbox's bounds.
+    /// Reads a body to its end, within the outbox's limits of size and time.
     pub(crate) async fn whole<B>(&self, body: B) -> Result<Bytes, NotStored>
     where
         B: http_body::Body,
@@ -190,13 +216,12 @@ impl Outbox {
     {
         let collect = Collect::new(body, self.settings.max_body);
         let whole = tokio::time::timeout(self.settings.record_within, collect).await;
-        let late =
-            || NotStored::new(NotStoredKind::Body, "its body did not come to its end within `record_within`");
+        let late = || NotStored::new(NotStoredKind::Body, "its body did not end within `record_within`");
         let whole = whole.map_err(|_| late())?.map_err(NotStored::body)?;
         if whole.trailers().is_some() {
             return Err(NotStored::new(
                 NotStoredKind::Request,
-                "its body has trailers, which are not stored",
+                "its body has trailers, and trailers cannot be stored",
             ));
         }
         Ok(whole.bytes().clone())
@@ -215,7 +240,7 @@ impl Outbox {
         Ok(request)
     }
 
-    /// A stored request as it is sent.
+    /// Opens the body of a stored request, so that it can be sent.
     pub(crate) fn opened(
         &self,
         id: EntryId,
@@ -226,7 +251,9 @@ impl Outbox {
         }
         let invalid = |message: String| StoreError::new(crate::StoreErrorKind::Invalid, message);
         let Some(sealing) = &self.settings.sealing else {
-            return Err(invalid(format!("the body of entry {id} is sealed, and this outbox has no sealing")));
+            return Err(invalid(format!(
+                "the body of entry {id} is sealed, and the outbox has no sealing: configure the one that sealed it"
+            )));
         };
         let open = sealing.open(id, request.body);
         request.body = open.map_err(|error| {
@@ -236,7 +263,7 @@ impl Outbox {
         Ok(request)
     }
 
-    /// Says that an entry has become a dead letter.
+    /// Reports a new dead letter to the log, the metrics and the hook.
     pub(crate) fn report_dead_letter(&self, entry: &Entry) {
         tracing::warn!(
             id = %entry.id,
@@ -263,7 +290,8 @@ async fn within<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
     tokio::time::timeout(ANSWER_WITHIN, operation).await.unwrap_or_else(|_| Err(StoreError::late()))
 }
 
-/// The request's head, which bears an `Idempotency-Key` if it changes something, and its body.
+/// Splits a request into its head and its body. Adds an `Idempotency-Key` to the head of a request that changes
+/// something.
 pub(crate) fn with_key<B>(request: Request<B>) -> (Request<()>, B) {
     let (mut head, body) = request.into_parts();
     StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);

@@ -7,14 +7,25 @@ use crate::EntryId;
 
 type Transform = dyn Fn(EntryId, Bytes) -> Result<Bytes, BoxError> + Send + Sync;
 
-/// How bodies are sealed before they are stored, and opened before they are sent. A clone shares the two functions.
+/// Two functions that seal bodies before they are stored and open them before they are sent. A clone shares both.
 ///
-/// Each is given the entry's id, which belongs into the sealed data as associated data, so that a sealed body cannot be
-/// moved to another entry. What seals should authenticate as well: an AEAD such as RFC 8439's.
+/// Each function gets the id of the entry. Use it as associated data, so that a sealed body cannot be moved to another
+/// entry. Use authenticated encryption (an AEAD such as that of RFC 8439).
 ///
-/// Both are called on the task that stores or sends: they should be quick. A body that cannot be sealed is
-/// not stored; an entry whose body cannot be opened becomes a dead letter, so that it can be looked at with
-/// the right key.
+/// Both run on the task that stores or sends, so they should be fast. A request whose body cannot be sealed is not
+/// stored. An entry whose body cannot be opened becomes a dead letter, so that you can replay it with the right key.
+///
+/// ```
+/// use martello_outbox::{EntryId, Sealing};
+/// # use bytes::Bytes;
+/// # fn encrypt(_: EntryId, body: Bytes) -> Bytes { body }
+/// # fn decrypt(_: EntryId, body: Bytes) -> Option<Bytes> { Some(body) }
+///
+/// let sealing = Sealing::new(
+///     |id, body| Ok(encrypt(id, body)),
+///     |id, body| decrypt(id, body).ok_or_else(|| "the key is wrong".into()),
+/// );
+/// ```
 #[derive(Clone)]
 pub struct Sealing {
     seal: Arc<Transform>,
@@ -22,7 +33,7 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// Sealing by a pair of functions.
+    /// Creates a sealing from the function that seals and the one that opens.
     pub fn new<S, O>(seal: S, open: O) -> Self
     where
         S: Fn(EntryId, Bytes) -> Result<Bytes, BoxError> + Send + Sync + 'static,

@@ -2,16 +2,23 @@ use http::Response;
 
 use crate::Ticket;
 
-/// What became of a request that went through an [`OutboxLayer`](crate::OutboxLayer).
+/// The result of a call through an [`OutboxLayer`](crate::OutboxLayer).
+///
+/// ```
+/// use martello_outbox::Sent;
+///
+/// let sent = Sent::Answered(http::Response::new("{}"));
+/// assert!(sent.ticket().is_none());
+/// assert_eq!(sent.answered().map(http::Response::into_body), Some("{}"));
+/// ```
 #[derive(Debug)]
 pub enum Sent<B> {
-    /// The server has answered, and it is the caller's to say what that means: a success, or a rejection that the same
-    /// request would meet again.
+    /// The server answered: with a success, or with a rejection that the same request would get again.
     Answered(Response<B>),
-    /// It could not be delivered now, is stored, and will be delivered by a worker.
+    /// The request was not delivered and is stored. A worker will deliver it.
     Deferred(Ticket),
-    /// Nobody knows whether the server has processed it, and it must not be sent again, or would only meet
-    /// what it has done: it is stored as a dead letter.
+    /// The request is stored as a dead letter. It is unknown whether the server processed it, and it must not be sent
+    /// again, or another attempt would only be rejected because of the first one.
     DeadLettered(Ticket),
 }
 

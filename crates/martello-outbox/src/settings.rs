@@ -8,7 +8,7 @@ use crate::{Entry, NewEntry, OrderKey, QueueName, Sealing, WhenPending, key_lock
 type OrderBy = Arc<dyn Fn(RequestHead<'_>) -> Option<OrderKey> + Send + Sync>;
 type OnDeadLetter = Arc<dyn Fn(&Entry) + Send + Sync>;
 
-/// What holds for all that goes into a queue.
+/// The settings of an outbox, for all requests of its queue.
 pub(crate) struct Settings {
     pub(crate) queue: QueueName,
     pub(crate) classifier: Classifier,

@@ -2,12 +2,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{Detail, Entry, EntryId, Store, StoreError, StoreErrorKind, store::Watch};
 
-/// How long a wait for an end goes without looking: some ends are made by who cannot tell.
+/// How often a wait reads the state without a notification: not every process can send one.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A stored request, to be asked about later. A clone asks about the same; dropping it changes nothing.
+/// A handle to a stored request. A clone is a handle to the same request. Dropping it changes nothing.
 ///
-/// To ask after a restart, keep the [id](Ticket::id) and see [`Outbox::ticket`](crate::Outbox::ticket).
+/// To get it again after a restart, keep the [id](Ticket::id) and see [`Outbox::ticket`](crate::Outbox::ticket).
 #[derive(Clone)]
 pub struct Ticket {
     id: EntryId,
@@ -20,29 +20,29 @@ impl Ticket {
         Self { id, duplicate, store }
     }
 
-    /// The name of the request in the store.
+    /// The id of the entry.
     #[must_use]
     pub fn id(&self) -> EntryId {
         self.id
     }
 
-    /// Whether it stands for one that was stored before, under the same `dedup_key`.
+    /// Whether the request was a duplicate: an entry with its `dedup_key` was stored before.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         self.duplicate
     }
 
-    /// The request at a glance, as it is now.
+    /// Reads the current summary of the request.
     ///
     /// # Errors
     ///
-    /// When the store fails, or has it no longer: what was delivered is pruned after a while.
+    /// When the store fails, or no longer has the request because it was pruned.
     pub async fn status(&self) -> Result<Entry, StoreError> {
         self.store.entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// The request with its attempts and their tracking ids; not the body of the response, which is not kept.
-    /// A body that was sealed is as it is stored: [`Outbox::detail`](crate::Outbox::detail) opens it.
+    /// Reads the request with its attempts and their tracking ids. Response bodies are not stored. A sealed body stays
+    /// sealed: [`Outbox::detail`](crate::Outbox::detail) opens it.
     ///
     /// # Errors
     ///
@@ -51,13 +51,13 @@ impl Ticket {
         self.store.detail(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// Waits until the request has come to an end, and yields it as it then is: done, dead or cancelled. A
-    /// dead letter can be replayed later all the same. It waits for as long as it takes: bound it with a
-    /// timeout of yours. Dropping the future ends the wait, and nothing else.
+    /// Waits until the request is done, dead or cancelled, and returns its summary. A dead letter can be replayed later.
+    /// There is no time limit: wrap it in a timeout. Dropping the future only ends the wait.
     ///
     /// # Errors
     ///
-    /// When the store has the request no longer, or fails other than for the moment.
+    /// When the store no longer has the request, or fails with another kind than
+    /// [`Unavailable`](StoreErrorKind::Unavailable).
     pub async fn ended(&self) -> Result<Entry, StoreError> {
         let mut ends = self.store.watch(Watch::Ended);
         loop {
@@ -68,7 +68,7 @@ impl Ticket {
                 Ok(_) | Err(_) => {}
             }
             if let Ok(Err(_)) = tokio::time::timeout(LOOK, ends.changed()).await {
-                // The store is gone, and with it whoever would tell.
+                // The store was closed and sends no more notifications.
                 tokio::time::sleep(LOOK).await;
             }
         }

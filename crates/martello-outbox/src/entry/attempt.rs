@@ -4,12 +4,12 @@ use http::StatusCode;
 use jiff::Timestamp;
 use martello_outcome::{Attempt, Outcome, TrackingId};
 
-/// One attempt at an entry, as it is kept: at the door, or by a worker.
+/// A stored attempt of an entry, made by the layer or by a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptRecord {
-    /// Its place among all attempts ever made at the entry, counted from 1: it never starts again.
+    /// Its number among all attempts of the entry, from 1. A replay continues the count.
     pub number: u32,
-    /// Which revision of the request was sent, counted from 1.
+    /// The revision of the request that was sent, from 1.
     pub revision: u32,
     /// When it started.
     pub started: Timestamp,
@@ -17,19 +17,19 @@ pub struct AttemptRecord {
     pub duration: Duration,
     /// How it ended.
     pub outcome: Outcome,
-    /// The response's status, if a head came.
+    /// The status of the response, if there was one.
     pub status: Option<StatusCode>,
-    /// The server's name for it, if a tracking layer read one.
+    /// The tracking id of the response, if a tracking layer read one.
     pub tracking_id: Option<TrackingId>,
-    /// What went wrong where no status says it, in at most [`Attempt::MAX_FAULT`] bytes; for a response that was
-    /// rejected, the start of its body.
+    /// The error text if there was no status, in at most [`Attempt::MAX_FAULT`] bytes; for a rejected response, the
+    /// start of its body.
     pub fault: Option<Box<str>>,
-    /// The worker that made it; `None` at the door.
+    /// The worker that made it; `None` if the layer did.
     pub worker: Option<Box<str>>,
 }
 
 impl AttemptRecord {
-    /// What a call went through at the door, as attempts at revision 1.
+    /// Converts the attempts of a call through the layer. All of them sent revision 1.
     #[must_use]
     pub fn by_layer(attempts: &[Attempt]) -> Vec<Self> {
         let record = |(number, attempt): (u32, &Attempt)| Self {
@@ -46,7 +46,7 @@ impl AttemptRecord {
         (1..).zip(attempts).map(record).collect()
     }
 
-    /// How the attempt of a worker that lost its lease is written down: nobody knows how far it came.
+    /// The record of an attempt whose worker lost its lease. Its result is unknown.
     #[must_use]
     pub fn lost(number: u32, revision: u32, leased_at: Timestamp, now: Timestamp, worker: &str) -> Self {
         Self {
@@ -57,9 +57,7 @@ impl AttemptRecord {
             outcome: Outcome::Ambiguous,
             status: None,
             tracking_id: None,
-            fault: Some(
-                "the worker stopped, or stood still past its lease, before it said how this ended".into(),
-            ),
+            fault: Some("the worker stopped, or its lease expired, before it reported the result".into()),
             worker: Some(worker.into()),
         }
     }

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::{AttemptRecord, Entry, StoredRequest, state::words};
 use crate::InvalidEntry;
 
-/// All that a store knows of an entry.
+/// An entry with its requests, attempts and events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detail {
-    /// The entry at a glance.
+    /// The summary of the entry.
     pub entry: Entry,
     /// Its requests: the first as it was stored, the last as it is sent next.
     pub revisions: Vec<Revision>,
     /// Every attempt ever made that has ended, in order.
     pub attempts: Vec<AttemptRecord>,
-    /// What else happened to it, in order.
+    /// Its other events, in order.
     pub events: Vec<EntryEvent>,
 }
 
@@ -30,31 +30,31 @@ pub struct Revision {
     pub request: StoredRequest,
 }
 
-/// Something that happened to an entry, other than an attempt.
+/// An event of an entry, other than an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryEvent {
     /// When.
     pub at: Timestamp,
     /// What.
     pub kind: EventKind,
-    /// More about it: the reason of a death, the number of a revision, the id of a job or of another entry.
+    /// A detail: the reason of a dead letter, the number of a revision, or the id of a job or another entry.
     pub detail: Option<Box<str>>,
 }
 
 words! {
-    /// What can happen to an entry, other than an attempt.
+    /// The kind of an [`EntryEvent`].
     EventKind, "event", "one of the words of `EventKind`" {
         /// It became a dead letter; the detail is the [`Reason`](crate::Reason).
         DeadLettered = "died",
         /// It was cancelled by hand.
         Cancelled = "cancelled",
-        /// A newer entry of its key took its place; the detail is that entry's id.
+        /// A newer entry of its key superseded it; the detail is that entry's id.
         Superseded = "superseded",
         /// A new revision was made; the detail is its number.
         Edited = "edited",
         /// It was put back into the queue; the detail is the job's id, if one did it.
         Replayed = "replayed",
-        /// The job that had put it back was cancelled before its turn came; the detail is the job's id.
+        /// The job that replayed it was cancelled before a worker claimed it; the detail is the job's id.
         Returned = "returned",
         /// It was protected from purges.
         Protected = "kept",

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::InvalidEntry;
 
-/// The name of an entry: a UUID of version 7 (RFC 9562 §5.7), so that ids sort by the time they were made.
+/// The id of an entry: a UUID of version 7 (RFC 9562 §5.7), so that ids sort by the time they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(Uuid);
@@ -50,7 +50,7 @@ impl FromStr for EntryId {
     }
 }
 
-/// The name of a replay: a UUID of version 7 (RFC 9562 §5.7).
+/// The id of a replay: a UUID of version 7 (RFC 9562 §5.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(Uuid);

@@ -1,4 +1,4 @@
-//! What is stored of a key beside an entry, and what that means for a dead letter.
+//! The state of a key, and the mark of a dead letter that a newer request has overtaken.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::state::words;
 use crate::InvalidEntry;
 
-/// What is stored of a queue and key.
+/// What a store has of a queue and key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyState {
     /// Whether an entry of it is ready or leased.
@@ -17,21 +17,21 @@ pub struct KeyState {
 }
 
 words! {
-    /// How surely a newer request of a dead letter's key has reached the API since.
+    /// How certain it is that a newer request of a dead letter's key has reached the API.
     Overtaken, "overtaken", "possibly or certainly" {
-        /// It was sent, and nobody knows whether it was processed.
+        /// It was sent. It is unknown whether it was processed.
         Possibly = "possibly",
         /// It was delivered.
         Certainly = "certainly",
     }
 }
 
-/// What becomes of the replay of a dead letter that is [overtaken](Overtaken).
+/// What a replay does with a dead letter that is [overtaken](Overtaken).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenOvertaken {
-    /// It is refused: it would overwrite what is newer.
+    /// Refuses it, because it would overwrite the newer request.
     #[default]
     Refuse,
-    /// It takes place all the same: what is newer is to be overwritten.
+    /// Replays it, and so overwrites the newer request.
     Overwrite,
 }

@@ -1,4 +1,4 @@
-//! What is in the outbox: a request, what was asked for with it, and all that it has been through.
+//! The entries of an outbox: requests with their options, attempts and events.
 
 mod attempt;
 mod detail;

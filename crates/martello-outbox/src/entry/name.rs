@@ -88,7 +88,7 @@ macro_rules! name {
 }
 
 name! {
-    /// The name of a queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` if nothing is said.
+    /// The name of a queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by default.
     ///
     /// A clone shares the text.
     QueueName,

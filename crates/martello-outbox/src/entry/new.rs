@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{AttemptRecord, Entry, EntryId, InvalidEntry, OrderKey, QueueName, Reason, State, StoredRequest};
 
-/// A request on its way into a store, with what was asked for. Durations count from the moment that it is stored.
+/// A request to store, with its options. Durations count from the time at which it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEntry {
     /// Its name.
@@ -34,12 +34,12 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    /// Seven days: an outage of a long weekend passes, and nobody is surprised by a write of last month.
+    /// Seven days: longer than an outage over a long weekend, and too short for a write of last month.
     pub const EXPIRES_IN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
     /// Twenty: with a backoff from 1 s to 1 h, those last for about half a day.
     pub const MAX_ATTEMPTS: u32 = 20;
 
-    /// An entry that asks for nothing special, and must not be sent twice.
+    /// An entry with the default options. It is not repeatable.
     #[must_use]
     pub fn new(queue: QueueName, request: StoredRequest) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl NewEntry {
         Ok(())
     }
 
-    /// The entry at a glance, as it is once it is stored.
+    /// The summary of the entry after it is stored at `now`.
     pub(crate) fn stored(&self, now: Timestamp) -> Entry {
         let after = |wait: Duration| now.checked_add(wait).unwrap_or(Timestamp::MAX);
         let last = self.attempts.last();
@@ -112,27 +112,27 @@ impl NewEntry {
     }
 }
 
-/// What becomes of the older entries of a key when a new one is stored.
+/// What happens to the older entries of a key when a new one is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenPending {
-    /// The new one waits behind them: right for whatever the server does not simply replace.
+    /// The new one waits behind them. Right unless each request replaces the whole state of its key.
     #[default]
     Wait,
-    /// Those that no worker has are cancelled: right where each request carries the whole state.
+    /// The ready ones are cancelled. Right if each request carries the whole state of its key.
     Supersede,
 }
 
-/// What became of an entry that was to be stored.
+/// The result of storing an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enqueued {
-    /// It is stored, durably.
+    /// It is stored durably.
     Stored(EntryId),
-    /// Its queue has one with its `dedup_key` already, which is this; nothing was stored.
+    /// Its queue already has this entry with its `dedup_key`. Nothing was stored.
     Duplicate(EntryId),
 }
 
 impl Enqueued {
-    /// The entry that stands for the request now.
+    /// The id of the stored entry.
     #[must_use]
     pub const fn id(self) -> EntryId {
         match self {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::InvalidEntry;
 
-/// A request as it is stored: without credentials, whole, and perhaps sealed.
+/// A stored request: complete, without credentials, and with a body that may be sealed.
 ///
 /// Its `Debug` shows neither query nor values of headers nor body. A clone shares the body.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,12 +50,11 @@ impl StoredRequest {
     /// The longest host, in bytes: no domain name is longer (RFC 1035 §2.3.4).
     pub const MAX_HOST: usize = 255;
 
-    /// A request as it may be stored: without the headers that are secret or belong to a connection, and without the
-    /// target's userinfo.
+    /// Builds the request to store: without secret headers, hop-by-hop headers and userinfo.
     ///
     /// # Errors
     ///
-    /// What [`StoredRequest::check`] finds.
+    /// Those of [`StoredRequest::check`].
     pub fn new(
         method: &Method,
         uri: &Uri,
@@ -75,7 +74,7 @@ impl StoredRequest {
         Ok(request)
     }
 
-    /// Gives a request that changes something an `Idempotency-Key`, a random UUID, unless it has one
+    /// Adds an `Idempotency-Key`, a random UUID, to a request that changes something and has none
     /// (draft-ietf-httpapi-idempotency-key-header).
     pub fn assign_idempotency_key(method: &Method, headers: &mut HeaderMap) {
         if method.is_safe() || headers.get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty()) {
@@ -93,7 +92,7 @@ impl StoredRequest {
         self.uri.host().unwrap_or_default()
     }
 
-    /// The authority that it goes to, as [`HostPort::canonical`] writes it: the API that is held if it is down.
+    /// The authority of the target in its [canonical](HostPort::canonical) form. Holds apply to it.
     #[must_use]
     pub fn authority(&self) -> String {
         let authority = HostPort::of(&self.uri).and_then(|host_port| host_port.canonical());
@@ -106,8 +105,8 @@ impl StoredRequest {
         self.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok())
     }
 
-    /// The headers as an engine stores them: a JSON array of pairs, in order, repeated names included. A byte that
-    /// is not ASCII becomes the character of its number, so that every value survives.
+    /// The headers as a JSON array of pairs, in order and with repeated names, as an engine stores them. A byte that is
+    /// not ASCII becomes the character with its number, so that every value survives.
     #[must_use]
     pub fn headers_to_json(&self) -> String {
         let text =
@@ -122,7 +121,7 @@ impl StoredRequest {
     ///
     /// # Errors
     ///
-    /// When the text is something else.
+    /// When the text is not such an array.
     pub fn headers_from_json(text: &str) -> Result<HeaderMap, InvalidEntry> {
         let invalid = || InvalidEntry::new("headers", "a JSON array of pairs of name and value");
         let pairs: Vec<(String, String)> = serde_json::from_str(text).map_err(|_| invalid())?;
@@ -136,7 +135,7 @@ impl StoredRequest {
         Ok(headers)
     }
 
-    /// The request, to be sent.
+    /// Builds the request to send.
     #[must_use]
     pub fn to_request(&self) -> Request<Body> {
         let mut request = Request::new(Body::from(self.body.clone()));
@@ -146,21 +145,21 @@ impl StoredRequest {
         request
     }
 
-    /// Checks what an engine relies on: an absolute target, http or https, with a host of at most
+    /// Checks the requirements of an engine: an absolute target, http or https, with a host of at most
     /// [`StoredRequest::MAX_HOST`] and without userinfo, and a head of at most [`StoredRequest::MAX_HEADERS`].
     ///
     /// # Errors
     ///
-    /// The first of these that does not hold.
+    /// The first requirement that is not met.
     pub fn check(&self) -> Result<(), InvalidEntry> {
         if !matches!(self.uri.scheme_str(), Some("http" | "https")) || self.host().is_empty() {
             return Err(NO_URL);
         }
         if self.host().len() > Self::MAX_HOST {
-            return Err(InvalidEntry::new("url", "with a host of at most 255 bytes, as no name is longer"));
+            return Err(InvalidEntry::new("url", "a URL whose host has at most 255 bytes"));
         }
         if has_userinfo(&self.uri) {
-            return Err(InvalidEntry::new("url", "without userinfo: credentials are not stored"));
+            return Err(InvalidEntry::new("url", "without userinfo, because credentials are never stored"));
         }
         let size: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > Self::MAX_HEADERS {

@@ -46,17 +46,26 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// Where an entry stands: `ready → leased → done | dead | cancelled`, and back to ready from leased and dead.
+    /// The state of an entry. `ready` and `leased` are [pending](State::is_pending). [`Store`](crate::Store) lists the
+    /// transitions.
+    ///
+    /// ```
+    /// use martello_outbox::State;
+    ///
+    /// assert_eq!("dead".parse::<State>()?, State::Dead);
+    /// assert!(!State::Dead.is_pending());
+    /// # Ok::<(), martello_outbox::InvalidEntry>(())
+    /// ```
     State, "state", "ready, leased, done, dead or cancelled" {
-        /// It waits: for its time, for its turn within its key, or for a worker.
+        /// It waits until it is due, is the head of its key, and a worker claims it.
         Ready = "ready",
-        /// A worker has it.
+        /// A worker has claimed it.
         Leased = "leased",
         /// It was delivered.
         Done = "done",
-        /// It was given up on: a dead letter.
+        /// It is a dead letter.
         Dead = "dead",
-        /// Somebody called it off, or a newer entry of its key took its place.
+        /// It was cancelled by hand, or superseded by a newer entry of its key.
         Cancelled = "cancelled",
     }
 }
@@ -66,21 +75,21 @@ words! {
     Reason, "reason", "exhausted, rejected, expired, ambiguous, crashed or by_hand" {
         /// It has no attempts left.
         Exhausted = "exhausted",
-        /// The server understood and will not; or the worker's client will not, and nothing was sent.
+        /// The server rejected it, or the client rejected it and sent nothing.
         Rejected = "rejected",
-        /// Its time ran out.
+        /// It expired.
         Expired = "expired",
         /// The server may have processed it, and it must not be sent twice.
         Ambiguous = "ambiguous",
-        /// Its workers stopped while they had it, as often as it had attempts.
+        /// Its workers stopped during each of its attempts.
         Crashed = "crashed",
-        /// Somebody put it aside.
+        /// It was dead-lettered by hand.
         ByHand = "by_hand",
     }
 }
 
 impl State {
-    /// Whether an entry in this state still goes somewhere by itself: ready or leased.
+    /// Whether a worker still has to deliver the entry: it is ready or leased.
     #[must_use]
     pub const fn is_pending(self) -> bool {
         matches!(self, Self::Ready | Self::Leased)

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Overtaken, Reason, disposition::Disposition};
 
-/// The longest `Retry-After` that is believed, which is the longest wait of a worker, too.
+/// The longest wait for a `Retry-After`. It is also the longest wait of a worker.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 
 /// When a call began.
@@ -24,9 +24,9 @@ impl Began {
     }
 }
 
-/// How a call ended that was not answered, or not to the end of it.
+/// The result of a call through the inner stack.
 pub(super) struct CallResult {
-    /// Of the call: of its last attempt, unless an earlier one has to do with that.
+    /// The outcome of the call: that of its last attempt, unless an earlier attempt may have caused that.
     pub(super) outcome: Outcome,
     last: Outcome,
     kind: Option<ErrorKind>,
@@ -36,8 +36,8 @@ pub(super) struct CallResult {
 }
 
 impl CallResult {
-    /// A stack with a retry layer has written down the attempts, unless the first was a success; without one,
-    /// the answer is the only attempt.
+    /// The result of a call that returned a response. A retry layer records the attempts, unless the first was a success.
+    /// Without a record, the response is the only attempt.
     pub(super) fn of_response<B>(
         classifier: &Classifier,
         method: &Method,
@@ -63,7 +63,7 @@ impl CallResult {
         Self { outcome, last, kind: None, status: Some(status), attempts, retry_after }
     }
 
-    /// `began` is when the request was given to the stack, if it was.
+    /// The result of a call that failed. `began` is the time at which the stack was called, if it was.
     pub(super) fn of_error(method: &Method, error: &CallError, began: Option<Began>) -> Self {
         let (kind, last) = (error.kind(), error.outcome());
         let attempts = match began {
@@ -80,7 +80,7 @@ impl CallResult {
         Self { outcome, last, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
     }
 
-    /// What the call has done to the dead letters of its key.
+    /// The mark for the dead letters of its key: certain if the call was delivered, possible if it may have been.
     pub(super) fn overtakes(&self) -> Option<Overtaken> {
         match self.outcome {
             Outcome::Success => Some(Overtaken::Certainly),
@@ -91,7 +91,7 @@ impl CallResult {
         }
     }
 
-    /// Whether the request is to be stored; and as a dead letter, if so. `None` leaves it to the caller.
+    /// Whether to store the request, and for which reason as a dead letter. `None` returns the result to the caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
         let disposition = Disposition::of(self.last, self.kind, self.status, repeatable);
         match disposition.of_call(self.last, self.outcome) {

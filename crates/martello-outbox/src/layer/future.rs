@@ -9,10 +9,10 @@ use crate::{NotStored, Sent};
 
 type Inner<R> = Pin<Box<dyn Future<Output = Result<Sent<R>, NotStored>> + Send>>;
 
-/// What becomes of a call through an [`OutboxLayer`](crate::OutboxLayer).
+/// The future of a call through an [`OutboxLayer`](crate::OutboxLayer).
 ///
-/// Dropping it gives up the call: what was sent and not answered is not stored. Dropped while it stores, it leaves open
-/// whether the request is stored.
+/// Dropping it cancels the call: a request that was sent and not answered is not stored. If it is dropped while it
+/// stores the request, the request may or may not be stored.
 #[must_use = "futures do nothing unless polled"]
 pub struct OutboxFuture<R> {
     inner: Inner<R>,

@@ -1,4 +1,4 @@
-//! The door: what becomes of a call that could not be delivered.
+//! The layer: stores the request of a call that was not delivered.
 
 mod call_result;
 mod future;
@@ -12,9 +12,9 @@ pub use service::OutboxService;
 
 use crate::Outbox;
 
-/// Stores what could not be delivered now, in front of a finished stack.
+/// Wraps a finished stack, and stores the requests that the stack could not deliver.
 ///
-/// A clone, and every service it makes, is a door of the same [`Outbox`].
+/// A clone, and every service that it builds, uses the same [`Outbox`].
 ///
 /// ```no_run
 /// use http::Request;
@@ -33,9 +33,9 @@ use crate::Outbox;
 ///
 /// let request = Request::put("https://api.example/orders/17").body(Body::from(r#"{"stops":3}"#))?;
 /// match orders.oneshot(request).await? {
-///     Sent::Answered(response) => println!("the server says {}", response.status()),
-///     Sent::Deferred(ticket) => println!("it will be delivered: {}", ticket.id()),
-///     Sent::DeadLettered(ticket) => println!("somebody has to look at it: {}", ticket.id()),
+///     Sent::Answered(response) => println!("the server answered {}", response.status()),
+///     Sent::Deferred(ticket) => println!("a worker will deliver {}", ticket.id()),
+///     Sent::DeadLettered(ticket) => println!("dead letter, please check: {}", ticket.id()),
 /// }
 /// # Ok(())
 /// # }
@@ -46,7 +46,7 @@ pub struct OutboxLayer {
 }
 
 impl OutboxLayer {
-    /// A door of this outbox.
+    /// Creates a layer that stores requests in this outbox.
     #[must_use]
     pub fn new(outbox: Outbox) -> Self {
         Self { outbox }

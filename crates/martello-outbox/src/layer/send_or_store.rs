@@ -11,10 +11,10 @@ use crate::{
     AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key, store::KeyState,
 };
 
-/// How long the stack may take to be ready: as long as a request waits for a permit.
+/// How long the stack may take to become ready. A request waits for a permit for as long.
 const READY: Duration = Duration::from_secs(30);
 
-/// Sends the request if no older one of its key is under way or stored, and stores it if it has to go again.
+/// Sends the request, unless an older one of its key is in flight or stored. Stores it if it must be sent again.
 pub(super) async fn send_or_store<S, B, R>(
     outbox: Outbox,
     mut inner: S,
@@ -28,7 +28,7 @@ where
 {
     let (request, body) = with_key(request);
     let key = outbox.order_key(RequestHead::from(&request));
-    // Held until the call is answered or stored: before that, nobody knows whether a newer one has to wait behind it.
+    // Held until the call has a response or is stored. Before that it is unknown whether a newer call has to wait.
     let _guard = outbox.lock_key(key.as_ref()).await;
     let state = match &key {
         Some(key) => outbox.key_state(key).await?,
@@ -56,9 +56,9 @@ where
             (answer, result)
         }
     };
-    // What it may have reserved must not wait for the store.
+    // Releases what the stack has reserved, such as a permit, before the store is called.
     drop(inner);
-    // Before it is stored itself, perhaps as a dead letter.
+    // Before this request is stored, perhaps as a dead letter of the same key.
     if let (true, Some(key), Some(overtaken)) = (state.dead, &key, result.overtakes()) {
         outbox.overtake(key, overtaken).await;
     }
@@ -66,7 +66,7 @@ where
     let dead = match (result.stored_as(repeatable), answer) {
         (None, Ok(response)) => return Ok(Sent::Answered(response)),
         (None, Err(error)) => {
-            let message = "its error says that another attempt would meet the same";
+            let message = "the call failed, and another attempt would fail in the same way";
             return Err(NotStored::new(NotStoredKind::Request, message).failed(error));
         }
         (Some(dead), Ok(_)) => (dead, None),
@@ -82,7 +82,7 @@ where
     }
 }
 
-/// Readies the stack. Until then the request has not been given away, and no deadline of the stack's runs.
+/// Waits until the stack is ready. The request has not been sent until then, and no deadline of the stack runs.
 async fn ready<S, Q>(inner: &mut S) -> Result<(), CallError>
 where
     S: Service<Q>,
@@ -105,7 +105,7 @@ where
     B::Error: Into<BoxError>,
 {
     let Some(body) = body else {
-        let message = "its body cannot be had twice, or declares to be larger than the outbox's `max_body`";
+        let message = "its body cannot be replayed, or declares more bytes than the outbox's `max_body`";
         return Err(NotStored::new(NotStoredKind::Body, message));
     };
     // From here on a connection that still sends the body gets no more of it; what is wrong with the copy,
@@ -118,10 +118,10 @@ where
         entry.delay = entry.delay.max(result.retry_after);
     }
     entry.dead = dead;
-    // As it will be in the store, which is not asked once more: it may fail, and the death would be told to nobody.
+    // Built here and not read back: the store may fail, and the dead letter would not be reported.
     let dead_letter = dead.is_some().then(|| entry.stored(Timestamp::now()));
     let ticket = outbox.put(entry).await?;
-    // Stored before, under the same `dedup_key`, it has not died now.
+    // A duplicate was stored, and reported, before.
     if let Some(entry) = dead_letter.filter(|_| !ticket.is_duplicate()) {
         outbox.report_dead_letter(&entry);
     }

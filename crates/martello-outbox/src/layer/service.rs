@@ -10,26 +10,24 @@ use crate::{NotStored, Outbox, Sent};
 
 /// The service of an [`OutboxLayer`](crate::OutboxLayer).
 ///
-/// It is always ready, and a handle holds nothing: the stack inside is readied for each call once its turn
-/// has come, and what comes of that is treated as what comes of the call. A stack that is not ready within 30
-/// s leaves the request unsent, and so stored.
+/// It is always ready, and an idle clone holds no permit. Each call waits until no older call of its key is in flight, and
+/// then until the inner stack is ready. If that is not ready within 30 s, the request counts as unsent and is stored.
 ///
-/// A call waits for the older ones of its key that are under way, each for as long as the stack inside lets
-/// it take: give that a deadline. Those that wait are not counted: each is a call that somebody awaits, and
-/// keeps nothing once it is dropped. Then it asks the store whether an older request of its key is stored. If
-/// the store does not say so within 30 s, it is not sent: it may be newer than what is stored, and would be
-/// overwritten. A request without an order does not ask:
-/// [`OutboxOptions::unordered`](crate::OutboxOptions::unordered) is for one that had better be sent.
+/// A call waits for each older call of its key as long as the inner stack lets that run, so give the stack a deadline.
+/// The number of waiting calls is not limited. A call that is dropped stops waiting. Then the layer asks the store
+/// whether an older request of the key is stored. If the store fails or does not answer within 30 s, the request is not
+/// sent, because it may be newer than a stored one, which would later overwrite it. A request without an order key skips
+/// this check: see [`OutboxOptions::unordered`](crate::OutboxOptions::unordered).
 ///
-/// # What it overtakes
+/// # Overtaken dead letters
 ///
-/// A call whose key has dead letters marks them as [overtaken](crate::Overtaken), before its answer is returned, if it was
-/// delivered or may have been: a replay would overwrite what it wrote. Where the store fails then, or says nothing for 30 s, the
-/// answer stands, and the failure is an error in the log.
+/// If the key has dead letters, a call that was delivered, or may have been, marks them as
+/// [overtaken](crate::Overtaken) before it returns, because a replay would overwrite what it wrote. If the store fails
+/// or does not answer within 30 s, the call still returns its result, and the failure is logged as an error.
 ///
-/// Some marks are never made. A call that is dropped, or a process that dies, after the request was sent and before the mark
-/// leaves the dead letters as they were, and a replay of them may overwrite what the API has. So may one that is asked for
-/// while the call is under way: nothing of it is stored yet. Look at the resource before you replay what you no longer expect.
+/// The mark is missing if the call is dropped, or the process ends, after the request was sent and before the mark was
+/// made. It is also missing for a replay that starts while the call is in flight. Check the resource before you replay
+/// an old dead letter.
 ///
 /// # Errors
 ///

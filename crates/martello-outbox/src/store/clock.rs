@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-/// Whose time a store goes by.
+/// The clock of a store.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The engine's own: the machine's for an embedded engine, the server's for a server, so that workers whose

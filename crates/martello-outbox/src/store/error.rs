@@ -4,30 +4,33 @@ use martello_outcome::{BoxError, Printable};
 
 use crate::{EntryId, InvalidEntry, JobId, State};
 
-/// What kept a store from doing what it was asked for.
+/// The kind of a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// There is no such entry, or job.
+    /// The entry or the replay does not exist.
     NotFound,
     /// The entry's state does not allow it, or it was edited meanwhile.
     Conflict,
-    /// What was asked for makes no sense, such as a limit out of its range.
+    /// An argument is invalid, such as a limit out of its range.
     Invalid,
-    /// The place cannot be used as a store: no database, that of another program, of a newer version, damaged.
+    /// The file or database cannot be used as a store: it is not a database, belongs to another program or a newer
+    /// version, or is damaged.
     Unusable,
-    /// The place may not be written to.
+    /// The file or database is read-only.
     ReadOnly,
-    /// There is no room left.
+    /// No space is left.
     Full,
-    /// The store cannot be reached, or is overloaded: later it may work.
+    /// The store cannot be reached or is overloaded. Try again later.
     Unavailable,
-    /// Something else went wrong inside.
+    /// Another error inside the store.
     Internal,
 }
 
-/// Why a store did not do what it was asked for. Unless the kind is [`Unavailable`](StoreErrorKind::Unavailable), the
-/// data is as it was; in that case nobody knows, and to look is the only way to find out.
+/// The error of an operation of a store.
+///
+/// The operation has changed nothing, unless the kind is [`Unavailable`](StoreErrorKind::Unavailable). Then it is unknown
+/// whether the operation took place: read the entry to find out.
 pub struct StoreError(Box<Inner>);
 
 struct Inner {
@@ -37,13 +40,13 @@ struct Inner {
 }
 
 impl StoreError {
-    /// An error with a message, in lower case and without a full stop, that says what to do next and bears no secret.
+    /// Creates an error. The message is in lower case and without a full stop, says what to do, and has no secret in it.
     #[must_use]
     pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    /// It took too long: whether it takes place, nobody knows.
+    /// The operation did not end in time. It is unknown whether it takes place.
     pub(crate) fn late() -> Self {
         Self::new(StoreErrorKind::Unavailable, "the store did not answer in time")
     }
@@ -60,7 +63,7 @@ impl StoreError {
         Self::new(StoreErrorKind::NotFound, format!("there is no replay {id}"))
     }
 
-    /// The entry is in a state that does not allow what was asked for.
+    /// The entry is in a state that does not allow the operation.
     #[must_use]
     pub fn conflict(id: EntryId, state: State, wanted: State) -> Self {
         Self::new(StoreErrorKind::Conflict, format!("entry {id} is {state}, but must be {wanted}"))
@@ -70,8 +73,8 @@ impl StoreError {
     #[must_use]
     pub fn overtaken(id: EntryId) -> Self {
         let message = format!(
-            "a newer request of the key of entry {id} was delivered, or may have been: look at the resource, or have \
-             the replay overwrite it"
+            "entry {id} is overtaken: a newer request of its key was delivered, or may have been; check the resource, \
+             or replay with overwrite"
         );
         Self::new(StoreErrorKind::Conflict, message)
     }
@@ -80,7 +83,7 @@ impl StoreError {
     #[must_use]
     pub fn overtaking(id: EntryId) -> Self {
         let message = format!(
-            "a newer request of the key of entry {id} is being delivered: try again when it has ended"
+            "a newer request of the key of entry {id} is being delivered: try again after its delivery"
         );
         Self::new(StoreErrorKind::Conflict, message)
     }
@@ -89,19 +92,19 @@ impl StoreError {
     #[must_use]
     pub fn outdated(id: EntryId, on: u32, last: u32) -> Self {
         let message = format!(
-            "the last revision of entry {id} is {last}, not {on}: look at what was edited meanwhile, and edit that"
+            "entry {id} was edited meanwhile: its last revision is {last}, not {on}; read that and edit it"
         );
         Self::new(StoreErrorKind::Conflict, message)
     }
 
-    /// This error, caused by `source`.
+    /// Sets the cause of this error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// What kind of failure it was.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind

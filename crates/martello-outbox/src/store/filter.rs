@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Entry, EntryId, InvalidEntry, JobId, OrderKey, QueueName, Reason, State};
 
-/// Which entries are meant: those that pass every condition that is set. Without one, all.
+/// Selects the entries that meet every condition that is set. Without a condition, it selects all.
 ///
 /// ```
 /// use martello_outbox::{Filter, State};
@@ -21,15 +21,15 @@ pub struct Filter {
     pub queue: Option<QueueName>,
     /// In this state.
     pub state: Option<State>,
-    /// Dead, now or at last, for this reason.
+    /// That are dead letters, or were last, for this reason.
     pub reason: Option<Reason>,
     /// To this host in its last revision, compared without regard to case.
     pub host: Option<String>,
     /// Whose last attempt was answered with this status.
     pub status: Option<u16>,
-    /// Whose last attempt ended like this, by the outcome's word. A word that is none passes nothing.
+    /// Whose last attempt had this outcome. An unknown word selects nothing.
     pub outcome: Option<String>,
-    /// One of whose attempts bears this tracking id.
+    /// One of whose attempts has this tracking id.
     pub tracking_id: Option<String>,
     /// Of this key.
     pub order_key: Option<OrderKey>,
@@ -55,7 +55,7 @@ impl Filter {
     }
 }
 
-/// A place in a list, from the [`Page`] before. Its text is for the store that made it.
+/// A position in a list, from the previous [`Page`]. Only the store that returned it can read its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub i64);
 
@@ -69,7 +69,7 @@ impl FromStr for Cursor {
     type Err = InvalidEntry;
 
     fn from_str(text: &str) -> Result<Self, InvalidEntry> {
-        text.parse().map(Self).map_err(|_| InvalidEntry::new("cursor", "one that a page was listed with"))
+        text.parse().map(Self).map_err(|_| InvalidEntry::new("cursor", "the cursor of a listed page"))
     }
 }
 
@@ -82,7 +82,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// Which dead letters to delete. All of them only by that name.
+/// The dead letters to delete.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Purge {
     /// Those that pass this filter, whose state is taken to be dead.
@@ -92,14 +92,17 @@ pub enum Purge {
 }
 
 impl Purge {
-    /// The purge of what passes a filter.
+    /// A purge of the dead letters that a filter selects.
     ///
     /// # Errors
     ///
-    /// When the filter has no condition but on the state, and would delete everything.
+    /// When the filter has no condition other than the state: it would delete every dead letter.
     pub fn matching(filter: Filter) -> Result<Self, InvalidEntry> {
         if filter.is_open() {
-            return Err(InvalidEntry::new("filter of a purge", "set, or the purge be one of all"));
+            return Err(InvalidEntry::new(
+                "filter of a purge",
+                "non-empty (to delete all dead letters, use `Purge::All`)",
+            ));
         }
         Ok(Self::Matching(Filter { state: Some(State::Dead), ..filter }))
     }

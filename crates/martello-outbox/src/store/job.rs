@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::Filter;
 use crate::JobId;
 
-/// A replay of many dead letters at a rate: durable, because it is nothing but the times at which its entries are due.
+/// A replay of many dead letters at a rate. It is durable, because each entry has its own due time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReplayJob {
     /// Its name.

@@ -5,22 +5,22 @@ use serde::Serialize;
 
 use crate::QueueName;
 
-/// How a queue stands.
+/// The numbers of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueStats {
     /// The queue.
     pub queue: QueueName,
-    /// Entries that wait.
+    /// Ready entries.
     pub ready: u64,
-    /// Entries that workers have.
+    /// Leased entries.
     pub leased: u64,
-    /// Entries delivered, and not pruned yet.
+    /// Delivered entries that are not pruned yet.
     pub done: u64,
     /// Dead letters.
     pub dead: u64,
-    /// Entries called off, and not pruned yet.
+    /// Cancelled entries that are not pruned yet.
     pub cancelled: u64,
-    /// For how long the entry that is due for longest has been so; `None` if none is.
+    /// How long the oldest due entry has been due; `None` if none is.
     #[serde(serialize_with = "seconds")]
     pub oldest_due: Option<Duration>,
     /// Why it is paused, if it is.
@@ -29,7 +29,7 @@ pub struct QueueStats {
     pub holds: Vec<HeldAuthority>,
 }
 
-/// A hold of an authority in a queue: an API that was down when it was last asked.
+/// A hold of an authority in a queue, because its API was down at the last attempt.
 ///
 /// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a time is
 /// claimed, as a probe, until a probe [ends](crate::store::HoldChange::End) the hold. Of a queue, at most half of the
