@@ -5,8 +5,8 @@ use martello_outcome::Printable;
 
 use crate::{AttemptRecord, Entry, EntryId, InvalidEntry, Overtaken, QueueName, Reason, StoredRequest};
 
-/// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be unique:
-/// a fence is.
+/// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be unique,
+/// because fences are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerId(Arc<str>);
 
@@ -24,7 +24,7 @@ impl WorkerId {
         Ok(Self(text.into()))
     }
 
-    /// The name of a worker that was given none.
+    /// A random name, for a worker without one.
     pub(crate) fn unnamed(process: u32, random: u32) -> Self {
         Self(format!("worker-{process}-{random:08x}").into())
     }
@@ -42,52 +42,51 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// The right of a worker to deliver an entry, for a time.
+/// The right of a worker to deliver an entry until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The entry.
     pub id: EntryId,
-    /// The token that tells this claim from every other of the entry, also across a loss of the store's last
-    /// moments: who comes with another does not hold it any more.
+    /// The token of this claim. No other claim of the entry ever has the same, even if the store lost its last writes.
     pub fence: Arc<str>,
-    /// Who claimed it.
+    /// The worker that claimed it.
     pub worker: WorkerId,
 }
 
-/// What a worker asks of a store in one turn.
+/// The request of a worker to a store, for [`Store::turn`](crate::Store::turn).
 #[derive(Clone, Debug)]
 pub struct Turn {
     /// The queue.
     pub queue: QueueName,
     /// The worker.
     pub worker: WorkerId,
-    /// What came of what it had.
+    /// The results of its earlier claims.
     pub settle: Vec<Settlement>,
-    /// How many it would take on; zero claims nothing.
+    /// How many entries to claim at most; zero claims nothing.
     pub claim: usize,
-    /// How many of the queue may be leased at once, by whomever; from 1.
+    /// How many entries of the queue all workers together may lease at once, 1 or more.
     pub cap: usize,
     /// How long its claims last without a heartbeat.
     pub lease_duration: Duration,
 }
 
-/// What came of a claim.
+/// The result of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
     /// The claim.
     pub lease: Lease,
-    /// What becomes of the entry.
+    /// What happens to the entry.
     pub end: End,
-    /// What to write down; `None` only for [`End::GiveBack`], which writes nothing. Its number is
-    /// [`Entry::attempts`] as claimed.
+    /// The attempt to record; `None` only for [`End::GiveBack`], which records nothing. Its number is
+    /// [`Entry::attempts`] after the claim.
     pub attempt: Option<AttemptRecord>,
-    /// What becomes of the hold of the authority that the request went to.
+    /// What happens to the hold of the authority that the request was sent to.
     pub hold: HoldChange,
 }
 
 impl Settlement {
-    /// What the attempt has done to the older dead letters of the entry's key: once it was delivered, they are
-    /// overtaken, and once it may have been processed, they possibly are.
+    /// The mark for the older dead letters of the entry's key: certainly overtaken if the entry was delivered, possibly if
+    /// it may have been processed.
     #[must_use]
     pub fn overtakes(&self) -> Option<Overtaken> {
         match (self.end, &self.attempt) {
@@ -100,63 +99,62 @@ impl Settlement {
     }
 }
 
-/// What a delivery does to the [hold](crate::HeldAuthority) of the authority that it went to.
+/// How a delivery changes the [hold](crate::HeldAuthority) of the authority that it was sent to.
 ///
-/// The hold stays as it is if the settlement is [`Settled::Fenced`], or if the entry was claimed before the `until` of
-/// the hold: what was sent before then says nothing about whether the API is back.
+/// The hold does not change if the settlement is [`Settled::Fenced`], or if the entry was claimed before the `until` of
+/// the hold, because such a delivery does not show whether the API is back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HoldChange {
-    /// It stays as it is.
+    /// It does not change.
     #[default]
     Keep,
     /// It ends, because the API accepted or rejected a request.
     End,
-    /// Nothing is claimed for this authority for this long. If it has had another number of holds in a row than `holds_in_row`
-    /// by now, its hold stays as it is: so a probe that was under way when somebody ended the hold does not bring it
-    /// back.
+    /// Nothing is claimed for this authority for this long. The hold does not change if its number of holds in a row is no
+    /// longer `holds_in_row`: a probe that was in flight when an operator ended the hold does not bring the hold back.
     For {
         /// How many holds in a row there were when the entry was claimed: [`Claimed::holds_in_row`].
         holds_in_row: u32,
         /// From now.
         wait: Duration,
-        /// Why, for whoever looks at it.
+        /// The reason, for operators.
         why: Box<str>,
     },
 }
 
-/// What becomes of an entry after a claim.
+/// What happens to an entry after a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It was delivered.
     Done,
-    /// It is ready again, and due after this long.
+    /// It becomes ready, and is due after this delay.
     Again {
         /// From now.
         after: Duration,
-        /// Whether the claim counts as a try; if not, `tries` is one less again.
+        /// Whether the claim counts as a try. If not, it is subtracted from `tries`.
         counts: bool,
     },
-    /// It is a dead letter.
+    /// It becomes a dead letter.
     Dead(Reason),
-    /// It was not sent: ready, due when it was, and the claim is taken out of `attempts` and `tries`.
+    /// It was not sent. It becomes ready with its old due time, and the claim is subtracted from `attempts` and `tries`.
     GiveBack,
 }
 
-/// What came of a settlement.
+/// The result of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// The entry is as was asked for, and durably so.
+    /// The settlement was applied durably.
     Applied,
-    /// The lease was lost before; nothing changed.
+    /// The lease was lost before. Nothing changed.
     Fenced,
 }
 
-/// An entry that a worker has now.
+/// An entry that a worker has claimed.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// Its right to it.
+    /// The lease.
     pub lease: Lease,
-    /// Until when, by the store's clock. Measure by the lease's duration from before the turn instead.
+    /// When the lease expires, by the store's clock. A worker measures the lease's duration from before the turn instead.
     pub until: Timestamp,
     /// The entry, with this claim counted.
     pub entry: Entry,
@@ -166,23 +164,27 @@ pub struct Claimed {
     pub holds_in_row: u32,
 }
 
-/// What a store did in one turn.
+/// The result of a [turn](crate::Store::turn).
 #[derive(Clone, Debug, Default)]
 pub struct Turned {
-    /// What came of each settlement, in their order.
+    /// The result of each settlement, in their order.
     pub settled: Vec<Settled>,
-    /// What the worker has now, in addition.
+    /// The entries that the turn claimed.
     pub claimed: Vec<Claimed>,
-    /// The entries that became dead letters by a lost lease or by expiry.
+    /// The entries that became dead letters because their lease was lost or they expired.
     pub dead_letters: Vec<Entry>,
-    /// How many leases had run out.
+    /// How many expired leases the turn reclaimed.
     pub reclaimed_leases: usize,
-    /// How long until there may be something to do that was not done in this turn: zero if as many were claimed as
-    /// asked for (also if that is none), or more entries than fit into one turn expired; else the time until a ready
-    /// entry at the head of its key is due and its authority not held, a lease of the queue runs out or a ready entry
-    /// expires, whichever comes first. When an entry is due or a hold is over does not count while the queue is paused
-    /// or as many are leased as the cap allows. Nor does it for an entry that could only be claimed as a probe, while
-    /// another probe of its authority, or as many probes as the cap allows, are leased: it waits for one of them to be
-    /// settled. `None` if there is nothing to wait for but a change.
+    /// When to run the next turn:
+    ///
+    /// - Zero: more may be claimable now, because as many entries were claimed as asked for (even if that is zero), or
+    ///   more entries have expired than one turn moves.
+    /// - Else the time until the earliest of:
+    ///   - (a) a lease of the queue expires;
+    ///   - (b) a ready entry expires;
+    ///   - (c) an entry at the head of its key becomes claimable: it is due, and its authority is not held.
+    ///
+    ///   (c) is left out while the queue is paused or at its cap, and for an entry that waits for a probe to end.
+    /// - `None`: only a change can help.
     pub next: Option<Duration>,
 }
