@@ -47,15 +47,15 @@ fn check() -> Result<usize, Error> {
     println!("{:<18} {:<12} {:>8} {:>6}", "subject", "case", "expected", "found");
     for &(subject, case, expected) in TABLE {
         let found = added(subject, case)?;
-        let verdict = if found > expected {
+        let complaint = if found > expected {
             "more than it should"
         } else if found < expected {
             "better: lower the table"
         } else {
             ""
         };
-        wrong += usize::from(!verdict.is_empty());
-        println!("{subject:<18} {case:<12} {expected:>8} {found:>6} {verdict}");
+        wrong += usize::from(!complaint.is_empty());
+        println!("{subject:<18} {case:<12} {expected:>8} {found:>6} {complaint}");
     }
     Ok(wrong)
 }

@@ -164,7 +164,7 @@ where
                     let (head, body) = response.map_err(Into::into)?.into_parts();
                     let head = Response::from_parts(head, ());
                     if call == calls && send == self.sends && !(self.tells)(&head) {
-                        return Err("the response does not tell what it should".into());
+                        return Err("the response does not contain what it should".into());
                     }
                     tally.read(head.map(|()| body)).await?;
                 }
