@@ -52,8 +52,8 @@ pub struct WorkerHealth {
     /// Failed deliveries in a row to one authority; of several, the most. Failures of the worker's own stack
     /// do not count.
     ///
-    /// It is zero again once the authority accepts or rejects a request, or some minutes after the last failure and
-    /// its hold.
+    /// It is zero again once the authority accepts or rejects a request, or some minutes after the last
+    /// failure and its hold.
     pub failures_in_row: u32,
     /// Whether a probe is in flight: the first delivery after a hold, which finds out whether the authority
     /// is back.

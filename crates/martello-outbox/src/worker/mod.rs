@@ -151,10 +151,10 @@ impl Outbox {
 ///
 /// After some failures in a row of one [authority](crate::StoredRequest::authority) (five by default), the
 /// worker holds it in the queue, for all workers: from one second to a minute, or up to an hour if a
-/// `Retry-After` asks for it. Successes, rejections and requests that the client
-/// refuses are not failures. After the hold, all workers together try one entry of it at a time, as a probe,
-/// until the authority accepts or rejects one. At most half of a queue's deliveries are probes. So an outage or an
-/// expired token costs few attempts and makes no dead letters, and the other authorities of the queue go on.
+/// `Retry-After` asks for it. Successes, rejections and requests that the client refuses are not failures.
+/// After the hold, all workers together try one entry of it at a time, as a probe, until the authority
+/// accepts or rejects one. At most half of a queue's deliveries are probes. So an outage or an expired token
+/// costs few attempts and makes no dead letters, and the other authorities of the queue go on.
 ///
 /// If a layer fails before it calls the client, the worker holds the authority at once. It also pauses for
 /// 100 ms, and up to 1 s while no other request reaches its client.
