@@ -44,12 +44,12 @@ impl Reporter {
         self.monitor.update(|health| health.failures_in_row = failures);
     }
 
-    pub(super) fn turn_succeeded(&self, lost_leases: usize, now: Instant) {
+    pub(super) fn turn_succeeded(&self, reclaimed_leases: usize, now: Instant) {
         self.monitor.turn_succeeded(now);
         #[cfg(feature = "metrics")]
-        crate::metrics::lost_leases(self.outbox.queue(), lost_leases);
+        crate::metrics::lost_leases(self.outbox.queue(), reclaimed_leases);
         #[cfg(not(feature = "metrics"))]
-        let _ = lost_leases;
+        let _ = reclaimed_leases;
     }
 
     /// The turn failed, and `dropped` settlements were given up.
