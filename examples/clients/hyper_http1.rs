@@ -7,11 +7,11 @@
 use http::Version;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use martello::{Body, Stack};
-use support::{Failure, Log, Planner};
+use support::{BoxError, Log, Planner};
 use tower::Layer;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, planner) = (Log::start(), Planner::start().await?);
 
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();

@@ -13,11 +13,11 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use martello::{Body, Stack};
-use support::{Failure, Log, Planner};
+use support::{BoxError, Log, Planner};
 use tower::Layer;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, planner) = (Log::start(), Planner::start().await?);
 
     let mut tcp = HttpConnector::new();

@@ -11,11 +11,11 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use martello::{Body, Stack};
-use support::{Failure, Log, Planner, Protocols, Tls};
+use support::{BoxError, Log, Planner, Protocols, Tls};
 use tower::Layer;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, tls) = (Log::start(), Tls::new()?);
     let planner = Planner::start_with(&tls, Protocols::Http2).await?;
 

@@ -10,11 +10,11 @@
 use http::Version;
 use martello::{ReqwestService, Stack};
 use reqwest::Client;
-use support::{Failure, Log, Planner};
+use support::{BoxError, Log, Planner};
 use tower::Layer;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, planner) = (Log::start(), Planner::start().await?);
 
     // `no_proxy`, because the server is on this machine.

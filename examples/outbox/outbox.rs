@@ -34,11 +34,11 @@ type Http = Client<HttpConnector, Body>;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
-    let down = Arc::new(AtomicBool::new(true));
-    let api = orders_api(Arc::clone(&down)).await?;
-    let locked = Arc::new(AtomicBool::new(false));
-    let tokens = token_server(Arc::clone(&locked)).await?;
-    let place = tempfile::tempdir()?;
+    let api_down = Arc::new(AtomicBool::new(true));
+    let api = orders_api(Arc::clone(&api_down)).await?;
+    let token_server_down = Arc::new(AtomicBool::new(false));
+    let tokens = token_server(Arc::clone(&token_server_down)).await?;
+    let directory = tempfile::tempdir()?;
 
     let client: Http = Client::builder(TokioExecutor::new()).build_http();
     // Credentials are not stored: each attempt gets its own, of what is sent now and of what is sent later.
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let stack = Stack::new().limit(five.clone()).build()?.layer(http.clone());
     let once = Stack::new().limit(five).without_retry().build()?.layer(http);
 
-    let outbox = Outbox::new(SqliteStore::open(place.path().join("outbox.db")).await?);
+    let outbox = Outbox::new(SqliteStore::open(directory.path().join("outbox.db")).await?);
     let orders = OutboxLayer::new(outbox.clone()).layer(stack);
     let worker = outbox.worker(once).start();
 
@@ -61,27 +61,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let Sent::Deferred(wrong) = orders.clone().oneshot(order).await? else {
         return Err("the API is down, and the order was delivered".into());
     };
-    locked.store(true, Ordering::SeqCst);
+    token_server_down.store(true, Ordering::SeqCst);
     let order = Request::post(api.uri("/orders")).body(Body::from(r#"{"stops":5}"#))?;
     let Sent::Deferred(new) = orders.oneshot(order).await? else {
         return Err("there was no token, and the order was not deferred".into());
     };
     writeln!(out, "stored: {}, {} and {}", right.id(), wrong.id(), new.id())?;
 
-    down.store(false, Ordering::SeqCst);
-    locked.store(false, Ordering::SeqCst);
+    api_down.store(false, Ordering::SeqCst);
+    token_server_down.store(false, Ordering::SeqCst);
     let states = [right.ended().await?.state, wrong.ended().await?.state, new.ended().await?.state];
     writeln!(out, "the API is back: {states:?}")?;
 
-    let letter = wrong.detail().await?;
-    for attempt in &letter.attempts {
+    let dead_letter = wrong.detail().await?;
+    for attempt in &dead_letter.attempts {
         let status = attempt.status.map_or(0, |status| status.as_u16());
         let id = attempt.tracking_id.map_or("-".to_owned(), |id| id.to_string());
         let fault = attempt.fault.as_deref().unwrap_or_default();
         writeln!(out, "  attempt {}: {} {status} Trackingid {id} {fault}", attempt.number, attempt.outcome)?;
     }
-    let better = Request::put(api.uri("/orders/18")).body(Body::from(r#"{"stops":1}"#))?;
-    outbox.edit(wrong.id(), letter.entry.revision, better).await?;
+    let corrected = Request::put(api.uri("/orders/18")).body(Body::from(r#"{"stops":1}"#))?;
+    outbox.edit(wrong.id(), dead_letter.entry.revision, corrected).await?;
     outbox.store().change(wrong.id(), Change::Replay(WhenOvertaken::Refuse)).await?;
     let entry = wrong.ended().await?;
     writeln!(out, "corrected and replayed: {}, after {} attempts", entry.state, entry.attempts)?;
@@ -112,9 +112,9 @@ async fn token(http: Http, tokens: Uri) -> Result<HeaderValue, Box<dyn Error + S
     Ok(HeaderValue::from_maybe_shared(token)?)
 }
 
-/// Gives tokens, when it is not locked.
-async fn token_server(locked: Arc<AtomicBool>) -> std::io::Result<Server> {
-    Server::with(move |_| match locked.load(Ordering::SeqCst) {
+/// Gives tokens, when it is not token_server_down.
+async fn token_server(token_server_down: Arc<AtomicBool>) -> std::io::Result<Server> {
+    Server::with(move |_| match token_server_down.load(Ordering::SeqCst) {
         true => Reply::reset(),
         false => Reply::ok().body("Bearer 5f3b2d"),
     })
@@ -122,11 +122,11 @@ async fn token_server(locked: Arc<AtomicBool>) -> std::io::Result<Server> {
 }
 
 /// Refuses orders without stops, when it is not down.
-async fn orders_api(down: Arc<AtomicBool>) -> std::io::Result<Server> {
+async fn orders_api(api_down: Arc<AtomicBool>) -> std::io::Result<Server> {
     let mut received = 0;
     Server::with(move |request| {
         received += 1;
-        let reply = if down.load(Ordering::SeqCst) {
+        let reply = if api_down.load(Ordering::SeqCst) {
             Reply::status(503)
         } else if request.body.ends_with(b"-1}") {
             Reply::status(422).body(r#"{"error":"an order has one stop at least"}"#)

@@ -46,8 +46,8 @@ fn sealing(key: &Key<ChaCha20Poly1305>) -> Sealing {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let api = Server::start().await?;
-    let place = tempfile::tempdir()?;
-    let file = place.path().join("outbox.db");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("outbox.db");
 
     // Yours comes from where you keep such things.
     let key = Key::<ChaCha20Poly1305>::generate();
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let order = Request::put(api.uri("/patients/17")).body(Body::from("diagnosis: none of your business"))?;
     let ticket = outbox.enqueue(order).await?;
     let mut stored = Vec::new();
-    for file in std::fs::read_dir(place.path())? {
+    for file in std::fs::read_dir(directory.path())? {
         stored.extend(std::fs::read(file?.path())?);
     }
     if stored.windows(9).any(|bytes| bytes == b"diagnosis") {

@@ -8,33 +8,33 @@ use martello::{
     outbox::{Change, Detail, Filter, State, WhenOvertaken},
 };
 
-use crate::{books::Books, order, upserts};
+use crate::{order, reported::ReportedAttempts, upserts};
 
 pub(crate) async fn correct(
     outbox: &Outbox,
-    books: &mut Books,
+    reported: &mut ReportedAttempts,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let dead = outbox.store().list(Filter::state(State::Dead), None, 100).await?.entries;
     writeln!(out, "  dead letters      {}: the API refuses them", dead.len())?;
     let mut replayed = 0;
-    for (index, letter) in dead.iter().enumerate() {
-        let ticket = outbox.ticket(letter.id);
-        let detail = outbox.detail(letter.id).await?.ok_or("a dead letter is gone")?;
+    for (index, dead_letter) in dead.iter().enumerate() {
+        let ticket = outbox.ticket(dead_letter.id);
+        let detail = outbox.detail(dead_letter.id).await?.ok_or("a dead dead_letter is gone")?;
         let Some(sent) = detail.revisions.last().map(|revision| &revision.request) else { continue };
         let line = std::str::from_utf8(&sent.body)?;
         if index == 0 {
             show(&detail, line, out)?;
         }
-        let better = Request::builder()
+        let corrected = Request::builder()
             .method(&sent.method)
             .uri(&sent.uri)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(order::corrected(line)?))?;
-        outbox.edit(letter.id, detail.entry.revision, better).await?;
-        outbox.store().change(letter.id, Change::Replay(WhenOvertaken::Refuse)).await?;
+        outbox.edit(dead_letter.id, detail.entry.revision, corrected).await?;
+        outbox.store().change(dead_letter.id, Change::Replay(WhenOvertaken::Refuse)).await?;
         replayed += usize::from(ticket.ended().await?.state == State::Done);
-        books.delivered(&order::business_id(line)?, &ticket.detail().await?.attempts);
+        reported.delivered(&order::business_id(line)?, &ticket.detail().await?.attempts);
     }
     writeln!(out, "    corrected, replayed and delivered: {replayed}")?;
     Ok(())

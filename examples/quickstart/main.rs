@@ -7,10 +7,10 @@
 //! RUST_LOG=martello=info cargo run --example quickstart     # with a line per attempt and per call
 //! ```
 
-mod books;
 mod dead_letters;
 mod order;
 mod plannings;
+mod reported;
 mod upserts;
 
 use std::{error::Error, io::Write, process::ExitCode, time::Duration};
@@ -20,7 +20,7 @@ use martello::{Body, ConcurrencyLimitLayer, Outbox, Stack, sqlite::SqliteStore};
 use martello_planner::{Faults, Planner};
 use tower::Layer;
 
-use crate::books::Books;
+use crate::reported::ReportedAttempts;
 
 /// The request at which everything goes down, until somebody repairs it.
 const OUTAGE_AT: u64 = 160;
@@ -32,26 +32,27 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let planner = Planner::builder().seed(7).latency(Duration::from_millis(10));
     let planner = planner.faults(Faults::bad_network()).check(order::check).start().await?;
     planner.break_down_at(OUTAGE_AT);
-    let place = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
 
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let five = ConcurrencyLimitLayer::default();
     let api = Stack::new().limit(five.clone()).retry(|retry| retry.whole_responses(1 << 20)).build()?;
     let api = api.layer(http.clone());
     let once = Stack::new().limit(five).without_retry().build()?.layer(http);
-    let outbox = Outbox::new(SqliteStore::open(place.path().join("outbox.db")).await?);
+    let outbox = Outbox::new(SqliteStore::open(directory.path().join("outbox.db")).await?);
     let worker = outbox.worker(once).start();
 
     let mut out = std::io::stdout();
-    let mut books = Books::default();
-    let deferred = upserts::all(api.clone(), &outbox, &planner, &orders, &mut books, &mut out).await?;
+    let mut reported = ReportedAttempts::default();
+    let deferred = upserts::all(api.clone(), &outbox, &planner, &orders, &mut reported, &mut out).await?;
     planner.repair();
-    upserts::wait(&deferred, &mut books, &mut out).await?;
-    dead_letters::correct(&outbox, &mut books, &mut out).await?;
+    upserts::wait(&deferred, &mut reported, &mut out).await?;
+    dead_letters::correct(&outbox, &mut reported, &mut out).await?;
     worker.shutdown().await;
-    let mut faults = books.differences(&planner, &orders);
-    faults
-        .extend(plannings::poll(api, &planner, &place.path().join("plannings.checkpoint"), &mut out).await?);
+    let mut faults = reported.differences(&planner, &orders);
+    faults.extend(
+        plannings::poll(api, &planner, &directory.path().join("plannings.checkpoint"), &mut out).await?,
+    );
 
     writeln!(out, "  most in flight    {} (as the API saw it)", planner.most_in_flight())?;
     for fault in &faults {

@@ -70,6 +70,6 @@ pub(crate) async fn poll(
         times.len()
     )?;
     writeln!(out, "                    out of order, and with equal stamps")?;
-    let odd = times.iter().filter(|(_, times)| **times != 1);
-    Ok(odd.map(|(id, times)| format!("{id} was seen {times} times")).collect())
+    let wrong = times.iter().filter(|(_, times)| **times != 1);
+    Ok(wrong.map(|(id, times)| format!("{id} was seen {times} times")).collect())
 }

@@ -16,7 +16,7 @@ use martello::{
 use martello_planner::Planner;
 use tokio::time::Instant;
 
-use crate::{books::Books, order};
+use crate::{order, reported::ReportedAttempts};
 
 pub(crate) type Api = Stacked<Client<HttpConnector, Body>>;
 
@@ -26,7 +26,7 @@ pub(crate) async fn all(
     outbox: &Outbox,
     planner: &Planner,
     orders: &[&str],
-    books: &mut Books,
+    reported: &mut ReportedAttempts,
     out: &mut impl Write,
 ) -> Result<Vec<(String, Ticket)>, Box<dyn Error>> {
     let uri = planner.uri("/orders/");
@@ -43,7 +43,7 @@ pub(crate) async fn all(
         attempts += record.attempts;
         match record.entry {
             Some(entry) => deferred.push((business_id, outbox.ticket(entry))),
-            None => books.written(&business_id, &record),
+            None => reported.written(&business_id, &record),
         }
         bar.inc(1);
     }
@@ -68,14 +68,14 @@ fn put(orders: &Uri, line: &str) -> Result<Request<String>, Box<dyn Error + Send
 /// Waits until each of these has come to an end.
 pub(crate) async fn wait(
     deferred: &[(String, Ticket)],
-    books: &mut Books,
+    reported: &mut ReportedAttempts,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let mut delivered = Vec::new();
     for (business_id, ticket) in deferred {
         let entry = ticket.ended().await?;
         let attempts = ticket.detail().await?.attempts;
-        books.delivered(business_id, &attempts);
+        reported.delivered(business_id, &attempts);
         if entry.state == State::Done {
             delivered.push((business_id, attempts));
         }

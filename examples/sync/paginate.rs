@@ -50,14 +50,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Two pages; then something else is more important. Where it was is text, and can be stored.
     let mut again = Vec::new();
-    let place = {
+    let position = {
         let mut pages = pin!(plannings.pages());
         for _ in 0..2 {
             again.extend(pages.try_next().await?.ok_or("there are three pages")?.items);
         }
         pages.position().ok_or("there is a third page")?.as_str().to_owned()
     };
-    let mut pages = pin!(plannings.pages_from(Position::try_from(place)?));
+    let mut pages = pin!(plannings.pages_from(Position::try_from(position)?));
     while let Some(page) = pages.try_next().await? {
         again.extend(page.items);
     }

@@ -41,12 +41,12 @@ struct Planning {
 #[derive(Default)]
 struct Database {
     saved: Mutex<BTreeSet<String>>,
-    takes_poison: AtomicBool,
+    accepts_poison: AtomicBool,
 }
 
 impl Database {
     fn save(&self, planning: Planning) -> Result<(), String> {
-        if planning.id == POISON && !self.takes_poison.load(Ordering::SeqCst) {
+        if planning.id == POISON && !self.accepts_poison.load(Ordering::SeqCst) {
             return Err("no such customer".to_owned());
         }
         self.saved.lock().map_err(|error| error.to_string())?.insert(planning.id);
@@ -63,8 +63,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
     let planner = Planner::builder().seed(5).faults(Faults::bad_network()).start().await?;
     let ids = planner.release_badly("P-", 60, Duration::from_secs(1), Duration::from_millis(500));
-    let place = tempfile::tempdir()?;
-    let checkpoint = FileCheckpoint::new(place.path().join("plannings.checkpoint"));
+    let directory = tempfile::tempdir()?;
+    let checkpoint = FileCheckpoint::new(directory.path().join("plannings.checkpoint"));
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let api = Stack::new().retry(|retry| retry.whole_responses(16 << 20)).build()?.layer(http);
     let database = Arc::new(Database::default());
@@ -103,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         };
         writeln!(out, "parked: {} because of {:?}", parked.item.key, parked.item.reason)?;
-        database.takes_poison.store(true, Ordering::SeqCst);
+        database.accepts_poison.store(true, Ordering::SeqCst);
         checkpoint.redeliver(vec![parked.id]).await?;
         while database.count() < ids.len() {
             sleep(Duration::from_millis(20)).await;

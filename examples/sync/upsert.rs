@@ -33,8 +33,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let orders: Vec<String> = include_str!("../data/orders.ndjson").lines().map(ToOwned::to_owned).collect();
     let planner = Planner::builder().seed(11).latency(Duration::from_millis(10));
     let planner = planner.faults(Faults::bad_network()).check(check).start().await?;
-    let place = tempfile::tempdir()?;
-    let journal = place.path().join("orders.journal");
+    let directory = tempfile::tempdir()?;
+    let journal = directory.path().join("orders.journal");
 
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let stack = Stack::new().retry(|retry| retry.whole_responses(1 << 20)).build()?.layer(http);
@@ -44,13 +44,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let target = || RunTarget::new(Method::PUT, format!("{}{{business_id}}", planner.uri("/orders/")));
-    let upserts_half = upserts(Journal::open(&journal, INPUT, target()).await?);
-    let mut progress = upserts_half.progress();
-    let half = async move {
+    let first_run = upserts(Journal::open(&journal, INPUT, target()).await?);
+    let mut progress = first_run.progress();
+    let half_done = async move {
         // It fails when the run is over, and then there is nothing to stop.
         let _ = progress.wait_for(|progress| progress.done() >= 100).await;
     };
-    let stopped = upserts_half.stop_when(half).run(stream::iter(orders.clone())).await?;
+    let stopped = first_run.stop_when(half_done).run(stream::iter(orders.clone())).await?;
     writeln!(out, "stopped: {}, with {} orders at the API", stopped.is_stopped(), planner.entities().len())?;
 
     let report = upserts(Journal::open(&journal, INPUT, target()).await?).run(stream::iter(orders)).await?;

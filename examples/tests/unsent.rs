@@ -3,12 +3,12 @@
 use http::Request;
 use martello::{CallError, Outcome};
 use martello_testkit::Server;
-use support::Failure;
+use support::BoxError;
 use tonic::transport::Channel;
 use tower::ServiceExt;
 
 #[tokio::test]
-async fn a_connection_that_tonics_channel_could_not_make_is_unsent() -> Result<(), Failure> {
+async fn a_connection_that_tonics_channel_could_not_make_is_unsent() -> Result<(), BoxError> {
     let refused = Server::refused()?;
     let channel = Channel::builder(refused.uri("/")).connect_lazy();
     let request = Request::post(refused.uri("/")).body(tonic::body::Body::empty())?;

@@ -14,7 +14,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioExecutor;
 use martello::Body;
-use support::Failure;
+use support::BoxError;
 use tower::Service;
 
 use crate::Stream;
@@ -27,7 +27,7 @@ type Pending<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 pub(crate) struct Http1(http1::SendRequest<Body>);
 
 impl Http1 {
-    pub(crate) fn handshake(stream: Stream) -> Pending<Self, Failure> {
+    pub(crate) fn handshake(stream: Stream) -> Pending<Self, BoxError> {
         Box::pin(async {
             let (sender, connection) = http1::handshake(stream).await?;
             TokioExecutor::new().execute(connection);
@@ -65,7 +65,7 @@ impl Service<Request<Body>> for Http1 {
 pub(crate) struct Http2(http2::SendRequest<Body>);
 
 impl Http2 {
-    pub(crate) fn handshake(stream: Stream) -> Pending<Self, Failure> {
+    pub(crate) fn handshake(stream: Stream) -> Pending<Self, BoxError> {
         Box::pin(async {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
             TokioExecutor::new().execute(connection);

@@ -22,7 +22,7 @@ use hyper_util::{
     rt::TokioIo,
 };
 use martello::{Body, CallError, ErrorKind, Stack, body::Guarded};
-use support::{Failure, Log, Planner, Protocols, Tls};
+use support::{BoxError, Log, Planner, Protocols, Tls};
 use tokio::net::TcpStream;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 
@@ -31,7 +31,7 @@ use crate::connection::{Http1, Http2};
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, tls) = (Log::start(), Tls::new()?);
     for (protocols, version) in [(Protocols::Http1, Version::HTTP_11), (Protocols::Http2, Version::HTTP_2)] {
         let planner = Planner::start_with(&tls, protocols).await?;
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Failure> {
 type Client = BoxCloneSyncService<Request<Body>, Response<UnsyncBoxBody<Bytes, hyper::Error>>, CallError>;
 
 /// How many connections an attempt may find closed before it gives up.
-const CLOSED: u32 = 16;
+const MAX_CLOSED: u32 = 16;
 
 /// What fails before the request is given away is unsent; only this client knows when that is, and says so.
 fn client(https: HttpsConnector<HttpConnector>) -> Client {
@@ -83,7 +83,7 @@ fn client(https: HttpsConnector<HttpConnector>) -> Client {
                     Ok(_) => break connection,
                     // It closed while it was idle, and is not put back. There may be more of them than a call has
                     // attempts.
-                    Err(_) if closed < CLOSED => closed += 1,
+                    Err(_) if closed < MAX_CLOSED => closed += 1,
                     Err(error) => return Err(CallError::unsent(ErrorKind::Transport, error)),
                 }
             };

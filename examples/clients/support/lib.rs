@@ -11,10 +11,10 @@ use std::error::Error;
 pub use self::{
     log::Log,
     planner::Planner,
-    run::{PATIENCE, Run, deliver},
+    run::{PLAN_TIMEOUT, Run, deliver},
     server::Server,
     tls::{Protocols, Tls},
 };
 
 /// Why an example ends early, or with a fault.
-pub type Failure = Box<dyn Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;

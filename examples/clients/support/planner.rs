@@ -12,14 +12,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Failure, Protocols, Server, Tls};
+use crate::{BoxError, Protocols, Server, Tls};
 
 /// The route planner.
 #[derive(Debug)]
 pub struct Planner {
     server: Server,
     scheme: &'static str,
-    books: Arc<Books>,
+    log: Arc<RequestLog>,
 }
 
 impl Planner {
@@ -28,7 +28,7 @@ impl Planner {
     /// # Errors
     ///
     /// When the server cannot be started.
-    pub async fn start() -> Result<Self, Failure> {
+    pub async fn start() -> Result<Self, BoxError> {
         Self::over("http", None).await
     }
 
@@ -37,15 +37,15 @@ impl Planner {
     /// # Errors
     ///
     /// When the server cannot be started.
-    pub async fn start_with(tls: &Tls, protocols: Protocols) -> Result<Self, Failure> {
+    pub async fn start_with(tls: &Tls, protocols: Protocols) -> Result<Self, BoxError> {
         Self::over("https", Some(tls.acceptor(protocols)?)).await
     }
 
-    async fn over(scheme: &'static str, tls: Option<TlsAcceptor>) -> Result<Self, Failure> {
-        let books = Arc::<Books>::default();
-        let of_server = Arc::clone(&books);
-        let server = Server::start(tls, move |request| answer(request, Arc::clone(&of_server))).await?;
-        Ok(Self { server, scheme, books })
+    async fn over(scheme: &'static str, tls: Option<TlsAcceptor>) -> Result<Self, BoxError> {
+        let log = Arc::<RequestLog>::default();
+        let server_log = Arc::clone(&log);
+        let server = Server::start(tls, move |request| answer(request, Arc::clone(&server_log))).await?;
+        Ok(Self { server, scheme, log })
     }
 
     /// The address of one of its resources.
@@ -53,29 +53,29 @@ impl Planner {
     /// # Errors
     ///
     /// When the path is none.
-    pub fn uri(&self, path: &str) -> Result<Uri, Failure> {
+    pub fn uri(&self, path: &str) -> Result<Uri, BoxError> {
         Ok(format!("{}://{}{path}", self.scheme, self.server.address()).parse()?)
     }
 
     /// The Trackingid of each request that came for this path.
     pub(crate) fn tracking_ids(&self, path: &str) -> Vec<String> {
-        self.books.of(path)
+        self.log.of(path)
     }
 }
 
 /// By path: the Trackingid of each request that came.
 #[derive(Debug, Default)]
-struct Books(Mutex<BTreeMap<String, Vec<String>>>);
+struct RequestLog(Mutex<BTreeMap<String, Vec<String>>>);
 
-impl Books {
+impl RequestLog {
     fn of(&self, path: &str) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned().unwrap_or_default()
     }
 
     /// Takes one more request down, and says the how manieth it is, and its Trackingid.
-    fn enter(&self, path: &str) -> (usize, String) {
-        let mut books = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_path = books.entry(path.to_owned()).or_default();
+    fn record(&self, path: &str) -> (usize, String) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_path = log.entry(path.to_owned()).or_default();
         let number = of_path.len() + 1;
         let id = format!("{}-{number}", path.trim_start_matches('/').replace('/', "-"));
         of_path.push(id.clone());
@@ -83,8 +83,8 @@ impl Books {
     }
 }
 
-async fn answer(request: Request<Incoming>, books: Arc<Books>) -> Response<Full<Bytes>> {
-    let (number, id) = books.enter(request.uri().path());
+async fn answer(request: Request<Incoming>, log: Arc<RequestLog>) -> Response<Full<Bytes>> {
+    let (number, id) = log.record(request.uri().path());
     if request.uri().path().starts_with("/plans") {
         std::future::pending::<()>().await;
     }

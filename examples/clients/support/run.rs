@@ -12,10 +12,10 @@ use http_body_util::BodyExt;
 use martello::{Attempts, Body, CallError};
 use tower::{Service, ServiceExt};
 
-use crate::{Failure, Log, Planner};
+use crate::{BoxError, Log, Planner};
 
 /// How long the user waits for a plan.
-pub const PATIENCE: Duration = Duration::from_millis(200);
+pub const PLAN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Writes an order, which takes two attempts, over this version of HTTP; asks for a plan, and gives that up; and looks
 /// at what is known of both.
@@ -23,7 +23,7 @@ pub const PATIENCE: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// When a call fails, or when the retry, a Trackingid or the record of what was given up is missing.
-pub async fn deliver<S, R>(api: S, version: Version, planner: &Planner, log: &Log) -> Result<(), Failure>
+pub async fn deliver<S, R>(api: S, version: Version, planner: &Planner, log: &Log) -> Result<(), BoxError>
 where
     S: Service<Request<Body>, Response = Response<R>, Error = CallError> + Clone,
     R: http_body::Body<Data = Bytes, Error = CallError>,
@@ -32,7 +32,7 @@ where
     let uri = planner.uri("/orders/DO-1")?;
     let order = Request::put(uri.clone()).body(Body::from(r#"{"stops":3}"#))?;
     let response = api.clone().oneshot(order).await?;
-    run.say(format_args!("PUT {uri}: {} over {:?}", response.status(), response.version()))?;
+    run.print(format_args!("PUT {uri}: {} over {:?}", response.status(), response.version()))?;
     run.check("the version of HTTP", response.version() == version);
     run.check("the order's status", response.status() == 201);
     let attempts = Attempts::of(&response).cloned().unwrap_or_default();
@@ -42,9 +42,9 @@ where
 
     let uri = planner.uri("/plans/today")?;
     let plan = Request::get(uri.clone()).body(Body::empty())?;
-    let waiting = tokio::time::timeout(PATIENCE, api.oneshot(plan));
-    run.given_up(&uri, waiting.await.is_err())?;
-    run.end()
+    let waiting = tokio::time::timeout(PLAN_TIMEOUT, api.oneshot(plan));
+    run.cancelled(&uri, waiting.await.is_err())?;
+    run.finish()
 }
 
 /// What is missing in a run, if anything.
@@ -66,7 +66,7 @@ impl Run {
     /// # Errors
     ///
     /// When nobody listens.
-    pub fn say(&self, what: impl Display) -> io::Result<()> {
+    pub fn print(&self, what: impl Display) -> io::Result<()> {
         writeln!(io::stdout(), "{what}")
     }
 
@@ -88,7 +88,7 @@ impl Run {
         for attempt in attempts.iter() {
             let id = attempt.tracking_id.map_or_else(String::new, |id| id.to_string());
             let outcome = attempt.outcome.as_str();
-            self.say(format_args!("  attempt {}: {outcome}, Trackingid {id}", attempt.number))?;
+            self.print(format_args!("  attempt {}: {outcome}, Trackingid {id}", attempt.number))?;
             known.push(id);
         }
         self.check("a retry", known.len() > 1);
@@ -105,14 +105,14 @@ impl Run {
     /// # Errors
     ///
     /// When nobody listens.
-    pub fn given_up(&mut self, uri: &Uri, given_up: bool) -> io::Result<()> {
-        self.check("a call that was given up", given_up);
+    pub fn cancelled(&mut self, uri: &Uri, cancelled: bool) -> io::Result<()> {
+        self.check("a call that was given up", cancelled);
         let url = format!("url.full={uri} ");
         self.check(
             "the record of a cancelled call",
             self.log.has(&["martello::call", &url, "outcome=cancelled "]),
         );
-        self.say(format_args!("{uri}: given up"))
+        self.print(format_args!("{uri}: given up"))
     }
 
     /// The verdict.
@@ -120,10 +120,10 @@ impl Run {
     /// # Errors
     ///
     /// When something is missing.
-    pub fn end(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), BoxError> {
         match &self.missing[..] {
             [] => self
-                .say("a retry, each Trackingid and the cancelled call are where they should be")
+                .print("a retry, each Trackingid and the cancelled call are where they should be")
                 .map_err(Into::into),
             missing => Err(format!("missing: {}", missing.join(", ")).into()),
         }

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failure;
+use crate::BoxError;
 
 /// Dropping it closes its port and its connections.
 #[derive(Debug)]
@@ -37,11 +37,11 @@ impl Server {
     /// # Errors
     ///
     /// When no port of 127.0.0.1 is to be had.
-    pub async fn start<H, F, B>(tls: Option<TlsAcceptor>, handler: H) -> Result<Self, Failure>
+    pub async fn start<H, F, B>(tls: Option<TlsAcceptor>, handler: H) -> Result<Self, BoxError>
     where
         H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body<Data = Bytes, Error: Into<Failure>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -79,7 +79,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<Failure>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let service = service_fn(|request| {
         let response = handler(request);

@@ -10,7 +10,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failure;
+use crate::BoxError;
 
 /// What a server speaks, and says so while the connection is secured (ALPN, RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Tls {
     /// # Errors
     ///
     /// When no random numbers are to be had.
-    pub fn new() -> Result<Self, Failure> {
+    pub fn new() -> Result<Self, BoxError> {
         let CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
         Ok(Self {
@@ -50,14 +50,14 @@ impl Tls {
     /// # Errors
     ///
     /// When the certificate is invalid.
-    pub fn trusted(&self) -> Result<ClientConfig, Failure> {
+    pub fn trusted(&self) -> Result<ClientConfig, BoxError> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone())?;
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider));
         Ok(config.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
     }
 
-    pub(crate) fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, Failure> {
+    pub(crate) fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, BoxError> {
         let config = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
         let mut config = config
             .with_safe_default_protocol_versions()?

@@ -13,7 +13,7 @@ mod planner;
 
 use http::{Request, Response, StatusCode};
 use martello::{Attempts, Body, Stack, retry::RetryBuilder};
-use support::{Failure, Log, PATIENCE, Run};
+use support::{BoxError, Log, PLAN_TIMEOUT, Run};
 use tokio::time::timeout;
 use tonic::{Code, Status, transport::Channel};
 use tower::ServiceBuilder;
@@ -24,7 +24,7 @@ use crate::{
 };
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BoxError> {
     let (log, planner) = (Log::start(), Planner::start().await?);
 
     let channel = Channel::builder(planner.uri("/")?).connect_lazy();
@@ -44,9 +44,9 @@ async fn main() -> Result<(), Failure> {
     run.check("the order, as it was sent", response.into_inner() == order);
     run.attempts(&planner.uri(WRITE)?, &attempts, &Planner::TRACKING_IDS.map(str::to_owned))?;
 
-    let given_up = timeout(PATIENCE, api.plan(order)).await.is_err();
-    run.given_up(&planner.uri(PLAN)?, given_up)?;
-    run.end()
+    let cancelled = timeout(PLAN_TIMEOUT, api.plan(order)).await.is_err();
+    run.cancelled(&planner.uri(PLAN)?, cancelled)?;
+    run.finish()
 }
 
 /// gRPC's own “unavailable” comes in the head of a 200, where nobody but tonic looks. tonic goes by it whatever the

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Uri, uri::PathAndQuery};
-use support::Failure;
+use support::BoxError;
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -27,8 +27,8 @@ pub(crate) struct OrdersClient<S>(Grpc<S>);
 
 impl<S> OrdersClient<S>
 where
-    S: GrpcService<Body, Error: Into<Failure>>,
-    S::ResponseBody: http_body::Body<Data = Bytes, Error: Into<Failure> + Send> + Send + 'static,
+    S: GrpcService<Body, Error: Into<BoxError>>,
+    S::ResponseBody: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static,
 {
     pub(crate) fn with_origin(service: S, origin: Uri) -> Self {
         Self(Grpc::with_origin(service, origin))

@@ -8,7 +8,7 @@ use std::sync::{
 
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
-use support::{Failure, Server};
+use support::{BoxError, Server};
 use tonic::{Status, body::Body, server::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -23,13 +23,13 @@ impl Planner {
     /// The Trackingid of each attempt to write an order.
     pub(crate) const TRACKING_IDS: [&str; 3] = ["order-1", "order-2", "order-3"];
 
-    pub(crate) async fn start() -> Result<Self, Failure> {
+    pub(crate) async fn start() -> Result<Self, BoxError> {
         let written = Arc::new(AtomicUsize::new(0));
         let server = Server::start(None, move |request| answer(request, Arc::clone(&written))).await?;
         Ok(Self { server })
     }
 
-    pub(crate) fn uri(&self, path: &str) -> Result<Uri, Failure> {
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, BoxError> {
         Ok(format!("http://{}{path}", self.server.address()).parse()?)
     }
 }

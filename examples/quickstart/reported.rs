@@ -10,7 +10,7 @@ use crate::order;
 
 /// The attempts of each order, by the path that it was written to.
 #[derive(Default)]
-pub(crate) struct Books(BTreeMap<String, Attempts>);
+pub(crate) struct ReportedAttempts(BTreeMap<String, Attempts>);
 
 #[derive(Debug, Default, PartialEq)]
 struct Attempts {
@@ -19,7 +19,7 @@ struct Attempts {
     tracking_ids: Vec<String>,
 }
 
-impl Books {
+impl ReportedAttempts {
     /// An order has come to its end at once.
     pub(crate) fn written(&mut self, business_id: &str, record: &Record) {
         let count = usize::try_from(record.attempts).unwrap_or(usize::MAX);
@@ -51,9 +51,9 @@ impl Books {
         }
         let log = log(&planner.exchanges());
         for path in log.keys().chain(self.0.keys()) {
-            let (seen, reported) = (log.get(path), self.0.get(path));
-            if seen != reported {
-                wrong.push(format!("{path}: the API saw {seen:?}, and {reported:?} was reported"));
+            let (logged, known) = (log.get(path), self.0.get(path));
+            if logged != known {
+                wrong.push(format!("{path}: the API saw {logged:?}, and {known:?} was reported"));
             }
         }
         wrong
