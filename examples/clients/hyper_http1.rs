@@ -1,4 +1,4 @@
-//! hyper-util's client over HTTP/1.1.
+//! A stack over hyper-util's client, with HTTP/1.1.
 //!
 //! ```text
 //! cargo run --example hyper_http1

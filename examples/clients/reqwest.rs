@@ -1,7 +1,7 @@
-//! reqwest's client.
+//! A stack over reqwest's client.
 //!
-//! reqwest has its own types of request and response, so it wants a service around it; that lets it neither follow
-//! redirects nor retry, which both belong outside.
+//! reqwest has its own types of request and response. `ReqwestService` wraps it as a service of `http` requests, and turns
+//! off its redirects and retries, because both belong outside the client.
 //!
 //! ```text
 //! cargo run --example reqwest
@@ -17,7 +17,7 @@ use tower::Layer;
 async fn main() -> Result<(), BoxError> {
     let (log, planner) = (Log::start(), Planner::start().await?);
 
-    // `no_proxy`, because the server is on this machine.
+    // `no_proxy`, because this server is on the same machine.
     let http = ReqwestService::new(Client::builder().no_proxy())?;
     let api = Stack::new().build()?.layer(http);
 

@@ -1,6 +1,8 @@
-//! An order meets an outage, is stored in a file, and is delivered once the API is back. Another is wrong, becomes a dead
-//! letter, is corrected and sent again. A third is a POST, which cannot even get its token: it was not sent, so that it waits like
-//! the others, and is no dead letter.
+//! Three orders during an outage. All are stored in a file, and a worker delivers them when the API is back.
+//!
+//! The first order is delivered. The API rejects the second: it becomes a dead letter, which the program corrects and
+//! replays. The third is a POST for which no token is available. It was not sent, so it is stored and delivered like the
+//! first, and does not become a dead letter.
 //!
 //! ```text
 //! cargo run --example outbox
@@ -41,11 +43,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
 
     let client: Http = Client::builder(TokioExecutor::new()).build_http();
-    // Credentials are not stored: each attempt gets its own, of what is sent now and of what is sent later.
+    // Credentials are never stored. This layer adds a token to each attempt, whether the order is sent now or later.
     let (http, url) = (client.clone(), tokens.uri("/token"));
     let authenticated = AsyncFilterLayer::new(move |order| authenticated(http.clone(), url.clone(), order));
     let http = authenticated.layer(client);
-    let five = ConcurrencyLimitLayer::default(); // what is sent now and what is sent later share five permits
+    let five = ConcurrencyLimitLayer::default(); // both stacks share five permits
     let stack = Stack::new().limit(five.clone()).build()?.layer(http.clone());
     let once = Stack::new().limit(five).without_retry().build()?.layer(http);
 
@@ -55,18 +57,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let order = Request::put(api.uri("/orders/17")).body(Body::from(r#"{"stops":3}"#))?;
     let Sent::Deferred(right) = orders.clone().oneshot(order).await? else {
-        return Err("the API is down, and the order was delivered".into());
+        return Err("the order was not deferred, although the API is down".into());
     };
     let order = Request::put(api.uri("/orders/18")).body(Body::from(r#"{"stops":-1}"#))?;
     let Sent::Deferred(wrong) = orders.clone().oneshot(order).await? else {
-        return Err("the API is down, and the order was delivered".into());
+        return Err("the order was not deferred, although the API is down".into());
     };
     token_server_down.store(true, Ordering::SeqCst);
     let order = Request::post(api.uri("/orders")).body(Body::from(r#"{"stops":5}"#))?;
     let Sent::Deferred(new) = orders.oneshot(order).await? else {
-        return Err("there was no token, and the order was not deferred".into());
+        return Err("the order was not deferred, although there is no token".into());
     };
-    writeln!(out, "stored: {}, {} and {}", right.id(), wrong.id(), new.id())?;
+    writeln!(out, "deferred: {}, {} and {}", right.id(), wrong.id(), new.id())?;
 
     api_down.store(false, Ordering::SeqCst);
     token_server_down.store(false, Ordering::SeqCst);
@@ -93,8 +95,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Puts a token on an order. Only this layer knows that an order was not sent because it has no token, and says so; else a POST
-/// might have been processed, and would be a dead letter.
+/// Adds a token to an order. Without a token the order is not sent. Only this layer knows that, so it returns
+/// `CallError::unsent`. With any other error the POST might have been processed, and would become a dead letter.
 async fn authenticated(
     http: Http,
     tokens: Uri,
@@ -105,14 +107,14 @@ async fn authenticated(
     Ok(order)
 }
 
-/// A service of yours keeps a token for as long as it is good.
+/// Fetches a token. A real service caches it until it expires.
 async fn token(http: Http, tokens: Uri) -> Result<HeaderValue, Box<dyn Error + Send + Sync>> {
     let response = http.oneshot(Request::post(tokens).body(Body::empty())?).await?;
     let token = response.into_body().collect().await?.to_bytes();
     Ok(HeaderValue::from_maybe_shared(token)?)
 }
 
-/// Gives tokens, when it is not token_server_down.
+/// Starts a server that issues tokens, unless it is down.
 async fn token_server(token_server_down: Arc<AtomicBool>) -> std::io::Result<Server> {
     Server::with(move |_| match token_server_down.load(Ordering::SeqCst) {
         true => Reply::reset(),
@@ -121,7 +123,7 @@ async fn token_server(token_server_down: Arc<AtomicBool>) -> std::io::Result<Ser
     .await
 }
 
-/// Refuses orders without stops, when it is not down.
+/// Starts an API that rejects orders without stops, and answers 503 to all orders while it is down.
 async fn orders_api(api_down: Arc<AtomicBool>) -> std::io::Result<Server> {
     let mut received = 0;
     Server::with(move |request| {
@@ -129,7 +131,7 @@ async fn orders_api(api_down: Arc<AtomicBool>) -> std::io::Result<Server> {
         let reply = if api_down.load(Ordering::SeqCst) {
             Reply::status(503)
         } else if request.body.ends_with(b"-1}") {
-            Reply::status(422).body(r#"{"error":"an order has one stop at least"}"#)
+            Reply::status(422).body(r#"{"error":"an order needs at least one stop"}"#)
         } else {
             Reply::status(201)
         };

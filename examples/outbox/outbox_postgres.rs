@@ -1,4 +1,4 @@
-//! Several workers on one queue in PostgreSQL, as on several machines: five requests in flight between them all.
+//! Three workers on one queue in PostgreSQL, as on three machines. Together they have at most five requests in flight.
 //!
 //! ```text
 //! MARTELLO_TEST_POSTGRES_URL=postgres://postgres@localhost/postgres cargo run --example outbox_postgres
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut workers = Vec::new();
     for _ in 0..3 {
-        // Each has connections of its own: they might as well be on machines of their own.
+        // Each worker has connections of its own, as if it ran on a machine of its own.
         let store = PostgresStore::builder().url(&url).schema(&schema).connect().await?;
         let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let once = Stack::new().without_limit().without_retry().build()?.layer(http);
@@ -50,12 +50,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     writeln!(
         out,
-        "{done} of {ORDERS} delivered by three workers, {} in flight at most",
+        "{done} of {ORDERS} orders delivered by three workers, at most {} in flight",
         api.most_in_flight()
     )?;
     store.drop_schema().await?;
     if (done, api.most_in_flight() <= 5) != (ORDERS, true) {
-        return Err("an order was not delivered, or more than five were in flight".into());
+        return Err("an order was not delivered, or more than five requests were in flight".into());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Bodies that are sealed before they are stored, with an AEAD (RFC 8439): who has the file has nothing.
+//! Encrypts request bodies before they are stored, with an AEAD (RFC 8439). The file alone does not reveal them.
 //!
 //! ```text
 //! cargo run --example sealing
@@ -23,22 +23,23 @@ use tower::Layer;
 
 const NONCE: usize = 12;
 
-/// A nonce of its own for each body, and in front of it; the entry's id is bound to it, so that no body can be put into
-/// another entry.
+/// Encrypts each body with a new nonce, and stores the nonce before the ciphertext. The entry's id is associated data, so
+/// that a body cannot be moved to another entry.
 fn sealing(key: &Key<ChaCha20Poly1305>) -> Sealing {
     let sealer = ChaCha20Poly1305::new(key);
     let opener = sealer.clone();
     let seal = move |id: EntryId, body: Bytes| {
         let nonce = Nonce::generate();
         let sealed = sealer.encrypt(&nonce, Payload { msg: &body, aad: id.as_bytes() });
-        let sealed = sealed.map_err(|_| "the body is too long to be sealed")?;
+        let sealed = sealed.map_err(|_| "the body is too long to encrypt")?;
         Ok([nonce.as_slice(), &sealed].concat().into())
     };
     let open = move |id: EntryId, body: Bytes| {
-        let (nonce, sealed) = body.split_at_checked(NONCE).ok_or("the body is too short to be sealed")?;
+        let (nonce, sealed) =
+            body.split_at_checked(NONCE).ok_or("the stored body is shorter than a nonce")?;
         let nonce = Nonce::try_from(nonce)?;
         let opened = opener.decrypt(&nonce, Payload { msg: sealed, aad: id.as_bytes() });
-        Ok(opened.map_err(|_| "the key is another, or the body was changed")?.into())
+        Ok(opened.map_err(|_| "the key is wrong, or the stored body was changed")?.into())
     };
     Sealing::new(seal, open)
 }
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("outbox.db");
 
-    // Yours comes from where you keep such things.
+    // In production, load the key from your secret store.
     let key = Key::<ChaCha20Poly1305>::generate();
     let outbox = Outbox::builder(SqliteStore::open(&file).await?).sealing(sealing(&key)).build()?;
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
@@ -61,16 +62,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stored.extend(std::fs::read(file?.path())?);
     }
     if stored.windows(9).any(|bytes| bytes == b"diagnosis") {
-        return Err("the body can be read in the file".into());
+        return Err("the file contains the plain body".into());
     }
 
     let worker = outbox.worker(Stack::new().without_retry().build()?.layer(http)).start();
     let state = ticket.ended().await?.state;
     worker.shutdown().await;
     let received = api.requests().into_iter().map(|request| request.body).collect::<Vec<_>>();
-    writeln!(std::io::stdout(), "{state}: the API received {received:?}, and no stored byte says so")?;
+    writeln!(
+        std::io::stdout(),
+        "{state}: the API received {received:?}, and the file contains only ciphertext"
+    )?;
     if state != State::Done || received != ["diagnosis: none of your business"] {
-        return Err("the body did not arrive as it was".into());
+        return Err("the API did not receive the original body".into());
     }
     Ok(())
 }

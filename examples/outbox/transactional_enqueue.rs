@@ -1,4 +1,4 @@
-//! An order is written to the service's own table and to the outbox in one transaction: both are there, or neither.
+//! Writes an order to the service's own table and enqueues its request in the same transaction: both are stored, or neither.
 //!
 //! ```text
 //! MARTELLO_TEST_POSTGRES_URL=postgres://postgres@localhost/postgres cargo run --example transactional_enqueue
@@ -32,13 +32,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let request =
         |order| Request::put(api.uri(&format!("/orders/{order}"))).body(Body::from(r#"{"stops":3}"#));
-    // The service changes its mind: the request is gone with the order.
+    // A rollback removes the order and its request.
     let mut transaction = pool.begin().await?;
     orders.insert(&mut transaction, "DO-1").await?;
     store.enqueue_in(&mut transaction, outbox.prepare(request("DO-1")?).await?).await?;
     transaction.rollback().await?;
 
-    // And here it does not: once this is committed, the order is written, and its request will be delivered.
+    // A commit stores the order and its request, and a worker delivers the request.
     let mut transaction = pool.begin().await?;
     orders.insert(&mut transaction, "DO-2").await?;
     let enqueued = store.enqueue_in(&mut transaction, outbox.prepare(request("DO-2")?).await?).await?;
@@ -51,12 +51,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "{state}: {count} order in the table, and the API received {received:?}")?;
     sqlx::query(AssertSqlSafe(format!("drop schema {schema} cascade"))).execute(&pool).await?;
     if (state, count, received) != (State::Done, 1, vec!["/orders/DO-2".to_owned()]) {
-        return Err("the table and the API do not agree".into());
+        return Err("the table and the API differ".into());
     }
     Ok(())
 }
 
-/// The service's own table, here beside the outbox's.
+/// The service's own table, in the same database as the outbox.
 struct Orders {
     table: String,
 }

@@ -1,4 +1,4 @@
-//! Somebody looks at what was rejected, corrects it, and sends it again.
+//! Inspects the dead letters, corrects them, and replays them.
 
 use std::{error::Error, io::Write};
 
@@ -16,7 +16,7 @@ pub(crate) async fn correct(
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let dead = outbox.store().list(Filter::state(State::Dead), None, 100).await?.entries;
-    writeln!(out, "  dead letters      {}: the API refuses them", dead.len())?;
+    writeln!(out, "  dead letters      {}: the API rejected them", dead.len())?;
     let mut replayed = 0;
     for (index, dead_letter) in dead.iter().enumerate() {
         let ticket = outbox.ticket(dead_letter.id);
@@ -43,11 +43,11 @@ pub(crate) async fn correct(
 fn show(detail: &Detail, line: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let entry = &detail.entry;
     let reason = entry.reason.map_or("", |reason| reason.as_str());
-    writeln!(out, "    {} {} is dead: {reason}", entry.method, entry.uri.path())?;
+    writeln!(out, "    {} {} is a dead letter: {reason}", entry.method, entry.uri.path())?;
     writeln!(out, "    {line}")?;
     upserts::show(&detail.attempts, out)?;
     if let Some(fault) = detail.attempts.last().and_then(|attempt| attempt.fault.as_deref()) {
-        writeln!(out, "    it says: {fault}")?;
+        writeln!(out, "    the API answered: {fault}")?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
-//! A day of an integration with an API that misbehaves: 200 delivery orders are written, five at a time; the API is down for
-//! longer than retries last; two orders are wrong; and what the API makes of them is polled while it is released. In the end,
-//! the API's own books say whether anything was lost.
+//! Simulates a bad day of an integration with an API.
+//!
+//! The program writes 200 delivery orders, five at a time. Then the API is down for longer than the retries last, so the
+//! remaining orders are stored and delivered later. The API rejects two orders, which are corrected and replayed. Then the
+//! program polls for plannings while the API releases them. At the end it compares the API's own records with its own.
 //!
 //! ```text
 //! cargo run --example quickstart
-//! RUST_LOG=martello=info cargo run --example quickstart     # with a line per attempt and per call
+//! RUST_LOG=martello=info cargo run --example quickstart     # prints a line per attempt and per call
 //! ```
 
 mod dead_letters;
@@ -22,7 +24,7 @@ use tower::Layer;
 
 use crate::reported::ReportedAttempts;
 
-/// The request at which everything goes down, until somebody repairs it.
+/// The number of the request at which the outage starts. It lasts until `Planner::repair`.
 const OUTAGE_AT: u64 = 160;
 
 #[tokio::main]
@@ -54,18 +56,18 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         plannings::poll(api, &planner, &directory.path().join("plannings.checkpoint"), &mut out).await?,
     );
 
-    writeln!(out, "  most in flight    {} (as the API saw it)", planner.most_in_flight())?;
+    writeln!(out, "  most in flight    {} (measured by the API)", planner.most_in_flight())?;
     for fault in &faults {
-        writeln!(out, "  WRONG: {fault}")?;
+        writeln!(out, "  FAILED: {fault}")?;
     }
     if !faults.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
     writeln!(
         out,
-        "  The API holds exactly the {} orders, its log of requests equals the attempts",
+        "  The API stores exactly the {} orders. Its log of requests equals the attempts",
         orders.len()
     )?;
-    writeln!(out, "  reported here, Trackingid by Trackingid, and each planning was seen exactly once.")?;
+    writeln!(out, "  reported here, Trackingid by Trackingid. Each planning was received exactly once.")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
-//! What is written: delivery orders, one per line.
+//! The delivery orders, one JSON object per line.
 
 use serde_json::{Map, Value};
 
-/// The name that an order goes by, and the last part of its URL.
+/// The id of an order, which is also the last part of its URL.
 pub(crate) fn business_id(line: &str) -> Result<String, serde_json::Error> {
     #[derive(serde::Deserialize)]
     struct Named {
@@ -11,7 +11,7 @@ pub(crate) fn business_id(line: &str) -> Result<String, serde_json::Error> {
     serde_json::from_str(line).map(|named: Named| named.business_id)
 }
 
-/// What the API thinks of an order.
+/// The API's check of an order.
 pub(crate) fn check(body: &[u8]) -> Result<(), String> {
     let order: Map<String, Value> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if ends_after_it_starts(&order) {
@@ -20,7 +20,7 @@ pub(crate) fn check(body: &[u8]) -> Result<(), String> {
     Err("the delivery window ends before it starts".to_owned())
 }
 
-/// The order as it was meant: whoever wrote it has mixed up the ends of its delivery window.
+/// The corrected order: swaps the start and the end of its delivery window if they are reversed.
 pub(crate) fn corrected(line: &str) -> Result<String, serde_json::Error> {
     let mut order: Map<String, Value> = serde_json::from_str(line)?;
     if !ends_after_it_starts(&order) {

@@ -1,4 +1,4 @@
-//! Polls what the API makes of the orders, while it releases that late, out of order, and with equal stamps.
+//! Polls for plannings while the API releases them: late, out of order, and with equal timestamps.
 
 use std::{collections::BTreeMap, error::Error, io::Write, path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::upserts::Api;
 
 const PLANNINGS: u32 = 120;
 
-/// Until when the last of them can be seen, and how late it is then at most.
+/// The time within which the API releases all plannings, and the most by which one appears later than its timestamp.
 const WITHIN: Duration = Duration::from_millis(1_500);
 const LATENESS: Duration = Duration::from_millis(500);
 
@@ -23,7 +23,7 @@ struct Planning {
     id: String,
 }
 
-/// What was seen other than once: nothing, if all is well.
+/// Polls until each planning was received. Returns those that were not received exactly once.
 pub(crate) async fn poll(
     api: Api,
     planner: &Planner,
@@ -52,11 +52,11 @@ pub(crate) async fn poll(
                     let planning: Planning = item.decode()?;
                     *times.entry(planning.id).or_default() += 1;
                 }
-                batch.ack().await?; // this alone moves the checkpoint
+                batch.ack().await?; // only this saves the checkpoint
             }
             Event::CaughtUp { .. } => {
                 passes += 1;
-                // One pass more, for whatever might come twice.
+                // One more pass, to notice a planning that is delivered twice.
                 if std::mem::replace(&mut all, times.values().all(|times| *times > 0)) {
                     break;
                 }
@@ -66,10 +66,10 @@ pub(crate) async fn poll(
     }
     writeln!(
         out,
-        "  plannings         {} seen in {passes} passes, while they were released late,",
+        "  plannings         {} received in {passes} passes, although they were released late,",
         times.len()
     )?;
-    writeln!(out, "                    out of order, and with equal stamps")?;
+    writeln!(out, "                    out of order, and with equal timestamps")?;
     let wrong = times.iter().filter(|(_, times)| **times != 1);
-    Ok(wrong.map(|(id, times)| format!("{id} was seen {times} times")).collect())
+    Ok(wrong.map(|(id, times)| format!("{id} was received {times} times")).collect())
 }

@@ -1,4 +1,4 @@
-//! Writes the orders, and waits for those that could not be written at once.
+//! Writes the orders, and waits for those that were deferred.
 
 use std::{
     error::Error,
@@ -20,7 +20,7 @@ use crate::{order, reported::ReportedAttempts};
 
 pub(crate) type Api = Stacked<Client<HttpConnector, Body>>;
 
-/// Writes all orders, and yields the tickets of those that were deferred.
+/// Writes all orders, and returns the tickets of the deferred ones.
 pub(crate) async fn all(
     api: Api,
     outbox: &Outbox,
@@ -54,9 +54,13 @@ pub(crate) async fn all(
     writeln!(out, "  orders written    {written} of {} in {took:.2} s", orders.len())?;
     writeln!(
         out,
-        "  attempts          {attempts}: 503, 504, lost connections and cut bodies are tried again"
+        "  attempts          {attempts}: 503, 504, lost connections and truncated bodies are retried"
     )?;
-    writeln!(out, "  deferred          {}: the API was down for longer than retries last", deferred.len())?;
+    writeln!(
+        out,
+        "  deferred          {}: the API was down for longer than the retries last",
+        deferred.len()
+    )?;
     Ok(deferred)
 }
 
@@ -65,7 +69,7 @@ fn put(orders: &Uri, line: &str) -> Result<Request<String>, Box<dyn Error + Send
     Ok(request.header("content-type", "application/json").body(line.to_owned())?)
 }
 
-/// Waits until each of these has come to an end.
+/// Waits until each deferred order is delivered or a dead letter.
 pub(crate) async fn wait(
     deferred: &[(String, Ticket)],
     reported: &mut ReportedAttempts,
@@ -80,7 +84,7 @@ pub(crate) async fn wait(
             delivered.push((business_id, attempts));
         }
     }
-    writeln!(out, "  delivered later   {} once it was back", delivered.len())?;
+    writeln!(out, "  delivered later   {} after the API was back", delivered.len())?;
     if let Some((business_id, attempts)) = delivered.iter().max_by_key(|(_, attempts)| attempts.len()) {
         writeln!(out, "    {business_id}")?;
         show(attempts, out)?;
@@ -103,7 +107,7 @@ pub(crate) fn show(attempts: &[AttemptRecord], out: &mut impl Write) -> std::io:
 }
 
 fn progress_bar(orders: usize) -> ProgressBar {
-    // Log lines on the same terminal would tear it apart.
+    // Log lines on the same terminal would break the progress bar.
     let logs = std::env::var_os("RUST_LOG").is_some();
     let target = if logs || !std::io::stderr().is_terminal() {
         ProgressDrawTarget::hidden()

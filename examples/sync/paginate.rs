@@ -1,5 +1,5 @@
-//! A list of 250 plannings, a hundred a page, over a network that loses some of the pages: each item once, to the end. Then a walk
-//! that is broken off and goes on where it was.
+//! Fetches a list of 250 plannings in pages of a hundred, over a network that loses some of the pages. Each item is received
+//! once. Then the program stops after two pages, and resumes from a stored position.
 //!
 //! ```text
 //! cargo run --example paginate
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let url = planner.uri("/planning/v1/plannings?released_since=2024-11-29T10:00:00.000Z&limit=100");
 
     let http = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    // A page that breaks off in the middle is a failed attempt like any other.
+    // With `whole_responses`, a page whose body breaks off is a failed attempt, and is retried.
     let api = Stack::new().retry(|retry| retry.whole_responses(16 << 20)).build()?.layer(http);
     let plannings = Paginate::new(api, JsonCursor::<Row>::new(url)?.items("plannings")?);
 
@@ -46,9 +46,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         seen.push(row.id);
     }
     let (newest, oldest) = seen.first().zip(seen.last()).ok_or("the list is empty")?;
-    writeln!(out, "{} items, the newest {newest} and the oldest {oldest}", seen.len())?;
+    writeln!(out, "{} items from {newest} (the newest) to {oldest} (the oldest)", seen.len())?;
 
-    // Two pages; then something else is more important. Where it was is text, and can be stored.
+    // Fetch two pages, then stop. The position is text, so it can be stored.
     let mut again = Vec::new();
     let position = {
         let mut pages = pin!(plannings.pages());
@@ -61,10 +61,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(page) = pages.try_next().await? {
         again.extend(page.items);
     }
-    writeln!(out, "{} items in two walks, one after the other", again.len())?;
+    writeln!(out, "{} items in two parts: two pages, then the rest from the stored position", again.len())?;
     let again: Vec<String> = again.into_iter().map(|row| row.id).collect();
     if seen.len() != PLANNINGS || again != seen {
-        return Err("an item was missed, or came twice".into());
+        return Err("an item is missing, or was received twice".into());
     }
     Ok(())
 }

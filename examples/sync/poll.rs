@@ -1,5 +1,6 @@
-//! Polls what is released while it is released: late, out of order, with equal stamps. The poller is dropped in the middle, as by a
-//! crash, and another goes on from its checkpoint. One planning cannot be processed: it is parked, and delivered again when it can.
+//! Polls for plannings while the API releases them: late, out of order, and with equal timestamps. The poller is dropped at a
+//! random point, as by a crash, and another resumes from its checkpoint. One planning cannot be processed: the poller parks
+//! it, and delivers it again when the program asks for it.
 //!
 //! ```text
 //! cargo run --example poll
@@ -37,7 +38,7 @@ struct Planning {
     id: String,
 }
 
-/// What the plannings are for.
+/// The application's database. At first it rejects one planning.
 #[derive(Default)]
 struct Database {
     saved: Mutex<BTreeSet<String>>,
@@ -71,7 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut poller = poller(&planner, api.clone(), checkpoint.clone())?;
     let work = Arc::clone(&database);
-    // Dropped in the middle of whatever it does.
+    // The timeout drops the poller at a random point.
     let crash = timeout(
         Duration::from_millis(700),
         poller.for_each(|planning: Planning| {
@@ -80,10 +81,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }),
     );
     if crash.await.is_ok() {
-        return Err("it ended by itself".into());
+        return Err("the poller stopped by itself".into());
     }
     drop(poller);
-    writeln!(out, "{} of {} when it crashed", database.count(), ids.len())?;
+    writeln!(out, "{} of {} plannings saved before the crash", database.count(), ids.len())?;
 
     let mut poller = self::poller(&planner, api, checkpoint.clone())?;
     let stopper = poller.stopper();
@@ -102,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 None => sleep(Duration::from_millis(20)).await,
             }
         };
-        writeln!(out, "parked: {} because of {:?}", parked.item.key, parked.item.reason)?;
+        writeln!(out, "parked {}: {:?}", parked.item.key, parked.item.reason)?;
         database.accepts_poison.store(true, Ordering::SeqCst);
         checkpoint.redeliver(vec![parked.id]).await?;
         while database.count() < ids.len() {
@@ -115,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         timeout(Duration::from_secs(30), async { tokio::join!(polling, watching) }).await?;
     polled?;
     watched?;
-    writeln!(out, "{} of {} in the end", database.count(), ids.len())?;
+    writeln!(out, "{} of {} plannings saved at the end", database.count(), ids.len())?;
     Ok(())
 }
 
@@ -132,8 +133,8 @@ fn poller(
     .key("id")
     .stamp("released_at")
     .everything_from(Timestamp::UNIX_EPOCH);
-    // In earnest, leave these as they are: every 30 s, slower while nothing is new, and a minute until a poller that crashed is
-    // followed by another.
+    // In production, keep the defaults: a pass every 30 s, less often while nothing is new, and a lease of one minute, after
+    // which another poller takes over from one that crashed.
     let every = Duration::from_millis(100);
     let options = PollOptions::builder().interval(every).idle_interval(every).lease(Duration::from_secs(1));
     let options = options.build()?;

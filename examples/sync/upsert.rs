@@ -1,5 +1,5 @@
-//! 200 orders from a file, one request each, five at a time, through a network that loses some of the answers. The run is stopped in
-//! the middle, as by Ctrl-C, and goes on from its journal; what failed is told row by row.
+//! Writes 200 orders from a file, one request each, five at a time, over a network that loses some of the responses. The
+//! run is stopped half-way, as by Ctrl-C, and resumes from its journal. At the end it reports each failed row.
 //!
 //! ```text
 //! cargo run --example upsert
@@ -17,7 +17,7 @@ use martello::{
 use martello_planner::{Faults, Planner};
 use tower::Layer;
 
-/// What the journal belongs to. For a file, `Journal::fingerprint` tells it from others.
+/// Identifies the input that the journal belongs to. For a file, use `Journal::fingerprint`.
 const INPUT: &str = "orders of 29 November";
 
 #[derive(serde::Deserialize)]
@@ -47,11 +47,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let first_run = upserts(Journal::open(&journal, INPUT, target()).await?);
     let mut progress = first_run.progress();
     let half_done = async move {
-        // It fails when the run is over, and then there is nothing to stop.
+        // It returns an error if the run has already ended, and then there is nothing to stop.
         let _ = progress.wait_for(|progress| progress.done() >= 100).await;
     };
     let stopped = first_run.stop_when(half_done).run(stream::iter(orders.clone())).await?;
-    writeln!(out, "stopped: {}, with {} orders at the API", stopped.is_stopped(), planner.entities().len())?;
+    writeln!(
+        out,
+        "stopped: {}, after {} orders reached the API",
+        stopped.is_stopped(),
+        planner.entities().len()
+    )?;
 
     let report = upserts(Journal::open(&journal, INPUT, target()).await?).run(stream::iter(orders)).await?;
     for (outcome, count) in report.counts().iter() {
@@ -68,7 +73,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         planner.most_in_flight(),
     );
     if right != (200, 2, 198, 5) {
-        return Err(format!("rows, rejected, at the API, in flight: {right:?}").into());
+        return Err(format!(
+            "unexpected numbers of rows, rejected rows, orders at the API, requests in flight: {right:?}"
+        )
+        .into());
     }
     Ok(())
 }
@@ -78,7 +86,7 @@ fn put(orders: &Uri, line: &str) -> Result<Request<String>, Box<dyn Error + Send
     Ok(Request::put(format!("{orders}{}", order.business_id)).body(line.to_owned())?)
 }
 
-/// What the API thinks of an order.
+/// The API's check of an order.
 fn check(body: &[u8]) -> Result<(), String> {
     let order: Order = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if order.from < order.until {

@@ -1,4 +1,4 @@
-//! Whether a client's own errors are read rightly.
+//! The errors of a client are classified correctly.
 
 use http::Request;
 use martello::{CallError, Outcome};

@@ -1,4 +1,4 @@
-//! hyper's connections, as the services that the pools keep.
+//! hyper's connections as services, for the pools to store.
 
 use std::{
     pin::Pin,
@@ -19,10 +19,10 @@ use tower::Service;
 
 use crate::Stream;
 
-/// Boxed, because a cache wants futures that can be moved.
+/// Boxed, because the cache needs futures that are `Unpin`.
 type Pending<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// One request at a time.
+/// An HTTP/1.1 connection. It carries one request at a time.
 #[derive(Debug)]
 pub(crate) struct Http1(http1::SendRequest<Body>);
 
@@ -45,9 +45,9 @@ impl Service<Request<Body>> for Http1 {
         self.0.poll_ready(cx)
     }
 
-    /// HTTP/1.1 says the host in a header, and only the path in the first line (RFC 9112 §3.2.1).
+    /// HTTP/1.1 puts the host in a header, and only the path in the request line (RFC 9112 §3.2.1).
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        // Without the user and password that an authority may have.
+        // `host` and `port` leave out a user and a password in the authority.
         let uri = request.uri();
         let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
         let host = uri.host().and_then(|host| format!("{host}{port}").parse().ok());
@@ -60,7 +60,7 @@ impl Service<Request<Body>> for Http1 {
     }
 }
 
-/// Any number of requests at a time, as many as the server allows.
+/// An HTTP/2 connection. It carries as many concurrent requests as the server allows.
 #[derive(Clone, Debug)]
 pub(crate) struct Http2(http2::SendRequest<Body>);
 

@@ -1,6 +1,6 @@
-//! hyper-util's `client::pool`: a client that is put together from its parts. For each origin the connections are made
-//! over TLS, where the server chooses the protocol; over HTTP/2 all requests share one connection, over HTTP/1.1 each
-//! has one for itself and puts it back.
+//! A stack over a client that is composed from hyper-util's `client::pool`. For each origin, the client connects over TLS,
+//! and the server chooses the protocol. With HTTP/2 all requests share one connection. With HTTP/1.1 each request uses a
+//! connection of its own, and returns it to the pool.
 //!
 //! ```text
 //! cargo run --example hyper_pool
@@ -46,13 +46,14 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// hyper-util's pools have no names; a box gives the client one, for the fields of a struct.
+/// The types of hyper-util's pools cannot be named. The box gives the client a type for the fields of a struct.
 type Client = BoxCloneSyncService<Request<Body>, Response<UnsyncBoxBody<Bytes, hyper::Error>>, CallError>;
 
-/// How many connections an attempt may find closed before it gives up.
+/// How many closed connections an attempt skips before it fails.
 const MAX_CLOSED: u32 = 16;
 
-/// What fails before the request is given away is unsent; only this client knows when that is, and says so.
+/// Composes the client. Only this client knows which failures happen before the request is sent, so it reports them as
+/// `CallError::unsent`.
 fn client(https: HttpsConnector<HttpConnector>) -> Client {
     let origin = move |_: &Uri| {
         let http1 = ServiceBuilder::new()
@@ -81,14 +82,14 @@ fn client(https: HttpsConnector<HttpConnector>) -> Client {
                 let mut connection = connecting.await.map_err(unconnected)?;
                 match connection.ready().await {
                     Ok(_) => break connection,
-                    // It closed while it was idle, and is not put back. There may be more of them than a call has
-                    // attempts.
+                    // The connection closed while it was idle, and is not returned to the pool. The pool may hold
+                    // more closed connections than a call has attempts, so take the next one here.
                     Err(_) if closed < MAX_CLOSED => closed += 1,
                     Err(error) => return Err(CallError::unsent(ErrorKind::Transport, error)),
                 }
             };
             let response = connection.call(request).await.map_err(CallError::from_source)?;
-            // It goes back when the body has ended.
+            // The connection returns to the pool when the body ends.
             Ok(response.map(|body| Guarded::new(body, Some(connection)).boxed_unsync()))
         }
     }))

@@ -1,4 +1,4 @@
-//! What the clients' examples share: the API that they call, a log that can be looked at, and what a run must show.
+//! Shared by the examples of clients: the API that they call, a log that they can search, and the checks of a run.
 
 mod log;
 mod planner;
@@ -16,5 +16,5 @@ pub use self::{
     tls::{Protocols, Tls},
 };
 
-/// Why an example ends early, or with a fault.
+/// The error of an example.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! The log of a run: on the screen, and kept.
+//! The log of a run, printed and recorded.
 
 use std::{
     io::{self, Write},
@@ -7,12 +7,12 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-/// What was logged so far, a line per attempt that failed and one per call.
+/// The recorded log: one line per failed attempt and one per call.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Listens for the whole process, once.
+    /// Installs the subscriber of the whole process. Call it once.
     #[must_use]
     pub fn start() -> Self {
         let log = Self::default();
@@ -21,7 +21,7 @@ impl Log {
         log
     }
 
-    /// Whether there is a line that has all of these in it.
+    /// Whether a line contains all of these parts.
     #[must_use]
     pub fn has(&self, parts: &[&str]) -> bool {
         let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);

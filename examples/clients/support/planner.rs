@@ -1,5 +1,5 @@
-//! The API that the examples call: a route planner behind a load balancer that has no server at hand when an order is
-//! written for the first time, and whose plans take longer than anybody waits.
+//! The API that the examples call: a route planner behind a load balancer. The first request for each order gets a 503,
+//! because no server is available. A request for a plan never gets a response.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// Over HTTP/1.1 and, for those who know that it speaks it, HTTP/2.
+    /// Starts the planner without TLS. It supports HTTP/1.1, and HTTP/2 with prior knowledge.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Planner {
         Self::over("http", None).await
     }
 
-    /// Over TLS.
+    /// Starts the planner with TLS.
     ///
     /// # Errors
     ///
@@ -48,22 +48,22 @@ impl Planner {
         Ok(Self { server, scheme, log })
     }
 
-    /// The address of one of its resources.
+    /// The URI of a resource.
     ///
     /// # Errors
     ///
-    /// When the path is none.
+    /// When the path is invalid.
     pub fn uri(&self, path: &str) -> Result<Uri, BoxError> {
         Ok(format!("{}://{}{path}", self.scheme, self.server.address()).parse()?)
     }
 
-    /// The Trackingid of each request that came for this path.
+    /// The Trackingid of each request for this path.
     pub(crate) fn tracking_ids(&self, path: &str) -> Vec<String> {
         self.log.of(path)
     }
 }
 
-/// By path: the Trackingid of each request that came.
+/// The Trackingid of each request, by path.
 #[derive(Debug, Default)]
 struct RequestLog(Mutex<BTreeMap<String, Vec<String>>>);
 
@@ -72,7 +72,7 @@ impl RequestLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned().unwrap_or_default()
     }
 
-    /// Takes one more request down, and says the how manieth it is, and its Trackingid.
+    /// Records a request, and returns its number for this path and its Trackingid.
     fn record(&self, path: &str) -> (usize, String) {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_path = log.entry(path.to_owned()).or_default();
@@ -91,7 +91,7 @@ async fn answer(request: Request<Incoming>, log: Arc<RequestLog>) -> Response<Fu
     let (status, body) = match request.into_body().collect().await {
         Ok(_) if number == 1 => (StatusCode::SERVICE_UNAVAILABLE, Bytes::from("no server is available")),
         Ok(order) => (StatusCode::CREATED, order.to_bytes()),
-        Err(_) => (StatusCode::BAD_REQUEST, Bytes::from("the order broke off")),
+        Err(_) => (StatusCode::BAD_REQUEST, Bytes::from("the body is incomplete")),
     };
     let response = Response::builder().status(status).header("trackingid", id).body(Full::new(body));
     response.unwrap_or_default()

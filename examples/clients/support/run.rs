@@ -1,4 +1,4 @@
-//! What a run does, and what it must have shown in the end.
+//! The calls of an example, and the checks of their results.
 
 use std::{
     fmt::Display,
@@ -14,15 +14,15 @@ use tower::{Service, ServiceExt};
 
 use crate::{BoxError, Log, Planner};
 
-/// How long the user waits for a plan.
+/// How long an example waits for a plan before it cancels the call.
 pub const PLAN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Writes an order, which takes two attempts, over this version of HTTP; asks for a plan, and gives that up; and looks
-/// at what is known of both.
+/// Writes an order, which takes two attempts, over this version of HTTP. Then requests a plan, and cancels the call. Checks
+/// the results and the log of both calls.
 ///
 /// # Errors
 ///
-/// When a call fails, or when the retry, a Trackingid or the record of what was given up is missing.
+/// When a call fails, or when the retry, a Trackingid or the record of the cancelled call is missing.
 pub async fn deliver<S, R>(api: S, version: Version, planner: &Planner, log: &Log) -> Result<(), BoxError>
 where
     S: Service<Request<Body>, Response = Response<R>, Error = CallError> + Clone,
@@ -47,7 +47,7 @@ where
     run.finish()
 }
 
-/// What is missing in a run, if anything.
+/// The checks of a run.
 #[derive(Debug)]
 pub struct Run {
     log: Log,
@@ -55,34 +55,34 @@ pub struct Run {
 }
 
 impl Run {
-    /// Nothing so far.
+    /// Starts without any failed check.
     #[must_use]
     pub fn new(log: &Log) -> Self {
         Self { log: log.clone(), missing: Vec::new() }
     }
 
-    /// Tells the reader.
+    /// Prints a line.
     ///
     /// # Errors
     ///
-    /// When nobody listens.
+    /// When stdout is closed.
     pub fn print(&self, what: impl Display) -> io::Result<()> {
         writeln!(io::stdout(), "{what}")
     }
 
-    /// Something that must be there.
-    pub fn check(&mut self, what: &'static str, is_there: bool) {
-        if !is_there {
+    /// Records a failed check, unless the condition is true.
+    pub fn check(&mut self, what: &'static str, passed: bool) {
+        if !passed {
             self.missing.push(what);
         }
     }
 
-    /// Checks that there was a retry, and that the Trackingid of each attempt is known, here and in the log, as the
-    /// server gave it.
+    /// Checks that there was a retry, and that the history and the log contain the Trackingid that the server gave to each
+    /// attempt.
     ///
     /// # Errors
     ///
-    /// When nobody listens.
+    /// When stdout is closed.
     pub fn attempts(&mut self, uri: &Uri, attempts: &Attempts, given: &[String]) -> io::Result<()> {
         let mut known = Vec::new();
         for attempt in attempts.iter() {
@@ -100,30 +100,30 @@ impl Run {
         Ok(())
     }
 
-    /// Checks that a call that was given up stands in the log as cancelled.
+    /// Checks that the log records the call as cancelled.
     ///
     /// # Errors
     ///
-    /// When nobody listens.
+    /// When stdout is closed.
     pub fn cancelled(&mut self, uri: &Uri, cancelled: bool) -> io::Result<()> {
-        self.check("a call that was given up", cancelled);
+        self.check("a cancelled call", cancelled);
         let url = format!("url.full={uri} ");
         self.check(
             "the record of a cancelled call",
             self.log.has(&["martello::call", &url, "outcome=cancelled "]),
         );
-        self.print(format_args!("{uri}: given up"))
+        self.print(format_args!("{uri}: cancelled"))
     }
 
-    /// The verdict.
+    /// Prints the result of the checks.
     ///
     /// # Errors
     ///
-    /// When something is missing.
+    /// When a check has failed.
     pub fn finish(self) -> Result<(), BoxError> {
         match &self.missing[..] {
             [] => self
-                .print("a retry, each Trackingid and the cancelled call are where they should be")
+                .print("checked: the retry, each Trackingid, and the record of the cancelled call")
                 .map_err(Into::into),
             missing => Err(format!("missing: {}", missing.join(", ")).into()),
         }

@@ -1,4 +1,4 @@
-//! A server on a real socket of this machine, over HTTP/1.1 and HTTP/2, with TLS or without.
+//! A server on a loopback socket, with HTTP/1.1 and HTTP/2, with or without TLS.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::BoxError;
 
-/// Dropping it closes its port and its connections.
+/// A running server. Dropping it closes the port and all connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -32,11 +32,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers every request with what `handler` makes of it.
+    /// Starts a server that answers every request with `handler`.
     ///
     /// # Errors
     ///
-    /// When no port of 127.0.0.1 is to be had.
+    /// When no port of 127.0.0.1 is free.
     pub async fn start<H, F, B>(tls: Option<TlsAcceptor>, handler: H) -> Result<Self, BoxError>
     where
         H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -50,7 +50,7 @@ impl Server {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, handler) = (tls.clone(), handler.clone());
-                // Or each head that is written waits for the client to confirm the piece before it.
+                // Otherwise each write waits for the client's acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
                 connections.spawn(async move {
                     match tls {
@@ -67,7 +67,7 @@ impl Server {
         Ok(Self { address, _accepting: accepting })
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -85,6 +85,6 @@ where
         let response = handler(request);
         async { Ok::<_, Infallible>(response.await) }
     });
-    // A client that leaves in the middle is none of the server's faults.
+    // An error means that the client disconnected early, which is not a fault of the server.
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }

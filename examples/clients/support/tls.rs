@@ -1,4 +1,4 @@
-//! A certificate of this run's own, and who trusts it.
+//! A self-signed certificate for the run, and a client configuration that trusts it.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::BoxError;
 
-/// What a server speaks, and says so while the connection is secured (ALPN, RFC 7301).
+/// The protocols that a server offers in the TLS handshake (ALPN, RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocols {
-    /// HTTP/1.1 alone.
+    /// Only HTTP/1.1.
     Http1,
-    /// HTTP/2 for those who know it, else HTTP/1.1.
+    /// HTTP/2 for clients that support it, else HTTP/1.1.
     Http2,
 }
 
-/// A certificate for 127.0.0.1, made for this run and signed by nobody else.
+/// A self-signed certificate for 127.0.0.1, created for this run.
 #[derive(Debug)]
 pub struct Tls {
     certificate: CertificateDer<'static>,
@@ -30,11 +30,11 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Makes key and certificate.
+    /// Creates the key and the certificate.
     ///
     /// # Errors
     ///
-    /// When no random numbers are to be had.
+    /// When the system provides no random numbers.
     pub fn new() -> Result<Self, BoxError> {
         let CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;

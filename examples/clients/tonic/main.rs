@@ -1,8 +1,8 @@
-//! A tonic channel. gRPC has two ways to be unavailable: a proxy's 503, and a status of its own in a response that is
-//! otherwise a 200.
+//! A stack over a tonic channel. A gRPC server can be unavailable in two ways: a proxy answers 503, or the server answers
+//! 200 with the gRPC status UNAVAILABLE.
 //!
-//! Every gRPC is a POST, which goes again only if somebody said that it may: `assume_idempotent` for the stack, or
-//! `CallOptions` in the extensions of one request.
+//! Every gRPC call is a POST, which the stack retries only if you allow it: with `assume_idempotent` for the whole stack, or
+//! with `CallOptions` in the extensions of one request.
 //!
 //! ```text
 //! cargo run --example tonic
@@ -49,8 +49,8 @@ async fn main() -> Result<(), BoxError> {
     run.finish()
 }
 
-/// gRPC's own “unavailable” comes in the head of a 200, where nobody but tonic looks. tonic goes by it whatever the
-/// status is, so that may be the one that the stack knows.
+/// Maps the gRPC status UNAVAILABLE in the head of a 200 to a 503, which the stack retries. tonic reads the gRPC status
+/// whatever the HTTP status is.
 fn as_http<B>(mut response: Response<B>) -> Response<B> {
     let status = Status::from_header_map(response.headers());
     if status.is_some_and(|status| status.code() == Code::Unavailable) {

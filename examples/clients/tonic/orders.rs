@@ -1,4 +1,4 @@
-//! What would be generated from a .proto file, in short: the message, and the client over any service.
+//! A short form of what tonic generates from a .proto file: the message, and the client over any service.
 
 use bytes::Bytes;
 use http::{Uri, uri::PathAndQuery};
@@ -13,7 +13,7 @@ use tonic_prost::ProstCodec;
 pub(crate) const WRITE: &str = "/planner.Orders/Write";
 pub(crate) const PLAN: &str = "/planner.Orders/Plan";
 
-/// An order, and what the planner answers to it.
+/// An order. The planner answers with the same message.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Order {
     #[prost(string, tag = "1")]

@@ -1,5 +1,5 @@
-//! The planner's gRPC. Of the attempts to write an order the first finds the proxy without a server, the second a
-//! server that is about to go, and the third is served by tonic. Plans take longer than anybody waits.
+//! The planner as a gRPC server. The first attempt to write an order gets a 503 from the proxy. The second gets UNAVAILABLE
+//! from a server that is shutting down. The third succeeds. A request for a plan never gets a response.
 
 use std::sync::{
     Arc,
@@ -45,7 +45,7 @@ async fn answer(request: Request<Incoming>, written: Arc<AtomicUsize>) -> Respon
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response
         }
-        1 => Status::unavailable("this server is about to go").into_http(),
+        1 => Status::unavailable("this server is shutting down").into_http(),
         _ => {
             let write = tower::service_fn(async |order: tonic::Request<Order>| {
                 Ok::<_, Status>(tonic::Response::new(order.into_inner()))
