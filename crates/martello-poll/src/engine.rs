@@ -28,7 +28,7 @@ pub fn check_poll_name(name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new("poll", format!("{name:?}"), expected))
 }
 
-/// The error for a failure of the database. `temporary` tells whether the operation may succeed later;
+/// The error for a failure of the database. `temporary` says whether the operation may succeed later;
 /// otherwise the poll ends.
 #[must_use]
 pub fn database_failed(temporary: bool, source: impl Into<BoxError>) -> CheckpointError {

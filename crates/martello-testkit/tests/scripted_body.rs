@@ -1,4 +1,4 @@
-//! The scripted body does what it is told, and tells what was done to it.
+//! The scripted body follows its script, and records how it is polled and dropped.
 
 use std::{
     pin::pin,
@@ -20,7 +20,7 @@ fn poll(body: &mut ScriptedBody) -> Polled {
     pin!(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The data of a poll that has some.
+/// The data of a poll that returns a data frame.
 fn data(polled: Polled) -> Option<Bytes> {
     match polled {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
@@ -70,7 +70,7 @@ fn a_pending_step_wakes_its_task_and_a_wait_does_not() {
     handle.release();
     assert_eq!(count(), 2);
     assert!(pin!(&mut body).poll_frame(&mut cx).is_pending());
-    // A release may come before the wait that it ends.
+    // `release` may be called before the body waits.
     handle.release();
     assert!(data(pin!(&mut body).poll_frame(&mut cx)).is_some());
 }

@@ -31,7 +31,7 @@ impl Checkpoint {
 
     /// Moves the start to this time or to that of the next pass, whichever is earlier. Returns whether it changed.
     pub(crate) fn begin_at(&mut self, start: Option<Timestamp>, since: Option<Timestamp>) -> bool {
-        // A start that was not kept, or is computed anew, may be later than what a poll has come to.
+        // A start that was not saved, or that the caller computes again, may be later than the poll's progress.
         let earliest = |start| [Some(start), self.start, since.filter(|_| self.start.is_none())];
         let start = match start {
             Some(start) => earliest(start).into_iter().flatten().min(),

@@ -142,13 +142,18 @@ async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
 #[cfg(unix)]
 fn as_nobody(test: &str, folder: &std::path::Path) {
     use std::os::unix::{fs::PermissionsExt, process::CommandExt};
-    const NOBODY: u32 = 65_534;
-    // Where the tests are, it may not come to.
+    const UNPRIVILEGED: u32 = 65_534;
+    // The unprivileged user may have no access to the directory of the tests.
     let tests = folder.join("tests");
     fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
     let mut command = std::process::Command::new(tests);
-    command.args(["--exact", test]).current_dir(folder).env("TMPDIR", folder).uid(NOBODY).gid(NOBODY);
+    command
+        .args(["--exact", test])
+        .current_dir(folder)
+        .env("TMPDIR", folder)
+        .uid(UNPRIVILEGED)
+        .gid(UNPRIVILEGED);
     let ran = command.output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}");
@@ -164,7 +169,7 @@ async fn a_checkpoint_that_is_no_text_is_an_error_and_not_a_fresh_start() {
     assert_eq!(error.kind(), CheckpointErrorKind::Unusable);
 }
 
-/// Taken for none, it would be written anew, and what was parked would be gone.
+/// If an unreadable file counted as missing, the poller would replace it and lose the parked items.
 #[tokio::test]
 async fn parked_items_that_cannot_be_read_are_an_error_and_are_not_replaced() {
     let folder = tempfile::tempdir().unwrap();

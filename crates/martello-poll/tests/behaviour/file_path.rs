@@ -1,4 +1,4 @@
-//! Where the files of a checkpoint may be, who may read them, and that nobody is led to another file by them.
+//! Where the files of a checkpoint may be, which permissions they get, and that links do not redirect them.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -85,7 +85,7 @@ async fn planted_links_are_not_followed() {
     }
 }
 
-/// Only the checkpoint's own path is one that somebody has named.
+/// Links are followed only at the checkpoint's own path, which the user configured.
 #[tokio::test]
 async fn what_is_parked_is_not_written_where_a_planted_link_leads_to() {
     let (folder, path) = folder_and_path();

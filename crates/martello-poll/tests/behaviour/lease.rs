@@ -124,7 +124,7 @@ async fn a_lease_that_is_found_lost_is_told_before_anything_else_is_done() {
     let server = server();
     let mut one = poller(&server, &store);
     assert_eq!(next(&mut one).await, batch(&["a"]));
-    // Somebody takes it by force, and gives it up.
+    // Another holder takes the lease by force, and releases it.
     store.release(Fence(1)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(25)).await;
     assert_eq!(next(&mut one).await, Seen::Failed(PollErrorKind::LeaseLost, Duration::from_secs(1)));

@@ -1,4 +1,4 @@
-//! A start that is computed anew at each start of the process, such as an hour ago.
+//! A start that the process computes each time it starts, such as an hour ago.
 
 use std::{fs, time::Duration};
 
@@ -54,7 +54,7 @@ async fn the_start_is_kept_before_the_first_request_and_asked_from_after_a_resta
     let mut first = poller(&server, &store, "09:00:00");
     assert_eq!(next(&mut first).await, batch(&["a"]));
     assert!(matches!(next(&mut first).await, Seen::Failed(PollErrorKind::Page, _)));
-    // A crash: the lease runs out, and nobody saves anything.
+    // A crash: the lease expires, and nothing is saved.
     drop(first);
     tokio::time::sleep(Duration::from_secs(61)).await;
     let mut second = poller(&server, &store, "10:00:00");

@@ -52,12 +52,12 @@ pub enum Misuse {
 impl fmt::Display for Misuse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::CalledUnready => "it called an instance that it had never polled ready",
-            Self::CalledClone => "it called a clone on the readiness of the original",
+            Self::CalledUnready => "it called an instance without polling it ready first",
+            Self::CalledClone => "it polled the original ready, but called an unready clone",
             Self::CalledTwice => "it called an instance twice after polling it ready once",
-            Self::CalledPending => "it called an instance whose readiness was pending",
-            Self::CalledAfterError => "it called an instance whose readiness had failed",
-            Self::PolledAfterCompletion => "it polled a response future after its completion",
+            Self::CalledPending => "it called an instance after a pending `poll_ready`",
+            Self::CalledAfterError => "it called an instance after a failed `poll_ready`",
+            Self::PolledAfterCompletion => "it polled a response future after the future had completed",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Serves one connection, one request after the other.
+//! Serves the requests of one connection, one after the other.
 
 use std::{io, sync::Arc};
 
@@ -14,13 +14,13 @@ use super::{
     wire::Wire,
 };
 
-/// What becomes of the connection.
+/// What happens to the connection after an exchange.
 enum Then {
     NextRequest,
     Close,
     Abandon,
     Reset,
-    /// The peer was told that this is no HTTP connection any more.
+    /// A 101 ended HTTP on this connection: stay silent until the peer leaves.
     Silence,
 }
 
@@ -60,15 +60,15 @@ async fn exchange(wire: &mut Wire, number: usize, shared: &Arc<Shared>) -> Resul
         && !reply.interim.contains(&100)
         && head.withholds_body(wire)
     {
-        // RFC 9110 §10.1.1: its body may come or not, and could not be told from the next request.
+        // RFC 9110 §10.1.1: the client may or may not send the body, so the next bytes are ambiguous. Close.
         reply = reply.close_connection();
         then = Then::Close;
     }
     answer(wire, &mut in_flight, &reply, &head.request.method).await?;
-    // Whoever is not counted out by now has an ending for which no byte is written.
+    // A reply that writes no byte has not ended the request in the count; dropping this does.
     drop(in_flight);
     if early && matches!(then, Then::NextRequest) && read_body(&mut head, wire, shared).await.is_err() {
-        // It has had its answer.
+        // The response is already sent.
         then = Then::Close;
     }
     Ok(then)
@@ -80,7 +80,7 @@ async fn read_body(head: &mut Head, wire: &mut Wire, shared: &Shared) -> Result<
     read
 }
 
-/// Everything that comes before the final head.
+/// Sends the interim responses, and waits for the delay.
 async fn announce(wire: &mut Wire, reply: &Reply) -> io::Result<()> {
     for status in &reply.interim {
         wire.write(&interim(*status)).await?;

@@ -51,7 +51,7 @@ pub struct Server {
 
 impl Server {
     /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless [`set_wait_timeout`](Self::set_wait_timeout)
-    /// says otherwise: 10 s, which is more than a test on a busy machine takes, and less than anybody waits for one that hangs.
+    /// sets another time. 10 s is more than a test on a busy machine takes, and short enough to notice a test that hangs.
     pub const WAIT_TIMEOUT: Duration = state::WAIT_TIMEOUT;
 
     /// Starts a server on a free port of 127.0.0.1 that replies 200 with an empty body by default.
@@ -246,7 +246,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
                     let number = shared.connected();
                     connections.spawn(connection::serve(stream, number, Arc::clone(&shared)));
                 }
-                // A peer that left before it was accepted, or no file descriptors: the next may fare better.
+                // The peer left before it was accepted, or no file descriptor is free. The next connection may succeed.
                 Err(_) => tokio::task::yield_now().await,
             },
         }

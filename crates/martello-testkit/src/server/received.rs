@@ -13,23 +13,23 @@ pub struct Received {
     pub version: Version,
     /// The headers in order, repeated ones included.
     pub headers: HeaderMap,
-    /// What has been read of the body, at most 16 MiB. Empty while the body is still on its way.
+    /// The part of the body that was read, at most 16 MiB. Empty until the body has been read.
     pub body: Bytes,
     /// The trailers of a chunked body.
     pub trailers: HeaderMap,
     /// Whether the body was read to its end.
     ///
-    /// Stays `false` for a request whose sender left in the middle of it, whose body was too large or malformed,
-    /// or whose reply was [`Reply::close_before_reading`](super::Reply::close_before_reading).
+    /// Stays `false` if the client left before the end, if the body was too large or malformed, or if the reply was
+    /// [`Reply::close_before_reading`](super::Reply::close_before_reading).
     pub complete: bool,
-    /// The connection that brought the request; the first accepted is 1.
+    /// The number of the connection, in the order in which connections were accepted. The first is 1.
     pub connection: usize,
-    /// The place in the order in which request heads arrived; the first is 1.
+    /// The number of the request, in the order in which heads arrived. The first is 1.
     pub sequence: usize,
 }
 
 impl Received {
-    /// A header's first value as text, if there is one and it is visible ASCII.
+    /// The first value of a header as text. `None` if the header is missing or is not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

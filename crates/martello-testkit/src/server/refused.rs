@@ -5,8 +5,7 @@ use tokio::net::TcpSocket;
 
 /// A loopback port that refuses every connection while this value lives.
 ///
-/// The port is bound and nobody listens on it, so neither another test nor the kernel can hand it to somebody else
-/// in the meantime.
+/// The port is bound without a listener, so no other test and no other process can get it in the meantime.
 #[derive(Debug)]
 pub struct Refused {
     address: SocketAddr,
@@ -20,7 +19,7 @@ impl Refused {
         Ok(Self { address: socket.local_addr()?, _socket: socket })
     }
 
-    /// The address that refuses.
+    /// The address that refuses connections.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -2,14 +2,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// What the [`Server`](super::Server) does with one request: a response, a fault, or a response with a fault in it.
+/// How the [`Server`](super::Server) handles one request: with a response, a fault, or a response with a fault in it.
 ///
-/// The faults combine: `Reply::status(503).delay(..).body(..).cut_after(10)` waits, announces the whole body, sends
-/// ten bytes of it and closes. Of several ways to end (`stall_after`, `cut_after`, `reset_after`, `close_connection`) the
-/// last one named holds.
+/// The faults combine: `Reply::status(503).delay(..).body(..).cut_after(10)` waits, declares the length of the whole body,
+/// sends ten bytes of it and closes. If several ways to end are set (`stall_after`, `cut_after`, `reset_after`,
+/// `close_connection`), the last one wins.
 ///
-/// Responses to `HEAD` and those with status 1xx, 204 or 304 carry no body bytes, whatever is scripted; `HEAD` and 304 still
-/// announce the length.
+/// ```
+/// use std::time::Duration;
+///
+/// use martello_testkit::{Reply, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Server::start().await?;
+/// server.replies([
+///     Reply::status(503).header("retry-after", "1"),
+///     Reply::ok().body("the whole body").cut_after(3),
+///     Reply::status(201).delay(Duration::from_millis(50)),
+/// ]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A response to `HEAD`, or with status 1xx, 204 or 304, has no body, even if one is scripted. `HEAD` and 304 still declare
+/// the length.
 #[derive(Debug, Clone)]
 #[must_use = "a reply does nothing until it is handed to a server"]
 pub struct Reply {
@@ -21,7 +38,7 @@ pub struct Reply {
     pub(super) delay: Duration,
     pub(super) pace: Option<(usize, Duration)>,
     pub(super) at: At,
-    /// So many bytes of the body are sent, then comes the end.
+    /// The number of bytes of the body to send before the end.
     pub(super) limit: Option<usize>,
     pub(super) end: End,
 }
@@ -46,11 +63,11 @@ pub(super) enum Framing {
 pub(super) enum At {
     BodyRead,
     HeadRead,
-    /// As `HeadRead`, and the body is never read.
+    /// Like `HeadRead`, but the body is never read.
     NeverReadBody,
 }
 
-/// What becomes of the connection after the last byte.
+/// What happens to the connection after the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     KeepAlive,
@@ -62,8 +79,8 @@ pub(super) enum End {
 impl Reply {
     /// A reply with this status, no headers and an empty body.
     ///
-    /// Any number is sent as it is, three digits or not. A 101 ends HTTP on its connection: the server then stays silent
-    /// until the peer leaves.
+    /// The number is not checked. After a 101, which ends HTTP on the connection, the server stays silent until the peer
+    /// leaves.
     pub fn status(status: u16) -> Self {
         Self {
             status,
@@ -89,36 +106,36 @@ impl Reply {
         Self { content: Content::Raw(bytes.into()), ..Self::ok() }
     }
 
-    /// Closes the connection without an answer, once the request has been read.
+    /// Closes the connection without a response, after the request has been read.
     pub fn close() -> Self {
         Self { content: Content::Nothing, end: End::Close, ..Self::ok() }
     }
 
-    /// Closes the connection as soon as the request's head is there, without reading its body.
+    /// Closes the connection as soon as the request's head has arrived, without reading the body.
     ///
-    /// Where bytes of the body have arrived already, the kernel turns this into a reset.
+    /// If bytes of the body have already arrived, the kernel sends a reset.
     pub fn close_before_reading() -> Self {
         Self { at: At::NeverReadBody, ..Self::close() }
     }
 
-    /// Resets the connection (TCP RST) without an answer, once the request has been read.
+    /// Resets the connection (TCP RST) without a response, after the request has been read.
     pub fn reset() -> Self {
         Self { end: End::Reset, ..Self::close() }
     }
 
-    /// Never answers: reads the request, then stays silent until the peer leaves.
+    /// Never responds: reads the request, then stays silent until the peer leaves.
     pub fn silence() -> Self {
         Self { end: End::Stall, ..Self::close() }
     }
 
-    /// Starts a head with this reply's status and headers and never ends it, up to 64 MiB.
+    /// Sends a head that does not end, up to 64 MiB, with this reply's status and headers first.
     pub fn endless_headers() -> Self {
         Self { content: Content::EndlessHeaders, end: End::Close, ..Self::ok() }
     }
 
-    /// Adds a header line. Names may repeat, and nothing is checked: control characters are sent as they are.
+    /// Adds a header line. Names may repeat. The name and the value are not checked: control characters are sent unchanged.
     ///
-    /// A `content-length` or `transfer-encoding` given here replaces the server's own line and changes nothing else.
+    /// A `content-length` or `transfer-encoding` replaces the server's own line, and does not change how the body is sent.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push(line(name, value));
         self
@@ -130,7 +147,7 @@ impl Reply {
         self
     }
 
-    /// Sends a body that never ends, in chunks, until the peer leaves or 256 MiB are sent.
+    /// Sends an endless body in chunks, until the peer leaves or 256 MiB are sent.
     pub fn endless_body(mut self) -> Self {
         self.content = Content::EndlessBody;
         self.end = End::Close;
@@ -145,7 +162,7 @@ impl Reply {
         self
     }
 
-    /// Adds a trailer behind a body that is sent in chunks, which this implies.
+    /// Adds a trailer after the body. Implies [`chunked`](Self::chunked).
     pub fn trailer(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self = self.chunked();
         if let Framing::Chunked(trailers) = &mut self.framing {
@@ -154,55 +171,57 @@ impl Reply {
         self
     }
 
-    /// Sends this `content-length` whatever the body's length is, and closes the connection after the body.
+    /// Declares this `content-length`, whatever the body's real length, and closes the connection after the body.
     pub fn declare_length(mut self, length: u64) -> Self {
         self.framing = Framing::Length(Some(length));
         self.end = End::Close;
         self
     }
 
-    /// Sends an informational response (100 to 199, except 101) before the final head. May be repeated.
+    /// Sends an informational response (100 to 199, except 101) before the final head. Can be called several times.
     pub fn interim(mut self, status: u16) -> Self {
         self.interim.push(status);
         self
     }
 
-    /// Waits before the head, after any [`interim`](Self::interim) response.
+    /// Waits before the head is sent, after any [`interim`](Self::interim) response.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sends the body in pieces of `size` bytes (at least 1), the first with the head, and waits `every` between two of them.
+    /// Sends the body in pieces of `size` bytes (at least 1), and waits for the time `every` between two pieces. The first
+    /// piece is sent with the head.
     pub fn trickle(mut self, size: usize, every: Duration) -> Self {
         self.pace = Some((size.max(1), every));
         self
     }
 
-    /// Answers as soon as the request's head is there. The request's body is read after the answer.
+    /// Responds as soon as the request's head has arrived. The body is read after the response.
     ///
-    /// A request that expects `100-continue` gets none but one that is scripted as [`interim`](Self::interim). If it has sent nothing of its
-    /// body when it is answered, the answer carries `connection: close` and the connection closes without the body (RFC 9110 §10.1.1).
+    /// A request that expects `100-continue` gets a 100 only if it is scripted as [`interim`](Self::interim). If none of
+    /// the request's body has arrived when the server responds, the response has `connection: close`, and the connection closes
+    /// without the body (RFC 9110 §10.1.1).
     ///
-    /// For scripted replies only: a handler is asked when the whole body has been read.
+    /// For scripted replies only: the handler is called after the whole body has been read.
     pub fn early(mut self) -> Self {
         self.at = At::HeadRead;
         self
     }
 
-    /// Sends so many bytes of the body, then nothing, and keeps the connection open until the peer leaves.
+    /// Sends this many bytes of the body, then stays silent until the peer leaves.
     pub fn stall_after(self, bytes: usize) -> Self {
         self.ends(bytes, End::Stall)
     }
 
-    /// Sends so many bytes of the body, then closes the connection.
+    /// Sends this many bytes of the body, then closes the connection.
     pub fn cut_after(self, bytes: usize) -> Self {
         self.ends(bytes, End::Close)
     }
 
-    /// Sends so many bytes of the body, then resets the connection (TCP RST).
+    /// Sends this many bytes of the body, then resets the connection (TCP RST).
     ///
-    /// Bytes that the kernel has not handed to the peer by then are lost.
+    /// Bytes that the peer has not received by then are lost.
     pub fn reset_after(self, bytes: usize) -> Self {
         self.ends(bytes, End::Reset)
     }

@@ -1,4 +1,4 @@
-//! Reads requests off the wire.
+//! Reads and parses requests.
 
 use std::io;
 
@@ -14,9 +14,9 @@ const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Why a request could not be read.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// The peer left; nobody is there to be answered.
+    /// The peer left, so no response is possible.
     Gone,
-    /// The answer is this status, and the end of the connection.
+    /// Respond with this status, and close the connection.
     Refuse(u16),
 }
 
@@ -54,7 +54,7 @@ impl Head {
         }
     }
 
-    /// Has the peer send its body, if it waits to be told.
+    /// Sends `100 Continue`, if the peer expects it.
     pub(super) async fn invite_body(&self, wire: &mut Wire) -> io::Result<()> {
         if self.expects_continue {
             wire.write(&interim(100)).await?;
@@ -62,12 +62,12 @@ impl Head {
         Ok(())
     }
 
-    /// Whether the peer waits to be told before it sends its body, and has sent none of it so far.
+    /// Whether the peer expects `100 Continue`, and has sent none of the body yet.
     pub(super) fn withholds_body(&self, wire: &mut Wire) -> bool {
         self.expects_continue && !matches!(self.delimited, Delimited::Length(0)) && !wire.has_more()
     }
 
-    /// Reads the body into the request. What was read before a failure is kept there too.
+    /// Reads the body into the request. If it fails, the request keeps the part that was read.
     pub(super) async fn read_body(&mut self, wire: &mut Wire) -> Result<(), Unreadable> {
         let mut body = BytesMut::new();
         let read = match self.delimited {
@@ -126,7 +126,7 @@ fn to_map(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Unreadable> {
     Ok(map)
 }
 
-/// RFC 9112 §6.3: `transfer-encoding` overrides, and lengths that disagree make the message unreadable.
+/// RFC 9112 §6.3: `transfer-encoding` overrides `content-length`, and different lengths make the message malformed.
 fn delimited(headers: &HeaderMap) -> Result<Delimited, Unreadable> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let chunked = has_token(headers, header::TRANSFER_ENCODING, "chunked");
@@ -151,7 +151,7 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     tokens.any(|found| found.trim().eq_ignore_ascii_case(token))
 }
 
-/// Reads more, unless the buffer has reached its bound.
+/// Reads more into the buffer, or returns `beyond` if the buffer has reached its bound.
 async fn more(wire: &mut Wire, bound: usize, beyond: Unreadable) -> Result<(), Unreadable> {
     if wire.buffer.len() >= bound {
         return Err(beyond);
@@ -159,7 +159,7 @@ async fn more(wire: &mut Wire, bound: usize, beyond: Unreadable) -> Result<(), U
     if wire.fill().await? { Ok(()) } else { Err(Unreadable::Gone) }
 }
 
-/// Moves so many bytes of the wire to the body.
+/// Moves this many bytes from the connection to the body.
 async fn take(wire: &mut Wire, length: usize, body: &mut BytesMut) -> Result<(), Unreadable> {
     let mut missing = length;
     if missing > MAX_BODY_BYTES - body.len() {

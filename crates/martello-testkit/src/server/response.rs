@@ -1,4 +1,4 @@
-//! Turns a reply into the pieces that are written one by one.
+//! Encodes a reply as pieces, which are written one by one.
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
@@ -9,13 +9,13 @@ const PIECE: usize = 16 * 1024;
 const MOST_ENDLESS_BODY: usize = 256 * 1024 * 1024;
 const MOST_ENDLESS_HEADERS: usize = 64 * 1024 * 1024;
 
-/// The bytes of a response, in the pieces in which they are written. The head travels with the first piece.
+/// The bytes of a response, in pieces. The first piece contains the head.
 pub(super) struct Pieces {
     head: BytesMut,
     body: Source,
     size: usize,
     chunked: bool,
-    /// The last chunk and the trailers; empty for every other framing, and for a body that is cut.
+    /// The last chunk and the trailers. Empty without chunked framing, and for a truncated body.
     finish: Bytes,
     done: bool,
 }
@@ -109,7 +109,7 @@ impl Iterator for Pieces {
     }
 }
 
-/// The head of a response; without a length it is left open for more headers.
+/// Encodes the head of a response. Without a length, it is left open for more headers.
 fn head(reply: &Reply, length: Option<usize>) -> BytesMut {
     let mut head = status_line(reply.status);
     put_lines(&mut head, &reply.headers);
@@ -129,7 +129,7 @@ fn head(reply: &Reply, length: Option<usize>) -> BytesMut {
     head
 }
 
-/// An informational response.
+/// Encodes an informational response.
 pub(super) fn interim(status: u16) -> BytesMut {
     let mut head = status_line(status);
     head.extend_from_slice(b"\r\n");

@@ -1,4 +1,4 @@
-//! What the server has seen. One lock guards it all, so that its numbers agree with each other.
+//! The state of the server. One lock guards all of it, so that its numbers are consistent.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,17 +13,17 @@ use tokio::{net::TcpStream, sync::watch};
 
 use super::{Received, Reply};
 
-/// So many requests are remembered, the newest ones.
+/// The most requests that are kept, the newest ones.
 const MAX_REQUESTS: usize = 10_000;
-/// So many bytes of their bodies are remembered.
+/// The most bytes of their bodies that are kept.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long a wait of a test lasts at most, by default.
+/// How long a wait lasts at most by default.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type Handler = Box<dyn FnMut(&Received) -> Reply + Send>;
 
-/// What the server and its connections share.
+/// The state that the server and its connections share.
 pub(super) struct Shared {
     pub(super) state: watch::Sender<ServerState>,
     handler: Mutex<Handler>,
@@ -31,11 +31,11 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct ServerState {
-    /// How long who waits for something waits at most, where that is not the default.
+    /// How long a wait lasts at most, if set.
     pub(super) wait_timeout: Option<Duration>,
     pub(super) connections: usize,
     pub(super) received: usize,
-    /// Those in flight, by their place in the order of arrival.
+    /// The requests in flight, by their number in the order of arrival.
     pub(super) in_flight: BTreeMap<usize, (Method, Uri)>,
     pub(super) most_in_flight: usize,
     pub(super) script: VecDeque<Reply>,
@@ -62,7 +62,7 @@ impl Shared {
         number
     }
 
-    /// Records a request whose head has arrived, gives it its number, and takes the next scripted reply for it.
+    /// Records a request whose head has arrived, sets its number, and takes the next scripted reply.
     pub(super) fn arrived(self: &Arc<Self>, request: &mut Received) -> (InFlight, Option<Reply>) {
         let mut reply = None;
         self.state.send_modify(|state| {
@@ -77,7 +77,7 @@ impl Shared {
         (InFlight { shared: Arc::clone(self), sequence: request.sequence, counted: true }, reply)
     }
 
-    /// Completes the record of a request with what was read of its body.
+    /// Adds the body that was read to the record of a request.
     pub(super) fn body_read(&self, request: &Received) {
         self.state.send_modify(|state| {
             let mut newest_first = state.requests.iter_mut().rev();
@@ -106,7 +106,7 @@ impl ServerState {
     }
 }
 
-/// One request in flight; counted until it is finished or dropped.
+/// A request in flight. It counts until it is finished or dropped.
 pub(super) struct InFlight {
     shared: Arc<Shared>,
     sequence: usize,
@@ -114,10 +114,10 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Writes the last bytes of a response, and counts the request out in the same instant.
+    /// Writes the last bytes of a response, and ends the request in the count at the same moment.
     ///
-    /// The lock is held across the (non-blocking) write: a client that has seen the end of this response cannot have
-    /// its next request counted before this one is counted out.
+    /// The lock is held during the (non-blocking) write. So if a client starts another request after the end of this
+    /// response, the server never counts both as in flight.
     pub(super) async fn finish(&mut self, stream: &TcpStream, mut last: Bytes) -> io::Result<()> {
         while !last.is_empty() {
             stream.writable().await?;

@@ -1,4 +1,4 @@
-//! Waits that fail in time instead of hanging.
+//! Waits with a timeout, so that a test fails instead of hanging.
 
 use std::{convert::Infallible, fmt, panic::Location, sync::mpsc, thread, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use super::state::ServerState;
 
-/// So many requests are named.
+/// The most requests that a message names.
 const MAX_NAMED: usize = 5;
 
-/// What was the case when a wait was given up.
+/// The message of a wait that timed out.
 pub(super) struct WaitTimedOut(String);
 
 impl WaitTimedOut {
@@ -20,8 +20,8 @@ impl WaitTimedOut {
         let unnamed = state.requests.len().saturating_sub(MAX_NAMED);
         let latest = state.requests.iter().skip(unnamed).map(|request| name(&request.method, &request.uri));
         let latest = latest.collect::<Vec<_>>().join(", ");
-        let latest = if latest.is_empty() { latest } else { format!("; the latest: {latest}") };
-        Self(format!("{came} of {wanted} arrived within {wait_timeout:?}, over {connections}{latest}"))
+        let latest = if latest.is_empty() { latest } else { format!("; latest requests: {latest}") };
+        Self(format!("{came} of {wanted} arrived within {wait_timeout:?} on {connections}{latest}"))
     }
 
     pub(super) fn idling(state: &ServerState, wait_timeout: Duration) -> Self {
@@ -33,14 +33,14 @@ impl WaitTimedOut {
     pub(super) fn stopping(state: &ServerState, wait_timeout: Duration) -> Self {
         let requests = oldest_in_flight(state);
         Self(format!(
-            "the server has not stopped within {wait_timeout:?}, because its handler has not returned: {requests}"
+            "the server did not stop within {wait_timeout:?}, because its handler has not returned for {requests}"
         ))
     }
 
-    /// Fails the test that has waited.
+    /// Panics, which fails the test.
     #[expect(clippy::panic, reason = "a test that waits in vain has failed")]
     pub(super) fn fail(self, caller: &Location<'_>) -> ! {
-        panic!("{}; it was waited for at {caller}, and `Server::set_wait_timeout` allows more time", self.0)
+        panic!("{}; the wait is at {caller}; to wait longer, call `Server::set_wait_timeout`", self.0)
     }
 }
 
@@ -53,7 +53,7 @@ fn oldest_in_flight(state: &ServerState) -> String {
     }
 }
 
-/// Method and path, or the authority that a CONNECT names. Without the query: secrets stand there.
+/// The method and the path, or the authority of a CONNECT. Leaves out the query, which may contain secrets.
 fn name(method: &Method, uri: &Uri) -> String {
     let path =
         if *method == Method::CONNECT { uri.authority().map_or("", Authority::as_str) } else { uri.path() };
@@ -69,12 +69,12 @@ impl fmt::Display for Count {
     }
 }
 
-/// A timer by the machine's clock. Dropping it ends its thread.
+/// A timer on the machine's clock. Dropping it ends its thread.
 ///
-/// A timer of tokio's would not do: a runtime that waits for a socket counts as idle, and a paused clock then jumps to the
-/// next timer. Nor would a blocking task, because it keeps a paused clock from moving at all.
+/// tokio's timers do not work here: a runtime that waits for a socket counts as idle, and a paused clock then jumps to the
+/// next timer. A blocking task does not work either, because it stops a paused clock from advancing.
 struct Timer {
-    /// Closed when it is due.
+    /// Closed when the time has passed.
     due: oneshot::Receiver<Infallible>,
     _dropped: mpsc::Sender<Infallible>,
 }
@@ -84,7 +84,7 @@ impl Timer {
         let (not_due, due) = oneshot::channel();
         let (dropped, until_dropped) = mpsc::channel::<Infallible>();
         thread::spawn(move || {
-            // Nothing is ever sent: it returns when the time has passed, or nobody waits any more.
+            // No value is ever sent. This returns when the time has passed, or when the timer is dropped.
             let _ = until_dropped.recv_timeout(time);
             drop(not_due);
         });
@@ -92,14 +92,14 @@ impl Timer {
     }
 }
 
-/// What the future yields; `None` if it has not completed within this time of the machine's clock.
+/// Returns the future's output, or `None` if it does not complete within this time on the machine's clock.
 pub(super) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     let too_late = async {
         let mut timer = Timer::start(time);
         (&mut timer.due).await
     };
     tokio::select! {
-        // What has come is there, however late this task had its turn; and what is there at once takes no timer.
+        // Poll the future first: a completed future wins even if this task runs late, and needs no timer.
         biased;
         output = future => Some(output),
         _ = too_late => None,

@@ -6,10 +6,10 @@ use tokio::{
     net::TcpStream,
 };
 
-/// So much is read ahead of what is being parsed.
+/// The most bytes that are read ahead.
 const MOST_READ_AHEAD: usize = 17 * 1024 * 1024;
 
-/// A connection and what was read from it but not yet used.
+/// A connection, and the bytes that were read from it and not yet parsed.
 pub(super) struct Wire {
     pub(super) stream: TcpStream,
     pub(super) buffer: BytesMut,
@@ -17,17 +17,17 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(stream: TcpStream) -> Self {
-        // NOTE: without this, a trickled response would be held back by Nagle's algorithm.
+        // NOTE: without this, Nagle's algorithm would delay a trickled response.
         let _ = stream.set_nodelay(true);
         Self { stream, buffer: BytesMut::new() }
     }
 
-    /// Reads more into the buffer; false when the peer has sent its last byte.
+    /// Reads more into the buffer. Returns false if the peer has closed its side.
     pub(super) async fn fill(&mut self) -> io::Result<bool> {
         Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
     }
 
-    /// Whether more has arrived already.
+    /// Whether more bytes have arrived.
     pub(super) fn has_more(&mut self) -> bool {
         !self.buffer.is_empty() || self.stream.try_read_buf(&mut self.buffer).is_ok_and(|bytes| bytes > 0)
     }
@@ -36,7 +36,7 @@ impl Wire {
         self.stream.write_all(bytes).await
     }
 
-    /// Waits, unless the peer leaves meanwhile. What it sends is kept for later.
+    /// Waits for this time, or fails if the peer leaves. Buffers what the peer sends.
     pub(super) async fn pause(&mut self, wait: Duration) -> io::Result<()> {
         if wait.is_zero() {
             return Ok(());
@@ -55,21 +55,21 @@ impl Wire {
         }
     }
 
-    /// Waits until the peer leaves, and throws away what it still sends.
+    /// Waits until the peer leaves, and discards what it sends.
     pub(super) async fn departure(&mut self) {
         while let Ok(true) = self.fill().await {
             self.buffer.clear();
         }
     }
 
-    /// Ends our side, then waits for the peer's end, so that no unread byte turns the close into a reset.
+    /// Closes the sending side, then waits for the peer to close, so that unread bytes do not turn the close into a reset.
     pub(super) async fn close(mut self) {
         if self.stream.shutdown().await.is_ok() {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.departure()).await;
         }
     }
 
-    /// Closes at once, with a reset instead of an orderly end.
+    /// Resets the connection at once.
     pub(super) fn reset(self) -> io::Result<()> {
         self.stream.set_zero_linger()
     }

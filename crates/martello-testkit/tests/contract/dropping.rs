@@ -1,4 +1,4 @@
-//! Layers that lose something when a call or a body is dropped.
+//! Layers that leak when a call or a body is dropped.
 
 use std::{future::poll_fn, mem::forget, pin::Pin, sync::Arc, task::Poll};
 
@@ -50,7 +50,7 @@ async fn a_layer_that_loses_a_permit_with_an_unread_body_is_named() {
     assert_eq!(found, (Scenario::UnreadBodies, Fault::Hung));
 }
 
-/// A future that lives on when it is dropped, as if it were handed to a task that nobody owns.
+/// A future that stays alive after it is dropped, as if a detached task owned it.
 struct Detached<F>(Option<Pin<Box<F>>>);
 
 impl<F> Drop for Detached<F> {

@@ -1,4 +1,4 @@
-//! The probe names what a broken layer breaks, and passes what is sound.
+//! The probe names the promise that a layer breaks, and accepts correct layers.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod dropping;
@@ -20,7 +20,7 @@ fn request() -> Request<Body> {
     Request::new(Full::new(Bytes::from_static(b"a request with a body")))
 }
 
-/// What the probe finds in a layer, which has to be something.
+/// The violation that the probe finds in a broken layer.
 macro_rules! violation {
     ($layer:expr) => {{
         let violation = crate::contract::check_layer($layer, crate::request).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Layers with a queue of their own, for one turn at a time.
+//! Layers with a queue of their own, which allow one call at a time.
 
 use std::{
     collections::VecDeque,
@@ -21,7 +21,7 @@ enum Way {
     Right,
     KeepsTheFirstWaker,
     LosesTheTurnOfTheDropped,
-    /// And so does not find itself when it is dropped after it was polled with another one.
+    /// Therefore it does not find its own entry if it is dropped after a poll with another waker.
     KnowsItselfByItsFirstWaker,
 }
 
@@ -57,7 +57,7 @@ impl Drop for Turn {
     }
 }
 
-/// One place in the queue.
+/// An entry in the queue.
 struct Place {
     queue: Arc<Queue>,
     granted: Arc<AtomicBool>,
@@ -106,7 +106,7 @@ async fn turn(queue: Arc<Queue>) -> Turn {
     poll_fn(|cx| place.poll_turn(cx)).await
 }
 
-/// A layer with a queue, which works in this way.
+/// A layer with a queue that has this behaviour.
 macro_rules! queueing {
     ($way:expr) => {{
         let queue = Arc::new(Queue { way: $way, state: Mutex::default() });

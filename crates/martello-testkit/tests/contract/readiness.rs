@@ -1,4 +1,4 @@
-//! Layers that get readiness wrong.
+//! Layers that handle readiness wrongly.
 
 use std::{
     convert::Infallible,
@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::{Body, Fault, Inner, Scenario, violation};
 
-/// A layer that is wrong in one way.
+/// A layer with one fault.
 #[derive(Clone)]
 struct Wrong {
     inner: Inner,

@@ -1,4 +1,4 @@
-//! Layers whose response futures and bodies do not keep their word.
+//! Layers whose response futures and bodies break their contracts.
 
 use std::{
     convert::Infallible,
@@ -54,7 +54,7 @@ async fn a_layer_that_polls_a_completed_future_is_named() {
     assert_eq!(found, (Scenario::ReadyThenCall, Fault::Misused(Misuse::PolledAfterCompletion)));
 }
 
-/// A body that keeps the first waker of each frame.
+/// A body that keeps only the first waker of each frame.
 struct KeepsTheFirst {
     inner: MemoryBody,
     first: Option<Waker>,
@@ -85,7 +85,7 @@ async fn a_body_that_keeps_the_first_waker_of_a_frame_is_named() {
     assert_eq!(found, (Scenario::ChangingWakers, Fault::Hung));
 }
 
-/// A body that tells lies about another one.
+/// A body that reports wrong hints about the inner body.
 struct Lying {
     inner: MemoryBody,
     size: Option<SizeHint>,
@@ -128,7 +128,7 @@ async fn a_body_that_goes_on_after_its_end_is_named() {
     assert_eq!(found, (Scenario::ReadyThenCall, Fault::FrameAfterEnd));
 }
 
-/// A body whose frames pass through a function, which may swallow them.
+/// A body that passes its frames through a function, which may discard them.
 struct Through {
     inner: MemoryBody,
     change: fn(Frame<Bytes>) -> Option<Frame<Bytes>>,

@@ -21,7 +21,7 @@ async fn no_paused_clock_is_needed() {
     contract::check_layer(Identity::new(), request).await.unwrap();
 }
 
-/// A limit that takes its permit in the response future, and a wait through a timer beside it.
+/// A limit that acquires its permit in the response future, and a timer beside it.
 fn limit_in_the_future() -> impl Layer<
     Inner,
     Service: tower_service::Service<

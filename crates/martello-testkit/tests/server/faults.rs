@@ -1,4 +1,4 @@
-//! Each fault, as a client sees it.
+//! How a client experiences each fault.
 
 use std::{io, time::Duration};
 
@@ -15,14 +15,14 @@ use crate::support::{client, post, raw, read, soon};
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 
-/// A server that has one reply to give.
+/// A server with one scripted reply.
 async fn giving(reply: Reply) -> Server {
     let server = Server::start().await.unwrap();
     server.reply(reply);
     server
 }
 
-/// What a client of hyper-util's gets: the status, and the body unless it breaks.
+/// What hyper-util's client receives: the status, and the body or its error.
 async fn call(reply: Reply) -> Option<(StatusCode, Option<usize>)> {
     let server = giving(reply).await;
     let response = soon(client().request(post(server.uri("/"), "ask"))).await.ok()?;
@@ -82,13 +82,13 @@ async fn a_stalled_body_says_nothing_more() {
 #[tokio::test]
 async fn a_trickled_body_comes_in_pieces() {
     let trickled = |every| Reply::ok().body("0123456789").trickle(4, every);
-    // The first piece does not wait for the others,
+    // The first piece arrives without waiting for the others,
     let server = giving(trickled(Duration::from_secs(60))).await;
     let mut body = client().get(server.uri("/")).await.unwrap().into_body();
     assert_eq!(soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "0123");
     assert_eq!(server.in_flight(), 1);
 
-    // and these take their time.
+    // which arrive slowly.
     let every = Duration::from_millis(20);
     let (server, start) = (giving(trickled(every)).await, Instant::now());
     let response = client().get(server.uri("/")).await.unwrap();
@@ -112,7 +112,7 @@ async fn an_early_answer_does_not_wait_for_the_body() {
     soon(stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 403 Forbidden");
     assert!(!server.requests()[0].complete);
-    // The rest of the request is read all the same, and the connection goes on.
+    // The server still reads the rest of the request, and the connection stays open.
     stream.write_all(b"abcGET /next HTTP/1.1\r\n\r\n").await.unwrap();
     server.received(2).await;
     assert_eq!((server.requests()[0].body.as_ref(), server.connections()), (b"abc".as_slice(), 1));
@@ -135,7 +135,7 @@ async fn an_early_answer_to_a_request_that_waits_for_100_is_the_last_on_its_conn
 
 #[tokio::test]
 async fn an_early_answer_comes_without_a_100_to_a_body_that_did_not_wait_for_it() {
-    // However the request falls into what is read at once.
+    // However the bytes of the request are split into reads.
     for length in 0..70 {
         let server = giving(Reply::status(403).early()).await;
         let request = format!("{}abc{NEXT}", EXPECTING.replace("/ ", &format!("/{} ", "x".repeat(length))));

@@ -1,4 +1,4 @@
-//! The server as an HTTP/1.1 peer that behaves: keep-alive, framing, records, its life and end.
+//! The server as a correct HTTP/1.1 peer: keep-alive, framing, records, start and stop.
 
 use std::{io, time::Duration};
 
@@ -54,7 +54,7 @@ async fn a_uri_is_cut_where_it_would_hold_more_than_65_534_bytes() {
     let path = "x".repeat(room);
     assert_eq!(server.uri(&path).path(), format!("/{path}"));
     assert_eq!(server.uri(&format!("{path}x")).path(), format!("/{path}"));
-    // Never within what is encoded.
+    // Never within a percent-encoded byte.
     let path = "x".repeat(room - 2);
     assert_eq!(server.uri(&format!("{path} x")).path(), format!("/{path}"));
     assert_eq!(server.uri(&" ".repeat(room)).path(), format!("/{}", "%20".repeat(room / 3)));
@@ -173,16 +173,16 @@ async fn requests_are_waited_for_without_polling() {
     let client = client();
     let call = client.get(server.uri("/"));
     tokio::select! {
-        _ = call => panic!("nobody answers"),
+        _ = call => panic!("the server must not respond"),
         () = server.received(1) => {}
     }
-    // The call is gone: so is its connection, and the request.
+    // The call was dropped, and its connection and request with it.
     server.idle().await;
 }
 
 #[tokio::test]
 async fn a_stopped_server_has_closed_its_port_and_its_connections() {
-    // Another test may be given the port as soon as it is free; hardly ten times in a row.
+    // Another test may get the port as soon as it is free, but hardly ten times in a row.
     for _ in 0..10 {
         let server = Server::start().await.unwrap();
         server.reply(Reply::ok().body("0123456789").stall_after(4));
@@ -225,7 +225,7 @@ async fn a_refused_port_refuses_and_stays_taken() {
     for _ in 0..2 {
         assert!(client().get(refused.uri("/")).await.unwrap_err().is_connect());
     }
-    // Nobody else can take the port meanwhile.
+    // No other socket can bind the port meanwhile.
     assert!(Server::bind(refused.address(), |_| Reply::ok()).await.is_err());
 }
 

@@ -1,4 +1,4 @@
-//! A client of hyper-util's, and a raw connection, towards the server.
+//! hyper-util's client and a raw connection, to call the server.
 
 use std::time::Duration;
 
@@ -32,12 +32,12 @@ pub(crate) fn post(uri: Uri, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     Request::post(uri).body(Full::new(body.into())).unwrap()
 }
 
-/// Nothing here takes longer, on however busy a machine; a test that waits in vain fails instead of hanging.
+/// Longer than any step takes on a busy machine, so that a test fails instead of hanging.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("this should not take half a minute")
 }
 
-/// Sends bytes over a connection of its own, and returns what comes back until the server closes.
+/// Sends bytes over a new connection, and returns what the server sends until it closes.
 pub(crate) async fn raw(server: &Server, request: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(server.address()).await?;
     stream.write_all(request.as_bytes()).await?;

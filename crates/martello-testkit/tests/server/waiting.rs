@@ -1,4 +1,4 @@
-//! Who waits in vain is told, in time, what came instead.
+//! A wait that times out panics with a message that names the requests that arrived.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -13,7 +13,7 @@ use crate::support::{client, post, read, soon};
 
 const SHORT: Duration = Duration::from_millis(100);
 
-/// What a wait that must fail says.
+/// The message of a wait that must time out.
 async fn failure(wait: impl Future<Output = ()>) -> String {
     let began = SystemTime::now();
     let panic = AssertUnwindSafe(wait).catch_unwind().await.unwrap_err();
@@ -36,16 +36,15 @@ async fn a_wait_for_requests_fails_with_how_many_came_and_the_latest() {
     server.set_wait_timeout(SHORT);
     let (message, line) = (failure(server.received(1)).await, line!());
     let place = format!("{}:{line}:", file!());
-    let expected =
-        format!("0 of 1 request arrived within 100ms, over 0 connections; it was waited for at {place}");
+    let expected = format!("0 of 1 request arrived within 100ms on 0 connections; the wait is at {place}");
     assert!(message.starts_with(&expected), "{message}");
-    assert!(message.ends_with(", and `Server::set_wait_timeout` allows more time"), "{message}");
+    assert!(message.ends_with("; to wait longer, call `Server::set_wait_timeout`"), "{message}");
 
     let client = client();
     client.get(server.uri("/orders/1?key=s3cret")).await.unwrap();
     let message = failure(server.received(2)).await;
     let expected =
-        "1 of 2 requests arrived within 100ms, over 1 connection; the latest: GET /orders/1; it was";
+        "1 of 2 requests arrived within 100ms on 1 connection; latest requests: GET /orders/1; the wait";
     assert!(message.starts_with(expected), "{message}");
 
     for order in 2..8 {
@@ -58,7 +57,10 @@ async fn a_wait_for_requests_fails_with_how_many_came_and_the_latest() {
     server.received(8).await;
     let message = failure(server.received(9)).await;
     let latest = (4..8).map(|order| format!("POST /orders/{order}, ")).collect::<String>();
-    assert!(message.contains(&format!("; the latest: {latest}GET {}; it was", &long[..100])), "{message}");
+    assert!(
+        message.contains(&format!("; latest requests: {latest}GET {}; the wait", &long[..100])),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -78,8 +80,7 @@ async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
     server.set_wait_timeout(SHORT);
     let message = failure(server.idle()).await;
     let oldest = (1..=5).map(|call| format!("POST /calls/{call}, ")).collect::<String>();
-    let expected =
-        format!("7 requests are still in flight after 100ms: {oldest}and 2 more; it was waited for at");
+    let expected = format!("7 requests are still in flight after 100ms: {oldest}and 2 more; the wait is at");
     assert!(message.starts_with(&expected), "{message}");
 
     calls.drain(1..);
@@ -90,7 +91,10 @@ async fn a_wait_for_idleness_fails_with_what_is_in_flight() {
     };
     soon(left).await;
     let message = failure(server.idle()).await;
-    assert!(message.starts_with("1 request is still in flight after 100ms: POST /calls/1; it"), "{message}");
+    assert!(
+        message.starts_with("1 request is still in flight after 100ms: POST /calls/1; the wait"),
+        "{message}"
+    );
     calls.clear();
     server.set_wait_timeout(Server::WAIT_TIMEOUT);
     server.idle().await;
@@ -114,12 +118,12 @@ async fn a_stop_fails_where_a_handler_does_not_return() {
     server.set_wait_timeout(SHORT);
     let message = failure(server.stop()).await;
     let expected =
-        "the server has not stopped within 100ms, because its handler has not returned: GET /stuck; it was";
+        "the server did not stop within 100ms, because its handler has not returned for GET /stuck; the wait";
     assert!(message.starts_with(expected), "{message}");
     release.send(()).unwrap();
 }
 
-/// A runtime that waits for a socket counts as idle, so that each timer of tokio's would be due at once.
+/// A runtime that waits for a socket counts as idle, so a paused clock would jump to tokio's next timer at once.
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_shortens_no_wait_and_is_moved_by_none() {
     let server = Server::start().await.unwrap();
