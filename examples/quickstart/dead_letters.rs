@@ -20,7 +20,7 @@ pub(crate) async fn correct(
     let mut replayed = 0;
     for (index, dead_letter) in dead.iter().enumerate() {
         let ticket = outbox.ticket(dead_letter.id);
-        let detail = outbox.detail(dead_letter.id).await?.ok_or("a dead dead_letter is gone")?;
+        let detail = outbox.detail(dead_letter.id).await?.ok_or("a dead letter is missing")?;
         let Some(sent) = detail.revisions.last().map(|revision| &revision.request) else { continue };
         let line = std::str::from_utf8(&sent.body)?;
         if index == 0 {
