@@ -1,4 +1,4 @@
-//! What a scenario says about what it found.
+//! Assertions that return a fault instead of panicking.
 
 use std::fmt::Debug;
 

@@ -3,28 +3,27 @@ use std::{pin::Pin, sync::Arc};
 use super::BoxError;
 use martello_outbox::{Store, store::Clock};
 
-/// An engine under test: data of its own, apart from all other, that stores can be opened on.
+/// An engine under test: separate data, on which stores can be opened.
 pub trait Engine: Sized {
-    /// What is opened on it.
+    /// The store of the engine.
     type Store: Store;
 
-    /// Data that nobody has used, or `None` where the engine is not to be had (its server is not there): then the
-    /// scenario counts as kept, so say plainly that it was skipped.
+    /// Creates fresh data, or returns `None` if the engine is not available (its server is not running). The
+    /// scenario then passes, so print that it was skipped.
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
+    /// When the data cannot be created.
     fn fresh() -> impl Future<Output = Result<Option<Self>, BoxError>>;
 
-    /// Opens one more store on this data, that goes by this clock. All of one data are opened with the same clock.
+    /// Opens another store on this data with this clock. All stores on the same data get the same clock.
     ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// When the store cannot be opened.
     fn open(&self, clock: Clock) -> impl Future<Output = Result<Self::Store, BoxError>>;
 
-    /// Clears the data away, once every store on it has been dropped. Unless it is written, what dropping
-    /// does is enough.
+    /// Deletes the data after every store on it was dropped. By default, it only drops the engine.
     fn remove(self) -> impl Future<Output = ()> {
         async {}
     }

@@ -1,4 +1,4 @@
-//! What a scenario plays on.
+//! The clock and the stores of a scenario, and helpers for entries, turns and settlements.
 
 use std::{
     sync::{
@@ -59,7 +59,7 @@ impl<'a> Fixture<'a> {
         self.engine.store(Clock::Manual(self.clock.clone())).await.map_err(Fault::opening)
     }
 
-    /// Now the one store, now the other: together they behave like one.
+    /// Returns the two stores in turn, because together they must behave like one.
     pub(super) fn store(&self) -> &Arc<dyn Store> {
         let [first, second] = &self.stores;
         if self.second.fetch_xor(true, Ordering::Relaxed) { second } else { first }

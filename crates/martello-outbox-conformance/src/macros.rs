@@ -7,8 +7,8 @@ use super::{Engine, Scenario, Violation};
 /// Writes a `#[test]` for each [`Scenario`] of this [`Engine`], and one for its
 /// [histories](crate::check_histories): 64 of them, or as many as `PROPTEST_CASES` says.
 ///
-/// Attributes before the engine go to each test, such as `#[ignore = "needs a server"]` for an engine whose server may be
-/// missing.
+/// Attributes before the engine go to each test, such as `#[ignore = "needs a server"]` for an engine whose
+/// server may be missing.
 ///
 /// Best in a module of its own, whose path then says which engine was tested.
 #[doc(hidden)]
@@ -204,7 +204,7 @@ macro_rules! __outbox_scenario_test {
     };
 }
 
-/// Plays every scenario, one after the other, and then 64 [histories](super::check_histories).
+/// Runs every scenario, one after the other, and then 64 [histories](super::check_histories).
 ///
 /// # Errors
 ///
@@ -216,7 +216,7 @@ pub async fn check<E: Engine>() -> Result<(), Violation> {
     super::check_histories::<E>(super::histories::CASES).await
 }
 
-/// Plays the scenario of this name on a runtime of its own.
+/// Runs the scenario of this name on its own runtime.
 #[doc(hidden)]
 pub fn run<E: Engine>(name: &str) {
     let named = Scenario::ALL.iter().find(|scenario| scenario.name() == name);
@@ -226,7 +226,7 @@ pub fn run<E: Engine>(name: &str) {
     wait_for(scenario.play::<E>());
 }
 
-/// Plays histories on a runtime of its own.
+/// Runs the histories on their own runtime.
 #[doc(hidden)]
 pub fn run_histories<E: Engine>() {
     let cases = env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());

@@ -9,7 +9,7 @@ use super::{
 
 type Run = for<'a> fn(&'a Fixture<'a>) -> Pin<Box<dyn Future<Output = ScenarioResult> + 'a>>;
 
-/// One promise of [`Store`](martello_outbox::Store), and a way to see that it is kept.
+/// A test of one promise of [`Store`](martello_outbox::Store).
 #[derive(Clone, Copy)]
 pub struct Scenario {
     pub(super) name: &'static str,
@@ -17,13 +17,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// What is promised, as the name of a test.
+    /// The promise, as the name of a test.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// Plays it on fresh data of this engine.
+    /// Runs the scenario on fresh data of this engine.
     ///
     /// # Errors
     ///

@@ -30,7 +30,8 @@ impl OutboxBuilder {
         Self { store, settings: Settings::default(), queue: None }
     }
 
-    /// Sets the name of the queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by default.
+    /// Sets the name of the queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by
+    /// default.
     #[must_use]
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(name.into());
@@ -51,9 +52,9 @@ impl OutboxBuilder {
         self
     }
 
-    /// Treats requests as idempotent because the server processes an `Idempotency-Key` only once. Each request that
-    /// changes something gets a key before its first attempt. Off by default: a server that does not know the header
-    /// processes the request twice.
+    /// Treats requests as idempotent because the server processes an `Idempotency-Key` only once. Each
+    /// request that changes something gets a key before its first attempt. Off by default: a server that does
+    /// not know the header processes the request twice.
     #[must_use]
     pub fn honours_idempotency_key(mut self) -> Self {
         self.settings.repeatable = self.settings.repeatable.honours_idempotency_key();
@@ -74,17 +75,17 @@ impl OutboxBuilder {
         self
     }
 
-    /// Sets the largest body that is stored, in bytes: 1 to 64 MiB, 1 MiB by default, which is far above what APIs accept
-    /// for one entity. A streamed body is recorded up to this size while it is first sent, also for the retries of the
-    /// inner stack.
+    /// Sets the largest body that is stored, in bytes: 1 to 64 MiB, 1 MiB by default, which is far above what
+    /// APIs accept for one entity. A streamed body is recorded up to this size while it is first sent, also
+    /// for the retries of the inner stack.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.settings.max_body = bytes;
         self
     }
 
-    /// Sets how long a streamed body may take to end when its request is to be stored: up to a day, 10 s by default,
-    /// because the caller waits.
+    /// Sets how long a streamed body may take to end when its request is to be stored: up to a day, 10 s by
+    /// default, because the caller waits.
     #[must_use]
     pub fn record_within(mut self, time: Duration) -> Self {
         self.settings.record_within = time;
@@ -102,41 +103,43 @@ impl OutboxBuilder {
         self
     }
 
-    /// Cancels the older requests of a key that no worker has claimed when a newer one is stored, instead of waiting
-    /// behind them. Off by default: it is right only if each request carries the whole state of its key. Headers are not
-    /// part of the default key: if one such as `x-tenant` identifies the resource, set keys that contain it.
+    /// Cancels the older requests of a key that no worker has claimed when a newer one is stored, instead of
+    /// waiting behind them. Off by default: it is right only if each request carries the whole state of its
+    /// key. Headers are not part of the default key: if one such as `x-tenant` identifies the resource, set
+    /// keys that contain it.
     #[must_use]
     pub fn supersede_pending(mut self) -> Self {
         self.settings.when_pending = WhenPending::Supersede;
         self
     }
 
-    /// Sets when a request expires: 1 s to 366 days, 7 days by default, which is longer than an outage over a long
-    /// weekend and too short for a write of last month.
+    /// Sets when a request expires: 1 s to 366 days, 7 days by default, which is longer than an outage over a
+    /// long weekend and too short for a write of last month.
     #[must_use]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.settings.expires_in = time;
         self
     }
 
-    /// Sets how many attempts workers make: 1 to 1,000, 20 by default. With the default backoff, 20 attempts last for
-    /// about half a day.
+    /// Sets how many attempts workers make: 1 to 1,000, 20 by default. With the default backoff, 20 attempts
+    /// last for about half a day.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts;
         self
     }
 
-    /// Sets how many entries of the queue may be leased at once, in all processes together: 1 to 1,000, 5 by default.
-    /// Use the same number in all processes, because each process applies its own.
+    /// Sets how many entries of the queue may be leased at once, in all processes together: 1 to 1,000, 5 by
+    /// default. Use the same number in all processes, because each process applies its own.
     #[must_use]
     pub fn concurrency(mut self, leases: usize) -> Self {
         self.settings.concurrency = leases;
         self
     }
 
-    /// Calls this function for each request that becomes a dead letter through this outbox's layer or workers, after it is
-    /// stored and on the task that stored it. The function should be fast. A panic in it is caught and logged.
+    /// Calls this function for each request that becomes a dead letter through this outbox's layer or
+    /// workers, after it is stored and on the task that stored it. The function should be fast. A panic in it
+    /// is caught and logged.
     #[must_use]
     pub fn on_dead_letter<F>(mut self, hook: F) -> Self
     where

@@ -26,7 +26,8 @@ const UPDATE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long the store may take to return the numbers for them.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Describes the metrics and their units to the installed recorder. Call it once, after you install the recorder.
+/// Describes the metrics and their units to the installed recorder. Call it once, after you install the
+/// recorder.
 pub fn describe_metrics() {
     describe_gauge!(ENTRIES, Unit::Count, "entries by state");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "how long the oldest due entry has been due");

@@ -14,8 +14,9 @@ pub enum NotStoredKind {
     BodyTooLarge,
     /// The body failed, cannot be replayed, or did not end in time.
     Body,
-    /// A part of the request is invalid, such as a URL without a host. Or the call ended with an error that another
-    /// attempt would repeat, such as one that [the client rejects](martello_outcome::ErrorKind::Unsendable).
+    /// A part of the request is invalid, such as a URL without a host. Or the call ended with an error that
+    /// another attempt would repeat, such as one that [the client
+    /// rejects](martello_outcome::ErrorKind::Unsendable).
     Request,
     /// The body could not be sealed.
     Sealing,
@@ -28,8 +29,9 @@ pub enum NotStoredKind {
 /// [`source`](Error::source) is the cause, for example a [`StoreError`]. If the request was sent before,
 /// [`NotStored::outcome`] and the methods after it describe the result of the call.
 ///
-/// After a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable) it is unknown whether the request is
-/// stored. You can store it again safely if it has a [`dedup_key`](crate::OutboxOptions::dedup_key).
+/// After a [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable) it is unknown whether the
+/// request is stored. You can store it again safely if it has a
+/// [`dedup_key`](crate::OutboxOptions::dedup_key).
 pub struct NotStored(Box<Inner>);
 
 struct Inner {
@@ -97,7 +99,8 @@ impl NotStored {
         self.0.kind
     }
 
-    /// The outcome of the call: that of its last attempt, or ambiguous if an earlier attempt may have caused it;
+    /// The outcome of the call: that of its last attempt, or ambiguous if an earlier attempt may have caused
+    /// it;
     /// [`Outcome::Unsent`] if the request was not sent.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

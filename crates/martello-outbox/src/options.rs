@@ -52,16 +52,17 @@ impl OutboxOptions {
         self
     }
 
-    /// Cancels the older requests of its key that no worker has claimed, instead of waiting behind them. Use it for a
-    /// request that carries the whole state of its key. Headers are not part of a key unless you add them.
+    /// Cancels the older requests of its key that no worker has claimed, instead of waiting behind them. Use
+    /// it for a request that carries the whole state of its key. Headers are not part of a key unless you add
+    /// them.
     #[must_use]
     pub fn supersede(mut self) -> Self {
         self.when_pending = Some(WhenPending::Supersede);
         self
     }
 
-    /// Stores the request only if its queue has no entry with this text, in any state: 1 to 255 bytes. A delivered entry
-    /// counts until it is pruned.
+    /// Stores the request only if its queue has no entry with this text, in any state: 1 to 255 bytes. A
+    /// delivered entry counts until it is pruned.
     #[must_use]
     pub fn dedup_key(mut self, key: impl AsRef<str>) -> Self {
         self.dedup_key = Some(key.as_ref().into());

@@ -14,18 +14,19 @@ impl OrderKey {
 
     /// The key of the target of a PUT, PATCH or DELETE: the default order key. Other methods have none.
     ///
-    /// It is the authority and the path: `api.example/orders/17`. The host is in lower case. Userinfo, and a port that is
-    /// empty or the default of the scheme, are left out. A request without an authority in its URI has that of its
-    /// `Host` header, or no key if there is none.
+    /// It is the authority and the path: `api.example/orders/17`. The host is in lower case. Userinfo, and a
+    /// port that is empty or the default of the scheme, are left out. A request without an authority in its
+    /// URI has that of its `Host` header, or no key if there is none.
     ///
-    /// - **A query** follows a `?` as a digest, so that its values cannot be read: `/orders?id=a` and `/orders?id=b` are
-    ///   two resources.
-    /// - **The scheme is left out**: `http://h:8080/1` and `https://h:8080/1` have one key. With their default ports,
-    ///   `http://h/1` and `https://h/1` have one key, and so has `/1` with `Host: h`, which has no scheme. Usually they
-    ///   are one resource, and one scheme redirects to the other. If they are two, ordering them costs some time; if
-    ///   they are one, not ordering two writes could lose the newer one.
-    /// - **A key longer than 512 bytes**, or with a control character, is truncated and ends with a `#` and a digest of
-    ///   the whole.
+    /// - **A query** follows a `?` as a digest, so that its values cannot be read: `/orders?id=a` and
+    ///   `/orders?id=b` are two resources.
+    /// - **The scheme is left out**: `http://h:8080/1` and `https://h:8080/1` have one key. With their
+    ///   default ports, `http://h/1` and `https://h/1` have one key, and so has `/1` with `Host: h`, which
+    ///   has no scheme. Usually they are one resource, and one scheme redirects to the other. If they are
+    ///   two, ordering them costs some time; if they are one, not ordering two writes could lose the newer
+    ///   one.
+    /// - **A key longer than 512 bytes**, or with a control character, is truncated and ends with a `#` and a
+    ///   digest of the whole.
     ///
     /// A digest is the first 128 bits of a SHA-256, in hexadecimal. Keys are stored: the rule holds for all
     /// versions of a store's schema from 3 on, and an engine that opens an older one gives its entries the

@@ -18,8 +18,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A queue of a store, and the settings of its requests.
 ///
-/// A clone is the same queue, and shares the lock of each key with it. Between two processes, or two outboxes that
-/// were built separately, the request that was stored first is the older one.
+/// A clone is the same queue, and shares the lock of each key with it. Between two processes, or two outboxes
+/// that were built separately, the request that was stored first is the older one.
 ///
 /// ```
 /// use martello_outbox::{MemoryStore, Outbox};
@@ -37,7 +37,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Creates an outbox for the queue `default`, with the default settings of the [builder](Outbox::builder).
+    /// Creates an outbox for the queue `default`, with the default settings of the
+    /// [builder](Outbox::builder).
     pub fn new(store: impl Store) -> Self {
         Self { store: Arc::new(store), settings: Arc::new(Settings::default()) }
     }
@@ -92,8 +93,9 @@ impl Outbox {
         self.put(self.entry(head, body)?).await
     }
 
-    /// Builds the entry that [`Outbox::enqueue`] would store, so that an engine can store it in your transaction.
-    /// It does not wait for calls of the same key: to keep an order, send all requests of a key in one way.
+    /// Builds the entry that [`Outbox::enqueue`] would store, so that an engine can store it in your
+    /// transaction. It does not wait for calls of the same key: to keep an order, send all requests of a key
+    /// in one way.
     ///
     /// # Errors
     ///
@@ -108,7 +110,8 @@ impl Outbox {
         self.entry(RequestHead::from(&request), body)
     }
 
-    /// The ticket of a stored request. It does not check that the store has the request: the methods of the ticket do.
+    /// The ticket of a stored request. It does not check that the store has the request: the methods of the
+    /// ticket do.
     #[must_use]
     pub fn ticket(&self, id: EntryId) -> Ticket {
         Ticket::new(Arc::clone(&self.store), id, false)
@@ -132,8 +135,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// When the request cannot be stored, the entry does not exist or is not a dead letter, or `on` is not its last
-    /// revision because another caller edited it: read the entry again, and edit its last revision.
+    /// When the request cannot be stored, the entry does not exist or is not a dead letter, or `on` is not
+    /// its last revision because another caller edited it: read the entry again, and edit its last revision.
     pub async fn edit<B>(&self, id: EntryId, on: u32, request: Request<B>) -> Result<Entry, NotStored>
     where
         B: http_body::Body,
@@ -162,8 +165,8 @@ impl Outbox {
         within(self.store.key_state(self.queue(), key)).await
     }
 
-    /// Marks the dead letters of this key as overtaken. A failure is logged and not returned, because the newer request
-    /// was sent in any case.
+    /// Marks the dead letters of this key as overtaken. A failure is logged and not returned, because the
+    /// newer request was sent in any case.
     pub(crate) async fn overtake(&self, key: &OrderKey, overtaken: Overtaken) {
         if let Err(error) = within(self.store.overtake(self.queue(), key, overtaken)).await {
             let cause = error.source().map(ToString::to_string);
@@ -290,8 +293,8 @@ async fn within<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
     tokio::time::timeout(ANSWER_WITHIN, operation).await.unwrap_or_else(|_| Err(StoreError::late()))
 }
 
-/// Splits a request into its head and its body. Adds an `Idempotency-Key` to the head of a request that changes
-/// something.
+/// Splits a request into its head and its body. Adds an `Idempotency-Key` to the head of a request that
+/// changes something.
 pub(crate) fn with_key<B>(request: Request<B>) -> (Request<()>, B) {
     let (mut head, body) = request.into_parts();
     StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);

@@ -7,13 +7,15 @@ use crate::EntryId;
 
 type Transform = dyn Fn(EntryId, Bytes) -> Result<Bytes, BoxError> + Send + Sync;
 
-/// Two functions that seal bodies before they are stored and open them before they are sent. A clone shares both.
+/// Two functions that seal bodies before they are stored and open them before they are sent. A clone shares
+/// both.
 ///
-/// Each function gets the id of the entry. Use it as associated data, so that a sealed body cannot be moved to another
-/// entry. Use authenticated encryption (an AEAD such as that of RFC 8439).
+/// Each function gets the id of the entry. Use it as associated data, so that a sealed body cannot be moved
+/// to another entry. Use authenticated encryption (an AEAD such as that of RFC 8439).
 ///
-/// Both run on the task that stores or sends, so they should be fast. A request whose body cannot be sealed is not
-/// stored. An entry whose body cannot be opened becomes a dead letter, so that you can replay it with the right key.
+/// Both run on the task that stores or sends, so they should be fast. A request whose body cannot be sealed
+/// is not stored. An entry whose body cannot be opened becomes a dead letter, so that you can replay it with
+/// the right key.
 ///
 /// ```
 /// use martello_outbox::{EntryId, Sealing};

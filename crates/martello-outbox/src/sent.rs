@@ -17,8 +17,8 @@ pub enum Sent<B> {
     Answered(Response<B>),
     /// The request was not delivered and is stored. A worker will deliver it.
     Deferred(Ticket),
-    /// The request is stored as a dead letter. It is unknown whether the server processed it, and it must not be sent
-    /// again, or another attempt would only be rejected because of the first one.
+    /// The request is stored as a dead letter. It is unknown whether the server processed it, and it must not
+    /// be sent again, or another attempt would only be rejected because of the first one.
     DeadLettered(Ticket),
 }
 

@@ -7,7 +7,8 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// A handle to a stored request. A clone is a handle to the same request. Dropping it changes nothing.
 ///
-/// To get it again after a restart, keep the [id](Ticket::id) and see [`Outbox::ticket`](crate::Outbox::ticket).
+/// To get it again after a restart, keep the [id](Ticket::id) and see
+/// [`Outbox::ticket`](crate::Outbox::ticket).
 #[derive(Clone)]
 pub struct Ticket {
     id: EntryId,
@@ -41,8 +42,8 @@ impl Ticket {
         self.store.entry(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// Reads the request with its attempts and their tracking ids. Response bodies are not stored. A sealed body stays
-    /// sealed: [`Outbox::detail`](crate::Outbox::detail) opens it.
+    /// Reads the request with its attempts and their tracking ids. Response bodies are not stored. A sealed
+    /// body stays sealed: [`Outbox::detail`](crate::Outbox::detail) opens it.
     ///
     /// # Errors
     ///
@@ -51,8 +52,8 @@ impl Ticket {
         self.store.detail(self.id).await?.ok_or_else(|| StoreError::no_entry(self.id))
     }
 
-    /// Waits until the request is done, dead or cancelled, and returns its summary. A dead letter can be replayed later.
-    /// There is no time limit: wrap it in a timeout. Dropping the future only ends the wait.
+    /// Waits until the request is done, dead or cancelled, and returns its summary. A dead letter can be
+    /// replayed later. There is no time limit: wrap it in a timeout. Dropping the future only ends the wait.
     ///
     /// # Errors
     ///

@@ -17,24 +17,25 @@ use super::{
     violation::{Fault, ScenarioResult},
 };
 
-/// How many histories are played unless it is said.
+/// The default number of histories.
 pub(super) const CASES: u32 = 64;
 
-/// The most steps of a history.
+/// The maximum number of steps of a history.
 const STEPS: usize = 60;
 
-/// How often a history that shows a fault is played again to find a shorter one that does.
+/// How many times a failing history is run again to find a shorter one that fails.
 const SHRINKING: usize = 512;
 
-/// Plays this many random histories of up to 60 steps, each on fresh data: through two stores, which are closed and opened
-/// again now and then, and on a [`MemoryStore`](martello_outbox::MemoryStore) beside them that goes by the same clock. After each
-/// step, answers and everything that can be seen have to be the same, except for the names that a store gives.
+/// Runs this many random histories of up to 60 steps, each on fresh data: through two stores, which are
+/// closed and opened again now and then, and on a [`MemoryStore`](martello_outbox::MemoryStore) beside them
+/// that goes by the same clock. After each step, results and all visible data must be equal, except for the
+/// ids that a store creates.
 ///
-/// `PROPTEST_RNG_SEED` sets the seed, which else is another each time.
+/// `PROPTEST_RNG_SEED` sets the seed. By default it is random.
 ///
 /// # Errors
 ///
-/// The first difference, with the shortest history that was found to lead to one.
+/// The first difference, with the shortest history found that causes it.
 pub async fn check_histories<E: Engine>(cases: u32) -> Result<(), Violation> {
     let mut runner = TestRunner::new(Config::default());
     let histories = vec(operation::step(), 1..STEPS);

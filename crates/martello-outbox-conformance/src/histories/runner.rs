@@ -19,7 +19,7 @@ use martello_outbox::{
     store::{Claimed, Clock, End, Lease, ManualClock, Settled, Settlement, Turn},
 };
 
-/// Plays steps on an engine and on the model.
+/// Runs the steps of a history on an engine and on the model.
 pub(super) struct Runner<'a> {
     engine: &'a dyn Open,
     clock: ManualClock,
@@ -326,7 +326,7 @@ impl<'a> Runner<'a> {
         alike("count", engine.count(filter.clone()).await, self.model.count(model_filter.clone()).await)
     }
 
-    /// Everything that can be seen.
+    /// Compares all data that a caller can read.
     async fn compare(&self, engine: &dyn Store) -> ScenarioResult {
         for id in &self.ids {
             let found = engine.detail(*id).await?.map(|detail| self.jobs.detail(detail));
@@ -346,7 +346,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Without those that nobody can tell from queues that were never used.
+/// Leaves out queues without entries, pause and holds, which look as if they were never used.
 fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
     let idle = |stats: &QueueStats| {
         let count = stats.ready + stats.leased + stats.done + stats.dead + stats.cancelled;

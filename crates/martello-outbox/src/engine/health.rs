@@ -1,5 +1,5 @@
-//! The checks of [`Store::check_health`](crate::Store::check_health) that every engine on a database makes, and their
-//! texts.
+//! The checks of [`Store::check_health`](crate::Store::check_health) that every engine on a database makes,
+//! and their texts.
 
 use std::time::Duration;
 

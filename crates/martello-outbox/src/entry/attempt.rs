@@ -21,8 +21,8 @@ pub struct AttemptRecord {
     pub status: Option<StatusCode>,
     /// The tracking id of the response, if a tracking layer read one.
     pub tracking_id: Option<TrackingId>,
-    /// The error text if there was no status, in at most [`Attempt::MAX_FAULT`] bytes; for a rejected response, the
-    /// start of its body.
+    /// The error text if there was no status, in at most [`Attempt::MAX_FAULT`] bytes; for a rejected
+    /// response, the start of its body.
     pub fault: Option<Box<str>>,
     /// The worker that made it; `None` if the layer did.
     pub worker: Option<Box<str>>,

@@ -88,7 +88,8 @@ macro_rules! name {
 }
 
 name! {
-    /// The name of a queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by default.
+    /// The name of a queue: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. `default` by
+    /// default.
     ///
     /// A clone shares the text.
     QueueName,
@@ -101,8 +102,8 @@ name! {
 }
 
 name! {
-    /// What orders an entry: of all entries with one key in a queue, one at a time is delivered, the oldest first.
-    /// 1 to 512 bytes without control characters.
+    /// What orders an entry: of all entries with one key in a queue, one at a time is delivered, the oldest
+    /// first. 1 to 512 bytes without control characters.
     ///
     /// A clone shares the text. Its `Display` is for people, with invisible characters escaped; for data, use
     /// [`OrderKey::as_str`].

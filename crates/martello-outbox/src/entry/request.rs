@@ -105,8 +105,8 @@ impl StoredRequest {
         self.headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok())
     }
 
-    /// The headers as a JSON array of pairs, in order and with repeated names, as an engine stores them. A byte that is
-    /// not ASCII becomes the character with its number, so that every value survives.
+    /// The headers as a JSON array of pairs, in order and with repeated names, as an engine stores them. A
+    /// byte that is not ASCII becomes the character with its number, so that every value survives.
     #[must_use]
     pub fn headers_to_json(&self) -> String {
         let text =
@@ -146,7 +146,8 @@ impl StoredRequest {
     }
 
     /// Checks the requirements of an engine: an absolute target, http or https, with a host of at most
-    /// [`StoredRequest::MAX_HOST`] and without userinfo, and a head of at most [`StoredRequest::MAX_HEADERS`].
+    /// [`StoredRequest::MAX_HOST`] and without userinfo, and a head of at most
+    /// [`StoredRequest::MAX_HEADERS`].
     ///
     /// # Errors
     ///

@@ -46,8 +46,8 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
-    /// The state of an entry. `ready` and `leased` are [pending](State::is_pending). [`Store`](crate::Store) lists the
-    /// transitions.
+    /// The state of an entry. `ready` and `leased` are [pending](State::is_pending). [`Store`](crate::Store)
+    /// lists the transitions.
     ///
     /// ```
     /// use martello_outbox::State;

@@ -53,7 +53,7 @@ pub struct Entry {
     pub job: Option<JobId>,
     /// The entry that superseded it.
     pub superseded_by: Option<EntryId>,
-    /// Whether a newer request of its queue and key has reached the API since it became a dead letter. A replay would
-    /// overwrite that request.
+    /// Whether a newer request of its queue and key has reached the API since it became a dead letter. A
+    /// replay would overwrite that request.
     pub overtaken: Option<Overtaken>,
 }

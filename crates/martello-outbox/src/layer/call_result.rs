@@ -36,8 +36,8 @@ pub(super) struct CallResult {
 }
 
 impl CallResult {
-    /// The result of a call that returned a response. A retry layer records the attempts, unless the first was a success.
-    /// Without a record, the response is the only attempt.
+    /// The result of a call that returned a response. A retry layer records the attempts, unless the first
+    /// was a success. Without a record, the response is the only attempt.
     pub(super) fn of_response<B>(
         classifier: &Classifier,
         method: &Method,
@@ -80,7 +80,8 @@ impl CallResult {
         Self { outcome, last, kind: Some(kind), status, attempts, retry_after: Duration::ZERO }
     }
 
-    /// The mark for the dead letters of its key: certain if the call was delivered, possible if it may have been.
+    /// The mark for the dead letters of its key: certain if the call was delivered, possible if it may have
+    /// been.
     pub(super) fn overtakes(&self) -> Option<Overtaken> {
         match self.outcome {
             Outcome::Success => Some(Overtaken::Certainly),
@@ -91,7 +92,8 @@ impl CallResult {
         }
     }
 
-    /// Whether to store the request, and for which reason as a dead letter. `None` returns the result to the caller.
+    /// Whether to store the request, and for which reason as a dead letter. `None` returns the result to the
+    /// caller.
     pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
         let disposition = Disposition::of(self.last, self.kind, self.status, repeatable);
         match disposition.of_call(self.last, self.outcome) {

@@ -11,8 +11,8 @@ type Inner<R> = Pin<Box<dyn Future<Output = Result<Sent<R>, NotStored>> + Send>>
 
 /// The future of a call through an [`OutboxLayer`](crate::OutboxLayer).
 ///
-/// Dropping it cancels the call: a request that was sent and not answered is not stored. If it is dropped while it
-/// stores the request, the request may or may not be stored.
+/// Dropping it cancels the call: a request that was sent and not answered is not stored. If it is dropped
+/// while it stores the request, the request may or may not be stored.
 #[must_use = "futures do nothing unless polled"]
 pub struct OutboxFuture<R> {
     inner: Inner<R>,

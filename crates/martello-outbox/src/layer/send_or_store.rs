@@ -14,7 +14,8 @@ use crate::{
 /// How long the stack may take to become ready. A request waits for a permit for as long.
 const READY: Duration = Duration::from_secs(30);
 
-/// Sends the request, unless an older one of its key is in flight or stored. Stores it if it must be sent again.
+/// Sends the request, unless an older one of its key is in flight or stored. Stores it if it must be sent
+/// again.
 pub(super) async fn send_or_store<S, B, R>(
     outbox: Outbox,
     mut inner: S,
@@ -82,7 +83,8 @@ where
     }
 }
 
-/// Waits until the stack is ready. The request has not been sent until then, and no deadline of the stack runs.
+/// Waits until the stack is ready. The request has not been sent until then, and no deadline of the stack
+/// runs.
 async fn ready<S, Q>(inner: &mut S) -> Result<(), CallError>
 where
     S: Service<Q>,

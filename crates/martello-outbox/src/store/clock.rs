@@ -11,8 +11,8 @@ use jiff::Timestamp;
 /// The clock of a store.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The engine's own: the machine's for an embedded engine, the server's for a server, so that workers whose
-    /// clocks differ agree on when a lease has run out.
+    /// The engine's own: the machine's for an embedded engine, the server's for a server, so that workers
+    /// whose clocks differ agree on when a lease has run out.
     #[default]
     Engine,
     /// One that is moved by hand, for tests.
@@ -20,7 +20,8 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The time of a clock that is moved by hand, in microseconds since 1970; `None` if the engine's own counts.
+    /// The time of a clock that is moved by hand, in microseconds since 1970; `None` if the engine's own
+    /// counts.
     #[must_use]
     pub fn manual_micros(&self) -> Option<i64> {
         match self {

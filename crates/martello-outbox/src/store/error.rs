@@ -14,8 +14,8 @@ pub enum StoreErrorKind {
     Conflict,
     /// An argument is invalid, such as a limit out of its range.
     Invalid,
-    /// The file or database cannot be used as a store: it is not a database, belongs to another program or a newer
-    /// version, or is damaged.
+    /// The file or database cannot be used as a store: it is not a database, belongs to another program or a
+    /// newer version, or is damaged.
     Unusable,
     /// The file or database is read-only.
     ReadOnly,
@@ -29,8 +29,8 @@ pub enum StoreErrorKind {
 
 /// The error of an operation of a store.
 ///
-/// The operation has changed nothing, unless the kind is [`Unavailable`](StoreErrorKind::Unavailable). Then it is unknown
-/// whether the operation took place: read the entry to find out.
+/// The operation has changed nothing, unless the kind is [`Unavailable`](StoreErrorKind::Unavailable). Then
+/// it is unknown whether the operation took place: read the entry to find out.
 pub struct StoreError(Box<Inner>);
 
 struct Inner {
@@ -40,7 +40,8 @@ struct Inner {
 }
 
 impl StoreError {
-    /// Creates an error. The message is in lower case and without a full stop, says what to do, and has no secret in it.
+    /// Creates an error. The message is in lower case and without a full stop, says what to do, and has no
+    /// secret in it.
     #[must_use]
     pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))

@@ -19,14 +19,15 @@ pub struct ReplayJob {
     pub per_second: f64,
     /// How many it put back.
     pub total: u64,
-    /// Of these, those that were made dead letters again when it was cancelled; the count stays, whatever becomes of
-    /// them.
+    /// Of these, those that were made dead letters again when it was cancelled; the count stays, whatever
+    /// becomes of them.
     pub returned: u64,
     /// Of the rest, those that wait or are with a worker.
     pub pending: u64,
     /// Those delivered.
     pub done: u64,
-    /// Those that died again. Total less the sum of these are cancelled, purged, pruned or replayed once more.
+    /// Those that died again. Total less the sum of these are cancelled, purged, pruned or replayed once
+    /// more.
     pub dead: u64,
 }
 

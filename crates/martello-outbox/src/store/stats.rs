@@ -31,8 +31,9 @@ pub struct QueueStats {
 
 /// A hold of an authority in a queue, because its API was down at the last attempt.
 ///
-/// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a time is
-/// claimed, as a probe, until a probe [ends](crate::store::HoldChange::End) the hold. Of a queue, at most half of the
+/// Until [`until`](Self::until), nothing is claimed for a held authority. After that, one entry of it at a
+/// time is claimed, as a probe, until a probe [ends](crate::store::HoldChange::End) the hold. Of a queue, at
+/// most half of the
 /// [cap](crate::store::Turn::cap), and at least one, are probes, so that the other APIs go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeldAuthority {
@@ -47,12 +48,13 @@ pub struct HeldAuthority {
 }
 
 impl HeldAuthority {
-    /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the one with
-    /// the fewest in a row, and of these the one that was over first; if none is over, the one that will be over first.
+    /// How many a queue remembers. Where one more is made, another is forgotten: of those that are over, the
+    /// one with the fewest in a row, and of these the one that was over first; if none is over, the one that
+    /// will be over first.
     pub const MAX_PER_QUEUE: usize = 1_000;
 
-    /// How long one is remembered once it is over: [`Store::prune`](crate::Store::prune) forgets those that have been
-    /// over for longer.
+    /// How long one is remembered once it is over: [`Store::prune`](crate::Store::prune) forgets those that
+    /// have been over for longer.
     pub const FORGET_AFTER: Duration = Duration::from_secs(60 * 60);
 }
 

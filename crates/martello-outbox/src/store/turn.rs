@@ -5,8 +5,8 @@ use martello_outcome::Printable;
 
 use crate::{AttemptRecord, Entry, EntryId, InvalidEntry, Overtaken, QueueName, Reason, StoredRequest};
 
-/// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be unique,
-/// because fences are.
+/// The name of a worker, in leases and attempts: 1 to 128 bytes without control characters. It need not be
+/// unique, because fences are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerId(Arc<str>);
 
@@ -47,7 +47,8 @@ impl fmt::Display for WorkerId {
 pub struct Lease {
     /// The entry.
     pub id: EntryId,
-    /// The token of this claim. No other claim of the entry ever has the same, even if the store lost its last writes.
+    /// The token of this claim. No other claim of the entry ever has the same, even if the store lost its
+    /// last writes.
     pub fence: Arc<str>,
     /// The worker that claimed it.
     pub worker: WorkerId,
@@ -85,8 +86,8 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// The mark for the older dead letters of the entry's key: certainly overtaken if the entry was delivered, possibly if
-    /// it may have been processed.
+    /// The mark for the older dead letters of the entry's key: certainly overtaken if the entry was
+    /// delivered, possibly if it may have been processed.
     #[must_use]
     pub fn overtakes(&self) -> Option<Overtaken> {
         match (self.end, &self.attempt) {
@@ -101,8 +102,8 @@ impl Settlement {
 
 /// How a delivery changes the [hold](crate::HeldAuthority) of the authority that it was sent to.
 ///
-/// The hold does not change if the settlement is [`Settled::Fenced`], or if the entry was claimed before the `until` of
-/// the hold, because such a delivery does not show whether the API is back.
+/// The hold does not change if the settlement is [`Settled::Fenced`], or if the entry was claimed before the
+/// `until` of the hold, because such a delivery does not show whether the API is back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HoldChange {
     /// It does not change.
@@ -110,8 +111,9 @@ pub enum HoldChange {
     Keep,
     /// It ends, because the API accepted or rejected a request.
     End,
-    /// Nothing is claimed for this authority for this long. The hold does not change if its number of holds in a row is no
-    /// longer `holds_in_row`: a probe that was in flight when an operator ended the hold does not bring the hold back.
+    /// Nothing is claimed for this authority for this long. The hold does not change if its number of holds
+    /// in a row is no longer `holds_in_row`: a probe that was in flight when an operator ended the hold does
+    /// not bring the hold back.
     For {
         /// How many holds in a row there were when the entry was claimed: [`Claimed::holds_in_row`].
         holds_in_row: u32,
@@ -136,7 +138,8 @@ pub enum End {
     },
     /// It becomes a dead letter.
     Dead(Reason),
-    /// It was not sent. It becomes ready with its old due time, and the claim is subtracted from `attempts` and `tries`.
+    /// It was not sent. It becomes ready with its old due time, and the claim is subtracted from `attempts`
+    /// and `tries`.
     GiveBack,
 }
 
@@ -154,7 +157,8 @@ pub enum Settled {
 pub struct Claimed {
     /// The lease.
     pub lease: Lease,
-    /// When the lease expires, by the store's clock. A worker measures the lease's duration from before the turn instead.
+    /// When the lease expires, by the store's clock. A worker measures the lease's duration from before the
+    /// turn instead.
     pub until: Timestamp,
     /// The entry, with this claim counted.
     pub entry: Entry,
@@ -177,14 +181,15 @@ pub struct Turned {
     pub reclaimed_leases: usize,
     /// When to run the next turn:
     ///
-    /// - Zero: more may be claimable now, because as many entries were claimed as asked for (even if that is zero), or
-    ///   more entries have expired than one turn moves.
+    /// - Zero: more may be claimable now, because as many entries were claimed as asked for (even if that is
+    ///   zero), or more entries have expired than one turn moves.
     /// - Else the time until the earliest of:
     ///   - (a) a lease of the queue expires;
     ///   - (b) a ready entry expires;
     ///   - (c) an entry at the head of its key becomes claimable: it is due, and its authority is not held.
     ///
-    ///   (c) is left out while the queue is paused or at its cap, and for an entry that waits for a probe to end.
+    ///   (c) is left out while the queue is paused or at its cap, and for an entry that waits for a probe to
+    ///   end.
     /// - `None`: only a change can help.
     pub next: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! What orders a request if nobody says: the key of its target.
+//! The default order key of a request: its target.
 
 use http::{Method, Request};
 use martello_outbox::{MemoryStore, OrderKey, Outbox, StoreError, StoreErrorKind};

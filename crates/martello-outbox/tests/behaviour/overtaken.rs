@@ -94,7 +94,7 @@ async fn the_store_is_called_only_if_the_key_has_dead_letters() {
     assert_eq!(store.calls(Op::Overtake), 1);
 }
 
-/// The documented gap: what is dropped may have been processed, and nobody is left to say so.
+/// The documented gap: a dropped call may have been processed, and does not mark the dead letters.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_marks_nothing() {
     let (outbox, dead) = with_a_dead_letter().await;

@@ -1,4 +1,4 @@
-//! A store in memory that fails, hangs and loses its answers where a test tells it to.
+//! A store in memory that fails, hangs or loses its results on demand.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Hang,
     /// Does it, and answers later.
     Late(Duration),
-    /// Does it, and says that nobody knows.
+    /// Runs the operation, and returns that its result is unknown.
     Lost,
 }
 

@@ -1,4 +1,4 @@
-//! A ticket tells how its request stands, and when it has come to an end.
+//! A ticket reads the state of its request and waits for its end.
 
 use martello_outbox::{Change, EntryId, MemoryStore, Outbox, OutboxOptions, State, StoreErrorKind};
 use tokio_test::{assert_pending, task};

@@ -1,4 +1,4 @@
-//! The model: a store in memory, in which each promise is kept in the plainest way.
+//! A store in memory that implements each promise in the simplest way. Other engines are compared with it.
 
 mod change;
 mod data;
@@ -31,11 +31,11 @@ use crate::{
     store::KeyState,
 };
 
-/// A store in memory: the shortest engine, and the model that others are compared with. For tests, and for work that
-/// may vanish with its process.
+/// A store in memory, for tests and for requests that may be lost when the process ends. It is the shortest
+/// engine, and the conformance suite compares the others with it.
 ///
-/// A clone is the same store. It keeps everything until it is pruned or purged, without a bound, and looks through
-/// all of it for most of what it is asked: some thousands of entries are well, millions are for an engine.
+/// A clone is the same store. Entries stay until they are pruned or purged, without a limit. Most operations
+/// scan all entries: use it for thousands of entries, not millions.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -61,22 +61,22 @@ pub struct MemoryStore(Arc<Shared>);
 struct Shared {
     data: Mutex<Data>,
     clock: Clock,
-    /// When the store was made, by this machine and by tokio: between the two the engine's own time goes on, so that
-    /// a paused runtime moves it.
+    /// When the store was made, by this machine and by tokio: between the two the engine's own time goes on,
+    /// so that a paused runtime moves it.
     origin: (Timestamp, Instant),
     ready: watch::Sender<u64>,
     ended: watch::Sender<u64>,
 }
 
 impl MemoryStore {
-    /// An empty store that goes by tokio's clock: it starts at this machine's time and goes on with
+    /// An empty store with tokio's clock: it starts at the machine's time and advances with
     /// [`tokio::time::Instant`], also when a test has paused that.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Clock::Engine)
     }
 
-    /// An empty store that goes by this clock.
+    /// An empty store with this clock.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
         Self(Arc::new(Shared {
@@ -95,9 +95,9 @@ impl MemoryStore {
         }
     }
 
-    /// Does something at one moment, with nobody beside it, and tells those who watch.
+    /// Runs an operation alone, at one time, and notifies the watchers.
     fn act<T>(&self, act: impl FnOnce(&mut Data, &mut Moment) -> T) -> T {
-        // A thread that panicked here has left no operation half done: none panics.
+        // No operation panics, so a poisoned lock has complete data.
         let mut data = self.0.data.lock().unwrap_or_else(PoisonError::into_inner);
         let mut moment = Moment::new(self.now());
         let done = act(&mut data, &mut moment);
@@ -110,7 +110,7 @@ impl MemoryStore {
         done
     }
 
-    /// The future of something that is done at one moment, when it is first polled.
+    /// A future that runs an operation when it is first polled.
     fn later<'a, T: Send + 'a>(
         &'a self,
         act: impl FnOnce(&mut Data, &mut Moment) -> Result<T, StoreError> + Send + 'a,

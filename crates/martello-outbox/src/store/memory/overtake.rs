@@ -2,7 +2,8 @@ use super::data::Data;
 use crate::{EntryId, OrderKey, Overtaken, QueueName, State, StoreError};
 
 impl Data {
-    /// Marks the dead letters of a key that are older than this place, and tells how many had no mark as certain.
+    /// Marks the dead letters of a key before this position. Returns how many did not yet have this mark or a
+    /// more certain one.
     pub(super) fn overtake(
         &mut self,
         queue: &QueueName,
