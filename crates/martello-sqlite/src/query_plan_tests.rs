@@ -76,7 +76,7 @@ async fn work(store: &SqliteStore, clock: &ManualClock) -> Vec<EntryId> {
     let ids: Vec<_> = store.enqueue((0..20).map(more).collect()).await.unwrap();
     let ends = [
         End::Done,
-        End::Again { after: Duration::ZERO, counts: true },
+        End::Again { wait: Duration::ZERO, counts: true },
         End::GiveBack,
         End::Dead(Reason::Rejected),
     ];

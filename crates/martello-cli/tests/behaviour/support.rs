@@ -111,7 +111,7 @@ impl StoreFixture {
         let claimed = self.store.turn(turn(Vec::new(), 1)).await.unwrap().claimed;
         let settle = claimed.iter().map(|claimed| Settlement {
             lease: claimed.lease.clone(),
-            end: End::Again { after: Duration::from_secs(600), counts: true },
+            end: End::Again { wait: Duration::from_secs(600), counts: true },
             attempt: Some(attempt(claimed.entry.attempts, 503)),
             hold: hold.clone(),
         });

@@ -171,7 +171,7 @@ fn new() -> impl Strategy<Value = EntrySpec> {
 fn ending() -> impl Strategy<Value = EndSpec> {
     prop_oneof![
         2 => Just(EndSpec::Done),
-        2 => (time(), any::<bool>()).prop_map(|(after, counts)| EndSpec::Again(after, counts)),
+        2 => (time(), any::<bool>()).prop_map(|(wait, counts)| EndSpec::Again(wait, counts)),
         2 => reason().prop_map(EndSpec::Dead),
         1 => Just(EndSpec::GiveBack),
     ]

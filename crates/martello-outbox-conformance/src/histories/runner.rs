@@ -239,7 +239,7 @@ impl<'a> Runner<'a> {
     fn end(&self, ending: EndSpec, had: &GivenLease) -> (End, Option<AttemptRecord>) {
         let (end, outcome, status) = match ending {
             EndSpec::Done => (End::Done, Outcome::Success, 200),
-            EndSpec::Again(after, counts) => (End::Again { after, counts }, Outcome::Unavailable, 503),
+            EndSpec::Again(wait, counts) => (End::Again { wait, counts }, Outcome::Unavailable, 503),
             EndSpec::Dead(reason) => (End::Dead(reason), Outcome::Rejected, 422),
             EndSpec::GiveBack => return (End::GiveBack, None),
         };

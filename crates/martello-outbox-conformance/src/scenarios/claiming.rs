@@ -129,7 +129,7 @@ pub(crate) async fn no_fence_is_handed_out_twice(fixture: &Fixture<'_>) -> Scena
             same("that the fence is new", fences.insert(claimed.lease.fence.clone()), true)?;
         }
         for claimed in claimed {
-            let put_off = End::Again { after: seconds(0), counts: false };
+            let put_off = End::Again { wait: seconds(0), counts: false };
             match round % 3 {
                 0 => drop(fixture.settle(&claimed, End::GiveBack).await?),
                 1 => drop(fixture.settle(&claimed, put_off).await?),

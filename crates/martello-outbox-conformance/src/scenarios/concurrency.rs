@@ -94,7 +94,7 @@ async fn work(
         }
         let end = |nth: usize| match (round + nth) % 4 {
             0 => End::GiveBack,
-            1 => End::Again { after: std::time::Duration::ZERO, counts: false },
+            1 => End::Again { wait: std::time::Duration::ZERO, counts: false },
             _ => End::Done,
         };
         settle = Vec::new();

@@ -282,7 +282,7 @@ pub(crate) async fn times_end_at_the_last_timestamp(fixture: &Fixture<'_>) -> Sc
     let leases = super::super::fixture::lease(&claimed);
     same("a heartbeat", fixture.store().heartbeat(leases, ever).await?, vec![true])?;
     for claimed in &claimed {
-        fixture.settle(claimed, martello_outbox::store::End::Again { after: ever, counts: true }).await?;
+        fixture.settle(claimed, martello_outbox::store::End::Again { wait: ever, counts: true }).await?;
     }
     same("when it is due again", fixture.entry(early).await?.due_at, last)?;
     let default = martello_outbox::QueueName::default();

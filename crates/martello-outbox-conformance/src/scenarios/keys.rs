@@ -49,7 +49,7 @@ pub(crate) async fn an_entry_that_is_put_off_or_given_back_stays_ahead(
     fixture: &Fixture<'_>,
 ) -> ScenarioResult {
     let [older, newer] = two(fixture).await?;
-    fixture.end(End::Again { after: seconds(10), counts: true }).await?;
+    fixture.end(End::Again { wait: seconds(10), counts: true }).await?;
     same("claims while it is put off", fixture.claimable().await?, Vec::new())?;
     fixture.pass(seconds(10));
     same("given back", fixture.end(End::GiveBack).await?, older)?;
@@ -105,7 +105,7 @@ pub(crate) async fn a_replayed_entry_has_its_old_place(fixture: &Fixture<'_>) ->
     fixture.put(keyed("k")).await?;
     fixture.store().change(older, Change::Replay(WhenOvertaken::Overwrite)).await?;
     same("claims while the newer one is leased", fixture.claimable().await?, Vec::new())?;
-    fixture.settle(&claimed, End::Again { after: seconds(0), counts: true }).await?;
+    fixture.settle(&claimed, End::Again { wait: seconds(0), counts: true }).await?;
     same("the head", fixture.claimable().await?, vec![older])?;
     fixture.store().replay(martello_outbox::Filter::default(), 1.0, WhenOvertaken::Overwrite).await?;
     same("what a replay of nothing leaves", fixture.claimable().await?, vec![older])

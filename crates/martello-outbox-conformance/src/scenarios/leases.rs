@@ -112,7 +112,7 @@ pub(crate) async fn a_worker_that_lost_its_lease_is_fenced(fixture: &Fixture<'_>
     fixture.turn(turn(0)).await?;
     let ends = [
         End::Done,
-        End::Again { after: seconds(9), counts: false },
+        End::Again { wait: seconds(9), counts: false },
         End::Dead(Reason::Rejected),
         End::GiveBack,
     ];

@@ -96,7 +96,7 @@ pub(crate) async fn a_filter_selects_how_the_last_attempt_ended(fixture: &Fixtur
     let by_layer =
         fixture.put_dead(NewEntry { attempts: super::enqueueing::layer_attempts(), ..entry() }).await?;
     let id = fixture.put(entry()).await?;
-    let again = End::Again { after: seconds(0), counts: true };
+    let again = End::Again { wait: seconds(0), counts: true };
     answered(fixture, again, Outcome::Unavailable, 503, "first").await?;
     answered(fixture, End::Dead(Reason::Rejected), Outcome::Rejected, 422, "second").await?;
     let filter = |status, outcome: Option<&str>| Filter {
@@ -130,7 +130,7 @@ pub(crate) async fn a_filter_selects_the_tracking_ids_of_all_attempts(
     fixture: &Fixture<'_>,
 ) -> ScenarioResult {
     let id = fixture.put(NewEntry { attempts: super::enqueueing::layer_attempts(), ..entry() }).await?;
-    let again = End::Again { after: seconds(0), counts: true };
+    let again = End::Again { wait: seconds(0), counts: true };
     answered(fixture, again, Outcome::Unavailable, 503, "first").await?;
     answered(fixture, End::Dead(Reason::Rejected), Outcome::Rejected, 422, "second").await?;
     fixture.put(entry()).await?;

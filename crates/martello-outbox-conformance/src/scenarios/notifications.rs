@@ -62,7 +62,7 @@ pub(crate) async fn a_change_that_makes_an_entry_claimable_notifies(fixture: &Fi
     let [store, _] = &fixture.stores;
     notified!(changes,
         "stored": store.enqueue(vec![keyed("k"), keyed("k"), keyed("k")]).await?;
-        "put off": fixture.end(End::Again { after: seconds(0), counts: true }).await?;
+        "put off": fixture.end(End::Again { wait: seconds(0), counts: true }).await?;
         "given back": fixture.end(End::GiveBack).await?;
         "the end of another of its key": fixture.end(End::Done).await?;
         "the death of another of its key": fixture.end(End::Dead(Reason::Rejected)).await?;

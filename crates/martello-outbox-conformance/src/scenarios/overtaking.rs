@@ -74,7 +74,7 @@ pub(crate) async fn a_delivery_overtakes_the_older_dead_letters_of_its_key(
 pub(crate) async fn an_end_that_may_have_been_processed_overtakes_possibly(
     fixture: &Fixture<'_>,
 ) -> ScenarioResult {
-    let again = End::Again { after: seconds(0), counts: true };
+    let again = End::Again { wait: seconds(0), counts: true };
     let (rejected, ambiguous) = (End::Dead(Reason::Rejected), End::Dead(Reason::Ambiguous));
     let possibly = Some(Overtaken::Possibly);
     for (end, outcome, status, expected) in [

@@ -11,7 +11,7 @@ use martello_outbox::{
     store::{End, HoldChange, Settled, Settlement, Turn},
 };
 
-const AGAIN: End = End::Again { after: seconds(0), counts: true };
+const AGAIN: End = End::Again { wait: seconds(0), counts: true };
 
 pub(crate) async fn a_hold_that_is_over_admits_one_at_a_time(fixture: &Fixture<'_>) -> ScenarioResult {
     let [first, second, third, b] = put_to(fixture, [A, A, A, B]).await?;
@@ -98,7 +98,7 @@ pub(crate) async fn the_next_probe_follows_one_that_is_given_back_or_lost(
     fixture.settle(&probe, End::GiveBack).await?;
     let probe = fixture.claim_one().await?;
     same("after one that was given back", (probe.entry.id, probe.holds_in_row), (first, 1))?;
-    fixture.settle(&probe, End::Again { after: seconds(900), counts: true }).await?;
+    fixture.settle(&probe, End::Again { wait: seconds(900), counts: true }).await?;
     same("after one that is put off", probes(fixture).await?, vec![(second, 1)])?;
     fixture.pass(LEASE);
     same("after one that was lost", probes(fixture).await?, vec![(second, 1)])?;
@@ -261,9 +261,7 @@ pub(crate) async fn the_next_turn_is_when_a_hold_ends_or_its_probe_does(
     fixture.pass(seconds(56));
     let other = fixture.claim_one().await?;
     next("with two probes under way, when the first lease runs out", 4).await?;
-    fixture
-        .settle_with(&probe, End::Again { after: seconds(70), counts: true }, hold(1, seconds(50)))
-        .await?;
+    fixture.settle_with(&probe, End::Again { wait: seconds(70), counts: true }, hold(1, seconds(50))).await?;
     next("held again", 50).await?;
     fixture.settle_with(&other, End::Done, HoldChange::End).await?;
     next("held alone", 50).await

@@ -139,7 +139,7 @@ pub(crate) async fn cancelling_a_replay_returns_what_was_not_claimed(
     let job = fixture.store().replay(Filter::default(), 1000.0, WhenOvertaken::Refuse).await?.id;
     fixture.pass(seconds(1));
     let claimed = fixture.turn(Turn { cap: 10, ..turn(4) }).await?.claimed;
-    let ends = [End::Done, End::GiveBack, End::Again { after: seconds(9), counts: false }];
+    let ends = [End::Done, End::GiveBack, End::Again { wait: seconds(9), counts: false }];
     let settle =
         claimed.iter().zip(ends).map(|(claimed, end)| settlement(claimed, end, fixture.now())).collect();
     fixture.turn(Turn { settle, ..turn(0) }).await?;

@@ -70,7 +70,7 @@ pub(crate) async fn a_dead_letter_has_the_reason_of_its_settlement(fixture: &Fix
 pub(crate) async fn what_is_tried_again_waits_as_long_as_it_should(fixture: &Fixture<'_>) -> ScenarioResult {
     let id = fixture.put(entry()).await?;
     fixture.pass(seconds(1));
-    fixture.end(End::Again { after: seconds(30), counts: true }).await?;
+    fixture.end(End::Again { wait: seconds(30), counts: true }).await?;
     let found = fixture.entry(id).await?;
     same("the entry", (found.state, found.changed_at), (State::Ready, fixture.now()))?;
     same("when it is due", found.due_at, fixture.now() + seconds(30))?;
@@ -84,9 +84,9 @@ pub(crate) async fn a_try_that_does_not_count_leaves_the_tries_as_they_were(
     fixture: &Fixture<'_>,
 ) -> ScenarioResult {
     let id = fixture.put(entry()).await?;
-    let uncounted = End::Again { after: seconds(0), counts: false };
+    let uncounted = End::Again { wait: seconds(0), counts: false };
     for (end, counts) in
-        [(uncounted, (1, 0)), (End::Again { after: seconds(0), counts: true }, (2, 1)), (uncounted, (3, 1))]
+        [(uncounted, (1, 0)), (End::Again { wait: seconds(0), counts: true }, (2, 1)), (uncounted, (3, 1))]
     {
         fixture.end(end).await?;
         let found = fixture.entry(id).await?;
@@ -112,7 +112,7 @@ pub(crate) async fn attempt_numbers_never_start_again(fixture: &Fixture<'_>) -> 
     let id = fixture
         .put(NewEntry { attempts: super::enqueueing::layer_attempts(), max_attempts: 2, ..entry() })
         .await?;
-    fixture.end(End::Again { after: seconds(0), counts: true }).await?;
+    fixture.end(End::Again { wait: seconds(0), counts: true }).await?;
     fixture.end(End::GiveBack).await?;
     fixture.claim_one().await?;
     fixture.pass(LEASE);
@@ -129,7 +129,7 @@ pub(crate) async fn a_settlement_may_be_sent_again(fixture: &Fixture<'_>) -> Sce
     let ends = [
         End::Done,
         End::Dead(Reason::Rejected),
-        End::Again { after: seconds(3600), counts: false },
+        End::Again { wait: seconds(3600), counts: false },
         End::GiveBack,
     ];
     for end in ends {
@@ -154,7 +154,7 @@ pub(crate) async fn a_settlement_that_is_sent_again_late_touches_no_later_claim(
 ) -> ScenarioResult {
     let id = fixture.put(entry()).await?;
     let first = fixture.claim_one().await?;
-    let again = End::Again { after: seconds(0), counts: true };
+    let again = End::Again { wait: seconds(0), counts: true };
     fixture.settle(&first, again).await?;
     let second = fixture.claim_one().await?;
     let before = fixture.detail(id).await?;

@@ -129,10 +129,10 @@ pub enum HoldChange {
 pub enum End {
     /// It was delivered.
     Done,
-    /// It becomes ready, and is due after this delay.
+    /// It becomes ready, and is due after this wait.
     Again {
         /// From now.
-        after: Duration,
+        wait: Duration,
         /// Whether the claim counts as a try. If not, it is subtracted from `tries`.
         counts: bool,
     },

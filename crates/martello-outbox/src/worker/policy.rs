@@ -27,7 +27,7 @@ pub(super) fn end_of_attempt(backoff: &Backoff, entry: &Entry, result: &AttemptR
         Disposition::Defer { counts } => {
             let wait = backoff.wait(failures(entry, counts), random);
             let asked = RetryAfter::capped_wait(result.retry_after(), RETRY_AFTER_CAP, random);
-            End::Again { after: wait.max(asked), counts }
+            End::Again { wait: wait.max(asked), counts }
         }
     }
 }
@@ -68,7 +68,7 @@ mod tests {
         (entry.max_attempts, entry.repeatable) = (5, true);
         for (tries, seconds) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
             entry.tries = tries;
-            let expected = End::Again { after: seconds * SECOND, counts: true };
+            let expected = End::Again { wait: seconds * SECOND, counts: true };
             assert_eq!(end(&entry, Outcome::Unavailable), expected);
         }
         entry.tries = 5;
@@ -80,9 +80,9 @@ mod tests {
         let mut entry = claimed("https://api.example/", 0).entry;
         entry.repeatable = true;
         (entry.tries, entry.attempts) = (1, 4);
-        assert_eq!(end(&entry, Outcome::Faulty), End::Again { after: 8 * SECOND, counts: false });
+        assert_eq!(end(&entry, Outcome::Faulty), End::Again { wait: 8 * SECOND, counts: false });
         entry.reason = Some(Reason::Exhausted);
-        assert_eq!(end(&entry, Outcome::Faulty), End::Again { after: 64 * SECOND, counts: false });
+        assert_eq!(end(&entry, Outcome::Faulty), End::Again { wait: 64 * SECOND, counts: false });
     }
 
     #[test]

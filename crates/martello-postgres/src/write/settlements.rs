@@ -90,9 +90,7 @@ impl<'a> From<&Indexed<'a>> for SettlementInput<'a> {
         let (state, reason, wait, tries) = match settlement.end {
             End::Done => (State::Done, None, None, Some(1)),
             End::Dead(reason) => (State::Dead, Some(Reason::as_str(reason)), None, Some(1)),
-            End::Again { after, counts } => {
-                (State::Ready, None, Some(micros(after)), Some(i32::from(counts)))
-            }
+            End::Again { wait, counts } => (State::Ready, None, Some(micros(wait)), Some(i32::from(counts))),
             End::GiveBack => (State::Ready, None, None, None),
         };
         let attempt = settlement.attempt.as_ref().filter(|_| settlement.end != End::GiveBack);

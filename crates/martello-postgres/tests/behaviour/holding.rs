@@ -27,7 +27,7 @@ pub(crate) fn to(host: &str) -> NewEntry {
 
 pub(crate) fn down(claimed: &Claimed, wait: Duration) -> Settlement {
     let hold = HoldChange::For { holds_in_row: claimed.holds_in_row, wait, why: "down".into() };
-    let end = End::Again { after: Duration::ZERO, counts: false };
+    let end = End::Again { wait: Duration::ZERO, counts: false };
     Settlement { lease: claimed.lease.clone(), end, attempt: None, hold }
 }
 

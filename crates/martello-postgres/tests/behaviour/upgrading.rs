@@ -26,7 +26,7 @@ fn code<T>(tried: sqlx::Result<T>) -> String {
 /// An end that says that the API is down.
 fn down(lease: &Lease) -> Settlement {
     let hold = HoldChange::For { holds_in_row: 0, wait: Duration::from_secs(60), why: "down".into() };
-    let end = End::Again { after: Duration::ZERO, counts: true };
+    let end = End::Again { wait: Duration::ZERO, counts: true };
     Settlement { lease: lease.clone(), end, attempt: None, hold }
 }
 

@@ -105,7 +105,7 @@ fn again(
              last_tracking_id = iif(?7 IS NULL, last_tracking_id, ?9)
          WHERE seq = ?1 AND id = ?2 AND fence = ?3 AND state = ?4 RETURNING queue, order_key, attempts, authority, leased_at";
     let (due, attempts, tries) = match settlement.end {
-        End::Again { after: wait, counts } => (Some(later(tx.now, wait)), 0, i32::from(!counts)),
+        End::Again { wait, counts } => (Some(later(tx.now, wait)), 0, i32::from(!counts)),
         _ => (None, 1, 1),
     };
     let (id, last) = (settlement.lease.id, Last::of(attempt));

@@ -89,7 +89,7 @@ async fn entries_keep_their_states_and_are_held_by_authority() {
         let store = old.open().await;
         assert_eq!((entries(&store).await, store.queues().await.unwrap()), before);
         let hold = HoldChange::For { holds_in_row: 0, wait: HOLD, why: "it is down".into() };
-        let down = settlement(&leased[0], End::Again { after: Duration::ZERO, counts: false }, hold);
+        let down = settlement(&leased[0], End::Again { wait: Duration::ZERO, counts: false }, hold);
         let turned = turn(&store, vec![down], 10).await;
         assert_eq!(turned.settled, [Settled::Applied]);
         let claimed: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.uri.host()).collect();

@@ -46,9 +46,9 @@ impl Data {
         match settlement.end {
             End::Done => row.go(State::Done, at),
             End::Dead(reason) => row.die(reason, at),
-            End::Again { after, counts } => {
+            End::Again { wait, counts } => {
                 row.go(State::Ready, at);
-                row.entry.due_at = at.after(after);
+                row.entry.due_at = at.after(wait);
                 row.entry.tries -= u32::from(!counts);
             }
             End::GiveBack => {
