@@ -15,11 +15,11 @@ use crate::support::{RunResult, StoreFixture};
 
 /// Both ends of a pseudo-terminal.
 pub(crate) fn terminal() -> (File, File) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
-    (File::from(ours), OpenOptions::new().read(true).write(true).open(name).unwrap())
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
+    (File::from(controller), OpenOptions::new().read(true).write(true).open(name).unwrap())
 }
 
 /// Edits a dead letter at a terminal; the editor is this script, with the file as `$1`.
@@ -27,19 +27,19 @@ fn edit(fixture: &StoreFixture, id: EntryId, script: &str) -> RunResult {
     let editor = fixture.path("editor");
     std::fs::write(&editor, format!("#!/bin/sh\nset -e\n{script}\n")).unwrap();
     std::fs::set_permissions(&editor, Permissions::from_mode(0o700)).unwrap();
-    let (mut ours, its) = terminal();
+    let (mut controller, terminal) = terminal();
     let mut command = fixture.command(&["dead", "edit", &id.to_string()]);
     command.env_remove("VISUAL").env("EDITOR", &editor).env("TMPDIR", fixture.directory.path());
     command.env("MARTELLO", env!("CARGO_BIN_EXE_martello"));
-    command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
+    command.stdin(terminal.try_clone().unwrap()).stderr(terminal).stdout(Stdio::piped());
     let child = command.spawn().unwrap();
     // The command keeps the other end of the terminal open until it exits.
     drop(command);
-    let mut said = Vec::new();
+    let mut text = Vec::new();
     // A read fails once the other end is closed.
-    let _ = ours.read_to_end(&mut said);
+    let _ = controller.read_to_end(&mut text);
     let mut ran = RunResult::from(child.wait_with_output().unwrap());
-    ran.stderr = String::from_utf8(said).unwrap().replace("\r\n", "\n");
+    ran.stderr = String::from_utf8(text).unwrap().replace("\r\n", "\n");
     ran
 }
 

@@ -16,13 +16,13 @@ fn upsert(sync: &SyncFixture, server: &Server, more: &[&str]) -> Command {
     sync.martello(&["upsert", "--url", &url, "--input", "orders.ndjson"], more)
 }
 
-async fn well() -> Server {
+async fn accepting_server() -> Server {
     Server::with(|_| Reply::status(201)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn rejects_a_secret_header_on_the_command_line() {
-    let (sync, server) = (SyncFixture::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, accepting_server().await);
     for name in [
         "authorization",
         "cookie",
@@ -41,7 +41,7 @@ async fn rejects_a_secret_header_on_the_command_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn rejects_connection_and_framing_headers() {
-    let (sync, server) = (SyncFixture::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, accepting_server().await);
     for line in [
         "content-length: 3",
         "Transfer-Encoding: chunked",
@@ -69,7 +69,7 @@ async fn rejects_connection_and_framing_headers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn reads_a_secret_header_from_the_environment_and_writes_it_to_no_file() {
-    let (sync, server) = (SyncFixture::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, accepting_server().await);
     let more = ["--header-env", "X-Api-Key=ORDERS_KEY", "--journal", "journal", "--report", "report"];
     let mut command = upsert(&sync, &server, &more);
     command.env("ORDERS_KEY", "s3cret-1");
@@ -137,7 +137,7 @@ async fn rejects_a_tenant_header_of_the_environment_with_an_outbox() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_error_about_a_header_of_the_environment_omits_its_value() {
-    let (sync, server) = (SyncFixture::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, accepting_server().await);
     for (argument, why) in [
         ("x-api-key=NOT_SET", "environment variable NOT_SET is not set"),
         ("x-api-key", "NAME=VARIABLE"),
@@ -164,7 +164,7 @@ async fn an_error_about_a_header_of_the_environment_omits_its_value() {
 /// Requests that were sent for one tenant were not sent for another, whatever the source of the header.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_header_of_the_environment_that_is_not_a_credential_identifies_the_run() {
-    let (sync, server) = (SyncFixture::new().await, well().await);
+    let (sync, server) = (SyncFixture::new().await, accepting_server().await);
     let of = |mut command: Command, tenant: &str| {
         command.env("TENANT", tenant);
         run(command)

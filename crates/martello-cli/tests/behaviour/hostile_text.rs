@@ -12,7 +12,7 @@ use crate::{
 
 /// An escape sequence, C1 control characters, bidirectional controls, a Unicode line separator, invisible
 /// characters.
-const STEERS: &str =
+const CONTROLS: &str =
     "\u{1b}]52;c;Zm9v\u{7}\u{9b}2J\u{7f}\u{61c}\u{200b}\u{200e}\u{202e}\u{2028}\u{2066}\u{e0041}";
 /// Those of them that a URL, a header and a key can contain.
 const BEYOND_ASCII: &str = "\u{9b}2J\u{202e}\u{2066}\u{200e}";
@@ -20,8 +20,8 @@ const BEYOND_ASCII: &str = "\u{9b}2J\u{202e}\u{2066}\u{200e}";
 /// Asserts that the output has no control or invisible characters except newlines.
 fn is_harmless(ran: &RunResult) {
     for text in [&ran.stdout, &ran.stderr] {
-        let steers = |char: &char| char.is_control() || (!char.is_ascii() && STEERS.contains(*char));
-        let found = text.chars().filter(|char| *char != '\n').find(steers);
+        let is_control = |char: &char| char.is_control() || (!char.is_ascii() && CONTROLS.contains(*char));
+        let found = text.chars().filter(|char| *char != '\n').find(is_control);
         assert_eq!(found, None, "{text:?}");
     }
 }
@@ -36,9 +36,9 @@ async fn stored(fixture: &StoreFixture) -> EntryId {
     entry.dedup_key = Some(key.into());
     let note = HeaderValue::from_bytes(BEYOND_ASCII.as_bytes()).unwrap();
     entry.request.headers.insert("x-note", note);
-    entry.request.body = format!("{{\"a\":\"{BEYOND_ASCII}\"}}{STEERS}").into();
+    entry.request.body = format!("{{\"a\":\"{BEYOND_ASCII}\"}}{CONTROLS}").into();
     for attempt in &mut entry.attempts {
-        attempt.fault = Some(STEERS.into());
+        attempt.fault = Some(CONTROLS.into());
     }
     let id = entry.id;
     fixture.store.enqueue(vec![entry]).await.unwrap();
@@ -55,15 +55,15 @@ async fn tables_and_details_escape_control_characters() {
         &["dead", "list"],
         &["dead", "list", "--reveal"],
         &["dead", "edit", &id, "--url", "https://b.example/"],
-        &["dead", "edit", &id, "--body-file", STEERS],
-        &["dead", "edit", &id, "--header", STEERS],
-        &["dead", "show", STEERS],
-        &["dead", "export", "--out", &format!("/nowhere/{STEERS}")],
-        &["doctor", "--store", &format!("sqlite:/nowhere/{STEERS}")],
-        &["parked", "list", "--checkpoint", STEERS],
-        &["upsert", "--url", "http://h/{id}", "--token-file", STEERS],
-        &["upsert", "--url", "http://h/{id}", "--input", STEERS],
-        &["upsert", "--url", STEERS],
+        &["dead", "edit", &id, "--body-file", CONTROLS],
+        &["dead", "edit", &id, "--header", CONTROLS],
+        &["dead", "show", CONTROLS],
+        &["dead", "export", "--out", &format!("/nowhere/{CONTROLS}")],
+        &["doctor", "--store", &format!("sqlite:/nowhere/{CONTROLS}")],
+        &["parked", "list", "--checkpoint", CONTROLS],
+        &["upsert", "--url", "http://h/{id}", "--token-file", CONTROLS],
+        &["upsert", "--url", "http://h/{id}", "--input", CONTROLS],
+        &["upsert", "--url", CONTROLS],
     ] {
         let ran = fixture.run(arguments);
         is_harmless(&ran);
@@ -86,22 +86,22 @@ async fn json_escapes_control_characters_and_keeps_the_text() {
     };
     for arguments in [&["dead", "show", &id, "--reveal", "--json"][..], &["dead", "export"]] {
         let shown = parsed(arguments);
-        assert_eq!(shown["attempts"][0]["fault"], STEERS);
+        assert_eq!(shown["attempts"][0]["fault"], CONTROLS);
         assert_eq!(shown["entry"]["dedup_key"], BEYOND_ASCII.replace(char::is_control, ""));
-        assert_eq!(shown["revisions"][0]["body"], format!("{{\"a\":\"{BEYOND_ASCII}\"}}{STEERS}"));
+        assert_eq!(shown["revisions"][0]["body"], format!("{{\"a\":\"{BEYOND_ASCII}\"}}{CONTROLS}"));
     }
     assert_eq!(
         parsed(&["dead", "list", "--json"])["entries"][0]["order_key"],
         format!("orders/{}", BEYOND_ASCII.replace(char::is_control, ""))
     );
-    let error = parsed(&["doctor", "--json", "--store", &format!("sqlite:/nowhere/{STEERS}")]);
-    assert!(error["error"]["message"].as_str().unwrap().contains(STEERS), "{error}");
+    let error = parsed(&["doctor", "--json", "--store", &format!("sqlite:/nowhere/{CONTROLS}")]);
+    assert!(error["error"]["message"].as_str().unwrap().contains(CONTROLS), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn upsert_escapes_control_characters_of_responses() {
     let sync = SyncFixture::new().await;
-    let server = Server::with(|_| Reply::status(422).body(STEERS)).await.unwrap();
+    let server = Server::with(|_| Reply::status(422).body(CONTROLS)).await.unwrap();
     sync.orders(1);
     let url = server.uri("/orders/").to_string() + "{business_id}";
     let upsert =
@@ -109,7 +109,7 @@ async fn upsert_escapes_control_characters_of_responses() {
     is_harmless(&upsert(&[]));
     let ran = upsert(&["--report", "-"]);
     is_harmless(&ran);
-    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["body"], STEERS);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["body"], CONTROLS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -129,7 +129,7 @@ async fn poll_escapes_control_characters_of_items() {
         serde_json::from_str::<Value>(&item).unwrap()
     );
 
-    let first = ["poll", "--url", &url, "--checkpoint", "d", "--once", "--print", STEERS];
+    let first = ["poll", "--url", &url, "--checkpoint", "d", "--once", "--print", CONTROLS];
     is_harmless(&run(sync.martello(&first, &[])));
     let mut command = bare();
     command.args(["parked", "list", "--checkpoint", "d"]).current_dir(sync.directory.path());

@@ -155,7 +155,7 @@ async fn stops_while_its_output_is_blocked() {
         let mut command = fixture.command(&["dead", "list", "--limit", "1000", "--json"]);
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(File::create(fixture.path("said")).unwrap())
+            .stderr(File::create(fixture.path("stderr")).unwrap())
             .spawn()
             .unwrap();
         let unread = child.stdout.take();
@@ -169,14 +169,14 @@ async fn stops_at_a_confirmation_prompt() {
     use std::io::Read;
     for signal in SIGNALS {
         let (fixture, ids) = StoreFixture::filled().await;
-        let (mut ours, its) = crate::editor::terminal();
+        let (mut controller, terminal) = crate::editor::terminal();
         let mut command = fixture.command(&["dead", "purge", "--all"]);
-        command.stdin(its.try_clone().unwrap()).stderr(its).stdout(Stdio::piped());
+        command.stdin(terminal.try_clone().unwrap()).stderr(terminal).stdout(Stdio::piped());
         let child = command.spawn().unwrap();
         drop(command);
         let (mut asked, mut some) = (String::new(), [0; 256]);
         while !asked.contains("Continue? [y/N]") {
-            let read = ours.read(&mut some).unwrap();
+            let read = controller.read(&mut some).unwrap();
             asked += std::str::from_utf8(&some[..read]).unwrap();
         }
         end(child, signal).await;

@@ -23,18 +23,18 @@ pub(crate) fn mkfifo(path: &Path) {
 
 /// A terminal, and a thread that returns what is written to it.
 fn terminal() -> (File, thread::JoinHandle<String>) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
-    let theirs = OpenOptions::new().read(true).write(true).custom_flags(0o400).open(name).unwrap();
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = OpenOptions::new().read(true).write(true).custom_flags(0o400).open(name).unwrap();
     let read = thread::spawn(move || {
-        let (mut ours, mut text) = (File::from(ours), Vec::new());
+        let (mut controller, mut text) = (File::from(controller), Vec::new());
         // It fails once the other end is closed.
-        let _ = ours.read_to_end(&mut text);
+        let _ = controller.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    (theirs, read)
+    (terminal, read)
 }
 
 /// On a terminal, a progress bar shows the total, which requires counting the lines.
@@ -44,9 +44,9 @@ async fn the_progress_bar_reads_no_rows_from_a_pipe() {
     let orders = sync.orders(4_000);
     let pipe = sync.path("pipe");
     mkfifo(&pipe);
-    let (theirs, shown) = terminal();
+    let (terminal, shown) = terminal();
     let mut command = sync.upsert_of("pipe", &["--concurrency", "50"]);
-    let child = command.stderr(theirs).spawn().unwrap();
+    let child = command.stderr(terminal).spawn().unwrap();
     drop(command);
     let written = {
         let orders = orders.clone();
@@ -63,9 +63,9 @@ async fn the_progress_bar_reads_no_rows_from_a_pipe() {
 async fn the_progress_bar_shows_the_number_of_lines_of_a_file() {
     let sync = SyncFixture::new().await;
     sync.orders(300);
-    let (theirs, shown) = terminal();
+    let (terminal, shown) = terminal();
     let mut command = sync.upsert(&[]);
-    let ran = RunResult::from(command.stderr(theirs).output().unwrap());
+    let ran = RunResult::from(command.stderr(terminal).output().unwrap());
     drop(command);
     assert!(ran.code == 0 && ran.stdout.starts_with("300 entities in "), "{ran:?}");
     assert!(shown.join().unwrap().contains("of 300"));

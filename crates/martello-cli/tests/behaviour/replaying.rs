@@ -125,21 +125,21 @@ async fn a_replay_continues_after_an_interrupt() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(said.contains("the replay continues. To watch it: martello dead replays watch "), "{said}");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(stderr.contains("the replay continues. To watch it: martello dead replays watch "), "{stderr}");
     assert_eq!(fixture.store.replays().await.unwrap()[0].pending, 2);
 }
 
 /// Returns the first line on stderr, then interrupts the command.
 #[cfg(unix)]
-fn first_said(mut child: Child) -> String {
-    let mut said = String::new();
-    let read = BufReader::new(child.stderr.take().unwrap()).read_line(&mut said);
+fn first_line(mut child: Child) -> String {
+    let mut stderr = String::new();
+    let read = BufReader::new(child.stderr.take().unwrap()).read_line(&mut stderr);
     crate::sync::interrupt(&child);
     read.unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    said
+    stderr
 }
 
 #[cfg(unix)]
@@ -147,17 +147,17 @@ fn first_said(mut child: Child) -> String {
 async fn watch_reports_pauses_and_holds() {
     let watch = |fixture: &StoreFixture, arguments: &[&str]| {
         let mut command = fixture.command(&[&["dead", "replay", "--watch"], arguments].concat());
-        first_said(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        first_line(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };
     for by_id in [true, false] {
         let (fixture, ids) = StoreFixture::filled().await;
         let id = ids[0].to_string();
         let named: &[&str] = if by_id { &[&id] } else { &["--host", "api.example", "--yes"] };
         fixture.run(&["outbox", "pause", "default", "--why", "their release"]);
-        let said = watch(&fixture, named);
+        let stderr = watch(&fixture, named);
         let expected =
             "queue default is paused: their release; to end this: martello outbox resume default\n";
-        assert_eq!(said, format!("martello: {expected}"));
+        assert_eq!(stderr, format!("martello: {expected}"));
 
         let (fixture, ids) = StoreFixture::filled().await;
         let id = ids[0].to_string();
@@ -169,10 +169,10 @@ async fn watch_reports_pauses_and_holds() {
                 why: "503 thrice".into(),
             })
             .await;
-        let said = watch(&fixture, named);
+        let stderr = watch(&fixture, named);
         assert!(
-            said.contains("martello: api.example is held until ") && said.contains(": 503 thrice"),
-            "{said}"
+            stderr.contains("martello: api.example is held until ") && stderr.contains(": 503 thrice"),
+            "{stderr}"
         );
     }
 }
