@@ -77,7 +77,7 @@ async fn the_error_of_a_limit_full_of_unread_bodies_names_them() {
     let error = stack.oneshot(request("GET", uri)).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::LimitWaitTimeout, Outcome::Unsent));
     let text = error.to_string();
-    assert!(text.contains("5 of them by response bodies") && text.contains("30s"), "{text}");
+    assert!(text.contains("5 of them by unread response bodies") && text.contains("30s"), "{text}");
 }
 
 #[tokio::test]
