@@ -4,6 +4,7 @@ mod builder;
 mod checkout;
 #[cfg(feature = "poll")]
 mod checkpoint;
+mod connect;
 mod connect_url;
 mod connections;
 mod engine;

@@ -19,3 +19,4 @@ mod rekeying;
 mod sharing;
 mod support;
 mod upgrading;
+mod upgrading_waits;

@@ -1,0 +1,52 @@
+//! A migration waits for open transactions.
+
+use std::time::Duration;
+
+use martello_outbox::{State, Store, StoreErrorKind};
+use tokio::task::JoinSet;
+
+use crate::{
+    older::Older,
+    support::{TestSchema, claimed, entry, keyed},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_along() {
+    let test = TestSchema::fresh();
+    let mut older = Older::make(&test, 2).await;
+    let mut external = Older::connect(&test).await;
+    external.run("BEGIN").await.unwrap();
+    let new = keyed("external");
+    external.try_enqueue(&new, Some("nobody")).await.unwrap();
+    let builder = test.builder();
+    let mut migrating = JoinSet::new();
+    migrating.spawn(async move { builder.connect().await });
+    // Others do not wait behind the lock until the external transaction ends.
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let new = [entry()];
+        tokio::time::timeout(Duration::from_millis(2_500), older.enqueue(&new)).await.unwrap();
+    }
+    assert!(migrating.try_join_next().is_none());
+    external.run("COMMIT").await.unwrap();
+    let store = migrating.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(claimed(&store, 5).await.len(), 4);
+    assert_eq!(store.entry(new.id).await.unwrap().unwrap().state, State::Leased);
+    test.drop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
+async fn a_transaction_that_does_not_end_stops_the_upgrade_with_an_error_that_says_so() {
+    let test = TestSchema::fresh();
+    let mut older = Older::make(&test, 2).await;
+    older.run("BEGIN; SELECT count(*) FROM __.entry").await.unwrap();
+    let error = test.builder().patience(Duration::from_secs(1)).connect().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("other transactions use its tables"), "{error}");
+    older.run("COMMIT").await.unwrap();
+    older.enqueue(&[entry()]).await;
+    assert_eq!(claimed(&test.open().await, 5).await.len(), 1, "nothing was changed");
+    test.drop().await;
+}
