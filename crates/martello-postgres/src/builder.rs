@@ -45,7 +45,7 @@ const MAX_WAITING: usize = 100_000;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until it is connected"]
 pub struct PostgresStoreBuilder {
-    pub(crate) to: To,
+    pub(crate) address: Address,
     pub(crate) schema: Option<String>,
     pub(crate) create: bool,
     pub(crate) clock: Clock,
@@ -57,8 +57,8 @@ pub struct PostgresStoreBuilder {
 }
 
 #[derive(Clone)]
-pub(crate) enum To {
-    Nowhere,
+pub(crate) enum Address {
+    Missing,
     Url(String),
     Pool(PgPool),
 }
@@ -73,7 +73,7 @@ impl PostgresStore {
 impl PostgresStoreBuilder {
     fn new() -> Self {
         Self {
-            to: To::Nowhere,
+            address: Address::Missing,
             schema: None,
             create: true,
             clock: Clock::Engine,
@@ -95,7 +95,7 @@ impl PostgresStoreBuilder {
     ///
     /// The store makes its own connections. It pings a connection before use only if that was idle for a second.
     pub fn url(mut self, url: &str) -> Self {
-        self.to = To::Url(url.to_owned());
+        self.address = Address::Url(url.to_owned());
         self
     }
 
@@ -115,7 +115,7 @@ impl PostgresStoreBuilder {
     /// # }
     /// ```
     pub fn pool(mut self, pool: PgPool) -> Self {
-        self.to = To::Pool(pool);
+        self.address = Address::Pool(pool);
         self
     }
 

@@ -5,7 +5,7 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::{
     PostgresStore, PostgresStoreBuilder,
-    builder::To,
+    builder::Address,
     checkout::Source,
     connect_url::ConnectUrl,
     connections::Connections,
@@ -37,12 +37,12 @@ impl PostgresStoreBuilder {
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no free connection.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         self.check().map_err(|error| invalid(&error))?;
-        let (source, shared, prepared, listen, schema) = match self.to {
-            To::Nowhere => {
+        let (source, shared, prepared, listen, schema) = match self.address {
+            Address::Missing => {
                 let message = "the store has no address: give the builder a URL or a pool";
                 return Err(StoreError::new(StoreErrorKind::Invalid, message));
             }
-            To::Url(url) => {
+            Address::Url(url) => {
                 let ConnectUrl { options, schema, prepared } = ConnectUrl::parse(&url)?;
                 let schema = named(schema, self.schema)?;
                 let mut one = connect(&options, self.patience).await?;
@@ -54,7 +54,7 @@ impl PostgresStoreBuilder {
                 drop(other.close().await);
                 (Source::Own(own), shared, prepared, options, schema)
             }
-            To::Pool(pool) => {
+            Address::Pool(pool) => {
                 let schema = named(None, self.schema)?;
                 let acquiring = async { pool.acquire().await.map_err(explain) };
                 let mut one = migrate::within(self.patience, acquiring).await?;

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     connections::Connections,
-    notifications::{Publisher, look},
+    notifications::{Publisher, poll_changes},
     schema::Schema,
     shared::Shared,
     write::{Batcher, serve},
@@ -60,7 +60,8 @@ impl Engine {
         let of = Arc::clone(&shared);
         tasks.spawn(async move { of.connections.sweep().await });
         let of = Arc::clone(&shared);
-        let looking = tasks.spawn(async move { look(&of.notifier, &of.connections, &of.schema).await });
+        let looking =
+            tasks.spawn(async move { poll_changes(&of.notifier, &of.connections, &of.schema).await });
         let mut watching = vec![looking];
         if let Some(listen) = listen {
             let of = Arc::clone(&shared);

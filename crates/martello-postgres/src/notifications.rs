@@ -20,13 +20,13 @@ use uuid::Uuid;
 use crate::{connections::Connections, schema::Schema, statement::Statement};
 
 /// The least time between two notifications of one store.
-const APART: Duration = Duration::from_millis(20);
+const MIN_INTERVAL: Duration = Duration::from_millis(20);
 /// The interval of polling, which finds changes whose notification was lost.
-const EVERY: Duration = Duration::from_millis(900);
+const POLL_INTERVAL: Duration = Duration::from_millis(900);
 /// The timeout of one poll, after which the connections are verified.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first and the longest wait before it connects again.
-const WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const RECONNECT_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The changes to announce to other stores.
 #[derive(Debug)]
@@ -34,25 +34,25 @@ pub(crate) struct Publisher {
     /// The store that announces. It ignores its own notifications.
     origin: Uuid,
     changes: Mutex<Changes>,
-    some: Notify,
+    pending: Notify,
 }
 
 impl Publisher {
     pub(crate) fn new() -> Self {
-        Self { origin: Uuid::now_v7(), changes: Mutex::default(), some: Notify::new() }
+        Self { origin: Uuid::now_v7(), changes: Mutex::default(), pending: Notify::new() }
     }
 
     pub(crate) fn publish(&self, changes: Changes) {
         if !changes.is_empty() {
             self.changes.lock().unwrap_or_else(PoisonError::into_inner).merge(changes);
-            self.some.notify_one();
+            self.pending.notify_one();
         }
     }
 
     /// Announces changes until the future is dropped.
     pub(crate) async fn serve(&self, connections: &Connections, schema: &Schema) {
         loop {
-            self.some.notified().await;
+            self.pending.notified().await;
             let changes = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
             let notify = Statement::new(schema, "SELECT pg_notify($1, $2)")
                 .bind(schema.channel())
@@ -60,7 +60,7 @@ impl Publisher {
                 .repeatable();
             // Polling finds changes that are not announced.
             drop(connections.fetch(&notify).await);
-            sleep(APART).await;
+            sleep(MIN_INTERVAL).await;
         }
     }
 
@@ -74,42 +74,42 @@ impl Publisher {
         lifetime: Duration,
     ) {
         notifier.subscribed().await;
-        let mut wait = WAIT.0;
+        let mut wait = RECONNECT_WAIT.0;
         loop {
             // The pool has one connection, and no timeouts of its own.
             let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-            let pool = pool.acquire_timeout(WAIT.1).connect_lazy_with(options.clone());
+            let pool = pool.acquire_timeout(RECONNECT_WAIT.1).connect_lazy_with(options.clone());
             if let Ok(mut listener) = PgListener::connect_with(&pool).await
                 && listener.listen(&channel).await.is_ok()
             {
                 listener.eager_reconnect(false);
-                wait = WAIT.0;
+                wait = RECONNECT_WAIT.0;
                 // Earlier notifications were missed.
                 notifier.notify(Changes::ALL);
-                let told = async {
-                    while let Ok(Some(told)) = listener.try_recv().await {
-                        notifier.notify(heard(told.payload(), self.origin));
+                let receiving = async {
+                    while let Ok(Some(notification)) = listener.try_recv().await {
+                        notifier.notify(changes_in(notification.payload(), self.origin));
                     }
                 };
                 // Polling finds changes that are not announced.
-                drop(timeout(lifetime, told).await);
+                drop(timeout(lifetime, receiving).await);
             }
             sleep(wait).await;
-            wait = WAIT.1.min(wait * 2);
+            wait = RECONNECT_WAIT.1.min(wait * 2);
         }
     }
 }
 
 /// Polls for changes until the future is dropped.
-pub(crate) async fn look(notifier: &Notifier, connections: &Connections, schema: &Schema) {
-    let mut ticks = interval(EVERY);
+pub(crate) async fn poll_changes(notifier: &Notifier, connections: &Connections, schema: &Schema) {
+    let mut ticks = interval(POLL_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = None;
     loop {
         notifier.subscribed().await;
         ticks.tick().await;
         let marks = Statement::new(schema, "SELECT count(*), max(n) FROM __.tally").repeatable();
-        let rows = match timeout(LOOK, connections.rows(&marks)).await {
+        let rows = match timeout(POLL_TIMEOUT, connections.rows(&marks)).await {
             Ok(rows) => rows.ok(),
             Err(_) => {
                 connections.verify_all();
@@ -132,7 +132,7 @@ fn payload(changes: Changes, origin: Uuid) -> String {
     format!("{} {}", u8::from(changes.ready) + 2 * u8::from(changes.ended), origin.simple())
 }
 
-fn heard(payload: &str, own: Uuid) -> Changes {
+fn changes_in(payload: &str, own: Uuid) -> Changes {
     let (what, origin) = payload.split_once(' ').unwrap_or((payload, ""));
     if origin.parse() == Ok(own) {
         return Changes::default();
@@ -148,17 +148,17 @@ fn heard(payload: &str, own: Uuid) -> Changes {
 mod tests {
     use uuid::Uuid;
 
-    use super::{Changes, heard, payload};
+    use super::{Changes, changes_in, payload};
 
     #[test]
-    fn what_is_told_is_heard_by_others_only() {
+    fn a_store_ignores_its_own_notifications() {
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let ended = Changes { ready: false, ended: true };
         for changes in [Changes::ALL, Changes::READY, ended] {
-            assert_eq!(heard(&payload(changes, one), other), changes);
-            assert_eq!(heard(&payload(changes, one), one), Changes::default());
+            assert_eq!(changes_in(&payload(changes, one), other), changes);
+            assert_eq!(changes_in(&payload(changes, one), one), Changes::default());
         }
-        assert_eq!(heard("3", one), Changes::ALL, "what comes from a transaction of somebody else's");
-        assert_eq!(heard("what is this", one), Changes::ALL);
+        assert_eq!(changes_in("3", one), Changes::ALL, "what comes from a transaction of somebody else's");
+        assert_eq!(changes_in("what is this", one), Changes::ALL);
     }
 }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 use crate::{explain::explain, schema::Schema, statement::run_script};
 
 /// How many entries are read at a time.
-const AT_ONCE: i64 = 500;
+const BATCH: i64 = 500;
 
 /// An entry's key was made of its first request, and its authority is that of its last.
 const ENTRIES: &str = "SELECT e.seq, e.state, e.order_key, r.method, r.url, l.url
@@ -24,7 +24,7 @@ const SET_BOTH: &str =
 
 /// Where two that were under way have one key now, neither is: their workers can no longer settle them, and the next turn
 /// takes them back, so that one goes after the other.
-const TAKE_LEASES: &str = "UPDATE __.slot SET fence = gen_random_uuid(), until = 0
+const REVOKE_LEASES: &str = "UPDATE __.slot SET fence = gen_random_uuid(), until = 0
      WHERE seq IN (SELECT e.seq FROM __.entry e JOIN __.slot s ON s.seq = e.seq
          WHERE EXISTS (SELECT FROM __.slot t JOIN __.entry o ON o.seq = t.seq
              WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.seq <> e.seq))";
@@ -42,13 +42,12 @@ const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, 
      ORDER BY e.queue, e.order_key, e.seq";
 
 /// One step into the index of keys for each dead letter, however much of its key is done.
-const MARK_CERTAINLY: &str =
-    "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
+const MARK_CERTAIN: &str = "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
      AND d.seq < (SELECT max(o.seq) FROM __.entry o
          WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2)";
 
 /// By the newest of each key that may have been processed, as `Outcome::may_be_processed` says of an attempt.
-const MARK_POSSIBLY: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
+const MARK_POSSIBLE: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
          SELECT queue, order_key, max(seq) AS newest FROM __.entry e
          WHERE order_key IS NOT NULL AND state <> 2 AND (reason IN ('ambiguous', 'crashed') OR EXISTS (
              SELECT FROM __.attempt a WHERE a.entry = e.seq AND (outcome IN ('success', 'ambiguous')
@@ -62,7 +61,7 @@ pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Res
     let mut last = i64::MIN;
     loop {
         let entries =
-            sqlx::query(AssertSqlSafe(schema.sql(ENTRIES))).persistent(false).bind(last).bind(AT_ONCE);
+            sqlx::query(AssertSqlSafe(schema.sql(ENTRIES))).persistent(false).bind(last).bind(BATCH);
         let entries = entries.fetch_all(&mut *connection).await.map_err(explain)?;
         let (mut seqs, mut keys, mut authorities) = (Vec::new(), Vec::new(), Vec::new());
         for row in &entries {
@@ -87,7 +86,7 @@ pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Res
             break;
         }
     }
-    for sql in [TAKE_LEASES, FILL_READY, MARK_CERTAINLY, MARK_POSSIBLY] {
+    for sql in [REVOKE_LEASES, FILL_READY, MARK_CERTAIN, MARK_POSSIBLE] {
         run_script(connection, schema, sql).await?;
     }
     Ok(())

@@ -130,7 +130,7 @@ async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
     drop(store);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
-        return as_nobody(
+        return as_unprivileged_user(
             "file::a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start",
             folder.path(),
         );
@@ -140,7 +140,7 @@ async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
 
 /// Runs a test once more, as a user to whom something is forbidden: nothing is to root.
 #[cfg(unix)]
-fn as_nobody(test: &str, folder: &std::path::Path) {
+fn as_unprivileged_user(test: &str, folder: &std::path::Path) {
     use std::os::unix::{fs::PermissionsExt, process::CommandExt};
     const UNPRIVILEGED: u32 = 65_534;
     // The unprivileged user may have no access to the directory of the tests.

@@ -22,7 +22,7 @@ use crate::{PostgresStore, engine::Engine, shared::Shared};
 ///
 /// ```no_run
 /// # use martello_poll::{CheckpointStore, ParkedFilter};
-/// # async fn look() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn list_parked() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = martello_postgres::PostgresStore::connect("postgres://orders@db.internal/orders").await?;
 /// for parked in store.checkpoint("plannings")?.parked(ParkedFilter::default()).await? {
 ///     println!("{parked}");

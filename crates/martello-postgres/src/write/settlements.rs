@@ -26,7 +26,7 @@ struct Indexed<'a> {
 
 /// What the server says of a settlement: it is the last that was applied to its entry, or was until this turn.
 const LAST: i16 = 1;
-const BEFORE: i16 = 2;
+const LAST_BEFORE_TURN: i16 = 2;
 
 impl<'a> SlotOrdered<'a> {
     pub(super) fn of(settlements: &'a [Settlement]) -> Self {
@@ -45,18 +45,18 @@ impl<'a> SlotOrdered<'a> {
     }
 
     /// What came of each, in the order in which they were given.
-    pub(super) fn answers(&self, said: &[i16]) -> Result<Vec<Settled>, StoreError> {
-        if said.len() != self.sorted.len() {
+    pub(super) fn answers(&self, states: &[i16]) -> Result<Vec<Settled>, StoreError> {
+        if states.len() != self.sorted.len() {
             return Err(corrupt("answer"));
         }
-        let said = || self.sorted.iter().zip(said);
-        let mut answers: Vec<_> = said()
+        let states = || self.sorted.iter().zip(states);
+        let mut answers: Vec<_> = states()
             .map(|(one, &is)| {
                 // What is asked again counts unless a later claim of the entry was settled before it.
-                let overtaken = |(other, &is): (&Indexed<'_>, &i16)| {
+                let settled_earlier = |(other, &is): (&Indexed<'_>, &i16)| {
                     is == LAST && other.fence.seq == one.fence.seq && other.position < one.position
                 };
-                let applied = is == LAST || is == BEFORE && !said().any(overtaken);
+                let applied = is == LAST || is == LAST_BEFORE_TURN && !states().any(settled_earlier);
                 (one.position, if applied { Settled::Applied } else { Settled::Fenced })
             })
             .collect();

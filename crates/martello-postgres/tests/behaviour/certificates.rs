@@ -46,7 +46,7 @@ async fn refused(url: &str) -> (StoreErrorKind, String) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_called_that() {
+async fn an_untrusted_certificate_is_reported_as_untrusted() {
     let (port, _, _server) = self_signed("localhost").await;
     for mode in ["verify-ca", "verify-full"] {
         let (kind, said) = refused(&format!("postgres://u@localhost:{port}/x?sslmode={mode}")).await;
@@ -57,7 +57,7 @@ async fn a_certificate_that_is_not_trusted_is_called_that() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_name_is_called_that() {
+async fn a_certificate_for_another_name_is_reported() {
     let (port, pem, _server) = self_signed("db.internal").await;
     let file = std::env::temp_dir().join(format!("martello-{}-{port}.pem", std::process::id()));
     std::fs::write(&file, pem).unwrap();
@@ -72,7 +72,7 @@ async fn a_certificate_of_another_name_is_called_that() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_called_that() {
+async fn a_missing_certificate_file_is_reported() {
     let (port, _, _server) = self_signed("localhost").await;
     let url = format!("postgres://u@localhost:{port}/x?sslmode=verify-full&sslrootcert=/no/such/file");
     let (_, said) = refused(&url).await;

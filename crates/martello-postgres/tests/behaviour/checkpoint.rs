@@ -77,7 +77,7 @@ async fn all(checkpoint: &PostgresCheckpoint) -> Vec<Parked> {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_was_saved_is_found_to_the_last_digit_and_letter() {
+async fn a_saved_checkpoint_is_read_back_exactly() {
     let test = TestSchema::fresh();
     let item = parked("a\0b", r#"{"id": "a\u0000b", "n": 1.50}"#.to_owned());
     let one = test.open().await.checkpoint("plannings").unwrap();
@@ -98,7 +98,7 @@ async fn what_was_saved_is_found_to_the_last_digit_and_letter() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
+async fn polls_of_one_schema_are_independent() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let (one, two) = (store.checkpoint("one").unwrap(), store.checkpoint("two").unwrap());
@@ -119,7 +119,7 @@ async fn polls_of_one_schema_have_nothing_to_do_with_each_other() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn of_many_that_reach_for_it_at_once_one_gets_it() {
+async fn one_of_many_concurrent_pollers_acquires_the_checkpoint() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     for _ in 0..5 {
@@ -140,7 +140,7 @@ async fn of_many_that_reach_for_it_at_once_one_gets_it() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved() {
+async fn a_save_that_exceeds_the_limit_of_parked_bytes_is_refused_completely() {
     let test = TestSchema::fresh();
     let store = test.open().await.checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
@@ -159,7 +159,7 @@ async fn more_bytes_than_may_be_parked_are_refused_with_all_that_was_to_be_saved
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_fails_says_whether_the_poll_can_go_on() {
+async fn errors_say_whether_the_poll_can_continue() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
@@ -178,7 +178,7 @@ async fn what_fails_says_whether_the_poll_can_go_on() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_checkpoint_from_before_starts_were_kept_is_read_as_it_was() {
+async fn a_checkpoint_of_a_version_without_starts_can_be_read() {
     let test = TestSchema::fresh();
     let store = test.open().await.checkpoint("plannings").unwrap();
     let first = held(&store).await.fence;

@@ -25,7 +25,7 @@ fn all(error: &StoreError) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_url_and_what_is_out_of_its_range_is_invalid() {
+async fn invalid_urls_and_values_out_of_range_are_invalid() {
     let url = "postgres://u@localhost/x";
     for builder in [
         PostgresStore::builder(),
@@ -45,7 +45,7 @@ async fn what_is_no_url_and_what_is_out_of_its_range_is_invalid() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_or_says_nothing_is_unavailable_and_no_password_is_told() {
+async fn an_unreachable_or_silent_server_is_unavailable_and_no_password_is_shown() {
     // Nobody listens there once it is dropped.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap();
@@ -80,7 +80,7 @@ async fn tables_of_another_program_and_a_newer_schema_are_refused() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_role_that_may_not_and_a_database_that_is_not_there_are_refused() {
+async fn a_role_without_privileges_and_a_missing_database_are_refused() {
     let test = TestSchema::fresh();
     let role = format!("{}_role", test.schema);
     test.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 's3cret'")).await;
@@ -120,7 +120,7 @@ async fn a_role_that_may_not_and_a_database_that_is_not_there_are_refused() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_server_that_only_reads_is_refused() {
+async fn a_read_only_server_is_refused() {
     let test = TestSchema::fresh();
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20default_transaction_read_only%3Don", test.url);
@@ -130,7 +130,7 @@ async fn a_server_that_only_reads_is_refused() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_schema_may_be_named_in_the_url() {
+async fn the_url_may_name_the_schema() {
     let test = TestSchema::fresh();
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}schema={}&application_name=x", test.url, test.schema);
@@ -151,7 +151,7 @@ async fn a_schema_may_be_named_in_the_url() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn commits_are_durable_whatever_the_role_is_set_to() {
+async fn commits_are_durable_despite_the_settings_of_the_role() {
     let test = TestSchema::fresh();
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20synchronous_commit%3Doff", test.url);
@@ -181,7 +181,7 @@ async fn a_pool_is_used_and_stays_open_when_the_store_is_closed() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_store_that_is_dropped_leaves_no_connection() {
+async fn a_dropped_store_leaves_no_connection() {
     let test = TestSchema::fresh();
     let name = format!("{}_drops", test.schema);
     let sign = if test.url.contains('?') { '&' } else { '?' };

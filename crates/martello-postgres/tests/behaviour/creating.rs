@@ -7,7 +7,7 @@ use crate::support::{fresh_schema, url};
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_schema_is_made_only_if_it_may_be() {
+async fn a_schema_is_created_only_if_creation_is_allowed() {
     let url = url();
     let name = fresh_schema();
     let builder = || PostgresStore::builder().url(&url).schema(&name).max_connections(2);

@@ -9,7 +9,7 @@ use crate::support::{TestSchema, claimed, entry, keyed};
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_is_rolled_back_never_was() {
+async fn a_rolled_back_entry_is_not_stored() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let mut connection = test.connection().await;
@@ -27,7 +27,7 @@ async fn what_is_rolled_back_never_was() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_is_committed_is_told_and_claimed_with_all_that_belongs_to_it() {
+async fn a_committed_entry_is_announced_and_claimed_complete() {
     let test = TestSchema::fresh();
     let (store, other) = (test.open().await, test.open().await);
     let mut watch = other.watch(Watch::Ready);
@@ -85,7 +85,7 @@ async fn entries_of_a_key_are_in_the_order_of_their_commits() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn an_open_transaction_keeps_nobody_from_its_key() {
+async fn an_open_transaction_does_not_block_its_key() {
     let test = TestSchema::fresh();
     let store = test.builder().patience(Duration::from_secs(5)).connect().await.unwrap();
     let ahead = store.enqueue(vec![keyed("k")]).await.unwrap()[0].id();

@@ -12,7 +12,7 @@ use crate::{
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_waited_for() {
+async fn excess_holds_are_deleted_after_all_holds_are_stored_and_locked() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue(vec![to("b"), to("m")]).await.unwrap();
@@ -45,7 +45,7 @@ async fn a_hold_is_forgotten_only_when_all_are_made_and_what_they_are_of_was_wai
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn of_too_many_holds_those_are_forgotten_that_are_over_and_then_those_that_end_first() {
+async fn expired_holds_are_deleted_first_and_then_those_that_end_first() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..5).map(|nth| to(&format!("new-{nth}"))).collect()).await.unwrap();

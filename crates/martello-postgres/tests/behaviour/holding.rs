@@ -38,7 +38,7 @@ pub(crate) async fn number(connection: &mut PgConnection, test: &TestSchema, sql
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back() {
+async fn one_of_many_concurrent_workers_probes_a_held_api() {
     let test = TestSchema::fresh();
     let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..40).map(|nth| to(["a", "b", "c"][nth % 3])).collect()).await.unwrap();
@@ -67,7 +67,7 @@ async fn of_many_workers_that_claim_at_once_one_finds_out_whether_an_api_is_back
 /// Who has found out that an API is back, and has not committed it yet, has locked it.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
+async fn a_claim_skips_an_api_that_another_worker_is_claiming_for() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..4).map(|nth| to(["a", "b"][nth % 2])).collect()).await.unwrap();
@@ -89,7 +89,7 @@ async fn an_api_that_another_is_just_claiming_for_is_passed_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_circle() {
+async fn workers_that_settle_for_the_same_apis_in_different_orders_do_not_deadlock() {
     let test = TestSchema::fresh();
     // The server does not look for one before this gives up.
     let sign = if test.url.contains('?') { '&' } else { '?' };
@@ -124,7 +124,7 @@ async fn workers_that_settle_for_the_same_apis_in_other_orders_do_not_wait_in_a_
 /// With more APIs than free slots, which were all down and accept what they never answer.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may_be_back() {
+async fn probes_of_many_concurrent_workers_use_at_most_half_of_the_cap() {
     let test = TestSchema::fresh();
     let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..16).map(|nth| to(&format!("silent-{nth}"))).collect()).await.unwrap();
@@ -164,7 +164,7 @@ async fn of_many_workers_that_claim_at_once_half_of_the_cap_is_for_apis_that_may
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
+async fn a_claim_does_not_read_held_entries() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..20_000).map(|_| to("down")).collect()).await.unwrap();
@@ -192,7 +192,7 @@ async fn a_claim_reads_as_little_where_much_is_held_as_where_nothing_is() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
+async fn a_claim_does_not_read_each_of_many_held_apis() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     store.enqueue((0..100).map(|_| to("down")).collect()).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_claim_beside_what_is_held_does_not_look_at_each_of_many_apis() {
 }
 
 /// The others are claimed in their order, beside so many that are held.
-async fn in_order_beside(held: usize) {
+async fn claims_in_order_beside_held(held: usize) {
     let test = TestSchema::fresh();
     let clock = ManualClock::new(jiff::Timestamp::now());
     let store = test.builder().clock(Clock::Manual(clock.clone())).connect().await.unwrap();
@@ -259,12 +259,12 @@ async fn in_order_beside(held: usize) {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn the_others_are_claimed_in_order_where_few_wait_for_what_is_held() {
-    in_order_beside(5).await;
+async fn other_entries_are_claimed_in_order_beside_few_held_entries() {
+    claims_in_order_beside_held(5).await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn the_others_are_claimed_in_order_where_many_wait_for_what_is_held() {
-    in_order_beside(1_500).await;
+async fn other_entries_are_claimed_in_order_beside_many_held_entries() {
+    claims_in_order_beside_held(1_500).await;
 }

@@ -9,7 +9,7 @@ use crate::support::{TestSchema, claim, claimed, done, keyed};
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_stricter_isolation_by_default_leaves_nobody_behind_a_key_that_is_free() {
+async fn a_stricter_default_isolation_leaves_no_entry_waiting_behind_a_free_key() {
     let test = TestSchema::fresh();
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20default_transaction_isolation%3Drepeatable%5C%20read", test.url);

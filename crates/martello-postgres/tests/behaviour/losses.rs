@@ -38,7 +38,7 @@ impl Doomed {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_store_whose_connections_were_ended_makes_new_ones() {
+async fn a_store_replaces_terminated_connections() {
     let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let store = &doomed.store;
@@ -63,7 +63,7 @@ async fn a_store_whose_connections_were_ended_makes_new_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
+async fn no_acknowledged_entry_is_lost_while_connections_are_terminated() {
     let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let store = doomed.store.clone();
@@ -99,7 +99,7 @@ async fn nothing_that_was_acknowledged_is_lost_while_connections_are_ended() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn those_who_watch_hear_of_what_was_missed() {
+async fn subscribers_are_notified_of_missed_changes() {
     let test = TestSchema::fresh();
     let doomed = Doomed::open(test).await;
     let other = doomed.test.open().await;
@@ -117,7 +117,7 @@ async fn those_who_watch_hear_of_what_was_missed() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
+async fn an_operation_that_waits_for_a_lock_fails_when_its_patience_ends() {
     let test = TestSchema::fresh();
     let store = test.builder().patience(Duration::from_secs(3)).connect().await.unwrap();
     let mut connection = test.connection().await;
@@ -135,7 +135,7 @@ async fn an_operation_that_waits_for_a_lock_ends_with_its_patience() {
 /// again leaves one more connection behind, until there are no more for anybody.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn no_operation_waits_for_a_lock_without_a_bound() {
+async fn every_operation_has_a_bound_for_lock_waits() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let sql =

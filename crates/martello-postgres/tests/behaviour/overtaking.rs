@@ -14,7 +14,7 @@ use crate::{
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
+async fn a_replay_waits_for_the_claim_of_the_entry_that_it_would_overwrite() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let ids = store.enqueue(vec![keyed("k"), keyed("k")]).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_replay_waits_for_whoever_is_claiming_what_it_would_overwrite() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_refused_replay_tells_what_was_delivered_from_what_is_being_delivered() {
+async fn a_refused_replay_distinguishes_delivered_from_in_flight() {
     let test = TestSchema::fresh();
     let store = test.open().await;
     let new = ["a", "b", "a", "b"].map(keyed);

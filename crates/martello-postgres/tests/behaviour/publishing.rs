@@ -10,7 +10,7 @@ use crate::support::{TestSchema, claim, claimed, done, entry, keyed};
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_publication_for_all_tables_stops_nothing() {
+async fn a_publication_for_all_tables_does_not_break_operations() {
     let test = TestSchema::fresh();
     // A database of its own: the publication is about all that is in it.
     test.run("CREATE DATABASE __").await;
@@ -19,7 +19,7 @@ async fn a_publication_for_all_tables_stops_nothing() {
     there.run("CREATE PUBLICATION all_there_is FOR ALL TABLES").await;
 
     let store = there.open().await;
-    all_of_it(&store, &there).await;
+    do_everything(&store, &there).await;
     // Whatever may still be done has a row to name.
     let unnamed = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          WHERE nspname = 'published' AND relkind = 'r'
@@ -31,7 +31,7 @@ async fn a_publication_for_all_tables_stops_nothing() {
 }
 
 /// A little of everything that changes or deletes rows.
-async fn all_of_it(store: &PostgresStore, there: &TestSchema) {
+async fn do_everything(store: &PostgresStore, there: &TestSchema) {
     store.enqueue(vec![entry(), keyed("k"), keyed("k")]).await.unwrap();
     let mut transaction = there.connection().await;
     transaction.execute("BEGIN").await.unwrap();

@@ -58,7 +58,7 @@ fn ended(lease: &Lease, end: End) -> Settlement {
     Settlement { lease: lease.clone(), end, attempt: None, hold: HoldChange::Keep }
 }
 
-async fn assert_well(store: &PostgresStore) {
+async fn assert_healthy(store: &PostgresStore) {
     // The server of the tests may be faster than it is durable.
     let findings = store.check_health().await.unwrap();
     assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
@@ -72,7 +72,7 @@ async fn assert_in_order(store: &PostgresStore) {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_order() {
+async fn pending_entries_get_current_keys_and_are_claimed_in_their_order() {
     let test = TestSchema::fresh();
     let long = format!("https://h:443/{}", "a".repeat(600));
     let all = vec![
@@ -98,7 +98,7 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
     let (one, own) = (Some("h/1".to_owned()), Some("the caller's own".to_owned()));
     assert_eq!(keys, [&one, &one, &a, &b, &long, &long, &own, &None, &None, &a].map(Clone::clone));
     assert!(a != b && a.is_some() && long.is_some());
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     let (_, mut claimed) = turn(&store, Vec::new(), 20).await;
     claimed.sort();
     let mut heads: Vec<EntryId> = [0, 2, 3, 4, 6, 7, 8].map(|nth| ids[nth]).into();
@@ -110,7 +110,7 @@ async fn what_is_pending_gets_the_keys_of_todays_rule_and_is_claimed_in_their_or
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
+async fn a_leased_entry_precedes_the_entries_that_share_its_new_key() {
     let test = TestSchema::fresh();
     let (mut older, first) = store_of(&test, vec![put("https://h:443/1", "h:443/1")]).await;
     let lease = older.claim(1).await.remove(0);
@@ -120,7 +120,7 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
     let store = test.open().await;
 
     assert_eq!(key(&store, first[0]).await.as_deref(), Some("h/1"));
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     assert_eq!(turn(&store, Vec::new(), 5).await.1, []);
     let delivered = ended(&lease, End::Done);
     assert_eq!(turn(&store, vec![delivered], 5).await, (vec![Settled::Applied], vec![second_id]));
@@ -130,7 +130,7 @@ async fn what_is_leased_is_before_what_it_shares_its_new_key_with() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_order() {
+async fn two_leased_entries_of_one_new_key_lose_their_leases_and_are_claimed_again_in_order() {
     let test = TestSchema::fresh();
     let (mut older, ids) =
         store_of(&test, vec![put("https://h:443/1", "h:443/1"), put("https://h/1", "h/1")]).await;
@@ -153,7 +153,7 @@ async fn two_that_are_leased_of_one_new_key_lose_their_leases_and_go_again_in_or
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
+async fn a_dead_letter_gets_the_key_of_its_first_request_and_is_marked_as_overtaken() {
     let test = TestSchema::fresh();
     let mut dead = put("https://h:443/1", "h:443/1");
     dead.dead = Some(Reason::Rejected);
@@ -178,14 +178,14 @@ async fn a_dead_letter_goes_by_its_first_request_and_knows_what_overtook_it() {
     let error = store.change(ids[0], Change::Replay(WhenOvertaken::Refuse)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Conflict);
     store.change(ids[0], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     store.close().await;
     test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
+async fn all_entries_are_rekeyed_if_they_exceed_one_batch() {
     let test = TestSchema::fresh();
     let uri = |nth: usize| format!("h:443/{}", nth / 2);
     let all = (0..1_100).map(|nth| put(&format!("https://{}", uri(nth)), &uri(nth))).collect();
@@ -194,19 +194,19 @@ async fn more_entries_than_are_read_at_once_are_all_rekeyed() {
     for (nth, id) in ids.iter().enumerate() {
         assert_eq!(key(&store, *id).await, Some(format!("h/{}", nth / 2)));
     }
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     store.close().await;
     test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_shares_its_new_key_with() {
+async fn an_entry_of_an_external_transaction_follows_the_entries_that_share_its_new_key() {
     let test = TestSchema::fresh();
     let (mut older, mut ids) = store_of(&test, vec![put("https://h:443/1", "h:443/1")]).await;
     older.run("BEGIN").await.unwrap();
     for new in [put("https://h/1", "h/1"), put("https://h:443/2", "h:443/2"), put("https://h/2", "h/2")] {
-        older.try_enqueue(&new, Some("nobody")).await.unwrap();
+        older.try_enqueue(&new, Some("channel")).await.unwrap();
         ids.push(new.id);
     }
     older.run("COMMIT").await.unwrap();
@@ -214,14 +214,14 @@ async fn what_came_in_a_callers_transaction_takes_its_place_behind_what_it_share
 
     let heads = [0, 2].map(|nth: usize| ids[nth]);
     assert_eq!(turn(&store, Vec::new(), 5).await.1, heads);
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     store.close().await;
     test.drop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_host_longer_than_any_name_comes_along() {
+async fn an_entry_with_an_overlong_host_is_migrated() {
     let test = TestSchema::fresh();
     // Older versions stored any. This one cannot be compressed.
     let digit = |nth: u32| char::from_digit(nth.wrapping_mul(2_654_435_761) >> 28, 16).unwrap();

@@ -12,7 +12,7 @@ use crate::support::{TestSchema, claim, done, entry, keyed};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn many_may_make_a_schema_at_once() {
+async fn concurrent_stores_may_create_one_schema() {
     let test = TestSchema::fresh();
     let opened = join_all((0..8).map(|_| test.builder().connect())).await;
     for store in opened {
@@ -24,7 +24,7 @@ async fn many_may_make_a_schema_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
+async fn concurrent_claims_never_share_an_entry_nor_exceed_the_cap() {
     let test = TestSchema::fresh();
     let stores = join_all((0..4).map(|_| test.open())).await;
     stores[0].enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
@@ -40,7 +40,7 @@ async fn stores_that_claim_at_once_never_share_an_entry_nor_exceed_the_cap() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_cap_that_is_lowered_holds_for_those_who_know_it() {
+async fn a_lowered_cap_limits_the_workers_that_use_it() {
     let test = TestSchema::fresh();
     let (one, other) = (test.open().await, test.open().await);
     one.enqueue((0..50).map(|_| entry()).collect()).await.unwrap();

@@ -34,7 +34,7 @@ async fn all(store: &PostgresStore) -> Vec<Entry> {
     store.list(Filter::default(), None, 100).await.unwrap().entries
 }
 
-async fn assert_well(store: &PostgresStore) {
+async fn assert_healthy(store: &PostgresStore) {
     // The server of the tests may be faster than it is durable.
     let findings = store.check_health().await.unwrap();
     assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
@@ -42,7 +42,7 @@ async fn assert_well(store: &PostgresStore) {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_is_pending_leased_and_dead_comes_along_whole() {
+async fn a_migration_keeps_pending_leased_and_dead_entries() {
     for version in [1, 2] {
         let test = TestSchema::fresh();
         let mut older = Older::make(&test, version).await;
@@ -58,7 +58,7 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
             all(&store).await.into_iter().rev().map(|entry| (entry.id, entry.state)).collect();
         let expected = [State::Leased, State::Leased, State::Ready, State::Dead, State::Ready];
         assert_eq!(states, ids.iter().copied().zip(expected).collect::<Vec<_>>());
-        assert_well(&store).await;
+        assert_healthy(&store).await;
         // What was claimed before is settled, and its authority is known.
         let turned = store.turn(Turn { settle: vec![down(&leases[0])], ..claim(5) }).await.unwrap();
         assert_eq!(turned.settled, [Settled::Applied]);
@@ -67,7 +67,7 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
         store.resume(&claim(0).queue).await.unwrap();
         assert_eq!(claimed(&store, 5).await, [ids[4], ids[0]], "the first is due again, later");
         store.change(ids[3], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
-        assert_well(&store).await;
+        assert_healthy(&store).await;
         test.drop().await;
     }
 }
@@ -75,7 +75,7 @@ async fn what_is_pending_leased_and_dead_comes_along_whole() {
 /// By what is known of the newer of two entries of a key, where the older is dead.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn dead_letters_know_what_may_have_overtaken_them() {
+async fn a_migration_marks_dead_letters_that_may_be_overtaken() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
     let mut pair = async |key: &str, reason| -> [EntryId; 2] {
@@ -121,7 +121,7 @@ async fn dead_letters_know_what_may_have_overtaken_them() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn each_function_is_there_once_and_new_and_upgraded_schemas_are_the_same() {
+async fn each_function_exists_once_and_a_migrated_schema_equals_a_new_one() {
     let test = TestSchema::fresh();
     let new = TestSchema::fresh();
     drop(Older::make(&test, 1).await);
@@ -151,7 +151,7 @@ async fn each_function_is_there_once_and_new_and_upgraded_schemas_are_the_same()
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_program_of_an_older_version_that_stays_connected_is_told_so_or_goes_on() {
+async fn a_connected_program_of_an_older_version_fails_or_continues() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
     let mut dead = keyed("dead");
@@ -196,14 +196,14 @@ async fn a_program_of_an_older_version_that_stays_connected_is_told_so_or_goes_o
     }
     let settled = store.turn(Turn { settle: vec![down(&lease)], ..claim(0) }).await.unwrap().settled;
     assert_eq!(settled, [Settled::Applied], "nobody else has settled it");
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     test.drop().await;
 }
 
 /// What an older program has begun, and waits for a table, when its functions are replaced.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
+async fn an_operation_of_an_older_program_fails_completely_during_the_migration() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
     let mut dead = keyed("k");
@@ -211,8 +211,8 @@ async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
     older.enqueue(&[keyed("k"), dead.clone()]).await;
     let lease = older.claim(1).await.remove(0);
     // The migration has its locks, and waits for this.
-    let mut in_the_way = Older::connect(&test).await;
-    in_the_way.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
+    let mut blocker = Older::connect(&test).await;
+    blocker.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
     let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
@@ -234,12 +234,12 @@ async fn what_an_older_program_is_in_the_middle_of_fails_whole() {
     );
     tried.spawn(async move { code(four.run(&edit).await) });
     waiting(&test, "relation", 4).await;
-    in_the_way.run("ROLLBACK").await.unwrap();
+    blocker.run("ROLLBACK").await.unwrap();
     let store = migrating.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(tried.join_all().await.len(), 4, "each has failed");
     let states: Vec<_> = all(&store).await.into_iter().map(|entry| (entry.state, entry.revision)).collect();
     assert_eq!(states, [(State::Dead, 1), (State::Leased, 1)]);
-    assert_well(&store).await;
+    assert_healthy(&store).await;
     test.drop().await;
 }
 

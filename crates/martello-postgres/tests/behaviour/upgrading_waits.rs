@@ -12,13 +12,13 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_along() {
+async fn a_long_transaction_delays_only_the_migration_and_keeps_its_entry() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
     let mut external = Older::connect(&test).await;
     external.run("BEGIN").await.unwrap();
     let new = keyed("external");
-    external.try_enqueue(&new, Some("nobody")).await.unwrap();
+    external.try_enqueue(&new, Some("channel")).await.unwrap();
     let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
@@ -38,7 +38,7 @@ async fn a_transaction_that_lasts_lets_others_work_until_it_ends_and_then_comes_
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_transaction_that_does_not_end_stops_the_upgrade_with_an_error_that_says_so() {
+async fn a_transaction_that_does_not_end_fails_the_migration_with_a_clear_error() {
     let test = TestSchema::fresh();
     let mut older = Older::make(&test, 2).await;
     older.run("BEGIN; SELECT count(*) FROM __.entry").await.unwrap();

@@ -34,7 +34,7 @@ impl Named {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_connection_in_use_is_replaced_when_it_is_old() {
+async fn an_old_connection_in_use_is_replaced() {
     let named = Named::make();
     let store = PostgresStore::builder()
         .url(&named.url)
@@ -55,7 +55,7 @@ async fn a_connection_in_use_is_replaced_when_it_is_old() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn connections_that_nobody_uses_are_closed() {
+async fn idle_connections_are_closed() {
     let named = Named::make();
     let store = PostgresStore::builder()
         .url(&named.url)

@@ -91,7 +91,7 @@ const SCENARIOS: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn the_grants_of_the_readme_suffice_where_no_function_is_everybodys() {
+async fn the_grants_of_the_readme_suffice_without_public_execute() {
     let wanted: Vec<_> = Scenario::ALL.iter().filter(|it| SCENARIOS.contains(&it.name())).collect();
     assert_eq!(wanted.len(), SCENARIOS.len());
     for scenario in wanted {

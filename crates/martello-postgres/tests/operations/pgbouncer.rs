@@ -61,7 +61,7 @@ impl Engine for Pooled {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn a_store_keeps_its_promises_where_transactions_are_pooled() {
+async fn a_store_conforms_through_a_pgbouncer_that_pools_transactions() {
     let scenarios = stream::iter(Scenario::ALL).map(|scenario| scenario.play::<Pooled>());
     scenarios.buffer_unordered(8).for_each(|kept| async { kept.unwrap() }).await;
 }
@@ -69,7 +69,7 @@ async fn a_store_keeps_its_promises_where_transactions_are_pooled() {
 /// Others do their work on the same sessions, and have statements of the same names.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn stores_that_share_sessions_are_not_in_each_others_way() {
+async fn stores_that_share_sessions_do_not_disturb_each_other() {
     let of = |url| TestSchema { url, schema: fresh_schema() };
     let schemas = [of(of_transactions()), of(of_transactions()), of(of_sessions())];
     let work = async |test: &TestSchema| {
@@ -90,7 +90,7 @@ async fn stores_that_share_sessions_are_not_in_each_others_way() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn changes_are_seen_within_a_second_where_none_can_be_listened_for() {
+async fn changes_are_seen_within_a_second_without_notifications() {
     for (url, within) in [(of_transactions(), 1_300), (of_sessions(), 700)] {
         let test = TestSchema { url, schema: fresh_schema() };
         let (store, other) = (test.open().await, test.open().await);
@@ -107,7 +107,7 @@ async fn changes_are_seen_within_a_second_where_none_can_be_listened_for() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn an_external_transaction_and_a_pool_may_go_through_it() {
+async fn an_external_transaction_and_a_pool_work_through_pgbouncer() {
     let schema = fresh_schema();
     let pool =
         PgPoolOptions::new().max_connections(4).connect_with(options(&of_transactions())).await.unwrap();
@@ -135,7 +135,7 @@ async fn an_external_transaction_and_a_pool_may_go_through_it() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn what_it_does_not_hand_on_is_refused_with_what_to_do() {
+async fn a_parameter_that_pgbouncer_refuses_is_reported_with_advice() {
     for url in [of_transactions(), of_sessions()] {
         let url = format!("{url}?options[statement_timeout]=1000");
         let error = PostgresStore::connect(&url).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn what_it_does_not_hand_on_is_refused_with_what_to_do() {
 /// Whoever knows how it is configured may say so.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
-async fn a_url_may_say_that_no_statements_are_kept() {
+async fn the_url_may_switch_the_statement_cache_off() {
     for url in [of_transactions(), of_sessions(), crate::support::url()] {
         let schema = fresh_schema();
         let url = format!("{url}?statement-cache-capacity=0&schema={schema}");

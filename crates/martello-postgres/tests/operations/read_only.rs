@@ -71,7 +71,7 @@ async fn survives(store: &PostgresStore, switched: &Switched) {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_store_goes_on_when_its_server_writes_again() {
+async fn a_store_recovers_when_its_server_accepts_writes_again() {
     let switched = Switched::make().await;
     let store = PostgresStore::builder().url(&switched.url).schema(&switched.test.schema).connect().await;
     survives(&store.unwrap(), &switched).await;
@@ -80,7 +80,7 @@ async fn a_store_goes_on_when_its_server_writes_again() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
+async fn a_store_on_a_pool_recovers_when_its_server_accepts_writes_again() {
     let switched = Switched::make().await;
     let pool = PgPoolOptions::new().max_connections(3).connect(&switched.url).await.unwrap();
     let store = PostgresStore::builder().pool(pool).schema(&switched.test.schema).connect().await;
@@ -91,7 +91,7 @@ async fn a_store_on_a_pool_goes_on_when_its_server_writes_again() {
 /// Not only a session that reads alone is stale.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_session_that_was_too_impatient_is_not_used_again() {
+async fn a_session_with_a_too_short_timeout_is_not_reused() {
     let switched = Switched::make().await;
     let store = PostgresStore::builder().url(&switched.url).schema(&switched.test.schema);
     let store = store.patience(Duration::from_secs(5)).connect().await.unwrap();

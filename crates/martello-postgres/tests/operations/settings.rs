@@ -162,7 +162,7 @@ async fn durable_through(url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_commit_is_durable_whatever_the_role_is_set_to() {
+async fn a_commit_is_durable_despite_the_settings_of_the_role() {
     durable_through(&crate::support::url()).await;
 }
 
@@ -205,7 +205,7 @@ async fn enqueue_in_changes_no_setting_of_the_external_transaction() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_pool_may_be_set_as_it_likes() {
+async fn a_pool_keeps_its_own_settings() {
     let careless = Careless::make().await;
     let pool = sqlx::PgPool::connect(&careless.direct()).await.unwrap();
     let store =

@@ -23,7 +23,7 @@ async fn behind(proxy: &Proxy, test: &TestSchema, patience: Duration) -> Postgre
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn idle_connections_that_went_silent_cost_one_operation_a_second() {
+async fn idle_silent_connections_delay_one_operation_by_a_second() {
     let test = TestSchema::fresh();
     let proxy = Proxy::to(&test.url).await;
     let store = behind(&proxy, &test, Duration::from_secs(20)).await;
@@ -44,7 +44,7 @@ async fn idle_connections_that_went_silent_cost_one_operation_a_second() {
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn a_connection_that_goes_silent_in_use_costs_one_operation_and_no_more() {
+async fn a_connection_that_goes_silent_in_use_fails_only_one_operation() {
     let test = TestSchema::fresh();
     let proxy = Proxy::to(&test.url).await;
     let store = behind(&proxy, &test, Duration::from_millis(900)).await;
@@ -59,7 +59,7 @@ async fn a_connection_that_goes_silent_in_use_costs_one_operation_and_no_more() 
 
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
-async fn whoever_watches_hears_of_changes_though_the_connection_that_listens_went_silent() {
+async fn subscribers_are_notified_while_the_listening_connection_is_silent() {
     let test = TestSchema::fresh();
     let proxy = Proxy::to(&test.url).await;
     let store = behind(&proxy, &test, Duration::from_secs(20)).await;

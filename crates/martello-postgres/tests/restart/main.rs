@@ -18,7 +18,7 @@ use crate::support::{TestSchema, claim, done, entry};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL and MARTELLO_TEST_POSTGRES_RESTART"]
-async fn a_store_goes_on_where_it_was_when_its_server_is_back() {
+async fn a_store_continues_after_a_restart_of_its_server() {
     let test = TestSchema::fresh();
     let restart = std::env::var("MARTELLO_TEST_POSTGRES_RESTART").unwrap();
     let store = test.open().await;
