@@ -28,7 +28,7 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first and the longest wait before it connects again.
 const RECONNECT_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// The changes to announce to other stores.
+/// Collects the changes to announce to other stores.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     /// The store that announces. It ignores its own notifications.
@@ -158,7 +158,11 @@ mod tests {
             assert_eq!(changes_in(&payload(changes, one), other), changes);
             assert_eq!(changes_in(&payload(changes, one), one), Changes::default());
         }
-        assert_eq!(changes_in("3", one), Changes::ALL, "what comes from a transaction of somebody else's");
-        assert_eq!(changes_in("what is this", one), Changes::ALL);
+        assert_eq!(
+            changes_in("3", one),
+            Changes::ALL,
+            "a notification of an external transaction has no origin"
+        );
+        assert_eq!(changes_in("unknown payload", one), Changes::ALL);
     }
 }

@@ -1,5 +1,5 @@
-//! Version 3: what was ordered by the target of its request has the key of today's rule, and each key its head; what is pending
-//! or dead has its authority, and dead letters know what overtook them.
+//! The data step of the migration to version 3. It derives order keys by the current rule, fills the table of ready entries,
+//! stores the authority of pending and dead entries, and marks overtaken dead letters.
 
 use martello_outbox::{
     State, StoreError,
@@ -9,10 +9,10 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
 
 use crate::{explain::explain, schema::Schema, statement::run_script};
 
-/// How many entries are read at a time.
+/// The number of entries that one query reads.
 const BATCH: i64 = 500;
 
-/// An entry's key was made of its first request, and its authority is that of its last.
+/// The key of an entry derives from its first request, and the authority from its last.
 const ENTRIES: &str = "SELECT e.seq, e.state, e.order_key, r.method, r.url, l.url
      FROM __.entry e JOIN __.request r ON r.entry = e.seq AND r.number = 1
      JOIN __.request l ON l.entry = e.seq AND l.number = e.revision
@@ -22,14 +22,14 @@ const SET_BOTH: &str =
     "UPDATE __.entry e SET order_key = coalesce(n.order_key, e.order_key), authority = coalesce(n.authority, e.authority)
      FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (seq, order_key, authority) WHERE e.seq = n.seq";
 
-/// Where two that were under way have one key now, neither is: their workers can no longer settle them, and the next turn
-/// takes them back, so that one goes after the other.
+/// Revokes the leases of entries that share a key now. Their workers can no longer settle them. The next turn reclaims
+/// them, and they are delivered one after the other.
 const REVOKE_LEASES: &str = "UPDATE __.slot SET fence = gen_random_uuid(), until = 0
      WHERE seq IN (SELECT e.seq FROM __.entry e JOIN __.slot s ON s.seq = e.seq
          WHERE EXISTS (SELECT FROM __.slot t JOIN __.entry o ON o.seq = t.seq
              WHERE o.order_key = e.order_key AND o.queue = e.queue AND o.seq <> e.seq))";
 
-/// What has no key; and of each key the oldest that is pending, unless one is leased.
+/// Inserts the entries without a key, and the oldest pending entry of each key that has no leased entry.
 const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, authority)
      SELECT e.queue, e.due_at, e.seq, e.expires_at, e.authority FROM __.entry e
      WHERE e.state = 0 AND e.order_key IS NULL AND NOT EXISTS (SELECT FROM __.slot s WHERE s.seq = e.seq);
@@ -41,12 +41,12 @@ const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, 
              WHERE o.order_key = e.order_key AND o.queue = e.queue)
      ORDER BY e.queue, e.order_key, e.seq";
 
-/// One step into the index of keys for each dead letter, however much of its key is done.
+/// Marks a dead letter if a newer entry of its key is done. Each dead letter costs one lookup in the index of keys.
 const MARK_CERTAIN: &str = "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
      AND d.seq < (SELECT max(o.seq) FROM __.entry o
          WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2)";
 
-/// By the newest of each key that may have been processed, as `Outcome::may_be_processed` says of an attempt.
+/// Marks a dead letter if a newer entry of its key may have been processed, by the rule of `Outcome::may_be_processed`.
 const MARK_POSSIBLE: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
          SELECT queue, order_key, max(seq) AS newest FROM __.entry e
          WHERE order_key IS NOT NULL AND state <> 2 AND (reason IN ('ambiguous', 'crashed') OR EXISTS (
@@ -56,7 +56,7 @@ const MARK_POSSIBLE: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
      ) AS n
      WHERE d.state = 3 AND d.overtaken IS NULL AND d.order_key = n.order_key AND d.queue = n.queue AND d.seq < n.newest";
 
-/// Runs in the transaction of the migration, with the tables locked.
+/// Rekeys all entries. The caller runs it in the transaction of the migration, with the tables locked.
 pub(crate) async fn rekey(connection: &mut PgConnection, schema: &Schema) -> Result<(), StoreError> {
     let mut last = i64::MIN;
     loop {
@@ -113,16 +113,16 @@ impl<'r> Entry<'r> {
         })
     }
 
-    /// Its key by today's rule, if that is another.
+    /// The key by the current rule, if it differs from the stored one.
     fn key(&self) -> Option<String> {
         rederived_order_key(self.order_key, self.method, self.first_url).map(String::from)
     }
 
-    /// Its authority, unless it is over for good.
+    /// The authority of an entry that may still be sent.
     fn authority(&self) -> Option<String> {
         let may_be_sent = [State::Ready, State::Dead].map(state_code).map(i16::from).contains(&self.state);
         let mut authority = authority_of(self.last_url).filter(|_| may_be_sent)?;
-        // Older versions stored any: no index holds more, and no API has so long a name.
+        // Older versions stored hosts of any length. An index row cannot hold more, and no real host is so long.
         authority.truncate(authority.floor_char_boundary(1_000));
         Some(authority)
     }

@@ -12,10 +12,10 @@ use sqlx::Row;
 
 use crate::{explain::explain, shared::Shared};
 
-/// Takes the checkpoint, unless somebody holds it. Like the fences of the outbox's claims, those of a checkpoint are random:
-/// a counter in a database put back from a backup would hand out some of them once more.
+/// Acquires the checkpoint, unless another poller holds it. Fences are random, as in the outbox: after a restore from a
+/// backup, a counter would issue some fences a second time.
 ///
-/// It is not repeated by itself: the second time, it would find itself in its way.
+/// The statement is not repeatable: the second execution would find the lease of the first.
 pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Result<Acquired, StoreError> {
     let sql = "INSERT INTO __.checkpoint AS c (poll, fence, lease_until)
              SELECT $2, hashtextextended(gen_random_uuid()::text, 0), __.after(began, $3)
@@ -33,7 +33,7 @@ pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Res
     Ok(Acquired::Held(Held { fence, checkpoint }))
 }
 
-/// Holds it for this long from now, and tells whether it was still held.
+/// Extends the lease to this long from now. Returns whether the fence still held the checkpoint.
 pub(super) async fn renew(
     shared: &Shared,
     poll: &str,
@@ -47,7 +47,7 @@ pub(super) async fn renew(
     Ok(!shared.connections.rows(&statement).await?.is_empty())
 }
 
-/// Gives it up, if it is still held.
+/// Releases the checkpoint, if the fence still holds it.
 pub(super) async fn release(shared: &Shared, poll: &str, fence: Fence) -> Result<(), StoreError> {
     let sql = "UPDATE __.checkpoint SET fence = NULL, lease_until = NULL FROM __.begin_write(NULL)
          WHERE poll = $1 AND fence = $2";

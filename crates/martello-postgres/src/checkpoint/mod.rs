@@ -1,4 +1,4 @@
-//! Where polls stand, beside the outbox: in the same schema, over the same connections.
+//! Stores the checkpoints of polls in the schema of the outbox, over the same connections.
 
 mod lease;
 mod parked;
@@ -17,8 +17,8 @@ use crate::{PostgresStore, engine::Engine, shared::Shared};
 
 /// The checkpoint of one poll, in the schema of a [`PostgresStore`].
 ///
-/// It keeps the store's connections. Leases go by the server's clock; of the pollers on all machines that use the schema, one
-/// polls. A clone is the same checkpoint, and so is another of the same name.
+/// It uses the connections of the store and keeps them open. Leases use the server's clock, so only one of the pollers on
+/// all machines polls at a time. Clones, and other checkpoints of the same name, share one state.
 ///
 /// ```no_run
 /// # use martello_poll::{CheckpointStore, ParkedFilter};
@@ -37,12 +37,12 @@ pub struct PostgresCheckpoint {
 }
 
 impl PostgresStore {
-    /// The checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. Nothing is
-    /// stored before a poller takes it.
+    /// Returns the checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. The
+    /// store writes nothing before a poller acquires the checkpoint.
     ///
     /// # Errors
     ///
-    /// When that is no name for a poll.
+    /// The name is invalid.
     pub fn checkpoint(&self, poll: &str) -> Result<PostgresCheckpoint, ConfigError> {
         check_poll_name(poll)?;
         Ok(PostgresCheckpoint { engine: self.engine(), poll: poll.into() })

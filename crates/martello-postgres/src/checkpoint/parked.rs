@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 
 use crate::{read::Columns, shared::Shared};
 
-/// What is parked and passes the filter, the oldest first.
+/// Lists the parked items that pass the filter, oldest first.
 pub(super) async fn list(
     shared: &Shared,
     poll: &str,
@@ -40,7 +40,7 @@ fn parked(row: &PgRow) -> Result<Parked, StoreError> {
     Ok(Parked { id: ParkedId(id), item, redeliver: again })
 }
 
-/// Has these delivered again, and tells how many of them are parked.
+/// Marks these items for delivery again. Returns how many of them are parked.
 pub(super) async fn redeliver(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
     let sql = "UPDATE __.parked SET again = true FROM __.begin_write(NULL)
          WHERE poll = $1 AND id = ANY ($2) RETURNING 1";
@@ -48,7 +48,8 @@ pub(super) async fn redeliver(shared: &Shared, poll: &str, ids: &[ParkedId]) -> 
     Ok(count(&shared.connections.rows(&statement).await?))
 }
 
-/// Forgets these, and tells how many of them were parked: not by itself a second time, which would find none.
+/// Deletes these items, and returns how many of them were parked. The statement is not repeatable: the second execution
+/// would find none.
 pub(super) async fn discard(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
     let sql = "DELETE FROM __.parked USING __.begin_write(NULL)
          WHERE poll = $1 AND id = ANY ($2) RETURNING 1";

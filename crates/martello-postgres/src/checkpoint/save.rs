@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::{explain::explain, shared::Shared, statement::Statement, write::clean};
 
-/// Saves all of this, or nothing; `None` if more would be parked than may be.
+/// Saves all of this or nothing. Returns `None` if it would exceed the limits of parked items.
 pub(super) async fn save(
     shared: &Shared,
     poll: &str,
@@ -27,7 +27,7 @@ pub(super) async fn save(
         .bind(parked_ids(&save.unpark))
         .bind(most(Parked::MAX_ITEMS))
         .bind(most(Parked::MAX_BYTES));
-    // The second time, it finds everything as it is to be.
+    // A repeated execution finds the state that it wants to write.
     let statement = bind(statement, &save.park).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     match rows.first().map(|row| row.try_get(0)).transpose().map_err(explain)? {
@@ -38,10 +38,10 @@ pub(super) async fn save(
     }
 }
 
-/// What is to be parked, as columns.
+/// Binds the new parked items, one array per column.
 fn bind(statement: Statement, park: &[NewParked]) -> Statement {
     let column = |of: fn(&NewParked) -> i64| park.iter().map(of).collect::<Vec<_>>();
-    // JSON may hold a character U+0000, which a text of PostgreSQL cannot.
+    // PostgreSQL text cannot contain U+0000. JSON escapes it.
     let key = |item: &NewParked| serde_json::Value::from(item.key.as_str()).to_string();
     statement
         .bind(column(|item| item.position.page.into()))

@@ -2,10 +2,10 @@ use martello_outbox::{Filter, State, engine::ceil_micros};
 
 use crate::{id::Id, statement::Statement};
 
-/// A filter as the conditions of a query on the entries `e` and their slots `s`. Their text depends only on which are
-/// set, so that queries can be kept.
+/// A filter as the SQL conditions of a query on the entries `e` and their slots `s`. The SQL text depends only on which
+/// fields are set, so prepared statements can be reused.
 pub(crate) struct Conditions {
-    /// As `a AND b`.
+    /// Conditions of the form `a AND b`.
     pub(crate) sql: String,
     values: Vec<Value>,
 }
@@ -18,10 +18,10 @@ enum Value {
 }
 
 impl Conditions {
-    /// What passes the filter.
+    /// The conditions for the entries that pass the filter.
     pub(crate) fn of(filter: &Filter) -> Self {
         let mut of = Self { sql: String::from("true"), values: Vec::new() };
-        // Spelt out, and not bound: an index that is only about dead letters is not thought of otherwise.
+        // The state is in the SQL text and not bound: the planner uses a partial index only if it sees the constant.
         match filter.state {
             None => {}
             Some(State::Ready) => of.sql.push_str(" AND e.state = 0 AND s.seq IS NULL"),
@@ -61,7 +61,7 @@ impl Conditions {
         of
     }
 
-    /// With those entries only that are older than this place.
+    /// Restricts the conditions to entries that are older than this position.
     pub(crate) fn before(mut self, place: Option<i64>) -> Self {
         self.add("e.seq < ?", place.map(Value::Number));
         self
@@ -75,7 +75,7 @@ impl Conditions {
         }
     }
 
-    /// How many values there are: the next is the one after.
+    /// The number of bound values. The next parameter has the number after it.
     pub(crate) fn len(&self) -> usize {
         self.values.len()
     }

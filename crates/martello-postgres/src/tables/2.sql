@@ -1,25 +1,25 @@
--- Version 2: where polls stand, and what they have parked.
+-- Version 2: the checkpoints of polls, and their parked items.
 
 CREATE TABLE __.checkpoint (
     poll text COLLATE "C" PRIMARY KEY,
-    -- Who holds it. A lease that has run out is its holder's still, until it is taken.
+    -- The fence of the holder. It keeps an expired lease until another poller acquires the checkpoint.
     fence bigint,
     lease_until bigint,
-    -- What was saved last, as JSON.
+    -- The last saved checkpoint, as JSON.
     saved text
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE __.parked (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     poll text COLLATE "C" NOT NULL,
-    -- Whether it is to be delivered again.
+    -- Whether to deliver the item again.
     again boolean NOT NULL DEFAULT false,
-    -- Where in its pass it was.
+    -- The position within its pass.
     page bigint NOT NULL,
     item bigint NOT NULL,
-    -- Moments are texts here, to the nanosecond: stamps are compared.
+    -- Times are text here and have nanoseconds, because stamps are compared.
     parked_at text NOT NULL,
-    -- As JSON: it may have a character of number zero.
+    -- JSON, because a key may contain U+0000.
     key text COLLATE "C" NOT NULL,
     stamp text COLLATE "C",
     reason text NOT NULL,
@@ -27,5 +27,5 @@ CREATE TABLE __.parked (
 );
 CREATE INDEX parked_poll ON __.parked (poll, id);
 CREATE INDEX parked_again ON __.parked (poll, id) WHERE again;
--- To find the same again: a text may be too long for an index.
+-- Finds an equal item. The index holds a hash, because a text may be too long for an index.
 CREATE INDEX parked_same ON __.parked (poll, hashtextextended(json, 0));

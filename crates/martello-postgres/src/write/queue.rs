@@ -22,7 +22,7 @@ pub(crate) async fn resume(shared: &Shared, queue: &QueueName) -> Result<(), Sto
     Ok(())
 }
 
-/// Marks all dead letters of a key as overtaken, and tells how many had no mark as certain.
+/// Marks all dead letters of a key as overtaken. Returns how many were not yet marked as certainly overtaken.
 pub(crate) async fn overtake(
     shared: &Shared,
     queue: &QueueName,

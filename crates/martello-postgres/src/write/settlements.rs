@@ -11,21 +11,21 @@ use uuid::Uuid;
 use super::{clean, inputs::AttemptInput};
 use crate::fence::Fence;
 
-/// Settlements in the order of their slots, in which all lock these; those of one slot in the order in which they were
-/// given.
+/// Settlements sorted by slot, because every turn locks slots in this order. The sort keeps the given order within a slot.
 pub(super) struct SlotOrdered<'a> {
     sorted: Vec<Indexed<'a>>,
 }
 
 struct Indexed<'a> {
     fence: Fence,
-    /// Its position among those that were given.
+    /// The index in the given list.
     position: usize,
     settlement: &'a Settlement,
 }
 
-/// What the server says of a settlement: it is the last that was applied to its entry, or was until this turn.
+/// The server's answer for the settlement that was applied last to its entry.
 const LAST: i16 = 1;
+/// The server's answer for the settlement that was the last until this turn.
 const LAST_BEFORE_TURN: i16 = 2;
 
 impl<'a> SlotOrdered<'a> {
@@ -44,19 +44,19 @@ impl<'a> SlotOrdered<'a> {
         self.sorted.iter().map(SettlementInput::from).collect()
     }
 
-    /// What came of each, in the order in which they were given.
+    /// The results in the given order.
     pub(super) fn answers(&self, states: &[i16]) -> Result<Vec<Settled>, StoreError> {
         if states.len() != self.sorted.len() {
             return Err(corrupt("answer"));
         }
-        let states = || self.sorted.iter().zip(states);
-        let mut answers: Vec<_> = states()
+        let answered = || self.sorted.iter().zip(states);
+        let mut answers: Vec<_> = answered()
             .map(|(one, &is)| {
-                // What is asked again counts unless a later claim of the entry was settled before it.
+                // A repeated settlement counts unless a later claim of the entry was settled before it.
                 let settled_earlier = |(other, &is): (&Indexed<'_>, &i16)| {
                     is == LAST && other.fence.seq == one.fence.seq && other.position < one.position
                 };
-                let applied = is == LAST || is == LAST_BEFORE_TURN && !states().any(settled_earlier);
+                let applied = is == LAST || is == LAST_BEFORE_TURN && !answered().any(settled_earlier);
                 (one.position, if applied { Settled::Applied } else { Settled::Fenced })
             })
             .collect();
@@ -65,7 +65,7 @@ impl<'a> SlotOrdered<'a> {
     }
 }
 
-/// `settlement_input`.
+/// A row of the SQL type `settlement_input`.
 #[derive(Serialize)]
 pub(super) struct SettlementInput<'a> {
     slot: i32,

@@ -1,5 +1,5 @@
-//! What is said of a server whose certificate cannot be trusted. The server speaks no more of the protocol than is
-//! needed for that, so that none has to be there.
+//! The errors for a server with an untrusted certificate. The test server implements only the start of the protocol, so these
+//! tests need no PostgreSQL.
 
 use std::{error::Error, sync::Arc};
 
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls};
 
-/// A server with a certificate that it has signed itself, and its port. It ends when it is dropped.
+/// Starts a server with a self-signed certificate. Returns its port, its certificate and its task, which ends when dropped.
 async fn self_signed(name: &str) -> (u16, String, JoinSet<()>) {
     let signed = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let pem = signed.cert.pem();
@@ -30,7 +30,7 @@ async fn self_signed(name: &str) -> (u16, String, JoinSet<()>) {
     let mut accepting = JoinSet::new();
     accepting.spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
-            // It asks for TLS, and is told yes.
+            // The client requests TLS, and the server accepts.
             let mut asked = [0; 8];
             client.read_exact(&mut asked).await.unwrap();
             client.write_all(b"S").await.unwrap();

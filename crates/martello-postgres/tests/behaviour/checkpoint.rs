@@ -1,4 +1,4 @@
-//! The checkpoint in a schema keeps the promises of `CheckpointStore`.
+//! The checkpoint passes the conformance tests of `CheckpointStore`.
 
 use std::time::Duration;
 
@@ -40,11 +40,11 @@ const LEASE: Duration = Duration::from_secs(60);
 async fn held(checkpoint: &PostgresCheckpoint) -> Held {
     match checkpoint.acquire(LEASE).await.unwrap() {
         Acquired::Held(held) => held,
-        Acquired::HeldElsewhere => unreachable!("somebody holds it"),
+        Acquired::HeldElsewhere => unreachable!("another poller holds the checkpoint"),
     }
 }
 
-/// A moment between two microseconds.
+/// A time with nanoseconds.
 fn moment() -> Timestamp {
     "2024-11-29T10:00:00.123456789Z".parse().unwrap()
 }
@@ -91,8 +91,8 @@ async fn a_saved_checkpoint_is_read_back_exactly() {
     let worded = NewParked { reason: "a\0b".to_owned(), ..parked("c", "{}".to_owned()) };
     saved(&two, held.fence, save(vec![item, worded])).await;
     let all = all(&one).await;
-    assert_eq!(all.len(), 2, "the same is parked once");
-    assert_eq!(all[1].item.reason, "a\u{fffd}b", "what a reason may not have is replaced");
+    assert_eq!(all.len(), 2, "equal items are parked once");
+    assert_eq!(all[1].item.reason, "a\u{fffd}b", "U+0000 in a reason is replaced");
     test.drop().await;
 }
 
@@ -112,7 +112,11 @@ async fn polls_of_one_schema_are_independent() {
     let ids: Vec<_> = all(&one).await.iter().map(|parked| parked.id).collect();
     assert_eq!(two.redeliver(ids.clone()).await.unwrap(), 0);
     assert_eq!(two.discard(ids.clone()).await.unwrap(), 0);
-    assert_eq!(one.discard([ids.clone(), ids].concat()).await.unwrap(), 1, "one, however often it is named");
+    assert_eq!(
+        one.discard([ids.clone(), ids].concat()).await.unwrap(),
+        1,
+        "an id counts once if it is given twice"
+    );
     assert!(store.checkpoint("one poll").is_err());
     test.drop().await;
 }
@@ -144,7 +148,7 @@ async fn a_save_that_exceeds_the_limit_of_parked_bytes_is_refused_completely() {
     let test = TestSchema::fresh();
     let store = test.open().await.checkpoint("plannings").unwrap();
     let fence = held(&store).await.fence;
-    // Letters of two bytes each.
+    // Each letter has two bytes.
     let large = |n: usize| parked(&n.to_string(), "é".repeat(Parked::MAX_BYTES / 16));
     let error = store.save(fence, save((0..9).map(large).collect())).await.unwrap_err();
     assert_eq!(error.kind(), CheckpointErrorKind::Full);

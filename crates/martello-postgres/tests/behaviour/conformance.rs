@@ -1,4 +1,4 @@
-//! It keeps what every store promises.
+//! The store passes the conformance tests of all stores.
 
 use martello_outbox::store::Clock;
 use martello_outbox_conformance::{self as conformance, BoxError, Engine};
@@ -6,7 +6,7 @@ use martello_postgres::PostgresStore;
 
 use crate::support::{fresh_schema, url};
 
-/// A schema that nobody else has.
+/// A unique schema.
 struct Schema {
     url: String,
     name: String,

@@ -1,4 +1,4 @@
-//! What is said where no store can be.
+//! Connecting: its errors, its options, and the end of connections.
 
 use std::{error::Error, time::Duration};
 
@@ -13,7 +13,7 @@ async fn refused(builder: PostgresStoreBuilder) -> StoreError {
     builder.connect().await.unwrap_err()
 }
 
-/// An error with all that caused it, as anybody may write it to a log.
+/// The error and its sources in one text, as a log shows them.
 fn all(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = error.source();
@@ -46,7 +46,7 @@ async fn invalid_urls_and_values_out_of_range_are_invalid() {
 
 #[tokio::test]
 async fn an_unreachable_or_silent_server_is_unavailable_and_no_password_is_shown() {
-    // Nobody listens there once it is dropped.
+    // No server listens on the port after the drop.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap();
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -91,7 +91,7 @@ async fn a_role_without_privileges_and_a_missing_database_are_refused() {
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     assert!(!all(&error).contains("s3cret"), "{}", all(&error));
 
-    // It may use what another has made, and what it was not given it may not.
+    // The role may use a schema of another role, but only with its grants.
     let owner = test.open().await;
     owner.enqueue(vec![entry()]).await.unwrap();
     test.run(&format!(
@@ -200,10 +200,10 @@ async fn a_dropped_store_leaves_no_connection() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    // Closed, it leaves none either, though somebody has it still and watches.
+    // A closed store leaves no connection either, even if a caller still owns it and watches.
     let store = PostgresStore::builder().url(&url).schema(&test.schema).connect().await.unwrap();
     let mut watch = store.watch(martello_outbox::store::Watch::Ready);
-    // It listens once it has told of what it may have missed.
+    // The first notification shows that the store listens.
     tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     store.close().await;
     let gone = async {

@@ -1,4 +1,4 @@
-//! Whether a schema is made.
+//! The creation of a schema.
 
 use martello_outbox::StoreErrorKind;
 use martello_postgres::PostgresStore;

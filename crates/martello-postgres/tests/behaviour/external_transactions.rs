@@ -1,4 +1,4 @@
-//! Entries that are stored in a transaction of the caller's.
+//! Entries that a caller stores in its own transaction.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn a_rolled_back_entry_is_not_stored() {
     for new in [entry(), keyed("k")] {
         let mut transaction = connection.begin().await.unwrap();
         let id = store.enqueue_in(&mut transaction, new).await.unwrap().id();
-        assert_eq!(store.entry(id).await.unwrap(), None, "not before the commit");
+        assert_eq!(store.entry(id).await.unwrap(), None, "the entry is not visible before the commit");
         transaction.rollback().await.unwrap();
         assert_eq!(store.entry(id).await.unwrap(), None);
     }
@@ -31,7 +31,7 @@ async fn a_committed_entry_is_announced_and_claimed_complete() {
     let test = TestSchema::fresh();
     let (store, other) = (test.open().await, test.open().await);
     let mut watch = other.watch(Watch::Ready);
-    // It listens once it has told of what it may have missed.
+    // The first notification shows that the store listens.
     tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
     let mut connection = test.connection().await;
     let mut ids = Vec::new();
@@ -78,7 +78,11 @@ async fn entries_of_a_key_are_in_the_order_of_their_commits() {
             store.turn(martello_outbox::store::Turn { settle, ..crate::support::claim(0) }).await.unwrap();
         }
         let detail = store.detail(early).await.unwrap().unwrap();
-        assert_eq!((detail.revisions.len(), detail.attempts.len()), (1, 1), "what belongs to it came along");
+        assert_eq!(
+            (detail.revisions.len(), detail.attempts.len()),
+            (1, 1),
+            "its revision and attempt are stored too"
+        );
     }
     test.drop().await;
 }
@@ -100,7 +104,7 @@ async fn an_open_transaction_does_not_block_its_key() {
     let between = claimed(&store, 5).await;
     assert_eq!(between.len(), 1);
     transaction.commit().await.unwrap();
-    assert_eq!(claimed(&store, 5).await, [], "the other of its key is leased");
+    assert_eq!(claimed(&store, 5).await, [], "the other entry of the key is leased");
     assert_eq!(store.entry(external).await.unwrap().unwrap().state, State::Ready);
     test.drop().await;
 }
@@ -148,7 +152,7 @@ async fn an_open_external_transaction_with_a_dedup_key_blocks_no_other_key() {
     let mut connection = test.connection().await;
     let mut transaction = connection.begin().await.unwrap();
     let external = store.enqueue_in(&mut transaction, once()).await.unwrap().id();
-    // The first is alone, and the others come together while it waits.
+    // The first operation forms its own batch. The others form the next batch while it waits.
     let late = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         tokio::join!(store.enqueue(vec![once()]), store.enqueue(vec![keyed("k")]))

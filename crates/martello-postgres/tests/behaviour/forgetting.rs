@@ -1,4 +1,4 @@
-//! Which holds are forgotten where there are too many, and when.
+//! Which holds the store deletes if there are too many, and when.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn excess_holds_are_deleted_after_all_holds_are_stored_and_locked() {
     let settled = store.turn(Turn { settle, ..claim(0) });
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        // Whoever settles for both comes to `m` before it, too.
+        // A worker that settles for both APIs also locks `m` first.
         assert_eq!(number(&mut transaction, &test, &lock("z-1")).await, 1);
         transaction.rollback().await
     };

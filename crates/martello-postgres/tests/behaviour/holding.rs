@@ -1,4 +1,4 @@
-//! What is held of each API, with several workers, and with much that is held.
+//! Holds of APIs with several workers and many held entries.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::support::{TestSchema, claim, claimed as claimed_ids, entry};
 
-/// A claim of up to five, as the store words it.
+/// The SQL of a claim of up to five entries.
 pub(crate) const CLAIM: &str = "SELECT count(*) FILTER (WHERE kind = 1)
      FROM __.turn(NULL, 'default', 'w', 5, 5, 60000000, 'ambiguous', NULL, '[]')";
 
-/// How many rows and index entries the transaction has read.
+/// The number of rows and index entries that the transaction has read.
 const READ: &str = "SELECT sum(pg_stat_get_xact_tuples_returned(oid))::bigint FROM pg_class
      WHERE relnamespace = '__'::regnamespace AND relkind IN ('r', 'i')";
 
@@ -49,11 +49,11 @@ async fn one_of_many_concurrent_workers_probes_a_held_api() {
         let turned = join_all(stores.iter().map(|store| store.turn(Turn { cap: 20, ..claim(5) }))).await;
         let mut claimed: Vec<_> = turned.into_iter().flat_map(|turned| turned.unwrap().claimed).collect();
         assert!(claimed.iter().all(|claimed| claimed.holds_in_row == round), "{round}");
-        // Who came while others had an API locked has left it to them.
+        // A worker skips an API that another worker has locked.
         claimed.sort_by_key(|claimed| claimed.entry.uri.to_string());
         let hosts: Vec<_> = claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
         assert_eq!(hosts, ["a", "b", "c"], "{round}");
-        // Each by another, and all at once.
+        // Different workers settle at the same time.
         let ends = claimed.iter().zip(&stores).map(|(claimed, store)| {
             store.turn(Turn { settle: vec![down(claimed, Duration::ZERO)], ..claim(0) })
         });
@@ -64,7 +64,7 @@ async fn one_of_many_concurrent_workers_probes_a_held_api() {
     test.drop().await;
 }
 
-/// Who has found out that an API is back, and has not committed it yet, has locked it.
+/// A worker that claims a probe locks the API until it commits.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_claim_skips_an_api_that_another_worker_is_claiming_for() {
@@ -91,7 +91,7 @@ async fn a_claim_skips_an_api_that_another_worker_is_claiming_for() {
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn workers_that_settle_for_the_same_apis_in_different_orders_do_not_deadlock() {
     let test = TestSchema::fresh();
-    // The server does not look for one before this gives up.
+    // The store's patience ends before the server checks for deadlocks.
     let sign = if test.url.contains('?') { '&' } else { '?' };
     let url = format!("{}{sign}options=-c%20deadlock_timeout%3D60s", test.url);
     let builder = || test.builder().url(&url).patience(Duration::from_secs(10));
@@ -104,7 +104,8 @@ async fn workers_that_settle_for_the_same_apis_in_different_orders_do_not_deadlo
     let mut transaction = connection.begin().await.unwrap();
     let lock = "SELECT in_row FROM __.hold WHERE authority = 'b' FOR UPDATE";
     assert_eq!(number(&mut transaction, &test, lock).await, 1);
-    // In the orders in which they are given, the first would have `b` and want `a` when the second has `a` and wants `b`.
+    // If each locked in the given order, the first would hold `b` and wait for `a`, while the second holds `a` and
+    // waits for `b`.
     let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
     let first = one.turn(Turn { settle: ended([3, 2]), ..claim(0) });
     let second = async {
@@ -121,7 +122,7 @@ async fn workers_that_settle_for_the_same_apis_in_different_orders_do_not_deadlo
     test.drop().await;
 }
 
-/// With more APIs than free slots, which were all down and accept what they never answer.
+/// There are more APIs than free slots. All were down, and now accept requests without an answer.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn probes_of_many_concurrent_workers_use_at_most_half_of_the_cap() {
@@ -151,7 +152,7 @@ async fn probes_of_many_concurrent_workers_use_at_most_half_of_the_cap() {
         };
         stores[0].turn(Turn { settle: claimed.iter().map(back).collect(), ..turn(0) }).await.unwrap();
     }
-    // In their order, and the next when one of them has ended.
+    // Probes are claimed in order. When one ends, the next is claimed.
     let turned = stores[0].turn(turn(5)).await.unwrap();
     let hosts: Vec<_> = turned.claimed.iter().map(|claimed| claimed.entry.uri.host().unwrap()).collect();
     assert_eq!(hosts, ["silent-0", "silent-1", "silent-2", "silent-3", "up"]);
@@ -172,21 +173,25 @@ async fn a_claim_does_not_read_held_entries() {
     store.turn(Turn { settle: vec![down(&claimed, Duration::from_secs(600))], ..claim(0) }).await.unwrap();
     test.run("ANALYZE __.ready; ANALYZE __.entry; ANALYZE __.hold").await;
     let up = store.enqueue((0..20).map(|_| to("up")).collect()).await.unwrap();
-    // Whatever the server knows of the tables.
+    // The result does not depend on the statistics of the planner.
     for analyzed in [false, true] {
         if analyzed {
             test.run("ANALYZE __.ready; ANALYZE __.entry").await;
         }
         let mut connection = test.connection().await;
         let mut transaction = connection.begin().await.unwrap();
-        assert_eq!(number(&mut transaction, &test, CLAIM).await, 5, "all that are not held are behind it");
+        assert_eq!(
+            number(&mut transaction, &test, CLAIM).await,
+            5,
+            "the claim finds the entries behind the held ones"
+        );
         let read = number(&mut transaction, &test, READ).await;
         assert!(read < 300, "{read} rows were read, analyzed: {analyzed}");
         transaction.rollback().await.unwrap();
     }
     let claimed = store.turn(claim(5)).await.unwrap();
     let ids: Vec<_> = claimed.claimed.iter().map(|claimed| claimed.entry.id).collect();
-    assert_eq!(ids, up[..5].iter().map(|up| up.id()).collect::<Vec<_>>(), "in their order");
+    assert_eq!(ids, up[..5].iter().map(|up| up.id()).collect::<Vec<_>>(), "the entries are claimed in order");
     test.drop().await;
 }
 
@@ -219,7 +224,7 @@ async fn a_claim_does_not_read_each_of_many_held_apis() {
     test.drop().await;
 }
 
-/// The others are claimed in their order, beside so many that are held.
+/// Asserts that other entries are claimed in order beside this many held entries.
 async fn claims_in_order_beside_held(held: usize) {
     let test = TestSchema::fresh();
     let clock = ManualClock::new(jiff::Timestamp::now());
@@ -252,7 +257,7 @@ async fn claims_in_order_beside_held(held: usize) {
     clock.advance(Duration::from_secs(5));
     let turned = turn(3).await;
     let expected: Vec<_> = std::iter::once(first).chain(late.take(2)).collect();
-    assert_eq!(ids(&turned), expected, "one shows whether it is back");
+    assert_eq!(ids(&turned), expected, "one entry probes the held API");
     assert_eq!(turned.claimed.iter().map(|claimed| claimed.holds_in_row).collect::<Vec<_>>(), [1, 0, 0]);
     test.drop().await;
 }

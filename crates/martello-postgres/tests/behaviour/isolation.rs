@@ -1,4 +1,4 @@
-//! What connections are set to otherwise.
+//! Connections with another default isolation level.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn a_stricter_default_isolation_leaves_no_entry_waiting_behind_a_free_key(
     let mut transaction = connection.begin().await.unwrap();
     let lock = format!("SELECT {0}.lock_stripes(ARRAY[{0}.stripe('k')])", test.schema);
     transaction.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.unwrap();
-    // Both wait for the key, one behind the other.
+    // Both operations wait for the lock of the key, one after the other.
     let settle = turned.claimed.iter().map(done).collect();
     let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
     let settled = async {

@@ -1,4 +1,4 @@
-//! The server ends connections, and the store goes on.
+//! The store continues when the server terminates connections.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{TestSchema, claim, done, entry};
 
-/// A store whose connections can be told from others', and how to end them all.
+/// A store with an `application_name` of its own, by which the test terminates all its connections.
 struct Doomed {
     test: TestSchema,
     name: String,
@@ -44,7 +44,7 @@ async fn a_store_replaces_terminated_connections() {
     let store = &doomed.store;
     let mut many = 0;
     for _ in 0..5 {
-        // Whatever was kept is used at once, and is found ended.
+        // The two concurrent operations use all pooled connections, and find them terminated.
         let (stored, counted) = tokio::join!(store.enqueue(vec![entry()]), store.count(Filter::default()));
         stored.unwrap();
         counted.unwrap();
@@ -73,7 +73,7 @@ async fn no_acknowledged_entry_is_lost_while_connections_are_terminated() {
         for _ in 0..50 {
             let entry = entry();
             let id = entry.id;
-            // Who heard of no answer asks again.
+            // A caller that receives no answer repeats the call.
             while let Err(error) = store.enqueue(vec![entry.clone()]).await {
                 assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
                 failed += 1;
@@ -93,7 +93,7 @@ async fn no_acknowledged_entry_is_lost_while_connections_are_terminated() {
     for id in &stored {
         assert!(doomed.store.entry(*id).await.unwrap().is_some());
     }
-    assert_eq!(doomed.store.count(Filter::default()).await.unwrap(), 50, "and nothing is stored twice");
+    assert_eq!(doomed.store.count(Filter::default()).await.unwrap(), 50, "no entry is stored twice");
     doomed.test.drop().await;
 }
 
@@ -106,7 +106,7 @@ async fn subscribers_are_notified_of_missed_changes() {
     let mut watch = doomed.store.watch(Watch::Ready);
     for _ in 0..3 {
         doomed.end_all().await;
-        // Of what it cannot read it says that it may have changed.
+        // After a failed poll, the store reports a possible change.
         tokio::time::sleep(Duration::from_millis(100)).await;
         watch.mark_unchanged();
         other.enqueue(vec![entry()]).await.unwrap();
@@ -131,8 +131,8 @@ async fn an_operation_that_waits_for_a_lock_fails_when_its_patience_ends() {
     test.drop().await;
 }
 
-/// The server does not notice that nobody listens while it waits: without a bound, each operation that is given up and asked
-/// again leaves one more connection behind, until there are no more for anybody.
+/// The server does not detect a disconnected client while it waits for a lock. Without a bound, each repeated operation
+/// leaves one more connection open, until the server has no free connections.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn every_operation_has_a_bound_for_lock_waits() {
@@ -143,7 +143,7 @@ async fn every_operation_has_a_bound_for_lock_waits() {
         AND NOT 'lock_timeout=30s' = ANY (proconfig)";
     let unbound: Vec<String> =
         sqlx::query_scalar(sql).bind(&test.schema).fetch_all(&mut test.connection().await).await.unwrap();
-    assert_eq!(unbound, ["enqueue"], "which bounds itself, unless it is in a transaction of somebody else's");
+    assert_eq!(unbound, ["enqueue"], "enqueue sets its own bound, except in an external transaction");
     drop(store);
     test.drop().await;
 }

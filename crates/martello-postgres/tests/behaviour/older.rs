@@ -1,4 +1,4 @@
-//! A store of an older version of the schema, and the statements of the program that it is of.
+//! A schema of an older version, and the statements of programs of that version.
 
 use martello_outbox::{
     EntryId, NewEntry, OrderKey, Reason,
@@ -10,18 +10,18 @@ use crate::support::TestSchema;
 
 const SCHEMAS: [&str; 2] = [include_str!("older/schema_1.sql"), include_str!("older/schema_2.sql")];
 
-/// Stores one entry of this id, key, reason if it is dead, method, URL and host; in an external transaction if there is a channel.
+/// Stores one entry with this id, key, reason (if dead), method, URL and host. A channel means an external transaction.
 pub(crate) const ENQUEUE: &str = "SELECT * FROM __.enqueue(NULL, $8, ARRAY[$1::uuid], '{default}', ARRAY[$2::text],
          '{false}', '{NULL}', '{0}', '{86400000000}', '{10}', '{true}', ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::text],
          '{[]}', '{false}', ARRAY[$6::bytea], ARRAY[$7::text], '{0}', '{NULL}', '{NULL}', '{NULL}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
-/// Claims up to so many.
+/// Claims up to this many entries.
 pub(crate) const CLAIM: &str = "SELECT kind, slot, seq, fence::text, id::text
      FROM __.turn(NULL, 'default', 'worker', $1, 20, 60000000, 'ambiguous', NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
          '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')";
 
-/// Settles the lease of this slot, test, fence and id with this state.
+/// Settles the lease with this slot, sequence number, fence and id, and this state.
 pub(crate) const SETTLE: &str = "SELECT settled[1] FROM __.turn(NULL, 'default', 'worker', 0, 20, 60000000, 'ambiguous', NULL,
          ARRAY[$1::integer], ARRAY[$2::bigint], ARRAY[$3::uuid], ARRAY[$4::uuid], ARRAY[$5::smallint], '{rejected}',
          '{NULL}', '{1}', '{false}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{NULL}')
@@ -34,7 +34,7 @@ pub(crate) struct Older {
 }
 
 impl Older {
-    /// Makes a store of this version.
+    /// Creates a schema of this version.
     pub(crate) async fn make(test: &TestSchema, version: usize) -> Self {
         test
             .run(
@@ -49,12 +49,12 @@ impl Older {
         Self::connect(test).await
     }
 
-    /// One more connection.
+    /// Opens another connection.
     pub(crate) async fn connect(test: &TestSchema) -> Self {
         Self { connection: test.connection().await, schema: test.schema.clone() }
     }
 
-    /// Runs a statement in which `__` stands for the schema.
+    /// Runs a statement, with the schema in place of `__`.
     pub(crate) async fn run(&mut self, sql: &str) -> sqlx::Result<()> {
         let sql = AssertSqlSafe(sql.replace("__", &self.schema));
         self.connection.execute(sqlx::raw_sql(sql)).await.map(drop)
@@ -91,7 +91,7 @@ impl Older {
         Ok(rows.iter().filter(|row| row.get::<i16, _>(0) == 1).map(lease).collect())
     }
 
-    /// Tells whether it was applied.
+    /// Settles the lease. Returns whether the settlement was applied.
     pub(crate) async fn settle(&mut self, lease: &Lease, state: i16) -> sqlx::Result<bool> {
         let mut parts = lease.fence.split('.');
         let sql = AssertSqlSafe(SETTLE.replace("__", &self.schema));

@@ -1,4 +1,4 @@
-//! A replay that would overwrite something newer is refused, also while others claim.
+//! The store refuses a replay that would overwrite a newer request, also during concurrent claims.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A database whose changes are published for logical replication.
+//! The store works in a database that publishes all tables for logical replication.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{TestSchema, claim, claimed, done, entry, keyed};
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_publication_for_all_tables_does_not_break_operations() {
     let test = TestSchema::fresh();
-    // A database of its own: the publication is about all that is in it.
+    // The test uses its own database, because the publication covers all its tables.
     test.run("CREATE DATABASE __").await;
     let (server, _) = test.url.rsplit_once('/').unwrap();
     let there = TestSchema { url: format!("{server}/{}", test.schema), schema: "published".to_owned() };
@@ -20,7 +20,7 @@ async fn a_publication_for_all_tables_does_not_break_operations() {
 
     let store = there.open().await;
     do_everything(&store, &there).await;
-    // Whatever may still be done has a row to name.
+    // Every table has a replica identity, which updates and deletes need.
     let unnamed = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          WHERE nspname = 'published' AND relkind = 'r'
              AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
@@ -30,7 +30,7 @@ async fn a_publication_for_all_tables_does_not_break_operations() {
     test.run("DROP DATABASE __ WITH (FORCE)").await;
 }
 
-/// A little of everything that changes or deletes rows.
+/// Runs each operation that updates or deletes rows.
 async fn do_everything(store: &PostgresStore, there: &TestSchema) {
     store.enqueue(vec![entry(), keyed("k"), keyed("k")]).await.unwrap();
     let mut transaction = there.connection().await;
@@ -48,7 +48,7 @@ async fn do_everything(store: &PostgresStore, there: &TestSchema) {
         let settle = turned.claimed.iter().map(done).collect();
         store.turn(Turn { settle, ..claim(0) }).await.unwrap();
     }
-    // One turn in a hundred does this.
+    // One turn in a hundred runs this function.
     let add_up = AssertSqlSafe(format!("SELECT {}.add_up()", there.schema));
     transaction.execute(add_up).await.unwrap();
     let id = store.enqueue(vec![entry()]).await.unwrap().first().unwrap().id();

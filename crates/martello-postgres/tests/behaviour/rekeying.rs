@@ -1,4 +1,4 @@
-//! What an older version of the schema ordered by another rule has the keys of today's rule, and is in their order.
+//! The migration derives order keys by the current rule, and orders the entries by them.
 
 use http::Method;
 use martello_outbox::{
@@ -13,7 +13,7 @@ use crate::{
     support::{TestSchema, claim},
 };
 
-/// An entry as the rule of versions 1 and 2 ordered it: by the host, the port as it was written, and the path.
+/// An entry with a key of versions 1 and 2: the host, the port as written, and the path.
 fn old(method: Method, uri: &str, key: Option<&str>) -> NewEntry {
     let request = StoredRequest {
         method,
@@ -32,13 +32,13 @@ fn put(uri: &str, key: &str) -> NewEntry {
     old(Method::PUT, uri, Some(key))
 }
 
-/// The key of a target by today's rule.
+/// The key of a target by the current rule.
 fn key_of(uri: &str) -> Option<String> {
     let request = http::Request::put(uri).body(()).unwrap();
     OrderKey::by_target((&request).into()).map(String::from)
 }
 
-/// A store of version 2 with these entries.
+/// Creates a store of version 2 with these entries.
 async fn store_of(test: &TestSchema, entries: Vec<NewEntry>) -> (Older, Vec<EntryId>) {
     let mut older = Older::make(test, 2).await;
     let ids = older.enqueue(&entries).await;
@@ -59,7 +59,7 @@ fn ended(lease: &Lease, end: End) -> Settlement {
 }
 
 async fn assert_healthy(store: &PostgresStore) {
-    // The server of the tests may be faster than it is durable.
+    // The test server may run with durability switched off.
     let findings = store.check_health().await.unwrap();
     assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
 }
@@ -103,7 +103,7 @@ async fn pending_entries_get_current_keys_and_are_claimed_in_their_order() {
     claimed.sort();
     let mut heads: Vec<EntryId> = [0, 2, 3, 4, 6, 7, 8].map(|nth| ids[nth]).into();
     heads.sort();
-    assert_eq!(claimed, heads, "of each key the oldest");
+    assert_eq!(claimed, heads, "the oldest entry of each key is claimed");
     store.close().await;
     test.drop().await;
 }
@@ -223,7 +223,7 @@ async fn an_entry_of_an_external_transaction_follows_the_entries_that_share_its_
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_entry_with_an_overlong_host_is_migrated() {
     let test = TestSchema::fresh();
-    // Older versions stored any. This one cannot be compressed.
+    // Older versions stored hosts of any length. This one is random, so the server cannot compress it.
     let digit = |nth: u32| char::from_digit(nth.wrapping_mul(2_654_435_761) >> 28, 16).unwrap();
     let long: String = (0..9_000).map(digit).collect();
     let (_, ids) = store_of(&test, vec![old(Method::PUT, &format!("https://{long}/1"), None)]).await;

@@ -1,4 +1,4 @@
-//! Several stores on one schema behave like one.
+//! Several stores on one schema behave like one store.
 
 use std::collections::HashSet;
 
@@ -31,7 +31,7 @@ async fn concurrent_claims_never_share_an_entry_nor_exceed_the_cap() {
     let turned = join_all(stores.iter().map(|store| store.turn(claim(3)))).await;
     let mut ids: Vec<_> =
         turned.into_iter().flat_map(|turned| turned.unwrap().claimed).map(|it| it.entry.id).collect();
-    // Who came while others were claiming may have got less than there was.
+    // A claim may return fewer entries while other claims run.
     ids.extend(crate::support::claimed(&stores[0], 5).await);
     assert_eq!(ids.len(), 5);
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 5);
@@ -46,20 +46,20 @@ async fn a_lowered_cap_limits_the_workers_that_use_it() {
     one.enqueue((0..50).map(|_| entry()).collect()).await.unwrap();
     let ten = one.turn(Turn { cap: 10, ..claim(10) }).await.unwrap().claimed;
     assert_eq!(ten.len(), 10);
-    // Of these, the slots of the lower numbers come free first, and stay so while five are leased.
+    // The slots with the lower numbers become free first, and stay free while five entries are leased.
     let (low, high) = ten.split_at(5);
     let settle = low.iter().map(done).collect();
     let turned = one.turn(Turn { settle, ..claim(10) }).await.unwrap();
-    assert_eq!(turned.claimed.len(), 0, "five are leased");
+    assert_eq!(turned.claimed.len(), 0, "five entries are leased");
     let settle = high[..2].iter().map(done).collect();
     one.turn(Turn { settle, ..claim(0) }).await.unwrap();
     let turned = join_all([one.turn(claim(5)), other.turn(claim(5))]).await;
     let got: usize = turned.iter().map(|turned| turned.as_ref().unwrap().claimed.len()).sum();
-    assert!(got <= 2, "{got} beside three");
+    assert!(got <= 2, "{got} claimed beside three leased");
     test.drop().await;
 }
 
-/// What is done at once to a few keys, again and again, leaves each with one head and nothing forgotten.
+/// After many concurrent operations on a few keys, each key has one head and no entry is lost.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn many_external_transactions_and_workers_lose_nothing() {
@@ -110,7 +110,7 @@ async fn settlements_of_two_claims_of_an_entry_are_answered_in_their_order() {
         let store = test.open().await;
         store.enqueue(vec![entry(), entry()]).await.unwrap();
         let mut claimed = store.turn(claim(2)).await.unwrap().claimed;
-        // The second gives its slot back, so that the entry comes into another one when both are claimed again.
+        // The second settlement frees its slot, so the next claim puts the entry into another slot.
         let (first, second) = (claimed.remove(0), claimed.remove(0));
         let back = |of: &Claimed| Settlement {
             lease: of.lease.clone(),

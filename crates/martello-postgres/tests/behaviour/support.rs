@@ -1,4 +1,4 @@
-//! Where the tests run, and what they store and ask for.
+//! Schemas for the tests, and helpers that store and claim entries.
 
 use std::{
     env,
@@ -13,28 +13,28 @@ use martello_outbox::{
 use martello_postgres::{PostgresStore, PostgresStoreBuilder};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// The server's URL. Tests that need it are ignored, so that a run without a server counts them as that.
+/// The server's URL. Tests that need it are marked as ignored, so a run without a server reports them as ignored.
 pub(crate) fn url() -> String {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");
     url.unwrap()
 }
 
-/// The name of a schema that nobody else has, now or before.
+/// A unique schema name.
 pub(crate) fn fresh_schema() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     format!("martello_test_{}_{now}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A store on a schema of its own, and how to come by others on it.
+/// A schema for one test. It opens stores and connections.
 pub(crate) struct TestSchema {
     pub(crate) url: String,
     pub(crate) schema: String,
 }
 
 impl TestSchema {
-    /// A schema that nothing has used.
+    /// Returns an unused schema.
     pub(crate) fn fresh() -> Self {
         Self { url: url(), schema: fresh_schema() }
     }
@@ -47,12 +47,12 @@ impl TestSchema {
         self.builder().connect().await.unwrap()
     }
 
-    /// A connection beside the store's.
+    /// Opens a connection of the test's own.
     pub(crate) async fn connection(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// Runs statements in which `__` stands for the schema.
+    /// Runs statements, with the schema in place of `__`.
     pub(crate) async fn run(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.replace("__", &self.schema));
         self.connection().await.execute(sqlx::raw_sql(sql)).await.unwrap();
@@ -85,7 +85,7 @@ pub(crate) fn keyed(key: &str) -> NewEntry {
     entry
 }
 
-/// A turn that claims up to so many.
+/// A turn that claims up to this many entries.
 pub(crate) fn claim(claim: usize) -> Turn {
     Turn {
         queue: QueueName::default(),
@@ -97,12 +97,12 @@ pub(crate) fn claim(claim: usize) -> Turn {
     }
 }
 
-/// Claims up to so many, and tells which.
+/// Claims up to this many entries, and returns their ids.
 pub(crate) async fn claimed(store: &PostgresStore, many: usize) -> Vec<EntryId> {
     store.turn(claim(many)).await.unwrap().claimed.into_iter().map(|claimed| claimed.entry.id).collect()
 }
 
-/// It was delivered.
+/// A settlement of a delivered entry.
 pub(crate) fn done(claimed: &Claimed) -> Settlement {
     let attempt = AttemptRecord {
         number: claimed.entry.attempts,

@@ -1,4 +1,4 @@
-//! A store of an older version of the schema is migrated in test, also while programs of that version are at work.
+//! The migration of an older schema, also while programs of that version run.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     support::{TestSchema, claim, claimed, entry, keyed},
 };
 
-/// What a server says of what it does not know: a function, a table, a column.
+/// The SQLSTATEs for an unknown function, table or column.
 const UNKNOWN: [&str; 3] = ["42883", "42P01", "42703"];
 
 fn code<T>(tried: sqlx::Result<T>) -> String {
@@ -23,7 +23,7 @@ fn code<T>(tried: sqlx::Result<T>) -> String {
     error.as_database_error().and_then(DatabaseError::code).unwrap().into_owned()
 }
 
-/// An end that says that the API is down.
+/// A settlement that holds the API as down.
 fn down(lease: &Lease) -> Settlement {
     let hold = HoldChange::For { holds_in_row: 0, wait: Duration::from_secs(60), why: "down".into() };
     let end = End::Again { wait: Duration::ZERO, counts: true };
@@ -35,7 +35,7 @@ async fn all(store: &PostgresStore) -> Vec<Entry> {
 }
 
 async fn assert_healthy(store: &PostgresStore) {
-    // The server of the tests may be faster than it is durable.
+    // The test server may run with durability switched off.
     let findings = store.check_health().await.unwrap();
     assert!(findings.iter().all(|finding| finding.passed || finding.what == "durability"), "{findings:?}");
 }
@@ -59,20 +59,20 @@ async fn a_migration_keeps_pending_leased_and_dead_entries() {
         let expected = [State::Leased, State::Leased, State::Ready, State::Dead, State::Ready];
         assert_eq!(states, ids.iter().copied().zip(expected).collect::<Vec<_>>());
         assert_healthy(&store).await;
-        // What was claimed before is settled, and its authority is known.
+        // A lease from before the migration can be settled, and its authority is stored.
         let turned = store.turn(Turn { settle: vec![down(&leases[0])], ..claim(5) }).await.unwrap();
         assert_eq!(turned.settled, [Settled::Applied]);
-        assert_eq!(turned.claimed.len(), 0, "all go to the API that is held");
+        assert_eq!(turned.claimed.len(), 0, "all entries go to the held API");
         assert_eq!(store.queues().await.unwrap()[0].holds[0].authority, "api.example");
         store.resume(&claim(0).queue).await.unwrap();
-        assert_eq!(claimed(&store, 5).await, [ids[4], ids[0]], "the first is due again, later");
+        assert_eq!(claimed(&store, 5).await, [ids[4], ids[0]], "the first entry is due later");
         store.change(ids[3], Change::Replay(WhenOvertaken::Overwrite)).await.unwrap();
         assert_healthy(&store).await;
         test.drop().await;
     }
 }
 
-/// By what is known of the newer of two entries of a key, where the older is dead.
+/// The mark depends on the attempts of the newer of two entries of a key.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_migration_marks_dead_letters_that_may_be_overtaken() {
@@ -114,7 +114,7 @@ async fn a_migration_marks_dead_letters_that_may_be_overtaken() {
     for ([old, new], mark) in expected {
         let entry = store.entry(old).await.unwrap().unwrap();
         assert_eq!(entry.overtaken, mark, "{:?}", entry.order_key);
-        assert_eq!(store.entry(new).await.unwrap().unwrap().overtaken, None, "nothing is newer");
+        assert_eq!(store.entry(new).await.unwrap().unwrap().overtaken, None, "the newest entry has no mark");
     }
     test.drop().await;
 }
@@ -184,7 +184,7 @@ async fn a_connected_program_of_an_older_version_fails_or_continues() {
     }
     assert_eq!(all(&store).await, before);
 
-    // Whoever is delivering keeps his lease; what is read of a key is true; and polls go on.
+    // A worker keeps its lease, reads of a key are correct, and polls continue.
     for goes_on in [
         "SELECT __.heartbeat(NULL, 60000000, '{1}', '{1}', ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()])",
         "SELECT 1 FROM __.entry WHERE order_key = 'k' AND queue = 'default' AND state = 0 LIMIT 1",
@@ -195,12 +195,12 @@ async fn a_connected_program_of_an_older_version_fails_or_continues() {
         older.run(goes_on).await.unwrap();
     }
     let settled = store.turn(Turn { settle: vec![down(&lease)], ..claim(0) }).await.unwrap().settled;
-    assert_eq!(settled, [Settled::Applied], "nobody else has settled it");
+    assert_eq!(settled, [Settled::Applied], "no other worker has settled it");
     assert_healthy(&store).await;
     test.drop().await;
 }
 
-/// What an older program has begun, and waits for a table, when its functions are replaced.
+/// The operation waits for a table lock while the migration replaces its function.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn an_operation_of_an_older_program_fails_completely_during_the_migration() {
@@ -210,7 +210,7 @@ async fn an_operation_of_an_older_program_fails_completely_during_the_migration(
     dead.dead = Some(Reason::Rejected);
     older.enqueue(&[keyed("k"), dead.clone()]).await;
     let lease = older.claim(1).await.remove(0);
-    // The migration has its locks, and waits for this.
+    // The migration holds its locks and waits for this transaction.
     let mut blocker = Older::connect(&test).await;
     blocker.run("BEGIN; INSERT INTO __.martello_migration (version) VALUES (3)").await.unwrap();
     let builder = test.builder();
@@ -236,14 +236,14 @@ async fn an_operation_of_an_older_program_fails_completely_during_the_migration(
     waiting(&test, "relation", 4).await;
     blocker.run("ROLLBACK").await.unwrap();
     let store = migrating.join_next().await.unwrap().unwrap().unwrap();
-    assert_eq!(tried.join_all().await.len(), 4, "each has failed");
+    assert_eq!(tried.join_all().await.len(), 4, "each operation fails");
     let states: Vec<_> = all(&store).await.into_iter().map(|entry| (entry.state, entry.revision)).collect();
     assert_eq!(states, [(State::Dead, 1), (State::Leased, 1)]);
     assert_healthy(&store).await;
     test.drop().await;
 }
 
-/// Waits until so many connections to this server wait for such a lock, of this schema's tables if it is one of those.
+/// Waits until this many connections wait for a lock of this type. Table locks count only for tables of this schema.
 async fn waiting(test: &TestSchema, what: &str, many: i64) {
     let sql = format!(
         "SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation

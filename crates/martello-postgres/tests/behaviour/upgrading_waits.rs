@@ -22,7 +22,7 @@ async fn a_long_transaction_delays_only_the_migration_and_keeps_its_entry() {
     let builder = test.builder();
     let mut migrating = JoinSet::new();
     migrating.spawn(async move { builder.connect().await });
-    // Others do not wait behind the lock until the external transaction ends.
+    // Other operations do not wait for the end of the external transaction.
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let new = [entry()];
@@ -47,6 +47,6 @@ async fn a_transaction_that_does_not_end_fails_the_migration_with_a_clear_error(
     assert!(error.to_string().contains("other transactions use its tables"), "{error}");
     older.run("COMMIT").await.unwrap();
     older.enqueue(&[entry()]).await;
-    assert_eq!(claimed(&test.open().await, 5).await.len(), 1, "nothing was changed");
+    assert_eq!(claimed(&test.open().await, 5).await.len(), 1, "the failed migration changes nothing");
     test.drop().await;
 }

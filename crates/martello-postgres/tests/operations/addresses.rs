@@ -1,4 +1,4 @@
-//! Where a URL leads to.
+//! The addresses of URLs.
 
 use std::{
     io::{self, Write},

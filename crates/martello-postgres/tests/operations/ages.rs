@@ -1,4 +1,4 @@
-//! No connection lasts for ever.
+//! The lifetime and the idle timeout of connections.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -8,7 +8,7 @@ use martello_postgres::PostgresStore;
 
 use crate::support::TestSchema;
 
-/// A store whose connections can be told from others'.
+/// A store with an `application_name` of its own.
 struct Named {
     test: TestSchema,
     name: String,
@@ -73,7 +73,7 @@ async fn idle_connections_are_closed() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
-    // The others go though one is used all the time.
+    // The idle connections close although one is always in use.
     for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
     }

@@ -1,4 +1,4 @@
-//! A role that may do what the README grants it, and no more, can use a store.
+//! A role with only the grants of the README can use a store.
 
 use martello_outbox::{Store, store::Clock};
 use martello_outbox_conformance::{BoxError, Engine, Scenario};
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::support::{TestSchema, fresh_schema, keyed};
 
-/// A schema of one role that another uses, in a database where nobody may run a function who was not granted it.
+/// A schema that another role uses, in a database without the default EXECUTE privilege on functions.
 struct Granted {
     test: TestSchema,
     owner: String,
@@ -109,7 +109,7 @@ async fn the_grants_of_the_readme_suffice_without_public_execute() {
     let checkpoint = store.checkpoint(&fresh_schema()).unwrap();
     let lease = std::time::Duration::from_secs(60);
     let Acquired::Held(held) = checkpoint.acquire(lease).await.unwrap() else {
-        unreachable!("nobody has it")
+        unreachable!("the checkpoint is free")
     };
     assert!(checkpoint.renew(held.fence, lease).await.unwrap());
     checkpoint.release(held.fence).await.unwrap();

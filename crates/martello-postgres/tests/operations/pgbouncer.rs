@@ -1,5 +1,4 @@
-//! Through PgBouncer as Debian has it, with nothing configured but where the server is, who may come and what is
-//! pooled.
+//! The store through PgBouncer from Debian. The configuration sets only the server, the users and the pool mode.
 
 use std::{env, time::Duration};
 
@@ -18,17 +17,17 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::{TestSchema, claimed, entry, fresh_schema, keyed};
 
-/// One that gives each client a session of its own.
+/// The URL of a PgBouncer that pools sessions.
 pub(crate) fn of_sessions() -> String {
     env::var("MARTELLO_TEST_PGBOUNCER_SESSION_URL").unwrap()
 }
 
-/// One that gives each transaction any session.
+/// The URL of a PgBouncer that pools transactions.
 pub(crate) fn of_transactions() -> String {
     env::var("MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL").unwrap()
 }
 
-/// A connection through it, which asks for nothing that it refuses.
+/// Connects through PgBouncer, without the parameters that it refuses.
 pub(crate) async fn connection(url: &str) -> PgConnection {
     options(url).connect().await.unwrap()
 }
@@ -66,7 +65,7 @@ async fn a_store_conforms_through_a_pgbouncer_that_pools_transactions() {
     scenarios.buffer_unordered(8).for_each(|kept| async { kept.unwrap() }).await;
 }
 
-/// Others do their work on the same sessions, and have statements of the same names.
+/// Other clients use the same sessions, with prepared statements of the same names.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn stores_that_share_sessions_do_not_disturb_each_other() {
@@ -144,7 +143,7 @@ async fn a_parameter_that_pgbouncer_refuses_is_reported_with_advice() {
     }
 }
 
-/// Whoever knows how it is configured may say so.
+/// The URL overrides the detection.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_PGBOUNCER_TRANSACTION_URL"]
 async fn the_url_may_switch_the_statement_cache_off() {

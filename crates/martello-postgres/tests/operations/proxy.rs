@@ -1,5 +1,5 @@
-//! A TCP proxy in front of the server, whose connections can go silent: as behind a NAT that has forgotten them,
-//! nothing arrives any more, and nobody is told.
+//! A TCP proxy in front of the server, whose connections can go silent. As behind a NAT that dropped its state, no data
+//! arrives and neither side gets an error.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,7 +11,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// It ends, with its connections, when it is dropped.
+/// The proxy and its connections end when it is dropped.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     silences: watch::Sender<u64>,
@@ -19,12 +19,12 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// In front of the server of this URL.
+    /// Starts a proxy in front of the server of this URL.
     pub(crate) async fn to(url: &str) -> Self {
         Self::at((Ipv4Addr::LOCALHOST, 0).into(), url).await
     }
 
-    /// The same, listening here.
+    /// Starts a proxy that listens on this address.
     pub(crate) async fn at(address: SocketAddr, url: &str) -> Self {
         let server: PgConnectOptions = url.parse().unwrap();
         let server = (server.get_host().trim_matches(['[', ']']).to_owned(), server.get_port());
@@ -42,7 +42,7 @@ impl Proxy {
         Self { address, silences, _accepting: accepting }
     }
 
-    /// A URL of the server, as one of this proxy.
+    /// Changes a URL of the server into one of this proxy.
     pub(crate) fn url(&self, url: &str) -> String {
         let mut url = url::Url::parse(url).unwrap();
         let (host, port) = (self.address.ip(), self.address.port());
@@ -52,7 +52,7 @@ impl Proxy {
         url.into()
     }
 
-    /// From now on, nothing goes through the connections that there are. New ones work.
+    /// Silences the existing connections. New ones work.
     pub(crate) fn silence(&self) {
         self.silences.send_modify(|silences| *silences += 1);
     }

@@ -1,4 +1,4 @@
-//! The server only reads for a while: its disk is full, or it was failed over. A session that began meanwhile stays so.
+//! The server is read-only for a while, after a failover or with a full disk. A session that began meanwhile stays read-only.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, postgres::PgPoolOptions};
 
 use crate::support::{TestSchema, claimed, entry};
 
-/// A schema of a role of its own, which can be told to only read.
+/// A schema with its own role, which the test can switch to read-only.
 struct Switched {
     test: TestSchema,
     role: String,
@@ -26,7 +26,7 @@ impl Switched {
         Self { url: url.into(), test, role }
     }
 
-    /// What sessions are from now on. Those that there are end.
+    /// Sets whether new sessions are read-only, and terminates the existing ones.
     async fn read_only(&self, on: bool) {
         let role = &self.role;
         let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
@@ -45,7 +45,7 @@ impl Switched {
 async fn survives(store: &PostgresStore, switched: &Switched) {
     store.enqueue(vec![entry()]).await.unwrap();
     switched.read_only(true).await;
-    // It can read, over as many connections as it may have.
+    // Reads succeed over all connections.
     for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
     }
@@ -57,7 +57,7 @@ async fn survives(store: &PostgresStore, switched: &Switched) {
         counted.unwrap();
     }
     switched.read_only(false).await;
-    // Each over a session that only reads.
+    // Each operation finds a read-only session in the pool.
     let queue = QueueName::default();
     for resumed in join_all((0..8).map(|_| store.resume(&queue))).await {
         resumed.unwrap();
@@ -88,7 +88,7 @@ async fn a_store_on_a_pool_recovers_when_its_server_accepts_writes_again() {
     switched.clear().await;
 }
 
-/// Not only a session that reads alone is stale.
+/// The store also discards sessions that are stale for other reasons than read-only mode.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn a_session_with_a_too_short_timeout_is_not_reused() {

@@ -1,5 +1,5 @@
-//! What a role is set to otherwise: commits are durable and see what was done while they waited all the same,
-//! directly and through PgBouncer; and nothing of that stays behind in a session that others use, too.
+//! Roles with unusual settings. Commits are durable and read committed, directly and through PgBouncer. The store leaves no
+//! setting behind in a shared session.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     support::{TestSchema, claim, done, entry, keyed},
 };
 
-/// A schema of a role of its own, whose sessions are set to lose commits and to see nothing new.
+/// A schema with its own role, whose sessions default to asynchronous commits and repeatable read.
 struct Careless {
     test: TestSchema,
     role: String,
@@ -38,7 +38,7 @@ impl Careless {
         Self { test, role }
     }
 
-    /// This server or this PgBouncer, as this role.
+    /// The URL of this server or PgBouncer, with this role.
     fn url(&self, url: &str) -> String {
         let mut url = url::Url::parse(url).unwrap();
         url.set_username(&self.role).unwrap();
@@ -53,7 +53,7 @@ impl Careless {
         PostgresStore::builder().url(url).schema(&self.test.schema).connect().await.unwrap()
     }
 
-    /// Has every transaction write down, at its end, what it was set to.
+    /// Installs a trigger that records the settings of every transaction at its end.
     async fn watch(&self) {
         let role = &self.role;
         self.test
@@ -87,7 +87,7 @@ impl Careless {
     }
 }
 
-/// Does everything that writes.
+/// Runs every operation that writes.
 async fn work(store: &PostgresStore) {
     let stored = join_all((0..200).map(async |nth: u32| {
         tokio::time::sleep(Duration::from_millis(u64::from(nth))).await;
@@ -113,7 +113,7 @@ async fn work(store: &PostgresStore) {
     let checkpoint = store.checkpoint("poll").unwrap();
     let lease = Duration::from_secs(60);
     let Acquired::Held(held) = checkpoint.acquire(lease).await.unwrap() else {
-        unreachable!("nobody has it")
+        unreachable!("the checkpoint is free")
     };
     assert!(checkpoint.renew(held.fence, lease).await.unwrap());
     checkpoint.release(held.fence).await.unwrap();
@@ -140,7 +140,7 @@ async fn durable_through(url: &str) {
     let durability = findings.iter().find(|finding| finding.what == "durability").unwrap();
     assert!(durability.seen.contains("synchronous_commit on"), "{}", durability.seen);
 
-    // Others find their sessions as the role is set: as many as the store may have used.
+    // Sessions have the settings of the role again. The test checks as many as the store may have used.
     let mut others: Vec<PgConnection> = Vec::new();
     for _ in 0..12 {
         others.push(connection(&url).await);
@@ -178,7 +178,7 @@ async fn a_commit_is_durable_through_a_pgbouncer_that_pools_transactions() {
     durable_through(&of_transactions()).await;
 }
 
-/// The settings of an external transaction are its owner's.
+/// The settings of an external transaction belong to its owner.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn enqueue_in_changes_no_setting_of_the_external_transaction() {

@@ -1,4 +1,4 @@
-//! A NAT or a load balancer has forgotten connections: nothing comes back over them.
+//! A NAT or a load balancer drops the state of connections, and no data arrives over them any more.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn idle_silent_connections_delay_one_operation_by_a_second() {
     store.enqueue(vec![entry()]).await.unwrap();
     let first = began.elapsed();
     assert!(first < Duration::from_secs(3), "{first:?}");
-    // Each of these would take another of those that were kept.
+    // Each of these operations would take another silent connection from the pool.
     for counted in join_all((0..8).map(|_| store.count(Filter::default()))).await {
         counted.unwrap();
     }
@@ -71,7 +71,7 @@ async fn subscribers_are_notified_while_the_listening_connection_is_silent() {
     watch.mark_unchanged();
     other.enqueue(vec![entry()]).await.unwrap();
     timeout(Duration::from_secs(10), watch.changed()).await.unwrap().unwrap();
-    // And it is not only told of what it could not see.
+    // The store also receives notifications again, and not only the general wake-up after an error.
     sleep(Duration::from_millis(2_500)).await;
     watch.mark_unchanged();
     assert!(timeout(Duration::from_millis(2_500), watch.changed()).await.is_err());

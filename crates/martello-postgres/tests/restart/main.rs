@@ -1,5 +1,5 @@
-//! The server is restarted in the middle, as by a crash. A program of its own, so that no other test meets a server that is
-//! away; it needs `MARTELLO_TEST_POSTGRES_RESTART`, a shell's command that restarts the server at once.
+//! The server restarts during the test, as after a crash. The test is a separate program, so no other test uses the server
+//! meanwhile. It needs `MARTELLO_TEST_POSTGRES_RESTART`, a shell command that restarts the server immediately.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[path = "../behaviour/support.rs"]
@@ -34,7 +34,7 @@ async fn a_store_continues_after_a_restart_of_its_server() {
             let entry = entry();
             loop {
                 match writer.enqueue(vec![entry.clone()]).await {
-                    // Who heard of no answer asks again, and may hear of itself.
+                    // A caller that receives no answer repeats the call, and may get its own entry as a duplicate.
                     Ok(answer) => break stored.push(Enqueued::id(answer[0])),
                     Err(error) => {
                         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
@@ -47,21 +47,25 @@ async fn a_store_continues_after_a_restart_of_its_server() {
         stored
     });
     let status = Command::new("sh").arg("-c").arg(&restart).status().await.unwrap();
-    assert!(status.success(), "the server did not come back");
+    assert!(status.success(), "the restart command failed");
 
     let stored =
         tokio::time::timeout(Duration::from_secs(60), storing.join_next()).await.unwrap().unwrap().unwrap();
     for id in &stored {
         assert_eq!(store.entry(*id).await.unwrap().unwrap().state, State::Ready);
     }
-    assert_eq!(store.count(Filter::state(State::Ready)).await.unwrap(), stored.len() as u64, "none twice");
+    assert_eq!(
+        store.count(Filter::state(State::Ready)).await.unwrap(),
+        stored.len() as u64,
+        "no entry is stored twice"
+    );
 
-    // What was leased before is held still, and can be settled.
+    // A lease from before the restart is still valid and can be settled.
     let settle: Vec<_> = claimed.iter().map(done).collect();
     assert_eq!(store.turn(Turn { settle, ..claim(0) }).await.unwrap().settled, [Settled::Applied]);
     assert_eq!(store.entry(leased).await.unwrap().unwrap().state, State::Done);
 
-    // It hears of others again, of whom nobody tells but the server.
+    // The store receives the notifications of other stores again.
     let other = test.open().await;
     watch.mark_unchanged();
     other.enqueue(vec![entry()]).await.unwrap();
