@@ -202,7 +202,7 @@ fn hyper_evidence(error: &hyper::Error) -> Option<Fault> {
         return Some(Fault::Unsent);
     }
     // hyper had begun with the request. Only an HTTP/2 error has more evidence: any other source, such as the
-    // error of the request body, does not tell whether the request was sent.
+    // error of the request body, does not show whether the request was sent.
     #[cfg(feature = "h2")]
     if error.source().is_some_and(<dyn Error>::is::<h2::Error>) {
         return None;

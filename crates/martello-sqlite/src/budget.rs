@@ -157,7 +157,7 @@ async fn parks(parked: usize) -> i32 {
     let (_directory, store) = store().await;
     let checkpoint = store.checkpoint("plannings").unwrap();
     let Acquired::Held(held) = checkpoint.acquire(HOLD).await.unwrap() else {
-        unreachable!("nobody else is there")
+        unreachable!("the checkpoint is free")
     };
     let item = |nth: usize| NewParked {
         key: String::new(),

@@ -161,7 +161,7 @@ async fn a_scheme_that_the_connector_does_not_speak_is_never_sent() {
             "{uri}"
         );
     }
-    // Whoever forgot to tell it so.
+    // `enforce_http` is still on.
     assert_eq!(read(sent_by(https(HttpConnector::new()), get("https://127.0.0.1:1/")).await), NEVER);
 }
 
@@ -277,7 +277,7 @@ async fn a_request_that_an_idle_connection_returns_may_be_sent_the_next_time() {
 }
 
 /// While one request connects over HTTP/2, the others wait for it; their own attempts to connect are given
-/// up, with an error that has no source and comes to nobody.
+/// up, with an error that has no source and reaches no caller.
 #[tokio::test]
 async fn requests_that_wait_for_one_connection_of_http2_may_be_sent_the_next_time() {
     for retries in [true, false] {

@@ -138,7 +138,7 @@ async fn a_checkpoint_that_may_not_be_read_is_an_error_and_not_a_fresh_start() {
     cannot_be_read(&path, "without permission").await;
 }
 
-/// Runs a test once more, as a user to whom something is forbidden: nothing is to root.
+/// Runs a test again as an unprivileged user, because root may access everything.
 #[cfg(unix)]
 fn as_unprivileged_user(test: &str, folder: &std::path::Path) {
     use std::os::unix::{fs::PermissionsExt, process::CommandExt};

@@ -55,13 +55,13 @@ mod tests {
         let wal = Wal { path, busy_timeout: Duration::ZERO, limit: Cell::new(100_000) };
         let length = || fs::metadata(&wal.path).unwrap().len();
         wal.checkpoint_wal(&writer);
-        assert!(length() > 0, "it is short");
+        assert!(length() > 0, "a short WAL is not truncated");
 
         reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
         writer.execute_batch("INSERT INTO t VALUES (zeroblob(200000))").unwrap();
         wal.checkpoint_wal(&writer);
-        assert!(length() > 200_000, "somebody reads");
-        assert!(wal.limit.get() > length(), "nobody is kept waiting again so soon");
+        assert!(length() > 200_000, "a reader blocks the checkpoint");
+        assert!(wal.limit.get() > length(), "the next checkpoint is not attempted immediately");
 
         reader.execute_batch("COMMIT").unwrap();
         wal.limit.set(100_000);

@@ -40,7 +40,7 @@ const LEASE: Duration = Duration::from_secs(60);
 async fn held(checkpoint: &SqliteCheckpoint) -> Held {
     match checkpoint.acquire(LEASE).await.unwrap() {
         Acquired::Held(held) => held,
-        Acquired::HeldElsewhere => unreachable!("somebody holds it"),
+        Acquired::HeldElsewhere => unreachable!("another poller holds the checkpoint"),
     }
 }
 
