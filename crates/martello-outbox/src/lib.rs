@@ -17,6 +17,7 @@ mod seal;
 mod sent;
 mod settings;
 pub mod store;
+mod store_calls;
 mod ticket;
 mod worker;
 

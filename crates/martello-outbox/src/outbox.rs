@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::Request;
@@ -6,15 +6,10 @@ use martello_body::Collect;
 use martello_outcome::{BoxError, RequestHead};
 
 use crate::{
-    Change, Detail, Enqueued, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
-    OutboxOptions, Overtaken, QueueName, Store, StoreError, StoredRequest, Ticket,
-    key_lock::KeyGuard,
+    Change, Detail, Entry, EntryId, InvalidEntry, NewEntry, NotStored, NotStoredKind, OrderKey,
+    OutboxOptions, QueueName, Store, StoreError, StoredRequest, Ticket, key_lock::KeyGuard,
     settings::Settings,
-    store::{KeyState, StoreFuture},
 };
-
-/// How long a call waits for the store.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A queue of a store, and the settings of its requests.
 ///
@@ -150,34 +145,6 @@ impl Outbox {
         Ok(self.store.change(id, Change::Edit { on, request: Box::new(request) }).await?)
     }
 
-    pub(crate) async fn put(&self, entry: NewEntry) -> Result<Ticket, NotStored> {
-        let id = entry.id;
-        let enqueued = within(self.store.enqueue(vec![entry])).await?.into_iter().next();
-        let (id, duplicate) = match enqueued {
-            Some(Enqueued::Duplicate(id)) => (id, true),
-            Some(Enqueued::Stored(_)) | None => (id, false),
-        };
-        Ok(Ticket::new(Arc::clone(&self.store), id, duplicate))
-    }
-
-    /// Whether the store has pending entries and dead letters of this key.
-    pub(crate) async fn key_state(&self, key: &OrderKey) -> Result<KeyState, StoreError> {
-        within(self.store.key_state(self.queue(), key)).await
-    }
-
-    /// Marks the dead letters of this key as overtaken. A failure is logged and not returned, because the
-    /// newer request was sent in any case.
-    pub(crate) async fn overtake(&self, key: &OrderKey, overtaken: Overtaken) {
-        if let Err(error) = within(self.store.overtake(self.queue(), key, overtaken)).await {
-            let cause = error.source().map(ToString::to_string);
-            let queue = self.queue();
-            tracing::error!(
-                %queue, exception.message = %error, cause,
-                "dead letters of a delivered request's key could not be marked as overtaken: a replay would overwrite the request"
-            );
-        }
-    }
-
     /// Builds the entry of a request from its extensions and the settings.
     pub(crate) fn entry(&self, head: RequestHead<'_>, body: Bytes) -> Result<NewEntry, NotStored> {
         let settings = &*self.settings;
@@ -287,10 +254,6 @@ impl Outbox {
             tracing::error!(id = %entry.id, "the hook for dead letters panicked");
         }
     }
-}
-
-async fn within<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    tokio::time::timeout(ANSWER_WITHIN, operation).await.unwrap_or_else(|_| Err(StoreError::late()))
 }
 
 /// Splits a request into its head and its body. Adds an `Idempotency-Key` to the head of a request that

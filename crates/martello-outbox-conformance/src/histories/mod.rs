@@ -3,6 +3,7 @@
 mod jobs;
 mod operation;
 mod runner;
+mod turn;
 mod values;
 
 use proptest::{

@@ -10,34 +10,34 @@ use super::{
         violation::{Fault, ScenarioResult},
     },
     jobs::Jobs,
-    operation::{EndSpec, EntrySpec, FilterSpec, Operation, Pick, Step},
-    values::{HOSTS, TRACKED, change, hold, key, nth, queue, to},
+    operation::{EntrySpec, FilterSpec, Operation, Pick, Step},
+    values::{HOSTS, TRACKED, change, key, nth, queue, to},
 };
 use martello_outbox::{
     AttemptRecord, Cursor, EntryId, Filter, MemoryStore, NewEntry, Outcome, Purge, QueueStats, Store,
     StoreError, StoreErrorKind, WhenOvertaken, WhenPending,
-    store::{Claimed, Clock, End, Lease, ManualClock, Settled, Settlement, Turn},
+    store::{Clock, Lease, ManualClock},
 };
 
 /// Runs the steps of a history on an engine and on the model.
 pub(super) struct Runner<'a> {
-    engine: &'a dyn Open,
-    clock: ManualClock,
-    stores: [Arc<dyn Store>; 2],
-    model: MemoryStore,
-    ids: Vec<EntryId>,
-    leases: Vec<GivenLease>,
-    jobs: Jobs,
+    pub(super) engine: &'a dyn Open,
+    pub(super) clock: ManualClock,
+    pub(super) stores: [Arc<dyn Store>; 2],
+    pub(super) model: MemoryStore,
+    pub(super) ids: Vec<EntryId>,
+    pub(super) leases: Vec<GivenLease>,
+    pub(super) jobs: Jobs,
 }
 
 /// A lease that was given, by the engine and by the model.
-struct GivenLease {
-    engine: Lease,
-    model: Lease,
-    number: u32,
-    revision: u32,
-    holds: u32,
-    applied: bool,
+pub(super) struct GivenLease {
+    pub(super) engine: Lease,
+    pub(super) model: Lease,
+    pub(super) number: u32,
+    pub(super) revision: u32,
+    pub(super) holds: u32,
+    pub(super) applied: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -151,7 +151,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn attempt(&self, number: u32, revision: u32, outcome: Outcome, status: u16) -> AttemptRecord {
+    pub(super) fn attempt(&self, number: u32, revision: u32, outcome: Outcome, status: u16) -> AttemptRecord {
         AttemptRecord {
             number,
             revision,
@@ -172,7 +172,7 @@ impl<'a> Runner<'a> {
     }
 
     /// One of the leases, counted from the last, and its place among them.
-    fn lease(&self, pick: Pick) -> Option<(usize, &GivenLease)> {
+    pub(super) fn lease(&self, pick: Pick) -> Option<(usize, &GivenLease)> {
         let back = usize::from(pick) % self.leases.len().max(1);
         self.leases.iter().enumerate().nth_back(back)
     }
@@ -197,100 +197,6 @@ impl<'a> Runner<'a> {
             changed_before: filter.before.map(|ago| self.clock.now() - ago),
         };
         (of(job.map(|(engine, _)| engine)), of(job.map(|(_, model)| model)))
-    }
-
-    async fn turn(&mut self, operation: &Operation, engine: &dyn Store) -> ScenarioResult {
-        let Operation::Turn { queue: of, worker, settle, claim, cap, lease } = operation else {
-            return Ok(());
-        };
-        let mut settled = Vec::new();
-        let (mut engines, mut models) = (Vec::new(), Vec::new());
-        for (pick, ending, holding) in settle {
-            let Some((at, had)) = self.lease(*pick) else { continue };
-            let (end, attempt) = self.end(*ending, had);
-            let hold = hold(*holding, had.holds);
-            let settlement = Settlement { lease: had.engine.clone(), end, attempt, hold };
-            models.push(Settlement { lease: had.model.clone(), ..settlement.clone() });
-            engines.push(settlement);
-            settled.push(at);
-        }
-        let turn = |settle| Turn {
-            queue: queue(*of),
-            worker: super::super::fixture::worker(nth(&["one", "two"], *worker)),
-            settle,
-            claim: *claim,
-            cap: *cap,
-            lease_duration: *lease,
-        };
-        let (found, expected) = (engine.turn(turn(engines)).await?, self.model.turn(turn(models)).await?);
-        same("the number of answers to settlements", found.settled.len(), settled.len())?;
-        for (at, (found, expected)) in
-            settled.into_iter().zip(found.settled.into_iter().zip(expected.settled))
-        {
-            self.answered(at, found, expected)?;
-        }
-        let died: Vec<_> = found.dead_letters.into_iter().map(|entry| self.jobs.entry(entry)).collect();
-        same("turn: those that died", by_id(died), by_id(expected.dead_letters))?;
-        same("turn: how many leases were lost", found.reclaimed_leases, expected.reclaimed_leases)?;
-        self.claimed(found.claimed, expected.claimed)?;
-        same("turn: when the next is", found.next, expected.next)
-    }
-
-    fn end(&self, ending: EndSpec, had: &GivenLease) -> (End, Option<AttemptRecord>) {
-        let (end, outcome, status) = match ending {
-            EndSpec::Done => (End::Done, Outcome::Success, 200),
-            EndSpec::Again(wait, counts) => (End::Again { wait, counts }, Outcome::Unavailable, 503),
-            EndSpec::Dead(reason) => (End::Dead(reason), Outcome::Rejected, 422),
-            EndSpec::GiveBack => return (End::GiveBack, None),
-        };
-        (end, Some(self.attempt(had.number, had.revision, outcome, status)))
-    }
-
-    fn answered(&mut self, at: usize, found: Settled, expected: Settled) -> ScenarioResult {
-        let Some(had) = self.leases.get_mut(at) else { return Ok(()) };
-        // One that was applied, but was not the last to be: an engine that remembers more may say so.
-        if !(had.applied && expected == Settled::Fenced) {
-            same("turn: the answer to a settlement", found, expected)?;
-        }
-        had.applied |= expected == Settled::Applied;
-        Ok(())
-    }
-
-    fn claimed(&mut self, found: Vec<Claimed>, expected: Vec<Claimed>) -> ScenarioResult {
-        let ids = |claimed: &[Claimed]| claimed.iter().map(|claimed| claimed.entry.id).collect::<Vec<_>>();
-        same("turn: what was claimed", ids(&found), ids(&expected))?;
-        for (engine, model) in found.into_iter().zip(expected) {
-            same("turn: a claimed entry", &self.jobs.entry(engine.entry), &model.entry)?;
-            same("turn: a claimed request", engine.request, model.request)?;
-            same(
-                "turn: whether it is to show that the API is back",
-                engine.holds_in_row,
-                model.holds_in_row,
-            )?;
-            same("turn: the end of a lease", engine.until, model.until)?;
-            same("turn: the entry of a lease", engine.lease.id, model.lease.id)?;
-            same("turn: the worker of a lease", &engine.lease.worker, &model.lease.worker)?;
-            let used = self
-                .leases
-                .iter()
-                .any(|had| had.engine.id == engine.lease.id && had.engine.fence == engine.lease.fence);
-            same("turn: whether a fence was used before", used, false)?;
-            self.leases.push(GivenLease {
-                engine: engine.lease,
-                model: model.lease,
-                number: model.entry.attempts,
-                revision: model.entry.revision,
-                holds: model.holds_in_row,
-                applied: false,
-            });
-        }
-        Ok(())
-    }
-
-    async fn heartbeat(&self, picks: &[Pick], time: Duration, engine: &dyn Store) -> ScenarioResult {
-        let picked = picks.iter().filter_map(|pick| self.lease(*pick));
-        let (engines, models) = picked.map(|(_, had)| (had.engine.clone(), had.model.clone())).unzip();
-        alike("heartbeat", engine.heartbeat(engines, time).await, self.model.heartbeat(models, time).await)
     }
 
     async fn replay(
@@ -355,14 +261,9 @@ fn used(queues: Vec<QueueStats>) -> Vec<QueueStats> {
     queues.into_iter().filter(|stats| !idle(stats)).collect()
 }
 
-fn by_id(mut entries: Vec<martello_outbox::Entry>) -> Vec<martello_outbox::Entry> {
-    entries.sort_by_key(|entry| entry.id);
-    entries
-}
-
 /// Whether two answers are the same; of errors, their kinds.
 #[track_caller]
-fn alike<T: Debug + PartialEq>(
+pub(super) fn alike<T: Debug + PartialEq>(
     what: &str,
     found: Result<T, StoreError>,
     expected: Result<T, StoreError>,

@@ -11,6 +11,7 @@ pub(super) mod leases;
 pub(super) mod listing;
 pub(super) mod next;
 pub(super) mod notifications;
+pub(super) mod overtaken_replays;
 pub(super) mod overtaking;
 pub(super) mod payloads;
 pub(super) mod probing;

@@ -1,5 +1,3 @@
-use std::fmt::Debug;
-
 use super::super::{
     check::{only, same},
     fixture::{Fixture, LEASE, entry, keyed, queue, request, seconds, settlement, turn},
@@ -7,27 +5,27 @@ use super::super::{
 };
 use martello_outbox::{
     AttemptRecord, Change, EntryId, Filter, NewEntry, OrderKey, Outcome, Overtaken, Purge, QueueName, Reason,
-    State, StoreError, WhenOvertaken,
+    WhenOvertaken,
     store::{Claimed, End, KeyState, Settled, Turn},
 };
 
-const REPLAY: Change = Change::Replay(WhenOvertaken::Refuse);
-const OVERWRITE: Change = Change::Replay(WhenOvertaken::Overwrite);
+pub(super) const REPLAY: Change = Change::Replay(WhenOvertaken::Refuse);
+pub(super) const OVERWRITE: Change = Change::Replay(WhenOvertaken::Overwrite);
 
-async fn mark(fixture: &Fixture<'_>, id: EntryId) -> Result<Option<Overtaken>, Fault> {
+pub(super) async fn mark(fixture: &Fixture<'_>, id: EntryId) -> Result<Option<Overtaken>, Fault> {
     let found = fixture.entry(id).await?.overtaken;
     same("what the detail says of it", fixture.detail(id).await?.entry.overtaken, found)?;
     Ok(found)
 }
 
 /// Marks the dead letters of the key "k".
-async fn overtake(fixture: &Fixture<'_>, overtaken: Overtaken) -> Result<u64, Fault> {
+pub(super) async fn overtake(fixture: &Fixture<'_>, overtaken: Overtaken) -> Result<u64, Fault> {
     let Some(key) = keyed("k").order_key else { return Ok(0) };
     Ok(fixture.store().overtake(&QueueName::default(), &key, overtaken).await?)
 }
 
 /// Settles it with an attempt that ended like this.
-async fn settle(
+pub(super) async fn settle(
     fixture: &Fixture<'_>,
     claimed: &Claimed,
     end: End,
@@ -218,101 +216,4 @@ pub(crate) async fn the_state_of_a_key_reports_pending_entries_and_dead_letters(
     state_is("with one that was put back", true, false).await?;
     fixture.end(End::Done).await?;
     state_is("with none but what is done", false, false).await
-}
-
-/// Whether a replay is refused with this error, which says what to do.
-#[track_caller]
-fn refuses<T: Debug>(what: &str, found: Result<T, StoreError>, expected: &StoreError) -> ScenarioResult {
-    let kind_and_text = |error: StoreError| (error.kind(), error.to_string());
-    same(what, found.map(|_| ()).map_err(kind_and_text), Err((expected.kind(), expected.to_string())))
-}
-
-pub(crate) async fn a_replay_of_what_is_overtaken_is_refused(fixture: &Fixture<'_>) -> ScenarioResult {
-    for overtaken in [Overtaken::Possibly, Overtaken::Certainly] {
-        let [free, marked] = [fixture.put_dead(keyed("K")).await?, fixture.put_dead(keyed("k")).await?];
-        overtake(fixture, overtaken).await?;
-        let before =
-            (fixture.detail(free).await?, fixture.detail(marked).await?, fixture.store().replays().await?);
-        refuses("its replay", fixture.store().change(marked, REPLAY).await, &StoreError::overtaken(marked))?;
-        let newer = fixture.put(keyed("k")).await?;
-        let claimed = fixture.claim_one().await?;
-        let meanwhile = fixture.store().change(marked, REPLAY).await;
-        refuses("its replay, with a newer one under way", meanwhile, &StoreError::overtaken(marked))?;
-        fixture.settle(&claimed, End::GiveBack).await?;
-        fixture.store().change(newer, Change::Cancel).await?;
-        let all = || Filter::state(State::Dead);
-        let replay = fixture.store().replay(all(), 1.0, WhenOvertaken::Refuse).await;
-        refuses("a replay of it and others", replay, &StoreError::overtaken(marked))?;
-        let after =
-            (fixture.detail(free).await?, fixture.detail(marked).await?, fixture.store().replays().await?);
-        same("what there is then", after, before)?;
-        let others = Filter { order_key: keyed("K").order_key, ..all() };
-        same(
-            "a replay of the others",
-            fixture.store().replay(others, 1.0, WhenOvertaken::Refuse).await?.total,
-            1,
-        )?;
-        fixture.end(End::Dead(Reason::Rejected)).await?;
-        same("all the same", fixture.store().change(marked, OVERWRITE).await?.state, State::Ready)?;
-        fixture.end(End::Dead(Reason::Rejected)).await?;
-        let total = fixture.store().replay(all(), 1.0, WhenOvertaken::Overwrite).await?.total;
-        same("all the same, in a job", total, 2)?;
-        fixture.end(End::Done).await?;
-        fixture.pass(seconds(1));
-        fixture.end(End::Done).await?;
-    }
-    Ok(())
-}
-
-pub(crate) async fn a_replay_is_refused_while_a_newer_entry_is_leased(
-    fixture: &Fixture<'_>,
-) -> ScenarioResult {
-    let [older, dead] = [fixture.put_dead(keyed("k")).await?, fixture.put_dead(keyed("k")).await?];
-    fixture.put(NewEntry { delay: seconds(1), ..keyed("k") }).await?;
-    fixture.store().change(older, REPLAY).await?;
-    let claimed = fixture.claim_one().await?;
-    same(
-        "over one that waits, beside an older one",
-        fixture.store().change(dead, REPLAY).await?.state,
-        State::Ready,
-    )?;
-    fixture.settle(&claimed, End::Dead(Reason::Rejected)).await?;
-    fixture.end(End::Dead(Reason::Rejected)).await?;
-    fixture.pass(seconds(1));
-    let newer = fixture.claim_one().await?;
-    refuses("its replay", fixture.store().change(dead, REPLAY).await, &StoreError::overtaking(dead))?;
-    let job = fixture.store().replay(Filter::default(), 1.0, WhenOvertaken::Refuse).await;
-    refuses("the replay of all", job, &StoreError::overtaking(older))?;
-    same("whether it is marked", mark(fixture, dead).await?, None)?;
-    fixture.pass(LEASE);
-    let late = fixture.store().change(dead, REPLAY).await;
-    refuses("when the lease has run out", late, &StoreError::overtaking(dead))?;
-    fixture.settle(&newer, End::GiveBack).await?;
-    same("when it is given back", fixture.store().change(dead, REPLAY).await?.state, State::Ready)
-}
-
-pub(crate) async fn what_is_replayed_over_a_newer_lease_is_possibly_overtaken(
-    fixture: &Fixture<'_>,
-) -> ScenarioResult {
-    for by_job in [false, true] {
-        let dead = fixture.put_dead(keyed("k")).await?;
-        fixture.put(keyed("k")).await?;
-        let newer = fixture.claim_one().await?;
-        let soon = fixture.store().change(dead, REPLAY).await;
-        refuses("its replay, meanwhile", soon, &StoreError::overtaking(dead))?;
-        if by_job {
-            let job = fixture.store().replay(Filter::default(), 1.0, WhenOvertaken::Overwrite).await?;
-            fixture.settle(&newer, End::Done).await?;
-            fixture.store().cancel_replay(job.id).await?;
-        } else {
-            fixture.store().change(dead, OVERWRITE).await?;
-            fixture.settle(&newer, End::Done).await?;
-            fixture.store().change(dead, Change::DeadLetter).await?;
-        }
-        same("its mark", mark(fixture, dead).await?, Some(Overtaken::Possibly))?;
-        let next = fixture.store().change(dead, REPLAY).await;
-        refuses("its next replay", next, &StoreError::overtaken(dead))?;
-        fixture.store().purge(Purge::All).await?;
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@
 //! The stored codes and the order of the columns are part of the format of stores on disk. They never change.
 
 mod code;
+mod columns;
 mod error;
 pub mod health;
 mod notify;
@@ -23,13 +24,11 @@ mod row;
 mod time;
 
 pub use code::{overtaken_code, overtaken_from_code, state_code, state_from_code};
+pub use columns::{Columns, parse, status};
 pub use error::{closed, corrupt, is_temporary, newer_schema, too_large};
 pub use notify::{Changes, Notifier};
 pub use rederive::{authority_of, rederived_order_key};
-pub use row::{
-    Columns, attempt, entry, entry_without_request, event, hold, parse, queue_stats, replay_job, status,
-    stored_request,
-};
+pub use row::{attempt, entry, entry_without_request, event, hold, queue_stats, replay_job, stored_request};
 pub use time::{ceil_micros, duration, later, micros, timestamp};
 
 pub use crate::store::arguments::{

@@ -20,6 +20,7 @@ mod overtaken;
 mod send_or_store;
 mod steered;
 mod stopped_in_call;
+mod stored_call;
 mod support;
 mod ticket;
 mod urls;
