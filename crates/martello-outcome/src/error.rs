@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Deadline,
     /// The queue of the limit was full.
     LimitFull,
-    /// The call got no permit within the wait timeout of the limit.
+    /// The call got no permit, or its client did not become ready, within the `max_wait` of the limit.
     LimitWaitTimeout,
     /// Another attempt would have been safe, but the retry budget was spent.
     Budget,

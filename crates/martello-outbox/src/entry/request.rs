@@ -95,7 +95,7 @@ impl StoredRequest {
     /// The authority of the target in its [canonical](HostPort::canonical) form. Holds apply to it.
     #[must_use]
     pub fn authority(&self) -> String {
-        let authority = HostPort::of(&self.uri).and_then(|host_port| host_port.canonical());
+        let authority = HostPort::of(&self.uri).and_then(HostPort::canonical);
         authority.unwrap_or_default().into_owned()
     }
 

@@ -57,7 +57,7 @@ where
             (answer, result)
         }
     };
-    // Releases what the stack has reserved, such as a permit, before the store is called.
+    // Gives up the service's readiness before the store is called.
     drop(inner);
     // Before this request is stored, perhaps as a dead letter of the same key.
     if let (true, Some(key), Some(overtaken)) = (state.dead, &key, result.overtakes()) {

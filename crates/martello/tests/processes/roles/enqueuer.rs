@@ -44,7 +44,7 @@ async fn call(config: &ProcessConfig, outbox: &Outbox, random: &mut fastrand::Rn
     match orders.oneshot(request(config, random, key)).await.unwrap() {
         Sent::Answered(response) => print(&format!("answered {key} {}", response.status().as_u16())),
         Sent::Deferred(ticket) | Sent::DeadLettered(ticket) => {
-            print(&format!("stored {key} {}", ticket.id()))
+            print(&format!("stored {key} {}", ticket.id()));
         }
     }
 }
