@@ -46,7 +46,7 @@ async fn an_edit_is_a_new_revision_with_a_new_key_and_the_old_one_stays() {
     let error = outbox.edit(ticket.id(), 1, better()).await.unwrap_err();
     let cause = error.source().and_then(|cause| cause.downcast_ref::<StoreError>()).unwrap();
     assert_eq!(cause.kind(), StoreErrorKind::Conflict);
-    let said = format!("the last revision of entry {} is 2, not 1", ticket.id());
+    let said = format!("entry {} was edited meanwhile: its last revision is 2, not 1", ticket.id());
     assert!(cause.to_string().starts_with(&said), "{cause}");
 }
 
