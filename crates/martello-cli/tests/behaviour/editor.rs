@@ -70,7 +70,7 @@ async fn keeps_the_draft_when_another_edit_came_first() {
     let id = ids[0].to_string();
     let theirs = format!(r#""$MARTELLO" dead edit {id} --body '{{"theirs":1}}' </dev/null >/dev/null 2>&1"#);
     let ran = edit(&fixture, ids[0], &format!(r#"{theirs}; sed -i 's/"stops":-3/"stops":3/' "$1""#));
-    ran.fails(4, &format!("the last revision of entry {id} is 2, not 1"));
+    ran.fails(4, &format!("entry {id} was edited meanwhile: its last revision is 2, not 1"));
     assert_eq!(bodies(&fixture, ids[0]).await, [r#"{"stops":-3,"by":"road"}"#, r#"{"theirs":1}"#]);
 
     let file = kept(&fixture).unwrap();
