@@ -1,4 +1,5 @@
-//! A stack over hyper-util's client with TLS, through hyper-rustls: HTTP/2 where the server offers it, else HTTP/1.1.
+//! A stack over hyper-util's client with TLS, through hyper-rustls: HTTP/2 where the server offers it, else
+//! HTTP/1.1.
 //!
 //! ```text
 //! cargo run --example hyper_tls

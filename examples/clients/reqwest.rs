@@ -1,7 +1,7 @@
 //! A stack over reqwest's client.
 //!
-//! reqwest has its own types of request and response. `ReqwestService` wraps it as a service of `http` requests, and turns
-//! off its redirects and retries, because both belong outside the client.
+//! reqwest has its own types of request and response. `ReqwestService` wraps it as a service of `http`
+//! requests, and turns off its redirects and retries, because both belong outside the client.
 //!
 //! ```text
 //! cargo run --example reqwest

@@ -1,8 +1,8 @@
 //! Three orders during an outage. All are stored in a file, and a worker delivers them when the API is back.
 //!
-//! The first order is delivered. The API rejects the second: it becomes a dead letter, which the program corrects and
-//! replays. The third is a POST for which no token is available. It was not sent, so it is stored and delivered like the
-//! first, and does not become a dead letter.
+//! The first order is delivered. The API rejects the second: it becomes a dead letter, which the program
+//! corrects and replays. The third is a POST for which no token is available. It was not sent, so it is
+//! stored and delivered like the first, and does not become a dead letter.
 //!
 //! ```text
 //! cargo run --example outbox
@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
 
     let client: Http = Client::builder(TokioExecutor::new()).build_http();
-    // Credentials are never stored. This layer adds a token to each attempt, whether the order is sent now or later.
+    // Credentials are never stored. This layer adds a token to each attempt, whether the order is sent now or
+    // later.
     let (http, url) = (client.clone(), tokens.uri("/token"));
     let authenticated = AsyncFilterLayer::new(move |order| authenticated(http.clone(), url.clone(), order));
     let http = authenticated.layer(client);
@@ -96,7 +97,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Adds a token to an order. Without a token the order is not sent. Only this layer knows that, so it returns
-/// `CallError::unsent`. With any other error the POST might have been processed, and would become a dead letter.
+/// `CallError::unsent`. With any other error the POST might have been processed, and would become a dead
+/// letter.
 async fn authenticated(
     http: Http,
     tokens: Uri,

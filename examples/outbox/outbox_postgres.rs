@@ -1,4 +1,5 @@
-//! Three workers on one queue in PostgreSQL, as on three machines. Together they have at most five requests in flight.
+//! Three workers on one queue in PostgreSQL, as on three machines. Together they have at most five requests
+//! in flight.
 //!
 //! ```text
 //! MARTELLO_TEST_POSTGRES_URL=postgres://postgres@localhost/postgres cargo run --example outbox_postgres

@@ -1,4 +1,5 @@
-//! Encrypts request bodies before they are stored, with an AEAD (RFC 8439). The file alone does not reveal them.
+//! Encrypts request bodies before they are stored, with an AEAD (RFC 8439). The file alone does not reveal
+//! them.
 //!
 //! ```text
 //! cargo run --example sealing
@@ -23,8 +24,8 @@ use tower::Layer;
 
 const NONCE: usize = 12;
 
-/// Encrypts each body with a new nonce, and stores the nonce before the ciphertext. The entry's id is associated data, so
-/// that a body cannot be moved to another entry.
+/// Encrypts each body with a new nonce, and stores the nonce before the ciphertext. The entry's id is
+/// associated data, so that a body cannot be moved to another entry.
 fn sealing(key: &Key<ChaCha20Poly1305>) -> Sealing {
     let sealer = ChaCha20Poly1305::new(key);
     let opener = sealer.clone();

@@ -1,4 +1,5 @@
-//! Writes an order to the service's own table and enqueues its request in the same transaction: both are stored, or neither.
+//! Writes an order to the service's own table and enqueues its request in the same transaction: both are
+//! stored, or neither.
 //!
 //! ```text
 //! MARTELLO_TEST_POSTGRES_URL=postgres://postgres@localhost/postgres cargo run --example transactional_enqueue

@@ -1,8 +1,9 @@
 //! Simulates a bad day of an integration with an API.
 //!
-//! The program writes 200 delivery orders, five at a time. Then the API is down for longer than the retries last, so the
-//! remaining orders are stored and delivered later. The API rejects two orders, which are corrected and replayed. Then the
-//! program polls for plannings while the API releases them. At the end it compares the API's own records with its own.
+//! The program writes 200 delivery orders, five at a time. Then the API is down for longer than the retries
+//! last, so the remaining orders are stored and delivered later. The API rejects two orders, which are
+//! corrected and replayed. Then the program polls for plannings while the API releases them. At the end it
+//! compares the API's own records with its own.
 //!
 //! ```text
 //! cargo run --example quickstart

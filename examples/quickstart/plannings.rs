@@ -14,7 +14,8 @@ use crate::upserts::Api;
 
 const PLANNINGS: u32 = 120;
 
-/// The time within which the API releases all plannings, and the most by which one appears later than its timestamp.
+/// The time within which the API releases all plannings, and the most by which one appears later than its
+/// timestamp.
 const WITHIN: Duration = Duration::from_millis(1_500);
 const LATENESS: Duration = Duration::from_millis(500);
 

@@ -64,8 +64,8 @@ impl ReportedAttempts {
     }
 }
 
-/// The API's log of the orders. It leaves out the ids of requests whose connection was lost, because the caller never
-/// received them.
+/// The API's log of the orders. It leaves out the ids of requests whose connection was lost, because the
+/// caller never received them.
 fn log(exchanges: &[Exchange]) -> BTreeMap<String, Attempts> {
     let mut log: BTreeMap<String, Attempts> = BTreeMap::new();
     for exchange in exchanges {

@@ -1,5 +1,5 @@
-//! Fetches a list of 250 plannings in pages of a hundred, over a network that loses some of the pages. Each item is received
-//! once. Then the program stops after two pages, and resumes from a stored position.
+//! Fetches a list of 250 plannings in pages of a hundred, over a network that loses some of the pages. Each
+//! item is received once. Then the program stops after two pages, and resumes from a stored position.
 //!
 //! ```text
 //! cargo run --example paginate

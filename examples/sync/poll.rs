@@ -1,6 +1,6 @@
-//! Polls for plannings while the API releases them: late, out of order, and with equal timestamps. The poller is dropped at a
-//! random point, as by a crash, and another resumes from its checkpoint. One planning cannot be processed: the poller parks
-//! it, and delivers it again when the program asks for it.
+//! Polls for plannings while the API releases them: late, out of order, and with equal timestamps. The poller
+//! is dropped at a random point, as by a crash, and another resumes from its checkpoint. One planning cannot
+//! be processed: the poller parks it, and delivers it again when the program asks for it.
 //!
 //! ```text
 //! cargo run --example poll
@@ -133,8 +133,8 @@ fn poller(
     .key("id")
     .stamp("released_at")
     .everything_from(Timestamp::UNIX_EPOCH);
-    // In production, keep the defaults: a pass every 30 s, less often while nothing is new, and a lease of one minute, after
-    // which another poller takes over from one that crashed.
+    // In production, keep the defaults: a pass every 30 s, less often while nothing is new, and a lease of
+    // one minute, after which another poller takes over from one that crashed.
     let every = Duration::from_millis(100);
     let options = PollOptions::builder().interval(every).idle_interval(every).lease(Duration::from_secs(1));
     let options = options.build()?;

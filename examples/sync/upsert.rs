@@ -1,5 +1,6 @@
-//! Writes 200 orders from a file, one request each, five at a time, over a network that loses some of the responses. The
-//! run is stopped half-way, as by Ctrl-C, and resumes from its journal. At the end it reports each failed row.
+//! Writes 200 orders from a file, one request each, five at a time, over a network that loses some of the
+//! responses. The run is stopped half-way, as by Ctrl-C, and resumes from its journal. At the end it reports
+//! each failed row.
 //!
 //! ```text
 //! cargo run --example upsert

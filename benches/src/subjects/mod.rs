@@ -1,4 +1,5 @@
-//! What is measured: each subject is a service, built in the file of its maker around the client of its place.
+//! What is measured: each subject is a service, built in the file of its maker around the client of its
+//! place.
 
 mod bare;
 mod drive;

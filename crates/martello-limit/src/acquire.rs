@@ -81,7 +81,8 @@ impl fmt::Debug for Permit {
 
 /// A request that waits for a permit and for its client to be ready.
 ///
-/// Dropping it leaves the queue, passes on a permit that was granted, and adds the wait to the notes of the call.
+/// Dropping it leaves the queue, passes on a permit that was granted, and adds the wait to the notes of the
+/// call.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     limiter: Arc<Limiter>,
@@ -112,9 +113,11 @@ impl Waiter {
         self.since + self.limiter.max_wait
     }
 
-    /// Yields the permit when the waiter has one and `client` is ready. A waiter that has yielded it stays pending.
+    /// Yields the permit when the waiter has one and `client` is ready. A waiter that has yielded it stays
+    /// pending.
     ///
-    /// The client is polled only when a permit was granted, or after that. If it is not ready, the waiter steps aside.
+    /// The client is polled only when a permit was granted, or after that. If it is not ready, the waiter
+    /// steps aside.
     pub(crate) fn poll<E>(
         &mut self,
         cx: &mut Context<'_>,

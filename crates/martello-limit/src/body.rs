@@ -24,14 +24,14 @@ use crate::acquire::Permit;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Release {
-    /// When the response body has ended: at the end of the stream, with trailers, with an error, or when it is
-    /// dropped, whichever comes first. A response without a body returns the permit with its head. So do an upgrade
-    /// (101) and a tunnel (a successful CONNECT), which have no body. This is the default, because the server counts
-    /// a response that it is still sending as a request in flight.
+    /// When the response body has ended: at the end of the stream, with trailers, with an error, or when it
+    /// is dropped, whichever comes first. A response without a body returns the permit with its head. So do
+    /// an upgrade (101) and a tunnel (a successful CONNECT), which have no body. This is the default, because
+    /// the server counts a response that it is still sending as a request in flight.
     #[default]
     Body,
-    /// When the response's head has arrived, as tower's own limit does. For responses that stay open for a long
-    /// time, such as a stream of events.
+    /// When the response's head has arrived, as tower's own limit does. For responses that stay open for a
+    /// long time, such as a stream of events.
     Head,
 }
 

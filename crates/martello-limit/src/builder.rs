@@ -61,7 +61,8 @@ impl Default for ConcurrencyLimitBuilder {
 }
 
 impl ConcurrencyLimitLayer {
-    /// Creates a limit of `permits` (1 to 65,535), with the [defaults](ConcurrencyLimitBuilder#defaults) otherwise.
+    /// Creates a limit of `permits` (1 to 65,535), with the [defaults](ConcurrencyLimitBuilder#defaults)
+    /// otherwise.
     ///
     /// # Errors
     ///
@@ -98,19 +99,20 @@ impl ConcurrencyLimitBuilder {
         self
     }
 
-    /// Sets how many requests may wait, for a permit or for their client, from 0 to 1,000,000, over all keys. One
-    /// more fails at once with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0 no request
-    /// waits.
+    /// Sets how many requests may wait, for a permit or for their client, from 0 to 1,000,000, over all keys.
+    /// One more fails at once with [`ErrorKind::LimitFull`](martello_outcome::ErrorKind::LimitFull). With 0
+    /// no request waits.
     ///
-    /// A request that was granted a permit does not count. If its client is not ready, the request waits again, even
-    /// if the queue is full by then. The maximum can therefore be exceeded by the number of permits.
+    /// A request that was granted a permit does not count. If its client is not ready, the request waits
+    /// again, even if the queue is full by then. The maximum can therefore be exceeded by the number of
+    /// permits.
     pub fn max_waiting(mut self, requests: usize) -> Self {
         self.max_waiting = requests;
         self
     }
 
-    /// Sets how long a request waits, for a permit and for its client together, from 1 ms to 1 h, before it fails with
-    /// [`ErrorKind::LimitWaitTimeout`](martello_outcome::ErrorKind::LimitWaitTimeout).
+    /// Sets how long a request waits, for a permit and for its client together, from 1 ms to 1 h, before it
+    /// fails with [`ErrorKind::LimitWaitTimeout`](martello_outcome::ErrorKind::LimitWaitTimeout).
     pub fn max_wait(mut self, time: Duration) -> Self {
         self.max_wait = time;
         self
@@ -122,8 +124,8 @@ impl ConcurrencyLimitBuilder {
         self
     }
 
-    /// Gives each key its own permits. The function returns the key of a request, and is called once for each request;
-    /// it should be fast.
+    /// Gives each key its own permits. The function returns the key of a request, and is called once for each
+    /// request; it should be fast.
     ///
     /// A key is kept while a request of it is in flight or waits, so that there are never more keys than such
     /// requests. The first request of a key copies the key; the next ones allocate nothing.
@@ -147,9 +149,9 @@ impl ConcurrencyLimitBuilder {
         self
     }
 
-    /// Gives each authority (host and port) its own permits. The authority comes from the request's URI or, if that
-    /// has none, from the `Host` header. Spelling makes no difference: case, userinfo and the default port of the
-    /// scheme are ignored ([`RequestHead::authority`]).
+    /// Gives each authority (host and port) its own permits. The authority comes from the request's URI or,
+    /// if that has none, from the `Host` header. Spelling makes no difference: case, userinfo and the default
+    /// port of the scheme are ignored ([`RequestHead::authority`]).
     ///
     /// ```
     /// use martello_limit::ConcurrencyLimitLayer;

@@ -24,8 +24,8 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// When a request has to wait for a permit outside a tokio runtime with time enabled: the wait has a time limit.
-    /// A request that gets a permit at once needs no runtime.
+    /// When a request has to wait for a permit outside a tokio runtime with time enabled: the wait has a time
+    /// limit. A request that gets a permit at once needs no runtime.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where

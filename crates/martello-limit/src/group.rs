@@ -36,9 +36,9 @@ impl Group {
 
 /// Counts the response bodies of a group that hold a permit, read or not, and knows the age of the oldest.
 ///
-/// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began since the
-/// clock was last read then get the same time, and form a *batch*. A body knows the index of its batch, so that its
-/// beginning and its end only change a counter.
+/// The clock is read only when a request has to wait, or for a report of the usage. All bodies that began
+/// since the clock was last read then get the same time, and form a *batch*. A body knows the index of its
+/// batch, so that its beginning and its end only change a counter.
 pub(crate) struct OpenBodies {
     /// How many bodies have no time yet.
     untimed: usize,
@@ -73,7 +73,8 @@ impl OpenBodies {
         self.next
     }
 
-    /// Forgets a body that has no time; for [`NONE`], nothing. Returns `false` if the body has a time, and does nothing.
+    /// Forgets a body that has no time; for [`NONE`], nothing. Returns `false` if the body has a time, and
+    /// does nothing.
     #[inline]
     pub(crate) fn try_end(&mut self, batch: Index) -> bool {
         if batch == self.next {

@@ -10,8 +10,8 @@ use crate::{
 /// Returns the key of a request. Requests with the same key share permits.
 pub(crate) type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> Cow<'a, str> + Send + Sync;
 
-/// The groups by key: those that hold a permit or have a waiter aside, and the group without a key, which always
-/// exists.
+/// The groups by key: those that hold a permit or have a waiter aside, and the group without a key, which
+/// always exists.
 pub(crate) struct Groups {
     without_key: Group,
     by_key: HashMap<Arc<str>, Index>,

@@ -6,8 +6,8 @@ use crate::{ConcurrencyLimit, Release, Usage, limiter::Limiter};
 
 /// A layer that limits how many requests run concurrently, each until its response body has ended.
 ///
-/// The value owns the permits. Its clones, and all services made from any of them, share them, also over different
-/// clients. A second value has its own permits.
+/// The value owns the permits. Its clones, and all services made from any of them, share them, also over
+/// different clients. A second value has its own permits.
 ///
 /// ```
 /// use martello_limit::ConcurrencyLimitLayer;
@@ -42,8 +42,8 @@ impl ConcurrencyLimitLayer {
         Self { limiter: Some(Arc::new(limiter)), release }
     }
 
-    /// Counts the permits and the waiting requests. Takes time in proportion to the number of keys, during which the
-    /// limit grants no permit.
+    /// Counts the permits and the waiting requests. Takes time in proportion to the number of keys, during
+    /// which the limit grants no permit.
     ///
     /// ```
     /// use martello_limit::ConcurrencyLimitLayer;

@@ -19,9 +19,9 @@ use crate::{
 
 /// The permits of one layer value, behind one mutex.
 ///
-/// Each method locks the state once, changes it and returns plain data. No code of the user's runs under the lock:
-/// wakers are cloned before it is taken, and woken or dropped after it is released. A panic in a waker or in a key
-/// function therefore finds the state consistent, and a poisoned mutex is safe to use.
+/// Each method locks the state once, changes it and returns plain data. No code of the user's runs under the
+/// lock: wakers are cloned before it is taken, and woken or dropped after it is released. A panic in a waker
+/// or in a key function therefore finds the state consistent, and a poisoned mutex is safe to use.
 ///
 /// The guards that requests hold, `Permit` and `Waiter`, are in `acquire.rs`.
 pub(crate) struct Limiter {
@@ -73,7 +73,8 @@ impl Limiter {
         state.try_begin_body(group).unwrap_or_else(|| begin_body_slow(state, group))
     }
 
-    /// Returns a permit of the group, which a body of this batch held; [`NONE`](crate::slab::NONE) if no body did.
+    /// Returns a permit of the group, which a body of this batch held; [`NONE`](crate::slab::NONE) if no body
+    /// did.
     #[inline(always)]
     pub(crate) fn release(&self, group: Index, batch: Index) {
         let mut state = self.lock();
@@ -102,8 +103,8 @@ impl Limiter {
         }
     }
 
-    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
-    /// waiter rejoins the queue, and `cx` is woken when the permit comes.
+    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise
+    /// the waiter rejoins the queue, and `cx` is woken when the permit comes.
     pub(crate) fn rejoin(&self, group: Index, waiter: WaiterId, cx: &Context<'_>) -> bool {
         let mut waker = Some(Waker::clone(cx.waker()));
         self.lock().rejoin(group, waiter, &mut waker)

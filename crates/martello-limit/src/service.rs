@@ -12,17 +12,18 @@ use crate::{LimitBody, Release, ResponseFuture, acquire::Acquired, body::KeepsPe
 
 /// The service of a [`ConcurrencyLimitLayer`](crate::ConcurrencyLimitLayer).
 ///
-/// An idle clone holds no permit, ready or not. `call` takes a free permit, or appends the request to the queue, and
-/// the future waits. A request that waits gives up the readiness of the inner service. Once its permit is granted it
-/// readies a clone of the inner service. If the clone is not ready, the permit goes to the next request, and this
-/// request keeps its position until the clone is ready. That same clone is then called.
+/// An idle clone holds no permit, ready or not. `call` takes a free permit, or appends the request to the
+/// queue, and the future waits. A request that waits gives up the readiness of the inner service. Once its
+/// permit is granted it readies a clone of the inner service. If the clone is not ready, the permit goes to
+/// the next request, and this request keeps its position until the clone is ready. That same clone is then
+/// called.
 ///
 /// Dropping the future removes the request from the queue, or returns its permit.
 ///
 /// # Errors
 ///
-/// A [`CallError`]: of kind `LimitFull` or `LimitWaitTimeout`, with the outcome *unsent*, or the error of the inner
-/// service.
+/// A [`CallError`]: of kind `LimitFull` or `LimitWaitTimeout`, with the outcome *unsent*, or the error of the
+/// inner service.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -92,7 +93,8 @@ where
 }
 
 impl<S: Clone> ConcurrencyLimit<S> {
-    /// Replaces the inner service with a clone, which is not ready and so reserves nothing. Returns another clone.
+    /// Replaces the inner service with a clone, which is not ready and so reserves nothing. Returns another
+    /// clone.
     #[cold]
     fn give_up_readiness(&mut self) -> S {
         self.inner = self.inner.clone();

@@ -1,5 +1,5 @@
-//! Linked lists whose nodes live in one slab. Each operation takes constant time, wherever in a list it happens, and a
-//! slab that was once large enough allocates nothing more.
+//! Linked lists whose nodes live in one slab. Each operation takes constant time, wherever in a list it
+//! happens, and a slab that was once large enough allocates nothing more.
 
 /// The position of a value in a slab. Half as large as a `usize`, because every permit carries two.
 pub(crate) type Index = u32;

@@ -9,17 +9,19 @@ use crate::{
     usage::{GroupUsage, Usage},
 };
 
-/// The permits that are held, and the requests that wait for one, in groups. Each group serves its waiters in order of
-/// arrival.
+/// The permits that are held, and the requests that wait for one, in groups. Each group serves its waiters in
+/// order of arrival.
 ///
-/// Invariant: while a group has a free permit, its queue is empty. [`release`](Self::release) therefore hands a permit
-/// to the first waiter in the queue, and frees it only if there is none.
+/// Invariant: while a group has a free permit, its queue is empty. [`release`](Self::release) therefore hands
+/// a permit to the first waiter in the queue, and frees it only if there is none.
 ///
-/// A waiter that got a permit while its client is not ready *steps aside*: the permit goes to the next waiter, and the
-/// waiter leaves the queue until its client is ready. It then rejoins the queue before all waiters that arrived later.
+/// A waiter that got a permit while its client is not ready *steps aside*: the permit goes to the next
+/// waiter, and the waiter leaves the queue until its client is ready. It then rejoins the queue before all
+/// waiters that arrived later.
 ///
-/// This type does not lock, read the clock, or clone, wake or drop a waker. Wakers go back to the caller, which wakes
-/// or drops them after it has released the lock, because both may run code that acquires the lock again.
+/// This type does not lock, read the clock, or clone, wake or drop a waker. Wakers go back to the caller,
+/// which wakes or drops them after it has released the lock, because both may run code that acquires the lock
+/// again.
 pub(crate) struct LimiterState {
     permits: usize,
     max_waiting: usize,
@@ -130,8 +132,8 @@ impl LimiterState {
         self.waiters.remove(waiter);
     }
 
-    /// Passes the permit of a granted waiter on, and keeps the waiter aside. It counts as waiting again, if necessary
-    /// beyond the maximum. Returns the waker of the waiter that gets the permit.
+    /// Passes the permit of a granted waiter on, and keeps the waiter aside. It counts as waiting again, if
+    /// necessary beyond the maximum. Returns the waker of the waiter that gets the permit.
     pub(crate) fn step_aside(&mut self, group: Index, waiter: WaiterId) -> Option<Waker> {
         self.waiters.get_mut(waiter)?.state = WaiterState::Aside;
         self.groups.get_mut(group)?.aside += 1;
@@ -139,8 +141,8 @@ impl LimiterState {
         self.release(group, NONE)
     }
 
-    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise the
-    /// waiter rejoins the queue, in the order of its arrival, with this waker.
+    /// Ends stepping aside. Returns whether a permit was free, which is granted to the waiter then. Otherwise
+    /// the waiter rejoins the queue, in the order of its arrival, with this waker.
     pub(crate) fn rejoin(&mut self, group: Index, waiter: WaiterId, waker: &mut Option<Waker>) -> bool {
         let (Some(this), Some(record)) = (self.groups.get_mut(group), self.waiters.get_mut(waiter)) else {
             return false;
@@ -183,7 +185,8 @@ impl LimiterState {
         }
     }
 
-    /// Does what [`begin_body`](Self::begin_body) does if no request waits for the permit: the body needs no time then.
+    /// Does what [`begin_body`](Self::begin_body) does if no request waits for the permit: the body needs no
+    /// time then.
     #[inline]
     pub(crate) fn try_begin_body(&mut self, group: Index) -> Option<Index> {
         let this = self.groups.get_mut(group).filter(|this| this.is_queue_empty())?;
@@ -198,8 +201,8 @@ impl LimiterState {
         batch
     }
 
-    /// Does what [`release`](Self::release) does if that is only to count: no request waits, the body has no time, and
-    /// the group stays. Returns `false` otherwise, and does nothing.
+    /// Does what [`release`](Self::release) does if that is only to count: no request waits, the body has no
+    /// time, and the group stays. Returns `false` otherwise, and does nothing.
     #[inline]
     pub(crate) fn try_release(&mut self, group: Index, batch: Index) -> bool {
         let Some(this) = self.groups.get_mut(group) else { return false };
@@ -210,8 +213,8 @@ impl LimiterState {
         only_counts
     }
 
-    /// Returns a permit of the group, which a body of this batch held; [`NONE`] if no body did. The permit goes to
-    /// the first waiter, whose waker is returned, or becomes free.
+    /// Returns a permit of the group, which a body of this batch held; [`NONE`] if no body did. The permit
+    /// goes to the first waiter, whose waker is returned, or becomes free.
     pub(crate) fn release(&mut self, group: Index, batch: Index) -> Option<Waker> {
         let this = self.groups.get_mut(group)?;
         this.open_bodies.end(batch, &mut self.batches);

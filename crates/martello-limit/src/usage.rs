@@ -1,6 +1,7 @@
 use std::{fmt, time::Duration};
 
-/// The usage of a limit at one moment, over all its keys, for dashboards. Reading it changes nothing for any request.
+/// The usage of a limit at one moment, over all its keys, for dashboards. Reading it changes nothing for any
+/// request.
 ///
 /// ```
 /// use martello_limit::ConcurrencyLimitLayer;
@@ -16,10 +17,12 @@ pub struct Usage {
     pub permits: Option<usize>,
     /// Permits that are held, by requests in flight and by response bodies.
     pub in_flight: usize,
-    /// How many of them are held by response bodies that were not read to their end, including those being read.
+    /// How many of them are held by response bodies that were not read to their end, including those being
+    /// read.
     pub open_bodies: usize,
-    /// How long the oldest of these bodies has held its permit, at least. Its time counts from the first moment at
-    /// which a request waited for the permit or the usage was requested: the layer does not read the clock before.
+    /// How long the oldest of these bodies has held its permit, at least. Its time counts from the first
+    /// moment at which a request waited for the permit or the usage was requested: the layer does not read
+    /// the clock before.
     pub oldest_open_body: Option<Duration>,
     /// Requests that wait for a permit, or for their client to be ready for it.
     pub waiting: usize,

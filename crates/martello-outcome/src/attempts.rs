@@ -129,9 +129,9 @@ impl From<Vec<Attempt>> for Attempts {
 
 /// The number of the attempt, counted from 1, in the extensions of the request. Without one it is the first.
 ///
-/// A retry layer removes the number that the request of its call has, and inserts its own from the second attempt on. The
-/// outbox's worker inserts the number of the entry's attempt on every delivery. Layers inside a retry layer do not get
-/// that number, even for a call without retry.
+/// A retry layer removes the number that the request of its call has, and inserts its own from the second
+/// attempt on. The outbox's worker inserts the number of the entry's attempt on every delivery. Layers inside
+/// a retry layer do not get that number, even for a call without retry.
 ///
 /// ```
 /// use martello_outcome::AttemptNumber;

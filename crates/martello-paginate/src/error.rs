@@ -47,7 +47,8 @@ impl PageErrorKind {
 
 /// Why the stream failed to deliver a page.
 ///
-/// Unless its kind [is final](PageErrorKind::is_final), you can poll the stream again: it requests the same page again.
+/// Unless its kind [is final](PageErrorKind::is_final), you can poll the stream again: it requests the same
+/// page again.
 ///
 /// It never shows a URL, a cursor or a header, and of the body only the first 256 bytes.
 ///

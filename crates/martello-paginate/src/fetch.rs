@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-/// A response with its whole body, or the error of the call with the head, if the head came. Boxed, because heads are
-/// large.
+/// A response with its whole body, or the error of the call with the head, if the head came. Boxed, because
+/// heads are large.
 pub(crate) type Fetched = Result<Box<(response::Parts, Bytes)>, Box<(Option<response::Parts>, CallError)>>;
 
 pin_project! {

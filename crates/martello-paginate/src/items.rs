@@ -21,8 +21,8 @@ const PAGES_PER_POLL: usize = 16;
 pin_project! {
     /// A stream of the items of all pages, from [`Paginate::items`](crate::Paginate::items).
     ///
-    /// Errors and drops have the same effect as for [`Pages`]. The stream requests the next page after it has delivered
-    /// all items of the page before.
+    /// Errors and drops have the same effect as for [`Pages`]. The stream requests the next page after it has
+    /// delivered all items of the page before.
     ///
     /// ```
     /// use std::pin::pin;
@@ -79,8 +79,8 @@ where
         self
     }
 
-    /// The position of the page of the latest item; `None` for the first page. If you resume from it, items of that page
-    /// are delivered again, and none is missed.
+    /// The position of the page of the latest item; `None` for the first page. If you resume from it, items
+    /// of that page are delivered again, and none is missed.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()

@@ -22,9 +22,9 @@ use crate::{
 pin_project! {
     /// A stream of pages, from [`Paginate::pages`](crate::Paginate::pages).
     ///
-    /// It sends no request before it is polled. After an error you can poll it again, and it requests the same page again;
-    /// after an error that [is final](crate::PageErrorKind::is_final) the stream has ended. Dropping it cancels the
-    /// request in progress.
+    /// It sends no request before it is polled. After an error you can poll it again, and it requests the
+    /// same page again; after an error that [is final](crate::PageErrorKind::is_final) the stream has ended.
+    /// Dropping it cancels the request in progress.
     ///
     /// ```
     /// use std::pin::pin;
@@ -64,8 +64,8 @@ where
         Self { service, walk, max_bytes, prefetch: None, pending: PendingFetch::None }
     }
 
-    /// Fetches one page ahead in a task of its own, while you process the page before. Off by default, because it
-    /// requests a page that you may not need. Dropping the stream aborts the task.
+    /// Fetches one page ahead in a task of its own, while you process the page before. Off by default,
+    /// because it requests a page that you may not need. Dropping the stream aborts the task.
     ///
     /// Polling the stream then needs a tokio runtime.
     pub fn fetch_ahead(mut self) -> Self
@@ -85,8 +85,8 @@ where
         self
     }
 
-    /// The position of the page to request next; `None` for the first page. At the end it is that of the last page;
-    /// after an error, that of the page that failed.
+    /// The position of the page to request next; `None` for the first page. At the end it is that of the last
+    /// page; after an error, that of the page that failed.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         self.walk.position()

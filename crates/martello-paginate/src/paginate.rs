@@ -11,7 +11,8 @@ const MAX_PAGE_BYTES: usize = 1 << 30;
 
 /// Reads the pages of an API, with a service that sends the requests.
 ///
-/// You can start any number of streams; each starts at the first page. A clone shares only the description of the pages.
+/// You can start any number of streams; each starts at the first page. A clone shares only the description of
+/// the pages.
 ///
 /// # Defaults
 ///
@@ -39,13 +40,14 @@ pub struct Paginate<S, P> {
 }
 
 impl<S, P: Paged> Paginate<S, P> {
-    /// Reads the pages that `paged` describes. The service need not be ready: each request uses a clone of it.
+    /// Reads the pages that `paged` describes. The service need not be ready: each request uses a clone of
+    /// it.
     pub fn new(service: S, paged: P) -> Self {
         Self { service, paged: Arc::new(paged), max_pages: 10_000, max_page_bytes: 16 << 20 }
     }
 
-    /// Sets how many pages a stream may have, from 1 to 1,000,000; by default 10,000. The stream remembers each page in
-    /// eight bytes.
+    /// Sets how many pages a stream may have, from 1 to 1,000,000; by default 10,000. The stream remembers
+    /// each page in eight bytes.
     ///
     /// # Errors
     ///

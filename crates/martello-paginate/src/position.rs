@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// The position of a page: the cursor or the URL by which the server named it.
 ///
-/// It is opaque text of 1 to 8,192 bytes. You can store it, compare it, and resume from it. It may contain a secret, such as
-/// a signed link; `Debug` shows only its length.
+/// It is opaque text of 1 to 8,192 bytes. You can store it, compare it, and resume from it. It may contain a
+/// secret, such as a signed link; `Debug` shows only its length.
 ///
 /// ```
 /// use martello_paginate::Position;

@@ -4,8 +4,8 @@ use url::form_urlencoded;
 
 /// The name of a query parameter, percent-encoded.
 ///
-/// You can give it decoded (`filter[after]`) or encoded (`filter%5Bafter%5D`): an escape (`%` and two hexadecimal digits)
-/// stays unchanged, and every other character is encoded once.
+/// You can give it decoded (`filter[after]`) or encoded (`filter%5Bafter%5D`): an escape (`%` and two
+/// hexadecimal digits) stays unchanged, and every other character is encoded once.
 ///
 /// ```
 /// use martello_paginate::QueryName;

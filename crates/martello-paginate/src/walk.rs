@@ -80,8 +80,8 @@ impl<P: Paged> Walk<P> {
         Ok(request)
     }
 
-    /// The origin of the first page, also if the stream starts at another page: a stored position may have been
-    /// tampered with.
+    /// The origin of the first page, also if the stream starts at another page: a stored position may have
+    /// been tampered with.
     fn first_origin(&mut self) -> Result<Option<Origin>, PageError> {
         if self.origin.is_none() {
             let first = self.request_at(None)?;
@@ -145,8 +145,8 @@ impl<P: Paged> Walk<P> {
 
 /// The positions that a stream has visited, eight bytes each.
 ///
-/// In a list of ten thousand pages, two positions have the same hash in about one of 10¹¹ runs. The stream then fails, and
-/// loses nothing.
+/// In a list of ten thousand pages, two positions have the same hash in about one of 10¹¹ runs. The stream
+/// then fails, and loses nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct VisitedPositions {
     hasher: RandomState,

@@ -1,5 +1,5 @@
-//! A planner with faults, to try a client by hand. One request in ten meets a fault. For each order that is written a planning is
-//! released, up to a second late.
+//! A planner with faults, to try a client by hand. One request in ten meets a fault. For each order that is
+//! written a planning is released, up to a second late.
 //!
 //! ```text
 //! cargo run -p martello-planner --example planner -- 127.0.0.1:18080

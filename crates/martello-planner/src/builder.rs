@@ -35,8 +35,8 @@ impl PlannerBuilder {
         self
     }
 
-    /// Requires a token: answers 401 without one, and issues one at `POST /oauth2/token` for these client credentials. A token
-    /// is valid for `lives`. By default no request needs a token.
+    /// Requires a token: answers 401 without one, and issues one at `POST /oauth2/token` for these client
+    /// credentials. A token is valid for `lives`. By default no request needs a token.
     pub fn tokens(mut self, client: &str, secret: &str, lives: Duration) -> Self {
         self.state.tokens = Some(Tokens::new(client.to_owned(), secret.to_owned(), lives));
         self
@@ -48,9 +48,9 @@ impl PlannerBuilder {
         self
     }
 
-    /// Creates a planning for each order that is written: its id is the last segment of the path, it contains the order, and
-    /// its timestamps are the time of the write. It is listed up to `lateness` later. A write that changes nothing creates
-    /// none. By default only [`Planner::release`] creates plannings.
+    /// Creates a planning for each order that is written: its id is the last segment of the path, it contains
+    /// the order, and its timestamps are the time of the write. It is listed up to `lateness` later. A write
+    /// that changes nothing creates none. By default only [`Planner::release`] creates plannings.
     pub fn plan_orders(mut self, lateness: Duration) -> Self {
         self.state.plans_orders = Some(lateness);
         self

@@ -4,10 +4,12 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Envelope {
-    /// `{"plannings":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no `next`.
+    /// `{"plannings":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no
+    /// `next`.
     #[default]
     Plannings,
-    /// `{"data":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no `next`.
+    /// `{"data":[…],"cursor":{"self":…,"prev":…,"next":…}}`; the first page has no `prev`, the last no
+    /// `next`.
     Data,
     /// `{"data":[…],"cursors":{"previous":…,"self":…,"next":…}}`; a cursor that does not exist is null.
     DataWithNulls,

@@ -1,5 +1,5 @@
-//! A simulated route planner's API on a real socket, with faults and outages, for tests and examples that need more than
-//! scripted replies.
+//! A simulated route planner's API on a real socket, with faults and outages, for tests and examples that
+//! need more than scripted replies.
 //!
 //! ```
 //! use http::Request;
@@ -151,7 +151,8 @@ impl Planner {
         self.state().tokens.as_ref().map_or(0, tokens::Tokens::count)
     }
 
-    /// Lists a planning from now on, whatever its timestamps are. If its `released_at` is in the past, it is released late.
+    /// Lists a planning from now on, whatever its timestamps are. If its `released_at` is in the past, it is
+    /// released late.
     pub fn release(&self, planning: Planning) {
         self.release_after(Duration::ZERO, planning);
     }
@@ -161,9 +162,9 @@ impl Planner {
         self.state().release(planning, wait);
     }
 
-    /// Releases `count` plannings at random times `within` a duration from now, and returns their ids. Each is listed up to
-    /// `lateness` after its `released_at`; some have equal timestamps; the order is not that of creation. The ids begin with
-    /// `prefix`; the planner's seed decides the rest.
+    /// Releases `count` plannings at random times `within` a duration from now, and returns their ids. Each
+    /// is listed up to `lateness` after its `released_at`; some have equal timestamps; the order is not that
+    /// of creation. The ids begin with `prefix`; the planner's seed decides the rest.
     #[must_use]
     pub fn release_badly(
         &self,

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::{answer::Answer, cursor::Cursor, envelope::Envelope, form, stamp::Stamp};
 
-/// A planning: the planner's result for an order, listed once it is released. Timestamps have a resolution of 1 ms.
+/// A planning: the planner's result for an order, listed once it is released. Timestamps have a resolution of
+/// 1 ms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Planning {

@@ -4,8 +4,9 @@ use fastrand::Rng;
 
 use super::Planning;
 
-/// Plannings, each with the wait until it is listed. One in four has the timestamps of the previous one, one in three is listed
-/// at its `released_at`, the others are late. Their creation times are random within the hour before.
+/// Plannings, each with the wait until it is listed. One in four has the timestamps of the previous one, one
+/// in three is listed at its `released_at`, the others are late. Their creation times are random within the
+/// hour before.
 pub(crate) fn badly(
     seed: u64,
     now: SystemTime,

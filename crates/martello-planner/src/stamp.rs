@@ -36,7 +36,8 @@ impl Stamp {
         Timestamp::from_millisecond(self.0).map(|stamp| format!("{stamp:.3}")).unwrap_or_default()
     }
 
-    /// Reads RFC 3339 with `Z` or an offset, and at most three decimal places: the API has no finer resolution.
+    /// Reads RFC 3339 with `Z` or an offset, and at most three decimal places: the API has no finer
+    /// resolution.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let stamp: Timestamp = text.parse().ok()?;
         (stamp.subsec_nanosecond() % 1_000_000 == 0).then(|| Self(stamp.as_millisecond()))

@@ -39,35 +39,36 @@ impl<'a> Batch<'a> {
         Self { poller, rejected: Mutex::default() }
     }
 
-    /// The items to process, in the server's order. May be empty if the batch has only [issues](Self::issues).
+    /// The items to process, in the server's order. May be empty if the batch has only
+    /// [issues](Self::issues).
     #[must_use]
     pub fn items(&self) -> &[Item] {
         self.poller.pending().map_or(&[], |pending| &pending.items)
     }
 
     /// The items with issues in this batch. An item without a usable key or stamp is parked and not among the
-    /// [items](Self::items). If one page has more of them than [may be parked](crate::Parked::MAX_ITEMS), this lists one
-    /// more than the limit, and [`ack`](Self::ack) fails.
+    /// [items](Self::items). If one page has more of them than [may be parked](crate::Parked::MAX_ITEMS),
+    /// this lists one more than the limit, and [`ack`](Self::ack) fails.
     #[must_use]
     pub fn issues(&self) -> &[ItemIssue] {
         self.poller.pending().map_or(&[], |pending| &pending.issues)
     }
 
-    /// Rejects an item of this batch: `ack` parks it with this reason. The first 1,024 bytes of the reason are stored, and
-    /// secrets in its URLs are [masked](martello_outcome::mask_urls).
+    /// Rejects an item of this batch: `ack` parks it with this reason. The first 1,024 bytes of the reason
+    /// are stored, and secrets in its URLs are [masked](martello_outcome::mask_urls).
     pub fn reject(&self, item: &Item, why: impl Display) {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).insert(item.index, why.to_string());
     }
 
-    /// Acknowledges the batch: all its items were processed or rejected. Only this moves the checkpoint: it parks rejected
-    /// items, and after the last batch of a pass it saves the watermark.
+    /// Acknowledges the batch: all its items were processed or rejected. Only this moves the checkpoint: it
+    /// parks rejected items, and after the last batch of a pass it saves the watermark.
     ///
     /// If the future is dropped, the batch may or may not be saved.
     ///
     /// # Errors
     ///
-    /// When the checkpoint cannot be saved. The poller then saves it before it continues. If another poller has taken
-    /// over the checkpoint, that one delivers the items again.
+    /// When the checkpoint cannot be saved. The poller then saves it before it continues. If another poller
+    /// has taken over the checkpoint, that one delivers the items again.
     pub async fn ack(self) -> Result<(), PollError> {
         let all = self.items().len();
         self.ack_first(all).await

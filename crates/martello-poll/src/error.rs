@@ -19,8 +19,8 @@ use crate::CheckpointError;
 pub enum PollErrorKind {
     /// The poller failed to fetch a page: the source is a [`PageError`]. It requests the same page again.
     Page,
-    /// The poller failed to read all pages, and the pass starts again: the source is a [`PageError`]. A cursor expired
-    /// or repeated, or there are too many pages.
+    /// The poller failed to read all pages, and the pass starts again: the source is a [`PageError`]. A
+    /// cursor expired or repeated, or there are too many pages.
     PassAborted,
     /// The source failed to build a request for the watermark.
     Source,
@@ -30,8 +30,8 @@ pub enum PollErrorKind {
     Checkpoint,
     /// Another poller holds the checkpoint.
     HeldElsewhere,
-    /// Another poller took over the checkpoint, because this one did not renew its lease in time. The other one delivers
-    /// unsaved items again.
+    /// Another poller took over the checkpoint, because this one did not renew its lease in time. The other
+    /// one delivers unsaved items again.
     LeaseLost,
     /// The checkpoint belongs to another source, or to other filters or headers. This ends the poll.
     OtherSource,

@@ -41,8 +41,8 @@ pub enum Event<'a> {
         /// The time until the retry.
         retry_in: Duration,
     },
-    /// Changes may be lost. The poller delivers everything that the source still lists again; it cannot deliver what
-    /// the source has removed from its list.
+    /// Changes may be lost. The poller delivers everything that the source still lists again; it cannot
+    /// deliver what the source has removed from its list.
     #[non_exhaustive]
     Resync {
         /// The length of the period in which changes may be lost, if it is known.
@@ -55,14 +55,15 @@ pub enum Event<'a> {
 impl Poller {
     /// Waits for the next event; `None` after the poller was [stopped](Self::stopper).
     ///
-    /// A batch that was not acknowledged is delivered again. You can drop the future at any time and call `next` again.
+    /// A batch that was not acknowledged is delivered again. You can drop the future at any time and call
+    /// `next` again.
     ///
     /// # Errors
     ///
-    /// When the poll cannot continue: the checkpoint belongs to [another source](crate::PollErrorKind::OtherSource), or is
-    /// [unusable](crate::PollErrorKind::Unusable), or the client [cannot
-    /// send](crate::PollErrorKind::Unsendable) the request. Any other error is an [`Event::Failed`], and the poller
-    /// retries. After a stop, when the acknowledged items cannot be saved.
+    /// When the poll cannot continue: the checkpoint belongs to [another
+    /// source](crate::PollErrorKind::OtherSource), or is [unusable](crate::PollErrorKind::Unusable), or the
+    /// client [cannot send](crate::PollErrorKind::Unsendable) the request. Any other error is an
+    /// [`Event::Failed`], and the poller retries. After a stop, when the acknowledged items cannot be saved.
     pub async fn next(&mut self) -> Result<Option<Event<'_>>, PollError> {
         loop {
             return Ok(Some(match self.step().await? {

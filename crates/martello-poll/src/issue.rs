@@ -34,8 +34,8 @@ pub enum ItemIssueKind {
 }
 
 impl ItemIssueKind {
-    /// Whether the poller parks the item for this issue. It delivers an item with a future stamp, because the key is
-    /// valid, but such a stamp never moves the watermark.
+    /// Whether the poller parks the item for this issue. It delivers an item with a future stamp, because the
+    /// key is valid, but such a stamp never moves the watermark.
     #[must_use]
     pub const fn is_parked(self) -> bool {
         !matches!(self, Self::StampInFuture)

@@ -82,15 +82,15 @@ impl Default for PollOptions {
 pub struct PollOptionsBuilder(PollOptions);
 
 impl PollOptionsBuilder {
-    /// Sets the time from the start of one pass to the start of the next, from 1 ms to 24 h. If a pass takes longer or had a
-    /// failure, the next one starts immediately.
+    /// Sets the time from the start of one pass to the start of the next, from 1 ms to 24 h. If a pass takes
+    /// longer or had a failure, the next one starts immediately.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.0.interval = interval;
         self
     }
 
-    /// Sets the longest interval, up to 24 h. The interval doubles up to it while passes deliver nothing. A value below
-    /// the interval has no effect.
+    /// Sets the longest interval, up to 24 h. The interval doubles up to it while passes deliver nothing. A
+    /// value below the interval has no effect.
     pub fn idle_interval(mut self, interval: Duration) -> Self {
         self.0.idle_interval = interval;
         self
@@ -108,21 +108,22 @@ impl PollOptionsBuilder {
         self
     }
 
-    /// Sets how long before the watermark the next pass starts, up to 24 h. An item that appears in the list up to this long
-    /// after its stamp is not missed.
+    /// Sets how long before the watermark the next pass starts, up to 24 h. An item that appears in the list
+    /// up to this long after its stamp is not missed.
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.0.overlap = overlap;
         self
     }
 
-    /// Sets how many delivered items the poller remembers, up to 1,000,000. If more are in the overlap, it forgets those
-    /// with the oldest stamps and delivers them again.
+    /// Sets how many delivered items the poller remembers, up to 1,000,000. If more are in the overlap, it
+    /// forgets those with the oldest stamps and delivers them again.
     pub fn remember(mut self, items: usize) -> Self {
         self.0.remember = items;
         self
     }
 
-    /// Sets the length of the lease on the checkpoint, from 1 s to 1 h. The poller renews it after a third of that time.
+    /// Sets the length of the lease on the checkpoint, from 1 s to 1 h. The poller renews it after a third of
+    /// that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.0.lease = lease;
         self
@@ -135,8 +136,8 @@ impl PollOptionsBuilder {
         self
     }
 
-    /// Requests everything if the checkpoint belongs to another source or to other filters, instead of failing. The old
-    /// checkpoint stays until the source has answered.
+    /// Requests everything if the checkpoint belongs to another source or to other filters, instead of
+    /// failing. The old checkpoint stays until the source has answered.
     pub fn resync_on_other_source(mut self) -> Self {
         self.0.resync_on_other_source = true;
         self

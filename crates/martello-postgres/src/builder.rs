@@ -85,27 +85,29 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// Sets the server and the database, as `postgres://user:password@host:5432/database`. The query may have `schema`,
-    /// `sslmode`, `application_name` and the other parameters of sqlx's `PgConnectOptions`. Missing parts come from `PGHOST`
-    /// and the other variables of libpq.
+    /// Sets the server and the database, as `postgres://user:password@host:5432/database`. The query may have
+    /// `schema`, `sslmode`, `application_name` and the other parameters of sqlx's `PgConnectOptions`. Missing
+    /// parts come from `PGHOST` and the other variables of libpq.
     ///
-    /// [`connect`](Self::connect) detects a pooler, such as PgBouncer, that gives each transaction any session. The store then
-    /// prepares statements without a name, and does not listen for notifications. `statement-cache-capacity` overrides
-    /// this: 0 means that sessions keep no statements; set a larger number if PgBouncer's `max_prepared_statements` allows it.
+    /// [`connect`](Self::connect) detects a pooler, such as PgBouncer, that gives each transaction any
+    /// session. The store then prepares statements without a name, and does not listen for notifications.
+    /// `statement-cache-capacity` overrides this: 0 means that sessions keep no statements; set a larger
+    /// number if PgBouncer's `max_prepared_statements` allows it.
     ///
-    /// The store makes its own connections. It pings a connection before use only if that was idle for a second.
+    /// The store makes its own connections. It pings a connection before use only if that was idle for a
+    /// second.
     pub fn url(mut self, url: &str) -> Self {
         self.address = Address::Url(url.to_owned());
         self
     }
 
-    /// Takes connections from this pool, and returns them after each operation. One more connection, outside the pool and
-    /// with its options, listens for notifications while a caller watches. A pool pings its connections at each use, so this
-    /// is slower than a [URL](Self::url).
+    /// Takes connections from this pool, and returns them after each operation. One more connection, outside
+    /// the pool and with its options, listens for notifications while a caller watches. A pool pings its
+    /// connections at each use, so this is slower than a [URL](Self::url).
     ///
-    /// Switch the pool's `log_statements` off if layers of your tracing subscriber have their own filters: sqlx asks whether
-    /// its lines are enabled, and such a layer then loses its next line. Set `extra_float_digits` to `None` if the pool
-    /// connects to PgBouncer.
+    /// Switch the pool's `log_statements` off if layers of your tracing subscriber have their own filters:
+    /// sqlx asks whether its lines are enabled, and such a layer then loses its next line. Set
+    /// `extra_float_digits` to `None` if the pool connects to PgBouncer.
     ///
     /// ```no_run
     /// # async fn connect() -> Result<(), Box<dyn std::error::Error>> {
@@ -119,8 +121,9 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets the schema of the tables: 1 to 48 lower-case letters, digits and underscores, not starting with a digit or
-    /// `pg_`. Stores on different schemas are independent. The URL may name the schema instead, as `?schema=orders`.
+    /// Sets the schema of the tables: 1 to 48 lower-case letters, digits and underscores, not starting with a
+    /// digit or `pg_`. Stores on different schemas are independent. The URL may name the schema instead, as
+    /// `?schema=orders`.
     pub fn schema(mut self, name: &str) -> Self {
         self.schema = Some(name.to_owned());
         self
@@ -138,23 +141,23 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets how many connections the store uses at the same time, from 2 to 1,000, beside the one that listens. Further
-    /// operations wait for a connection.
+    /// Sets how many connections the store uses at the same time, from 2 to 1,000, beside the one that
+    /// listens. Further operations wait for a connection.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Sets how long an operation may take, from 10 ms to 10 min, including the wait for a connection. Then it fails with
-    /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
+    /// Sets how long an operation may take, from 10 ms to 10 min, including the wait for a connection. Then
+    /// it fails with [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     pub fn patience(mut self, time: Duration) -> Self {
         self.patience = time;
         self
     }
 
-    /// Sets how long a connection lasts, from 1 s to 7 days. Each lasts up to a tenth less, at random, so that not all end
-    /// together. New settings of the server, the role or the database apply to new connections. A [pool](Self::pool) has its
-    /// own limits.
+    /// Sets how long a connection lasts, from 1 s to 7 days. Each lasts up to a tenth less, at random, so
+    /// that not all end together. New settings of the server, the role or the database apply to new
+    /// connections. A [pool](Self::pool) has its own limits.
     pub fn max_lifetime(mut self, time: Duration) -> Self {
         self.limits.lifetime = time;
         self
@@ -166,15 +169,15 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets the size from which a batch takes no further operation, from 1 to 10,000 entries. No call waits for a batch to
-    /// fill: the calls that arrive while a statement runs form the next batch.
+    /// Sets the size from which a batch takes no further operation, from 1 to 10,000 entries. No call waits
+    /// for a batch to fill: the calls that arrive while a statement runs form the next batch.
     pub fn max_batch(mut self, entries: usize) -> Self {
         self.max_batch = entries;
         self
     }
 
-    /// Sets how many operations wait in the queue for the next batch, from 1 to 100,000. Further calls wait until there is
-    /// room.
+    /// Sets how many operations wait in the queue for the next batch, from 1 to 100,000. Further calls wait
+    /// until there is room.
     pub fn max_waiting(mut self, operations: usize) -> Self {
         self.max_waiting = operations;
         self

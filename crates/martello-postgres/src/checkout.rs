@@ -23,7 +23,8 @@ impl Source {
         })
     }
 
-    /// Takes a connection back for the next operation. A caller's pool does so when the connection is dropped.
+    /// Takes a connection back for the next operation. A caller's pool does so when the connection is
+    /// dropped.
     pub(crate) fn release(&self, checkout: Checkout) {
         if let (Checkout::Own(connection), Self::Own(own)) = (checkout, self) {
             own.release(connection);
@@ -45,8 +46,8 @@ impl Source {
         }
     }
 
-    /// How many sessions there may be that are older than the present settings of the server. Of the store's own
-    /// connections, the first failure closes all others.
+    /// How many sessions there may be that are older than the present settings of the server. Of the store's
+    /// own connections, the first failure closes all others.
     pub(crate) fn stale_sessions(&self) -> u32 {
         match self {
             Self::Own(_) => 1,
@@ -55,7 +56,8 @@ impl Source {
     }
 }
 
-/// A connection in use. Dropping one of the store's own closes it; dropping one of a pool returns it to the pool.
+/// A connection in use. Dropping one of the store's own closes it; dropping one of a pool returns it to the
+/// pool.
 pub(crate) enum Checkout {
     Own(OwnConnection),
     Pool(PoolConnection<Postgres>),

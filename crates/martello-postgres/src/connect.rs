@@ -27,13 +27,14 @@ impl PostgresStoreBuilder {
     ///
     /// The database is unchanged after an error:
     ///
-    /// - [`StoreErrorKind::Invalid`]: a value is out of range, or the URL is invalid or names another schema than
-    ///   [`schema`](Self::schema).
-    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a certificate
-    ///   that is not trusted, is older than PostgreSQL 14, or its database is not in UTF-8; the schema does not exist
-    ///   and must not be created; it has tables of another program, or of a newer version; or PgBouncer refuses a parameter
-    ///   of the URL.
-    /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role lacks the privilege to create or use the schema.
+    /// - [`StoreErrorKind::Invalid`]: a value is out of range, or the URL is invalid or names another schema
+    ///   than [`schema`](Self::schema).
+    /// - [`StoreErrorKind::Unusable`]: the server refused the role, its password or the database, has a
+    ///   certificate that is not trusted, is older than PostgreSQL 14, or its database is not in UTF-8; the
+    ///   schema does not exist and must not be created; it has tables of another program, or of a newer
+    ///   version; or PgBouncer refuses a parameter of the URL.
+    /// - [`StoreErrorKind::ReadOnly`]: the server is a standby, or the role lacks the privilege to create or
+    ///   use the schema.
     /// - [`StoreErrorKind::Unavailable`]: the server cannot be reached, or has no free connection.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
         self.check().map_err(|error| invalid(&error))?;

@@ -1,9 +1,10 @@
 //! The connections of a store, over which it executes statements.
 //!
-//! A pool of sqlx cannot take the place of the store's own: it pings each connection when it is returned, which costs one
-//! more round trip per operation and cannot be switched off, and it hands out the connection that was idle for longest, so
-//! that a single busy caller keeps all of them from their idle timeout. Nor can its idle connections be closed together, when
-//! one of them shows that a failover or a NAT has made all of them useless.
+//! A pool of sqlx cannot take the place of the store's own: it pings each connection when it is returned,
+//! which costs one more round trip per operation and cannot be switched off, and it hands out the connection
+//! that was idle for longest, so that a single busy caller keeps all of them from their idle timeout. Nor can
+//! its idle connections be closed together, when one of them shows that a failover or a NAT has made all of
+//! them useless.
 
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ use crate::{
 
 /// How often a statement is repeated after a conflict with other transactions.
 const CONFLICTS: u32 = 10;
-/// How often a statement is repeated after its connection was lost. The second time covers an idle connection that was lost
-/// as well.
+/// How often a statement is repeated after its connection was lost. The second time covers an idle connection
+/// that was lost as well.
 const LOSSES: u32 = 2;
 
 #[derive(Debug)]

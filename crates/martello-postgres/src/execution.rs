@@ -9,12 +9,12 @@ use crate::{
     statement::Statement,
 };
 
-/// Begins an explicit transaction. An operation first waits for locks, and must then see what others committed
-/// meanwhile.
+/// Begins an explicit transaction. An operation first waits for locks, and must then see what others
+/// committed meanwhile.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// The mode of a store's statements. It starts with the fastest, and changes for good when an error shows that a pooler
-/// or a setting does not allow it.
+/// The mode of a store's statements. It starts with the fastest, and changes for good when an error shows
+/// that a pooler or a setting does not allow it.
 #[derive(Debug)]
 pub(crate) struct CurrentMode {
     prepared: AtomicBool,
@@ -24,8 +24,9 @@ pub(crate) struct CurrentMode {
 /// The mode of one execution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode {
-    /// Whether statements are prepared by name, and so stay in the session. That is impossible where other clients get the
-    /// session between two transactions. Then parsing and execution have to be in one transaction.
+    /// Whether statements are prepared by name, and so stay in the session. That is impossible where other
+    /// clients get the session between two transactions. Then parsing and execution have to be in one
+    /// transaction.
     prepared: bool,
     /// Whether the transaction is begun by a statement of its own.
     explicit: bool,
@@ -40,7 +41,8 @@ impl CurrentMode {
         Mode { prepared: self.prepared.load(Relaxed), explicit: self.explicit.load(Relaxed) }
     }
 
-    /// Changes the mode if this error of a statement in `mode` was caused by the mode, and returns whether it was.
+    /// Changes the mode if this error of a statement in `mode` was caused by the mode, and returns whether it
+    /// was.
     pub(crate) fn learn(&self, mode: Mode, error: &sqlx::Error) -> bool {
         let foreign = mode.prepared && is_foreign_statement(error);
         if foreign {

@@ -1,4 +1,5 @@
-//! The errors that callers get. Of a server error they contain the message and the code; its details may quote values.
+//! The errors that callers get. Of a server error they contain the message and the code; its details may
+//! quote values.
 
 use std::{fmt, io};
 

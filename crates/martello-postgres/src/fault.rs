@@ -1,5 +1,5 @@
-//! Classifies the errors of sqlx and of the server: what was refused, what is safe to repeat, and whether the session can be
-//! used again.
+//! Classifies the errors of sqlx and of the server: what was refused, what is safe to repeat, and whether the
+//! session can be used again.
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use uuid::Uuid;
@@ -52,8 +52,8 @@ pub(crate) fn is_wrong_isolation(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "MT004")
 }
 
-/// Whether the session does not know the prepared statement, or knows another one of its name, because other clients use the
-/// session too. The statement had no effect.
+/// Whether the session does not know the prepared statement, or knows another one of its name, because other
+/// clients use the session too. The statement had no effect.
 pub(crate) fn is_foreign_statement(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "26000" || code == "42P05")
 }
@@ -69,15 +69,16 @@ pub(crate) enum SessionState {
     Lost,
 }
 
-/// The SQLSTATE classes of errors in the work: values, constraints, conflicts, limits, locks, and what functions raise.
+/// The SQLSTATE classes of errors in the work: values, constraints, conflicts, limits, locks, and what
+/// functions raise.
 const OF_THE_WORK: &[&str] = &["21", "22", "23", "40", "54", "55", "MT", "P0"];
-/// The SQLSTATE classes of a server that lacks resources or finds corrupt data, and the code of a cancelled statement, as by
-/// `statement_timeout`.
+/// The SQLSTATE classes of a server that lacks resources or finds corrupt data, and the code of a cancelled
+/// statement, as by `statement_timeout`.
 const OF_THE_SERVER: &[&str] = &["53", "58", "XX", "57014"];
 
-/// The state in which this error leaves its session. A session is used again only after errors that it is known to survive.
-/// After another it may be read-only (25006), in a failed transaction (25P02), without its prepared statements (26000), or
-/// short of time (57014) or memory (53200).
+/// The state in which this error leaves its session. A session is used again only after errors that it is
+/// known to survive. After another it may be read-only (25006), in a failed transaction (25P02), without its
+/// prepared statements (26000), or short of time (57014) or memory (53200).
 pub(crate) fn session(error: &sqlx::Error) -> SessionState {
     let said = error.as_database_error().and_then(|said| said.try_downcast_ref::<PgDatabaseError>());
     let Some(said) = said else {

@@ -1,8 +1,8 @@
-//! The token of a claim, as workers carry it: its slot and the entry's place, so that a settlement needs no search, and a
-//! random UUID, which is made and kept by the claim alone.
+//! The token of a claim, as workers carry it: its slot and the entry's place, so that a settlement needs no
+//! search, and a random UUID, which is made and kept by the claim alone.
 //!
-//! It only has to differ from every other claim of its entry, also from those that a database put back from a backup
-//! has forgotten. A counter could not promise that.
+//! It only has to differ from every other claim of its entry, also from those that a database put back from a
+//! backup has forgotten. A counter could not promise that.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! UUIDs as PostgreSQL's own. The feature of sqlx for them would bring SQLite into the lock file, in another version than
-//! martello-sqlite's, and two cannot be linked.
+//! UUIDs as PostgreSQL's own. The feature of sqlx for them would bring SQLite into the lock file, in another
+//! version than martello-sqlite's, and two cannot be linked.
 
 use sqlx::{
     Decode, Encode, Postgres, Type, TypeInfo,

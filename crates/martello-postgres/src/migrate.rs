@@ -51,9 +51,10 @@ const DROP_FUNCTIONS: &str = "DROP TRIGGER arrive ON __.arriving;
      END $$;
      DROP VIEW __.glance";
 
-/// Locks the tables for the migration, because a program of an older version may still run. The view comes first, because a
-/// reader locks it before its tables; the tables follow in the order in which a turn changes them. Other transactions wait
-/// behind this lock, so it gives up soon, and before the server looks for a deadlock.
+/// Locks the tables for the migration, because a program of an older version may still run. The view comes
+/// first, because a reader locks it before its tables; the tables follow in the order in which a turn changes
+/// them. Other transactions wait behind this lock, so it gives up soon, and before the server looks for a
+/// deadlock.
 const LOCK: &str = "SET LOCAL lock_timeout = '900ms';
      LOCK TABLE __.glance, __.slot, __.entry, __.request, __.attempt, __.event, __.arriving, __.ready, __.queue, __.tally,
          __.replay IN ACCESS EXCLUSIVE MODE;
@@ -81,10 +82,11 @@ struct Found {
     empty: bool,
 }
 
-/// Creates or migrates the schema. Each step is one transaction, because a pooler may give the next to another session.
+/// Creates or migrates the schema. Each step is one transaction, because a pooler may give the next to
+/// another session.
 ///
-/// Each step may take as long as `patience`, except the migration of a store with entries, which would begin with the first
-/// of them again.
+/// Each step may take as long as `patience`, except the migration of a store with entries, which would begin
+/// with the first of them again.
 pub(crate) async fn prepare(
     connection: &mut PgConnection,
     schema: &Schema,

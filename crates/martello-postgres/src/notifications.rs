@@ -1,5 +1,5 @@
-//! Announces changes to other stores by `NOTIFY`, at a bounded rate, and receives theirs: by `LISTEN`, and by polling once a
-//! second.
+//! Announces changes to other stores by `NOTIFY`, at a bounded rate, and receives theirs: by `LISTEN`, and by
+//! polling once a second.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -64,8 +64,8 @@ impl Publisher {
         }
     }
 
-    /// Passes the notifications of other stores on, until the future is dropped. Each connection lasts for `lifetime`, because a
-    /// connection that went silent reports no error.
+    /// Passes the notifications of other stores on, until the future is dropped. Each connection lasts for
+    /// `lifetime`, because a connection that went silent reports no error.
     pub(crate) async fn listen(
         &self,
         notifier: &Notifier,

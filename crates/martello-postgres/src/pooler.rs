@@ -1,13 +1,14 @@
 //! Detects a pooler, such as PgBouncer, that gives each transaction any free session.
 //!
-//! Behind one, nothing may stay in a session: no setting, no named statement, no `LISTEN`. A session may also contain what
-//! other clients left, such as another statement of the same name.
+//! Behind one, nothing may stay in a session: no setting, no named statement, no `LISTEN`. A session may also
+//! contain what other clients left, such as another statement of the same name.
 
 use std::collections::HashSet;
 
 use sqlx::{Executor, PgConnection, Row};
 
-/// How often each connection is asked. A pooled connection that gets the same session each time is not detected.
+/// How often each connection is asked. A pooled connection that gets the same session each time is not
+/// detected.
 const ROUNDS: u32 = 3;
 
 /// Whether two connections, neither in a transaction, share sessions with each other or with other clients.

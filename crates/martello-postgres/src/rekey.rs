@@ -1,5 +1,5 @@
-//! The data step of the migration to version 3. It derives order keys by the current rule, fills the table of ready entries,
-//! stores the authority of pending and dead entries, and marks overtaken dead letters.
+//! The data step of the migration to version 3. It derives order keys by the current rule, fills the table of
+//! ready entries, stores the authority of pending and dead entries, and marks overtaken dead letters.
 
 use martello_outbox::{
     State, StoreError,
@@ -22,8 +22,8 @@ const SET_BOTH: &str =
     "UPDATE __.entry e SET order_key = coalesce(n.order_key, e.order_key), authority = coalesce(n.authority, e.authority)
      FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (seq, order_key, authority) WHERE e.seq = n.seq";
 
-/// Revokes the leases of entries that share a key now. Their workers can no longer settle them. The next turn reclaims
-/// them, and they are delivered one after the other.
+/// Revokes the leases of entries that share a key now. Their workers can no longer settle them. The next turn
+/// reclaims them, and they are delivered one after the other.
 const REVOKE_LEASES: &str = "UPDATE __.slot SET fence = gen_random_uuid(), until = 0
      WHERE seq IN (SELECT e.seq FROM __.entry e JOIN __.slot s ON s.seq = e.seq
          WHERE EXISTS (SELECT FROM __.slot t JOIN __.entry o ON o.seq = t.seq
@@ -41,12 +41,14 @@ const FILL_READY: &str = "INSERT INTO __.ready (queue, due_at, seq, expires_at, 
              WHERE o.order_key = e.order_key AND o.queue = e.queue)
      ORDER BY e.queue, e.order_key, e.seq";
 
-/// Marks a dead letter if a newer entry of its key is done. Each dead letter costs one lookup in the index of keys.
+/// Marks a dead letter if a newer entry of its key is done. Each dead letter costs one lookup in the index of
+/// keys.
 const MARK_CERTAIN: &str = "UPDATE __.entry d SET overtaken = 2 WHERE d.state = 3 AND d.order_key IS NOT NULL
      AND d.seq < (SELECT max(o.seq) FROM __.entry o
          WHERE o.order_key = d.order_key AND o.queue = d.queue AND o.state = 2)";
 
-/// Marks a dead letter if a newer entry of its key may have been processed, by the rule of `Outcome::may_be_processed`.
+/// Marks a dead letter if a newer entry of its key may have been processed, by the rule of
+/// `Outcome::may_be_processed`.
 const MARK_POSSIBLE: &str = "UPDATE __.entry d SET overtaken = 1 FROM (
          SELECT queue, order_key, max(seq) AS newest FROM __.entry e
          WHERE order_key IS NOT NULL AND state <> 2 AND (reason IN ('ambiguous', 'crashed') OR EXISTS (
@@ -122,7 +124,8 @@ impl<'r> Entry<'r> {
     fn authority(&self) -> Option<String> {
         let may_be_sent = [State::Ready, State::Dead].map(state_code).map(i16::from).contains(&self.state);
         let mut authority = authority_of(self.last_url).filter(|_| may_be_sent)?;
-        // Older versions stored hosts of any length. An index row cannot hold more, and no real host is so long.
+        // Older versions stored hosts of any length. An index row cannot hold more, and no real host is so
+        // long.
         authority.truncate(authority.floor_char_boundary(1_000));
         Some(authority)
     }

@@ -7,7 +7,8 @@ use sqlx::{
 
 use crate::{explain::explain, schema::Schema};
 
-/// A statement with its values. An operation is one statement: one round trip, with effect as a whole or not at all.
+/// A statement with its values. An operation is one statement: one round trip, with effect as a whole or not
+/// at all.
 #[derive(Debug)]
 pub(crate) struct Statement {
     sql: String,

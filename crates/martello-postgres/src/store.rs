@@ -12,11 +12,12 @@ use crate::{engine::Engine, read, write};
 
 /// An outbox in a schema of a PostgreSQL database.
 ///
-/// A clone shares the connections. Dropping the last clone closes them without waiting; [`PostgresStore::close`] waits.
-/// Several stores on the same schema, in this process or on other machines, behave like one store.
+/// A clone shares the connections. Dropping the last clone closes them without waiting;
+/// [`PostgresStore::close`] waits. Several stores on the same schema, in this process or on other machines,
+/// behave like one store.
 ///
-/// The store needs a tokio runtime, and works as long as the runtime in which it was connected. When the future of an
-/// operation is dropped, the operation takes effect as a whole or not at all.
+/// The store needs a tokio runtime, and works as long as the runtime in which it was connected. When the
+/// future of an operation is dropped, the operation takes effect as a whole or not at all.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), martello_outbox::StoreError> {
@@ -34,8 +35,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to this server with the [defaults](crate::PostgresStoreBuilder#defaults), and creates the schema if it does not
-    /// exist.
+    /// Connects to this server with the [defaults](crate::PostgresStoreBuilder#defaults), and creates the
+    /// schema if it does not exist.
     ///
     /// ```no_run
     /// # async fn connect() -> Result<(), martello_outbox::StoreError> {
@@ -68,18 +69,19 @@ impl PostgresStore {
         self.engine.shared.schema.as_str()
     }
 
-    /// Enqueues an entry inside your own transaction, on the database of the schema. The commit stores the entry and notifies
-    /// workers; a rollback discards it.
+    /// Enqueues an entry inside your own transaction, on the database of the schema. The commit stores the
+    /// entry and notifies workers; a rollback discards it.
     ///
-    /// The transaction blocks no other, however long it lasts, with one exception: another entry with the same `dedup_key`
-    /// waits for its end. [`Store::enqueue`] then waits up to 2 s, and fails with
+    /// The transaction blocks no other, however long it lasts, with one exception: another entry with the
+    /// same `dedup_key` waits for its end. [`Store::enqueue`] then waits up to 2 s, and fails with
     /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable). Entries of one
     /// [key](NewEntry::order_key) are in the order of their commits. With
-    /// [`WhenPending::Supersede`](martello_outbox::WhenPending), the next turn of the queue cancels the older ready entries
-    /// before it claims any.
+    /// [`WhenPending::Supersede`](martello_outbox::WhenPending), the next turn of the queue cancels the older
+    /// ready entries before it claims any.
     ///
-    /// The settings of the transaction do not change: with `synchronous_commit` off, a crash of the server may lose the
-    /// transaction and the entry. Nothing stays in the session, so the connection may come from PgBouncer.
+    /// The settings of the transaction do not change: with `synchronous_commit` off, a crash of the server
+    /// may lose the transaction and the entry. Nothing stays in the session, so the connection may come from
+    /// PgBouncer.
     ///
     /// ```no_run
     /// # use martello_outbox::NewEntry;
@@ -95,9 +97,11 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// - [`StoreErrorKind::Invalid`](martello_outbox::StoreErrorKind::Invalid): [`NewEntry::check`] refuses the entry.
-    /// - Those of [`Store::enqueue`]. After them PostgreSQL accepts no statement in the transaction: roll it back. In a
-    ///   `SERIALIZABLE` or `REPEATABLE READ` transaction, a duplicate that was committed meanwhile is such an error too.
+    /// - [`StoreErrorKind::Invalid`](martello_outbox::StoreErrorKind::Invalid): [`NewEntry::check`] refuses
+    ///   the entry.
+    /// - Those of [`Store::enqueue`]. After them PostgreSQL accepts no statement in the transaction: roll it
+    ///   back. In a `SERIALIZABLE` or `REPEATABLE READ` transaction, a duplicate that was committed meanwhile
+    ///   is such an error too.
     pub async fn enqueue_in(
         &self,
         transaction: &mut PgConnection,
@@ -106,7 +110,8 @@ impl PostgresStore {
         write::enqueue_in(&self.engine.shared, transaction, &entry).await
     }
 
-    /// Drops the schema with everything in it, and closes the store. Other stores on the schema fail from then on.
+    /// Drops the schema with everything in it, and closes the store. Other stores on the schema fail from
+    /// then on.
     ///
     /// ```no_run
     /// # async fn test() -> Result<(), martello_outbox::StoreError> {
@@ -128,8 +133,8 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Closes the store and all its clones. It waits for the operations that run, and closes the store's own connections; a
-    /// caller's pool stays open. Later operations fail with
+    /// Closes the store and all its clones. It waits for the operations that run, and closes the store's own
+    /// connections; a caller's pool stays open. Later operations fail with
     /// [`StoreErrorKind::Unavailable`](martello_outbox::StoreErrorKind::Unavailable).
     pub async fn close(&self) {
         self.engine.close().await;

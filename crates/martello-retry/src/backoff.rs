@@ -5,8 +5,8 @@ use std::{
 
 use martello_outcome::{Backoff, RetryAfter};
 
-/// Waits of a random length. Clones of a layer share the generator through `Arc<Config>`; cloning the config makes a new
-/// generator. If two layers drew the same waits, their calls would retry at the same time.
+/// Waits of a random length. Clones of a layer share the generator through `Arc<Config>`; cloning the config
+/// makes a new generator. If two layers drew the same waits, their calls would retry at the same time.
 #[derive(Debug)]
 pub(crate) struct RandomBackoff {
     pub(crate) backoff: Backoff,
@@ -43,8 +43,8 @@ impl RandomBackoff {
         self.backoff.wait(number, self.random())
     }
 
-    /// The wait beyond what the server asked for, so that calls that got the same `Retry-After` do not retry at the
-    /// same time. At most half of what the deadline leaves after the server's wait.
+    /// The wait beyond what the server asked for, so that calls that got the same `Retry-After` do not retry
+    /// at the same time. At most half of what the deadline leaves after the server's wait.
     pub(crate) fn retry_after_jitter(&self, asked: Duration, left: Option<Duration>) -> Duration {
         let random = self.backoff.jitter() * self.random();
         let extra_wait = RetryAfter::jitter(asked, random);

@@ -11,10 +11,11 @@ use martello_outcome::{BoxError, CallError};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response. It is read from the connection with an idle timeout, or was already read to its end.
+    /// The body of a response. It is read from the connection with an idle timeout, or was already read to
+    /// its end.
     ///
-    /// It fails with a [`CallError`] of kind [`Body`](martello_outcome::ErrorKind::Body) when the connection breaks, or when
-    /// the next frame takes longer than the idle timeout.
+    /// It fails with a [`CallError`] of kind [`Body`](martello_outcome::ErrorKind::Body) when the connection
+    /// breaks, or when the next frame takes longer than the idle timeout.
     #[derive(Debug)]
     pub struct RetryBody<B> {
         #[pin]

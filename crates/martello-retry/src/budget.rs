@@ -11,12 +11,13 @@ use martello_outcome::ConfigError;
 /// Millionths of a token, so that a deposit of 0.1 is exact.
 const TOKEN: u64 = 1_000_000;
 
-/// Limits retries with a token bucket: each successful call deposits a part of a token, and each retry withdraws one
-/// token. A retry that was paid for and does not begin returns its token.
+/// Limits retries with a token bucket: each successful call deposits a part of a token, and each retry
+/// withdraws one token. A retry that was paid for and does not begin returns its token.
 ///
-/// In an outage no call succeeds, so that the budget is soon empty and each call is sent once. A budget that *requests*
-/// fund stays full in an overload, because requests keep coming, and prolongs the overload. A budget that successes fund
-/// empties with the first failures and fills as the server recovers. See [“Addressing Cascading Failures”](https://sre.google/sre-book/addressing-cascading-failures/).
+/// In an outage no call succeeds, so that the budget is soon empty and each call is sent once. A budget that
+/// *requests* fund stays full in an overload, because requests keep coming, and prolongs the overload. A
+/// budget that successes fund empties with the first failures and fills as the server recovers. See
+/// [“Addressing Cascading Failures”](https://sre.google/sre-book/addressing-cascading-failures/).
 ///
 /// Clones share the tokens. Give one budget to several layers if they call the same server.
 ///
@@ -42,7 +43,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// When `per_success` is not from 0.001 to 10, `max` is not from 1 to 1,000,000, or `reserve` is above `max`.
+    /// When `per_success` is not from 0.001 to 10, `max` is not from 1 to 1,000,000, or `reserve` is above
+    /// `max`.
     pub fn new(per_success: f64, reserve: u32, max: u32) -> Result<Self, ConfigError> {
         if !(0.001..=10.0).contains(&per_success) {
             return Err(ConfigError::new("budget per success", per_success, "0.001 to 10 tokens"));
@@ -127,8 +129,8 @@ impl Drop for Payment {
     }
 }
 
-/// 0.1 tokens per success, so that at most one request in eleven is a retry; 10 tokens at the start, so that a process
-/// that has just started can retry; at most 100, so that a good day does not pay for a long outage.
+/// 0.1 tokens per success, so that at most one request in eleven is a retry; 10 tokens at the start, so that
+/// a process that has just started can retry; at most 100, so that a good day does not pay for a long outage.
 impl Default for Budget {
     fn default() -> Self {
         Self(Arc::new(Account { balance: AtomicU64::new(10 * TOKEN), deposit: TOKEN / 10, max: 100 * TOKEN }))

@@ -47,22 +47,23 @@ impl RetryLayer {
 }
 
 impl RetryBuilder {
-    /// Sets how many times a request is sent at most, including the first: 1 to 100. With 1 only the timeouts apply.
+    /// Sets how many times a request is sent at most, including the first: 1 to 100. With 1 only the timeouts
+    /// apply.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.config.attempts = attempts;
         self
     }
 
-    /// Sets the wait before the second attempt, `base`, 1 ms to 1 h. It doubles with each further attempt up to `cap`,
-    /// which is from `base` to 1 h. Jitter shortens each wait.
+    /// Sets the wait before the second attempt, `base`, 1 ms to 1 h. It doubles with each further attempt up
+    /// to `cap`, which is from `base` to 1 h. Jitter shortens each wait.
     pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
         let jitter = self.config.backoff.backoff.jitter();
         self.config.backoff.backoff = Backoff::new(base, cap).with_jitter(jitter);
         self
     }
 
-    /// Sets which part of each wait is random, 0.0 to 1.0. With 1.0, “full jitter”, a wait is from zero to the whole; with
-    /// 0.0 it is always the whole. See [“Exponential Backoff And
+    /// Sets which part of each wait is random, 0.0 to 1.0. With 1.0, “full jitter”, a wait is from zero to
+    /// the whole; with 0.0 it is always the whole. See [“Exponential Backoff And
     /// Jitter”](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     pub fn jitter(mut self, jitter: f64) -> Self {
         self.config.backoff.backoff = self.config.backoff.backoff.with_jitter(jitter);
@@ -75,28 +76,30 @@ impl RetryBuilder {
         self
     }
 
-    /// Sets the longest `Retry-After` that the layer waits for, up to 24 h. For a longer one it returns the response.
-    /// [Jitter](Self::jitter) adds up to half of the `Retry-After`, and at most 10 s.
+    /// Sets the longest `Retry-After` that the layer waits for, up to 24 h. For a longer one it returns the
+    /// response. [Jitter](Self::jitter) adds up to half of the `Retry-After`, and at most 10 s.
     pub fn retry_after_cap(mut self, cap: Duration) -> Self {
         self.config.retry_after_cap = cap;
         self
     }
 
-    /// Sets the longest time from the start of an attempt to the response's head, 1 ms to 1 h. `None` waits until the
-    /// deadline. The time does not run while a limit inside queues the request. An attempt that timed out is ambiguous.
+    /// Sets the longest time from the start of an attempt to the response's head, 1 ms to 1 h. `None` waits
+    /// until the deadline. The time does not run while a limit inside queues the request. An attempt that
+    /// timed out is ambiguous.
     pub fn attempt_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config.attempt_timeout = timeout.into();
         self
     }
 
-    /// Sets the longest wait for the next frame of the response's body, 1 ms to 1 h. `None` waits without limit.
+    /// Sets the longest wait for the next frame of the response's body, 1 ms to 1 h. `None` waits without
+    /// limit.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config.idle_timeout = timeout.into();
         self
     }
 
-    /// Sets the longest time of the whole call up to the response's head, 1 ms to 24 h: queues, attempts and waits. It
-    /// starts when the call first has to wait. With `None` only the parts have limits.
+    /// Sets the longest time of the whole call up to the response's head, 1 ms to 24 h: queues, attempts and
+    /// waits. It starts when the call first has to wait. With `None` only the parts have limits.
     /// [`CallOptions`](martello_outcome::CallOptions) set another deadline for one request.
     pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.config.deadline = deadline.into();
@@ -109,24 +112,25 @@ impl RetryBuilder {
         self
     }
 
-    /// Sets how many bytes of a streaming request body are kept for a later attempt, up to 64 MiB. A longer body is sent,
-    /// but not retried.
+    /// Sets how many bytes of a streaming request body are kept for a later attempt, up to 64 MiB. A longer
+    /// body is sent, but not retried.
     pub fn replay_cap(mut self, bytes: usize) -> Self {
         self.config.replay_cap = bytes;
         self
     }
 
-    /// Sets how much of a failed response's body is read so that its connection can be reused: at most `bytes`, for at
-    /// most `time`, up to 1 min. The layer reads during the wait, and starts the next attempt when both are over. Reading
-    /// takes at most half of the time that the wait leaves until the deadline. With zero bytes every body that is not empty
-    /// is dropped.
+    /// Sets how much of a failed response's body is read so that its connection can be reused: at most
+    /// `bytes`, for at most `time`, up to 1 min. The layer reads during the wait, and starts the next attempt
+    /// when both are over. Reading takes at most half of the time that the wait leaves until the deadline.
+    /// With zero bytes every body that is not empty is dropped.
     pub fn drain(mut self, bytes: u64, time: Duration) -> Self {
         self.config.drain_bytes = bytes;
         self.config.drain_time = time;
         self
     }
 
-    /// Sets the statuses that count as unavailable, instead of 503 and 504: each from 400 to 599, at least one.
+    /// Sets the statuses that count as unavailable, instead of 503 and 504: each from 400 to 599, at least
+    /// one.
     pub fn unavailable(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         match Classifier::unavailable(statuses) {
             Ok(classifier) => self.config.classifier = classifier,
@@ -135,8 +139,8 @@ impl RetryBuilder {
         self
     }
 
-    /// Retries after a 429 with a `Retry-After` (RFC 6585 §4), whatever the method, because the server did not process
-    /// the request.
+    /// Retries after a 429 with a `Retry-After` (RFC 6585 §4), whatever the method, because the server did
+    /// not process the request.
     pub fn retry_too_many_requests(mut self) -> Self {
         self.config.too_many_requests = true;
         self
@@ -154,9 +158,9 @@ impl RetryBuilder {
         self
     }
 
-    /// Reads each response's body to its end, at most `cap` bytes (1 to 1 GiB), before the call returns the response. A body
-    /// that is truncated or stalls is then a failed attempt like any other. The deadline includes the body. A body larger
-    /// than the cap fails the call.
+    /// Reads each response's body to its end, at most `cap` bytes (1 to 1 GiB), before the call returns the
+    /// response. A body that is truncated or stalls is then a failed attempt like any other. The deadline
+    /// includes the body. A body larger than the cap fails the call.
     ///
     /// A response to CONNECT and one that switches protocols are returned as they are.
     ///
@@ -169,10 +173,11 @@ impl RetryBuilder {
         self
     }
 
-    /// Sets the function that decides after each failed attempt, instead of [`AttemptView::default_decision`]. The number of
-    /// attempts, the deadline, the budget and the copy of the body still limit retries. The function is not called after
-    /// the last attempt, nor for a request that [can never be sent](martello_outcome::ErrorKind::Unsendable).
-    /// [`AttemptView::new`] creates an attempt to test it with.
+    /// Sets the function that decides after each failed attempt, instead of
+    /// [`AttemptView::default_decision`]. The number of attempts, the deadline, the budget and the copy of
+    /// the body still limit retries. The function is not called after the last attempt, nor for a request
+    /// that [can never be sent](martello_outcome::ErrorKind::Unsendable). [`AttemptView::new`] creates an
+    /// attempt to test it with.
     ///
     /// ```
     /// use martello_retry::{Decision, RetryLayer};

@@ -58,7 +58,8 @@ impl<C: CopyBody<B>, B> CallState<C, B> {
             && config.classifier.status(response.status()).is_success()
     }
 
-    /// Whether a response with this status has a body to read. A response that hands over the connection has none.
+    /// Whether a response with this status has a body to read. A response that hands over the connection has
+    /// none.
     pub(crate) fn has_body(&self, status: StatusCode) -> bool {
         self.may_have_body && !is_bodiless(status)
     }
@@ -102,8 +103,8 @@ impl<C, B> CallState<C, B> {
         self.history.number() == 1
     }
 
-    /// Starts the clocks that do not run yet, because the call has to wait. The clock of the attempt runs only in the
-    /// attempt. When it starts, the attempt has begun, and its token is spent.
+    /// Starts the clocks that do not run yet, because the call has to wait. The clock of the attempt runs
+    /// only in the attempt. When it starts, the attempt has begun, and its token is spent.
     pub(crate) fn on_pending(&mut self, pending: Pending) {
         if self.clocks.on_pending(pending) {
             self.payment.spend();

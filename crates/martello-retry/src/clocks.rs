@@ -20,8 +20,8 @@ impl Pending {
 
 /// The times of a call and of its current attempt. A call that never has to wait reads no clock.
 //
-// `Call` is generic, so that its code is generated in the user's crate. A function of this type that each attempt calls
-// is `#[inline]`, so that it can be inlined there.
+// `Call` is generic, so that its code is generated in the user's crate. A function of this type that each
+// attempt calls is `#[inline]`, so that it can be inlined there.
 pub(crate) struct Clocks {
     deadline: Option<Duration>,
     attempt_timeout: Option<Duration>,
@@ -29,8 +29,8 @@ pub(crate) struct Clocks {
     started: Option<Instant>,
     /// When the current attempt first had to wait while it was not queued.
     attempt_started: Option<Instant>,
-    /// Whether the current attempt was queued when it was last polled. Before the first poll this is unknown, because
-    /// a service may send as soon as it is called.
+    /// Whether the current attempt was queued when it was last polled. Before the first poll this is unknown,
+    /// because a service may send as soon as it is called.
     queued: bool,
 }
 
@@ -46,8 +46,8 @@ impl Clocks {
         self.queued = false;
     }
 
-    /// Starts the clock of the call, and in an attempt that of the attempt, if they do not run yet. Returns whether the
-    /// attempt's clock was started.
+    /// Starts the clock of the call, and in an attempt that of the attempt, if they do not run yet. Returns
+    /// whether the attempt's clock was started.
     pub(crate) fn on_pending(&mut self, pending: Pending) -> bool {
         self.queued = pending == Pending::BeforeAttempt;
         let starts_attempt = self.attempt_started.is_none() && !self.queued;

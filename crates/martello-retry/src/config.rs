@@ -4,7 +4,8 @@ use martello_outcome::{Classifier, Repeatable};
 
 use crate::{Budget, backoff::RandomBackoff, policy::Decide};
 
-/// The settings of a layer. [`RetryBuilder::build`](crate::RetryBuilder::build) has checked those of a layer that exists.
+/// The settings of a layer. [`RetryBuilder::build`](crate::RetryBuilder::build) has checked those of a layer
+/// that exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) attempts: u32,

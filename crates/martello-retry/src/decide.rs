@@ -1,4 +1,5 @@
-//! The decision after a failed attempt: what the call can still do, and what its [policy](crate::policy) says.
+//! The decision after a failed attempt: what the call can still do, and what its [policy](crate::policy)
+//! says.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,8 +24,9 @@ pub(crate) struct FailedAttempt<'a> {
 }
 
 impl<C: CopyBody<B>, B> CallState<C, B> {
-    /// Decides in this order: whether the request can be sent again, whether it should be, whether there is time, and
-    /// whether the budget pays. The call switches to the copy of the body last: a payment can be undone, this cannot.
+    /// Decides in this order: whether the request can be sent again, whether it should be, whether there is
+    /// time, and whether the budget pays. The call switches to the copy of the body last: a payment can be
+    /// undone, this cannot.
     pub(crate) fn decide(&mut self, failed: &FailedAttempt<'_>) -> RetryAction<B> {
         if !self.may_retry(failed) || !self.snapshot.is_intact(&self.copy) {
             return RetryAction::Stop(None);
@@ -49,8 +51,8 @@ impl<C: CopyBody<B>, B> CallState<C, B> {
         RetryAction::Retry(Box::new(next), wait)
     }
 
-    /// Whether a retry is possible at all. Without a user's `decide` a rejection is final, and the request need not be
-    /// built again.
+    /// Whether a retry is possible at all. Without a user's `decide` a rejection is final, and the request
+    /// need not be built again.
     fn may_retry(&self, failed: &FailedAttempt<'_>) -> bool {
         let rejected = failed.outcome == Outcome::Rejected && self.config.decide.is_none();
         self.history.number() < self.config.attempts && !rejected

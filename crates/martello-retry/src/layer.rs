@@ -7,8 +7,8 @@ use crate::{Budget, ByTryCopy, CopyWith, Retry, config::Config};
 
 /// A layer that retries a request when that is safe, useful, and affordable for the server.
 ///
-/// The value owns the budget and the generator of jitter. Its clones, and all services made from them, share both, also
-/// over different clients.
+/// The value owns the budget and the generator of jitter. Its clones, and all services made from them, share
+/// both, also over different clients.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,8 +29,8 @@ pub struct RetryLayer<C = ByTryCopy> {
 }
 
 impl RetryLayer {
-    /// Copies bodies with this function, for bodies without [`TryCopy`](martello_body::TryCopy). A request for which it
-    /// returns `None` is sent once.
+    /// Copies bodies with this function, for bodies without [`TryCopy`](martello_body::TryCopy). A request
+    /// for which it returns `None` is sent once.
     ///
     /// ```
     /// use martello_retry::RetryLayer;

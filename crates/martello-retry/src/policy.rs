@@ -1,5 +1,5 @@
-//! A failed attempt as a policy sees it, and the default decision: whether to retry, and after which wait. No I/O, no
-//! clock, no sleeping. `decide.rs` adds what the call can still do.
+//! A failed attempt as a policy sees it, and the default decision: whether to retry, and after which wait. No
+//! I/O, no clock, no sleeping. `decide.rs` adds what the call can still do.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -77,8 +77,8 @@ pub struct AttemptView<'a> {
 }
 
 impl<'a> AttemptView<'a> {
-    /// Creates a first attempt of a request that is not repeatable, without response, error, backoff or deadline. Tests of a
-    /// decision set the fields that they need.
+    /// Creates a first attempt of a request that is not repeatable, without response, error, backoff or
+    /// deadline. Tests of a decision set the fields that they need.
     #[must_use]
     pub fn new(request: RequestHead<'a>, outcome: Outcome) -> Self {
         Self {
@@ -106,10 +106,10 @@ impl AttemptView<'_> {
         self.backoff.max(asked.unwrap_or(Duration::ZERO))
     }
 
-    /// The decision of a layer without [`decide`](crate::RetryBuilder::decide). It retries an unsent request always, an
-    /// unavailable or ambiguous one if the request is repeatable, and a 429 with a `Retry-After` if the layer is set to
-    /// [`retry_too_many_requests`](crate::RetryBuilder::retry_too_many_requests). It stops if `Retry-After` exceeds the
-    /// cap, because a retry before that time would only add load.
+    /// The decision of a layer without [`decide`](crate::RetryBuilder::decide). It retries an unsent request
+    /// always, an unavailable or ambiguous one if the request is repeatable, and a 429 with a `Retry-After`
+    /// if the layer is set to [`retry_too_many_requests`](crate::RetryBuilder::retry_too_many_requests). It
+    /// stops if `Retry-After` exceeds the cap, because a retry before that time would only add load.
     #[must_use]
     pub fn default_decision(&self) -> Decision {
         let again = match self.outcome {
@@ -130,8 +130,8 @@ impl AttemptView<'_> {
         }
     }
 
-    /// Whether the server rejected the request unprocessed and sent the time of a retry: 429 with a `Retry-After`
-    /// (RFC 6585 §4).
+    /// Whether the server rejected the request unprocessed and sent the time of a retry: 429 with a
+    /// `Retry-After` (RFC 6585 §4).
     fn is_rate_limited(&self) -> bool {
         let status = self.response.map(|response| response.status);
         status == Some(StatusCode::TOO_MANY_REQUESTS)

@@ -11,7 +11,8 @@ use tower_service::Service;
 
 use crate::{ByTryCopy, CopyBody, ResponseFuture, RetryBody, call::CallState, config::Config};
 
-/// The service of a [`RetryLayer`](crate::RetryLayer). It retries a request when that is safe, useful and affordable.
+/// The service of a [`RetryLayer`](crate::RetryLayer). It retries a request when that is safe, useful and
+/// affordable.
 ///
 /// Clones share the budget. An idle clone holds nothing.
 #[derive(Clone)]

@@ -18,8 +18,8 @@ struct Rest<B> {
     uri: Uri,
     version: Version,
     extensions: Extensions,
-    /// Replaces the extensions if they hold nothing else: a clone of the notes allocates nothing, a clone of the map
-    /// does.
+    /// Replaces the extensions if they hold nothing else: a clone of the notes allocates nothing, a clone of
+    /// the map does.
     notes: Option<CallNotes>,
     body: B,
 }
@@ -29,8 +29,8 @@ impl<B> Snapshot<B> {
         Self { headers: Headers::default(), rest: None }
     }
 
-    /// Copies the head of this request, and takes this body. Fills `self` in place, because the value is large and
-    /// returning it would move it once more.
+    /// Copies the head of this request, and takes this body. Fills `self` in place, because the value is
+    /// large and returning it would move it once more.
     pub(crate) fn keep(&mut self, request: &Request<B>, body: B) {
         self.headers.push(request.headers());
         let extensions = request.extensions();
@@ -51,8 +51,8 @@ impl<B> Snapshot<B> {
         self.rest.as_ref().is_some_and(|rest| copy.is_intact(&rest.body))
     }
 
-    /// Rebuilds the request. Returns `None` if there is none or it cannot be built. If there may be `more` attempts,
-    /// keeps another copy.
+    /// Rebuilds the request. Returns `None` if there is none or it cannot be built. If there may be `more`
+    /// attempts, keeps another copy.
     pub(crate) fn request(&mut self, copy: &impl CopyBody<B>, cap: usize, more: bool) -> Option<Request<B>> {
         let Rest { method, uri, version, extensions, notes, body } = self.rest.take()?;
         let mut request = Request::new(());
@@ -72,8 +72,8 @@ impl<B> Snapshot<B> {
 
 /// Headers as bytes. The lengths of name and value precede each header.
 ///
-/// A clone of the `HeaderMap` would allocate for each call. The bytes become a map again only for a second attempt. They
-/// are not pooled, because a pool would keep `Authorization`.
+/// A clone of the `HeaderMap` would allocate for each call. The bytes become a map again only for a second
+/// attempt. They are not pooled, because a pool would keep `Authorization`.
 #[derive(Default)]
 struct Headers {
     short: ArrayVec<u8, { Self::SHORT }>,
@@ -82,7 +82,8 @@ struct Headers {
 }
 
 impl Headers {
-    /// Headers up to this length, in bytes, allocate nothing. More space would move with the futures of all calls.
+    /// Headers up to this length, in bytes, allocate nothing. More space would move with the futures of all
+    /// calls.
     const SHORT: usize = 256;
 
     /// Marks a sensitive value, in the word of its length.

@@ -17,8 +17,8 @@ use crate::{
 pub(crate) enum Step<B, R> {
     /// Returns this result.
     Return(Result<Response<RetryBody<R>>, CallError>),
-    /// Reads the response's body to its end. `returned_failure` is the outcome of a failed attempt whose response the
-    /// call returns.
+    /// Reads the response's body to its end. `returned_failure` is the outcome of a failed attempt whose
+    /// response the call returns.
     Collect { head: Parts, body: R, cap: usize, returned_failure: Option<Outcome> },
     /// Drains the failed response's body, and waits.
     Wait { body: Option<R>, wait: Duration, request: Box<Request<B>> },
@@ -78,7 +78,8 @@ where
         (Ok(_), None, _) => fail(call, deadline_error(Outcome::Ambiguous)),
         // The history already has this attempt, with the outcome of its status.
         (Err(error), _, Some(_)) => fail(call, error),
-        // There is no time for another attempt, or the server processed the request and would answer the same again.
+        // There is no time for another attempt, or the server processed the request and would answer the same
+        // again.
         (Err(error), head, None) if error.kind() == ErrorKind::Deadline || error.outcome().is_success() => {
             call.record(error.outcome(), head.as_ref().map(ResponseHead::of_parts), Some(&error));
             fail(call, error)
@@ -132,7 +133,8 @@ where
     }
 }
 
-/// Handles a timeout of the attempt or of the call. `drop` drops the attempt, whose layers learn why from [`Abandoned`].
+/// Handles a timeout of the attempt or of the call. `drop` drops the attempt, whose layers learn why from
+/// [`Abandoned`].
 pub(crate) fn timed_out<C, B, R>(
     call: &mut CallState<C, B>,
     kind: ErrorKind,

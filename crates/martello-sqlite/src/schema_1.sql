@@ -1,5 +1,5 @@
--- Version 1. Times and durations are microseconds; times count from 1970.
--- States: 0 ready, 1 leased, 2 done, 3 dead, 4 cancelled. Reasons, outcomes and events are stored as their words.
+-- Version 1. Times and durations are microseconds; times count from 1970. States: 0 ready, 1 leased, 2 done,
+-- 3 dead, 4 cancelled. Reasons, outcomes and events are stored as their words.
 
 CREATE TABLE queue (
     name TEXT PRIMARY KEY NOT NULL,
@@ -51,7 +51,8 @@ CREATE TABLE entry (
     last_tracking_id TEXT,
     kept INTEGER NOT NULL DEFAULT 0,
     job BLOB,
-    -- 1 if a replay has made the entry ready, or its cancellation has made it dead again, and nothing changed it since.
+    -- 1 if a replay has made the entry ready, or its cancellation has made it dead again, and nothing changed
+    -- it since.
     untouched INTEGER NOT NULL DEFAULT 0,
     superseded_by BLOB
 ) STRICT;

@@ -1,11 +1,13 @@
--- Version 3: holds by authority, and marks of overtaken dead letters. The program then fills in what SQL cannot.
+-- Version 3: holds by authority, and marks of overtaken dead letters. The program then fills in what SQL
+-- cannot.
 
 -- Renamed, so that every statement of an older program that has the file open fails, instead of only some.
 ALTER TABLE entry RENAME TO outbox;
 
 -- The authority of the last revision. (Every entry has one, but a column that is added needs a default.)
 ALTER TABLE outbox ADD COLUMN authority TEXT NOT NULL DEFAULT '';
--- Whether a newer request of the queue and key was delivered since the entry died: 0 no, 1 possibly, 2 certainly.
+-- Whether a newer request of the queue and key was delivered since the entry died: 0 no, 1 possibly, 2
+-- certainly.
 ALTER TABLE outbox ADD COLUMN overtaken INTEGER NOT NULL DEFAULT 0;
 
 -- Steps from authority to authority, however many entries each has.

@@ -48,8 +48,9 @@ impl State {
     }
 }
 
-/// The host in lower case, and the port if it is not the scheme's default. Journals keep digests of this form, so it stays
-/// apart from `HostPort::canonical`: it keeps a port 0, and every port if there is no scheme.
+/// The host in lower case, and the port if it is not the scheme's default. Journals keep digests of this
+/// form, so it stays apart from `HostPort::canonical`: it keeps a port 0, and every port if there is no
+/// scheme.
 fn normalised(authority: &Authority, uri: &Uri) -> String {
     let host = authority.host().to_ascii_lowercase();
     match authority.port_u16() {

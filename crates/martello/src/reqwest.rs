@@ -14,18 +14,19 @@ use tower_service::Service;
 
 /// A service of `http` requests over [reqwest](::reqwest)'s client, to build a stack on.
 ///
-/// One attempt is one request. Therefore this service turns off reqwest's redirects and retries. Otherwise a POST that
-/// is answered with 303, and whose redirect target refuses the connection, would count as unsent. A redirect is returned
-/// as a response; to follow it, put tower-http's `FollowRedirect` around the finished stack, where each request has its
-/// own attempts.
+/// One attempt is one request. Therefore this service turns off reqwest's redirects and retries. Otherwise a
+/// POST that is answered with 303, and whose redirect target refuses the connection, would count as unsent. A
+/// redirect is returned as a response; to follow it, put tower-http's `FollowRedirect` around the finished
+/// stack, where each request has its own attempts.
 ///
-/// reqwest normalizes URLs by the WHATWG standard: it sends `/a/../b` as `/b`. hyper sends the `Uri` unchanged.
+/// reqwest normalizes URLs by the WHATWG standard: it sends `/a/../b` as `/b`. hyper sends the `Uri`
+/// unchanged.
 ///
-/// Bodies stream in both directions. The request's extensions are not passed to reqwest. The error is reqwest's own; the
-/// stack finds out from its sources whether the request was sent (over HTTP/2, enable this crate's feature `h2`). A
-/// request that reqwest cannot build, such as one for a URL without a host or with another scheme than HTTP's, is
-/// [never sent](crate::ErrorKind::Unsendable). A timeout that is set on the client makes the attempt
-/// [ambiguous](crate::Outcome::Ambiguous), as the attempt timeout does.
+/// Bodies stream in both directions. The request's extensions are not passed to reqwest. The error is
+/// reqwest's own; the stack finds out from its sources whether the request was sent (over HTTP/2, enable this
+/// crate's feature `h2`). A request that reqwest cannot build, such as one for a URL without a host or with
+/// another scheme than HTTP's, is [never sent](crate::ErrorKind::Unsendable). A timeout that is set on the
+/// client makes the attempt [ambiguous](crate::Outcome::Ambiguous), as the attempt timeout does.
 ///
 /// Clones share the client's connections. Dropping the future cancels the request.
 ///
@@ -52,7 +53,8 @@ impl ReqwestService {
     ///
     /// # Errors
     ///
-    /// When reqwest cannot build the client, because TLS cannot be set up or a proxy of the environment is invalid.
+    /// When reqwest cannot build the client, because TLS cannot be set up or a proxy of the environment is
+    /// invalid.
     pub fn new(client: ClientBuilder) -> Result<Self, Error> {
         let client = client.redirect(redirect::Policy::none()).retry(retry::never()).build()?;
         Ok(Self { client })
@@ -133,7 +135,8 @@ impl Future for ReqwestFuture {
             StateProjection::Sent { response } => {
                 let response = ready!(response.poll(cx));
                 self.set(Self { state: State::Invalid { error: None } });
-                // The URL may contain secrets, escaped by reqwest so that the masking of the log would not find them.
+                // The URL may contain secrets, escaped by reqwest so that the masking of the log would not
+                // find them.
                 Poll::Ready(response.map(Response::from).map_err(Error::without_url))
             }
             StateProjection::Invalid { error } => match error.take() {

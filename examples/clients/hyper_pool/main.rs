@@ -1,6 +1,6 @@
-//! A stack over a client that is composed from hyper-util's `client::pool`. For each origin, the client connects over TLS,
-//! and the server chooses the protocol. With HTTP/2 all requests share one connection. With HTTP/1.1 each request uses a
-//! connection of its own, and returns it to the pool.
+//! A stack over a client that is composed from hyper-util's `client::pool`. For each origin, the client
+//! connects over TLS, and the server chooses the protocol. With HTTP/2 all requests share one connection.
+//! With HTTP/1.1 each request uses a connection of its own, and returns it to the pool.
 //!
 //! ```text
 //! cargo run --example hyper_pool
@@ -46,14 +46,15 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The types of hyper-util's pools cannot be named. The box gives the client a type for the fields of a struct.
+/// The types of hyper-util's pools cannot be named. The box gives the client a type for the fields of a
+/// struct.
 type Client = BoxCloneSyncService<Request<Body>, Response<UnsyncBoxBody<Bytes, hyper::Error>>, CallError>;
 
 /// How many closed connections an attempt skips before it fails.
 const MAX_CLOSED: u32 = 16;
 
-/// Composes the client. Only this client knows which failures happen before the request is sent, so it reports them as
-/// `CallError::unsent`.
+/// Composes the client. Only this client knows which failures happen before the request is sent, so it
+/// reports them as `CallError::unsent`.
 fn client(https: HttpsConnector<HttpConnector>) -> Client {
     let origin = move |_: &Uri| {
         let http1 = ServiceBuilder::new()
@@ -82,8 +83,8 @@ fn client(https: HttpsConnector<HttpConnector>) -> Client {
                 let mut connection = connecting.await.map_err(unconnected)?;
                 match connection.ready().await {
                     Ok(_) => break connection,
-                    // The connection closed while it was idle, and is not returned to the pool. The pool may hold
-                    // more closed connections than a call has attempts, so take the next one here.
+                    // The connection closed while it was idle, and is not returned to the pool. The pool may
+                    // hold more closed connections than a call has attempts, so take the next one here.
                     Err(_) if closed < MAX_CLOSED => closed += 1,
                     Err(error) => return Err(CallError::unsent(ErrorKind::Transport, error)),
                 }

@@ -1,4 +1,5 @@
-//! Shared by the examples of clients: the API that they call, a log that they can search, and the checks of a run.
+//! Shared by the examples of clients: the API that they call, a log that they can search, and the checks of a
+//! run.
 
 mod log;
 mod planner;

@@ -1,5 +1,5 @@
-//! The API that the examples call: a route planner behind a load balancer. The first request for each order gets a 503,
-//! because no server is available. A request for a plan never gets a response.
+//! The API that the examples call: a route planner behind a load balancer. The first request for each order
+//! gets a 503, because no server is available. A request for a plan never gets a response.
 
 use std::{
     collections::BTreeMap,

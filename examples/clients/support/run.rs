@@ -17,8 +17,8 @@ use crate::{BoxError, Log, Planner};
 /// How long an example waits for a plan before it cancels the call.
 pub const PLAN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Writes an order, which takes two attempts, over this version of HTTP. Then requests a plan, and cancels the call. Checks
-/// the results and the log of both calls.
+/// Writes an order, which takes two attempts, over this version of HTTP. Then requests a plan, and cancels
+/// the call. Checks the results and the log of both calls.
 ///
 /// # Errors
 ///
@@ -77,8 +77,8 @@ impl Run {
         }
     }
 
-    /// Checks that there was a retry, and that the history and the log contain the Trackingid that the server gave to each
-    /// attempt.
+    /// Checks that there was a retry, and that the history and the log contain the Trackingid that the server
+    /// gave to each attempt.
     ///
     /// # Errors
     ///

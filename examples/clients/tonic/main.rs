@@ -1,8 +1,8 @@
-//! A stack over a tonic channel. A gRPC server can be unavailable in two ways: a proxy answers 503, or the server answers
-//! 200 with the gRPC status UNAVAILABLE.
+//! A stack over a tonic channel. A gRPC server can be unavailable in two ways: a proxy answers 503, or the
+//! server answers 200 with the gRPC status UNAVAILABLE.
 //!
-//! Every gRPC call is a POST, which the stack retries only if you allow it: with `assume_idempotent` for the whole stack, or
-//! with `CallOptions` in the extensions of one request.
+//! Every gRPC call is a POST, which the stack retries only if you allow it: with `assume_idempotent` for the
+//! whole stack, or with `CallOptions` in the extensions of one request.
 //!
 //! ```text
 //! cargo run --example tonic
@@ -49,8 +49,8 @@ async fn main() -> Result<(), BoxError> {
     run.finish()
 }
 
-/// Maps the gRPC status UNAVAILABLE in the head of a 200 to a 503, which the stack retries. tonic reads the gRPC status
-/// whatever the HTTP status is.
+/// Maps the gRPC status UNAVAILABLE in the head of a 200 to a 503, which the stack retries. tonic reads the
+/// gRPC status whatever the HTTP status is.
 fn as_http<B>(mut response: Response<B>) -> Response<B> {
     let status = Status::from_header_map(response.headers());
     if status.is_some_and(|status| status.code() == Code::Unavailable) {

@@ -1,5 +1,6 @@
-//! The planner as a gRPC server. The first attempt to write an order gets a 503 from the proxy. The second gets UNAVAILABLE
-//! from a server that is shutting down. The third succeeds. A request for a plan never gets a response.
+//! The planner as a gRPC server. The first attempt to write an order gets a 503 from the proxy. The second
+//! gets UNAVAILABLE from a server that is shutting down. The third succeeds. A request for a plan never gets
+//! a response.
 
 use std::sync::{
     Arc,

@@ -46,7 +46,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 0..200)
 }
 
-/// Responds to each request at once, with a body that does not end. Asserts that the instance that was readied is called.
+/// Responds to each request at once, with a body that does not end. Asserts that the instance that was
+/// readied is called.
 #[derive(Default)]
 struct Client {
     shared: Rc<RefCell<Shared>>,

@@ -37,7 +37,8 @@ async fn calls_that_end_in_every_way_leave_nothing_behind() {
     assert_eq!((usage.in_flight, usage.open_bodies, usage.waiting), (0, 0, 0));
 }
 
-/// The client is ready for two concurrent requests and the limit permits three, so that requests often step aside.
+/// The client is ready for two concurrent requests and the limit permits three, so that requests often step
+/// aside.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_over_a_client_that_is_often_not_ready_all_end() {
     let layer = ConcurrencyLimitLayer::new(3).unwrap();

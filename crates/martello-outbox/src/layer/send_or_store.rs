@@ -29,7 +29,8 @@ where
 {
     let (request, body) = with_key(request);
     let key = outbox.order_key(RequestHead::from(&request));
-    // Held until the call has a response or is stored. Before that it is unknown whether a newer call has to wait.
+    // Held until the call has a response or is stored. Before that it is unknown whether a newer call has to
+    // wait.
     let _guard = outbox.lock_key(key.as_ref()).await;
     let state = match &key {
         Some(key) => outbox.key_state(key).await?,

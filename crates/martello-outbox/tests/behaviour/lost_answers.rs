@@ -1,4 +1,5 @@
-//! Over a real socket: a call whose first answer is lost, and whose next attempt meets what that one has done.
+//! Over a real socket: a call whose first answer is lost, and whose next attempt meets what that one has
+//! done.
 
 use std::time::Duration;
 

@@ -17,7 +17,8 @@ async fn what_was_handed_to_the_service_before_a_shutdown_is_not_given_back() {
     let called = Arc::new(Notify::new());
     let (monitor, monitored) = std::sync::mpsc::channel::<martello_outbox::WorkerMonitor>();
     let (monitored, stop) = (Arc::new(std::sync::Mutex::new(monitored)), called.clone());
-    // As a buffer does: the request is on its way when `call` returns, whether or not its future is ever polled.
+    // As a buffer does: the request is on its way when `call` returns, whether or not its future is ever
+    // polled.
     let service = service_fn(move |_: Request<Body>| {
         called.notify_one();
         let monitor = monitored.lock().unwrap().recv().unwrap();

@@ -220,7 +220,8 @@ pub(crate) fn seconds(seconds: u64) -> std::time::Duration {
     std::time::Duration::from_secs(seconds)
 }
 
-/// This, which fails if it is woken more often than it has reason to: without a pause, it would leave no time to pass.
+/// This, which fails if it is woken more often than it has reason to: without a pause, it would leave no time
+/// to pass.
 pub(crate) async fn woken_at_most<F: Future>(times: usize, future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     let mut polls = 0;

@@ -22,9 +22,9 @@ enum CursorKind {
 
 /// Pages with a JSON body that names the next page: `{"data": […], "cursor": {"next": "…"}}`.
 ///
-/// An absent, null or empty cursor ends the stream; a list that is absent or `null` is an error. A cursor that is an
-/// absolute URL is a link to the next page. Any other cursor is a token: it is sent as a query parameter of the first
-/// page's URL.
+/// An absent, null or empty cursor ends the stream; a list that is absent or `null` is an error. A cursor
+/// that is an absolute URL is a link to the next page. Any other cursor is a token: it is sent as a query
+/// parameter of the first page's URL.
 ///
 /// # Defaults
 ///
@@ -87,15 +87,15 @@ impl<T> JsonCursor<T> {
         Ok(self)
     }
 
-    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers report a failure
-    /// with status 200 and `null` in place of the list.
+    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers
+    /// report a failure with status 200 and `null` in place of the list.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self
     }
 
-    /// Sets where the cursor of the next page is: a member name, or a JSON Pointer (RFC 6901) through objects. A wrong
-    /// pointer looks like the end of the list, so test it with a list of two pages.
+    /// Sets where the cursor of the next page is: a member name, or a JSON Pointer (RFC 6901) through
+    /// objects. A wrong pointer looks like the end of the list, so test it with a list of two pages.
     ///
     /// # Errors
     ///

@@ -24,7 +24,8 @@ impl<'a> Document<'a> {
         serde_json::from_slice(body).map(Self).map_err(ParseError::new)
     }
 
-    /// Decodes the items of this list. An absent list is an error, because servers report failures with status 200.
+    /// Decodes the items of this list. An absent list is an error, because servers report failures with
+    /// status 200.
     pub(super) fn items<T: DeserializeOwned>(
         &self,
         ItemList { at, null_is_empty }: &ItemList,

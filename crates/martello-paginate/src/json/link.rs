@@ -15,8 +15,9 @@ use crate::{PageResponse, Paged, ParseError, ParsedPage, Position};
 
 /// Pages with a JSON body and a `Link` header with `rel="next"` that names the next page (RFC 8288).
 ///
-/// There may be several `Link` headers with several links each. A link may be relative to the URL of its page. The stream
-/// ends at a page without such a link. A malformed header without such a link is an error, not the end.
+/// There may be several `Link` headers with several links each. A link may be relative to the URL of its
+/// page. The stream ends at a page without such a link. A malformed header without such a link is an error,
+/// not the end.
 ///
 /// ```
 /// use martello_paginate::JsonLink;
@@ -58,8 +59,8 @@ impl<T> JsonLink<T> {
         Ok(self)
     }
 
-    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers report a failure
-    /// with status 200 and `null` in place of the list.
+    /// Accepts `null` as an empty list. By default `null` is an error, like an absent list: many servers
+    /// report a failure with status 200 and `null` in place of the list.
     pub fn null_is_empty(mut self) -> Self {
         self.items.null_is_empty = true;
         self

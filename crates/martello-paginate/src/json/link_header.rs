@@ -4,8 +4,8 @@ use http::{HeaderMap, header};
 
 use crate::ParseError;
 
-/// The target of the first link with `rel="next"`. `same` returns whether an `anchor` is the page itself: a link with
-/// another anchor belongs to another resource (§3.2).
+/// The target of the first link with `rel="next"`. `same` returns whether an `anchor` is the page itself: a
+/// link with another anchor belongs to another resource (§3.2).
 pub(super) fn next(headers: &HeaderMap, same: impl Fn(&str) -> bool) -> Result<Option<String>, ParseError> {
     let mut unread = false;
     for line in headers.get_all(header::LINK) {

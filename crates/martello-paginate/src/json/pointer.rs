@@ -1,7 +1,7 @@
 use martello_outcome::ConfigError;
 
-/// A path to a value through the objects of a document: a member name, or a JSON Pointer (RFC 6901). The empty path is
-/// the document itself.
+/// A path to a value through the objects of a document: a member name, or a JSON Pointer (RFC 6901). The
+/// empty path is the document itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pointer {
     names: Vec<Box<str>>,

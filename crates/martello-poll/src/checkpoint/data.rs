@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 pub struct Checkpoint {
     /// The [fingerprint](crate::Source::fingerprint) of the source.
     pub source: String,
-    /// The start of the requested range while there is no watermark, and after a resync; `None` for everything. It is
-    /// [computed once](crate::Source::start), and `None` in a checkpoint of an older version.
+    /// The start of the requested range while there is no watermark, and after a resync; `None` for
+    /// everything. It is [computed once](crate::Source::start), and `None` in a checkpoint of an older
+    /// version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
-    /// All changes before this time are delivered, by the server's clock; `None` before the end of the first pass.
+    /// All changes before this time are delivered, by the server's clock; `None` before the end of the first
+    /// pass.
     pub watermark: Option<Timestamp>,
     /// The items that are already delivered and that the next pass may list again.
     pub delivered: Vec<Delivered>,
@@ -29,9 +31,11 @@ impl Checkpoint {
         Self { source, start: None, watermark: None, delivered: Vec::new() }
     }
 
-    /// Moves the start to this time or to that of the next pass, whichever is earlier. Returns whether it changed.
+    /// Moves the start to this time or to that of the next pass, whichever is earlier. Returns whether it
+    /// changed.
     pub(crate) fn begin_at(&mut self, start: Option<Timestamp>, since: Option<Timestamp>) -> bool {
-        // A start that was not saved, or that the caller computes again, may be later than the poll's progress.
+        // A start that was not saved, or that the caller computes again, may be later than the poll's
+        // progress.
         let earliest = |start| [Some(start), self.start, since.filter(|_| self.start.is_none())];
         let start = match start {
             Some(start) => earliest(start).into_iter().flatten().min(),

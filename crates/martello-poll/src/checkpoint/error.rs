@@ -43,7 +43,8 @@ pub struct CheckpointError {
 }
 
 impl CheckpointError {
-    /// An error with this message: in lower case, without a full stop and without a secret. It says what to do next.
+    /// An error with this message: in lower case, without a full stop and without a secret. It says what to
+    /// do next.
     #[must_use]
     pub fn new(kind: CheckpointErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }

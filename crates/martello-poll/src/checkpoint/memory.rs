@@ -10,8 +10,8 @@ use super::{
     ParkedFilter, ParkedId, Save, Saved, parked::ParkedItems,
 };
 
-/// A checkpoint in memory, for tests, and for a poll that may start over with its process. A clone is the same
-/// checkpoint. Its leases use tokio's clock.
+/// A checkpoint in memory, for tests, and for a poll that may start over with its process. A clone is the
+/// same checkpoint. Its leases use tokio's clock.
 ///
 /// ```
 /// use std::time::Duration;

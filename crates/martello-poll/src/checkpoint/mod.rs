@@ -23,12 +23,14 @@ pub type CheckpointFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Checkpo
 ///
 /// # What every engine promises
 ///
-/// - Each operation is atomic, even if the process is killed. Its effect is durable once its future has completed.
+/// - Each operation is atomic, even if the process is killed. Its effect is durable once its future has
+///   completed.
 /// - Any number of stores on the same data, in any number of processes, behave like one store.
-/// - One poller holds the checkpoint at a time. Each holder has its own [`Fence`], which is never used twice. A poller
-///   that has lost the checkpoint cannot save.
+/// - One poller holds the checkpoint at a time. Each holder has its own [`Fence`], which is never used twice.
+///   A poller that has lost the checkpoint cannot save.
 ///
-/// The test suite in the feature `conformance` checks this. [`MemoryCheckpoint`] is the shortest implementation.
+/// The test suite in the feature `conformance` checks this. [`MemoryCheckpoint`] is the shortest
+/// implementation.
 ///
 /// ```
 /// use martello_poll::{CheckpointError, CheckpointStore, ParkedFilter};
@@ -40,16 +42,16 @@ pub type CheckpointFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Checkpo
 /// }
 /// ```
 pub trait CheckpointStore: fmt::Debug + Send + Sync + 'static {
-    /// Acquires the checkpoint for this long, unless another poller holds it. An expired lease stays with its holder until
-    /// another poller acquires it.
+    /// Acquires the checkpoint for this long, unless another poller holds it. An expired lease stays with its
+    /// holder until another poller acquires it.
     fn acquire(&self, lease: Duration) -> CheckpointFuture<'_, Acquired>;
 
     /// Extends the lease to this long from now. Returns whether the checkpoint was still held.
     fn renew(&self, fence: Fence, lease: Duration) -> CheckpointFuture<'_, bool>;
 
-    /// Saves all of this or nothing: it first removes the unparked items, then saves the checkpoint and the newly parked
-    /// items. An item with the same key, stamp and text as a parked one is not parked again. A poller that does not
-    /// hold the checkpoint saves nothing.
+    /// Saves all of this or nothing: it first removes the unparked items, then saves the checkpoint and the
+    /// newly parked items. An item with the same key, stamp and text as a parked one is not parked again. A
+    /// poller that does not hold the checkpoint saves nothing.
     ///
     /// Fails with [`CheckpointErrorKind::Full`] if more than [`Parked::MAX_ITEMS`], or than
     /// [`Parked::MAX_BYTES`] of them, would be parked.

@@ -95,7 +95,8 @@ impl fmt::Display for Parked {
 }
 
 impl Parked {
-    /// The most items that may be parked. The poll stops there, because so many failures have another cause than single items.
+    /// The most items that may be parked. The poll stops there, because so many failures have another cause
+    /// than single items.
     pub const MAX_ITEMS: usize = 10_000;
 
     /// The most bytes that the JSON texts of all parked items may have.

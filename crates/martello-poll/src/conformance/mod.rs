@@ -1,6 +1,7 @@
 //! Tests that an engine keeps the promises of [`CheckpointStore`], with the same scenarios for every engine.
 //!
-//! Implement [`Engine`] to create data and open stores. `tests!` then makes one `#[test]` for each [`Scenario`]:
+//! Implement [`Engine`] to create data and open stores. `tests!` then makes one `#[test]` for each
+//! [`Scenario`]:
 //!
 //! ```
 //! use martello_poll::{MemoryCheckpoint, conformance};
@@ -26,8 +27,8 @@
 //! ```
 //!
 //! Each scenario opens two stores on its data, because [any number of stores behave like
-//! one](CheckpointStore#what-every-engine-promises). The scenario about leases sleeps in real time, for at most two
-//! seconds, because the engine has its own clock.
+//! one](CheckpointStore#what-every-engine-promises). The scenario about leases sleeps in real time, for at
+//! most two seconds, because the engine has its own clock.
 
 mod engine;
 mod scenarios;

@@ -6,7 +6,8 @@ use super::{FinishedPass, Poller, pending::park};
 use crate::PollError;
 
 impl Poller {
-    /// Handles an acknowledgement: the first `count` items of the batch were processed, or rejected for these reasons.
+    /// Handles an acknowledgement: the first `count` items of the batch were processed, or rejected for these
+    /// reasons.
     pub(crate) async fn acknowledge(
         &mut self,
         count: usize,
@@ -39,7 +40,8 @@ impl Poller {
         if self.unsaved.required { self.save().await } else { Ok(()) }
     }
 
-    /// Ends a pass whose items are all acknowledged: moves the watermark, which takes effect when it is saved.
+    /// Ends a pass whose items are all acknowledged: moves the watermark, which takes effect when it is
+    /// saved.
     pub(super) fn end_pass(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         let (began, items) = (pass.began, pass.items);

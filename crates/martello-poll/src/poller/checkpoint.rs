@@ -30,7 +30,8 @@ impl Poller {
         self.checkpoint = checkpoint.filter(|_| !other).unwrap_or_else(|| Checkpoint::fresh(source));
         let since = self.since();
         let changed = self.checkpoint.begin_at(self.source.start(), since);
-        // The start is saved before the first request, but the checkpoint of another source stays until this one answers.
+        // The start is saved before the first request, but the checkpoint of another source stays until this
+        // one answers.
         self.unsaved.required |= changed && !other;
         self.unsaved.after_response |= changed && other;
         self.delivered.load(std::mem::take(&mut self.checkpoint.delivered));

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::{Delivered, ItemVersion};
 
-/// The delivered items, by stamp and key. Above its limit it forgets the oldest stamps; such items are delivered again.
+/// The delivered items, by stamp and key. Above its limit it forgets the oldest stamps; such items are
+/// delivered again.
 #[derive(Debug)]
 pub(super) struct DeliveredItems {
     versions: BTreeSet<ItemVersion>,

@@ -43,7 +43,8 @@ impl Poller {
         Step::Resync { gap, reason }
     }
 
-    /// The source no longer lists changes since the stored start: the poller requests everything since the new one.
+    /// The source no longer lists changes since the stored start: the poller requests everything since the
+    /// new one.
     fn begin_again_at(&mut self, start: Option<Timestamp>, retry_after: Option<Duration>) -> Step {
         let kept = std::mem::replace(&mut self.checkpoint.start, start);
         let gap = start.zip(kept).and_then(|(start, kept)| start.duration_since(kept).try_into().ok());

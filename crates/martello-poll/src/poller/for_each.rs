@@ -7,8 +7,9 @@ use super::{Poller, Stopper};
 use crate::{Event, Item, PollError};
 
 impl Poller {
-    /// Calls this function with each item, one after the other, until the poller is [stopped](Self::stopper). If the
-    /// function fails or an item does not have its type, the item is parked with the reason, and the poll continues.
+    /// Calls this function with each item, one after the other, until the poller is [stopped](Self::stopper).
+    /// If the function fails or an item does not have its type, the item is parked with the reason, and the
+    /// poll continues.
     ///
     /// The other events of [`next`](Self::next) are logged with `tracing`.
     ///

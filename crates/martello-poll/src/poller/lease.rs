@@ -28,7 +28,8 @@ impl Lease {
             loop {
                 tokio::time::sleep(lease / 3).await;
                 let Some(store) = store.upgrade() else { return };
-                // If the store cannot be reached, the task tries again. If the lease expires meanwhile, the fence protects.
+                // If the store cannot be reached, the task tries again. If the lease expires meanwhile, the
+                // fence protects.
                 if let Ok(false) = store.renew(fence, lease).await {
                     set_lost.store(true, Ordering::Release);
                     return;

@@ -36,9 +36,10 @@ use crate::{
 
 /// Polls a source for changes, in passes.
 ///
-/// It works only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled. While it holds the checkpoint, a task
-/// renews the lease, so it needs a tokio runtime. Dropping it has the effect of a crash: nothing that was acknowledged is
-/// lost, items may be delivered again, and another poller can acquire the checkpoint when the lease expires.
+/// It works only while [`next`](Self::next) or [`for_each`](Self::for_each) is polled. While it holds the
+/// checkpoint, a task renews the lease, so it needs a tokio runtime. Dropping it has the effect of a crash:
+/// nothing that was acknowledged is lost, items may be delivered again, and another poller can acquire the
+/// checkpoint when the lease expires.
 ///
 /// ```
 /// use martello_poll::{JsonCursor, JsonSince, MemoryCheckpoint, Poller};
@@ -213,8 +214,8 @@ impl Stopper {
         Self(watch::Sender::new(false))
     }
 
-    /// Stops the poller: it ends its wait, saves what was acknowledged, and releases the checkpoint. A batch that you
-    /// are processing stays valid.
+    /// Stops the poller: it ends its wait, saves what was acknowledged, and releases the checkpoint. A batch
+    /// that you are processing stays valid.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }

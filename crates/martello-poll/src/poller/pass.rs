@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::{pending::PageScan, server_clock::ServerClock};
 use crate::source::PageStream;
 
-/// How long a watermark stays while nothing is new, so that the next request is the same and its `ETag` is valid.
+/// How long a watermark stays while nothing is new, so that the next request is the same and its `ETag` is
+/// valid.
 const MAX_WATERMARK_HOLD: Duration = Duration::from_secs(10 * 60);
 
 /// One pass through all pages.
@@ -56,13 +57,14 @@ impl Pass {
         self.clock.at_first_request()?.duration_since(self.since?).try_into().ok()
     }
 
-    /// Computes the new watermark at the end of the pass: the server's clock at its start, never the local clock. If the
-    /// server sends no `Date`, it is the greatest stamp minus the duration of the pass. Keeps the `ETag` if the next
-    /// request will be the same.
+    /// Computes the new watermark at the end of the pass: the server's clock at its start, never the local
+    /// clock. If the server sends no `Date`, it is the greatest stamp minus the duration of the pass. Keeps
+    /// the `ETag` if the next request will be the same.
     pub(super) fn conclude(self, old: Option<Timestamp>, keeps: Option<Duration>) -> Conclusion {
         let Self { since, began, items, etag, not_modified, .. } = self;
         let (clock, greatest) = (self.clock.at_first_request(), self.clock.greatest_stamp());
-        // An item that was committed during a long pass may have a stamp older than the greatest by up to its duration.
+        // An item that was committed during a long pass may have a stamp older than the greatest by up to its
+        // duration.
         let greatest = greatest.map(|greatest| greatest.min(Timestamp::now()));
         let greatest = greatest.and_then(|greatest| greatest.checked_sub(began.elapsed()).ok());
         let seen = clock.or(greatest.max(old));

@@ -22,8 +22,8 @@ const MAX_REASON_BYTES: usize = 1_024;
 /// How many items of a page are scanned before the poller yields to other tasks.
 const ITEMS_PER_POLL: usize = 1_000;
 
-/// How many items with issues are collected from one page: one more than the limit of parked items, so that a save of too
-/// many fails.
+/// How many items with issues are collected from one page: one more than the limit of parked items, so that a
+/// save of too many fails.
 const MAX_PARKED_PER_PAGE: usize = Parked::MAX_ITEMS + 1;
 
 /// How many reported items are remembered.
@@ -144,8 +144,8 @@ pub(super) fn park(
     }
 }
 
-/// The invalid items that were reported and parked, so that an item that the source lists again is not reported again. They
-/// have no version, and are identified by two hashes of their text.
+/// The invalid items that were reported and parked, so that an item that the source lists again is not
+/// reported again. They have no version, and are identified by two hashes of their text.
 #[derive(Debug, Default)]
 pub(super) struct ReportedIssues {
     hashers: [RandomState; 2],

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 /// How far ahead of the server's clock a stamp may be.
 const MAX_STAMP_AHEAD: Duration = Duration::from_secs(5 * 60);
 
-/// How far ahead of the local clock the server's may be. A time further ahead is wrong, whichever clock is right.
+/// How far ahead of the local clock the server's may be. A time further ahead is wrong, whichever clock is
+/// right.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60 * 60);
 
 /// The server's clock during a pass, and the greatest stamp that it allows.
@@ -62,8 +63,8 @@ impl ServerClock {
     }
 }
 
-/// The date, or the local time if the date is too far ahead: a watermark from it would skip later changes. The local clock
-/// can lower a watermark, which loses nothing, and never raise it.
+/// The date, or the local time if the date is too far ahead: a watermark from it would skip later changes.
+/// The local clock can lower a watermark, which loses nothing, and never raise it.
 fn plausible(date: Timestamp) -> Timestamp {
     let now = Timestamp::now();
     if now.checked_add(MAX_CLOCK_DIFFERENCE).is_ok_and(|latest| date > latest) { now } else { date }

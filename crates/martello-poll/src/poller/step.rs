@@ -14,7 +14,8 @@ pub(crate) enum Step {
 }
 
 impl Poller {
-    /// Does the next step. If the future is dropped, the step may or may not be done, and the poller stays consistent.
+    /// Does the next step. If the future is dropped, the step may or may not be done, and the poller stays
+    /// consistent.
     pub(crate) async fn step(&mut self) -> Result<Step, PollError> {
         if self.stopper.is_stopped() {
             return self.stop().await;

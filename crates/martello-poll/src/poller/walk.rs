@@ -55,7 +55,8 @@ impl Poller {
         })
     }
 
-    /// Ends the poll, and saves and releases the checkpoint. What cannot be saved is delivered again after a restart.
+    /// Ends the poll, and saves and releases the checkpoint. What cannot be saved is delivered again after a
+    /// restart.
     async fn end(&mut self, error: PageError) -> PollError {
         if self.stop().await.is_err() {
             self.give_up();
@@ -76,8 +77,8 @@ impl Poller {
         Step::Continue
     }
 
-    /// Scans more items of the current page, and yields to other tasks: a page may be long, and many pages in a row may
-    /// have no new item.
+    /// Scans more items of the current page, and yields to other tasks: a page may be long, and many pages in
+    /// a row may have no new item.
     async fn scan(&mut self) -> Step {
         self.scan_some();
         if self.pending.is_none() {

@@ -1,4 +1,5 @@
-//! The fingerprint of a source in its checkpoint. It is a digest, because a query or a header may contain a secret.
+//! The fingerprint of a source in its checkpoint. It is a digest, because a query or a header may contain a
+//! secret.
 
 use std::fmt::Write;
 
@@ -19,8 +20,8 @@ impl Identity<'_> {
     /// The fingerprint. It is the same in every version of this crate, because it is stored.
     pub(super) fn fingerprint(&self) -> String {
         if self.headers.is_empty() && self.named.is_empty() {
-            // The form of older versions, so that their checkpoints stay valid. It differs from every fingerprint of the
-            // other form.
+            // The form of older versions, so that their checkpoints stay valid. It differs from every
+            // fingerprint of the other form.
             return format!("{:016x}", fnv_1a(self.asked.join("\n").as_bytes()));
         }
         let mut hash = Sha256::new();

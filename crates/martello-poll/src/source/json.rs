@@ -56,7 +56,8 @@ pub struct JsonSince<P> {
 }
 
 impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
-    /// A source at this URL, whose query has the filters. `pages` describes the pages for the URL with the start time in it.
+    /// A source at this URL, whose query has the filters. `pages` describes the pages for the URL with the
+    /// start time in it.
     ///
     /// # Errors
     ///
@@ -86,15 +87,15 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         })
     }
 
-    /// Sets the page size with this query parameter, decoded or [percent-encoded](QueryName). Unlike a page size in the URL,
-    /// it can change without making this another source.
+    /// Sets the page size with this query parameter, decoded or [percent-encoded](QueryName). Unlike a page
+    /// size in the URL, it can change without making this another source.
     pub fn page_size(mut self, parameter: impl Into<String>, items: u32) -> Self {
         self.page_size = Some((parameter.into(), items));
         self
     }
 
-    /// Sets the query parameter for the start time, decoded or [percent-encoded](QueryName). The time is sent in UTC with
-    /// milliseconds (`2024-11-29T10:00:00.000Z`), rounded down.
+    /// Sets the query parameter for the start time, decoded or [percent-encoded](QueryName). The time is sent
+    /// in UTC with milliseconds (`2024-11-29T10:00:00.000Z`), rounded down.
     pub fn parameter(mut self, name: impl Into<String>) -> Self {
         self.parameter = name.into();
         self
@@ -124,28 +125,30 @@ impl<P: Paged<Item = Box<RawValue>>> JsonSince<P> {
         self
     }
 
-    /// Sets the start time for a request of everything, for a source that needs one. The first poll stores it in the
-    /// checkpoint, so a time relative to the start of the process, such as an hour ago, opens no gap. See
-    /// [`Source::start`].
+    /// Sets the start time for a request of everything, for a source that needs one. The first poll stores it
+    /// in the checkpoint, so a time relative to the start of the process, such as an hour ago, opens no gap.
+    /// See [`Source::start`].
     pub fn everything_from(mut self, moment: Timestamp) -> Self {
         self.everything_from = Some(moment);
         self
     }
 
-    /// Adds a text that identifies the source, such as a tenant that a layer around the client sends in a header. The URL
-    /// and the headers of the pages always identify the source. Only a digest is stored.
+    /// Adds a text that identifies the source, such as a tenant that a layer around the client sends in a
+    /// header. The URL and the headers of the pages always identify the source. Only a digest is stored.
     pub fn identity(mut self, text: impl AsRef<str>) -> Self {
         self.named.push(text.as_ref().to_owned());
         self
     }
 
-    /// Excludes a header of the pages from the identity of the source, for example one that differs between processes.
+    /// Excludes a header of the pages from the identity of the source, for example one that differs between
+    /// processes.
     pub fn ignore_header(mut self, name: HeaderName) -> Self {
         self.ignored.push(name);
         self
     }
 
-    /// The headers that identify the source: all but credentials, which are renewed, and `Accept: application/json`.
+    /// The headers that identify the source: all but credentials, which are renewed, and `Accept:
+    /// application/json`.
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let request = Uri::try_from(self.url.as_str()).ok().and_then(|url| (self.pages)(url).ok());
         let request = request.and_then(|pages| pages.request(None).ok());
@@ -184,7 +187,8 @@ fn since_text(since: Timestamp) -> String {
     format!("{:.3}", since.unwrap_or(Timestamp::MIN))
 }
 
-/// Parses a JSON string as a time (RFC 3339, RFC 9557). A time without a zone is an issue, unless `utc` is set.
+/// Parses a JSON string as a time (RFC 3339, RFC 9557). A time without a zone is an issue, unless `utc` is
+/// set.
 fn parse_stamp(value: &RawValue, utc: bool) -> Result<Timestamp, ItemIssueKind> {
     let text: String = serde_json::from_str(value.get()).map_err(|_| ItemIssueKind::InvalidStamp)?;
     if let Ok(stamp) = text.parse() {

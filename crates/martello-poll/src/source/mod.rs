@@ -55,22 +55,25 @@ pub trait Source: Send + 'static {
     /// The description of its pages.
     type Pages: Paged<Item = Box<RawValue>> + Send + Sync + 'static;
 
-    /// Identifies the source: its filters above all, and headers such as a tenant, in up to 256 bytes without a secret, for
-    /// example as a digest. The checkpoint stores it, because a watermark has no meaning for another source.
+    /// Identifies the source: its filters above all, and headers such as a tenant, in up to 256 bytes without
+    /// a secret, for example as a digest. The checkpoint stores it, because a watermark has no meaning for
+    /// another source.
     fn fingerprint(&self) -> String;
 
     /// The start of the time range for a request of everything; by default `None`, for all items.
     ///
-    /// The poller calls it when a poll starts, and stores the result in the checkpoint before the first request. So "an hour
-    /// ago" means the same time after a restart or a resync. The checkpoint of another source stays until this one has
-    /// answered. An earlier result replaces the stored one; a later one is ignored. `None` clears the stored one only
-    /// while there is no watermark. If the source answers 410 to the stored start, the poller calls it again, and the
-    /// result replaces the stored one ([`StartExpired`](crate::ResyncReason::StartExpired)).
+    /// The poller calls it when a poll starts, and stores the result in the checkpoint before the first
+    /// request. So "an hour ago" means the same time after a restart or a resync. The checkpoint of another
+    /// source stays until this one has answered. An earlier result replaces the stored one; a later one is
+    /// ignored. `None` clears the stored one only while there is no watermark. If the source answers 410 to
+    /// the stored start, the poller calls it again, and the result replaces the stored one
+    /// ([`StartExpired`](crate::ResyncReason::StartExpired)).
     fn start(&self) -> Option<Timestamp> {
         None
     }
 
-    /// The pages of the changes since this time, or of everything. The source may round the time down, never up.
+    /// The pages of the changes since this time, or of everything. The source may round the time down, never
+    /// up.
     ///
     /// # Errors
     ///
@@ -99,8 +102,8 @@ pub trait Source: Send + 'static {
 pub enum Boundary {
     /// Items with exactly that stamp are listed (`≥`).
     Inclusive,
-    /// Items with exactly that stamp are not listed (`>`): the poller requests a millisecond more. This is the default,
-    /// because it is safe for both.
+    /// Items with exactly that stamp are not listed (`>`): the poller requests a millisecond more. This is
+    /// the default, because it is safe for both.
     #[default]
     Exclusive,
 }

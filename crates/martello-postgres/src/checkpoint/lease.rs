@@ -12,8 +12,8 @@ use sqlx::Row;
 
 use crate::{explain::explain, shared::Shared};
 
-/// Acquires the checkpoint, unless another poller holds it. Fences are random, as in the outbox: after a restore from a
-/// backup, a counter would issue some fences a second time.
+/// Acquires the checkpoint, unless another poller holds it. Fences are random, as in the outbox: after a
+/// restore from a backup, a counter would issue some fences a second time.
 ///
 /// The statement is not repeatable: the second execution would find the lease of the first.
 pub(super) async fn acquire(shared: &Shared, poll: &str, lease: Duration) -> Result<Acquired, StoreError> {

@@ -17,8 +17,9 @@ use crate::{PostgresStore, engine::Engine, shared::Shared};
 
 /// The checkpoint of one poll, in the schema of a [`PostgresStore`].
 ///
-/// It uses the connections of the store and keeps them open. Leases use the server's clock, so only one of the pollers on
-/// all machines polls at a time. Clones, and other checkpoints of the same name, share one state.
+/// It uses the connections of the store and keeps them open. Leases use the server's clock, so only one of
+/// the pollers on all machines polls at a time. Clones, and other checkpoints of the same name, share one
+/// state.
 ///
 /// ```no_run
 /// # use martello_poll::{CheckpointStore, ParkedFilter};
@@ -37,8 +38,8 @@ pub struct PostgresCheckpoint {
 }
 
 impl PostgresStore {
-    /// Returns the checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and underscores. The
-    /// store writes nothing before a poller acquires the checkpoint.
+    /// Returns the checkpoint of the poll with this name: 1 to 64 ASCII letters, digits, dots, hyphens and
+    /// underscores. The store writes nothing before a poller acquires the checkpoint.
     ///
     /// # Errors
     ///

@@ -48,8 +48,8 @@ pub(super) async fn redeliver(shared: &Shared, poll: &str, ids: &[ParkedId]) -> 
     Ok(count(&shared.connections.rows(&statement).await?))
 }
 
-/// Deletes these items, and returns how many of them were parked. The statement is not repeatable: the second execution
-/// would find none.
+/// Deletes these items, and returns how many of them were parked. The statement is not repeatable: the second
+/// execution would find none.
 pub(super) async fn discard(shared: &Shared, poll: &str, ids: &[ParkedId]) -> Result<u64, StoreError> {
     let sql = "DELETE FROM __.parked USING __.begin_write(NULL)
          WHERE poll = $1 AND id = ANY ($2) RETURNING 1";

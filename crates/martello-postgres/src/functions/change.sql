@@ -1,6 +1,6 @@
--- Changes one entry for an operator. It fails with MT001 if there is none; with MT002, and the state as the detail, if the state
--- does not allow the change; with MT003, and the last revision as the detail, if `p_on` names another; and with MT005 or MT006
--- if the replay would overwrite a newer request, unless `p_overwrite`.
+-- Changes one entry for an operator. It fails with MT001 if there is none; with MT002, and the state as the
+-- detail, if the state does not allow the change; with MT003, and the last revision as the detail, if `p_on`
+-- names another; and with MT005 or MT006 if the replay would overwrite a newer request, unless `p_overwrite`.
 CREATE FUNCTION __.change(
     p_now bigint, p_id uuid, p_change text, p_method text, p_url text, p_headers text, p_sealed boolean, p_body bytea,
     p_host text, p_authority text, p_on bigint, p_overwrite boolean

@@ -1,6 +1,6 @@
--- Saves everything or nothing, and returns which: `saved`; `fenced` if the checkpoint is not held with this fence; `full` if more
--- items would be parked than allowed. Its parameters stay those of version 2, so that a poll of a program of that version goes
--- on after an upgrade.
+-- Saves everything or nothing, and returns which: `saved`; `fenced` if the checkpoint is not held with this
+-- fence; `full` if more items would be parked than allowed. Its parameters stay those of version 2, so that a
+-- poll of a program of that version goes on after an upgrade.
 CREATE FUNCTION __.save_checkpoint(
     p_poll text, p_fence bigint, p_saved text, p_unpark bigint[], p_most bigint, p_most_bytes bigint,
     p_page bigint[], p_item bigint[], p_parked_at text[], p_key text[], p_stamp text[], p_reason text[], p_json text[]

@@ -9,8 +9,8 @@ BEGIN
             ORDER BY number LIMIT p_many FOR UPDATE SKIP LOCKED
         );
     END IF;
-    -- The cap was higher before, or is higher for another worker. All concurrent claims choose from the same first free
-    -- slots, as many as the cap leaves, so that together they never exceed it.
+    -- The cap was higher before, or is higher for another worker. All concurrent claims choose from the same
+    -- first free slots, as many as the cap leaves, so that together they never exceed it.
     RETURN ARRAY(
         SELECT id FROM __.slot WHERE seq IS NULL AND id IN (
             SELECT id FROM __.slot WHERE queue = p_queue AND seq IS NULL ORDER BY number
@@ -56,7 +56,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Whether there are so many authorities that a claim first reads the earliest due entries instead of each authority.
+-- Whether there are so many authorities that a claim first reads the earliest due entries instead of each
+-- authority.
 CREATE FUNCTION __.are_many(p_queue text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT count(*) = 64 FROM __.authorities(p_queue, 64));
@@ -68,7 +69,8 @@ BEGIN
     RETURN ARRAY(SELECT DISTINCT e.authority FROM __.slot s JOIN __.entry e ON e.seq = s.seq WHERE s.queue = p_queue);
 END $$;
 
--- How many more entries may be leased for authorities whose hold is over. Half of the cap is left to the others.
+-- How many more entries may be leased for authorities whose hold is over. Half of the cap is left to the
+-- others.
 CREATE FUNCTION __.probes_left(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN greatest(0, greatest(1, p_cap / 2) - (
@@ -78,8 +80,8 @@ BEGIN
     ));
 END $$;
 
--- Locks up to `p_many` authorities whose hold is over, so that one entry of each is claimed as a probe; those with the earliest
--- entries first.
+-- Locks up to `p_many` authorities whose hold is over, so that one entry of each is claimed as a probe; those
+-- with the earliest entries first.
 CREATE FUNCTION __.lock_probes(p_now bigint, p_queue text, p_many integer, p_cap bigint) RETURNS text[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -106,8 +108,8 @@ BEGIN
     );
 END $$;
 
--- Locks up to `p_many` due entries: the earliest of all authorities without a hold, and one of each probed authority. It
--- considers more than that, because concurrent claims may have locked the first.
+-- Locks up to `p_many` due entries: the earliest of all authorities without a hold, and one of each probed
+-- authority. It considers more than that, because concurrent claims may have locked the first.
 CREATE FUNCTION __.pick(p_now bigint, p_queue text, p_many integer, p_probes text[]) RETURNS tid[] LANGUAGE plpgsql AS $$
 DECLARE
     _picked tid[];
@@ -151,7 +153,8 @@ BEGIN
     );
 END $$;
 
--- When the first ready entry is due whose authority is not held by then; NULL if another entry has to end first.
+-- When the first ready entry is due whose authority is not held by then; NULL if another entry has to end
+-- first.
 CREATE FUNCTION __.next_start(p_now bigint, p_queue text, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     _leased text[] := __.leased_authorities(p_queue);

@@ -1,6 +1,7 @@
--- Stores entries, in this order, all or none. It returns what became of each, or no row if all are stored. With `p_channel`,
--- it runs in an external transaction, which may last: it locks no key, puts entries with a key into `arriving`, where they
--- wait for their place in the order of the key, and notifies that channel at the commit.
+-- Stores entries, in this order, all or none. It returns what became of each, or no row if all are stored.
+-- With `p_channel`, it runs in an external transaction, which may last: it locks no key, puts entries with a
+-- key into `arriving`, where they wait for their place in the order of the key, and notifies that channel at
+-- the commit.
 CREATE FUNCTION __.enqueue(p_now bigint, p_channel text, p_entries json, p_bodies bytea[])
 RETURNS TABLE (id uuid, stored boolean) LANGUAGE plpgsql
 SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
@@ -24,8 +25,8 @@ BEGIN
         PERFORM __.lock_stripes(ARRAY(SELECT __.stripe(k) FROM unnest(_keys) AS k));
     END IF;
     _seqs := ARRAY(SELECT nextval('__.place') FROM generate_series(1, _many));
-    -- An external transaction that has stored the same `dedup_key` may last. While this waits for it, others wait for
-    -- the keys that this has locked.
+    -- An external transaction that has stored the same `dedup_key` may last. While this waits for it, others
+    -- wait for the keys that this has locked.
     IF _may_wait THEN
         _lock_timeout := set_config('lock_timeout', '2s', true);
     END IF;
@@ -115,7 +116,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- At the commit of an external transaction, moves its entries behind everything that was stored since they were.
+-- At the commit of an external transaction, moves its entries behind everything that was stored since they
+-- were.
 CREATE FUNCTION __.arrive() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     _seq bigint;

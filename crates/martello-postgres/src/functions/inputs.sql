@@ -1,6 +1,7 @@
--- The composite types of what operations are given. A caller sends a JSON array of objects, which an operation reads with
--- `json_populate_recordset`. An array of the composite type itself would have to name the type by its OID, which each
--- connection would first have to look up, and look up again after each upgrade of the schema.
+-- The composite types of what operations are given. A caller sends a JSON array of objects, which an
+-- operation reads with `json_populate_recordset`. An array of the composite type itself would have to name
+-- the type by its OID, which each connection would first have to look up, and look up again after each
+-- upgrade of the schema.
 
 -- An attempt that has ended. `outcome` is never NULL.
 CREATE TYPE __.attempt_input AS (
@@ -31,6 +32,7 @@ CREATE TYPE __.settlement_input AS (
     overtakes smallint,
     -- Whether the API answered; NULL if that is unknown.
     answered boolean,
-    -- If it did not answer: the number of holds in a row that the claim knew, and how long the next lasts, and why.
+    -- If it did not answer: the number of holds in a row that the claim knew, and how long the next lasts,
+    -- and why.
     hold_after bigint, hold_wait bigint, hold_why text
 );

@@ -1,12 +1,13 @@
 -- The parts of the operations.
 --
--- The order of locks prevents deadlocks. An operation that changes whether entries of a key are pending first locks the key by
--- its stripe, all stripes of the transaction together and in their order; then slots, entries, rows of `ready`, and holds. Dead
--- letters of several keys are locked in the order of `seq`, holds in the order of their authorities. A claim does not wait: it
--- skips locked rows.
+-- The order of locks prevents deadlocks. An operation that changes whether entries of a key are pending first
+-- locks the key by its stripe, all stripes of the transaction together and in their order; then slots,
+-- entries, rows of `ready`, and holds. Dead letters of several keys are locked in the order of `seq`, holds
+-- in the order of their authorities. A claim does not wait: it skips locked rows.
 --
--- Outside of external transactions, no operation waits for a lock longer than 30 s. A store that gives up an operation drops the
--- connection and makes another, but the server does not notice that while the old one waits for a lock.
+-- Outside of external transactions, no operation waits for a lock longer than 30 s. A store that gives up an
+-- operation drops the connection and makes another, but the server does not notice that while the old one
+-- waits for a lock.
 
 -- The time `wait` after `moment`, or the last time that can be stored.
 CREATE FUNCTION __.after(moment bigint, wait bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -16,11 +17,12 @@ RETURN moment + least(wait, 253402207200999999 - moment);
 CREATE FUNCTION __.moment(given bigint) RETURNS bigint LANGUAGE sql VOLATILE
 RETURN coalesce(given, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
 
--- Begins an operation that writes in its own transaction, and returns the time. It makes the commit durable, and checks that the
--- transaction sees what others commit, whatever the settings of the session, which other clients may use before and after.
+-- Begins an operation that writes in its own transaction, and returns the time. It makes the commit durable,
+-- and checks that the transaction sees what others commit, whatever the settings of the session, which other
+-- clients may use before and after.
 --
--- A commit that does not wait for the disk may be lost after it was acknowledged. A local setting lasts to the commit, but a
--- function with a `SET` clause for the same setting would end it, so no function has one.
+-- A commit that does not wait for the disk may be lost after it was acknowledged. A local setting lasts to
+-- the commit, but a function with a `SET` clause for the same setting would end it, so no function has one.
 --
 -- The isolation cannot be changed at this point. After MT004 the store begins its transactions explicitly.
 CREATE FUNCTION __.begin_write(given bigint) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -65,7 +67,8 @@ BEGIN
     RETURN EXISTS (SELECT FROM __.slot WHERE queue = p_queue AND seq = p_seq);
 END $$;
 
--- Puts the oldest pending entry of a key into `ready`, unless an entry of the key is leased. The caller has locked the key.
+-- Puts the oldest pending entry of a key into `ready`, unless an entry of the key is leased. The caller has
+-- locked the key.
 CREATE FUNCTION __.set_head(p_queue text, p_key text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _head __.ready;
@@ -113,7 +116,8 @@ BEGIN
     END IF;
 END $$;
 
--- Ends a ready entry in the given state. Returns false if it is leased or has ended. The caller has locked its key.
+-- Ends a ready entry in the given state. Returns false if it is leased or has ended. The caller has locked
+-- its key.
 CREATE FUNCTION __.leave(
     p_seq bigint, p_now bigint, p_state smallint, p_reason text, p_by uuid
 ) RETURNS boolean LANGUAGE plpgsql AS $$

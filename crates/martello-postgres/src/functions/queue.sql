@@ -25,7 +25,8 @@ BEGIN
     END IF;
 END $$;
 
--- Marks all dead letters of a key as overtaken with this certainty. Returns how many had a weaker mark or none.
+-- Marks all dead letters of a key as overtaken with this certainty. Returns how many had a weaker mark or
+-- none.
 CREATE FUNCTION __.overtake(p_queue text, p_key text, p_overtaken smallint) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$

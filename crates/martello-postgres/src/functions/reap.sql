@@ -1,4 +1,5 @@
--- Takes expired leases from their workers. Returns the entries that lost their leases, and those of them that died.
+-- Takes expired leases from their workers. Returns the entries that lost their leases, and those of them that
+-- died.
 CREATE FUNCTION __.reap(
     p_now bigint, p_queue text, p_stripes integer[], p_outcome text, p_fault text, OUT lost bigint[], OUT died bigint[]
 ) LANGUAGE plpgsql AS $$
@@ -36,8 +37,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Gives up to 1,000 entries from external transactions their place in the order of their keys. Returns whether there may be
--- more.
+-- Gives up to 1,000 entries from external transactions their place in the order of their keys. Returns
+-- whether there may be more.
 CREATE FUNCTION __.take_in(p_now bigint, p_queue text, p_stripes integer[]) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     _row record;

@@ -20,8 +20,8 @@ BEGIN
     RETURN cardinality(_gone);
 END $$;
 
--- Deletes entries that ended `p_age` ago, and replays of that age without entries. Also deletes holds that have been over for an
--- hour, whatever `p_age` is.
+-- Deletes entries that ended `p_age` ago, and replays of that age without entries. Also deletes holds that
+-- have been over for an hour, whatever `p_age` is.
 CREATE FUNCTION __.prune(p_now bigint, p_age bigint, p_limit bigint) RETURNS bigint LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$

@@ -1,6 +1,7 @@
--- Checks dead letters before a replay. The caller has locked them and their keys. Without `p_overwrite`, it fails for the first
--- that has a newer request, with its id as the detail: with MT005 if it is overtaken, with MT006 if a newer entry of its key is
--- leased. With `p_overwrite`, it marks those with a leased newer entry as possibly overtaken.
+-- Checks dead letters before a replay. The caller has locked them and their keys. Without `p_overwrite`, it
+-- fails for the first that has a newer request, with its id as the detail: with MT005 if it is overtaken,
+-- with MT006 if a newer entry of its key is leased. With `p_overwrite`, it marks those with a leased newer
+-- entry as possibly overtaken.
 CREATE FUNCTION __.check_overtaken(p_seqs bigint[], p_overwrite boolean) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _overtaking bigint[];
@@ -26,8 +27,8 @@ BEGIN
     END IF;
 END $$;
 
--- Replays these dead letters as a job: they become due one after the other. It fails with MT005 or MT006 if one of them would
--- overwrite a newer request, unless `p_overwrite`.
+-- Replays these dead letters as a job: they become due one after the other. It fails with MT005 or MT006 if
+-- one of them would overwrite a newer request, unless `p_overwrite`.
 CREATE FUNCTION __.replay(
     p_now bigint, p_job uuid, p_filter text, p_per_second double precision, p_overwrite boolean,
     p_seqs bigint[]
@@ -64,8 +65,8 @@ BEGIN
     VALUES (p_job, _now, p_filter, p_per_second, _total);
 END $$;
 
--- Cancels a replay: entries that no worker has claimed since become dead letters again. It fails with MT001 if the job does not
--- exist.
+-- Cancels a replay: entries that no worker has claimed since become dead letters again. It fails with MT001
+-- if the job does not exist.
 CREATE FUNCTION __.cancel_replay(p_now bigint, p_job uuid) RETURNS void LANGUAGE plpgsql
 SET lock_timeout = '30s'
 SET jit = off SET enable_seqscan = off AS $$

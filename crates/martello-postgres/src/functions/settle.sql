@@ -1,7 +1,7 @@
--- Applies the settlements whose leases are still held. `settled` has a number for each: 1 if it is the last that was applied to
--- its entry, 2 if it was so until this call, 0 otherwise. `applied` has the positions in `p_settlements` of those that this
--- call applied. The caller has locked the keys, and gives the settlements in the order of their slots, in which this locks
--- the slots.
+-- Applies the settlements whose leases are still held. `settled` has a number for each: 1 if it is the last
+-- that was applied to its entry, 2 if it was so until this call, 0 otherwise. `applied` has the positions in
+-- `p_settlements` of those that this call applied. The caller has locked the keys, and gives the settlements
+-- in the order of their slots, in which this locks the slots.
 CREATE FUNCTION __.settle(
     p_now bigint, p_settlements __.settlement_input[], OUT settled smallint[], OUT applied bigint[]
 ) LANGUAGE plpgsql AS $$
@@ -68,7 +68,8 @@ BEGIN
     );
 END $$;
 
--- Marks older dead letters of the keys of these entries as overtaken with this certainty. The caller has locked the keys.
+-- Marks older dead letters of the keys of these entries as overtaken with this certainty. The caller has
+-- locked the keys.
 CREATE FUNCTION __.mark_overtaken(p_seqs bigint[], p_overtakes smallint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE __.entry e SET overtaken = marked.overtaken FROM (
@@ -82,7 +83,8 @@ BEGIN
     ) AS marked WHERE e.seq = marked.seq;
 END $$;
 
--- Returns when the leases in the slots of these settlements were claimed; NULL if none of the settlements can change a hold.
+-- Returns when the leases in the slots of these settlements were claimed; NULL if none of the settlements can
+-- change a hold.
 CREATE FUNCTION __.claimed_at(p_settlements __.settlement_input[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     _answered boolean[] := ARRAY(SELECT answered FROM unnest(p_settlements));
@@ -95,9 +97,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Changes the holds of authorities by the settlements that were applied, in the order in which the caller gave them. A hold
--- ends if the API answered; it is made or prolonged if the API did not. Ignored are settlements of entries that were claimed
--- before the hold was over, and those whose claim knew another number of holds in a row.
+-- Changes the holds of authorities by the settlements that were applied, in the order in which the caller
+-- gave them. A hold ends if the API answered; it is made or prolonged if the API did not. Ignored are
+-- settlements of entries that were claimed before the hold was over, and those whose claim knew another
+-- number of holds in a row.
 CREATE FUNCTION __.change_holds(
     p_now bigint, p_applied bigint[], p_settlements __.settlement_input[], p_since bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -134,8 +137,8 @@ BEGIN
     FROM unnest(_queues, _made) AS m (queue, authority) GROUP BY queue;
 END $$;
 
--- Deletes the holds beyond the limit of a queue, except new ones: first those that are over, with the fewest in a row first;
--- then those that end first.
+-- Deletes the holds beyond the limit of a queue, except new ones: first those that are over, with the fewest
+-- in a row first; then those that end first.
 CREATE FUNCTION __.forget_holds(p_now bigint, p_queue text, p_made text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     _most CONSTANT integer := 1000;

@@ -1,5 +1,5 @@
--- One turn of a worker. Rows of kind 1 are claimed entries, of kind 2 entries that died. One row of kind 0 has the results of
--- the settlements, the number of lost leases, and the wait until the next turn.
+-- One turn of a worker. Rows of kind 1 are claimed entries, of kind 2 entries that died. One row of kind 0
+-- has the results of the settlements, the number of lost leases, and the wait until the next turn.
 CREATE FUNCTION __.turn(
     p_now bigint, p_queue text, p_worker text, p_claim bigint, p_cap bigint, p_lease bigint, p_outcome text,
     p_fault text, p_settlements json
@@ -157,8 +157,9 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- Prolongs these leases to `p_lease` from now, and returns for each whether it is still held. Its parameters stay those of
--- version 1, so that a program of an older version renews its leases after an upgrade until its deliveries end.
+-- Prolongs these leases to `p_lease` from now, and returns for each whether it is still held. Its parameters
+-- stay those of version 1, so that a program of an older version renews its leases after an upgrade until its
+-- deliveries end.
 CREATE FUNCTION __.heartbeat(
     p_now bigint, p_lease bigint, s_slot integer[], s_seq bigint[], s_fence uuid[], s_id uuid[]
 ) RETURNS boolean[] LANGUAGE plpgsql

@@ -31,8 +31,8 @@ pub(crate) async fn entry(shared: &Shared, id: EntryId) -> Result<Option<Entry>,
     rows.first().map(|row| overview(row, 0).map(|(_, entry)| entry)).transpose()
 }
 
-/// An entry and its position in the order of the store, from the columns of the view `overview`, of which `from` is the
-/// first.
+/// An entry and its position in the order of the store, from the columns of the view `overview`, of which
+/// `from` is the first.
 pub(crate) fn overview(row: &PgRow, from: usize) -> Result<(i64, Entry), StoreError> {
     read_entry(&mut Columns::new(row, from))
 }

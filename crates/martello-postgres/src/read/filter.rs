@@ -2,8 +2,8 @@ use martello_outbox::{Filter, State, engine::ceil_micros};
 
 use crate::{id::Id, statement::Statement};
 
-/// A filter as the SQL conditions of a query on the entries `e` and their slots `s`. The SQL text depends only on which
-/// fields are set, so prepared statements can be reused.
+/// A filter as the SQL conditions of a query on the entries `e` and their slots `s`. The SQL text depends
+/// only on which fields are set, so prepared statements can be reused.
 pub(crate) struct Conditions {
     /// Conditions of the form `a AND b`.
     pub(crate) sql: String,
@@ -21,7 +21,8 @@ impl Conditions {
     /// The conditions for the entries that pass the filter.
     pub(crate) fn of(filter: &Filter) -> Self {
         let mut of = Self { sql: String::from("true"), values: Vec::new() };
-        // The state is in the SQL text and not bound: the planner uses a partial index only if it sees the constant.
+        // The state is in the SQL text and not bound: the planner uses a partial index only if it sees the
+        // constant.
         match filter.state {
             None => {}
             Some(State::Ready) => of.sql.push_str(" AND e.state = 0 AND s.seq IS NULL"),

@@ -63,7 +63,8 @@ impl HealthCheck<'_> {
     }
 
     async fn order(&self) -> Result<Check, StoreError> {
-        // Of each key, the oldest that is pending is at the head, unless another is leased; what has just arrived waits.
+        // Of each key, the oldest that is pending is at the head, unless another is leased; what has just
+        // arrived waits.
         let sql = "SELECT count(*) FROM __.entry e LEFT JOIN __.ready r
                  ON r.queue = e.queue AND r.due_at = e.due_at AND r.seq = e.seq
              WHERE (r.seq IS NOT NULL) <> (e.state = 0 AND NOT EXISTS (SELECT FROM __.slot s WHERE s.seq = e.seq)

@@ -7,8 +7,8 @@ use sqlx::postgres::PgRow;
 use super::columns::Columns;
 use crate::shared::Shared;
 
-/// What stands in the tally, the slots and the holds is little, however many entries there are; the oldest is looked for
-/// among what is ready, and behind it where entries wait for another of their key.
+/// What stands in the tally, the slots and the holds is little, however many entries there are; the oldest is
+/// looked for among what is ready, and behind it where entries wait for another of their key.
 const QUEUES: &str = "SELECT name, coalesce(pending, 0) - coalesce(leased, 0), coalesce(leased, 0), coalesce(done, 0),
          coalesce(dead, 0), coalesce(cancelled, 0), paused, now,
          least((SELECT due_at FROM __.ready WHERE ready.queue = name ORDER BY due_at LIMIT 1),

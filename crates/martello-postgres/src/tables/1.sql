@@ -11,9 +11,9 @@ CREATE TABLE __.queue (
     held text
 );
 
--- How much each transaction changed the counts of a queue. The sum of the rows is the current count. Transactions only
--- insert rows, so they do not wait for each other. Some turns merge the rows. A row of zeros signals a change that does not
--- affect the counts.
+-- How much each transaction changed the counts of a queue. The sum of the rows is the current count.
+-- Transactions only insert rows, so they do not wait for each other. Some turns merge the rows. A row of
+-- zeros signals a change that does not affect the counts.
 CREATE TABLE __.tally (
     n bigint GENERATED ALWAYS AS IDENTITY,
     queue text COLLATE "C" NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE __.tally (
     cancelled bigint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
--- A claim does not write this row: the lease is in `slot`. A leased entry counts one more attempt and one more try.
+-- A claim does not write this row: the lease is in `slot`. A leased entry counts one more attempt and one
+-- more try.
 CREATE TABLE __.entry (
     seq bigint PRIMARY KEY,
     id uuid NOT NULL UNIQUE,
@@ -92,7 +93,8 @@ CREATE TABLE __.arriving (
     PRIMARY KEY (queue, seq)
 );
 
--- The leases of a queue: one row for each possible lease. A claim locks the row. No index covers the columns that change.
+-- The leases of a queue: one row for each possible lease. A claim locks the row. No index covers the columns
+-- that change.
 CREATE TABLE __.slot (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     queue text COLLATE "C" NOT NULL,

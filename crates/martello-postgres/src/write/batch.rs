@@ -1,5 +1,5 @@
-//! Batches enqueues: while one statement runs, the calls that arrive form the next batch. A call that arrives while none runs
-//! executes its own statement.
+//! Batches enqueues: while one statement runs, the calls that arrive form the next batch. A call that arrives
+//! while none runs executes its own statement.
 
 use std::sync::Arc;
 

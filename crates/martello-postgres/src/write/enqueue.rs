@@ -52,8 +52,8 @@ pub(super) fn enqueue(shared: &Shared, entries: &[NewEntry], channel: Option<Str
     statement.bind_json(&inputs).bind(bodies).repeatable()
 }
 
-/// The result of each entry; without rows, all are stored. An entry that an earlier attempt stored, whose answer was lost, counts
-/// as stored.
+/// The result of each entry; without rows, all are stored. An entry that an earlier attempt stored, whose
+/// answer was lost, counts as stored.
 pub(super) fn answers(
     rows: &[PgRow],
     entries: &[NewEntry],

@@ -1,4 +1,5 @@
-//! What operations are given, as JSON objects with the fields of the composite types in `functions/inputs.sql`.
+//! What operations are given, as JSON objects with the fields of the composite types in
+//! `functions/inputs.sql`.
 
 use std::borrow::Cow;
 

@@ -18,8 +18,8 @@ pub(crate) async fn purge(shared: &Shared, purge: &Purge) -> Result<u64, StoreEr
     number(&rows)
 }
 
-/// Deletes what has been done or cancelled for longer than this, those first that have been so for longest; then
-/// forgets replays that are as old and of which nothing is left.
+/// Deletes what has been done or cancelled for longer than this, those first that have been so for longest;
+/// then forgets replays that are as old and of which nothing is left.
 pub(crate) async fn prune(shared: &Shared, age: Duration, limit: usize) -> Result<u64, StoreError> {
     let statement = shared.statement("SELECT __.prune($1, $2, $3)").bind(shared.now());
     let statement = statement.bind(micros(age)).bind(i64::try_from(limit).unwrap_or(i64::MAX));

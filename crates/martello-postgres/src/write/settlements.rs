@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{clean, inputs::AttemptInput};
 use crate::fence::Fence;
 
-/// Settlements sorted by slot, because every turn locks slots in this order. The sort keeps the given order within a slot.
+/// Settlements sorted by slot, because every turn locks slots in this order. The sort keeps the given order
+/// within a slot.
 pub(super) struct SlotOrdered<'a> {
     sorted: Vec<Indexed<'a>>,
 }

@@ -52,8 +52,8 @@ pub(crate) async fn turn(shared: &Shared, turn: &Turn) -> Result<Turned, StoreEr
         .bind(lost.outcome.as_str())
         .bind(lost.fault.as_deref());
     let slot_ordered = SlotOrdered::of(&turn.settle);
-    // If the answer is lost and the statement repeated, the entries of the first claim stay leased without a worker until
-    // the lease expires. The same happens if the worker itself repeats the turn.
+    // If the answer is lost and the statement repeated, the entries of the first claim stay leased without a
+    // worker until the lease expires. The same happens if the worker itself repeats the turn.
     let statement = statement.bind_json(&slot_ordered.inputs()).repeatable();
     let rows = shared.connections.rows(&statement).await?;
     let (mut turned, mut settled) = (Turned::default(), Vec::new());

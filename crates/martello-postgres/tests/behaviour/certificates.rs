@@ -1,5 +1,5 @@
-//! The errors for a server with an untrusted certificate. The test server implements only the start of the protocol, so these
-//! tests need no PostgreSQL.
+//! The errors for a server with an untrusted certificate. The test server implements only the start of the
+//! protocol, so these tests need no PostgreSQL.
 
 use std::{error::Error, sync::Arc};
 
@@ -12,7 +12,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls};
 
-/// Starts a server with a self-signed certificate. Returns its port, its certificate and its task, which ends when dropped.
+/// Starts a server with a self-signed certificate. Returns its port, its certificate and its task, which ends
+/// when dropped.
 async fn self_signed(name: &str) -> (u16, String, JoinSet<()>) {
     let signed = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let pem = signed.cert.pem();

@@ -104,8 +104,8 @@ async fn workers_that_settle_for_the_same_apis_in_different_orders_do_not_deadlo
     let mut transaction = connection.begin().await.unwrap();
     let lock = "SELECT in_row FROM __.hold WHERE authority = 'b' FOR UPDATE";
     assert_eq!(number(&mut transaction, &test, lock).await, 1);
-    // If each locked in the given order, the first would hold `b` and wait for `a`, while the second holds `a` and
-    // waits for `b`.
+    // If each locked in the given order, the first would hold `b` and wait for `a`, while the second holds
+    // `a` and waits for `b`.
     let after = |millis| tokio::time::sleep(Duration::from_millis(millis));
     let first = one.turn(Turn { settle: ended([3, 2]), ..claim(0) });
     let second = async {

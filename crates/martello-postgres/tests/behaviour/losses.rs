@@ -131,8 +131,8 @@ async fn an_operation_that_waits_for_a_lock_fails_when_its_patience_ends() {
     test.drop().await;
 }
 
-/// The server does not detect a disconnected client while it waits for a lock. Without a bound, each repeated operation
-/// leaves one more connection open, until the server has no free connections.
+/// The server does not detect a disconnected client while it waits for a lock. Without a bound, each repeated
+/// operation leaves one more connection open, until the server has no free connections.
 #[tokio::test]
 #[ignore = "needs MARTELLO_TEST_POSTGRES_URL"]
 async fn every_operation_has_a_bound_for_lock_waits() {

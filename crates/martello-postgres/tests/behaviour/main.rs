@@ -1,5 +1,5 @@
-//! One file per behaviour. Most tests need the server of `MARTELLO_TEST_POSTGRES_URL`. They run only with `--ignored` or
-//! `--include-ignored`.
+//! One file per behaviour. Most tests need the server of `MARTELLO_TEST_POSTGRES_URL`. They run only with
+//! `--ignored` or `--include-ignored`.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod certificates;

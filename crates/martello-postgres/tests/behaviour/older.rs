@@ -10,7 +10,8 @@ use crate::support::TestSchema;
 
 const SCHEMAS: [&str; 2] = [include_str!("older/schema_1.sql"), include_str!("older/schema_2.sql")];
 
-/// Stores one entry with this id, key, reason (if dead), method, URL and host. A channel means an external transaction.
+/// Stores one entry with this id, key, reason (if dead), method, URL and host. A channel means an external
+/// transaction.
 pub(crate) const ENQUEUE: &str = "SELECT * FROM __.enqueue(NULL, $8, ARRAY[$1::uuid], '{default}', ARRAY[$2::text],
          '{false}', '{NULL}', '{0}', '{86400000000}', '{10}', '{true}', ARRAY[$3::text], ARRAY[$4::text], ARRAY[$5::text],
          '{[]}', '{false}', ARRAY[$6::bytea], ARRAY[$7::text], '{0}', '{NULL}', '{NULL}', '{NULL}',

@@ -13,7 +13,8 @@ use martello_outbox::{
 use martello_postgres::{PostgresStore, PostgresStoreBuilder};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// The server's URL. Tests that need it are marked as ignored, so a run without a server reports them as ignored.
+/// The server's URL. Tests that need it are marked as ignored, so a run without a server reports them as
+/// ignored.
 pub(crate) fn url() -> String {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");

@@ -243,7 +243,8 @@ async fn an_operation_of_an_older_program_fails_completely_during_the_migration(
     test.drop().await;
 }
 
-/// Waits until this many connections wait for a lock of this type. Table locks count only for tables of this schema.
+/// Waits until this many connections wait for a lock of this type. Table locks count only for tables of this
+/// schema.
 async fn waiting(test: &TestSchema, what: &str, many: i64) {
     let sql = format!(
         "SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation

@@ -1,4 +1,5 @@
-//! The store through PgBouncer from Debian. The configuration sets only the server, the users and the pool mode.
+//! The store through PgBouncer from Debian. The configuration sets only the server, the users and the pool
+//! mode.
 
 use std::{env, time::Duration};
 

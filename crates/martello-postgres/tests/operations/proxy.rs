@@ -1,5 +1,5 @@
-//! A TCP proxy in front of the server, whose connections can go silent. As behind a NAT that dropped its state, no data
-//! arrives and neither side gets an error.
+//! A TCP proxy in front of the server, whose connections can go silent. As behind a NAT that dropped its
+//! state, no data arrives and neither side gets an error.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,4 +1,5 @@
-//! The server is read-only for a while, after a failover or with a full disk. A session that began meanwhile stays read-only.
+//! The server is read-only for a while, after a failover or with a full disk. A session that began meanwhile
+//! stays read-only.
 
 use std::time::Duration;
 

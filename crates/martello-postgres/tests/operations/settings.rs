@@ -1,5 +1,5 @@
-//! Roles with unusual settings. Commits are durable and read committed, directly and through PgBouncer. The store leaves no
-//! setting behind in a shared session.
+//! Roles with unusual settings. Commits are durable and read committed, directly and through PgBouncer. The
+//! store leaves no setting behind in a shared session.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! The server restarts during the test, as after a crash. The test is a separate program, so no other test uses the server
-//! meanwhile. It needs `MARTELLO_TEST_POSTGRES_RESTART`, a shell command that restarts the server immediately.
+//! The server restarts during the test, as after a crash. The test is a separate program, so no other test
+//! uses the server meanwhile. It needs `MARTELLO_TEST_POSTGRES_RESTART`, a shell command that restarts the
+//! server immediately.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[path = "../behaviour/support.rs"]
@@ -34,7 +35,8 @@ async fn a_store_continues_after_a_restart_of_its_server() {
             let entry = entry();
             loop {
                 match writer.enqueue(vec![entry.clone()]).await {
-                    // A caller that receives no answer repeats the call, and may get its own entry as a duplicate.
+                    // A caller that receives no answer repeats the call, and may get its own entry as a
+                    // duplicate.
                     Ok(answer) => break stored.push(Enqueued::id(answer[0])),
                     Err(error) => {
                         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");

@@ -72,8 +72,8 @@ async fn serve(mut accepted: UnboundedReceiver<DuplexStream>, open: Arc<Mutex<Ve
     }
 }
 
-/// The client finds its idle connection closed and retries the request itself, on another connection. If that is
-/// disabled, it returns the request, and the layer retries it, although it is a POST.
+/// The client finds its idle connection closed and retries the request itself, on another connection. If that
+/// is disabled, it returns the request, and the layer retries it, although it is a POST.
 #[tokio::test]
 async fn a_request_that_the_client_retries_counts_once() {
     for (by_itself, attempts) in [(true, None), (false, Some(2))] {

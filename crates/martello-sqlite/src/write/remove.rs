@@ -16,7 +16,8 @@ pub(crate) fn purge(tx: &mut Tx<'_>, purge: &Purge) -> Result<u64, Fault> {
 }
 
 /// Deletes entries that have been done or cancelled for longer than `age`, oldest change first. Then deletes
-/// replays of that age without entries, and holds that have been over for longer than [`HeldAuthority::FORGET_AFTER`].
+/// replays of that age without entries, and holds that have been over for longer than
+/// [`HeldAuthority::FORGET_AFTER`].
 pub(crate) fn prune(tx: &mut Tx<'_>, age: Duration, limit: usize) -> Result<u64, Fault> {
     let before = tx.now.saturating_sub(micros(age));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -8,8 +8,8 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// Observes a [`ScriptedBody`](super::ScriptedBody) after it was moved, and releases its waits. A clone observes the same
-/// body.
+/// Observes a [`ScriptedBody`](super::ScriptedBody) after it was moved, and releases its waits. A clone
+/// observes the same body.
 ///
 /// ```
 /// use martello_testkit::ScriptedBody;

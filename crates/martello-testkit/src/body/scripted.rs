@@ -12,8 +12,9 @@ use super::{ScriptedError, Step, handle::ScriptHandle};
 
 /// A body that follows a script, and that a [`ScriptHandle`] observes.
 ///
-/// Each poll takes the next step, in the order in which they were added. After the last one the body has ended. If it is polled
-/// after an [`end`](Self::end) or an [`error`](Self::error), it takes the steps after that, so a script can break the contract.
+/// Each poll takes the next step, in the order in which they were added. After the last one the body has
+/// ended. If it is polled after an [`end`](Self::end) or an [`error`](Self::error), it takes the steps after
+/// that, so a script can break the contract.
 ///
 /// Size hint and end of stream are correct by default; [`claim_size`](Self::claim_size) and
 /// [`claim_end_stream`](Self::claim_end_stream) replace them.

@@ -1,4 +1,5 @@
-//! The scenarios. Each runs on its own fixture: a layered service, and the in-memory service inside it, if there is one.
+//! The scenarios. Each runs on its own fixture: a layered service, and the in-memory service inside it, if
+//! there is one.
 
 use std::{error::Error, future::poll_fn, task::Poll};
 
@@ -16,7 +17,8 @@ use super::{
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How many clones or calls are abandoned before other calls must complete: more than a usual limit has permits.
+/// How many clones or calls are abandoned before other calls must complete: more than a usual limit has
+/// permits.
 const ABANDONED: usize = 8;
 const CROWD: usize = 32;
 /// The most polls after which a call is dropped.
@@ -106,8 +108,8 @@ where
     async fn crowd(&self, dropped: usize, wakers: Wakers) -> Result<(), Fault> {
         let mut calls: Vec<_> = (0..CROWD).map(|_| PolledFuture::new(self.whole(), wakers)).collect();
         calls.iter_mut().for_each(PolledFuture::step);
-        // Drops some calls in the middle of the queue, then those at its front, one by one: the turn of the first passes to one
-        // that is dropped next, before it is polled.
+        // Drops some calls in the middle of the queue, then those at its front, one by one: the turn of the
+        // first passes to one that is dropped next, before it is polled.
         calls.drain(dropped / 2..dropped).for_each(drop);
         calls.drain(..dropped / 2).for_each(drop);
         polling::run(&mut calls, self.memory).await?;

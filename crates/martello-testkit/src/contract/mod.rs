@@ -1,9 +1,9 @@
 //! Tests whether a layer keeps the [`Service`] contract.
 //!
-//! Layers break the contract in known ways: they call a clone after they polled the original for readiness, a clone that is not
-//! called keeps a permit, a waker is never woken, a dropped future loses a permit. A test that makes one call after the other
-//! finds none of these. The probe runs a layer through the [`Scenario`]s that do, poll by poll, and reports the first broken
-//! promise.
+//! Layers break the contract in known ways: they call a clone after they polled the original for readiness, a
+//! clone that is not called keeps a permit, a waker is never woken, a dropped future loses a permit. A test
+//! that makes one call after the other finds none of these. The probe runs a layer through the [`Scenario`]s
+//! that do, poll by poll, and reports the first broken promise.
 //!
 //! ```
 //! use http::Request;
@@ -23,8 +23,9 @@
 //!
 //! Test a layer with a limit at a limit of one, where a single lost permit blocks the next call.
 //!
-//! The probe needs a tokio runtime with time. A call that is not woken for 30 seconds counts as hung. With a paused clock
-//! (`#[tokio::test(start_paused = true)]`) this takes no time, and the layer's own timers work as usual.
+//! The probe needs a tokio runtime with time. A call that is not woken for 30 seconds counts as hung. With a
+//! paused clock (`#[tokio::test(start_paused = true)]`) this takes no time, and the layer's own timers work
+//! as usual.
 
 mod exchange;
 mod expected_body;
@@ -66,8 +67,8 @@ const ANYWHERE: [Scenario; 8] = [
 ///
 /// Each scenario layers a new service. All of them share the state of the layer.
 ///
-/// The body must have the bytes of the inner service, in any frames, and its trailers. Test a layer that changes bodies with
-/// [`check_layer_over`], for example over a [`Memory`]: it does not compare bodies.
+/// The body must have the bytes of the inner service, in any frames, and its trailers. Test a layer that
+/// changes bodies with [`check_layer_over`], for example over a [`Memory`]: it does not compare bodies.
 ///
 /// # Errors
 ///
@@ -89,7 +90,8 @@ where
         ANYWHERE.map(|scenario| (scenario, memory()))
     };
     let prompt = anywhere(0, 0, 0).into_iter();
-    // With calls that are in flight at once, so that some may have to queue; then pending wherever that is possible.
+    // With calls that are in flight at once, so that some may have to queue; then pending wherever that is
+    // possible.
     let pending = anywhere(0, 2, 1).into_iter().chain(anywhere(1, 2, 1));
     for (scenario, memory) in prompt.chain(only_here).chain(pending) {
         let strict = Strict::new(memory.clone());
@@ -100,10 +102,11 @@ where
     Ok(())
 }
 
-/// Runs the scenarios that work with any inner service on a layer over this service, for example a client with sockets.
+/// Runs the scenarios that work with any inner service on a layer over this service, for example a client
+/// with sockets.
 ///
-/// The inner service must answer every request, as a [`Server`](crate::Server) does by default. The content of bodies is not
-/// compared.
+/// The inner service must answer every request, as a [`Server`](crate::Server) does by default. The content
+/// of bodies is not compared.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Polls futures manually: only woken ones, with a chosen waker, a limited number of times, within a time limit.
+//! Polls futures manually: only woken ones, with a chosen waker, a limited number of times, within a time
+//! limit.
 
 use std::{
     future::poll_fn,
@@ -29,7 +30,8 @@ pub(super) struct Hung;
 pub(super) enum Wakers {
     /// The same at every poll.
     Same,
-    /// A new one at every poll. Every poll is followed by a second one without a wake. Only the last waker is valid.
+    /// A new one at every poll. Every poll is followed by a second one without a wake. Only the last waker is
+    /// valid.
     Changing,
 }
 

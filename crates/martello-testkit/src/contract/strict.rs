@@ -8,7 +8,8 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// Wraps a service and records how its caller breaks the contract of [`Service`]. It forwards the calls in any case.
+/// Wraps a service and records how its caller breaks the contract of [`Service`]. It forwards the calls in
+/// any case.
 ///
 /// Clones share the record. A clone is never ready, even if the original is.
 ///

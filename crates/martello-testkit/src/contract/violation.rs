@@ -29,15 +29,16 @@ pub enum Scenario {
     RefusedReadiness,
     /// Many clones are called at once.
     ManyCalls,
-    /// Each poll of the response future and of the body has a new waker, first for one call, then for many at once, so that
-    /// calls in the layer's own queue are polled again too.
+    /// Each poll of the response future and of the body has a new waker, first for one call, then for many at
+    /// once, so that calls in the layer's own queue are polled again too.
     ChangingWakers,
     /// Responses are dropped unread.
     UnreadBodies,
-    /// Calls are dropped after every number of polls: while waiting for readiness, for the head, and within the body.
+    /// Calls are dropped after every number of polls: while waiting for readiness, for the head, and within
+    /// the body.
     DroppedCalls,
-    /// Many clones are called at once, and half of the calls are dropped one after the other, some while they wait. First
-    /// with the same waker at each poll, then with a new one.
+    /// Many clones are called at once, and half of the calls are dropped one after the other, some while they
+    /// wait. First with the same waker at each poll, then with a new one.
     DroppedCrowd,
 }
 

@@ -29,19 +29,20 @@ use self::{
 
 /// A scripted HTTP/1.1 server on a loopback socket.
 ///
-/// Each request takes the next scripted [`Reply`], first in, first out. Without one, the handler replies, which can keep state; without a
-/// handler, the reply is an empty 200.
+/// Each request takes the next scripted [`Reply`], first in, first out. Without one, the handler replies,
+/// which can keep state; without a handler, the reply is an empty 200.
 ///
-/// The value owns the server: dropping it closes the port and every connection, at the runtime's next turn; [`stop`](Self::stop)
-/// waits for that. The server needs a tokio runtime with I/O and time. Its delays are tokio's: under a paused clock they pass as soon
-/// as the runtime is idle, and a runtime that waits for a socket counts as idle, so tests with real sockets let the clock run.
+/// The value owns the server: dropping it closes the port and every connection, at the runtime's next turn;
+/// [`stop`](Self::stop) waits for that. The server needs a tokio runtime with I/O and time. Its delays are
+/// tokio's: under a paused clock they pass as soon as the runtime is idle, and a runtime that waits for a
+/// socket counts as idle, so tests with real sockets let the clock run.
 ///
-/// It keeps the latest 10,000 requests, with at most 64 MiB of bodies; the counts have no limit. It replies 431 to a head of more
-/// than 64 KiB, and 413 to a body of more than 16 MiB.
+/// It keeps the latest 10,000 requests, with at most 64 MiB of bodies; the counts have no limit. It replies
+/// 431 to a head of more than 64 KiB, and 413 to a body of more than 16 MiB.
 ///
-/// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for ever: such a
-/// test fails within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT), and says what came until then. They count by the machine's clock, also where tokio's is
-/// paused.
+/// [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) panic instead of waiting for
+/// ever: such a test fails within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT), and says what came until then. They
+/// count by the machine's clock, also where tokio's is paused.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -50,8 +51,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless [`set_wait_timeout`](Self::set_wait_timeout)
-    /// sets another time. 10 s is more than a test on a busy machine takes, and short enough to notice a test that hangs.
+    /// How long [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait, unless
+    /// [`set_wait_timeout`](Self::set_wait_timeout) sets another time. 10 s is more than a test on a busy
+    /// machine takes, and short enough to notice a test that hangs.
     pub const WAIT_TIMEOUT: Duration = state::WAIT_TIMEOUT;
 
     /// Starts a server on a free port of 127.0.0.1 that replies 200 with an empty body by default.
@@ -62,10 +64,11 @@ impl Server {
         Self::with(|_| Reply::ok()).await
     }
 
-    /// Starts a server on a free port of 127.0.0.1 whose handler replies to each request without a scripted reply.
+    /// Starts a server on a free port of 127.0.0.1 whose handler replies to each request without a scripted
+    /// reply.
     ///
-    /// The handler is called once the request's body has been read, for one request at a time, in no particular order between
-    /// connections. If it panics, the connection closes.
+    /// The handler is called once the request's body has been read, for one request at a time, in no
+    /// particular order between connections. If it panics, the connection closes.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -73,7 +76,8 @@ impl Server {
         Self::bind(any_port(), handler).await
     }
 
-    /// Starts a server like [`with`](Self::with) on this address; so an outage can end on the port on which it began.
+    /// Starts a server like [`with`](Self::with) on this address; so an outage can end on the port on which
+    /// it began.
     ///
     /// # Errors
     /// When the address cannot be bound.
@@ -102,8 +106,9 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When that takes longer than [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout), because the handler does not
-    /// return. On a runtime of one thread such a handler keeps this from returning, too.
+    /// When that takes longer than [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was
+    /// [set](Self::set_wait_timeout), because the handler does not return. On a runtime of one thread such a
+    /// handler keeps this from returning, too.
     #[track_caller]
     pub fn stop(mut self) -> impl Future<Output = ()> {
         let caller = Location::caller();
@@ -118,8 +123,9 @@ impl Server {
         }
     }
 
-    /// Lets [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait so long from now on, instead of
-    /// [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT): longer for requests that come late, such as those of a process that has yet to start.
+    /// Lets [`received`](Self::received), [`idle`](Self::idle) and [`stop`](Self::stop) wait so long from now
+    /// on, instead of [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT): longer for requests that come late, such as those
+    /// of a process that has yet to start.
     pub fn set_wait_timeout(&self, wait_timeout: Duration) {
         self.shared.state.send_modify(|state| state.wait_timeout = Some(wait_timeout));
     }
@@ -161,11 +167,12 @@ impl Server {
         self.shared.state.borrow().connections
     }
 
-    /// How many requests are in flight: from the arrival of the head until the last byte of the response's body is handed to
-    /// the kernel, or the connection is gone.
+    /// How many requests are in flight: from the arrival of the head until the last byte of the response's
+    /// body is handed to the kernel, or the connection is gone.
     ///
-    /// A stalled or trickled body counts, and so does one that is not read, as soon as it is larger than what the kernel buffers
-    /// (some megabytes on loopback). A peer that closes its sending side is taken to have left.
+    /// A stalled or trickled body counts, and so does one that is not read, as soon as it is larger than what
+    /// the kernel buffers (some megabytes on loopback). A peer that closes its sending side is taken to have
+    /// left.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shared.state.borrow().in_flight.len()
@@ -173,8 +180,8 @@ impl Server {
 
     /// The most requests that were ever in flight at once.
     ///
-    /// Exact for a client that starts a request after the end of another response: the server counts a response out in the same instant
-    /// in which it writes the last byte.
+    /// Exact for a client that starts a request after the end of another response: the server counts a
+    /// response out in the same instant in which it writes the last byte.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
         self.shared.state.borrow().most_in_flight
@@ -184,8 +191,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When they have not within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout). The message says how many have, and
-    /// the method and path of the latest.
+    /// When they have not within [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was
+    /// [set](Self::set_wait_timeout). The message says how many have, and the method and path of the latest.
     #[track_caller]
     pub fn received(&self, requests: usize) -> impl Future<Output = ()> {
         self.wait_until(
@@ -198,8 +205,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When some still are after [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was [set](Self::set_wait_timeout). The message names them by method and
-    /// path, the oldest first.
+    /// When some still are after [`WAIT_TIMEOUT`](Self::WAIT_TIMEOUT) or what was
+    /// [set](Self::set_wait_timeout). The message names them by method and path, the oldest first.
     #[track_caller]
     pub fn idle(&self) -> impl Future<Output = ()> {
         self.wait_until(|state| state.in_flight.is_empty(), WaitTimedOut::idling)
@@ -246,7 +253,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
                     let number = shared.connected();
                     connections.spawn(connection::serve(stream, number, Arc::clone(&shared)));
                 }
-                // The peer left before it was accepted, or no file descriptor is free. The next connection may succeed.
+                // The peer left before it was accepted, or no file descriptor is free. The next connection
+                // may succeed.
                 Err(_) => tokio::task::yield_now().await,
             },
         }

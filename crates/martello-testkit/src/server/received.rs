@@ -19,8 +19,8 @@ pub struct Received {
     pub trailers: HeaderMap,
     /// Whether the body was read to its end.
     ///
-    /// Stays `false` if the client left before the end, if the body was too large or malformed, or if the reply was
-    /// [`Reply::close_before_reading`](super::Reply::close_before_reading).
+    /// Stays `false` if the client left before the end, if the body was too large or malformed, or if the
+    /// reply was [`Reply::close_before_reading`](super::Reply::close_before_reading).
     pub complete: bool,
     /// The number of the connection, in the order in which connections were accepted. The first is 1.
     pub connection: usize,

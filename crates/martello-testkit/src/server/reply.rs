@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// How the [`Server`](super::Server) handles one request: with a response, a fault, or a response with a fault in it.
+/// How the [`Server`](super::Server) handles one request: with a response, a fault, or a response with a
+/// fault in it.
 ///
-/// The faults combine: `Reply::status(503).delay(..).body(..).cut_after(10)` waits, declares the length of the whole body,
-/// sends ten bytes of it and closes. If several ways to end are set (`stall_after`, `cut_after`, `reset_after`,
-/// `close_connection`), the last one wins.
+/// The faults combine: `Reply::status(503).delay(..).body(..).cut_after(10)` waits, declares the length of
+/// the whole body, sends ten bytes of it and closes. If several ways to end are set (`stall_after`,
+/// `cut_after`, `reset_after`, `close_connection`), the last one wins.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,8 +26,8 @@ use bytes::Bytes;
 /// # }
 /// ```
 ///
-/// A response to `HEAD`, or with status 1xx, 204 or 304, has no body, even if one is scripted. `HEAD` and 304 still declare
-/// the length.
+/// A response to `HEAD`, or with status 1xx, 204 or 304, has no body, even if one is scripted. `HEAD` and 304
+/// still declare the length.
 #[derive(Debug, Clone)]
 #[must_use = "a reply does nothing until it is handed to a server"]
 pub struct Reply {
@@ -79,8 +80,8 @@ pub(super) enum End {
 impl Reply {
     /// A reply with this status, no headers and an empty body.
     ///
-    /// The number is not checked. After a 101, which ends HTTP on the connection, the server stays silent until the peer
-    /// leaves.
+    /// The number is not checked. After a 101, which ends HTTP on the connection, the server stays silent
+    /// until the peer leaves.
     pub fn status(status: u16) -> Self {
         Self {
             status,
@@ -133,9 +134,11 @@ impl Reply {
         Self { content: Content::EndlessHeaders, end: End::Close, ..Self::ok() }
     }
 
-    /// Adds a header line. Names may repeat. The name and the value are not checked: control characters are sent unchanged.
+    /// Adds a header line. Names may repeat. The name and the value are not checked: control characters are
+    /// sent unchanged.
     ///
-    /// A `content-length` or `transfer-encoding` replaces the server's own line, and does not change how the body is sent.
+    /// A `content-length` or `transfer-encoding` replaces the server's own line, and does not change how the
+    /// body is sent.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push(line(name, value));
         self
@@ -154,7 +157,8 @@ impl Reply {
         self.chunked()
     }
 
-    /// Sends the body in chunks instead of with a `content-length`: chunks of 16 KiB, or of [`trickle`](Self::trickle)'s size.
+    /// Sends the body in chunks instead of with a `content-length`: chunks of 16 KiB, or of
+    /// [`trickle`](Self::trickle)'s size.
     pub fn chunked(mut self) -> Self {
         if !matches!(self.framing, Framing::Chunked(_)) {
             self.framing = Framing::Chunked(Vec::new());
@@ -171,14 +175,16 @@ impl Reply {
         self
     }
 
-    /// Declares this `content-length`, whatever the body's real length, and closes the connection after the body.
+    /// Declares this `content-length`, whatever the body's real length, and closes the connection after the
+    /// body.
     pub fn declare_length(mut self, length: u64) -> Self {
         self.framing = Framing::Length(Some(length));
         self.end = End::Close;
         self
     }
 
-    /// Sends an informational response (100 to 199, except 101) before the final head. Can be called several times.
+    /// Sends an informational response (100 to 199, except 101) before the final head. Can be called several
+    /// times.
     pub fn interim(mut self, status: u16) -> Self {
         self.interim.push(status);
         self
@@ -190,8 +196,8 @@ impl Reply {
         self
     }
 
-    /// Sends the body in pieces of `size` bytes (at least 1), and waits for the time `every` between two pieces. The first
-    /// piece is sent with the head.
+    /// Sends the body in pieces of `size` bytes (at least 1), and waits for the time `every` between two
+    /// pieces. The first piece is sent with the head.
     pub fn trickle(mut self, size: usize, every: Duration) -> Self {
         self.pace = Some((size.max(1), every));
         self
@@ -199,9 +205,9 @@ impl Reply {
 
     /// Responds as soon as the request's head has arrived. The body is read after the response.
     ///
-    /// A request that expects `100-continue` gets a 100 only if it is scripted as [`interim`](Self::interim). If none of
-    /// the request's body has arrived when the server responds, the response has `connection: close`, and the connection closes
-    /// without the body (RFC 9110 §10.1.1).
+    /// A request that expects `100-continue` gets a 100 only if it is scripted as [`interim`](Self::interim).
+    /// If none of the request's body has arrived when the server responds, the response has `connection:
+    /// close`, and the connection closes without the body (RFC 9110 §10.1.1).
     ///
     /// For scripted replies only: the handler is called after the whole body has been read.
     pub fn early(mut self) -> Self {

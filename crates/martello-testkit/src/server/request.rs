@@ -126,7 +126,8 @@ fn to_map(lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Unreadable> {
     Ok(map)
 }
 
-/// RFC 9112 §6.3: `transfer-encoding` overrides `content-length`, and different lengths make the message malformed.
+/// RFC 9112 §6.3: `transfer-encoding` overrides `content-length`, and different lengths make the message
+/// malformed.
 fn delimited(headers: &HeaderMap) -> Result<Delimited, Unreadable> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let chunked = has_token(headers, header::TRANSFER_ENCODING, "chunked");

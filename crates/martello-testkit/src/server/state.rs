@@ -116,8 +116,8 @@ pub(super) struct InFlight {
 impl InFlight {
     /// Writes the last bytes of a response, and ends the request in the count at the same moment.
     ///
-    /// The lock is held during the (non-blocking) write. So if a client starts another request after the end of this
-    /// response, the server never counts both as in flight.
+    /// The lock is held during the (non-blocking) write. So if a client starts another request after the end
+    /// of this response, the server never counts both as in flight.
     pub(super) async fn finish(&mut self, stream: &TcpStream, mut last: Bytes) -> io::Result<()> {
         while !last.is_empty() {
             stream.writable().await?;

@@ -71,8 +71,9 @@ impl fmt::Display for Count {
 
 /// A timer on the machine's clock. Dropping it ends its thread.
 ///
-/// tokio's timers do not work here: a runtime that waits for a socket counts as idle, and a paused clock then jumps to the
-/// next timer. A blocking task does not work either, because it stops a paused clock from advancing.
+/// tokio's timers do not work here: a runtime that waits for a socket counts as idle, and a paused clock then
+/// jumps to the next timer. A blocking task does not work either, because it stops a paused clock from
+/// advancing.
 struct Timer {
     /// Closed when the time has passed.
     due: oneshot::Receiver<Infallible>,

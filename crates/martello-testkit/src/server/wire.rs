@@ -62,7 +62,8 @@ impl Wire {
         }
     }
 
-    /// Closes the sending side, then waits for the peer to close, so that unread bytes do not turn the close into a reset.
+    /// Closes the sending side, then waits for the peer to close, so that unread bytes do not turn the close
+    /// into a reset.
     pub(super) async fn close(mut self) {
         if self.stream.shutdown().await.is_ok() {
             let _ = tokio::time::timeout(Duration::from_secs(1), self.departure()).await;

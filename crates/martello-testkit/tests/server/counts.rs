@@ -38,7 +38,8 @@ async fn a_response_is_counted_out_before_its_end_can_be_seen() {
     for _ in 0..4 {
         streams.push(std::net::TcpStream::connect(server.address()).unwrap());
     }
-    // A blocking thread reacts faster than any task: it sends the next request before the server's task continues.
+    // A blocking thread reacts faster than any task: it sends the next request before the server's task
+    // continues.
     let requests = std::thread::spawn(move || {
         for turn in 0..4_000 {
             let stream = &mut streams[turn % 4];

@@ -123,7 +123,8 @@ async fn a_stop_fails_where_a_handler_does_not_return() {
     release.send(()).unwrap();
 }
 
-/// A runtime that waits for a socket counts as idle, so a paused clock would jump to tokio's next timer at once.
+/// A runtime that waits for a socket counts as idle, so a paused clock would jump to tokio's next timer at
+/// once.
 #[tokio::test(start_paused = true)]
 async fn a_paused_clock_shortens_no_wait_and_is_moved_by_none() {
     let server = Server::start().await.unwrap();

@@ -16,8 +16,8 @@ type Layered<R> = LogBody<RetryBody<LimitBody<LogBody<R>>>>;
 pin_project! {
     /// The response body of a [`Stacked`](crate::Stacked) client.
     ///
-    /// It holds the call's permit until it ends or is dropped, so read it or drop it. Reading fails with a [`CallError`] when
-    /// the connection breaks, or when no data arrives for longer than the idle timeout.
+    /// It holds the call's permit until it ends or is dropped, so read it or drop it. Reading fails with a
+    /// [`CallError`] when the connection breaks, or when no data arrives for longer than the idle timeout.
     ///
     /// ```
     /// use http::{Request, Response};

@@ -13,13 +13,15 @@ use super::StackLayer;
 /// LogLayer::calls → RetryLayer → ConcurrencyLimitLayer(5) → LogLayer::attempts → TrackingLayer → client
 /// ```
 ///
-/// Whichever layers are on or off, the result over a client `C` is a [`Stacked<C>`](crate::Stacked), a type that you can
-/// name in a struct. Add your own layers on both sides: a layer for each attempt, such as authentication, wraps the
-/// client; a layer for each call wraps the finished stack. If a layer around the client fails before it calls the client,
-/// let it return a [`CallError::unsent`](crate::CallError::unsent), so that the request is retried whatever its method.
+/// Whichever layers are on or off, the result over a client `C` is a [`Stacked<C>`](crate::Stacked), a type
+/// that you can name in a struct. Add your own layers on both sides: a layer for each attempt, such as
+/// authentication, wraps the client; a layer for each call wraps the finished stack. If a layer around the
+/// client fails before it calls the client, let it return a [`CallError::unsent`](crate::CallError::unsent),
+/// so that the request is retried whatever its method.
 ///
-/// `Stack` changes two defaults of the layers. It counts 502 as unavailable, because a proxy answers 502 when its server
-/// resets or refuses the connection. And it retries a 429 that has a `Retry-After`, after that time.
+/// `Stack` changes two defaults of the layers. It counts 502 as unavailable, because a proxy answers 502 when
+/// its server resets or refuses the connection. And it retries a 429 that has a `Retry-After`, after that
+/// time.
 ///
 /// ```
 /// use martello::{ConcurrencyLimitLayer, Stack};
@@ -74,7 +76,8 @@ impl Stack {
         self
     }
 
-    /// Makes one attempt per call. The timeouts stay on, because a request that hangs would hold its permit for ever.
+    /// Makes one attempt per call. The timeouts stay on, because a request that hangs would hold its permit
+    /// for ever.
     pub fn without_retry(mut self) -> Self {
         self.once = true;
         self
@@ -103,7 +106,8 @@ impl Stack {
         self
     }
 
-    /// Configures which response header has the id of an attempt, and whether the caller's own id is sent with each request.
+    /// Configures which response header has the id of an attempt, and whether the caller's own id is sent
+    /// with each request.
     pub fn tracking(mut self, configure: impl FnOnce(TrackingBuilder) -> TrackingBuilder) -> Self {
         self.tracking = Some(configure(self.tracking.unwrap_or_default()));
         self
@@ -117,8 +121,8 @@ impl Stack {
 
     /// Sends the caller's own id in this header, and writes it to every record, beside the server's id.
     ///
-    /// `source` reads the id from the request's extensions, where a layer outside the stack has put it, such as tower-http's
-    /// `SetRequestIdLayer`.
+    /// `source` reads the id from the request's extensions, where a layer outside the stack has put it, such
+    /// as tower-http's `SetRequestIdLayer`.
     ///
     /// ```
     /// use http::Extensions;

@@ -16,7 +16,8 @@ use super::{Inner, ResponseBody};
 pin_project! {
     /// The response future of a [`Stacked`](crate::Stacked) client.
     ///
-    /// Dropping it cancels the call: the current attempt is dropped, its permit is released, and the records are written.
+    /// Dropping it cancels the call: the current attempt is dropped, its permit is released, and the records
+    /// are written.
     #[must_use = "futures do nothing unless polled"]
     pub struct StackFuture<C, R>
     where

@@ -6,7 +6,8 @@ use tower_layer::Layer;
 
 use super::Stacked;
 
-/// The layer that [`Stack`](crate::Stack) builds. Clones share the permits and the budget, also over different clients.
+/// The layer that [`Stack`](crate::Stack) builds. Clones share the permits and the budget, also over
+/// different clients.
 ///
 /// ```
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};

@@ -9,8 +9,8 @@ use super::{Inner, ResponseBody, StackFuture};
 
 /// A client `C` with a stack around it. The type is the same whichever layers are on.
 ///
-/// It takes a request with a [`Body`] and returns a response or a [`CallError`]. Clone it for each call or each task:
-/// clones share the permits and the budget, and an idle clone holds no permit.
+/// It takes a request with a [`Body`] and returns a response or a [`CallError`]. Clone it for each call or
+/// each task: clones share the permits and the budget, and an idle clone holds no permit.
 ///
 /// ```
 /// use hyper_util::client::legacy::{Client, connect::HttpConnector};

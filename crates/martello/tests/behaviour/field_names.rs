@@ -1,5 +1,5 @@
-//! Checks the field names of all events and spans of all crates. It reads the sources, so that it also covers events that
-//! no test emits.
+//! Checks the field names of all events and spans of all crates. It reads the sources, so that it also covers
+//! events that no test emits.
 
 use std::{
     collections::BTreeMap,
@@ -100,8 +100,8 @@ fn names() -> BTreeMap<String, Vec<String>> {
     names
 }
 
-/// Elasticsearch expands dots into objects. There, such a field would have to be a text and an object in the same index,
-/// and the second event is rejected.
+/// Elasticsearch expands dots into objects. There, such a field would have to be a text and an object in the
+/// same index, and the second event is rejected.
 #[test]
 fn the_name_of_no_field_is_the_beginning_of_another() {
     let names = names();

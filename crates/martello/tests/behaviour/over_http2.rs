@@ -94,7 +94,8 @@ fn answer(mut respond: SendResponse<Bytes>, books: &Books) {
     respond.send_response(response.body(()).unwrap(), true).unwrap();
 }
 
-/// Waits until the peer has closed the connection, or until all streams of a connection after GOAWAY are done.
+/// Waits until the peer has closed the connection, or until all streams of a connection after GOAWAY are
+/// done.
 async fn close(mut connection: Connection<TcpStream, Bytes>) {
     while let Some(Ok(_)) = connection.accept().await {}
 }
@@ -211,7 +212,8 @@ async fn a_graceful_goaway_that_comes_while_the_connection_is_idle_costs_no_atte
     assert_eq!(server.counted(), (2, 2));
 }
 
-/// Allows one concurrent stream. Sends a graceful GOAWAY while it processes the first request, then answers it.
+/// Allows one concurrent stream. Sends a graceful GOAWAY while it processes the first request, then answers
+/// it.
 async fn go_away_at_work(
     stream: TcpStream,
     books: Arc<Books>,
@@ -233,8 +235,9 @@ async fn go_away_at_work(
     close(connection).await;
 }
 
-/// hyper has passed the first waiting request to h2, and its error only says that the task is gone. hyper returns the
-/// others, and the client sends them on another connection. None of them was sent on this connection.
+/// hyper has passed the first waiting request to h2, and its error only says that the task is gone. hyper
+/// returns the others, and the client sends them on another connection. None of them was sent on this
+/// connection.
 #[tokio::test]
 async fn of_requests_that_wait_for_a_connection_that_goes_away_gracefully_all_but_the_first_lose_nothing() {
     let ((at_work, working), (go_on, told)) = (oneshot::channel(), oneshot::channel());

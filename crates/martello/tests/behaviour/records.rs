@@ -93,7 +93,8 @@ async fn outcomes_are_those_of_the_retry() {
     assert_eq!(written.of(ATTEMPT)[0]["outcome"], "unavailable");
 }
 
-/// A record that is written in `drop` is also written while the thread unwinds, where a second panic would abort.
+/// A record that is written in `drop` is also written while the thread unwinds, where a second panic would
+/// abort.
 #[tokio::test]
 async fn a_call_that_a_panic_drops_writes_one_of_each_and_gives_its_permit_back() {
     let (written, _guard) = Written::listen();

@@ -46,8 +46,8 @@ pub(crate) struct Written(Arc<Mutex<Vec<(&'static str, Fields)>>>);
 
 impl Written {
     pub(crate) fn listen() -> (Self, DefaultGuard) {
-        // tracing caches whether a callsite has a subscriber. Another test could register the callsite while no
-        // subscriber exists, and disable it here. A subscriber for the whole process prevents that.
+        // tracing caches whether a callsite has a subscriber. Another test could register the callsite while
+        // no subscriber exists, and disable it here. A subscriber for the whole process prevents that.
         static PROCESS: Once = Once::new();
         PROCESS.call_once(|| tracing::subscriber::set_global_default(Registry::default()).unwrap());
         let written = Self::default();

@@ -1,4 +1,5 @@
-//! A request that can never be sent: every layer gives it up at once, and no layer counts it as a failure of the server.
+//! A request that can never be sent: every layer gives it up at once, and no layer counts it as a failure of
+//! the server.
 
 use std::sync::{
     Arc,
@@ -19,8 +20,8 @@ use tower::{Layer, ServiceExt};
 
 use crate::support::{Http, Written, http, quick, request};
 
-/// The client of these tests does not support TLS. No server listens on this port, so with `http` the connection would be
-/// refused.
+/// The client of these tests does not support TLS. No server listens on this port, so with `http` the
+/// connection would be refused.
 const SECURE: &str = "https://127.0.0.1:1/orders/1";
 
 fn stacked() -> Stacked<Http> {

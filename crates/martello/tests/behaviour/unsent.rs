@@ -52,7 +52,8 @@ fn stacked(tokens: &Uri) -> Stacked<Client> {
     quick().build().unwrap().layer(authenticated(tokens))
 }
 
-/// The ways in which a token is unavailable. Only a refused connection proves by itself that nothing was sent.
+/// The ways in which a token is unavailable. Only a refused connection proves by itself that nothing was
+/// sent.
 async fn without_tokens() -> Vec<(Uri, Box<dyn Any>)> {
     let refused = Server::refused().unwrap();
     let mut servers: Vec<(Uri, Box<dyn Any>)> = vec![(refused.uri("/token"), Box::new(refused))];

@@ -43,8 +43,8 @@ pub(crate) struct TestApi {
 }
 
 impl TestApi {
-    /// Starts the server. It delays its replies by a random number of milliseconds in this range, so that some kills
-    /// hit a request in flight.
+    /// Starts the server. It delays its replies by a random number of milliseconds in this range, so that
+    /// some kills hit a request in flight.
     pub(crate) async fn serve(&self, delays: std::ops::Range<u64>, seed: u64) -> Server {
         let api = self.clone();
         let mut random = fastrand::Rng::with_seed(seed);

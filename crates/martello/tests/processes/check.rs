@@ -1,5 +1,5 @@
-//! Checks that the requests that the server received, the acknowledgements that the enqueuers got, and the stored
-//! entries agree.
+//! Checks that the requests that the server received, the acknowledgements that the enqueuers got, and the
+//! stored entries agree.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,7 +28,8 @@ pub(crate) struct RunSummary {
     done: usize,
     dead: usize,
     receipts: usize,
-    /// How often the server accepted a request that it had accepted before. Each time, the earlier attempt was lost.
+    /// How often the server accepted a request that it had accepted before. Each time, the earlier attempt
+    /// was lost.
     duplicates: usize,
     pub(crate) hits: Hits,
     wrong: Vec<String>,
@@ -117,8 +118,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Checks that each receipt belongs to one attempt, and that one accepted attempt was settled. Every other accepted
-    /// attempt was lost with its worker.
+    /// Checks that each receipt belongs to one attempt, and that one accepted attempt was settled. Every
+    /// other accepted attempt was lost with its worker.
     fn receipts(&self, detail: &Detail, receipts: &[&Receipt]) -> Result<(), String> {
         let mut seen = HashSet::new();
         let mut settled = 0;
@@ -168,8 +169,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Checks that every acknowledged request is stored or was answered, and that only callers through an `OutboxLayer`
-    /// sent requests that are not stored.
+    /// Checks that every acknowledged request is stored or was answered, and that only callers through an
+    /// `OutboxLayer` sent requests that are not stored.
     fn promises(&mut self, output: &[String]) {
         for line in output {
             let words: Vec<_> = line.split(' ').collect();

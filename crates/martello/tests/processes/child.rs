@@ -80,7 +80,8 @@ impl Child {
         writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
-    /// Waits for a line with this prefix, skips the first `after` of them, and returns the line without the prefix.
+    /// Waits for a line with this prefix, skips the first `after` of them, and returns the line without the
+    /// prefix.
     pub(crate) async fn wait_for_line(&self, beginning: &str, after: usize) -> String {
         let next = || {
             self.output().iter().filter_map(|line| line.strip_prefix(beginning)).nth(after).map(str::to_owned)

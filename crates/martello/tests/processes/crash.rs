@@ -26,7 +26,8 @@ async fn nothing_acknowledged_is_lost_in_a_schema() {
     in_a_schema(async |test_store| crash(test_store, kills(20), 100..1_000).await).await;
 }
 
-/// `every` is the time between two kills in milliseconds. Most processes have started their operations within it.
+/// `every` is the time between two kills in milliseconds. Most processes have started their operations within
+/// it.
 async fn crash(test_store: TestStore, kills: usize, every: Range<u64>) {
     let engine = test_store.engine();
     let seed = seed();

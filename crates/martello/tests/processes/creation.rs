@@ -35,7 +35,8 @@ async fn a_schema_whose_creator_was_killed_can_be_opened() {
 struct CreationKills {
     seed: u64,
     random: fastrand::Rng,
-    /// How long a process takes from its start until the store is open, in microseconds. `None` until it is measured.
+    /// How long a process takes from its start until the store is open, in microseconds. `None` until it is
+    /// measured.
     takes: Option<u64>,
     kills: usize,
     /// How many processes were creating the store when they were killed.
@@ -48,8 +49,8 @@ impl CreationKills {
         Self { seed, random: fastrand::Rng::with_seed(seed), takes: None, kills: 0, hits: 0 }
     }
 
-    /// Kills a process that creates the store, then opens the store. The first process is not killed: it measures how
-    /// long the creation takes.
+    /// Kills a process that creates the store, then opens the store. The first process is not killed: it
+    /// measures how long the creation takes.
     async fn one(&mut self, test_store: TestStore) {
         let began = Instant::now();
         let child = opener(&test_store);

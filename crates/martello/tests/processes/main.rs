@@ -1,9 +1,10 @@
-//! Tests the guarantees for several processes with real ones, killed, stopped and continued at random moments.
+//! Tests the guarantees for several processes with real ones, killed, stopped and continued at random
+//! moments.
 //!
-//! A child process ([`child`]) is another instance of this binary and has a role ([`roles`]). The test is the parent. It
-//! serves the API that the children call ([`api`]). At the end it checks that the received requests, the output of the
-//! children and the stored entries agree ([`check`]). `MARTELLO_TEST_KILLS` sets how many processes are killed;
-//! `MARTELLO_TEST_SEED` repeats the random choices of a run.
+//! A child process ([`child`]) is another instance of this binary and has a role ([`roles`]). The test is the
+//! parent. It serves the API that the children call ([`api`]). At the end it checks that the received
+//! requests, the output of the children and the stored entries agree ([`check`]). `MARTELLO_TEST_KILLS` sets
+//! how many processes are killed; `MARTELLO_TEST_SEED` repeats the random choices of a run.
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,

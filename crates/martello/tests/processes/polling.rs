@@ -74,7 +74,8 @@ fn count<'a>(output: &'a [String], word: &str) -> HashMap<&'a str, usize> {
 struct Plannings(Arc<Mutex<Vec<String>>>);
 
 impl Plannings {
-    /// Starts a server that lists all plannings for every query, so that the poller has to filter out the known ones.
+    /// Starts a server that lists all plannings for every query, so that the poller has to filter out the
+    /// known ones.
     async fn serve() -> (Self, Server) {
         let plannings = Self::default();
         let listed = plannings.0.clone();

@@ -51,8 +51,8 @@ async fn a_worker_that_wakes_up_while_another_delivers_is_fenced_in_a_schema() {
     in_a_schema(while_another_delivers).await;
 }
 
-/// The response waits in the socket of the stopped worker. When the worker is continued, the scheduler decides whether
-/// it drops the delivery first, or reads the response first and is fenced.
+/// The response waits in the socket of the stopped worker. When the worker is continued, the scheduler
+/// decides whether it drops the delivery first, or reads the response first and is fenced.
 async fn on_the_wire(test_store: TestStore) {
     let engine = test_store.engine();
     let mut fixture = fixture(test_store).await;
@@ -109,7 +109,8 @@ async fn enqueue(fixture: &Fixture) -> Ticket {
     fixture.outbox().await.enqueue(request).await.unwrap()
 }
 
-/// Waits until the first worker is stopped, lets another deliver, continues the first, and returns its health.
+/// Waits until the first worker is stopped, lets another deliver, continues the first, and returns its
+/// health.
 async fn take_over(fixture: &mut Fixture, ticket: &Ticket) -> Health {
     within("the first worker is stopped", fixture.children[0].stopped()).await;
     assert_eq!(ticket.status().await.unwrap().state, State::Leased);

@@ -27,8 +27,8 @@ pub(crate) async fn in_a_file(test: impl AsyncFnOnce(TestStore)) {
     test(TestStore::Sqlite(directory.path().join("outbox.db"))).await;
 }
 
-/// Runs a test on a new PostgreSQL schema, then drops the schema. Tests that need a server are `#[ignore]`d, so that a
-/// run without a server reports them as ignored.
+/// Runs a test on a new PostgreSQL schema, then drops the schema. Tests that need a server are `#[ignore]`d,
+/// so that a run without a server reports them as ignored.
 pub(crate) async fn in_a_schema(test: impl AsyncFnOnce(TestStore)) {
     let url = env::var("MARTELLO_TEST_POSTGRES_URL");
     assert!(url.is_ok(), "MARTELLO_TEST_POSTGRES_URL is not set: give the URL of a PostgreSQL server");

@@ -63,8 +63,9 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Checkp
     Ok(Some(versioned.content))
 }
 
-/// Writes a new temporary file in the same folder, flushes it, renames it over `path`, and flushes the folder, without
-/// which the rename may not survive a crash. `checkpoint` is the path of the checkpoint, whose owner the file gets.
+/// Writes a new temporary file in the same folder, flushes it, renames it over `path`, and flushes the
+/// folder, without which the rename may not survive a crash. `checkpoint` is the path of the checkpoint,
+/// whose owner the file gets.
 pub(super) fn write<T: Serialize>(path: &Path, checkpoint: &Path, content: T) -> Result<(), CheckpointError> {
     let failed = |error| unavailable("written", path, error);
     let text = serde_json::to_vec(&Versioned { martello_poll: VERSION, content })

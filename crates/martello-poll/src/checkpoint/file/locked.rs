@@ -6,8 +6,8 @@ use std::{
 
 /// A file with an exclusive lock, which is released explicitly on drop.
 ///
-/// Closing the file is not enough: a process that another thread has just forked inherits the open file and its lock until
-/// it executes its program.
+/// Closing the file is not enough: a process that another thread has just forked inherits the open file and
+/// its lock until it executes its program.
 #[derive(Debug)]
 pub(super) struct LockedFile(File);
 

@@ -18,19 +18,20 @@ use super::{
 
 /// A checkpoint in a file.
 ///
-/// Each save writes a new file with a random name (`.martello-…`), flushes it, renames it over the old one, and flushes the
-/// folder. A crash leaves the old or the new checkpoint, and at most that temporary file. If the path is a symbolic link,
-/// the file that it leads to is replaced. Parked items are in a second file beside it (`….parked`), which is written first:
-/// a crash between both writes leaves a parked item that is delivered once more.
+/// Each save writes a new file with a random name (`.martello-…`), flushes it, renames it over the old one,
+/// and flushes the folder. A crash leaves the old or the new checkpoint, and at most that temporary file. If
+/// the path is a symbolic link, the file that it leads to is replaced. Parked items are in a second file
+/// beside it (`….parked`), which is written first: a crash between both writes leaves a parked item that is
+/// delivered once more.
 ///
-/// A poller holds an operating system lock on a third file (`….lock`), which ends with the process. Leases expire only
-/// between clones of one `FileCheckpoint`. The lock works between processes of one machine, but may not work on a network
-/// file system.
+/// A poller holds an operating system lock on a third file (`….lock`), which ends with the process. Leases
+/// expire only between clones of one `FileCheckpoint`. The lock works between processes of one machine, but
+/// may not work on a network file system.
 ///
-/// New files have mode 0600, because they contain items of the source. Existing files keep their mode. The file of parked
-/// items has the owner of the checkpoint and gives no permission that the checkpoint does not give. A path that is not a
-/// regular file is an error; so is a symbolic link at the lock file or the file of parked items, and a lock file with hard
-/// links.
+/// New files have mode 0600, because they contain items of the source. Existing files keep their mode. The
+/// file of parked items has the owner of the checkpoint and gives no permission that the checkpoint does not
+/// give. A path that is not a regular file is an error; so is a symbolic link at the lock file or the file of
+/// parked items, and a lock file with hard links.
 ///
 /// A clone is the same checkpoint, and so is another `FileCheckpoint` with the same path.
 ///

@@ -1,4 +1,5 @@
-//! Opens files safely in a folder where other users may write: follows no link that they placed, and never blocks.
+//! Opens files safely in a folder where other users may write: follows no link that they placed, and never
+//! blocks.
 
 use std::{
     fs::{self, File},
@@ -27,8 +28,8 @@ pub(super) fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many levels of symbolic links"))
 }
 
-/// Opens a file for reading, without blocking on a pipe. It refuses a symbolic link: the path of the checkpoint is already
-/// resolved, and another user may have placed a link beside it.
+/// Opens a file for reading, without blocking on a pipe. It refuses a symbolic link: the path of the
+/// checkpoint is already resolved, and another user may have placed a link beside it.
 #[cfg(unix)]
 pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     use rustix::{
@@ -50,8 +51,8 @@ pub(super) fn for_reading(path: &Path) -> Result<File, CheckpointError> {
     File::open(path).map_err(|error| unavailable("read", path, error))
 }
 
-/// Opens a lock file, or creates one with mode 0600. Its name is predictable, so another user may have placed a link there:
-/// the file behind a link is not touched.
+/// Opens a lock file, or creates one with mode 0600. Its name is predictable, so another user may have placed
+/// a link there: the file behind a link is not touched.
 #[cfg(unix)]
 pub(super) fn for_locking(path: &Path, of: &Path) -> Result<File, CheckpointError> {
     use std::os::unix::fs::MetadataExt;
@@ -97,8 +98,8 @@ pub(super) fn for_locking(path: &Path, _: &Path) -> Result<File, CheckpointError
 
 /// Gives a new file the mode of the file that it replaces, and the owner of the checkpoint.
 ///
-/// The mode grants no permission that the checkpoint does not grant. If there is no checkpoint yet, the mode of a file of
-/// another user is ignored.
+/// The mode grants no permission that the checkpoint does not grant. If there is no checkpoint yet, the mode
+/// of a file of another user is ignored.
 #[cfg(unix)]
 pub(super) fn copy_owner_and_mode(file: &File, replaced: &Path, checkpoint: &Path) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -20,7 +20,8 @@ use crate::checkpoint::{
 #[derive(Debug)]
 pub(super) struct CheckpointPath {
     given: PathBuf,
-    /// The path with links resolved. It is resolved once, so that the lock and the parked items stay beside it.
+    /// The path with links resolved. It is resolved once, so that the lock and the parked items stay beside
+    /// it.
     resolved: Option<PathBuf>,
     held: Option<HeldLock>,
 }
@@ -98,7 +99,8 @@ impl CheckpointPath {
         Ok(read(&with_suffix(&self.checkpoint()?, ".parked"))?.unwrap_or_default())
     }
 
-    /// Changes the parked items under a lock of their own, because processes without the lease change them too.
+    /// Changes the parked items under a lock of their own, because processes without the lease change them
+    /// too.
     pub(super) fn change_parked<T>(
         &mut self,
         change: impl FnOnce(&mut ParkedItems) -> Result<T, CheckpointError>,

@@ -155,7 +155,8 @@ fn process(world: &World, item: &Item) {
     *world.seen.lock().unwrap().processed.entry(record).or_default() += 1;
 }
 
-/// Drops the future when it has returned `Pending` this many times. Returns whether that happened before it completed.
+/// Drops the future when it has returned `Pending` this many times. Returns whether that happened before it
+/// completed.
 async fn crash_after<F: Future<Output = ()>>(waits: u32, future: F) -> bool {
     let mut future = pin!(future);
     let mut left = waits;

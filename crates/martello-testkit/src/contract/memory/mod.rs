@@ -20,11 +20,12 @@ use tower_service::Service;
 use self::ticker::{TickDelay, Ticker};
 pub use self::{body::MemoryBody, future::MemoryFuture};
 
-/// An HTTP service in memory. It reads the whole body of a request, and responds with 200, a short body and trailers.
+/// An HTTP service in memory. It reads the whole body of a request, and responds with 200, a short body and
+/// trailers.
 ///
-/// Readiness, the head, and each frame of the body can be made pending for a number of [`tick`](Self::tick)s. A tick wakes the
-/// waker of the latest poll and no other. A service with delays advances only when the test ticks; one without is never
-/// pending.
+/// Readiness, the head, and each frame of the body can be made pending for a number of [`tick`](Self::tick)s.
+/// A tick wakes the waker of the latest poll and no other. A service with delays advances only when the test
+/// ticks; one without is never pending.
 ///
 /// Clones share the counts and the ticks. Each clone has its own readiness.
 ///

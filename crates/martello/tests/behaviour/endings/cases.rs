@@ -55,7 +55,8 @@ pub(super) struct Case {
     pub(super) expected: Vec<ExpectedEvent>,
 }
 
-/// The expected fields of an attempt's event: outcome, error type, end of the body, and a part of the error's text.
+/// The expected fields of an attempt's event: outcome, error type, end of the body, and a part of the error's
+/// text.
 pub(super) type ExpectedEvent = [&'static str; 4];
 
 impl fmt::Debug for Case {

@@ -1,5 +1,5 @@
-//! Every way in which an attempt can end. The event, the metric, and the error or response of the call use the same word
-//! for the outcome.
+//! Every way in which an attempt can end. The event, the metric, and the error or response of the call use
+//! the same word for the outcome.
 
 mod cases;
 mod wire;

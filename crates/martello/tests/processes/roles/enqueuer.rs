@@ -1,5 +1,5 @@
-//! Enqueues requests and makes calls through an `OutboxLayer`. It prints a line before each, and one after the
-//! acknowledgement.
+//! Enqueues requests and makes calls through an `OutboxLayer`. It prints a line before each, and one after
+//! the acknowledgement.
 
 use std::time::Duration;
 
