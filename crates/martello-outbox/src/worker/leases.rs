@@ -93,13 +93,13 @@ impl Leases {
         Some(leases)
     }
 
-    /// The store renewed the leases that are `held`, in the order of the request. Returns the others.
-    pub(super) fn heartbeat_succeeded(&mut self, held: Vec<bool>) -> Vec<LostLease> {
+    /// The store renewed the leases that are `renewed`, in the order of the request. Returns the others.
+    pub(super) fn heartbeat_succeeded(&mut self, renewed: Vec<bool>) -> Vec<LostLease> {
         self.backoff.succeeded();
         let mut lost = Vec::new();
-        for (task, is_held) in self.heartbeat.tasks.iter().zip(held) {
+        for (task, is_renewed) in self.heartbeat.tasks.iter().zip(renewed) {
             let Some(claimed_entry) = self.by_task.get_mut(task) else { continue };
-            if is_held {
+            if is_renewed {
                 claimed_entry.renewed(self.heartbeat.requested, self.lease_duration);
             } else {
                 lost.extend(lose(*task, claimed_entry));

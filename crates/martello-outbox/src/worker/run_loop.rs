@@ -114,7 +114,7 @@ where
             tokio::select! {
                 (task, result) = self.deliveries.finished() => self.delivery_finished(task, result),
                 turned = turn.finished() => self.turn_finished(turned),
-                held = heartbeat.finished() => self.heartbeat_finished(held),
+                renewed = heartbeat.finished() => self.heartbeat_finished(renewed),
                 deleted = prune.finished() => self.prune_finished(deleted),
                 open = changed(&mut changes) => match open {
                     true => self.turns.store_changed(Instant::now()),
@@ -278,10 +278,10 @@ where
         self.settlements.push(PendingSettlement::after_attempt(claimed_entry, result, end, hold));
     }
 
-    fn heartbeat_finished(&mut self, held: Result<Vec<bool>, StoreError>) {
-        match held {
-            Ok(held) => {
-                for lost in self.leases.heartbeat_succeeded(held) {
+    fn heartbeat_finished(&mut self, renewed: Result<Vec<bool>, StoreError>) {
+        match renewed {
+            Ok(renewed) => {
+                for lost in self.leases.heartbeat_succeeded(renewed) {
                     self.reporter.lease_rejected(&lost);
                     self.deliveries.cancel(lost.task());
                 }
