@@ -81,7 +81,7 @@ impl Outbox {
         B: http_body::Body,
         B::Error: Into<BoxError>,
     {
-        let (request, body) = with_key(request);
+        let (request, body) = with_idempotency_key(request);
         let head = RequestHead::from(&request);
         let _guard = self.lock_key(self.order_key(head).as_ref()).await;
         let body = self.whole(body).await?;
@@ -100,7 +100,7 @@ impl Outbox {
         B: http_body::Body,
         B::Error: Into<BoxError>,
     {
-        let (request, body) = with_key(request);
+        let (request, body) = with_idempotency_key(request);
         let body = self.whole(body).await?;
         self.entry(RequestHead::from(&request), body)
     }
@@ -139,7 +139,7 @@ impl Outbox {
     {
         let (mut head, body) = request.into_parts();
         head.headers.remove("idempotency-key");
-        let (request, body) = with_key(Request::from_parts(head, body));
+        let (request, body) = with_idempotency_key(Request::from_parts(head, body));
         let body = self.whole(body).await?;
         let request = self.stored(id, RequestHead::from(&request), body)?;
         Ok(self.store.change(id, Change::Edit { on, request: Box::new(request) }).await?)
@@ -258,7 +258,7 @@ impl Outbox {
 
 /// Splits a request into its head and its body. Adds an `Idempotency-Key` to the head of a request that
 /// changes something.
-pub(crate) fn with_key<B>(request: Request<B>) -> (Request<()>, B) {
+pub(crate) fn with_idempotency_key<B>(request: Request<B>) -> (Request<()>, B) {
     let (mut head, body) = request.into_parts();
     StoredRequest::assign_idempotency_key(&head.method, &mut head.headers);
     (Request::from_parts(head, ()), body)

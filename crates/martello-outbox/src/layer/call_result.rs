@@ -24,6 +24,24 @@ impl Began {
     }
 }
 
+/// The state in which a request is stored.
+#[derive(Clone, Copy)]
+pub(super) enum StoreAs {
+    /// A worker delivers it.
+    Ready,
+    /// It must not be sent again.
+    DeadLetter(Reason),
+}
+
+impl StoreAs {
+    pub(super) fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Ready => None,
+            Self::DeadLetter(reason) => Some(reason),
+        }
+    }
+}
+
 /// The result of a call through the inner stack.
 pub(super) struct CallResult {
     /// The outcome of the call: that of its last attempt, unless an earlier attempt may have caused that.
@@ -92,13 +110,12 @@ impl CallResult {
         }
     }
 
-    /// Whether to store the request, and for which reason as a dead letter. `None` returns the result to the
-    /// caller.
-    pub(super) fn stored_as(&self, repeatable: bool) -> Option<Option<Reason>> {
+    /// How to store the request. `None` returns the result to the caller.
+    pub(super) fn store_as(&self, repeatable: bool) -> Option<StoreAs> {
         let disposition = Disposition::of(self.last, self.kind, self.status, repeatable);
         match disposition.of_call(self.last, self.outcome) {
-            Disposition::Defer { .. } => Some(None),
-            Disposition::DeadLetter(Reason::Ambiguous) => Some(Some(Reason::Ambiguous)),
+            Disposition::Defer { .. } => Some(StoreAs::Ready),
+            Disposition::DeadLetter(reason @ Reason::Ambiguous) => Some(StoreAs::DeadLetter(reason)),
             Disposition::DeadLetter(_) | Disposition::Return => None,
         }
     }

@@ -6,9 +6,10 @@ use martello_body::TryCopy;
 use martello_outcome::{BoxError, CallError, RequestHead};
 use tower_service::Service;
 
-use super::call_result::{Began, CallResult};
+use super::call_result::{Began, CallResult, StoreAs};
 use crate::{
-    AttemptRecord, NotStored, NotStoredKind, Outbox, Reason, Sent, Ticket, outbox::with_key, store::KeyState,
+    AttemptRecord, NotStored, NotStoredKind, Outbox, Sent, Ticket, outbox::with_idempotency_key,
+    store::KeyState,
 };
 
 /// How long the stack may take to become ready. A request waits for a permit for as long.
@@ -27,7 +28,7 @@ where
     B: http_body::Body + TryCopy,
     B::Error: Into<BoxError>,
 {
-    let (request, body) = with_key(request);
+    let (request, body) = with_idempotency_key(request);
     let key = outbox.order_key(RequestHead::from(&request));
     // Held until the call has a response or is stored. Before that it is unknown whether a newer call has to
     // wait.
@@ -37,7 +38,7 @@ where
         None => KeyState::default(),
     };
     if state.pending {
-        return store(&outbox, &request, Some(body), None, None).await.map(Sent::Deferred);
+        return store(&outbox, &request, Some(body), None, StoreAs::Ready).await.map(Sent::Deferred);
     }
 
     let copy = body.try_last_copy(outbox.settings.max_body);
@@ -65,20 +66,21 @@ where
         outbox.overtake(key, overtaken).await;
     }
     let repeatable = outbox.settings.repeatable.allows(RequestHead::from(&request));
-    let dead = match (result.stored_as(repeatable), answer) {
+    let (store_as, error) = match (result.store_as(repeatable), answer) {
         (None, Ok(response)) => return Ok(Sent::Answered(response)),
         (None, Err(error)) => {
             let message = "the call failed, and another attempt would fail in the same way";
             return Err(NotStored::new(NotStoredKind::Request, message).failed(error));
         }
-        (Some(dead), Ok(_)) => (dead, None),
-        (Some(dead), Err(error)) => (dead, Some(error)),
+        (Some(store_as), Ok(_)) => (store_as, None),
+        (Some(store_as), Err(error)) => (store_as, Some(error)),
     };
-    let (dead, error) = dead;
-    let stored = store(&outbox, &request, copy, Some(&result), dead).await;
+    let stored = store(&outbox, &request, copy, Some(&result), store_as).await;
     match (stored, error) {
-        (Ok(ticket), _) if dead.is_none() => Ok(Sent::Deferred(ticket)),
-        (Ok(ticket), _) => Ok(Sent::DeadLettered(ticket)),
+        (Ok(ticket), _) => Ok(match store_as {
+            StoreAs::Ready => Sent::Deferred(ticket),
+            StoreAs::DeadLetter(_) => Sent::DeadLettered(ticket),
+        }),
         (Err(not_stored), Some(error)) => Err(not_stored.failed(error)),
         (Err(not_stored), None) => Err(not_stored.answered(result.outcome, result.status, result.attempts)),
     }
@@ -101,7 +103,7 @@ async fn store<B>(
     request: &Request<()>,
     body: Option<B>,
     result: Option<&CallResult>,
-    dead: Option<Reason>,
+    store_as: StoreAs,
 ) -> Result<Ticket, NotStored>
 where
     B: http_body::Body + TryCopy,
@@ -120,9 +122,9 @@ where
         entry.attempts = AttemptRecord::by_layer(&result.attempts);
         entry.delay = entry.delay.max(result.retry_after);
     }
-    entry.dead = dead;
+    entry.dead = store_as.reason();
     // Built here and not read back: the store may fail, and the dead letter would not be reported.
-    let dead_letter = dead.is_some().then(|| entry.stored(Timestamp::now()));
+    let dead_letter = entry.dead.is_some().then(|| entry.stored(Timestamp::now()));
     let ticket = outbox.put(entry).await?;
     // A duplicate was stored, and reported, before.
     if let Some(entry) = dead_letter.filter(|_| !ticket.is_duplicate()) {
